@@ -44,7 +44,7 @@ function frontAndServer(ide) {
   return /** @type {[number, number]} */ ([pid(/localcoder --browser/u), pid(/server-main\.js/u)]);
 }
 
-/** Connects so often, some hundred at a time; says what it was told in bytes. */
+/** Connects `count` times, some hundred at a time; returns how many bytes were answered. */
 const FLOOD = `
   const net = require("node:net");
   const [port, count] = process.argv.slice(1).map(Number);
@@ -108,7 +108,7 @@ story("another user's connections neither slow the editor nor end it", async (to
   await workbench.status(READY);
 });
 
-/** Tries to have the port until it is told to stop; says how often and what came of it. */
+/** Tries to bind the port until it is asked to stop; returns how often, and with what result. */
 const TAKE = `
   const net = require("node:net");
   const port = Number(process.argv[1]);

@@ -25,7 +25,7 @@ story("explain a function", async ({ ide, workbench, name }) => {
   await workbench.photograph(name);
   assert.match(await workbench.explanationPart("text").innerText(), /\btotal_stock\b/u);
   assert.equal(await workbench.explanationPart("target").innerText(), `${FILE}, lines 4–8`);
-  // One line of facts stands below the answer; the numbers are there for whom asks for them.
+  // One line of facts is below the answer; the numbers are there for those who ask for them.
   const cost = workbench.explanationPart("cost");
   assert.match(await cost.innerText(), /^LocalCoder demo · \d+\.\d s$/u);
   await cost.locator("summary").click();
@@ -76,7 +76,7 @@ story("what an explanation names leads to its line", async ({ ide, workbench, na
   await link.click();
   await workbench.cursorIn(5);
 
-  // It is gone, and nobody is sent elsewhere.
+  // It is gone, and the cursor does not go elsewhere.
   await workbench.goTo(5);
   await workbench.press("Control+Shift+KeyK");
   await link.click();
@@ -118,7 +118,7 @@ story("questions follow an explanation, by keyboard alone", async ({ workbench, 
   const top = await texts.nth(1).evaluate((it) => it.getBoundingClientRect().top);
   assert.ok(top >= 0 && top < 200, `the answer is at ${top} px`);
   assert.ok(await input.evaluate((it) => it.getBoundingClientRect().bottom <= innerHeight));
-  // The model was told what came before.
+  // The model got the conversation so far.
   const numbers = await workbench.explanationPart("cost").nth(1).textContent();
   assert.match(numbers, /Tokens: \d+ selected, .*, [1-9]\d* conversation, up to/u);
   await workbench.photograph(name);

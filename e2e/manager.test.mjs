@@ -131,7 +131,7 @@ story(
     await says(frame, "small", "state", /^\d+ %/u);
     assert.match(await by(frame, "details").innerText(), / of [\d.]+ MB, .*\/s, .* left/u);
     await until("a screen reader hears of it", async () =>
-      /Small Model: \d+ % downloaded/u.test(await by(frame, "told").innerText()),
+      /Small Model: \d+ % downloaded/u.test(await by(frame, "downloads").innerText()),
     );
     await workbench.photograph(`${name}-loading`);
     await by(frame, "pause").focus();

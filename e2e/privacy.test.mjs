@@ -1,4 +1,4 @@
-/** What is told of the network: the page of *Show Privacy*, and what the front counts. */
+/** What is reported about the network: the page of *Show Privacy*, and what the front counts. */
 import assert from "node:assert/strict";
 import { request } from "node:http";
 
@@ -82,7 +82,8 @@ story(
       );
     assert.match(await said("air-gap"), /^On: .*settings\.json/u);
     assert.match(await said("refused"), /^1 download was refused/u);
-    // The page's program runs inside, and is told all the same by the launcher, which does not.
+    // The page's program runs inside the sandbox, and still gets it from the launcher, which does
+    // not.
     assert.match(
       await said("refusals"),
       /^The front of the IDE that runs \(process \d+\) has refused/u,

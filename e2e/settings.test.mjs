@@ -191,7 +191,7 @@ story("a settings file that is broken is reported with its line", async (tools) 
   const refused = /settings\.json` is not JSON\n +cause: .*line 2/u;
   await assert.rejects(ide.localcoder("config", "set", "mode", "performance"), refused);
   assert.equal((await ide.setting("airGapped")).value, true, "nobody knows, so it is on");
-  // Once it is fixed nothing is told any more, and a wrong value is, with its line.
+  // Once it is fixed nothing is reported any more; a wrong value is, with its line.
   ide.writeSettings(before);
   await until("the air gap is off", async () => (await ide.setting("airGapped")).value === false);
   await workbench.closeNotifications();

@@ -30,7 +30,7 @@ const { offer, catalog, close } = await offerModel();
 after(close);
 const [{ bytes: MODEL_BYTES }] = catalog.models;
 
-/** So much is loaded before it is killed, which a story can tell from nothing. */
+/** How much is downloaded before the kill: enough for a story to see it. */
 const KILLED_AFTER_BYTES = 512 * 1024;
 
 /** What a user does, counted. */

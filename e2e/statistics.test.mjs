@@ -26,7 +26,7 @@ async function apply(workbench) {
   await workbench.inFile(FILE);
 }
 
-/** Waits until so much is counted: what the editor tells comes after what it shows. */
+/** Waits until this much is counted: the editor's report comes after what it shows. */
 async function counted(ide, expected) {
   /** @type {any} */
   let last;

@@ -51,7 +51,7 @@ story("another model is chosen with the picker", async ({ ide, workbench, name }
   assert.deepEqual(await workbench.notifications(), []);
 });
 
-/** This many real answers, as a script would have them: the editor is told all the same. */
+/** This many real answers, as a script would have them: the editor hears of them all the same. */
 async function explain(ide, times) {
   for (let answers = 0; answers < times; answers += 1) {
     await ide.localcoder("explain", join(ide.folder, FILE), "--lines", "4-8");

@@ -17,7 +17,7 @@ import { KEYS } from "./support/workbench.mjs";
 
 after(removePseudoIde);
 
-/** What the programs say, which is English: models, profiles, what fits, what lies where. */
+/** What the programs say, which is English: models, profiles, what fits, what is where. */
 async function said(ide) {
   const words = [["models", "list"], ["setup"], ["status"]];
   const answers = [];

@@ -124,7 +124,7 @@ story(
     );
 
     // Others have ended.
-    appendFileSync(ide.notes, "misdeed oomError@load:0.5 1 1\n".repeat(OFTEN));
+    appendFileSync(ide.notes, "fault oomError@load:0.5 1 1\n".repeat(OFTEN));
     await workbench.clickNotification(/not enough memory/iu, "Switch Profile…");
     await workbench.take("fast");
     await workbench.status(READY);

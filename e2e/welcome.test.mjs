@@ -112,7 +112,7 @@ story("each step of the walkthrough does what its button says", async (tools) =>
     await press(workbench, title, button);
     const editor = workbench.page.locator(shows);
     await editor.waitFor();
-    // It lies over the walkthrough.
+    // It covers the walkthrough.
     await until(`${title}: its page is closed`, async () => {
       await workbench.press("Escape");
       return await editor.waitFor({ state: "hidden", timeout: 3_000 }).then(

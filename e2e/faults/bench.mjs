@@ -74,7 +74,7 @@ export class Bench {
     return bench;
   }
 
-  /** One more window, at an address that was told or at another. */
+  /** One more window, at the address that was printed or at another. */
   async window(address) {
     const workbench = new Workbench(await this.browser.page());
     const first = this.browser.context.pages().length === 1;

@@ -36,9 +36,10 @@ const TRIALS_WITHOUT_FOLDER = 1;
 const OUTCOME_S = 30;
 
 /**
- * What happens to the document, amid the answer. Each gives what the user's text is afterwards:
- * `editor` (nothing where it is not open) and `disk` (nothing where there is no file). In the editor
- * an accepted edit `follows`, or else must be refused; on disk it `saves`, or must not be.
+ * What happens to the document, in the middle of the answer. Each gives what the user's text is
+ * afterwards: `editor` (nothing where it is not open) and `disk` (nothing where there is no file).
+ * In the editor an accepted edit `follows`, or else must be refused; on disk it `saves`, or must
+ * not be.
  */
 export const DOCUMENT_KINDS = {
   edited: async (trial) => {
@@ -167,7 +168,7 @@ async function openFromExplorer(workbench, name) {
   await workbench.inFile(name);
 }
 
-/** Asks for the improvement and stops the worker amid it. */
+/** Asks for the improvement and stops the worker in the middle of it. */
 async function begin({ bench, workbench, name }) {
   await openFromExplorer(workbench, name);
   await workbench.selectLines(FIRST, LAST);

@@ -27,7 +27,7 @@ const SERVER_KILLS = 3;
 const EXTENSION_HOST_KILLS = 2;
 /** How many kills of extension hosts one IDE gets, over several loads of its page. */
 const EXTENSION_HOST_TRIALS = 10;
-/** A kill comes so long after the last key: before, amid and after the backup. */
+/** Times from the last key to a kill: before, during and after the backup. */
 const KILL_MS = [0, 500];
 /**
  * The same for the launcher, which takes along all that could still write. So the backup has to be

@@ -1,7 +1,8 @@
 /**
- * The story of a real model, whose file LOCALCODER_STORY_MODEL names: it is imported and used, an edit
- * that it was told is kept, one that it is not sure of is said to be, and one during which the file
- * changes lands where it belongs. What it writes is its own; that it is kept is what counts.
+ * The story of a real model, whose file LOCALCODER_STORY_MODEL names: it is imported and used, an
+ * edit that it was instructed to make is kept, one that it is not sure of is marked, and one during
+ * which the file changes lands where it belongs. What it writes is its own; that it is kept is what
+ * counts.
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

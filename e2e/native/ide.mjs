@@ -37,7 +37,7 @@ export class Ide {
     this.home = mkdtempSync("/tmp/lcn-");
     this.project = join(this.home, "project");
     cpSync(join(root, "ide/sample"), this.project, { recursive: true });
-    // Nobody is asked for a model: that is a story of its own.
+    // The choice of a model is left out: that is a story of its own.
     const done = { version: 1, finished: true, step: "done", downloads: [] };
     writeFileSync(join(this.home, "setup.json"), JSON.stringify(done));
     mkdirSync(evidence, { recursive: true });
@@ -92,7 +92,7 @@ export class Ide {
     await run(program, words, { env: this.env, cwd: folder, timeout: 60_000 });
   }
 
-  /** Puts a program in the place of the system's own that keeps what it was called with. */
+  /** Puts a program in place of the system's own that keeps what it was called with. */
   stub(name) {
     const [folder, calls] = [join(this.home, "stubs"), join(this.home, `${name}.calls`)];
     mkdirSync(folder, { recursive: true });

@@ -284,7 +284,7 @@ describe("unsaved text", () => {
     const window = await typeUnsaved(ide, "server killed");
     const [pid] = await ide.children("server-main.js");
     process.kill(pid, "SIGKILL");
-    // Somebody saves just then; the page is loaded again without a question.
+    // The file is saved just then; the page is loaded again without a question.
     await screen.focus(window);
     await screen.press("ctrl+s");
     await until("another server runs", async () =>

@@ -11,7 +11,10 @@ import { png } from "../support/png.mjs";
 const run = promisify(execFile);
 const SCREENSHOT_BYTES_MAX = 64 * 1024 * 1024;
 
-/** Waits until `probe` gives something, and gives it back. Fails with `what` after the time. */
+/**
+ * Returns what `probe` returns once that is truthy; fails with `what` after the time. Unlike `until`
+ * of the browser stories, an error in `probe` ends the wait: here it means that a program has ended.
+ */
 export async function until(what, probe, { seconds = 60 } = {}) {
   const deadline = Date.now() + seconds * 1000;
   for (;;) {

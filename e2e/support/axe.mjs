@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 
 import axe from "axe-core";
 
-/** What keeps somebody from using the page; the rest are recommendations. */
+/** What keeps people from using the page; the rest are recommendations. */
 const SERIOUS = new Set(["serious", "critical"]);
 
 /** Fails where the part of a frame for the selector has a finding that is serious. */

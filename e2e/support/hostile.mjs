@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { png } from "./png.mjs";
 import { setTraps } from "./traps.mjs";
 
-/** Names for what a listener can't stand in for; nobody has them. */
+/** Names that no machine has, where a listener of our own can't be used. */
 const NOWHERE = "leak.localcoder-test.invalid";
 
 /** Colors by which who can only look at the screen sees that a page is shown. */
@@ -129,7 +129,7 @@ export function makeHostile(folder, port, marks) {
     `# Pictures\n\n<img src="${pointOf(SEEN.preview)}" width="200" height="100">\n\n${page}`,
   );
   write("README.md", `# Read me\n\n${page}`);
-  // By itself: the browser puts a page of its own in the place of one that goes where it may not.
+  // By itself: the browser puts a page of its own in place of one that goes where it may not.
   write("AWAY.md", `# Away\n\n<meta http-equiv="refresh" content="0;url=${elsewhere}/refresh">\n`);
   write("leak.ipynb", notebook(elsewhere));
 }

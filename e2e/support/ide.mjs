@@ -56,12 +56,12 @@ export class Ide {
    * is in the installation's `settings.json`, as values or as a text. `catalog`: its user's own models. `umask`: what the
    * shell has that it is started from. `editor`: the editor's own user settings. `files`: more files
    * of the project, by their names. `extensions`: the files of the user's own extensions, as
-   * `FOLDER/NAME`. `firstStart`: nobody has set it up yet, so that the IDE begins with that. `asks`:
+   * `FOLDER/NAME`. `firstStart`: it is not set up yet, so that the IDE begins with that. `asks`:
    * whether folders are asked for as a new user is. `sample`: the folder is the product's own copy of
    * the sample project. `machine`: the editor's settings of the machine, where earlier versions had the
    * product's own. `assembled`: gives the folder of another assembled IDE. `worker`: the scripts of a
    * worker that misbehaves, and has no model; it leaves its notes in {@link notes}. `ownDisk`: models
-   * lie on a disk of their own, which {@link sizeDisk} sets the size of.
+   * are on a disk of their own, which {@link sizeDisk} sets the size of.
    */
   constructor(options = {}) {
     const { trace, settings = {}, catalog, umask, editor, firstStart = false } = options;
@@ -99,7 +99,7 @@ export class Ide {
     for (const [name, content] of Object.entries(extensions)) {
       this.install(name, content);
     }
-    /** Whether a dialog lies over the first window. */
+    /** Whether a dialog is over the first window. */
     this.isAsked = asks && !sample;
     this.trace = trace;
     const other =
@@ -139,7 +139,7 @@ export class Ide {
       env: this.environment,
       stdio: ["ignore", "pipe", "pipe"],
     });
-    // What an earlier launcher told is another address.
+    // An earlier launcher has printed another address.
     let told = "";
     const collect = (data) => {
       told += data;
@@ -159,14 +159,14 @@ export class Ide {
     });
   }
 
-  /** Sets the size of the disk that models have to themselves, as `mount` is told it. */
+  /** Sets the size of the disk that models have to themselves, in the form that `mount` takes. */
   sizeDisk(size) {
     const within = ["--user", "--preserve-credentials", "--mount", "--target", this.#launcher.pid];
     const mount = ["mount", "-t", "tmpfs", "-o", `remount,size=${size}`, "tmpfs", this.disk ?? ""];
     execFileSync("nsenter", [...within.map(String), ...mount]);
   }
 
-  /** How many bytes lie on that disk. */
+  /** How many bytes are on that disk. */
   diskUsed() {
     const { blocks, bfree, bsize } = statfsSync(`/proc/${this.#launcher.pid}/root${this.disk}`);
     return (blocks - bfree) * bsize;
@@ -320,7 +320,7 @@ export class Ide {
   }
 }
 
-/** Writes a file, with the folders that it lies in. */
+/** Writes a file, with the folders that it is in. */
 function writeNew(path, content) {
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, content);

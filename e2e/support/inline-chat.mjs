@@ -1,4 +1,4 @@
-/** Inline chat as its user sees it: the editor's own box amid the text. */
+/** Inline chat as its user sees it: the editor's own box within the text. */
 import { until } from "./wait.mjs";
 import { KEYS } from "./workbench.mjs";
 

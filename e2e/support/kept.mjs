@@ -1,5 +1,5 @@
 /**
- * What the page has given the launcher to keep, read from the files in which it lies.
+ * What the page has given the launcher to keep, read from its files.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

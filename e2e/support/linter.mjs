@@ -1,4 +1,4 @@
-/** A user's own linter, as an extension: it reports what it is told to look for in Python files. */
+/** A user's own linter, as an extension: it reports the words that it was given in Python files. */
 
 const MANIFEST = {
   name: "picky",

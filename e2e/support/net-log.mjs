@@ -7,11 +7,11 @@
 const LOCAL_NAME = /^(.+\.)?localhost\.?$/u;
 const LOCAL_ADDRESS = /^(127\.\d+\.\d+\.\d+|::1|0\.0\.0\.0|::)$/u;
 /**
- * Names of an extension's files in a webview. They stand for no host: the webview's service worker
- * answers them out of the editor server, so not even this machine's resolver hears of one.
+ * Names of an extension's files in a webview. They are not names of hosts: the webview's service
+ * worker answers them out of the editor server, so not even this machine's resolver hears of one.
  */
 const WEBVIEW_FILE = /\.vscode-resource\./u;
-/** Whom the browser asks about its updates and accounts, whatever it is told at its start. */
+/** Hosts that the browser asks about its updates and accounts, whatever its switches are. */
 const BROWSERS_OWN = /(^|\.)(google|googleapis|gstatic|gvt1)\.com$/u;
 /** Whom it asks what the fields of a page's form are for. */
 const BROWSERS_OWN_OF_PAGES = /^content-autofill\.googleapis\.com$/u;

@@ -1,4 +1,4 @@
-/** Where things lie in this repository and on this machine. */
+/** Where things are in this repository and on this machine. */
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 
@@ -7,7 +7,7 @@ export const ROOT = resolve(import.meta.dirname ?? new URL(".", import.meta.url)
 /** The program that is tested. */
 export const LOCALCODER = join(ROOT, "target/debug/localcoder");
 
-/** A worker without a model, which does wrong what it is told. */
+/** A worker without a model, with the faults of its script. */
 export const FAKE_WORKER = join(ROOT, "target/debug/localcoder-fake-worker");
 
 /** The assembled IDE. */

@@ -8,7 +8,7 @@ const OWN = [
   /^'(self|none|unsafe-inline|unsafe-eval|nonce-[^']+|sha\d+-[^']+|strict-dynamic|report-sample|wasm-unsafe-eval)'$/u,
   /^(data|blob):$/u,
   /^(https?|ws):\/\/([0-9a-f*]+\.)*[0-9a-f]{32}\.localhost:\d+$/u,
-  // Names of an extension's files in a webview: answered by its service worker, or by nobody.
+  // Names of an extension's files in a webview: answered by its service worker, or not at all.
   /^https:\/\/\*\.vscode-resource\.localcoder\.localhost$/u,
 ];
 

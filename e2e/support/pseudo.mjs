@@ -1,6 +1,6 @@
 /**
  * A language in which every word of ours is in marks: what is shown without them has been left out
- * of a translation. It is made of what is exported to translators, and lies in a copy of the IDE.
+ * of a translation. It is made of what is exported to translators, and is in a copy of the IDE.
  */
 import {
   existsSync,
@@ -23,7 +23,7 @@ export const PSEUDO = "qps-ploc";
 /** The words in marks. */
 export const marked = (words) => `⟦${words}⟧`;
 
-/** Where the copy lies: on the same disk, of which it takes next to nothing. */
+/** Where the copy is: on the same disk, of which it takes next to nothing. */
 const COPY = join(ARTIFACTS, "pseudo-ide");
 
 /** The assembled IDE with that language. */
@@ -56,7 +56,7 @@ export function removePseudoIde() {
   rmSync(COPY, { recursive: true, force: true });
 }
 
-/** All words of a page that somebody reads or hears, as they are there. */
+/** All words of a page that are read or spoken, as they are there. */
 export async function readable(frame) {
   return await frame.locator("body").evaluate((body) => {
     const names = ["aria-label", "title", "placeholder"];
@@ -97,7 +97,7 @@ export function unmarked(texts, known) {
   return [...new Set(pieces)].filter((text) => isWord(text) && !isKnown(text));
 }
 
-/** A text without what is in marks, which may lie within each other. */
+/** A text without what is in marks, which may be within each other. */
 function outside(text) {
   const inner = /⟦[^⟦⟧]*⟧/gu;
   let rest = text;

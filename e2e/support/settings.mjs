@@ -103,9 +103,9 @@ export class SettingsEditor {
     await this.#setting(key).waitFor();
   }
 
-  /** Closes it, whether it stands among the files or lies over them. */
+  /** Closes it, whether it is a tab or a window above the editor. */
   async close() {
-    // The first key may only close what lies over it, such as a hint.
+    // The first key may only close what is over it, such as a hint.
     await until("the settings editor is closed", async () => {
       if (await this.#page.locator(".settings-editor").isHidden()) {
         return true;

@@ -40,7 +40,7 @@ export function story(title, tell, { ide: options = {}, language, status } = {})
       const another = async () => {
         const workbench = new Workbench(await opened.page());
         const first = opened.context.pages().length === 1;
-        // What is reported once lies under a question, or under the set-up; it is left there.
+        // What is reported once is under a question, or under the set-up; it is left there.
         const told = first && !ide.isAsked && options.firstStart !== true && status === undefined;
         const how = { first: told, ...(status !== undefined && { status }) };
         await workbench.open(first ? url : await ide.address(), how);

@@ -1,6 +1,6 @@
 /**
  * What others on the machine can do: another user's processes, and another program's web server.
- * The tests of it need the superuser's rights, to become somebody else.
+ * The tests of it need the superuser's rights, to become another user.
  */
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
@@ -26,7 +26,7 @@ export async function stranger(script, ...words) {
   return (await run(program, list, { cwd: "/", maxBuffer: 1 << 24 })).stdout.trim();
 }
 
-/** The same, and goes on at once: `{ ended }` is a promise of what it prints. */
+/** The same, and continues at once: `{ ended }` is a promise of what it prints. */
 export function strangerRuns(script, ...words) {
   const [program, list] = asNobody(script, words);
   const child = spawn(program, list, { cwd: "/", stdio: ["ignore", "pipe", "inherit"] });

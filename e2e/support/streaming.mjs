@@ -3,7 +3,7 @@ import { signal } from "./processes.mjs";
 import { rest, until } from "./wait.mjs";
 import { KEYS } from "./workbench.mjs";
 
-/** A model this hot goes on and on, mostly. For the installation of such a story. */
+/** A model this hot never stops, mostly. For the installation of such a story. */
 export const RAMBLING = { ide: { settings: { sampling: { temperature: 2, topP: 1 } } } };
 
 /** How long the worker runs in one step, in milliseconds. */

@@ -12,17 +12,17 @@ export const PATIENCE_S = Number(process.env.LOCALCODER_PATIENCE_S ?? 60);
 /** How long a whole story may take, in milliseconds. */
 export const STORY_MS = 5 * PATIENCE_S * 1000;
 
-/** How often is looked, in milliseconds. */
+/** Time between two calls of a probe, in milliseconds. */
 export const LOOK_EVERY_MS = 50;
 
-/** Rests that long. For the loops in here and what has a rhythm of its own; not to wait. */
+/** A pause. For the loops in here and for what has a rhythm of its own; stories wait with {@link until}. */
 export function rest(ms) {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /**
- * What `probe` gives, once it is truthy. What it throws counts as "not yet". After `seconds` it
- * fails and says what was waited for and what was seen last.
+ * Returns what `probe` returns once that is truthy. An error in it counts as "not yet". After
+ * `seconds` it fails with what was waited for and what was seen last.
  */
 export async function until(what, probe, { seconds = PATIENCE_S } = {}) {
   const deadline = Date.now() + seconds * 1000;

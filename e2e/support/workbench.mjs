@@ -39,7 +39,7 @@ export class Workbench {
 
   /**
    * Opens the window and waits until the engine is ready, or its `status` is that. `first`: in the first
-   * window it is told once that the model is a demo.
+   * window it is reported once that the model is a demo.
    */
   async open(url, { first, status = READY }) {
     await this.page.goto(url);
@@ -116,7 +116,7 @@ export class Workbench {
     const tab = new RegExp(name.replaceAll(".", "\\."), "u");
     await until(`the preview of ${name} is shown`, async () => {
       await this.#pick(`${MOD}+KeyP`, name, name);
-      // The folder's page at the start may come up just then, and lie over it.
+      // The folder's start page may come up just then, and cover it.
       return await this.#activeTab(tab, { seconds: 10 }).catch(() => undefined);
     });
   }
@@ -243,7 +243,7 @@ export class Workbench {
     await this.#quickInput().waitFor({ state: "hidden" });
   }
 
-  /** Runs a command that asks for one of several, which goes on in {@link entry}. */
+  /** Runs a command that asks for one of several, which continues in {@link entry}. */
   async ask(title) {
     await this.#begin(title);
   }
@@ -352,7 +352,7 @@ export class Workbench {
     return this.page.locator(`.quick-input-list .monaco-list-row[aria-label^="${label}"]`);
   }
 
-  /** Runs a command that goes on asking. */
+  /** Runs a command that keeps asking. */
   async #begin(title) {
     await this.#takeFrom("F1", `>${title}`, title);
   }
@@ -592,7 +592,7 @@ export class Workbench {
     });
   }
 
-  /** Waits until what stands beside the lines is that. */
+  /** Waits until the hints beside the lines are these. */
   async besides(pattern) {
     await until(`beside the lines stands ${pattern}`, async () =>
       pattern.test(await this.besideLines()),
@@ -620,7 +620,7 @@ export class Workbench {
     });
   }
 
-  /** What stands beside the lines of the active editor and is none of their text. */
+  /** The hints beside the lines of the active editor, which are not part of its text. */
   async besideLines() {
     const spans = this.page.locator(".editor-group-container.active .view-line span");
     return await spans.evaluateAll((all) => {

@@ -20,10 +20,10 @@ use localcoder_automation::{files, metal, node, places, process, python, report}
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(told) => {
-            // Nobody is left to be told where the terminal is gone.
-            let _ = told.print();
-            return if told.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        Err(error) => {
+            // Without a terminal there is no one to report it to.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
         }
     };
     let Some(command) = arguments.command else {

@@ -100,7 +100,7 @@ pub struct Faults {
     /// All by the world's clock, none by one that runs faster
     #[arg(long)]
     pub world_clock: bool,
-    /// A model for the real worker, in the place of the demo model
+    /// A model for the real worker, in place of the demo model
     #[arg(long, value_name = "PATH")]
     pub model: Option<String>,
     /// Only trials whose name holds this

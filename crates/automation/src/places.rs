@@ -1,4 +1,4 @@
-//! Where the repository, its build results and the stamps of finished work lie.
+//! Where the repository, its build results and the stamps of finished work are.
 //!
 //! Paths only; nothing is created or read here.
 
@@ -10,7 +10,7 @@ pub fn root() -> PathBuf {
     crate_folder.ancestors().nth(2).expect("crates are two folders down").to_owned()
 }
 
-/// Cargo's target folder. The assembled IDE lies in it, and programs find one another there.
+/// Cargo's target folder. The assembled IDE is in it, and programs find one another there.
 pub fn target() -> PathBuf {
     root().join("target")
 }

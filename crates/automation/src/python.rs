@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::files::{self, Stamp};
 use crate::{places, process, report};
 
-/// Where all lies that the demo model's tools make.
+/// The folder of everything that the demo model's tools make.
 pub fn home() -> PathBuf {
     places::target().join("demo-model")
 }

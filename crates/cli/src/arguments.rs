@@ -257,8 +257,8 @@ pub(crate) struct EvalOptions {
     /// setting testEdits has it
     #[arg(long, conflicts_with = "plain")]
     pub(crate) test: bool,
-    /// Judge the texts that somebody else has put into the holes: lines of JSON with `task`, `answer`
-    /// and `seconds`
+    /// Judge the texts that another program has put into the holes: lines of JSON with `task`,
+    /// `answer` and `seconds`
     #[arg(long, value_name = "FILE", conflicts_with_all = ["plain", "test", "typed", "prove", "out"])]
     pub(crate) answers: Option<PathBuf>,
     /// Type the holes of HumanEval-infilling key by key, and tell what became of the suggestions

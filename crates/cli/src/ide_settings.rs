@@ -1,5 +1,6 @@
-//! The settings of the IDE's user lie in the product's own file, so that there is one place for what
-//! is set: the editor finds it by a link. What earlier versions had kept elsewhere is taken over.
+//! The settings of the IDE's user are in the product's own file, so that there is one place for
+//! what is set: the editor finds it by a link. What earlier versions had kept elsewhere is taken
+//! over.
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -43,7 +44,7 @@ fn take_machine_settings(places: &Places) -> Result<(), ErrorInfo> {
     match &values {
         Ok(values) => rewrite_with(places, &|text| merged(text, values, Counts::Other))?,
         Err(_) => {
-            // What nobody can read counts as a yes.
+            // A file that can't be read counts as a yes.
             let closed = Value::Bool(true);
             rewrite_with(places, &|text| edited(text, AIR_GAPPED, Some(&closed)))?;
         }
@@ -198,9 +199,13 @@ mod tests {
     fn what_can_not_be_read_is_reported_and_closes_the_air_gap() {
         let (_home, places) = home();
         write(&places.ide_machine_settings(), "{ // half");
-        let told = unite(&places);
-        assert_eq!(told.len(), 1);
-        assert!(told[0].message.ends_with("Machine/settings.json` is not JSON"), "{}", told[0]);
+        let problems = unite(&places);
+        assert_eq!(problems.len(), 1);
+        assert!(
+            problems[0].message.ends_with("Machine/settings.json` is not JSON"),
+            "{}",
+            problems[0]
+        );
         assert_eq!(settings(&places), json!({"localcoder.airGapped": true}));
 
         // The host's copy of it says what was meant.
@@ -218,12 +223,12 @@ mod tests {
         write(&places.settings_file(), "{ half");
         write(&places.ide_machine_settings(), r#"{"localcoder.airGapped": true}"#);
         write(&places.ide_settings_link(), r#"{"editor.fontSize": 9}"#);
-        let told = unite(&places);
+        let problems = unite(&places);
         assert!(
-            told.iter().all(|it| it.message.ends_with("settings.json` is not JSON")),
-            "{told:?}"
+            problems.iter().all(|it| it.message.ends_with("settings.json` is not JSON")),
+            "{problems:?}"
         );
-        assert!(!told.is_empty());
+        assert!(!problems.is_empty());
         assert_eq!(std::fs::read_to_string(places.settings_file()).unwrap(), "{ half");
         assert!(places.ide_machine_settings().exists() && places.ide_settings_link().is_file());
         // Once it is fixed all comes together.

@@ -30,15 +30,15 @@ fn main() -> ExitCode {
     localcoder_transport::private::close_umask();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(told) => return output::instead_of_a_command(&told),
+        Err(error) => return output::instead_of_a_command(&error),
     };
     let json = arguments.command.as_ref().is_some_and(Command::json);
-    // How many of the problems in the settings a command tells itself. The editor stays for hours,
-    // so they are told before it; what a host writes there is its log; the doctor has the first
-    // among its findings.
-    let told = match &arguments.command {
+    // How many of the problems in the settings a command reports itself; `None` where none are
+    // printed at its end. The editor runs for hours, so they are printed before it starts; a host's
+    // stderr is its log; the doctor has the first among its findings.
+    let reported = match &arguments.command {
         None => {
-            settings_file::tell_problems(None, 0);
+            settings_file::warn_of_problems(None, 0);
             None
         }
         Some(Command::Host(options)) if matches!(options.command, HostCommand::Run) => None,
@@ -68,8 +68,8 @@ fn main() -> ExitCode {
     if let Err(error) = &result {
         output::error(error, json);
     }
-    if let Some(told) = told {
-        settings_file::tell_problems(result.as_ref().err(), told);
+    if let Some(reported) = reported {
+        settings_file::warn_of_problems(result.as_ref().err(), reported);
     }
     result.map_or_else(|error| ExitCode::from(error.code.exit_code()), |()| ExitCode::SUCCESS)
 }

@@ -6,7 +6,6 @@ use std::process::Command;
 use localcoder_launcher::{Confinement, probe_confinement};
 use localcoder_trial::program::Confine;
 
-/// See the module.
 pub(crate) struct Offline(Confinement);
 
 impl Offline {

@@ -3,7 +3,7 @@
 //! is written byte for byte.
 //!
 //! A command whose data could not be written has failed, whatever it did. One whose reader has gone
-//! away (`| head`) has not: it ends without a word.
+//! away (`| head`) has not: it ends silently.
 
 use std::borrow::Cow;
 use std::io::{self, BufRead as _, ErrorKind, IsTerminal as _, Write};
@@ -109,7 +109,7 @@ pub(crate) fn note(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", for_stderr(text));
 }
 
-/// Whether the user agrees; `None` where nobody is there to ask. Only a clear yes is one.
+/// Whether the user agrees; `None` if no one is at the terminal. Only a clear yes is one.
 pub(crate) fn confirmed(question: &str) -> Option<bool> {
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return None;
@@ -129,16 +129,17 @@ pub(crate) fn error(error: &ErrorInfo, json: bool) {
     }
 }
 
-/// What is told in place of a command: help, the version, or what is wrong with the arguments.
-pub(crate) fn instead_of_a_command(told: &clap::Error) -> ExitCode {
-    let result = if told.use_stderr() {
-        tell_misuse(told);
+/// What is printed instead of running a command: help, the version, or what is wrong with the
+/// arguments.
+pub(crate) fn instead_of_a_command(stopped: &clap::Error) -> ExitCode {
+    let result = if stopped.use_stderr() {
+        print_usage_error(stopped);
         return ExitCode::from(ErrorCode::Usage.exit_code());
     } else if std::io::stdout().is_terminal() {
         // In colors.
-        written(told.print().and_then(|()| std::io::stdout().flush()))
+        written(stopped.print().and_then(|()| std::io::stdout().flush()))
     } else {
-        data(&told.render().to_string())
+        data(&stopped.render().to_string())
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -149,25 +150,26 @@ pub(crate) fn instead_of_a_command(told: &clap::Error) -> ExitCode {
     }
 }
 
-/// In colors, unless an argument holds something that a terminal would obey: it is in what is reported,
-/// and nothing tells its colors from ours. Without ours all colors are taken out.
-fn tell_misuse(told: &clap::Error) {
+/// Prints in colors, unless an argument has control characters: the message quotes the argument,
+/// and colors of ours can't be distinguished from sequences of its own, so all of them are taken
+/// out.
+fn print_usage_error(stopped: &clap::Error) {
     let plain = |argument: std::ffi::OsString| {
         let argument = argument.to_string_lossy();
         visible(&argument) == argument
     };
     if !std::io::stderr().is_terminal() || std::env::args_os().all(plain) {
-        let _ = told.print();
+        let _ = stopped.print();
     } else {
-        note(told.render().to_string().trim_end());
+        note(stopped.render().to_string().trim_end());
     }
 }
 
-/// For who writes to stdout by itself: a write that fails is kept.
+/// A writer to stdout for code that wants an [`io::Write`]: a write that fails is kept in it.
 #[derive(Debug)]
-pub(crate) struct Kept<'a>(pub(crate) &'a mut Result<(), ErrorInfo>);
+pub(crate) struct ErrorCapture<'a>(pub(crate) &'a mut Result<(), ErrorInfo>);
 
-impl Write for Kept<'_> {
+impl Write for ErrorCapture<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let result = if std::io::stdout().is_terminal() {
             // Whole lines of text come here; what is not text is nothing for a terminal.

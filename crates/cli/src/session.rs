@@ -23,7 +23,7 @@ use crate::tester::Tester;
 /// The id of the one request a command makes on its connection.
 pub(crate) const REQUEST_ID: &str = "cli";
 
-/// After so long without a word the host is asked whether it is there, and after as long again it is
+/// After this silence the host is asked whether it is there, and after as long again it is
 /// not: it answers in milliseconds, whatever its worker does.
 const SILENCE: Duration = Duration::from_secs(5);
 
@@ -106,7 +106,7 @@ impl Session {
                     if let (Some(tester), Some(wanted)) = (tester.clone(), wanted) {
                         let tried = tried.clone();
                         let run = move || drop(tried.send(tester.tried(&wanted)));
-                        // A host that is not answered goes on without.
+                        // A host that is not answered continues without.
                         let _ = spawn_thread("test", run);
                     }
                 }
@@ -134,7 +134,7 @@ impl Session {
     }
 }
 
-/// What is reported where the host has stopped to answer amid a request.
+/// What is reported where the host has stopped to answer in the middle of a request.
 fn silent() -> ErrorInfo {
     let host = Places::resolve().ok().and_then(|places| Unresponsive::find(&places));
     host.map_or_else(
@@ -179,7 +179,7 @@ pub(crate) fn overrides(profile: Option<&str>) -> Map<String, Value> {
     profile.iter().map(|name| ("profile".to_owned(), Value::from(*name))).collect()
 }
 
-/// The same where nobody is shown the edit: it is not counted.
+/// The same where the edit is not shown: it is not counted.
 pub(crate) fn uncounted(mut settings: Map<String, Value>) -> Map<String, Value> {
     settings.insert(Key::Ledger.name().to_owned(), false.into());
     settings

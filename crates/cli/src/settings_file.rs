@@ -34,7 +34,7 @@ pub(crate) fn rewrite_with(
         if !change(&path, edit)? {
             continue;
         }
-        // A host that can't be told reads the file when it starts again.
+        // A host that can't be reached reads the file when it starts again.
         if let Ok(Some(mut client)) = connect::connect(places, ClientKind::Cli) {
             let read = ConfigureFileParams { settings: None };
             let _ = client.call::<ConfigureFile>(&read, |_, _| {});
@@ -89,18 +89,18 @@ pub(crate) fn resolved(places: &Places) -> Resolved {
     resolved_with(places, &Map::new())
 }
 
-/// The same with options of a command over them.
+/// The settings in force, with options of a command on top.
 pub(crate) fn resolved_with(places: &Places, options: &Map<String, Value>) -> Resolved {
     SettingsFiles::read(places).resolve_with(options)
 }
 
 /// Says which settings file can't be read, and which value in it is not used: whatever a command
-/// did then, it did without that. The first `told` of them, and what its error says, are not said
-/// again. The one place that all commands pass; see `main`.
-pub(crate) fn tell_problems(error: Option<&ErrorInfo>, told: usize) {
+/// did then, it did without that. The first `reported` of them, and what its error says, are not
+/// said again. The one place that all commands pass; see `main`.
+pub(crate) fn warn_of_problems(error: Option<&ErrorInfo>, reported: usize) {
     let error = error.map(ToString::to_string).unwrap_or_default();
     let is_said = |problem: &&ErrorInfo| error.contains(&problem.message);
-    problems().iter().skip(told).filter(|problem| !is_said(problem)).for_each(tell);
+    problems().iter().skip(reported).filter(|problem| !is_said(problem)).for_each(warn);
 }
 
 /// All that is wrong in the settings files.
@@ -109,7 +109,7 @@ pub(crate) fn problems() -> Vec<ErrorInfo> {
 }
 
 /// Something about a setting that is not used, and what to do.
-pub(crate) fn tell(problem: &ErrorInfo) {
+pub(crate) fn warn(problem: &ErrorInfo) {
     let hint = problem.hint.as_ref().map(|hint| format!("\n  hint: {hint}"));
     output::note(&format!("warning: {problem}{}", hint.unwrap_or_default()));
 }

@@ -43,7 +43,7 @@ impl SourceFile {
         if !self.byte_order_mark {
             return Ok(without_mark.to_owned());
         }
-        // The host was not told of the mark, which is a part of the first line.
+        // The byte order mark is not part of what the host got; it belongs to the first line.
         let (changed, _) = localcoder_assist::apply_all(&self.document, edits)?;
         let [before, after] = [&self.document.text, &changed].map(|text| format!("\u{feff}{text}"));
         Ok(unified_diff(&self.document.path, &before, &after))
@@ -84,7 +84,7 @@ impl SourceFile {
 }
 
 /// The path as a diff names it, so that `git apply` takes it where the command was run: from that
-/// folder, without steps that lead nowhere or up; from the root where the file lies elsewhere.
+/// folder, without steps that lead nowhere or up; from the root where the file is elsewhere.
 fn in_a_diff(path: &Path) -> String {
     let up = path.components().any(|part| part == Component::ParentDir);
     let absolute = match (up, path.parent(), path.file_name()) {

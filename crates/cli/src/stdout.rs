@@ -21,7 +21,7 @@ ctor::declarative::ctor! {
     }
 }
 
-/// See the module. Nothing is kept back: what was written is with the system.
+/// Nothing is kept back: what was written is with the system.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stdout;
 

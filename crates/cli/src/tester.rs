@@ -10,7 +10,6 @@ use localcoder_trial::Test;
 
 use crate::offline::Offline;
 
-/// See the module.
 pub(crate) struct Tester {
     test: Test,
     document: DocumentText,
@@ -31,7 +30,7 @@ impl Tester {
         Ok(test.map(|test| Self { test, document, offline: Offline::probe() }))
     }
 
-    /// How it goes on the text with these edits, of which there may be none.
+    /// The result of the test on the text with these edits, which may be none.
     pub(crate) fn run(&self, edits: &[Edit]) -> TestRun {
         let edits: Vec<&Edit> = edits.iter().collect();
         match localcoder_assist::apply_all(&self.document, &edits) {
@@ -46,7 +45,7 @@ impl Tester {
         }
     }
 
-    /// What a host is told that wants an edit to be tried.
+    /// What the host gets after it asked for a trial of an edit.
     pub(crate) fn tried(&self, wanted: &TryEditParams) -> TriedParams {
         TriedParams {
             request_id: wanted.request_id.clone(),

@@ -127,7 +127,7 @@ fn whatever_a_settings_file_looks_like_nothing_is_contacted_unless_it_is_plain()
         std::fs::write(settings(&installation), text.bytes).unwrap();
         let got = installation.run(&["config", "get", "airGapped"]).ok();
         assert_eq!(got.stdout, format!("{}\n", text.closes), "{}", text.name);
-        for part in text.told {
+        for part in text.reported {
             assert_eq!(
                 got.stderr.matches(part).count(),
                 1,
@@ -138,11 +138,11 @@ fn whatever_a_settings_file_looks_like_nothing_is_contacted_unless_it_is_plain()
         }
         if text.closes {
             let refused = installation.run(&INSTALL).failed(ErrorCode::AirGapped);
-            for part in text.told {
+            for part in text.reported {
                 assert!(refused.stderr.contains(part), "{}: {}", text.name, refused.stderr);
             }
         } else {
-            assert_eq!(got.stderr.is_empty(), text.told.is_empty(), "{}", text.name);
+            assert_eq!(got.stderr.is_empty(), text.reported.is_empty(), "{}", text.name);
         }
     }
     assert_eq!(server.connections(), 0, "the server was contacted");
@@ -226,7 +226,7 @@ fn every_command_tells_of_a_file_that_can_not_be_read() {
     let doctor = installation.run(&["doctor"]).failed(ErrorCode::InvalidSetting);
     assert!(doctor.stdout.contains(&format!("{said}: Unterminated object")), "{}", doctor.stdout);
     assert!(doctor.stdout.contains("`localcoder.airGapped` counts as on"), "{}", doctor.stdout);
-    // The host says so, too, until it is told of a good one.
+    // The host says so, too, until it gets a good one.
     let notes = || installation.status().unwrap()["notes"].to_string();
     assert!(notes().contains(said) && notes().contains("airGapped"), "{}", notes());
     std::fs::write(settings(&installation), "{}").unwrap();

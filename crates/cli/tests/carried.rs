@@ -96,7 +96,7 @@ fn a_file_that_a_catalog_pins_is_verified_and_any_other_is_not() {
     std::fs::write(installation.home().join("catalog.json"), offered.to_string()).unwrap();
     let said = installation.run(&["models", "import", &other]).ok().stdout;
     assert!(said.contains("`small` is installed and verified: Small Model"), "{said}");
-    // Air-gapped, nobody is told to bring what is here.
+    // Air-gapped, no hint says to bring a model that is here already.
     std::fs::write(installation.home().join("settings.json"), r#"{"airGapped": true}"#).unwrap();
     let there = installation.run(&["models", "install", "small"]).failed(ErrorCode::Usage).stderr;
     assert!(there.contains("installed already"), "{there}");

@@ -62,7 +62,7 @@ fn what_is_malformed_is_refused_and_changes_nothing() {
     let _ = installation.run(&["config", "get", "color"]).failed(ErrorCode::InvalidSetting);
     let _ = installation.run(&["config", "unset", "color"]).failed(ErrorCode::InvalidSetting);
     assert_eq!(std::fs::read_to_string(&path).unwrap(), before);
-    // What somebody wrote there by hand is named, and the value below it counts.
+    // A value that was written there by hand is named, and the value of the layer below counts.
     std::fs::write(&path, r#"{"contextWindow": 9000}"#).unwrap();
     let list = installation.run(&["config", "list", "--json"]).json();
     assert_eq!(row(&list, "contextWindow")["value"], 4096);

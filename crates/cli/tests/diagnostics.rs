@@ -1,4 +1,4 @@
-//! The log and the report: what a maintainer finds in them, and what nobody does.
+//! The log and the report: what a maintainer finds in them, and what must not be in them.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -56,7 +56,7 @@ fn git_apply_takes_the_diff_of_a_file_however_it_is_named() {
     }
 }
 
-/// Of a file that lies elsewhere the diff is one from the root, where it is applied.
+/// The diff of a file outside the folder has its path from the root, where it is applied.
 #[test]
 fn git_apply_takes_the_diff_of_a_file_outside_of_the_folder_at_the_root() {
     let installation = installation();

@@ -203,7 +203,7 @@ fn of_the_disk(said: &mut Said) {
     said.by(&installation, ErrorCode::RuntimeFolder, &["host", "start"]);
 }
 
-/// A program that lies alone, without a worker, a model and an editor.
+/// A program by itself, without a worker, a model and an editor.
 fn alone(said: &mut Said) {
     let installation = Installation::with_home(PROGRAM);
     let _ = installation.write("ok.py", SOURCE);

@@ -60,7 +60,7 @@ fn links_and_other_names_of_a_file_that_is_improved_stay() {
     assert_eq!(std::fs::read_to_string(folder.join("other.py")).unwrap(), now);
     assert!(folder.join("first.py").is_symlink() && folder.join("second.py").is_symlink());
     assert_eq!(file.metadata().unwrap().nlink(), 2);
-    // A change that was interrupted is told before a model works for nothing.
+    // An interrupted change is reported before a model works in vain.
     std::fs::write(folder.join(".a.py.localcoder-before"), SOURCE).unwrap();
     let refused = installation.run(&apply("first.py")).failed(ErrorCode::FileAccess);
     assert!(refused.stderr.contains("was interrupted"), "{}", refused.stderr);

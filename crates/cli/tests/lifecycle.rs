@@ -20,7 +20,7 @@ fn pid(number: &serde_json::Value) -> Pid {
     Pid::from_raw(i32::try_from(number.as_i64().unwrap()).unwrap()).unwrap()
 }
 
-/// A generation in the middle of which the worker stands still, so that it can't be over before
+/// A generation in the middle of which the worker hangs, so that it can't be over before
 /// the test has done what it is about.
 struct Standing {
     client: std::process::Child,
@@ -83,7 +83,7 @@ fn a_worker_that_is_killed_before_anything_was_shown_is_replaced_and_nobody_noti
     assert_eq!(status["worker"]["generation"], 2);
 }
 
-/// A generation that stands still after its first words were shown. An answer may be over before;
+/// A generation that hangs after its first words were shown. An answer may be over before;
 /// then another one is tried.
 fn standing_in_mid_answer(installation: &Installation) -> Standing {
     let _ = installation.run(&["generate", "--prompt", "x", "--max-tokens", "1"]).ok();

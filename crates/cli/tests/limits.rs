@@ -1,4 +1,4 @@
-//! A host that stands still, models that are not files, clients that are too many, descriptors that
+//! A host that hangs, models that are not files, clients that are too many, descriptors that
 //! do not suffice: with the real processes. What follows from too few threads and too little address
 //! space is tried by `cargo xtask faults limits`.
 

@@ -193,7 +193,7 @@ fn a_model_is_for_code_or_for_everything_else() {
     let _ = installation.write("a.py", "def f(x):\n    y = x\n    return y\n");
     let explained = installation.run(&["explain", "a.py", "--lines", "1-3", "--json"]).json();
     assert_eq!(explained["model"]["reference"], "demo");
-    // Nobody knows whose it is.
+    // It does not say whose it is.
     let unknown =
         installation.run(&["models", "license", "mine"]).failed(ErrorCode::ModelStore).stderr;
     assert!(unknown.contains("license of `mine` is not known"), "{unknown}");
@@ -205,7 +205,7 @@ fn a_path_to_a_file_of_the_catalog_is_that_model() {
     let server = serve();
     offer(&installation, &server);
     let path = demo::path().display().to_string();
-    // The name that somebody gave it, and the one that profiles have for it, mean the same.
+    // The user's name for it, and the one that profiles have for it, mean the same.
     let used = installation.run(&["models", "use", &path]).ok();
     assert!(used.stderr.contains("is the file of `small`, by its digest"), "{}", used.stderr);
     assert!(used.stdout.contains("`small` is the model for code"), "{}", used.stdout);

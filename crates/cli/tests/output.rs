@@ -27,7 +27,7 @@ enum Stdout {
     Closed,
     /// It was opened for reading.
     Unwritable,
-    /// A pipe that nobody reads.
+    /// A pipe without a reader.
     Gone,
 }
 
@@ -193,7 +193,7 @@ fn an_error_that_can_not_be_written_as_json_is_reported_in_words_with_its_own_co
     assert_eq!((code, said.as_str()), (Some(10), ""));
 }
 
-/// Nobody is left to read what is generated, so it is not generated any more.
+/// Without a reader of the text, its generation ends.
 #[test]
 fn an_answer_that_nobody_reads_ends() {
     let installation = installation();
@@ -224,7 +224,7 @@ fn a_download_whose_events_can_not_be_written_is_stopped() {
     Stdout::Full.check(&installation, &install);
     assert!(server.asked().is_empty());
     Stdout::Full.check(&installation, &[&install[..], &["--events"]].concat());
-    // Nobody reads, and everything else is well: it is there afterwards.
+    // Without a reader everything else works: the file is there afterwards.
     Stdout::Gone.check(&installation, &install);
     let listed = installation.run(&["models", "list"]).ok().stdout;
     assert!(listed.contains("Small Model"), "{listed}");

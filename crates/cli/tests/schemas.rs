@@ -122,7 +122,7 @@ fn whatever_is_printed_is_as_its_published_schema_says() {
     }
     let shown = installation.run(&["stats", "--json"]).ok().json();
     published.check("stats", &shown);
-    // What tasks and tests of ours have asked for was shown to nobody.
+    // What tasks and tests of ours have asked for was not shown to a user.
     assert_eq!(shown["all"]["shown"], 1, "{shown:#}");
     let deleted = installation.run(&["stats", "--delete", "--yes", "--json"]).ok().json();
     published.check("stats --delete", &deleted);

@@ -43,7 +43,7 @@ fn helps(installation: &Installation, command: &[&str], all: &mut String) {
     all.push_str(&format!("$ localcoder {} --help\n{help}\n", command.join(" ")));
     let Some((_, below)) = help.split_once("\nCommands:\n") else { return };
     for line in below.lines().take_while(|line| !line.is_empty()) {
-        // A longer text goes on in lines that are set in deeper.
+        // A longer text continues in lines that are set in deeper.
         let name = line.strip_prefix("  ").filter(|rest| !rest.starts_with(' '));
         let name = name.and_then(|rest| rest.split_whitespace().next());
         if let Some(name) = name.filter(|name| *name != "help") {

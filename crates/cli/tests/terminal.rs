@@ -11,7 +11,7 @@ use localcoder_test_support::Installation;
 use localcoder_test_support::downloads::{Content, catalog, sha256};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-/// Clears the screen, names the window, and turns what follows round.
+/// Clears the screen, names the window, and reverses the text after it.
 const HOSTILE: &str = "Nice\u{1b}[2J\u{1b}]0;owned\u{7}\u{9b}1m\u{202e}ledoM";
 const SHOWN: &str = r"Nice\u001b[2J\u001b]0;owned\u0007\u009b1m\u202eledoM";
 

@@ -15,7 +15,7 @@ use wry::WebContext;
 
 use crate::geometry::Geometry;
 use crate::link::{Link, judge, origin, without_ticket};
-use crate::page::{self, Page, PageEvent, Teller};
+use crate::page::{self, EventSender, Page, PageEvent};
 use crate::{icon, platform, report};
 
 /// How long pages may hold up the end of the program. Less than the launcher's patience.
@@ -46,7 +46,7 @@ struct PageWindow {
     // The view goes before the window that holds it.
     page: Rc<Page>,
     window: Window,
-    teller: Teller,
+    events: EventSender,
     crashes: u32,
 }
 
@@ -135,7 +135,7 @@ impl App {
             Command::Quit => {
                 self.quit_by.get_or_insert_with(|| Instant::now() + QUIT_TIME);
                 for page in self.windows.values() {
-                    platform::ask_to_close(&page.page.view, &page.teller);
+                    platform::ask_to_close(&page.page.view, &page.events);
                 }
             }
         }
@@ -170,22 +170,22 @@ impl App {
         let builder = WindowBuilder::new().with_title(TITLE).with_window_icon(self.icon.clone());
         let builder = self.geometry.apply(builder, self.windows.len());
         let window = builder.build(target).context("the system gave no window")?;
-        let teller = Teller { window: number, proxy: self.proxy.clone() };
-        let page = page::build(&window, &mut self.context, &teller, &self.origin)?;
+        let events = EventSender { window: number, proxy: self.proxy.clone() };
+        let page = page::build(&window, &mut self.context, &events, &self.origin)?;
         platform::refuse_all_but(&page.view, &self.origin, &self.refusing);
         page.view.load_url(url).context("the page can't be loaded")?;
-        Ok(PageWindow { page: Rc::new(page), window, teller, crashes: 0 })
+        Ok(PageWindow { page: Rc::new(page), window, events, crashes: 0 })
     }
 
     fn window(&mut self, id: WindowId, event: &WindowEvent<'_>) {
         let Some(page) = self.windows.values().find(|page| page.window.id() == id) else { return };
         match event {
-            WindowEvent::CloseRequested => platform::ask_to_close(&page.page.view, &page.teller),
+            WindowEvent::CloseRequested => platform::ask_to_close(&page.page.view, &page.events),
             // The system took it away without asking.
-            WindowEvent::Destroyed => page.teller.tell(PageEvent::Closed),
+            WindowEvent::Destroyed => page.events.send(PageEvent::Closed),
             WindowEvent::Resized(_) | WindowEvent::Moved(_) => {
                 let now = Geometry::of(&page.window, self.geometry);
-                // Further windows stand beside the first one; the next start begins at its place.
+                // Further windows open beside the first one; the next start begins at its place.
                 let alone = self.windows.len() == 1;
                 self.geometry = if alone { now } else { now.at_place_of(self.geometry) };
             }
@@ -209,7 +209,7 @@ impl App {
                 report::event(&Report::Loaded { window: number });
             }
             PageEvent::Zoom(by) => self.zoom(by),
-            PageEvent::CloseAsked => platform::ask_to_close(&page.page.view, &page.teller),
+            PageEvent::CloseAsked => platform::ask_to_close(&page.page.view, &page.events),
             PageEvent::Closed => {
                 let page = self.windows.remove(&number);
                 drop(page);
@@ -225,7 +225,7 @@ impl App {
                     note(page.page.view.reload());
                 } else {
                     report::problem("a page ended unexpectedly too often; its window is closed");
-                    page.teller.tell(PageEvent::Closed);
+                    page.events.send(PageEvent::Closed);
                 }
             }
             PageEvent::ReadClipboard(id) => {

@@ -39,7 +39,7 @@ pub(crate) enum PageEvent {
 /// What a page's script says; see `page.js`.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "camelCase")]
-enum Said {
+enum PageMessage {
     Open { url: String },
     Close,
     Zoom { by: i32 },
@@ -49,13 +49,13 @@ enum Said {
 
 /// Tells the application's loop of one window's events.
 #[derive(Debug, Clone)]
-pub(crate) struct Teller {
+pub(crate) struct EventSender {
     pub(crate) window: u32,
     pub(crate) proxy: EventLoopProxy<Message>,
 }
 
-impl Teller {
-    pub(crate) fn tell(&self, event: PageEvent) {
+impl EventSender {
+    pub(crate) fn send(&self, event: PageEvent) {
         // Where the loop has ended there is nothing to tell.
         let _ = self.proxy.send_event(Message::Page { window: self.window, event });
     }
@@ -80,7 +80,7 @@ impl Page {
 pub(crate) fn build(
     window: &Window,
     context: &mut WebContext,
-    teller: &Teller,
+    events: &EventSender,
     origin: &str,
 ) -> anyhow::Result<Page> {
     let key = secret()?;
@@ -89,7 +89,7 @@ pub(crate) fn build(
     let signature = key.clone();
     let shown = origin.to_owned();
     let opened = origin.to_owned();
-    let [titles, loads, asks, says, navigates] = [(); 5].map(|()| teller.clone());
+    let [titles, loads, asks, says, navigates] = [(); 5].map(|()| events.clone());
     let builder = WebViewBuilder::new_with_web_context(context)
         .with_devtools(false)
         .with_clipboard(true)
@@ -97,7 +97,7 @@ pub(crate) fn build(
         .with_navigation_handler(move |url| {
             let shows = may_show(&url, &shown);
             if !shows && judge(&url, &shown) == Link::Outside {
-                navigates.tell(PageEvent::Open(url));
+                navigates.send(PageEvent::Open(url));
             }
             shows
         })
@@ -106,24 +106,24 @@ pub(crate) fn build(
                 return platform::blank_window(&features);
             }
             if judge(&url, &opened) != Link::Nowhere {
-                asks.tell(PageEvent::Open(url));
+                asks.send(PageEvent::Open(url));
             }
             NewWindowResponse::Deny
         })
-        .with_document_title_changed_handler(move |title| titles.tell(PageEvent::Title(title)))
+        .with_document_title_changed_handler(move |title| titles.send(PageEvent::Title(title)))
         .with_on_page_load_handler(move |event, url| {
-            loads.tell(match event {
+            loads.send(match event {
                 PageLoadEvent::Started => PageEvent::Moved(url),
                 PageLoadEvent::Finished => PageEvent::Loaded,
             });
         })
         .with_ipc_handler(move |request| {
             if let Some(event) = understand(request.body(), &signature) {
-                says.tell(event);
+                says.send(event);
             }
         });
     let view = platform::build(builder, window).context("the web view can't be made")?;
-    platform::watch(&view, teller);
+    platform::watch(&view, events);
     Ok(Page { view, key })
 }
 
@@ -138,11 +138,11 @@ fn understand(body: &str, key: &str) -> Option<PageEvent> {
         return None;
     }
     Some(match serde_json::from_str(body).ok()? {
-        Said::Open { url } => PageEvent::Open(url),
-        Said::Close => PageEvent::CloseAsked,
-        Said::Zoom { by } => PageEvent::Zoom(by.signum()),
-        Said::ReadClipboard { id } => PageEvent::ReadClipboard(id),
-        Said::WriteClipboard { text } => PageEvent::WriteClipboard(text),
+        PageMessage::Open { url } => PageEvent::Open(url),
+        PageMessage::Close => PageEvent::CloseAsked,
+        PageMessage::Zoom { by } => PageEvent::Zoom(by.signum()),
+        PageMessage::ReadClipboard { id } => PageEvent::ReadClipboard(id),
+        PageMessage::WriteClipboard { text } => PageEvent::WriteClipboard(text),
     })
 }
 

@@ -18,7 +18,7 @@ pub(crate) fn event(event: &Event) {
     let Err(failed) = stdout.write_all(&line).and_then(|()| stdout.flush()) else { return };
     if failed.kind() != ErrorKind::BrokenPipe {
         let why = cause_of(&failed, Path::new("/dev/stdout")).text;
-        error(&format!("the launcher can't be told what happens: {why}"));
+        error(&format!("events can't be sent to the launcher: {why}"));
         std::process::exit(OUTPUT_FAILED);
     }
 }

@@ -1,4 +1,4 @@
-//! What the system's errors mean for somebody who has named a file, and what helps. The one place
+//! What the system's errors mean for a user who has named a file, and what helps. The one place
 //! that puts them into words.
 
 use std::error::Error;
@@ -31,7 +31,7 @@ pub enum Kind {
     Missing,
     /// There is no room on the disk, or no more of it for this user.
     Full,
-    /// The disk can't be written by anybody.
+    /// The disk can't be written at all.
     ReadOnly,
     /// This user may not.
     Permission,
@@ -227,7 +227,7 @@ fn file_on(path: &Path) -> PathBuf {
 }
 
 /// What of a path can be seen and is another user's, and whose. The system's own folders, such as
-/// `/home`, are nobody's reason.
+/// `/home`, are not the reason.
 fn anothers(path: &Path) -> Option<(PathBuf, String)> {
     let (there, about) = nearest(path)?;
     let (owner, own) = (about.uid(), geteuid().as_raw());

@@ -1,5 +1,5 @@
 //! Writing over a file that must stay the same one. Whenever that is interrupted, its content from
-//! before lies in a copy.
+//! before is in a copy.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -72,7 +72,7 @@ fn reserve(file: &File, bytes: u64) -> io::Result<()> {
 }
 
 fn remove(copy: &Path) {
-    // One that stays is told at the next change.
+    // One that stays is reported at the next change.
     let _ = std::fs::remove_file(copy);
     let _ = sync_folder_of(copy);
 }

@@ -1,6 +1,6 @@
 //! Files on disk: read within bounds, replaced as a whole, and failures in plain words.
 //!
-//! There are two kinds of writing. A file of ours is replaced whole ([`replace`]); nobody else has
+//! There are two kinds of writing. A file of ours is replaced whole ([`replace`]); no one else has
 //! anything in it. A file of the user's is changed ([`rewrite`]) and stays what it was otherwise:
 //! its owner, its mode, its attributes, its other names. Knows no settings, no models and no error
 //! codes: whoever calls says what the file was for.

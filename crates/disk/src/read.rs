@@ -1,4 +1,4 @@
-//! Reading what somebody has named: a regular file and no more of it than the caller can use. A
+//! Reading what a user has named: a regular file and no more of it than the caller can use. A
 //! pipe, a device or a file without end would be read for ever.
 
 use std::fs::{File, FileType, Metadata, OpenOptions};
@@ -36,7 +36,8 @@ pub enum ReadError {
         /// How many are read at most.
         bytes_max: u64,
     },
-    /// The same where the system does not tell how many it has, as in `/proc`.
+    /// It has more bytes than may be read, of a size that the system does not report, as in
+    /// `/proc`.
     #[error("it has more than {bytes_max} bytes")]
     Endless {
         /// How many are read at most.

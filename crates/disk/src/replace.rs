@@ -10,7 +10,7 @@ use tempfile::NamedTempFile;
 
 use crate::cause::errno_of;
 
-/// Of the names of files that are being written: somebody who finds one left by a power cut sees
+/// Of the names of files that are being written: whoever finds one after a power cut sees
 /// whose it is.
 pub(crate) const UNFINISHED: &str = ".localcoder-";
 
@@ -40,7 +40,7 @@ pub fn replace(path: &Path, bytes: &[u8], options: Options) -> io::Result<()> {
     replace_with(path, options, |file| file.write_all(bytes))
 }
 
-/// The same, where `fill` writes the content.
+/// As [`replace`], with content that `fill` writes.
 ///
 /// # Errors
 /// As [`replace`], and where `fill` fails.
@@ -95,7 +95,7 @@ pub fn unfinished_in(folder: &Path, mode: u32) -> io::Result<NamedTempFile> {
     tempfile::Builder::new().prefix(UNFINISHED).make_in(folder, open)
 }
 
-/// The folder that a file lies in.
+/// The folder that a file is in.
 pub(crate) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,

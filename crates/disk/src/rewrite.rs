@@ -36,7 +36,7 @@ pub enum RewriteError {
     /// It is of another kind by now, such as `a folder`.
     #[error("it is {0} by now and not a regular file")]
     NotAFile(&'static str),
-    /// Somebody else has changed it since it was read; it is as they left it.
+    /// Another program has changed it since it was read; it is left as it is.
     #[error("another program has changed it meanwhile")]
     Changed,
     /// Another program holds a lock on it.
@@ -128,7 +128,7 @@ fn is_at(path: &Path, seen: &Stamp) -> io::Result<bool> {
     }
 }
 
-/// Puts a new file in the place of the old one. Whether it did: it does not where something that
+/// Puts a new file in place of the old one. Whether it did: it does not where something that
 /// the old one has would be lost.
 fn swap(
     path: &Path,
@@ -154,7 +154,7 @@ fn swap(
     Ok(true)
 }
 
-/// What is mounted by itself can't be replaced, nor somebody else's file in a folder such as `/tmp`.
+/// A mount point can't be replaced, nor another user's file in a folder such as `/tmp`.
 fn must_stay(error: &io::Error) -> bool {
     let stays = [Errno::BUSY, Errno::XDEV, Errno::PERM, Errno::ACCESS];
     errno_of(error).is_some_and(|errno| stays.contains(&errno))

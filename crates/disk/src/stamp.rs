@@ -3,7 +3,8 @@
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
 
-/// See the module. Two are equal where it is the same content as far as the file system tells.
+/// Device, inode, size and times of a file. Two are equal if, as far as the file system tells, the
+/// content is the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
     device: u64,

@@ -1,4 +1,4 @@
-//! What is read of a file that somebody names, and what is refused before it is read.
+//! What is read of a file that a user names, and what is refused before it is read.
 
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
@@ -49,7 +49,7 @@ fn what_is_not_a_regular_file_is_refused_at_once_and_named() {
     }
     let _socket = UnixListener::bind(at("socket")).unwrap();
     assert!(refused(&at("socket")).contains("a socket"));
-    // Nobody ever opens its other end.
+    // Its other end is never opened.
     let pipe = at("pipe");
     rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RWXU).unwrap();
     assert!(refused(&pipe).contains("a pipe"));

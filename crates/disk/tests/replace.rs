@@ -24,7 +24,7 @@ fn a_file_is_made_and_replaced_with_the_mode_that_it_is_to_have() {
         assert_eq!((std::fs::read(&path).unwrap().as_slice(), mode()), (&b"one"[..], 0o600));
     }
     replace(&path, b"two", Options::SHARED).unwrap();
-    // Less what the umask of this process forbids, which nobody else is to read.
+    // Less what the umask of this process forbids, which others must not read.
     assert_eq!(mode() & 0o600, 0o600);
     assert_eq!(std::fs::read(&path).unwrap(), b"two");
     assert_eq!(names(folder.path()), ["file"]);

@@ -312,7 +312,7 @@ fn a_read_only_file_is_not_replaced() {
     assert_eq!(content(&path), BEFORE);
 }
 
-/// Somebody who may write a file and can't give it its owner writes over it.
+/// A user who may write a file but can't set its owner overwrites it in place.
 #[test]
 fn another_users_file_stays_theirs() {
     if inside() || !geteuid().is_root() {
@@ -376,7 +376,7 @@ fn an_interrupted_change_leaves_the_file_or_a_copy_beside_it_which_is_reported()
     change(&path).unwrap();
 }
 
-/// It becomes another file as it is opened for writing, which is nobody else's change.
+/// It becomes another file as it is opened for writing, which is not a change by another program.
 #[test]
 fn a_file_of_a_containers_image_is_changed() {
     let Some(mut disk) = Disk::new("size=1m") else {

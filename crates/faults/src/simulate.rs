@@ -1,5 +1,6 @@
 //! `simulate`: the host's core in simulated worlds, one for each seed, on all processors. What is
-//! simulated and what must hold is in `crates/simulator`; here it is only run, counted and told.
+//! simulated and what must hold is in `crates/simulator`; here it is only run, counted and
+//! reported.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -14,7 +15,7 @@ use crate::{places, report};
 
 /// Seeds that one thread takes at a time.
 const AT_A_TIME: u64 = 64;
-const TELL_EVERY: Duration = Duration::from_secs(5);
+const REPORT_EVERY: Duration = Duration::from_secs(5);
 const MS_A_YEAR: f64 = 365.25 * 24.0 * 3_600_000.0;
 
 pub(super) fn run(options: &Simulate) -> Result<()> {
@@ -64,7 +65,7 @@ fn simulate(from: u64, seeds: u64) -> Result<()> {
                 }
             });
         }
-        scope.spawn(|| tell(&next, &stop, seeds, begun));
+        scope.spawn(|| report_progress(&next, &stop, seeds, begun));
     });
     let (tally, broken) = all.into_inner().unwrap_or_else(PoisonError::into_inner);
     show(&tally, begun.elapsed());
@@ -99,16 +100,16 @@ fn some(seeds: std::ops::Range<u64>) -> (Tally, Option<Broken>) {
 }
 
 /// How far it is, now and then.
-fn tell(next: &AtomicU64, stop: &AtomicBool, seeds: u64, begun: Instant) {
-    let mut told = begun;
+fn report_progress(next: &AtomicU64, stop: &AtomicBool, seeds: u64, begun: Instant) {
+    let mut reported_at = begun;
     loop {
         std::thread::sleep(Duration::from_millis(50));
         let done = next.load(Ordering::Relaxed);
         if done >= seeds || stop.load(Ordering::Relaxed) {
             return;
         }
-        if told.elapsed() >= TELL_EVERY {
-            told = Instant::now();
+        if reported_at.elapsed() >= REPORT_EVERY {
+            reported_at = Instant::now();
             let rate = done as f64 / begun.elapsed().as_secs_f64();
             report::line(format!("{done} of {seeds} seeds, {rate:.0} a second"));
         }

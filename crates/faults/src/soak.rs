@@ -25,7 +25,7 @@ use crate::{places, report};
 const CLIENTS: u64 = 4;
 /// Threads that only compute, for each processor: the worker gets a third of one.
 const LOAD_PER_PROCESSOR: usize = 2;
-/// An answer that takes longer is a hang that nobody has noticed.
+/// An answer that takes longer is a hang that was not detected.
 const ANSWER_WITHIN: Duration = Duration::from_secs(600);
 
 /// What came of the requests.
@@ -97,7 +97,7 @@ fn first_status(home: &Path) -> Result<HostStatus> {
 /// Looks each second until the end. How often the engine was said not to respond.
 fn watch(home: &Path, first: &HostStatus, end: Instant, counts: &Counts) -> Result<u64> {
     let mut client = connect(home)?;
-    let (mut unresponsive, mut told) = (0, Instant::now());
+    let (mut unresponsive, mut reported_at) = (0, Instant::now());
     let worker = |status: &HostStatus| status.worker.as_ref().map(|it| (it.pid, it.generation));
     while Instant::now() < end {
         std::thread::sleep(Duration::from_secs(1));
@@ -105,8 +105,8 @@ fn watch(home: &Path, first: &HostStatus, end: Instant, counts: &Counts) -> Resu
         ensure!(status.pid == first.pid, "another host runs");
         ensure!(worker(&status) == worker(first), "another worker runs: {status:?}");
         unresponsive += u64::from(status.engine == localcoder_protocol::EngineState::Unresponsive);
-        if told.elapsed() > Duration::from_secs(60) {
-            told = Instant::now();
+        if reported_at.elapsed() > Duration::from_secs(60) {
+            reported_at = Instant::now();
             let count = |count: &AtomicU64| count.load(Ordering::Acquire);
             report::line(format!(
                 "{} answered, {} cancelled, {} failed; not responding: {unresponsive}",

@@ -38,8 +38,8 @@ pub(crate) type Answer = ureq::http::Response<Body>;
 pub(crate) struct Attempt<'a> {
     pub(crate) request: &'a FetchRequest,
     pub(crate) permission: &'a Permission,
-    pub(crate) tell: &'a mut dyn FnMut(FetchEvent),
-    /// Told at times; fails where the disk is nearly full.
+    pub(crate) report: &'a mut dyn FnMut(FetchEvent),
+    /// Checked now and then; fails where the disk is nearly full.
     pub(crate) space: &'a dyn Fn(u64) -> Result<(), AttemptError>,
 }
 
@@ -98,7 +98,7 @@ impl Attempt<'_> {
         };
         if from < partial.bytes() {
             let reason = "the server does not go on where the file ended".to_owned();
-            (self.tell)(FetchEvent::Restarted { reason });
+            (self.report)(FetchEvent::Restarted { reason });
             partial.cut(from).map_err(|error| disk(&error))?;
         }
         let etag = text(answer.headers(), &ETAG);
@@ -149,7 +149,7 @@ impl Attempt<'_> {
             let is_due = reported.is_none_or(|reported| now >= reported + REPORT_EVERY);
             if is_due || partial.bytes() == total {
                 reported = Some(now);
-                (self.tell)(FetchEvent::Progress {
+                (self.report)(FetchEvent::Progress {
                     bytes: partial.bytes(),
                     total_bytes: total,
                     bytes_per_s: speed.bytes_per_s(now, come),

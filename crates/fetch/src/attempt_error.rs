@@ -22,9 +22,9 @@ impl Failed {
 /// What may help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Retry {
-    /// The same again, after a pause; a server may have said how long.
+    /// The same request again, after a pause; a server may have said how long.
     Again(Option<Duration>),
-    /// The same from the beginning of the file.
+    /// The same request from the beginning of the file.
     StartOver,
     /// Another address of the file.
     Elsewhere,

@@ -11,12 +11,12 @@ use localcoder_settings::Places;
 
 use crate::partial::boot_id;
 
-/// Where somebody keeps roots of their own: a file, and a list of folders.
+/// Variables by which users name root certificates of their own: a file, and a list of folders.
 const OWN_ROOTS: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
 /// From here on this process can do nothing else than its task.
 pub(crate) fn confine(task: &FetchTask, places: &Places) -> Confined {
-    // It lies where nothing can be read any more.
+    // It is in a folder that can't be read any more.
     boot_id();
     let (writes, reads) = (writes(task), reads(places));
     localcoder_sandbox::close(&Profile::Fetch { writes: &writes, reads: &reads }, Walls::All)

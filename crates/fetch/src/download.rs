@@ -23,24 +23,24 @@ const PROGRESS_PARTS: u64 = 64;
 pub(crate) fn download(
     request: &FetchRequest,
     permission: &Permission,
-    tell: &mut dyn FnMut(FetchEvent),
+    report: &mut dyn FnMut(FetchEvent),
 ) -> Result<(), Failed> {
     let (folder, target) = (Path::new(&request.folder), Path::new(&request.target));
     let _lock = lock(folder, &request.sha256)?;
     if target.exists() {
         return Ok(());
     }
-    let open = |tell: &mut dyn FnMut(FetchEvent)| {
+    let open = |report: &mut dyn FnMut(FetchEvent)| {
         Partial::open(folder, &request.sha256, request.bytes, &mut |bytes, total_bytes| {
-            tell(FetchEvent::Checking { bytes, total_bytes });
+            report(FetchEvent::Checking { bytes, total_bytes });
         })
         .map_err(|error| disk(&error).failed)
     };
-    let mut partial = open(tell)?;
+    let mut partial = open(report)?;
     space(request, request.bytes - partial.bytes()).map_err(|error| error.failed)?;
     let mut wrong_before = false;
     loop {
-        Tries::new(request, permission).fill(&mut partial, tell)?;
+        Tries::new(request, permission).fill(&mut partial, report)?;
         let digest = match partial.finish(&request.sha256, target) {
             Ok(Verdict::Right) => return Ok(()),
             Ok(Verdict::Wrong(digest)) => digest,
@@ -52,10 +52,10 @@ pub(crate) fn download(
             return Err(Failed::new(FetchFailure::Checksum, message));
         }
         wrong_before = true;
-        tell(FetchEvent::Restarted {
+        report(FetchEvent::Restarted {
             reason: format!("the file came whole and is wrong: {message}"),
         });
-        partial = open(tell)?;
+        partial = open(report)?;
     }
 }
 
@@ -75,7 +75,7 @@ pub(crate) fn check(request: &FetchRequest) -> Result<(), Failed> {
 fn lock(folder: &Path, sha256: &str) -> Result<File, Failed> {
     let path = folder.join(format!("{sha256}.lock"));
     let failed = |error: std::io::Error| disk(&error).failed;
-    // Never through a link that somebody put there, as the unfinished file.
+    // Never through a symbolic link, as the unfinished file.
     let file = OpenOptions::new()
         .write(true)
         .create(true)
@@ -159,7 +159,7 @@ impl<'a> Tries<'a> {
     fn fill(
         &mut self,
         partial: &mut Partial,
-        tell: &mut dyn FnMut(FetchEvent),
+        report: &mut dyn FnMut(FetchEvent),
     ) -> Result<(), Failed> {
         let agent = agent(&self.request.limits);
         self.most = partial.bytes();
@@ -167,12 +167,12 @@ impl<'a> Tries<'a> {
             let url = &self.request.urls[self.address];
             let space = |bytes| space(self.request, bytes);
             let (request, permission) = (self.request, self.permission);
-            let mut attempt = Attempt { request, permission, tell, space: &space };
+            let mut attempt = Attempt { request, permission, report, space: &space };
             let Err(error) = attempt.run(&agent, url, partial) else { continue };
             if self.has_progressed(partial.bytes()) {
                 (self.count, self.refusals, self.started_over) = (0, 0, false);
             }
-            let wait = self.next(error, partial, tell)?;
+            let wait = self.next(error, partial, report)?;
             std::thread::sleep(wait);
         }
         Ok(())
@@ -192,7 +192,7 @@ impl<'a> Tries<'a> {
         &mut self,
         error: AttemptError,
         partial: &mut Partial,
-        tell: &mut dyn FnMut(FetchEvent),
+        report: &mut dyn FnMut(FetchEvent),
     ) -> Result<Duration, Failed> {
         let AttemptError { failed, retry } = error;
         let asked = match retry {
@@ -204,14 +204,14 @@ impl<'a> Tries<'a> {
                     return Err(failed);
                 }
                 self.address = (self.address + 1) % self.request.urls.len();
-                tell(FetchEvent::Waiting { wait_ms: 0, reason: failed.message });
+                report(FetchEvent::Waiting { wait_ms: 0, reason: failed.message });
                 return Ok(Duration::ZERO);
             }
             Retry::StartOver if self.started_over => None,
             Retry::StartOver => {
                 self.started_over = true;
                 partial.cut(0).map_err(|error| disk(&error).failed)?;
-                tell(FetchEvent::Restarted { reason: failed.message });
+                report(FetchEvent::Restarted { reason: failed.message });
                 return Ok(Duration::ZERO);
             }
             Retry::Again(asked) => asked,
@@ -224,7 +224,7 @@ impl<'a> Tries<'a> {
         self.address = (self.address + 1) % self.request.urls.len();
         let wait = asked.unwrap_or_else(|| self.pause());
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-        tell(FetchEvent::Waiting { wait_ms, reason: failed.message });
+        report(FetchEvent::Waiting { wait_ms, reason: failed.message });
         Ok(wait)
     }
 

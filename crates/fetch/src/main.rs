@@ -36,12 +36,12 @@ use permission::Permission;
 const REQUEST_BYTES_MAX: u64 = 64 * 1024;
 
 fn main() -> ExitCode {
-    // Before anything is made: which models somebody has is nobody else's business. The other
+    // Before anything is made: which models a user has is private. The other
     // programs have this from `localcoder_transport::private`, which is not for this one.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     match Permission::ask().and_then(|permission| run(&read_task()?, &permission)) {
         Ok(()) => {
-            tell(FetchEvent::Done);
+            report(FetchEvent::Done);
             ExitCode::SUCCESS
         }
         Err(Failed { failure, message }) => {
@@ -50,7 +50,7 @@ fn main() -> ExitCode {
                 // For whoever has started it by hand; its code is that of the command line.
                 let _ = writeln!(std::io::stderr(), "localcoder-fetch: {message}");
             }
-            tell(FetchEvent::Failed { failure, message });
+            report(FetchEvent::Failed { failure, message });
             match is_refused {
                 true => ErrorCode::AirGapped.exit_code().into(),
                 false => ExitCode::FAILURE,
@@ -64,12 +64,12 @@ fn run(task: &FetchTask, permission: &Permission) -> Result<(), Failed> {
         download::check(request)?;
     }
     // Before the first thread, since threads are closed one by one.
-    tell(FetchEvent::Confined(confine(task, permission.places())));
+    report(FetchEvent::Confined(confine(task, permission.places())));
     end_with_the_host();
     match task {
-        FetchTask::File(request) => download::download(request, permission, &mut tell),
+        FetchTask::File(request) => download::download(request, permission, &mut report),
         FetchTask::Text(request) => {
-            text::load(request, permission).map(|text| tell(FetchEvent::Text { text }))
+            text::load(request, permission).map(|text| report(FetchEvent::Text { text }))
         }
     }
 }
@@ -102,11 +102,11 @@ fn end_with_the_host() {
     });
 }
 
-/// Whoever does not listen any more has ended, and so does this program: without a word where it is
+/// A caller that does not read any more has ended, and so does this program: silently where it is
 /// gone, and else with one. What was written of the file stays.
 #[expect(clippy::needless_pass_by_value, reason = "events are handed on, not kept")]
 #[expect(clippy::exit, reason = "nothing is to be cleaned up, as where standard input ends")]
-fn tell(event: FetchEvent) {
+fn report(event: FetchEvent) {
     let mut line = serde_json::to_string(&event).unwrap_or_default();
     line.push('\n');
     let mut stdout = std::io::stdout().lock();

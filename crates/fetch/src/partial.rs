@@ -2,7 +2,7 @@
 //! only when it is whole and right. It can end at any byte and be resumed.
 //!
 //! What was written before a crash of the whole system is believed only as far as it had been
-//! told to the disk: a second file says how far that is, and in which run of the system.
+//! synced to disk: a second file says how far that is, and in which run of the system.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -26,7 +26,7 @@ const MARK_FILE_BYTES_MAX: u64 = 64 * 1024;
 const READ_BYTES: usize = 256 * 1024;
 /// Its user's alone.
 const UNFINISHED_MODE: u32 = 0o600;
-/// Readable by its user, writable by nobody: a file of the store does not change.
+/// Readable by its user, and read-only: a file of the store does not change.
 const FINISHED_MODE: u32 = 0o400;
 /// Changes with every start of the system.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
@@ -44,7 +44,6 @@ struct Mark {
     etag: Option<String>,
 }
 
-/// See the module.
 #[derive(Debug)]
 pub(crate) struct Partial {
     path: PathBuf,
@@ -65,7 +64,7 @@ pub(crate) enum Verdict {
 }
 
 impl Partial {
-    /// Opens what there is of a file, or begins one. `checking` is told how many of how many
+    /// Opens what there is of a file, or begins one. `checking` gets how many of how many
     /// bytes have been read again.
     pub(crate) fn open(
         folder: &Path,
@@ -117,7 +116,7 @@ impl Partial {
         self.mark.etag = etag.map(str::to_owned);
         let (done, written) = sync_channel(1);
         self.marker.put(Order { mark: self.mark.clone(), done: Some(done) })?;
-        // An end without a word is a failure, which the thread tells.
+        // A silent end is a failure, which the thread tells.
         written.recv().or_else(|_| self.marker.stop())
     }
 
@@ -164,8 +163,8 @@ impl Partial {
         Ok(Verdict::Right)
     }
 
-    /// Reads the first bytes for their digest, and goes on behind them.
-    fn read_again(&mut self, bytes: u64, told: &mut dyn FnMut(u64, u64)) -> io::Result<()> {
+    /// Reads the first bytes for their digest, and continues behind them.
+    fn read_again(&mut self, bytes: u64, report: &mut dyn FnMut(u64, u64)) -> io::Result<()> {
         self.hasher = Sha256::new();
         self.bytes = 0;
         self.file.seek(SeekFrom::Start(0))?;
@@ -175,7 +174,7 @@ impl Partial {
             self.file.read_exact(&mut buffer[..wanted])?;
             self.hasher.update(&buffer[..wanted]);
             self.bytes += u64::try_from(wanted).unwrap_or(u64::MAX);
-            told(self.bytes, bytes);
+            report(self.bytes, bytes);
         }
         Ok(())
     }
@@ -204,7 +203,7 @@ fn unfinished(path: &Path) -> io::Result<File> {
         .create(true)
         .truncate(false)
         .mode(UNFINISHED_MODE)
-        // Never through a link that somebody put there.
+        // Never through a symbolic link.
         .custom_flags(not_through_a_link())
         .open(path)
 }
@@ -271,7 +270,7 @@ fn write_marks(
         let options = if says_more { Options::PRIVATE } else { Options::CACHE };
         replace(path, &serde_json::to_vec(&mark)?, options)?;
         if let Some(done) = done {
-            // Nobody may wait any more.
+            // The caller may be gone already.
             let _ = done.send(());
         }
     }
@@ -336,7 +335,7 @@ mod tests {
         drop(killed);
     }
 
-    /// As after a kill while the disk was told of the whole file. For the superuser it is nothing.
+    /// As after a kill while the whole file was being synced. Does not apply to the superuser.
     #[test]
     fn one_that_was_whole_and_got_no_name_is_not_loaded_again() {
         let dir = tempfile::tempdir().unwrap();

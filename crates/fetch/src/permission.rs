@@ -8,7 +8,7 @@ use localcoder_settings::{AirGap, Places, air_gap};
 
 use crate::attempt_error::{AttemptError, Failed, Retry};
 
-/// What stands before the reason.
+/// The words before the reason.
 const WHAT: &str = "nothing is downloaded";
 
 /// That the settings have allowed it, and where they are.
@@ -23,7 +23,8 @@ impl Permission {
     /// Reads the settings.
     ///
     /// # Errors
-    /// Where the air gap is on, or nobody knows whether it is: the settings can't be found or read.
+    /// If the air gap is on, or it is not known whether it is, since the settings can't be found or
+    /// read.
     pub(crate) fn ask() -> Result<Self, Failed> {
         let places = Places::resolve().map_err(|error| {
             let error = ErrorInfo::from(error);
@@ -35,7 +36,7 @@ impl Permission {
         permission.check().map(|()| permission)
     }
 
-    /// The same before a connection.
+    /// Checks the settings again before a connection: they may have changed.
     pub(crate) fn check_again(&self) -> Result<(), AttemptError> {
         self.check().map_err(|failed| AttemptError { failed, retry: Retry::Nothing })
     }

@@ -1,7 +1,7 @@
 //! Which proxy an address is asked through. A proxy that is named and can't be used is an error: to
 //! ask without it would show the user's address to whom it was to be hidden from, or be blocked for
-//! a reason that nobody can find. So the variables are read here and not by the HTTP library, which
-//! passes over what it does not understand.
+//! a reason that users can't find. So the variables are read here and not by the HTTP library,
+//! which passes over what it does not understand.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -60,7 +60,7 @@ pub(crate) fn for_address(
     let names = if to.scheme() == "https" { FOR_HTTPS } else { FOR_HTTP };
     let set = |name: &'static str| Some((name, variable(name).filter(|it| !it.is_empty())?));
     let Some((name, value)) = names.into_iter().find_map(set) else { return Ok(None) };
-    // One that can't be read is not an exception for anybody: what is asked goes through the proxy.
+    // An entry that can't be read makes no exception: the request goes through the proxy.
     let except = EXCEPT.into_iter().find_map(|it| variable(it)?.into_string().ok());
     if except.is_some_and(|list| is_except(&list, to)) {
         return Ok(None);
@@ -105,7 +105,7 @@ fn unusable(variable: &str, why: &str) -> AttemptError {
     AttemptError::new(FetchFailure::Proxy, Retry::Nothing, format!("{variable} {why}"))
 }
 
-/// Whether a list such as `localhost, .example.org, 10.0.0.0/8` has a host in it. A name stands for
+/// Whether a list such as `localhost, .example.org, 10.0.0.0/8` has a host in it. A name also means
 /// its subdomains as well, as for other programs.
 fn is_except(list: &str, to: &Url) -> bool {
     let Some(host) = to.host() else { return false };

@@ -1,4 +1,4 @@
-//! What an answer means for the file. Servers and what stands before them get ranges wrong in
+//! What an answer means for the file. Servers and the proxies before them get ranges wrong in
 //! many ways, so the status alone decides nothing: what counts is where the bytes begin that are
 //! to come, and how long the whole is.
 

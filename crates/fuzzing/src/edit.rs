@@ -136,7 +136,7 @@ fn check_edit(document: &DocumentText, edit: &Edit) {
     assert_eq!(undone, *text, "it is not undone");
 }
 
-/// In a document that has changed an edit goes where its original stands, or nowhere.
+/// In a document that has changed, an edit goes where its original is, or nowhere.
 fn check_later(later: &DocumentText, edit: &Edit) {
     let Ok((range, _)) = locate(later, edit) else { return };
     let head: usize =

@@ -121,7 +121,8 @@ fn check_others(before: &str, after: &[&str], key: &str) {
         let said = said.map(|(name, value)| (name, value.to_string())).collect();
         contents.repeated.is_empty().then_some(said)
     };
-    // Where a key stands twice the change takes one away, and what that hid comes to light.
+    // Of a key that occurs twice, the change removes one, and the other one's value counts from
+    // then on.
     if let Some(wanted) = others(before)
         && no_key_twice(before)
     {
@@ -131,7 +132,7 @@ fn check_others(before: &str, after: &[&str], key: &str) {
     }
 }
 
-/// Whether no name stands twice: in a text with as many colons as it has keys.
+/// Whether no name occurs twice: in a text with as many colons as it has keys.
 fn no_key_twice(text: &str) -> bool {
     let Ok(values) = parse(text) else { return false };
     fn keys(value: &Value) -> usize {

@@ -27,7 +27,7 @@ pub fn tried(bytes: &[u8]) -> Tried {
     let text = input.text();
     let mut chat = Vec::new();
     for at in 0..messages {
-        // In turn, from anybody on.
+        // In turn, starting at any of them.
         let role = ROLES[(numbers + at) % ROLES.len()];
         chat.push(ChatMessage { role, content: input.text().into_owned() });
     }

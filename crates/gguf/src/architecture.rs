@@ -2,10 +2,10 @@
 //! have. llama.cpp would say the same after it has begun to load; here it is known before a file is
 //! taken in.
 //!
-//! The names are those of `llama-arch.cpp` and what is asked for is what `src/models/NAME.cpp` creates
-//! without `TENSOR_NOT_REQUIRED`, both of llama.cpp as it comes with `llama-cpp-sys-2` 0.1.161: a newer
-//! one is compared with this file. Of an architecture that is not in [`NEEDS`] only the embedding is
-//! asked for.
+//! The names are those of `llama-arch.cpp` and what is asked for is what `src/models/NAME.cpp`
+//! creates without `TENSOR_NOT_REQUIRED`, both of llama.cpp as shipped with `llama-cpp-sys-2`
+//! 0.1.161: a newer one is compared with this file. Of an architecture that is not in [`NEEDS`]
+//! only the embedding is asked for.
 
 use std::fmt::Write as _;
 

@@ -339,7 +339,7 @@ fn fim(metadata: &Metadata, vocabulary_size: u32) -> Result<Option<FimTokens>, G
     })
 }
 
-/// The entries that stand under the architecture's name.
+/// The entries under the architecture's name.
 struct Model<'a> {
     metadata: &'a Metadata,
     architecture: &'a str,

@@ -1,5 +1,5 @@
 //! Numbers of the shape that llama.cpp asserts of every architecture (`load_hparams` in
-//! `llama-model.cpp`, of llama.cpp as it comes with `llama-cpp-sys-2` 0.1.161), which would end its
+//! `llama-model.cpp`, of llama.cpp as shipped with `llama-cpp-sys-2` 0.1.161), which would end its
 //! process. What it asserts of single architectures is not repeated here.
 
 use crate::error::{GgufError, damaged, shown};

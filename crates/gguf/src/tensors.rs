@@ -1,7 +1,7 @@
 //! The list of tensors: what is stored where in the file.
 //!
 //! llama.cpp maps the file and trusts this list, so every number in it is checked: shapes,
-//! sizes, and that the tensors lie one behind the other within the file.
+//! sizes, and that the tensors follow each other within the file.
 
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
@@ -14,9 +14,9 @@ const TENSORS_MAX: u64 = 65_536;
 /// llama.cpp keeps names in 64 bytes with a zero at the end.
 const NAME_BYTES_MAX: u64 = 63;
 const DIMENSIONS_MAX: u32 = 4;
-/// ggml multiplies with no matrix of these types: the table of its CPU backend (`type_traits_cpu` in
-/// `ggml-cpu.c`, as it comes with `llama-cpp-sys-2` 0.1.161) has no function for them, and it calls what
-/// is not there. Two are intermediate results, the others are lists of indices.
+/// ggml multiplies with no matrix of these types: the table of its CPU backend (`type_traits_cpu`
+/// in `ggml-cpu.c`, as shipped with `llama-cpp-sys-2` 0.1.161) has no function for them, and it
+/// calls what is not there. Two are intermediate results, the others are lists of indices.
 const NOT_MULTIPLIED: &[&str] = &["Q8_1", "Q8_K", "I8", "I16", "I32", "I64", "F64"];
 /// Tensors that are added to or multiplied with number by number, which ggml does with plain ones alone.
 const PLAIN: &[&str] = &["norm.weight", ".bias"];

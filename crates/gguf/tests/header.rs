@@ -509,7 +509,8 @@ fn shapes_on_which_llama_cpp_would_give_up_are_refused() {
         file.number("qwen2.expert_count", 8);
         file.set("qwen2.expert_used_count", ARRAY, &numbers(I32, &[2, 9]));
     });
-    // Where llama.cpp takes one expert for none, nobody asks how many are used; of more it does.
+    // llama.cpp treats one expert as none, and then does not read how many are used; with more it
+    // does.
     let dense = |count: u32| {
         let mut file = Builder::sound_as("hunyuan-dense");
         file.number("hunyuan-dense.expert_count", count);

@@ -21,9 +21,9 @@ use serde_json::Value;
 
 use crate::unresponsive::Unresponsive;
 
-/// Between the lock and the socket of a host that just starts lie a few milliseconds.
+/// A starting host creates its socket a few milliseconds after its lock.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
-/// A host that is full closes some connections without a word, and one that ends all of them.
+/// A host that is full closes some connections silently, and one that ends all of them.
 const ATTEMPTS_MAX: u32 = 4;
 /// After the first of them, and longer after each: room may come meanwhile.
 const ATTEMPT_PAUSE: Duration = Duration::from_millis(50);
@@ -55,7 +55,7 @@ pub fn connect_raw(places: &Places) -> Result<Option<Client>, ErrorInfo> {
     reach(places)?.map(open).transpose()
 }
 
-/// The host's socket; `None` where nobody listens.
+/// The host's socket; `None` if no host listens.
 fn reach(places: &Places) -> Result<Option<UnixStream>, ErrorInfo> {
     check_owner(&places.runtime)?;
     let socket = places.host_socket();
@@ -99,7 +99,7 @@ fn ask<R: Request>(
     }
 }
 
-/// Another user's host answers nobody else, which would look like one that is broken.
+/// Another user's host answers that user only, which would look like a broken one.
 fn check_owner(runtime: &Path) -> Result<(), ErrorInfo> {
     let own = rustix::process::geteuid().as_raw();
     match runtime.metadata() {

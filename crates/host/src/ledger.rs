@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 /// Edits that are kept one by one; of older ones their months' sums are.
 const EDITS_MAX: usize = 1_000;
-/// Rows of months that are kept. Somebody who uses every command in five languages has some twenty
+/// Rows of months that are kept. A user of every command in five languages has some twenty
 /// a month.
 const MONTHS_MAX: usize = 1_000;
 /// Longest name of a model that is written down.
@@ -151,7 +151,7 @@ fn decided(before: Option<Decision>, next: Decision) -> Decision {
     }
 }
 
-/// What a ledger says. See the module.
+/// The contents of a ledger file: edits with their decisions, and the sums of past months.
 #[derive(Debug, Default)]
 pub struct Ledger {
     months: BTreeMap<(String, About), EditCounts>,
@@ -238,7 +238,7 @@ impl Ledger {
 /// Both together.
 #[must_use]
 pub fn sum(one: EditCounts, other: EditCounts) -> EditCounts {
-    // A file that somebody has changed may say anything.
+    // A file that was edited by hand may say anything.
     let add = u64::saturating_add;
     EditCounts {
         shown: add(one.shown, other.shown),

@@ -10,12 +10,13 @@ use localcoder_gguf::{Header, names_base_model};
 use localcoder_model_store::Sampling;
 use localcoder_protocol::ModelInfo;
 
-/// See the module. Two are equal where it is the same content as far as the file system tells.
+/// A model file that was inspected. Two are equal if, as far as the file system tells, the content
+/// is the same.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelFile {
     /// Absolute.
     pub path: PathBuf,
-    /// What a user is told of it.
+    /// What users see of it.
     pub info: ModelInfo,
     /// By which the store or a catalog knows it, where one does.
     pub pinned: Option<Pinned>,
@@ -39,7 +40,7 @@ pub struct Pinned {
 }
 
 impl ModelFile {
-    /// Whether its name says that it was not made to follow instructions, and nobody has given it a
+    /// Whether its name says that it was not made to follow instructions, and it was not given a
     /// chat template all the same.
     pub(crate) fn says_base(&self) -> bool {
         let stem = self.path.file_stem().unwrap_or_default().to_string_lossy();
@@ -49,7 +50,8 @@ impl ModelFile {
         self.chat_template.is_none() && (of_header || named)
     }
 
-    /// Whether it can be told in words what to do: it has a template, and was made to follow.
+    /// Whether it takes instructions in words: it has a template, and was trained to follow
+    /// instructions.
     pub(crate) fn takes_words(&self) -> bool {
         let of_header = || self.header.as_ref().is_none_or(|header| header.chat_template.is_some());
         (self.chat_template.is_some() || of_header()) && !self.says_base()

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 /// How often one that is to end is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// See the module.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Process {
     pub(crate) pid: u32,

@@ -11,14 +11,14 @@ use rustix::process::Signal;
 
 use crate::process::Process;
 
-/// Between the end of a process's connections and its own lies no more.
+/// A process ends within this time after its connections.
 const ENDING_WITHIN: Duration = Duration::from_millis(500);
 /// A host that can end by itself does so in milliseconds.
 const TERM_WITHIN: Duration = Duration::from_secs(2);
 /// A killed process is gone by then, but for one that waits for a dead disk.
 const KILL_WITHIN: Duration = Duration::from_secs(5);
 
-/// See the module.
+/// The process of a host that runs and does not answer.
 #[derive(Debug, Clone)]
 pub struct Unresponsive {
     process: Process,
@@ -68,7 +68,7 @@ impl Unresponsive {
             .with_action(ErrorAction::RestartEngine)
     }
 
-    /// What is to be reported where it closes every connection without a word.
+    /// What is to be reported where it closes every connection silently.
     pub(crate) fn closes(&self) -> ErrorInfo {
         let message = format!(
             "the LocalCoder host (process {}) closed the connection without an answer",
@@ -89,7 +89,7 @@ impl Unresponsive {
     /// Where it is still there after it was killed.
     pub fn end(&self) -> Result<(), ErrorInfo> {
         self.process.signal(Signal::TERM);
-        // One that is stopped gets no other signal before it goes on.
+        // One that is stopped gets no other signal before it continues.
         self.process.signal(Signal::CONT);
         if self.process.ends(TERM_WITHIN) {
             return Ok(());
@@ -105,7 +105,7 @@ impl Unresponsive {
     }
 }
 
-/// Who listens on the socket, as the kernel tells; nobody of another user.
+/// The process that listens on the socket, according to the kernel; `None` if it is another user's.
 #[cfg(target_os = "linux")]
 fn listener(stream: &UnixStream, _: &Places) -> Option<u32> {
     let peer = rustix::net::sockopt::socket_peercred(stream).ok()?;

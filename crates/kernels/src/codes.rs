@@ -1,5 +1,5 @@
 //! The columns, rounded to eight bits and laid out so that one instruction takes four values of
-//! each of 16 columns, or more of each of fewer. How they are rounded, and what lies beside them,
+//! each of 16 columns, or more of each of fewer. How they are rounded, and what is beside them,
 //! is a matter of the format that they are multiplied with.
 
 use std::marker::PhantomData;
@@ -91,7 +91,7 @@ impl<'a> Codes<'a> {
         unsafe { Self::over_shared(memory.as_mut_ptr(), level, format, length, columns) }
     }
 
-    /// The same for threads that share the memory.
+    /// As [`Self::over`], for threads that share the memory.
     ///
     /// # Safety
     /// [`Self::bytes`] bytes from here on are used by nothing else for as long as `'a`.
@@ -164,7 +164,7 @@ impl<'a> Codes<'a> {
         self.shape.width() == 1
     }
 
-    /// Whether a column's sums lie in its lanes. Otherwise each has lanes of its own, which are
+    /// Whether a column's sums are in its lanes. Otherwise each has lanes of its own, which are
     /// alike.
     pub(crate) fn have_sums_in_lanes(&self) -> bool {
         let level = self.shape.level.0;
@@ -266,7 +266,7 @@ impl Place {
         for (register, values) in values.chunks(self.lanes()).enumerate() {
             let at = register * LANES + self.column * self.lanes();
             for (lane, value) in values.iter().enumerate() {
-                // SAFETY: the caller's promise.
+                // SAFETY: guaranteed by the caller.
                 unsafe { start.cast::<T>().add(at + lane).write(*value) };
             }
         }

@@ -89,7 +89,7 @@ impl Format {
         Self::ALL[number as usize]
     }
 
-    /// Where the scale of a block lies, and that of its minima.
+    /// Where the scale of a block is, and that of its minima.
     pub(crate) const fn scale_at(self) -> usize {
         match self {
             Self::Q6K => 208,

@@ -1,4 +1,4 @@
-//! Products of quantized matrices with columns, as they lie in the file: what a step of a model
+//! Products of quantized matrices with columns, as they are in the file: what a step of a model
 //! consists of.
 //!
 //! A step of one token waits for memory, a prompt for arithmetic; in between llama.cpp spends
@@ -48,6 +48,6 @@ const CHUNK: usize = 256;
 /// of the older formats) is added up in whole numbers and goes to the first of them, the next to
 /// the second, and so on around. All kernels of a level keep to this order, so a column comes out
 /// the same to the last bit whatever is computed beside it. A few columns need several sums,
-/// because whole numbers of one column come to lie beside each other there.
+/// because whole numbers of one column end up beside each other there.
 #[cfg(target_arch = "x86_64")]
 const CHAINS: usize = 4;

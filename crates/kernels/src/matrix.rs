@@ -1,4 +1,4 @@
-//! A matrix as it lies in a file, and how its rows are gone through.
+//! A matrix as it is in a file, and how its rows are gone through.
 
 use std::arch::x86_64::{
     _MM_HINT_T0, _MM_HINT_T1, _mm_cvtph_ps, _mm_cvtsi32_si128, _mm_cvtss_f32, _mm_prefetch,
@@ -15,7 +15,7 @@ pub(crate) const ROWS: usize = 8;
 /// take a tenth to a quarter longer.
 const AHEAD_BYTES: usize = 2048;
 
-/// A matrix as it lies in a file.
+/// A matrix as it is in a file.
 #[derive(Debug, Clone, Copy)]
 pub struct Matrix<'a> {
     format: Format,
@@ -78,11 +78,11 @@ pub(crate) fn fetch_ahead(start: *const u8, bytes: usize) {
 /// A number of 16 bits.
 ///
 /// # Safety
-/// The processor has the feature; two bytes lie there.
+/// The processor has the feature; two bytes are there.
 #[inline]
 #[target_feature(enable = "f16c")]
 pub(crate) unsafe fn half(at: *const u8) -> f32 {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     let bits = unsafe { at.cast::<u16>().read_unaligned() };
     _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(bits))))
 }

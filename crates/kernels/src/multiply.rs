@@ -40,7 +40,7 @@ impl<'a> Output<'a> {
         unsafe { Self::over_shared(values.as_mut_ptr(), rows, values.len() / rows) }
     }
 
-    /// The same for threads that share the memory.
+    /// As [`Self::over`], for threads that share the memory.
     ///
     /// # Safety
     /// This many values from here on are used by nothing else for as long as `'a`.
@@ -88,7 +88,7 @@ pub unsafe fn multiply(
     assert!(codes.are_for(matrix.format(), matrix.length()), "columns for this matrix");
     assert_eq!(codes.columns(), output.columns, "number of columns");
     let together = Together { matrix, codes, output };
-    // SAFETY: the caller's promises, and the sizes were compared.
+    // SAFETY: guaranteed by the callers, and the sizes were compared.
     unsafe {
         if !codes.are_few() {
             return together.eight_rows(rows, scratch);
@@ -122,7 +122,7 @@ impl Together<'_> {
     /// As [`multiply`]; the sizes match.
     unsafe fn few_columns<const FORMAT: u8>(&self, rows: Range<usize>) {
         const { assert!(FEW == 4, "a case for each") };
-        // SAFETY: the caller's promises; there are as many groups.
+        // SAFETY: guaranteed by the callers; there are as many groups.
         unsafe {
             match self.codes.columns() {
                 1 => self.each_row::<FORMAT, 1>(rows),
@@ -166,7 +166,7 @@ impl Together<'_> {
     ) -> [f32; COLUMNS] {
         use avx2::{Plain, Vnni};
         let (start, blocks) = (self.matrix.chunk(row, 0), self.matrix.blocks());
-        // SAFETY: the caller's promise; a level is the processor's.
+        // SAFETY: guaranteed by the caller; a level is the processor's.
         unsafe {
             match (Format::of(FORMAT).family(), self.codes.level().0) {
                 (Family::K, Instructions::Avx2) => {
@@ -218,7 +218,7 @@ impl Together<'_> {
         use avx2::{Plain, Vnni};
         use {avx2::k_quants as k, avx2::legacy_quants as legacy};
         let (matrix, codes) = (self.matrix, self.codes);
-        // SAFETY: the caller's promise; a level is the processor's.
+        // SAFETY: guaranteed by the caller; a level is the processor's.
         unsafe {
             match (matrix.format().family(), self.codes.level().0) {
                 (Family::K, Instructions::Avx2) => {
@@ -247,7 +247,7 @@ impl Together<'_> {
 /// Puts the sums of `count` rows from `first` on where they belong.
 ///
 /// # Safety
-/// The rows are within the output and nobody else's.
+/// The rows are within the output and written by no other thread.
 unsafe fn store(first: usize, count: usize, codes: &Codes<'_>, output: Output<'_>, sums: &[f32]) {
     for (index, sums) in sums.as_chunks::<SUMS>().0.iter().enumerate() {
         let group = codes.group(index);
@@ -255,11 +255,11 @@ unsafe fn store(first: usize, count: usize, codes: &Codes<'_>, output: Output<'_
         for (index, row) in rows.iter_mut().enumerate() {
             *row = fold(codes.have_sums_in_lanes(), sums, index, group.width);
         }
-        // Column after column: the rows of one lie beside each other.
+        // Column after column: the rows of one are beside each other.
         for column in 0..group.columns {
             let start = output.start(group.first + column) + first;
             for (row, products) in rows.iter().enumerate().take(count) {
-                // SAFETY: the caller's promise.
+                // SAFETY: guaranteed by the caller.
                 unsafe { output.values.add(start + row).write(products[column]) };
             }
         }

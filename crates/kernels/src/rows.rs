@@ -21,7 +21,7 @@ pub(crate) trait Tile {
     /// as often as there are [`CHAINS`]; the tile has the chunk of this number.
     ///
     /// # Safety
-    /// The processor has the features; a chunk of a group of this width lies at `columns`, and
+    /// The processor has the features; a chunk of a group of this width is at `columns`, and
     /// `sums` has room for [`SUMS`] lanes.
     unsafe fn dot(
         &self,
@@ -48,7 +48,7 @@ pub(crate) unsafe fn sum_up<T: Tile>(
     let step = ROWS * matrix.chunk_bytes();
     for chunk in 0..codes.chunks() {
         fetch(ahead.wrapping_add(chunk * step), step);
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { tile.take(matrix, rows, chunk) };
         for (index, sums) in sums.as_chunks_mut::<SUMS>().0.iter_mut().enumerate() {
             let group = codes.group(index);

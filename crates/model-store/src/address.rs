@@ -1,4 +1,4 @@
-//! Whether what a catalog says of where a file lies can be asked for: by its form alone, so that a
+//! Whether an address in a catalog can be asked for: by its form alone, so that a
 //! catalog is refused when it is read, and not at the first download. What is asked in the end is
 //! checked again by `localcoder-fetch`.
 

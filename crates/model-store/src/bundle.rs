@@ -115,7 +115,7 @@ impl Installed {
         Ok(self)
     }
 
-    /// Where a file lies on this machine, and what its user has agreed to, is not for a folder from
+    /// Where a file is on this machine, and what its user has agreed to, is not for a folder from
     /// elsewhere to say.
     fn only_itself(&mut self) {
         self.linked = None;

@@ -105,8 +105,8 @@ pub struct Entry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sampling: Option<Sampling>,
     /// Ids of smaller models to fall back on where memory is short, the best first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub lighter: Vec<String>,
+    #[serde(rename = "lighter", default, skip_serializing_if = "Vec::is_empty")]
+    pub smaller_ids: Vec<String>,
 }
 
 /// What a model is meant for.
@@ -341,7 +341,7 @@ impl Entry {
         Ok(())
     }
 
-    /// Where the file and the license lie can be asked for.
+    /// The addresses of the file and the license are well-formed.
     fn check_addresses(&self) -> Result<(), String> {
         if !std::path::Path::new(&self.file)
             .extension()
@@ -449,9 +449,9 @@ mod tests {
             let known = shipped_text(&entry.license).is_some();
             assert!(known || !entry.license.attribution.is_empty(), "{}", entry.id);
             assert!(entry.urls()[0].starts_with("https://huggingface.co/"), "{}", entry.id);
-            for lighter in &entry.lighter {
-                let lighter = catalog.entry(lighter).unwrap();
-                assert!(lighter.bytes < entry.bytes && lighter.family == entry.family);
+            for id in &entry.smaller_ids {
+                let smaller = catalog.entry(id).unwrap();
+                assert!(smaller.bytes < entry.bytes && smaller.family == entry.family);
             }
         }
         // None of them makes anybody wait for thoughts, and what completes at the cursor can.
@@ -465,7 +465,7 @@ mod tests {
         }
         // Every default has somewhere to go where memory is short, but the one whose family has
         // nothing smaller.
-        assert!(!catalog.entry("qwen2.5-coder-7b").unwrap().lighter.is_empty());
+        assert!(!catalog.entry("qwen2.5-coder-7b").unwrap().smaller_ids.is_empty());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::LicenseTerms;
 use crate::error::{StoreError, disk};
 use crate::manifest::{Source, now_s};
 
-/// See the module.
+/// A record that the user agreed to a license: its text, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Consent {

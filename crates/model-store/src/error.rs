@@ -7,7 +7,7 @@ use localcoder_disk::{Cause, Kind, cause_of};
 use localcoder_gguf::GgufError;
 use localcoder_protocol::FetchFailure;
 
-/// See the module. Its text says what happened, in one clause.
+/// An error of the store. Its text says what happened, in one clause.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the text of each variant says what it is")]
 pub enum StoreError {
@@ -90,7 +90,7 @@ pub struct Problem {
 /// What makes a model usable again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Remedy {
-    /// It lies elsewhere and was touched: it may be the same still.
+    /// It is elsewhere and was touched: it may be the same still.
     Verify,
     /// The catalog has it.
     Install,
@@ -112,7 +112,7 @@ pub(crate) fn disk(path: &Path, error: &std::io::Error) -> StoreError {
     unusable(path, cause_of(error, path))
 }
 
-/// The same with a cause that is known.
+/// The disk failed at a path of the store, for a known cause.
 pub(crate) fn unusable(path: &Path, cause: Cause) -> StoreError {
     StoreError::Disk { path: path.to_owned(), source: cause }
 }

@@ -194,7 +194,7 @@ fn of_fetch(failure: FetchFailure, named: Named) -> &'static str {
         FetchFailure::Disk => "check the disk and its permissions, then try again",
         FetchFailure::Busy => "wait for the other download, or end it",
         FetchFailure::Checksum => {
-            "somebody has changed the file, or something on the way does: try another network"
+            "the file was changed at its source or on the way here: try another network"
         }
         FetchFailure::WrongFile => {
             "sign in to your network if it asks for that; else the file is not there any more"

@@ -13,8 +13,8 @@ use crate::Entry;
 /// buffers for computing, vocabulary, logits. The arithmetic on a header comes to 442 MB for the
 /// largest model of the product's catalog in the largest window, and to 50 MB for the smallest.
 const BESIDE_BYTES: u64 = 512 * 1024 * 1024;
-/// Of all memory, what may be taken where nobody tells what is free: the rest is the system's and
-/// the editor's.
+/// Of all memory, what may be taken if the system does not report what is free: the rest is the
+/// system's and the editor's.
 const USABLE_PERCENT: u64 = 75;
 
 /// Between windows that are tried.
@@ -142,7 +142,7 @@ pub enum Fit {
 }
 
 impl Memory {
-    /// Whether so much can be had.
+    /// Whether this much memory is available.
     #[must_use]
     pub fn fit(&self, needed_bytes: u64) -> Fit {
         let usable = |total: u64| total / 100 * USABLE_PERCENT;
@@ -157,7 +157,7 @@ impl Memory {
 }
 
 impl Memory {
-    /// Whether so much can be had, with the numbers; `size` writes one for people.
+    /// Whether this much memory is available, with the numbers; `size` writes one for people.
     #[must_use]
     pub fn fit_text(&self, needed_bytes: u64, size: impl Fn(u64) -> String) -> String {
         let needed = size(needed_bytes);
@@ -212,7 +212,7 @@ mod tests {
         assert_eq!(both.fit(5 * GIB), Fit::Fits);
         assert_eq!(both.fit(7 * GIB), Fit::Tight);
         assert_eq!(both.fit(17 * GIB), Fit::TooLarge);
-        // Nobody tells what is free: a quarter is for others.
+        // What is free is not known: a quarter is for others.
         let total = memory(Some(16), None);
         assert_eq!(total.fit(11 * GIB), Fit::Fits);
         assert_eq!(total.fit(13 * GIB), Fit::Tight);

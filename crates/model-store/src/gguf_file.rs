@@ -8,7 +8,7 @@ use localcoder_gguf::{GgufError, Header};
 
 use crate::error::StoreError;
 
-/// Checks the header of an open file, which stands at its beginning afterwards.
+/// Checks the header of an open file, and rewinds the file to its beginning.
 ///
 /// # Errors
 /// Where it is not a usable model.

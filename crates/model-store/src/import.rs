@@ -17,7 +17,7 @@ use crate::naming;
 use crate::store::{Store, ns};
 use crate::{Catalog, Entry, Progress, RESERVE_BYTES};
 
-/// Readable by its user, writable by nobody: a file of the store does not change.
+/// Readable by its user, and read-only: a file of the store does not change.
 const BLOB_MODE: u32 = 0o400;
 /// What becomes of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

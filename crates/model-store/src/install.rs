@@ -96,13 +96,13 @@ impl Fetcher {
         let (urls, hosts) = (Vec::new(), Vec::new());
         let nothing = FetchText { urls, hosts, bytes_max: 0, limits: self.limits };
         let mut said = None;
-        let mut told = |event| {
+        let mut report = |event| {
             if let FetchEvent::Confined(confined) = event {
                 said = Some(confined);
             }
         };
         let end =
-            self.run(FetchTask::Text(nothing), Named::Here, &Installing::default(), &mut told);
+            self.run(FetchTask::Text(nothing), Named::Here, &Installing::default(), &mut report);
         // It has failed in any case, as there is no address.
         said.ok_or_else(|| {
             end.err().unwrap_or_else(|| StoreError::FetchSilent("it downloaded nothing".to_owned()))
@@ -114,14 +114,14 @@ impl Fetcher {
         task: FetchTask,
         from: Named,
         running: &Installing,
-        told: &mut dyn FnMut(FetchEvent),
+        report: &mut dyn FnMut(FetchEvent),
     ) -> Result<(), StoreError> {
         let stdout = self.start(task, running)?;
         let mut end = None;
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
             match serde_json::from_str(&line) {
                 Ok(event @ (FetchEvent::Done | FetchEvent::Failed { .. })) => end = Some(event),
-                Ok(event) => told(event),
+                Ok(event) => report(event),
                 Err(error) => return Err(StoreError::FetchSilent(error.to_string())),
             }
         }
@@ -219,7 +219,7 @@ impl Store {
         }
     }
 
-    /// Installs a model of a catalog. `told` gets what happens meanwhile.
+    /// Installs a model of a catalog. `report` gets its events.
     ///
     /// # Errors
     /// Where it can't be loaded, or is not a usable model; nothing is installed then, and what was
@@ -230,7 +230,7 @@ impl Store {
         consent: Consent,
         fetcher: &Fetcher,
         running: &Installing,
-        told: &mut dyn FnMut(FetchEvent),
+        report: &mut dyn FnMut(FetchEvent),
     ) -> Result<Installed, StoreError> {
         self.check_missing(entry)?;
         // Before a byte of it: what was agreed to is known whatever comes.
@@ -249,7 +249,7 @@ impl Store {
             reserve_bytes: RESERVE_BYTES,
             limits: fetcher.limits,
         });
-        fetcher.run(task, Named::by(entry), running, told)?;
+        fetcher.run(task, Named::by(entry), running, report)?;
         let mut file = File::open(&blob).map_err(|error| disk(&blob, &error))?;
         let header = checked_header(&blob, &mut file).inspect_err(|_| {
             // It is the file that the catalog names, and no model: it is of no use to anybody.

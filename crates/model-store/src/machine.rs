@@ -43,7 +43,7 @@ impl Machine {
         }
     }
 
-    /// Whether so much memory can be had.
+    /// Whether this much memory is available.
     #[must_use]
     pub fn fit(&self, needed_bytes: u64) -> Fit {
         self.memory().fit(needed_bytes)

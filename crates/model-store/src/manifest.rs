@@ -36,10 +36,10 @@ pub struct Installed {
     pub sha256: String,
     /// Where it came from.
     pub source: Source,
-    /// Where it lies, if not in the store: a file of the user that was imported in place.
+    /// Where it is, if not in the store: a file of the user that was imported in place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub linked: Option<Linked>,
-    /// What it is meant for; empty where nobody says.
+    /// What it is meant for; empty if not stated.
     #[serde(default)]
     pub roles: Vec<Role>,
     /// Architecture, such as `qwen2`.
@@ -127,7 +127,7 @@ impl Source {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Linked {
-    /// Where it lies.
+    /// Where it is.
     pub path: PathBuf,
     /// When it was written, in nanoseconds since 1970.
     pub modified_ns: u64,
@@ -231,7 +231,7 @@ impl Installed {
 }
 
 /// Writes a file so that it is there after a power cut, or the one before is. Who may read it is
-/// the umask's to say: nobody else in the store, whoever the user lets in what is exported.
+/// the umask's to say: in the store the user alone, in an export whoever the user allows.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     replace(path, bytes, Options::SHARED).map_err(|error| disk(path, &error))
 }

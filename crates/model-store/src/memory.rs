@@ -75,14 +75,14 @@ mod macos {
     }
 }
 
-/// With the system's files under another root; for tests.
+/// Free memory by the system's files under `root`; tests pass one of their own.
 #[cfg_attr(target_os = "macos", allow(dead_code, reason = "it has no such files"))]
 fn free_in(root: &Path) -> Option<u64> {
     let free = meminfo(root, "MemAvailable:")?;
     Some(least_in_groups(root, left_in_group).map_or(free, |left| left.min(free)))
 }
 
-/// The same.
+/// Total memory by the system's files under `root`.
 #[cfg_attr(target_os = "macos", allow(dead_code, reason = "it has no such files"))]
 fn total_in(root: &Path) -> Option<u64> {
     let total = meminfo(root, "MemTotal:")?;

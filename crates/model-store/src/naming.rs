@@ -1,4 +1,4 @@
-//! By which name a file that somebody has brought is called. The names of the catalog's models are
+//! The name of a file that the user has brought. The names of the catalog's models are
 //! theirs: settings and profiles mean by them the one file that the catalog pins, so another file gets
 //! a name of its own, whatever it is called.
 
@@ -12,7 +12,7 @@ use crate::error::StoreError;
 use crate::manifest::Installed;
 use crate::store::Store;
 
-/// What stands before the name that a file claims and may not have.
+/// The prefix of a name that a file claims and may not have.
 const CLAIMED: &str = "imported-";
 /// Of a digest, where a name has nothing else: enough to tell a user's models apart.
 const DIGEST_LETTERS: usize = 8;

@@ -17,10 +17,10 @@ use crate::gguf_file::checked_header;
 use crate::manifest::{Installed, Linked, Source, write_whole};
 use crate::{Catalog, Entry, LICENSE_BYTES_MAX, LicenseTerms, Machine, shipped_text};
 
-/// The user's alone: which models somebody has is nobody's business.
+/// Readable by the user alone: which models they have is private.
 const FOLDER_MODE: u32 = 0o700;
 
-/// See the module.
+/// The folder of installed models. Every change is atomic, also between processes.
 #[derive(Debug, Clone)]
 pub struct Store {
     folder: PathBuf,
@@ -190,7 +190,7 @@ impl Store {
         Ok(listed.map(|listed| listed.model.id).collect())
     }
 
-    /// Whether the file of a model lies elsewhere and looks as if it had been written to, which
+    /// Whether the file of a model is elsewhere and looks as if it had been written to, which
     /// [`Store::verify`] finds out.
     ///
     /// # Errors
@@ -200,8 +200,8 @@ impl Store {
         Ok(problem.is_some_and(|problem| problem.remedy == Remedy::Verify))
     }
 
-    /// Whether a model was made to be asked: it has a template for that. One that has none goes on
-    /// with a text.
+    /// Whether a model was made to be asked: it has a template for that. One that has none
+    /// continues with a text.
     ///
     /// # Errors
     /// Where it can't be used.
@@ -294,7 +294,7 @@ impl Store {
             let _lock = self.lock()?;
             model.write(&self.manifests())?;
         }
-        // Of another file under the same name nobody knows any more.
+        // What is known of another file of that name is forgotten.
         if let Some(before) = before.filter(|before| before.sha256 != model.sha256) {
             self.drop_unused(&before.sha256);
         }
@@ -302,7 +302,7 @@ impl Store {
     }
 
     /// Removes a model; how many bytes are free then. The file is kept as long as another model
-    /// has it, and a file that lies elsewhere is the user's.
+    /// has it, and a file that is elsewhere is the user's.
     ///
     /// # Errors
     /// Where there is no such model, or the disk can't be written.
@@ -372,7 +372,7 @@ impl Store {
         shipped_text(&entry.license).or_else(|| self.text_beside(&entry.id))
     }
 
-    /// The same of an installed model, where its license is known.
+    /// The text of an installed model's license, if it is known.
     #[must_use]
     pub fn kept_license(&self, model: &Installed) -> Option<String> {
         let license = model.license.as_ref()?;

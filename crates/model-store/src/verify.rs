@@ -1,6 +1,6 @@
 //! Whether an installed model is still what was installed: its file is read and its digest
 //! compared. One that is not is put aside, so that nothing loads it; one that was only touched, restored
-//! or copied again where it lies is kept.
+//! or copied again in its place is kept.
 
 use std::fs::Metadata;
 

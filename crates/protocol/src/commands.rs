@@ -76,7 +76,7 @@ pub struct CommandSpec {
     pub needs: Needs,
     /// Whether an edit may touch nothing but comments.
     pub only_comments: bool,
-    /// Whether it may be told in words what is to be done, or what is to be answered.
+    /// Whether it takes an instruction in words, or a question.
     pub takes_instruction: bool,
     /// The editor's commands for it.
     pub entries: &'static [Entry],

@@ -1,4 +1,4 @@
-//! Ghost text: code that is suggested at the cursor while somebody types.
+//! Ghost text: code that is suggested at the cursor while the user types.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ pub struct Position {
     pub character: u32,
 }
 
-/// A piece of another file that is open or was edited of late.
+/// A piece of another file that is open or was edited recently.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
@@ -26,7 +26,7 @@ pub struct CodeChunk {
     pub text: String,
 }
 
-/// What the user changed of late.
+/// What the user changed recently.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
@@ -44,7 +44,7 @@ pub struct RecentEdit {
     pub line: Option<u32>,
 }
 
-/// Suggest what stands at the cursor next. The next one of the same client takes its place, and
+/// Suggest what comes next at the cursor. The next one of the same client takes its place, and
 /// everything else that is asked of a model goes before it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -47,8 +47,8 @@ pub struct Edit {
     pub anchor: Anchor,
 }
 
-/// What the document was round an edit when the request was made. An edit goes where its original
-/// stands between these neighbors, and nowhere where that is not exactly one place.
+/// What the document was around an edit when the request was made. An edit goes where its original
+/// is between these neighbors, and nowhere if that is not exactly one place.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
@@ -128,7 +128,7 @@ pub struct LocateEditsParams {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct EditPlace {
-    /// Where the original stands now.
+    /// Where the original is now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub range: Option<LineRange>,

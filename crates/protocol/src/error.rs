@@ -211,7 +211,7 @@ impl ErrorInfo {
         self
     }
 
-    /// The same, of something that is done to a model or a setting.
+    /// Adds an action on a subject: a model or a setting.
     #[must_use]
     pub fn with_action_on(mut self, action: ErrorAction, subject: impl Into<String>) -> Self {
         self.action = Some(action);

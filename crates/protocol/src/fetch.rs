@@ -35,7 +35,7 @@ pub struct FetchPermission {
 pub enum FetchNetwork {
     /// They were read, and they do.
     Allowed,
-    /// Nobody has said so.
+    /// It was not stated.
     #[default]
     Refused,
 }
@@ -93,7 +93,7 @@ pub struct FetchRequest {
     pub bytes: u64,
     /// Its SHA-256, 64 lower-case hexadecimal digits.
     pub sha256: String,
-    /// What the file begins with; anything else is somebody's page about a problem.
+    /// What the file begins with; anything else is an error page of a server or proxy.
     pub magic: String,
     /// Bytes of the disk that must stay free.
     pub reserve_bytes: u64,
@@ -198,7 +198,7 @@ pub enum FetchEvent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum FetchFailure {
-    /// Nobody has said that the settings allow it, so nothing was opened.
+    /// It was not stated that the settings allow it, so nothing was opened.
     AirGapped,
     /// The request is malformed.
     Invalid,

@@ -271,7 +271,7 @@ pub struct ModelSurvey {
     pub text: String,
 }
 
-/// Something that the user may want to change, told once.
+/// Something that the user may want to change, reported once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
@@ -340,7 +340,8 @@ pub struct AssistParams {
     #[cfg_attr(feature = "codegen", ts(optional, as = "Option<bool>"))]
     pub drafts: bool,
     /// The user's own test of the lines, as it went on the document as it is. Where there is one,
-    /// the client runs it on each edit that it is told to ([`TryEditParams`]), before one is shown.
+    /// the client runs it on each edit that the host names ([`TryEditParams`]), before one is
+    /// shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub test: Option<TestRun>,
@@ -550,7 +551,7 @@ pub struct WarmParams {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub model: Option<String>,
-    /// Nobody waits for it: nothing is done where nothing is to be done ahead. One that is loaded
+    /// Not asked for by the user: skipped where nothing is done ahead. One that is loaded
     /// and was not used for a while is made quick again.
     #[serde(default)]
     pub ahead: bool,
@@ -565,7 +566,7 @@ pub struct WarmAnswer {
     pub loaded: bool,
 }
 
-/// Give the memory of a model back that nobody uses now, such as one that is to be removed.
+/// Give back the memory of an idle model, such as one that is to be removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
@@ -579,11 +580,11 @@ pub struct UnloadParams {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct UnloadAnswer {
-    /// False where a request uses it, which goes on.
+    /// False where a request uses it, which continues.
     pub unloaded: bool,
 }
 
-/// Which lines are meant? Asked where nothing is selected, or so much that it is worth a thought.
+/// Which lines are meant? Asked if nothing is selected, or more than models edit well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]

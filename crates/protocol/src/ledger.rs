@@ -16,7 +16,7 @@ pub fn is_edit_id(text: &str) -> bool {
     text.len() == EDIT_ID_DIGITS && text.bytes().all(is_digit)
 }
 
-/// What somebody has done with an edit. Later ones of the same edit say more than earlier ones.
+/// What the user has done with an edit. Later ones of the same edit say more than earlier ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
@@ -70,9 +70,9 @@ pub struct EditCounts {
     pub undone: u64,
     /// Asked for again.
     pub retried: u64,
-    /// Told in words what to change about them.
+    /// Followed by an instruction to change them further.
     pub followed_up: u64,
-    /// Of which nothing was heard.
+    /// Without any decision.
     pub undecided: u64,
     /// Of all, those shown as *not sure*.
     pub unsure: u64,
@@ -82,7 +82,7 @@ pub struct EditCounts {
     pub attempts: u64,
 }
 
-/// What is told apart.
+/// How edits are grouped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
@@ -124,7 +124,7 @@ pub struct StatisticsRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub kept_of_shown: Option<f64>,
-    /// The same of those of which something was heard.
+    /// Kept whole or in part, of those with a decision: 0 to 1. Absent where none has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub kept_of_decided: Option<f64>,
@@ -164,7 +164,7 @@ pub struct EditStatistics {
     pub unread_lines: u64,
     /// All together.
     pub all: StatisticsRow,
-    /// The same told apart.
+    /// By command, model, language or prompt, whichever was asked for.
     pub groups: Vec<StatisticsGroup>,
 }
 

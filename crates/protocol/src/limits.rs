@@ -21,7 +21,7 @@ limits! {
     CONTEXT_TOKENS_MIN: u32 = 512;
     /// Largest context window, in tokens: the product's own limit.
     CONTEXT_TOKENS_MAX: u32 = 8192;
-    /// The usual context window, in tokens, and the one for which the memory of a model is told
+    /// The usual context window, in tokens, and the one for which the memory of a model is given
     /// that is not installed yet.
     CONTEXT_TOKENS: u32 = 4096;
 
@@ -62,14 +62,15 @@ limits! {
     SCOPE_LINES_MAX: u32 = 120;
 
     /// Edits that are located in a document at once: the changes of one answer with its imports. One
-    /// with more changes is one change, since nobody decides on so many one by one.
+    /// with more changes is one change, since no one decides on that many one by one.
     LOCATED_EDITS_MAX: usize = 64;
 
     /// Pieces of other files that one request for ghost text may have.
     CHUNKS_MAX: usize = 16;
     /// Recent edits that it may have.
     RECENT_EDITS_MAX: usize = 8;
-    /// What tools say of a document that is told for a next edit, the nearest to the cursor.
+    /// Diagnostics of a document that a request for a next edit may have, those nearest to the
+    /// cursor.
     DIAGNOSTICS_MAX: usize = 16;
     /// Longest of them, in bytes; what is longer is cut.
     CHUNK_BYTES_MAX: usize = 4096;
@@ -92,15 +93,15 @@ limits! {
     /// A client has said by then how a test went, in milliseconds; else it is taken for one that
     /// could not be run. Above [`TEST_WITHIN_MS`] by what a copy of a project takes.
     TRIED_WITHIN_MS: u64 = 30_000;
-    /// Clients of one host at once: far more windows than anybody opens.
+    /// Clients of one host at once: far more windows than users open.
     CLIENTS_MAX: usize = 64;
     /// Requests that may wait for their turn in one host.
     QUEUE_MAX: usize = 64;
 
-    /// Milliseconds between two heartbeats of a worker: six are missing before a user is told that
+    /// Milliseconds between two heartbeats of a worker: six are missing before it is reported that
     /// the engine does not respond.
     HEARTBEAT_MS: u64 = 500;
-    /// A worker without a sign of life for so long is killed: twenty heartbeats.
+    /// A worker without a sign of life for this long is killed: twenty heartbeats.
     SILENCE_MS: u64 = 10_000;
     /// A worker that has not said hello by then never will.
     WORKER_START_MS: u64 = 30_000;
@@ -108,9 +109,9 @@ limits! {
     /// Crashes within [`RESTARTS_WITHIN_MS`] after which a worker is still started again (policy;
     /// VS Code's number for its extension host).
     RESTARTS_MAX: usize = 3;
-    /// The same over all ways of running a model.
+    /// The same limit over all ways of running a model.
     RESTARTS_MAX_OF_ALL: usize = 5;
-    /// Over which crashes are counted.
+    /// The time over which crashes are counted.
     RESTARTS_WITHIN_MS: u64 = 5 * 60 * 1_000;
 }
 

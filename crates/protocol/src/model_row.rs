@@ -95,9 +95,9 @@ pub struct ClaimedLicense {
 pub enum LicenseSource {
     /// The catalog that pins its file.
     Catalog,
-    /// The folder that it came in, which nobody has checked.
+    /// The folder that it came in, unchecked.
     Folder,
-    /// Its own file, which nobody has checked.
+    /// Its own file, unchecked.
     File,
 }
 
@@ -184,7 +184,7 @@ pub struct ModelRow {
     pub bytes: u64,
     /// How much of it is downloaded, of one that is not installed.
     pub loaded_bytes: u64,
-    /// What it is meant for; empty where nobody says.
+    /// What it is meant for; empty if not stated.
     pub roles: Vec<ModelRole>,
     /// The profile that suits it, where a catalog says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -198,7 +198,7 @@ pub struct ModelRow {
     pub parameters: u64,
     /// Such as `Q4_K_M`; empty where it is not known.
     pub quantization: String,
-    /// Its license, where anybody says.
+    /// Its license, where it is stated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub license: Option<ClaimedLicense>,

@@ -58,7 +58,7 @@ printed! {
     Failed = "failure" => Failure;
     /// The commands on lines of a file.
     Assisted = "assist" => AssistAnswer;
-    /// What stands at a place next.
+    /// What comes next at a place.
     CompletedAt = "complete" => CompleteAnswer;
     /// The user's own test of some lines was run.
     Tested = "test" => TestReport;
@@ -88,7 +88,7 @@ printed! {
     ModelsUse = "models use" => ModelChosen;
     /// All profiles.
     Profiles = "profiles" => SurveyAnswer;
-    /// The same.
+    /// All profiles, as `profiles` prints them.
     ProfilesList = "profiles list" => SurveyAnswer;
     /// Another profile is used.
     ProfilesUse = "profiles use" => ProfileChosen;
@@ -452,15 +452,15 @@ pub struct Finding {
 pub struct PrivacyReport {
     /// Whether air-gapped mode is on: nothing is downloaded.
     pub air_gapped: bool,
-    /// The same with where that comes from.
+    /// Whether it is on, and what has turned it on, as a sentence.
     pub air_gap: String,
-    /// How often something was to be loaded and was refused for it; absent where nobody knows.
+    /// How often a download was refused because of it; absent if not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub refused: Option<u64>,
-    /// The same in words.
+    /// How often that was, as a sentence.
     pub refused_text: String,
-    /// What the front of the running IDE has refused, a row a kind; empty where nobody knows.
+    /// What the front of the running IDE has refused, a row for each kind; empty if not known.
     pub refusals: Vec<PrivacyRefusal>,
     /// By whom and since when, or why nothing is known.
     pub refusals_text: String,
@@ -529,7 +529,7 @@ pub struct EvalReport {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub model: Option<String>,
-    /// A row a kind and a language, then those that were told what to do, then all.
+    /// A row for each kind and language, then those with an instruction, then all.
     pub rows: Vec<EvalRow>,
     /// Tasks that could not be judged, and why.
     pub skipped: Vec<Fact>,
@@ -581,7 +581,7 @@ pub struct EvalTyping {
     /// From a pause to a suggestion that had to be computed, the median in milliseconds; the first
     /// pause in a hole, where all is new, is left out.
     pub computed_ms: f64,
-    /// The same of those that were there already.
+    /// From a pause to a suggestion that was there already, the median in milliseconds.
     pub kept_ms: f64,
     /// Suggestions that were there already.
     pub kept: u32,
@@ -619,7 +619,7 @@ pub struct EvalRow {
     pub unchanged: u32,
     /// Answers that were shown and are not right.
     pub wrong: u32,
-    /// Where an error was told in place of an answer.
+    /// Where an error came instead of an answer.
     pub refused: u32,
     /// Shown answers that are said to be doubtful.
     pub unsure: u32,

@@ -41,13 +41,13 @@ pub struct SetupReport {
     pub list: ModelList,
     /// What a base model is, and what an instruct one.
     pub kinds_text: String,
-    /// What lies where on the disk.
+    /// A place on the disk, and what is in it.
     pub stored: Vec<Fact>,
     /// What goes over the network.
     pub network_text: String,
     /// Nothing is downloaded, and what that means.
     pub air_gap: SetupAirGap,
-    /// What a first edit can be made of.
+    /// The code for a user's first edit.
     pub sample: SetupSample,
 }
 

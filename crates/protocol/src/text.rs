@@ -35,7 +35,7 @@ pub struct TextAnswer {
 pub struct Reference {
     /// The words as they are in the answer, wherever that is.
     pub words: String,
-    /// Whether they are meant where they stand as code, and not among the other words.
+    /// Whether they are meant where they are marked as code, and not among the other words.
     pub in_code: bool,
     /// The line, as an edit that changes nothing: it is found again in the document as that is by
     /// then (`locateEdits`), or nowhere.

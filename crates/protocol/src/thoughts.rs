@@ -1,4 +1,4 @@
-//! What stands round the thoughts that models write before they answer.
+//! The marks around the thoughts that models write before they answer.
 
 /// What opens and what closes a thought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -50,7 +50,7 @@ pub struct TryEditParams {
     pub edits: Vec<Edit>,
 }
 
-/// How the test went on an edit. One that nobody waits for any more is passed over.
+/// How the test went on an edit; ignored if no request waits for it any more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]

@@ -117,7 +117,7 @@ pub struct LoadProfile {
     /// How the KV cache is stored.
     pub kv: KvStorage,
     /// Whether the weights may be loaded a second time, rearranged for the processor, where that
-    /// is faster. Until then, and without it, they are used as they lie in the file.
+    /// is faster. Until then, and without it, they are used as they are in the file.
     pub repack: bool,
 }
 
@@ -137,7 +137,7 @@ pub struct StepCost {
 #[serde(rename_all = "camelCase")]
 pub struct Measured {
     /// Whether weights that are rearranged for the processor's kernels are the faster ones;
-    /// `None` where nobody had to know.
+    /// `None` where it was not needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repacking_pays: Option<bool>,
     /// Costs of steps that decide how long a draft is worth its cost.
@@ -237,7 +237,7 @@ pub struct HeartbeatParams {
     /// As named by the host.
     pub worker: WorkerId,
     /// Goes up with what was computed: parts of a load, nodes of a graph on a CPU, tokens. A worker
-    /// whose beats come and whose number stands still hangs in native code.
+    /// whose heartbeats arrive but whose number does not grow hangs in native code.
     pub progress: u64,
 }
 
@@ -283,8 +283,8 @@ pub enum WorkerPrompt {
         /// The text.
         text: String,
     },
-    /// Text with tokens of the model between, by which it is told what stands where. The next part
-    /// of the last text is what is to be written.
+    /// Text with special tokens of the model between its parts, which mark what each part is. The
+    /// next part of the last text is what is to be written.
     Infill {
         /// In order.
         parts: Vec<InfillPart>,

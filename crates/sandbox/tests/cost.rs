@@ -1,6 +1,6 @@
-//! What the walls cost a worker: the time to put them up, and what they add to each call of the system
-//! afterwards. Measured in processes of their own, since nobody takes walls down again. `--nocapture`
-//! shows the numbers.
+//! What the walls cost a worker: the time to put them up, and what they add to each call of the
+//! system afterwards. Measured in processes of their own, since a process can't leave its sandbox.
+//! `--nocapture` shows the numbers.
 
 #![cfg(target_os = "linux")]
 
@@ -15,7 +15,7 @@ use localcoder_sandbox::{Profile, Walls, close};
 const CHILD: &str = "LOCALCODER_TEST_SANDBOX_COST";
 /// Processes that close themselves.
 const RUNS: usize = 20;
-/// Most that a start of the worker may take longer: nobody notices it beside the load of a model.
+/// Most that a start of the worker may take longer: not noticeable beside the load of a model.
 const CLOSE_MAX: Duration = Duration::from_millis(20);
 /// Calls at a time, and how often: the quickest counts, since others use the processor as well.
 const CALLS: u32 = 20_000;

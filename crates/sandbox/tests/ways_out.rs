@@ -19,7 +19,7 @@ const CHILD: &str = "LOCALCODER_TEST_SANDBOX";
 const FOLDER: &str = "LOCALCODER_TEST_SANDBOX_FOLDER";
 
 /// Its name, who needs it, and how it is tried.
-type Way = (&'static str, &'static [&'static str], fn(&Ground) -> i64);
+type Way = (&'static str, &'static [&'static str], fn(&Fixture) -> i64);
 
 const NOBODY: &[&str] = &[];
 const HOST: &[&str] = &["host"];
@@ -29,8 +29,8 @@ const BOTH: &[&str] = &["host", "fetch"];
 const READS: &[&str] = &["host", "fetch calls"];
 const BY_FILES: &[&str] = &["host calls", "fetch calls"];
 
-/// What was there before the walls.
-struct Ground {
+/// What is opened and created before the process is confined.
+struct Fixture {
     folder: CString,
     file: CString,
     made: CString,
@@ -49,10 +49,10 @@ fn at(text: &CString) -> i64 {
     text.as_ptr() as i64
 }
 
-fn open(ground: &Ground, flags: libc::c_int) -> i64 {
+fn open(fixture: &Fixture, flags: libc::c_int) -> i64 {
     call(
         libc::SYS_openat,
-        [i64::from(libc::AT_FDCWD), at(&ground.file), i64::from(flags), 0o600, 0, 0],
+        [i64::from(libc::AT_FDCWD), at(&fixture.file), i64::from(flags), 0o600, 0, 0],
     )
 }
 
@@ -185,7 +185,7 @@ fn child() {
     let path = folder.join("file");
     std::fs::write(&path, "as it was").expect("written before the walls");
     let text = |path: &std::path::Path| CString::new(path.to_str().expect("text")).expect("no NUL");
-    let ground = Ground {
+    let fixture = Fixture {
         folder: text(&folder),
         file: text(&path),
         made: text(&path.with_extension("made")),
@@ -199,7 +199,7 @@ fn child() {
         if needed_by.contains(&of_all) || needed_by.contains(&asked.as_str()) {
             continue;
         }
-        let result = way(&ground);
+        let result = way(&fixture);
         let error = std::io::Error::last_os_error().raw_os_error().unwrap_or(0);
         let refused = result == -1 && [libc::EPERM, libc::EACCES, libc::ENOSYS].contains(&error);
         if !refused {
@@ -211,7 +211,7 @@ fn child() {
         }
     }
     let mut text = [0; 9];
-    let reads = std::os::unix::fs::FileExt::read_exact_at(&ground.open, &mut text, 0).is_ok()
+    let reads = std::os::unix::fs::FileExt::read_exact_at(&fixture.open, &mut text, 0).is_ok()
         && &text == b"as it was";
     let takes = taken(takes.as_raw_fd()) == 1;
     let threads = std::thread::spawn(|| 7).join().is_ok_and(|it| it == 7);

@@ -2,7 +2,7 @@
 //! for certain, the air gap is on.
 //!
 //! [`NetworkAllowed`] is made here alone, from settings that were resolved, and whoever starts a
-//! program that could open a connection is asked for one. So nobody can forget to look.
+//! program that could open a connection is asked for one. So no caller can forget to look.
 
 use localcoder_protocol::ErrorInfo;
 use serde_json::Value;
@@ -40,7 +40,7 @@ impl AirGap {
         Self::On { reason, problem: None }
     }
 
-    /// Something is wrong with the settings, so that nobody knows what was meant.
+    /// Something is wrong with the settings, so that it is not known what was meant.
     pub(crate) fn closed_by(error: &ErrorInfo) -> Self {
         Self::On {
             reason: format!("`localcoder.{AIR_GAPPED}` counts as on: {error}"),
@@ -85,7 +85,7 @@ pub fn air_gap(places: &Places) -> AirGap {
     SettingsFiles::read(places).resolve().air_gap
 }
 
-/// What is in every name that somebody could take for this setting's.
+/// What is in every name that could be meant as this setting's.
 const STEM: &str = "airgap";
 
 /// Whether an unknown name is this setting's, written wrong.
@@ -139,7 +139,7 @@ mod tests {
             (r#"{"localcoder.airGapped": true}"#, true),
             (r#"{"localcoder.airGapped": false}"#, false),
             (r#"{"localcoder": {"airGapped": true}}"#, true),
-            // Nobody knows what was meant.
+            // It is not known what was meant.
             (r#"{"airGapped": false, "localcoder.airGapped": true}"#, true),
             (r#"{"localcoder.airGapped": false, "airGapped": true}"#, true),
             (r#"{"airgapped": true}"#, true),
@@ -175,7 +175,7 @@ mod tests {
             let named = format!("`localcoder.airGapped` can't be {value} (in `{path}`, line 1)");
             assert!(reason.contains(&named), "{text}: {reason}");
             assert_eq!(problem.subject.as_deref(), Some("airGapped"), "{text}: {problem:?}");
-            // The editor's own good value does not fix it, nor does the other way round.
+            // The editor's own good value does not fix it, nor does the other way around.
             let (_home, places) = home(Some(text.as_bytes()), Some(b"{\"airGapped\": false}"));
             assert!(air_gap(&places).is_on(), "{text} below a `false`");
             let (_home, places) = home(Some(b"{\"airGapped\": false}"), Some(text.as_bytes()));

@@ -105,7 +105,7 @@ impl Affects {
 /// One setting: all that is known of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Setting {
-    /// The same in the type system.
+    /// Its value of the enum, by which code names it.
     pub id: Key,
     /// Name without the `localcoder.` prefix.
     pub key: &'static str,

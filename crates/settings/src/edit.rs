@@ -19,8 +19,8 @@ pub fn edited(text: &str, key: &str, value: Option<&Value>) -> Result<String, St
     for name in [key, full.as_str()] {
         find(&object, name, &mut properties);
     }
-    // Where it stands more than once, one stays: which of them counted nobody could tell. It has its
-    // full name then, by which the editor knows it.
+    // Where it occurs more than once, one stays, since it is not clear which of them counted. It
+    // has its full name then, by which the editor knows it.
     let place = properties.iter().position(is_outer);
     match (value, place.map(|place| properties.remove(place))) {
         (Some(value), Some(property)) => {
@@ -129,7 +129,7 @@ fn standing<'a>(values: &'a Map<String, Value>, name: &str) -> Option<&'a Value>
     })
 }
 
-/// Whether it stands on the first level.
+/// Whether it is on the first level.
 fn is_outer(property: &CstObjectProp) -> bool {
     let object = property.parent().and_then(|parent| parent.as_object());
     object.and_then(|object| object.parent()).is_none_or(|it| it.as_object_prop().is_none())
@@ -241,7 +241,7 @@ mod tests {
         });
         assert_eq!(Value::Object(parse(&full).unwrap()), values);
         assert_eq!(in_full(&full).unwrap(), full, "there is nothing left to do");
-        // Which of two is meant nobody can tell: both stay, and that is reported.
+        // It is not clear which of two is meant: both stay, and that is reported.
         let twice = r#"{"mode": "stability", "localcoder.mode": "performance"}"#;
         assert_eq!(in_full(twice).unwrap(), twice);
     }

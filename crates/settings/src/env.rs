@@ -19,7 +19,7 @@ pub const BIN: &str = "LOCALCODER_BIN";
 /// Milliseconds after which a host without clients ends, for tests.
 pub const HOST_IDLE_MS: &str = "LOCALCODER_HOST_IDLE_MS";
 /// How much faster than the world's the host's clock runs, for trials of faults: all its deadlines
-/// pass so much sooner.
+/// pass sooner by this factor.
 pub const TIME_SCALE: &str = "LOCALCODER_TIME_SCALE";
 /// Filter of the log files, as of `tracing`: `debug`, `localcoder_host=trace`.
 pub const LOG: &str = "LOCALCODER_LOG";

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::Key;
 use crate::env::HOME;
 
-/// See the module. Its text says what happened, in one clause.
+/// An error in the settings. Its text says what happened, in one clause.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the text of each variant says what it is")]
 pub enum SettingsError {
@@ -27,7 +27,7 @@ pub enum SettingsError {
     UnknownIn { place: String, name: String, means_air_gap: bool },
     #[error("`localcoder.{}` can't be {value} (in {place})", key.name())]
     NotAllowedIn { place: String, key: Key, value: Value, allowed: String },
-    #[error("`localcoder.{}` stands twice (in {place}), with different values", key.name())]
+    #[error("`localcoder.{}` is set twice (in {place}), to different values", key.name())]
     TwiceIn { place: String, key: Key },
     #[error("{what}")]
     AirGapped { what: String, reason: String, problem: Option<Box<ErrorInfo>> },

@@ -32,11 +32,11 @@ pub struct Contents {
     pub repeated: Vec<String>,
     /// Why it can't be read, where it is there and can't.
     pub problem: Option<ErrorInfo>,
-    /// Where the values stand, where that is known.
+    /// The lines of the values, where they are known.
     pub origin: Origin,
 }
 
-/// The file that values are from, and the lines on which they stand: for messages.
+/// The file that values are from, and their lines in it: for messages.
 #[derive(Debug, Clone, Default)]
 pub struct Origin {
     path: Option<PathBuf>,
@@ -45,14 +45,14 @@ pub struct Origin {
 }
 
 impl PartialEq for Origin {
-    /// Two layers that say the same are the same, wherever it stands.
+    /// Two layers with the same values are equal, whatever their lines are.
     fn eq(&self, _: &Self) -> bool {
         true
     }
 }
 
 impl Origin {
-    /// Where a key of a layer stands, in words that follow "in".
+    /// Where a key of a layer is, in words that follow "in".
     pub(crate) fn place(&self, layer: Layer, key: &str) -> String {
         match (&self.path, self.lines.get(key)) {
             (None, _) => layer.name().to_owned(),
@@ -80,7 +80,7 @@ impl From<Map<String, Value>> for Contents {
     }
 }
 
-/// What lies on disk: the product's own file, and what the editor had set last.
+/// What is on disk: the product's own file, and what the editor had set last.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SettingsFiles {
     /// `settings.json` in the product's folder.
@@ -100,7 +100,7 @@ impl SettingsFiles {
             &places.editor_settings_file(),
             "open the editor, which writes the file again, or delete it",
         );
-        // A copy, whose lines nobody has written.
+        // A copy, whose lines the user has not written.
         editor.origin = Origin::default();
         Self { file, editor }
     }
@@ -111,7 +111,7 @@ impl SettingsFiles {
         self.resolve_with(&Map::new())
     }
 
-    /// The same with options of a command over them.
+    /// The settings in force, with options of a command on top.
     #[must_use]
     pub fn resolve_with(&self, options: &Map<String, Value>) -> Resolved {
         let options = Contents::from(options.clone());
@@ -122,7 +122,7 @@ impl SettingsFiles {
         ])
     }
 
-    /// What could not be read, for whoever is to be told.
+    /// What could not be read, to be reported.
     pub fn problems(&self) -> impl Iterator<Item = &ErrorInfo> {
         self.file.problem.iter().chain(&self.editor.problem)
     }
@@ -145,14 +145,14 @@ fn read(path: &Path, fix: &str) -> Contents {
     })
 }
 
-/// Where the keys of a text stand.
+/// The lines of the keys of a text.
 #[derive(Default)]
 struct Keys<'a> {
     text: &'a str,
-    /// So much of the text was counted, and this many lines are in it.
+    /// How much of the text was counted, and how many lines are in it.
     counted: (usize, usize),
     lines: BTreeMap<String, usize>,
-    /// What stands behind each.
+    /// The value of each.
     values: BTreeMap<String, &'a str>,
     repeated: Vec<String>,
 }
@@ -235,7 +235,7 @@ pub(crate) fn dialect() -> ParseOptions {
 pub fn read_file(path: &Path) -> Result<Option<(String, Stamp)>, SettingsError> {
     let failed = |source| SettingsError::Unread { path: path.to_owned(), source };
     match localcoder_disk::read(path, FILE_BYTES_MAX) {
-        // A link that leads nowhere is not a file that is not there: somebody has set something.
+        // A dangling link is not the same as a missing file: something was set.
         Err(error) if error.is_missing(path) => Ok(None),
         Err(error) => Err(failed(error)),
         Ok(localcoder_disk::Contents { bytes, stamp }) => match String::from_utf8(bytes) {
@@ -262,7 +262,7 @@ mod tests {
         let text =
             "\u{feff}// mine\r\n{\r\n  \"a.b\": 1, /* two */\r\n  \"c\": [-1.5, {},],\r\n}\r\n";
         assert_eq!(Value::Object(parse(text).unwrap()), json!({"a.b": 1, "c": [-1.5, {}]}));
-        // Where a key stands twice the last counts, as there.
+        // Of a key that occurs twice the last one counts, as there.
         assert_eq!(parse(r#"{"a": 1, "a": 2}"#).unwrap()["a"], 2);
         assert_eq!(parse("{}").unwrap(), Map::new());
     }

@@ -1,4 +1,4 @@
-//! Where files lie on each platform. Decides paths; creates nothing.
+//! Where files are on each platform. Decides paths; creates nothing.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use crate::{SettingsError, env};
 pub struct Places {
     /// What the user would miss: models, the editor's data.
     pub data: PathBuf,
-    /// Where `settings.json` lies.
+    /// Where `settings.json` is.
     pub config: PathBuf,
     /// What can be made again.
     pub cache: PathBuf,

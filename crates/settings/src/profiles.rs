@@ -27,12 +27,12 @@ pub(crate) const PROFILE_CHOICES: &[(&str, &str)] = &[
 
 /// Longest name of a profile, in bytes: it is in a status bar.
 const NAME_BYTES_MAX: usize = 32;
-/// More than anybody switches between.
+/// More than users switch between.
 const OWN_MAX: usize = 32;
 /// As of the setting `contextWindow`.
 const WINDOW_TOKENS: std::ops::RangeInclusive<u32> = CONTEXT_TOKENS_MIN..=CONTEXT_TOKENS_MAX;
 
-/// A profile. See the module.
+/// Models and context windows under one name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
     /// By which it is chosen.
@@ -53,7 +53,7 @@ pub struct Profile {
 
 impl Profile {
     /// Its name where that is one of the product's, and `own` for one of the user's, whose words
-    /// are nobody's business.
+    /// are private.
     #[must_use]
     pub fn public_name(&self) -> &'static str {
         let built_in = PROFILE_CHOICES.iter().find(|(name, _)| *name == self.name);

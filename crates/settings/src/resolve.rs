@@ -51,7 +51,7 @@ impl Layer {
 pub struct Resolved {
     /// The values in force.
     pub settings: Settings,
-    /// The same as they are written, and where each comes from; in the order of the table.
+    /// The values as JSON, each with the layer that it is from; in the order of the table.
     pub values: Vec<(&'static str, Value, Layer)>,
     /// Whether anything may be downloaded.
     pub air_gap: AirGap,
@@ -72,7 +72,7 @@ pub fn resolve(layers: &[(Layer, &Contents)]) -> Resolved {
     let unread = layers.iter().filter_map(|(_, contents)| contents.problem.clone()).collect();
     let mut wrong: Vec<Wrong> =
         layers.into_iter().flat_map(|(layer, contents)| found.take(layer, contents)).collect();
-    // Where one alone is told, it is one of those that close the air gap.
+    // Where only one is reported, it is one of those that close the air gap.
     wrong.sort_by_key(|it| !it.closes);
     let air_gap = match wrong.first().filter(|it| it.closes) {
         Some(Wrong { layer, error, .. }) => {
@@ -94,15 +94,15 @@ pub fn resolve(layers: &[(Layer, &Contents)]) -> Resolved {
 }
 
 impl Resolved {
-    /// Whether one of the errors says this already, as the reason of an air gap that nobody has
-    /// asked for is one.
+    /// Whether one of the errors gives this reason already: an air gap that the user did not ask
+    /// for is closed by such an error.
     #[must_use]
-    pub fn tells(&self, reason: &str) -> bool {
+    pub fn mentions(&self, reason: &str) -> bool {
         self.errors.iter().any(|error| reason.contains(&error.message))
     }
 
-    /// What a status tells of all that is not used: a sentence each, the files that can't be read
-    /// first.
+    /// A sentence for a status about each value and file that is not used; files that can't be
+    /// read come first.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
         let unread = self.unread.iter().map(|problem| {
@@ -117,7 +117,7 @@ impl Resolved {
 struct Wrong {
     layer: Layer,
     error: ErrorInfo,
-    /// Whether nobody knows for it what was meant about the network.
+    /// Whether it leaves open what was meant about the network.
     closes: bool,
 }
 
@@ -126,7 +126,7 @@ struct Wrong {
 struct Taken {
     value: Value,
     layer: Layer,
-    /// The same for people, as exactly as it is known.
+    /// Where it is from, for people: the file, and the line if it is known.
     place: String,
 }
 
@@ -209,7 +209,7 @@ impl Found {
         self.taken[key as usize].layer
     }
 
-    /// What nobody has set is as the profile has it.
+    /// Values that were not set are the profile's.
     fn fill_in(&mut self, profile: &Profile) {
         for (key, value) in profile.values() {
             if self.source(key) == Layer::Default && !key.setting().is_nothing(&value) {
@@ -242,7 +242,7 @@ pub fn own(key: &str) -> &str {
     key.strip_prefix(PREFIX).unwrap_or(key)
 }
 
-/// The keys of nested objects, dotted. What stands under the name of a setting is its value, also
+/// The keys of nested objects, dotted. What is under the name of a setting is its value, also
 /// where that is an object and should not be.
 fn flatten<'a>(key: String, value: &'a Value, out: &mut Vec<(String, &'a Value)>) {
     match value {

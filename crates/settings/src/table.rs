@@ -32,7 +32,7 @@ choices! {
         /// before a command is called, and weights are rearranged for the processor where that is
         /// faster
         Performance = "performance",
-        /// As little as possible: nothing is done ahead, weights stay as they lie in the file,
+        /// As little as possible: nothing is done ahead, weights stay as they are in the file,
         /// prompts are read in small steps, a quarter of the layers stays off a GPU that was not
         /// asked for by name, and a model that is not used is unloaded
         Stability = "stability",
@@ -122,7 +122,7 @@ settings! {
 
     /// After this many minutes without a request a model is unloaded, where it does not stay.
     IdleUnloadMinutes = "idleUnloadMinutes", idle_unload_minutes: u32,
-        // The default lies between Ollama's 5 and LM Studio's 60; a day is the same as never.
+        // The default is between Ollama's 5 and LM Studio's 60; a day is the same as never.
         Kind::Integer { default: 10, min: 1, max: 1440 },
         affects: [Residency], of_profiles: false;
 

@@ -39,7 +39,7 @@ pub struct Settings {
     pub mode: Mode,
     /// How freely words are chosen.
     pub sampling: Sampling,
-    /// The same, only what was set.
+    /// Those of the sampling values that were set.
     pub sampling_set: SamplingParams,
     /// How long explanations are.
     pub explanation_length: ExplanationLength,
@@ -114,7 +114,7 @@ impl Settings {
         models
     }
 
-    /// The same for all that is not code.
+    /// The models for everything but code, the best first.
     #[must_use]
     pub fn general_models(&self) -> Vec<String> {
         let Wanted { reference, by_profile } = &self.general_model;
@@ -144,7 +144,7 @@ impl Settings {
         (!stays).then_some(self.idle_unload_minutes * 60_000)
     }
 
-    /// The same under another profile: what it would mean to choose it.
+    /// These settings under another profile, for what its choice would change.
     #[must_use]
     pub fn under(&self, profile: &Profile) -> Self {
         let mut settings = self.clone();

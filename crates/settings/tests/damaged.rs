@@ -24,30 +24,40 @@ fn of_every_text_comes_what_must_and_nothing_is_dropped_silently() {
         let window = u64::from(resolved.settings.context_tokens);
         let usual = u64::from(localcoder_protocol::limits::CONTEXT_TOKENS);
         assert_eq!(window, if text.counts { WINDOW_TOKENS } else { usual }, "{}", text.name);
-        // What is told names the file and is in the list that all commands tell.
-        let told: Vec<String> = resolved
+        // The report names the file and is in the list that all commands print.
+        let reported: Vec<String> = resolved
             .errors
             .iter()
             .map(|error| format!("{error} {}", error.hint.as_deref().unwrap_or_default()))
             .collect();
-        assert_eq!(told.len(), usize::from(!text.told.is_empty()), "{}: {told:?}", text.name);
-        for part in text.told {
-            assert!(told[0].contains(part), "{}: no {part} in {told:?}", text.name);
+        assert_eq!(
+            reported.len(),
+            usize::from(!text.reported.is_empty()),
+            "{}: {reported:?}",
+            text.name
+        );
+        for part in text.reported {
+            assert!(reported[0].contains(part), "{}: no {part} in {reported:?}", text.name);
         }
-        if let [told] = &told[..] {
+        if let [reported] = &reported[..] {
             let path = places.settings_file().display().to_string();
-            assert!(told.contains(&path), "{}: {told}", text.name);
+            assert!(reported.contains(&path), "{}: {reported}", text.name);
         }
         // The same words are in a status.
         let notes = resolved.notes();
         assert_eq!(notes.len(), resolved.errors.len(), "{}", text.name);
-        let is_told = |part: &&&str| notes.iter().any(|note| note.contains(**part));
-        assert_eq!(text.told.iter().filter(is_told).count(), text.told.len(), "{}", text.name);
-        // And the reason of a closed gap is that, where nobody has asked for it.
+        let is_noted = |part: &&&str| notes.iter().any(|note| note.contains(**part));
+        assert_eq!(
+            text.reported.iter().filter(is_noted).count(),
+            text.reported.len(),
+            "{}",
+            text.name
+        );
+        // And it is the reason of a closed gap that was not asked for.
         let reason = resolved.air_gap.reason().unwrap_or_default();
-        let asked_for = text.closes && text.told.is_empty();
+        let asked_for = text.closes && text.reported.is_empty();
         assert_eq!(reason.contains("is on"), asked_for, "{}: {reason}", text.name);
-        assert_eq!(resolved.tells(reason), text.closes && !asked_for, "{}: {reason}", text.name);
+        assert_eq!(resolved.mentions(reason), text.closes && !asked_for, "{}: {reason}", text.name);
     }
 }
 
@@ -61,7 +71,7 @@ fn the_same_text_as_the_copy_of_the_editors_settings_closes_too() {
         write(&places.editor_settings_file(), text.bytes);
         let resolved = SettingsFiles::read(&places).resolve();
         assert_eq!(resolved.air_gap.is_on(), text.closes, "{}", text.name);
-        assert_eq!(resolved.errors.is_empty(), text.told.is_empty(), "{}", text.name);
+        assert_eq!(resolved.errors.is_empty(), text.reported.is_empty(), "{}", text.name);
         let (_, value, _) = &resolved.values[Key::AirGapped as usize];
         assert_eq!(*value, text.closes, "{}", text.name);
     }

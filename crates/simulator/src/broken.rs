@@ -33,18 +33,18 @@ impl fmt::Display for Broken {
 
 impl std::error::Error for Broken {}
 
-/// The same before anybody knows in which world.
+/// The same before the world's seed is known.
 #[derive(Debug)]
 pub(crate) struct Breach {
     pub(crate) invariant: &'static str,
     pub(crate) what: String,
 }
 
-/// Whether all holds still.
-pub(crate) type Held = Result<(), Breach>;
+/// Whether every invariant still holds.
+pub(crate) type Outcome = Result<(), Breach>;
 
-/// That an invariant does not hold.
-pub(crate) fn breach(invariant: &'static str, what: impl Into<String>) -> Held {
+/// The outcome where an invariant is broken.
+pub(crate) fn breach(invariant: &'static str, what: impl Into<String>) -> Outcome {
     Err(Breach { invariant, what: what.into() })
 }
 

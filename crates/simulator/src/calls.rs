@@ -1,11 +1,11 @@
 //! What a worker makes of what it is asked: how long it takes and how it ends is drawn here, from
-//! the weather. Nothing is said to the host yet.
+//! the fault plan. Nothing is said to the host yet.
 
 use localcoder_protocol::ErrorCode;
 use localcoder_transport::{Id, Message};
 use serde_json::Value;
 
-use crate::broken::{Held, breach};
+use crate::broken::{Outcome, breach};
 use crate::faults::Fault;
 use crate::marks;
 use crate::steps::is_unwatched;
@@ -30,7 +30,7 @@ const METHODS: &[(&str, Method)] = &[
 
 impl World {
     /// The host has sent a worker a message.
-    pub(crate) fn worker_is_asked(&mut self, generation: u64, message: Message) -> Held {
+    pub(crate) fn worker_is_asked(&mut self, generation: u64, message: Message) -> Outcome {
         let Message::Request { id: Id::Number(id), method, params } = message else {
             return breach("protocol", format!("worker {generation} is sent no call: {message:?}"));
         };
@@ -151,7 +151,7 @@ impl World {
             (Fault::HelloDies, Ending::Dies),
             (Fault::HelloNever, Ending::Silent),
             (Fault::HelloNonsense, Ending::Nonsense),
-            // Told apart from nonsense by what it says.
+            // Distinguished from nonsense by its text.
             (Fault::HelloOther, Ending::Lost),
         ];
         call.ending = self.draw_ending(&faults);

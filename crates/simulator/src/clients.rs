@@ -1,5 +1,5 @@
 //! Clients: they connect, say hello well or badly, ask for all there is at any time, cancel, send
-//! nonsense, and vanish. What they are told is checked by `checks::requests`.
+//! nonsense, and vanish. What they get is checked by `checks::requests`.
 
 use std::collections::BTreeMap;
 
@@ -10,8 +10,8 @@ use localcoder_settings::Key;
 use localcoder_transport::{Id, Message};
 use serde_json::{Map, Value, json};
 
-use crate::broken::{Held, breach};
-use crate::checks::requests::Asked;
+use crate::broken::{Outcome, breach};
+use crate::checks::requests::ClientRequest;
 use crate::faults::Fault;
 use crate::marks;
 use crate::settings::values_of;
@@ -19,18 +19,18 @@ use crate::store::SPECS;
 use crate::world::World;
 use crate::world_event::WorldEvent;
 
-/// Windows that are open at once, where nobody overdoes it.
+/// Windows that are open at once in ordinary use.
 const WINDOWS_MAX: usize = 6;
 
 /// Whoever is connected.
 #[derive(Debug, Default)]
 pub(crate) struct Clients {
-    /// With whether they said hello well, and whether they want to be told of changes.
+    /// With whether they said a valid hello, and whether they watch for changes.
     connected: BTreeMap<ClientId, (bool, bool)>,
     last: ClientId,
     /// The host closes these; they are not gone yet.
     pub(crate) refused: Vec<ClientId>,
-    /// Nobody comes any more.
+    /// No client connects any more.
     pub(crate) closed: bool,
 }
 
@@ -100,13 +100,13 @@ pub(crate) fn on_the_wire(act: &str, mut params: Value) -> (&str, Value) {
     }
 }
 
-/// What became of an edit, which need not be one that anybody was shown.
+/// What became of an edit, which need not be one that was shown.
 fn decision_about(number: u64) -> Value {
     json!({"editId": format!("{number:016x}"), "decision": {"kind": "kept"}})
 }
 
 impl World {
-    pub(crate) fn client_connects(&mut self) -> Held {
+    pub(crate) fn client_connects(&mut self) -> Outcome {
         if self.clients.closed || self.clients.connected.len() >= WINDOWS_MAX {
             return Ok(());
         }
@@ -137,7 +137,7 @@ impl World {
         Ok(client)
     }
 
-    pub(crate) fn says_hello(&mut self, client: ClientId, other: bool, wants: bool) -> Held {
+    pub(crate) fn says_hello(&mut self, client: ClientId, other: bool, wants: bool) -> Outcome {
         let params = json!({
             "protocolVersion": PROTOCOL_VERSION + u32::from(other), "buildId": BUILD_ID, "pid": 7,
             "client": "editor", "wantsStatus": wants,
@@ -148,8 +148,8 @@ impl World {
         self.ask(client, "hello", None, params)
     }
 
-    pub(crate) fn client_acts(&mut self, client: ClientId) -> Held {
-        if !self.clients.has(client) || self.cleared_up {
+    pub(crate) fn client_acts(&mut self, client: ClientId) -> Outcome {
+        if !self.clients.has(client) || self.faults_ended {
             return Ok(());
         }
         self.acts_left = self.acts_left.saturating_sub(1);
@@ -171,10 +171,10 @@ impl World {
         Ok(())
     }
 
-    pub(crate) fn client_vanishes(&mut self, client: ClientId) -> Held {
+    pub(crate) fn client_vanishes(&mut self, client: ClientId) -> Outcome {
         self.clients.connected.remove(&client);
         self.requests.forget_client(client);
-        if self.clients.is_empty() && !self.cleared_up {
+        if self.clients.is_empty() && !self.faults_ended {
             let most = *self.random.pick(&[3_000, 3_000, 200_000]);
             let ms = self.random.up_to_ms(most);
             self.later(ms, WorldEvent::ClientConnects);
@@ -183,7 +183,7 @@ impl World {
     }
 
     /// What no client should do.
-    fn errs(&mut self, client: ClientId) -> Held {
+    fn errs(&mut self, client: ClientId) -> Outcome {
         if self.strikes(Fault::Malformed) {
             self.requests.expect_malformed(client);
             self.deliver(Event::ClientMalformed(client, "the frame is not JSON".to_owned()))?;
@@ -255,7 +255,7 @@ impl World {
         })
     }
 
-    fn does(&mut self, client: ClientId, method: &'static str) -> Held {
+    fn does(&mut self, client: ClientId, method: &'static str) -> Outcome {
         let number = self.requests.next_number();
         let request_id = self.draw_request_id(client, number);
         let (document, selection) = self.draw_document(number);
@@ -312,7 +312,7 @@ impl World {
         if method == "improve" && self.random.per_mille(300) {
             params["test"] = self.draw_test_run();
         }
-        if streams && self.random.per_mille(120) && !self.cleared_up {
+        if streams && self.random.per_mille(120) && !self.faults_ended {
             let ms = self.random.up_to_ms(5_000);
             let request_id = request_id.clone();
             self.later(ms, WorldEvent::ClientCancels { client, request_id });
@@ -334,13 +334,13 @@ impl World {
         method: &'static str,
         request_id: Option<String>,
         params: Value,
-    ) -> Held {
+    ) -> Outcome {
         if !self.clients.has(client) || self.host.is_none() {
             return Ok(());
         }
         self.tally.requests += 1;
         let target = params["requestId"].as_str().filter(|_| method == "cancel");
-        let asked = Asked::new(client, method, request_id, target.map(str::to_owned));
+        let asked = ClientRequest::new(client, method, request_id, target.map(str::to_owned));
         let number = self.requests.ask(asked);
         let settings = match method {
             "configureFile" => &json!({"settings": self.disk.file_settings}),
@@ -370,7 +370,7 @@ impl World {
     }
 
     /// The host closes a connection: it had too many.
-    pub(crate) fn client_is_closed(&mut self, client: ClientId) -> Held {
+    pub(crate) fn client_is_closed(&mut self, client: ClientId) -> Outcome {
         if self.clients.connected.len() <= CLIENTS_MAX {
             return breach("bounds: clients", "a connection is closed though there is room");
         }
@@ -423,7 +423,7 @@ impl World {
     }
 
     /// After the storm the host still does its work, for whoever asks.
-    pub(crate) fn check_still_serves(&mut self) -> Held {
+    pub(crate) fn check_still_serves(&mut self) -> Outcome {
         if self.random.per_mille(600) {
             return Ok(());
         }

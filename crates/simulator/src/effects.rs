@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use localcoder_host::core::{Effect, Event};
 
-use crate::broken::{Held, breach};
+use crate::broken::{Outcome, breach};
 use crate::checks::{self, bounds};
 use crate::faults::Fault;
 use crate::store::{SPECS, Spec};
@@ -15,7 +15,7 @@ use crate::world_event::WorldEvent;
 
 impl World {
     /// Gives the host an event, does what it wants, and looks whether all holds.
-    pub(crate) fn deliver(&mut self, event: Event) -> Held {
+    pub(crate) fn deliver(&mut self, event: Event) -> Outcome {
         let Some(host) = self.host.as_mut() else { return Ok(()) };
         self.trace.say(self.now_ms, || format!("{event:?}"));
         self.tally.events += 1;
@@ -54,7 +54,7 @@ impl World {
         Ok(())
     }
 
-    fn apply(&mut self, effect: Effect, exits: bool) -> Held {
+    fn apply(&mut self, effect: Effect, exits: bool) -> Outcome {
         match effect {
             Effect::Reply { .. } | Effect::Notify(..) => match effect.message() {
                 Some((client, message)) => self.client_is_sent(client, message),
@@ -116,7 +116,7 @@ impl World {
         }
     }
 
-    fn worker_is_killed(&mut self, generation: u64, exits: bool) -> Held {
+    fn worker_is_killed(&mut self, generation: u64, exits: bool) -> Outcome {
         if !exits {
             self.check_kill(generation)?;
         }
@@ -129,9 +129,9 @@ impl World {
         Ok(())
     }
 
-    /// It is told so: a frozen one does not hear it.
-    fn worker_is_to_end(&mut self, generation: u64, ms: u64) -> Held {
-        let Some(worker) = self.workers.get_mut(&generation).filter(|it| !it.told_gone) else {
+    /// It gets the message: a frozen one does not read it.
+    fn worker_is_to_end(&mut self, generation: u64, ms: u64) -> Outcome {
+        let Some(worker) = self.workers.get_mut(&generation).filter(|it| !it.reported_gone) else {
             return breach(
                 "supervision",
                 format!("worker {generation} is to end and does not run"),
@@ -144,7 +144,7 @@ impl World {
         Ok(())
     }
 
-    fn worker_is_started(&mut self, generation: u64) -> Held {
+    fn worker_is_started(&mut self, generation: u64) -> Outcome {
         self.check_start(generation)?;
         self.tally.workers += 1;
         let slow = if self.strikes(Fault::Slow) { 12 } else { 1 };
@@ -155,7 +155,7 @@ impl World {
     }
 
     /// A model file was looked at.
-    pub(crate) fn inspected(&mut self, references: Vec<String>) -> Held {
+    pub(crate) fn inspected(&mut self, references: Vec<String>) -> Outcome {
         let taken = self.taken_bytes();
         let result = self.store.inspect(&references);
         let free_bytes = self.store.free_bytes(taken);
@@ -172,7 +172,7 @@ impl World {
     }
 
     /// A model that could draft for another was looked for.
-    pub(crate) fn draft_sought(&mut self, path: PathBuf, named: Option<String>) -> Held {
+    pub(crate) fn draft_sought(&mut self, path: PathBuf, named: Option<String>) -> Outcome {
         let references = [named.unwrap_or_else(|| "small".to_owned())];
         let found = Box::new(self.store.inspect(&references));
         let free_bytes = self.store.free_bytes(self.taken_bytes());
@@ -180,7 +180,7 @@ impl World {
     }
 
     /// The largest installed model that takes less was looked for.
-    pub(crate) fn smaller_sought(&mut self, path: PathBuf, bytes: u64) -> Held {
+    pub(crate) fn smaller_sought(&mut self, path: PathBuf, bytes: u64) -> Outcome {
         let mut smaller: Vec<&'static Spec> = SPECS.iter().collect();
         smaller.retain(|spec| spec.bytes() < bytes);
         smaller.sort_by_key(|spec| std::cmp::Reverse(spec.bytes()));
@@ -198,7 +198,7 @@ impl World {
         self.deliver(Event::SmallerFound { path, found: Box::new(found) })
     }
 
-    pub(crate) fn prefix_looked(&mut self, generation: u64, key: String) -> Held {
+    pub(crate) fn prefix_looked(&mut self, generation: u64, key: String) -> Outcome {
         let bytes = self.disk.prefixes.contains(&key).then_some(99);
         self.deliver(Event::PrefixFound { generation, key, bytes })
     }

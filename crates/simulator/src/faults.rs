@@ -28,12 +28,12 @@ macro_rules! faults {
 
 faults! {
     StartFails = "worker: its start fails", 40;
-    EndsFirst = "worker: its end is told before its start", 20;
+    EndsFirst = "worker: its end is reported before its start", 20;
     HelloDies = "worker: dies before its hello", 40;
     HelloNever = "worker: never says hello", 15;
     HelloNonsense = "worker: its hello is nonsense", 15;
     HelloOther = "worker: is of another version", 15;
-    DevicesFail = "worker: devices can't be told", 20;
+    DevicesFail = "worker: devices can't be listed", 20;
     DevicesDie = "worker: dies while devices are asked for", 20;
     DevicesNever = "worker: never tells its devices", 15;
     LoadDies = "load: the worker dies", 60;
@@ -78,7 +78,7 @@ faults! {
     IdleSilent = "worker: freezes while idle", 15;
     EndedForMemory = "worker: the system ended it for lack of memory", 250;
     StrayToken = "worker: tokens of a request that it was not given", 40;
-    StrayAnswer = "worker: answers what nobody asked", 40;
+    StrayAnswer = "worker: answers what was not asked", 40;
     StrayNonsense = "worker: notifications that are malformed", 40;
     AfterDeath = "worker: messages after its end", 120;
     EndingSlow = "worker: is gone late after it was killed", 250;
@@ -138,7 +138,7 @@ impl FaultPlan {
     }
 
     /// Nothing goes wrong any more.
-    pub(crate) fn clear_up(&mut self) {
+    pub(crate) fn end_faults(&mut self) {
         self.chances.fill(0);
     }
 

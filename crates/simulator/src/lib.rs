@@ -1,4 +1,4 @@
-//! A simulator of the host's core: a whole world round one [`localcoder_host::core::Host`], with
+//! A simulator of the host's core: a whole world around one [`localcoder_host::core::Host`], with
 //! clients, workers, files, memory and time, all drawn from one seed and in one thread. Whatever
 //! goes wrong out there, the host's invariants are checked after every event.
 //!

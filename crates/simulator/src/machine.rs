@@ -1,27 +1,27 @@
-//! What befalls the machine: files that change under a loaded model, memory that others take,
+//! What happens to the machine: files that change under a loaded model, memory that others take,
 //! pressure, power, sleep, and the end of the host from outside.
 
 use localcoder_host::core::Event;
 use localcoder_protocol::ErrorCode;
 
-use crate::broken::Held;
+use crate::broken::Outcome;
 use crate::faults::Fault;
 use crate::store::SPECS;
 use crate::world::World;
 use crate::world_event::WorldEvent;
 
 impl World {
-    /// The weather changes again some time.
-    pub(crate) fn weather_later(&mut self) {
+    /// Puts the next change of the faults on the agenda.
+    pub(crate) fn schedule_fault_change(&mut self) {
         let ms = self.random.up_to_ms(30_000) + 1;
-        self.later(ms, WorldEvent::Weather);
+        self.later(ms, WorldEvent::FaultsChange);
     }
 
-    pub(crate) fn weather_changes(&mut self) -> Held {
-        if self.cleared_up {
+    pub(crate) fn change_faults(&mut self) -> Outcome {
+        if self.faults_ended {
             return Ok(());
         }
-        self.weather_later();
+        self.schedule_fault_change();
         self.change_files();
         if self.strikes(Fault::MemoryTaken) {
             self.store.others_bytes = self.random.below(self.store.total_bytes);
@@ -41,7 +41,7 @@ impl World {
             self.sleep(false);
         }
         if self.strikes(Fault::HostStalls) {
-            // The world goes on, and the host finds all of it at once.
+            // The world continues, and the host finds all of it at once.
             self.now_ms += self.random.up_to_ms(40_000);
             self.woke_ms = self.now_ms;
         }
@@ -54,7 +54,7 @@ impl World {
         Ok(())
     }
 
-    fn end_from_outside(&mut self, asked: bool) -> Held {
+    fn end_from_outside(&mut self, asked: bool) -> Outcome {
         if self.host.is_none() {
             return Ok(());
         }
@@ -79,7 +79,7 @@ impl World {
         }
     }
 
-    /// Nothing moves meanwhile. On some systems the clock stands still, too.
+    /// Nothing happens meanwhile. On some systems the clock stops, too.
     fn sleep(&mut self, clock_runs: bool) {
         let ms = self.random.up_to_ms(3_600_000);
         self.trace.say(self.now_ms, || format!("*** the machine sleeps for {ms} ms"));

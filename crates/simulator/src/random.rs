@@ -1,7 +1,6 @@
 //! Random numbers of one seed. The same seed gives the same numbers on every machine, so a run can
 //! be repeated by its seed alone.
 
-/// See the module.
 #[derive(Debug, Clone)]
 pub(crate) struct Random(fastrand::Rng);
 

@@ -3,7 +3,7 @@
 use localcoder_protocol::{BUILD_ID, ErrorInfo, WORKER_VERSION, WorkerId};
 use serde_json::{Value, json};
 
-use crate::broken::Held;
+use crate::broken::Outcome;
 use crate::faults::Fault;
 use crate::marks;
 use crate::store;
@@ -12,7 +12,7 @@ use crate::world::World;
 use crate::world_event::WorldEvent;
 
 impl World {
-    pub(crate) fn worker_steps(&mut self, generation: u64, id: i64) -> Held {
+    pub(crate) fn worker_steps(&mut self, generation: u64, id: i64) -> Outcome {
         self.says_stray_things(generation)?;
         let Some(worker) = self.workers.get_mut(&generation) else { return Ok(()) };
         let Some(at) = worker.calls.iter().position(|call| call.id == id) else { return Ok(()) };
@@ -30,7 +30,7 @@ impl World {
         self.says(generation, message)
     }
 
-    fn worker_ends_call(&mut self, generation: u64, at: usize) -> Held {
+    fn worker_ends_call(&mut self, generation: u64, at: usize) -> Outcome {
         let gpu = self.gpu;
         let Some(worker) = self.workers.get_mut(&generation) else { return Ok(()) };
         let (method, ending, id) =
@@ -53,7 +53,7 @@ impl World {
                 let wrong = answer(id + 1_000, Ok(json!({"worker": worker.id()})));
                 return self.says(generation, wrong);
             }
-            Ending::Fails(code) => Err(ErrorInfo::new(code, "as the weather has it")),
+            Ending::Fails(code) => Err(ErrorInfo::new(code, "a fault of the simulator")),
             Ending::Nonsense => Ok(json!({"worker": "none", "counts": 7})),
             Ending::Fine | Ending::Lost => Ok(good_answer(worker, at, gpu)),
         };
@@ -106,7 +106,7 @@ impl World {
     }
 
     /// What belongs to nothing must change nothing.
-    fn says_stray_things(&mut self, generation: u64) -> Held {
+    fn says_stray_things(&mut self, generation: u64) -> Outcome {
         let said = self.random.between(1, 6);
         let (other, nothing) = (self.strikes(Fault::StrayToken), self.strikes(Fault::StrayAnswer));
         let nonsense = self.strikes(Fault::StrayNonsense);
@@ -114,7 +114,7 @@ impl World {
             return Ok(());
         }
         let Some(worker) = self.workers.get(&generation) else { return Ok(()) };
-        if !worker.alive || worker.silent || !worker.told_up {
+        if !worker.alive || worker.silent || !worker.reported_up {
             return Ok(());
         }
         let (id, newest) = (worker.id(), worker.calls.iter().map(|call| call.id).max());

@@ -1,5 +1,5 @@
-//! The models on disk and the memory of the machine: what is told when a file is looked at, what
-//! a load finds then, and what it takes. Files are damaged, replaced and removed by the weather.
+//! The models on disk and the memory of the machine: what an inspection of a file reports, what
+//! a load finds then, and what it takes. Files are damaged, replaced and removed by faults.
 
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
@@ -79,7 +79,6 @@ pub(crate) enum Content {
     Unsupported,
 }
 
-/// See the module.
 #[derive(Debug)]
 pub(crate) struct Store {
     states: [State; SPECS.len()],
@@ -114,7 +113,7 @@ impl Store {
     }
 
     /// Everything is there, whole, and there is room for each.
-    pub(crate) fn clear_up(&mut self) {
+    pub(crate) fn end_faults(&mut self) {
         for index in 0..SPECS.len() {
             self.repair(index);
         }

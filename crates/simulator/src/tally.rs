@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-/// See the module. Of one seed, or of many together.
+/// Counts of one seed, or of many together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Worlds.

@@ -69,7 +69,7 @@ fn caught(tamper: fn(&mut Vec<Effect>)) -> Broken {
         world.tamper = tamper;
         world.live().0.err()
     });
-    broken.expect("nobody noticed")
+    broken.expect("a check finds it")
 }
 
 fn is_answer(effect: &Effect) -> bool {
@@ -106,8 +106,11 @@ fn an_answer_that_comes_twice_is_caught() {
 fn an_answer_that_never_comes_is_caught() {
     let broken = caught(|effects| effects.retain(|effect| !is_answer(effect)));
     // A host that owes an answer may tell first that it has fewer requests than there are.
-    let invariants =
-        ["inv 4: every request ends", "inv 8: what is told is true", "exit: nobody is left"];
+    let invariants = [
+        "inv 4: every request ends",
+        "inv 8: what is reported is true",
+        "exit: no request is left",
+    ];
     assert!(invariants.iter().any(|it| broken.invariant.starts_with(it)), "{broken}");
 }
 
@@ -178,10 +181,10 @@ fn a_file_that_was_not_looked_at_is_caught() {
             }
         }
     });
-    // The model that is told to be in use may be seen to be another one first, or to be there twice.
+    // The model that is reported as in use may first be seen as another one, or twice.
     let invariants = [
         "inv 6: only a file that was found good is loaded",
-        "inv 8: what is told is true",
+        "inv 8: what is reported is true",
         "memory: a model is not loaded twice",
     ];
     assert!(invariants.contains(&broken.invariant), "{broken}");
@@ -202,7 +205,7 @@ fn a_smaller_window_that_nobody_is_told_of_is_caught() {
             }
         }
     });
-    assert_eq!(broken.invariant, "inv 8: what is lowered is told");
+    assert_eq!(broken.invariant, "inv 8: what is lowered is reported");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use localcoder_protocol::{ErrorCode, ErrorInfo, MemoryUse, WorkerId};
 use localcoder_transport::{Id, Message};
 use serde_json::{Value, json};
 
-use crate::broken::Held;
+use crate::broken::Outcome;
 use crate::faults::Fault;
 use crate::world::World;
 use crate::world_event::WorldEvent;
@@ -37,7 +37,7 @@ pub(crate) enum Ending {
     Fails(ErrorCode),
     /// An answer that can't be read.
     Nonsense,
-    /// The answer carries another number, so nobody gets it.
+    /// The answer carries another number, so it is not delivered.
     Lost,
     Dies,
     /// The process freezes: it neither reads nor writes any more.
@@ -70,7 +70,7 @@ pub(crate) struct Call {
     pub(crate) reads: u64,
     pub(crate) done: u64,
     pub(crate) pace_ms: u64,
-    /// Whether it does not get on; when anybody has waited long enough, it does.
+    /// Whether it makes no progress, until it was waited for long enough.
     pub(crate) stalled: bool,
     /// Since when it is to stop.
     pub(crate) cancelled_ms: Option<u64>,
@@ -82,22 +82,21 @@ pub(crate) struct Call {
     pub(crate) useless: bool,
 }
 
-/// See the module.
 #[derive(Debug)]
 pub(crate) struct Worker {
     pub(crate) generation: u64,
     /// Whether the process runs.
     pub(crate) alive: bool,
-    /// Whether the host was told that it runs.
-    pub(crate) told_up: bool,
-    /// Whether the host was told that it ended.
-    pub(crate) told_gone: bool,
+    /// Whether the host knows that it runs.
+    pub(crate) reported_up: bool,
+    /// Whether the host knows that it ended.
+    pub(crate) reported_gone: bool,
     pub(crate) killed: bool,
-    /// Whether it was told to end.
+    /// Whether it was asked to end.
     pub(crate) stopping: bool,
     /// Whether it is frozen.
     pub(crate) silent: bool,
-    /// Whether its hello was such that nobody can work with it.
+    /// Whether its hello was unusable.
     pub(crate) refused: bool,
     pub(crate) beats: bool,
     progress: u64,
@@ -119,8 +118,8 @@ impl Worker {
         Self {
             generation,
             alive: true,
-            told_up: false,
-            told_gone: false,
+            reported_up: false,
+            reported_gone: false,
             killed: false,
             stopping: false,
             silent: false,
@@ -146,7 +145,7 @@ impl Worker {
         self.calls.iter().any(|call| call.method != Method::Cancel)
     }
 
-    /// Whether it still writes though it was told to stop.
+    /// Whether it still writes though it was asked to stop.
     pub(crate) fn stops_since_ms(&self) -> Option<u64> {
         self.calls.iter().filter_map(|call| call.cancelled_ms).min()
     }
@@ -158,27 +157,27 @@ impl Worker {
 
 impl World {
     /// The process was started, or could not be.
-    pub(crate) fn worker_starts(&mut self, generation: u64) -> Held {
+    pub(crate) fn worker_starts(&mut self, generation: u64) -> Outcome {
         let fails = self.strikes(Fault::StartFails);
         if !fails && self.strikes(Fault::EndsFirst) {
             self.worker_dies(generation);
-            self.worker_end_told(generation)?;
+            self.report_worker_end(generation)?;
         }
         let Some(worker) = self.workers.get_mut(&generation) else { return Ok(()) };
         worker.sign_ms = self.now_ms;
         let result = if fails {
             worker.alive = false;
-            worker.told_gone = true;
+            worker.reported_gone = true;
             self.check_failed_start()?;
             Err(ErrorInfo::new(ErrorCode::WorkerStart, "the worker can't be started"))
         } else {
-            worker.told_up = true;
+            worker.reported_up = true;
             Ok(500 + u32::try_from(generation).unwrap_or(0))
         };
         self.deliver(Event::WorkerStarted { generation, result })
     }
 
-    /// The process is gone; the host is told a little later.
+    /// The process is gone; the host learns it a little later.
     pub(crate) fn worker_dies(&mut self, generation: u64) {
         let after_death = self.strikes(Fault::AfterDeath);
         let Some(worker) = self.workers.get_mut(&generation).filter(|it| it.alive) else { return };
@@ -187,7 +186,7 @@ impl World {
         (worker.resident, worker.draft) = (None, None);
         let said = after_death.then(|| last_words(worker));
         let ms = self.random.up_to_ms(400);
-        self.later(ms, WorldEvent::WorkerEndTold(generation));
+        self.later(ms, WorldEvent::WorkerEndReported(generation));
         for message in said.into_iter().flatten() {
             let after = ms + self.random.up_to_ms(2_000);
             let message = Box::new(message);
@@ -195,10 +194,10 @@ impl World {
         }
     }
 
-    pub(crate) fn worker_end_told(&mut self, generation: u64) -> Held {
+    pub(crate) fn report_worker_end(&mut self, generation: u64) -> Outcome {
         let out_of_memory = self.strikes(Fault::EndedForMemory);
         let Some(worker) = self.workers.get_mut(&generation) else { return Ok(()) };
-        if std::mem::replace(&mut worker.told_gone, true) {
+        if std::mem::replace(&mut worker.reported_gone, true) {
             return Ok(());
         }
         worker.calls.clear();
@@ -210,7 +209,7 @@ impl World {
     }
 
     /// While a worker has something to do it says that it lives, and whether it gets on.
-    pub(crate) fn worker_beats(&mut self, generation: u64) -> Held {
+    pub(crate) fn worker_beats(&mut self, generation: u64) -> Outcome {
         let Some(worker) = self.workers.get_mut(&generation) else { return Ok(()) };
         let works = worker.calls.iter().any(|call| !call.is_lost());
         if !worker.alive || worker.silent || !works {
@@ -233,7 +232,7 @@ impl World {
     }
 
     /// A living worker says something.
-    pub(crate) fn says(&mut self, generation: u64, message: Message) -> Held {
+    pub(crate) fn says(&mut self, generation: u64, message: Message) -> Outcome {
         if let Some(worker) = self.workers.get_mut(&generation) {
             worker.sign_ms = self.now_ms;
         }

@@ -1,5 +1,5 @@
-//! The world of one seed: its clock, what is going to happen, and the host in it. It first lives
-//! for a while in its weather; then the weather clears up, and everything must come to its end.
+//! The world of one seed: its clock, its agenda, and the host in it. At first things go wrong in it
+//! as its fault plan has it; then the faults end, and everything must come to its end.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use localcoder_host::core::{CLIENTS_MAX, Effect, Event, Host, HostConfig};
 use serde_json::{Map, Value, json};
 
-use crate::broken::{Breach, Broken, Held, Trace, breach};
+use crate::broken::{Breach, Broken, Outcome, Trace, breach};
 use crate::checks::loads::Loads;
 use crate::checks::requests::Requests;
 use crate::checks::supervision::Supervision;
@@ -19,13 +19,13 @@ use crate::tally::Tally;
 use crate::worker::{BEAT_EVERY_MS, Worker};
 use crate::world_event::{Agenda, WorldEvent};
 
-/// A host without clients ends after so long.
+/// Time after which a host without clients ends.
 pub(crate) const IDLE_EXIT_MS: u64 = 60_000;
-/// Events of one world, after which something goes round in circles.
+/// Most events of one world; with more of them something loops.
 const EVENTS_MAX: u64 = 60_000;
-/// Events at one moment, likewise.
+/// Most events at one moment, likewise.
 const EVENTS_AT_ONCE_MAX: u64 = 1_000;
-/// Once the weather has cleared up, everything has ended after so long.
+/// Time after the last fault within which everything must have ended.
 const ENDS_WITHIN_MS: u64 = 2 * 60 * 60 * 1_000;
 
 /// What a host leaves to the next.
@@ -39,11 +39,10 @@ pub(crate) struct Disk {
     pub(crate) prefixes: BTreeSet<String>,
 }
 
-/// See the module.
 pub(crate) struct World {
     pub(crate) seed: u64,
     pub(crate) random: Random,
-    pub(crate) weather: FaultPlan,
+    pub(crate) fault_plan: FaultPlan,
     pub(crate) tally: Tally,
     pub(crate) trace: Trace,
     pub(crate) now_ms: u64,
@@ -64,27 +63,27 @@ pub(crate) struct World {
     pub(crate) requests: Requests,
     pub(crate) loads: Loads,
     pub(crate) supervision: Supervision,
-    /// Whether the weather has cleared up.
-    pub(crate) cleared_up: bool,
+    /// Whether nothing goes wrong any more.
+    pub(crate) faults_ended: bool,
     /// What clients will still do of themselves.
     pub(crate) acts_left: u64,
     /// How late the system wakes the host.
     late_ms: u64,
     events_at_once: u64,
-    /// Changes what the host does before anybody sees it: so it is tested that it is seen.
+    /// Changes what the host does before it is checked: a test that the checks find it.
     pub(crate) tamper: fn(&mut Vec<Effect>),
 }
 
 impl World {
     pub(crate) fn new(seed: u64, trace: Trace) -> Self {
         let mut random = Random::new(seed);
-        let weather = FaultPlan::draw(&mut random);
+        let fault_plan = FaultPlan::draw(&mut random);
         let store = Store::draw(&mut random);
         let (gpu, acts_left) = (random.per_mille(400), random.between(2, 26));
         let late_ms = *random.pick(&[0, 0, 0, 3, 40]);
         Self {
             seed,
-            weather,
+            fault_plan,
             store,
             random,
             trace,
@@ -103,7 +102,7 @@ impl World {
             requests: Requests::default(),
             loads: Loads::default(),
             supervision: Supervision::default(),
-            cleared_up: false,
+            faults_ended: false,
             acts_left,
             late_ms,
             events_at_once: 0,
@@ -118,7 +117,7 @@ impl World {
         let result =
             lived.unwrap_or_else(|_| breach("the core does not panic", "it did; see above"));
         self.tally.simulated_ms = self.now_ms;
-        self.tally.faults = self.weather.struck().filter(|(_, times)| *times > 0).collect();
+        self.tally.faults = self.fault_plan.struck().filter(|(_, times)| *times > 0).collect();
         let lines = self.trace.into_lines();
         match result {
             Ok(()) => (Ok(self.tally), lines),
@@ -129,7 +128,7 @@ impl World {
         }
     }
 
-    fn run_to_end(&mut self) -> Held {
+    fn run_to_end(&mut self) -> Outcome {
         if self.random.per_mille(300) {
             self.disk.file_settings = self.draw_settings();
         }
@@ -137,18 +136,18 @@ impl World {
             let at = self.now_ms + self.random.below(50);
             self.agenda.add(at, WorldEvent::ClientConnects);
         }
-        self.weather_later();
+        self.schedule_fault_change();
         while self.acts_left > 0 {
             self.step()?;
         }
-        self.clear_up()?;
+        self.end_faults()?;
         self.come_to_the_end()?;
         self.check_still_serves()?;
         self.shut_down()
     }
 
     /// The next that happens: to the host by its own wish, or in the world.
-    pub(crate) fn step(&mut self) -> Held {
+    pub(crate) fn step(&mut self) -> Outcome {
         let deadline = self.host.as_ref().and_then(Host::next_deadline_ms);
         // As the shell does it: what is due goes before what has come in.
         let due = deadline.map(|at| at.max(self.now_ms) + self.late_ms);
@@ -161,22 +160,23 @@ impl World {
         };
         self.move_to(if ticks { due } else { next }.unwrap_or(self.now_ms))?;
         if ticks {
-            let told = self.tally.events;
+            let events_before = self.tally.events;
             self.deliver(Event::Tick)?;
             let again = self.host.as_ref().and_then(Host::next_deadline_ms);
             if again.is_some_and(|again| again <= self.now_ms) {
-                let text = format!("a tick at event {told} moves the deadline to {again:?}");
+                let text =
+                    format!("a tick at event {events_before} moves the deadline to {again:?}");
                 return breach("bounds: a deadline in the past", text);
             }
             return Ok(());
         }
         match self.agenda.take() {
-            Some(happening) => self.happens(happening),
+            Some(event) => self.happens(event),
             None => Ok(()),
         }
     }
 
-    fn move_to(&mut self, ms: u64) -> Held {
+    fn move_to(&mut self, ms: u64) -> Outcome {
         self.events_at_once = if ms > self.now_ms { 0 } else { self.events_at_once + 1 };
         self.now_ms = ms;
         if self.events_at_once > EVENTS_AT_ONCE_MAX {
@@ -191,8 +191,8 @@ impl World {
         Ok(())
     }
 
-    fn happens(&mut self, happening: WorldEvent) -> Held {
-        match happening {
+    fn happens(&mut self, event: WorldEvent) -> Outcome {
+        match event {
             WorldEvent::ClientConnects => self.client_connects(),
             WorldEvent::ClientActs(client) => self.client_acts(client),
             WorldEvent::ClientCancels { client, request_id } => {
@@ -212,30 +212,30 @@ impl World {
                 self.worker_dies(generation);
                 Ok(())
             }
-            WorldEvent::WorkerEndTold(generation) => self.worker_end_told(generation),
+            WorldEvent::WorkerEndReported(generation) => self.report_worker_end(generation),
             WorldEvent::WorkerSays { generation, message } => {
                 self.deliver(Event::WorkerMessage { generation, message: *message })
             }
-            WorldEvent::Weather => self.weather_changes(),
+            WorldEvent::FaultsChange => self.change_faults(),
             WorldEvent::Woke => self.deliver(Event::Woke),
         }
     }
 
     /// Whether a fault strikes now.
     pub(crate) fn strikes(&mut self, fault: Fault) -> bool {
-        let strikes = self.weather.strikes(fault, &mut self.random);
+        let strikes = self.fault_plan.strikes(fault, &mut self.random);
         if strikes {
             self.trace.say(self.now_ms, || format!("*** {}", fault.words()));
         }
         strikes
     }
 
-    pub(crate) fn later(&mut self, ms: u64, happening: WorldEvent) {
-        self.agenda.add(self.now_ms + ms, happening);
+    pub(crate) fn later(&mut self, ms: u64, event: WorldEvent) {
+        self.agenda.add(self.now_ms + ms, event);
     }
 
     /// A host begins with what the last has left on disk.
-    pub(crate) fn host_starts(&mut self) -> Held {
+    pub(crate) fn host_starts(&mut self) -> Outcome {
         self.cut_off_what_was_kept();
         let object = |text: &String| serde_json::from_str::<Map<String, Value>>(text).ok();
         let config = HostConfig {
@@ -310,12 +310,12 @@ impl World {
         }
     }
 
-    fn clear_up(&mut self) -> Held {
-        self.trace.say(self.now_ms, || "--- the weather clears up".to_owned());
-        self.cleared_up = true;
+    fn end_faults(&mut self) -> Outcome {
+        self.trace.say(self.now_ms, || "--- the faults end".to_owned());
+        self.faults_ended = true;
         self.late_ms = 0;
-        self.weather.clear_up();
-        self.store.clear_up();
+        self.fault_plan.end_faults();
+        self.store.end_faults();
         if std::mem::take(&mut self.saves_power) {
             self.deliver(Event::PowerSaving(false))?;
         }
@@ -326,7 +326,7 @@ impl World {
     }
 
     /// All that was asked is answered.
-    pub(crate) fn come_to_the_end(&mut self) -> Held {
+    pub(crate) fn come_to_the_end(&mut self) -> Outcome {
         let ends_ms = self.now_ms + ENDS_WITHIN_MS;
         while let Some(open) = self.requests.first_open() {
             let rests = self.agenda.next_ms().is_none()
@@ -342,7 +342,7 @@ impl World {
         self.live_until(until)
     }
 
-    pub(crate) fn live_until(&mut self, ms: u64) -> Held {
+    pub(crate) fn live_until(&mut self, ms: u64) -> Outcome {
         loop {
             let deadline = self.host.as_ref().and_then(Host::next_deadline_ms);
             let next = [deadline, self.agenda.next_ms()].into_iter().flatten().min();
@@ -355,8 +355,8 @@ impl World {
         Ok(())
     }
 
-    /// The host ends by itself once nobody is connected any more.
-    fn shut_down(&mut self) -> Held {
+    /// The host ends by itself once no client is connected any more.
+    fn shut_down(&mut self) -> Outcome {
         if self.host.is_none() || self.random.per_mille(700) {
             return Ok(());
         }
@@ -367,7 +367,7 @@ impl World {
         // Its workers are asked to end, and made to.
         self.live_until(self.now_ms + IDLE_EXIT_MS + 20_000)?;
         if self.host.is_some() {
-            return breach("exit", "the host stays though nobody is connected");
+            return breach("exit", "the host stays though no client is connected");
         }
         Ok(())
     }

@@ -36,12 +36,12 @@ pub(crate) enum WorldEvent {
     WorkerBeats(u64),
     /// A worker's process ends.
     WorkerDies(u64),
-    /// The host is told so.
-    WorkerEndTold(u64),
+    /// The host learns it.
+    WorkerEndReported(u64),
     /// A worker says something that belongs to nothing.
     WorkerSays { generation: u64, message: Box<Message> },
-    /// Something befalls the machine or its files.
-    Weather,
+    /// Something happens to the machine or its files.
+    FaultsChange,
     /// The system tells that it was asleep.
     Woke,
 }
@@ -49,7 +49,7 @@ pub(crate) enum WorldEvent {
 impl WorldEvent {
     /// Whether it ends with the host.
     fn is_hosts(&self) -> bool {
-        !matches!(self, Self::ClientConnects | Self::Weather)
+        !matches!(self, Self::ClientConnects | Self::FaultsChange)
     }
 }
 
@@ -57,7 +57,7 @@ impl WorldEvent {
 struct Entry {
     at_ms: u64,
     order: u64,
-    happening: WorldEvent,
+    event: WorldEvent,
 }
 
 impl PartialEq for Entry {
@@ -80,7 +80,6 @@ impl Ord for Entry {
     }
 }
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Agenda {
     heap: BinaryHeap<Reverse<Entry>>,
@@ -88,9 +87,9 @@ pub(crate) struct Agenda {
 }
 
 impl Agenda {
-    pub(crate) fn add(&mut self, at_ms: u64, happening: WorldEvent) {
+    pub(crate) fn add(&mut self, at_ms: u64, event: WorldEvent) {
         self.order += 1;
-        self.heap.push(Reverse(Entry { at_ms, order: self.order, happening }));
+        self.heap.push(Reverse(Entry { at_ms, order: self.order, event }));
     }
 
     pub(crate) fn next_ms(&self) -> Option<u64> {
@@ -98,15 +97,15 @@ impl Agenda {
     }
 
     pub(crate) fn take(&mut self) -> Option<WorldEvent> {
-        self.heap.pop().map(|Reverse(entry)| entry.happening)
+        self.heap.pop().map(|Reverse(entry)| entry.event)
     }
 
     /// The host is gone, and with it all that concerned it.
     pub(crate) fn forget_host(&mut self) {
-        self.heap.retain(|Reverse(entry)| !entry.happening.is_hosts());
+        self.heap.retain(|Reverse(entry)| !entry.event.is_hosts());
     }
 
-    /// The world stood still for so long.
+    /// Moves everything to a later time: the machine was asleep for `ms`.
     pub(crate) fn delay_all(&mut self, ms: u64) {
         let entries = std::mem::take(&mut self.heap).into_vec();
         let later =

@@ -28,7 +28,7 @@ const END_WITHIN: Duration = Duration::from_secs(20);
 pub enum Tried {
     /// It ended by itself.
     Ended,
-    /// It had to be stopped, and goes on holding what it held.
+    /// It had to be stopped, and keeps holding what it held.
     Stopped,
     /// Nothing: this many were stopped in this process that no more are run. Begin another.
     NotRun,
@@ -47,9 +47,9 @@ pub fn fuzz_template(text: &str, chat: &[ChatMessage]) -> Tried {
     let (text, bos, eos) = (text.to_owned(), "<s>".to_owned(), "</s>".to_owned());
     let compiled = Template::compile_within(Source { text, bos, eos, date: None }, LIMITS);
     let mut tried = Tried::Ended;
-    let mut told = |error: &TemplateError| {
+    let mut count = |error: &TemplateError| {
         assert!(!error.to_string().is_empty());
-        if had_to_be_stopped(error) {
+        if was_stopped(error) {
             tried = Tried::Stopped;
         }
     };
@@ -58,14 +58,14 @@ pub fn fuzz_template(text: &str, chat: &[ChatMessage]) -> Tried {
             for _ in 0..2 {
                 match template.lay_out(chat) {
                     Ok(pieces) => check(chat, &pieces),
-                    Err(error) => told(&error),
+                    Err(error) => count(&error),
                 }
             }
             if let Err(error) = template.lay_out_for_answer(chat) {
-                told(&error);
+                count(&error);
             }
         }
-        Err(error) => told(&error),
+        Err(error) => count(&error),
     }
     assert!(started.elapsed() < END_WITHIN, "it has no end");
     // For a moment an allocation that grows is there twice.
@@ -73,7 +73,7 @@ pub fn fuzz_template(text: &str, chat: &[ChatMessage]) -> Tried {
     tried
 }
 
-fn had_to_be_stopped(error: &TemplateError) -> bool {
+fn was_stopped(error: &TemplateError) -> bool {
     match error {
         TemplateError::Limit(limit) => match limit {
             Limit::Memory(_) | Limit::Depth | Limit::Computing(_) | Limit::Waiting(_) => true,
@@ -83,7 +83,7 @@ fn had_to_be_stopped(error: &TemplateError) -> bool {
     }
 }
 
-/// Contents come out whole, but for white space round them, and each of them does.
+/// Contents come out whole, but for white space around them, and each of them does.
 fn check(chat: &[ChatMessage], pieces: &[Piece]) {
     for message in chat.iter().filter(|it| !it.content.trim().is_empty()) {
         let is_it = |piece: &Piece| match piece {

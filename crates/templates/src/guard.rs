@@ -1,11 +1,11 @@
 //! Hard limits of a thread that runs what a stranger wrote: the memory it holds, the depth of its
 //! stack, and its end from outside. All unsafe code of this crate.
 //!
-//! A thread that passes a limit is *parked*: it sleeps for ever. Nothing else is sound. An allocator
-//! may not unwind, null from it ends the program, and a thread that is ended from outside leaves
-//! locks behind. So it is parked only where it holds no lock that others need, which are those of the
-//! system's allocator, and whoever waits for it looks at [`Watch::parked`] and goes on. What it held
-//! stays with it.
+//! A thread that passes a limit is *parked*: it sleeps for ever. Nothing else is sound. An
+//! allocator may not unwind, null from it ends the program, and a thread that is ended from outside
+//! leaves locks behind. So it is parked only where it holds no lock that others need, which are
+//! those of the system's allocator, and whoever waits for it looks at [`Watch::parked`] and
+//! continues. What it held stays with it.
 
 #![expect(unsafe_code, reason = "allocators, signals and stacks can't be had in safe Rust")]
 
@@ -36,14 +36,14 @@ const GUARD_BYTES: usize = 1024 * 1024;
 /// For handlers that run where the thread's own stack is at its end. They call next to nothing;
 /// the largest set of registers that a processor saves has some ten thousand bytes.
 const SIGNAL_STACK_BYTES: usize = 64 * 1024;
-/// Nobody means anything by it: where it is not handled it is ignored.
+/// It has no other meaning: where it is not handled it is ignored.
 const STOP_SIGNAL: c_int = libc::SIGURG;
 
 /// What is known of a thread that is limited.
 #[derive(Debug)]
 pub(crate) struct Watch {
     state: AtomicU32,
-    /// Bytes that it has and nobody has taken over.
+    /// Bytes that it has and that were not taken over.
     held: AtomicIsize,
     most: isize,
     /// Its stack: the highest address, the lowest, and that from which the allocator is not entered.
@@ -97,7 +97,7 @@ fn is_unwinding() -> bool {
 #[inline]
 fn watch() -> Option<&'static Watch> {
     // SAFETY: it is null or points to what an `Entered` of this thread keeps alive, and that one
-    // makes it null before it lets go; nobody here keeps the reference beyond the call.
+    // makes it null before it lets go; nothing here keeps the reference beyond the call.
     unsafe { WATCH.get().as_ref() }
 }
 
@@ -119,7 +119,7 @@ impl Watch {
         self.state.store(RUNNING, Ordering::Release);
     }
 
-    /// The job has ended; false where the thread was told to end meanwhile.
+    /// The job has ended; false if the thread was asked to end meanwhile.
     pub(crate) fn finish(&self) -> bool {
         self.state.compare_exchange(RUNNING, IDLE, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
@@ -367,7 +367,7 @@ fn signed(bytes: usize) -> isize {
 unsafe impl GlobalAlloc for Bounded {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise is passed on.
+        // SAFETY: guaranteed by the caller is passed on.
         let work = || unsafe { System.alloc(layout) };
         match watch() {
             None => work(),
@@ -377,7 +377,7 @@ unsafe impl GlobalAlloc for Bounded {
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise is passed on.
+        // SAFETY: guaranteed by the caller is passed on.
         let work = || unsafe { System.alloc_zeroed(layout) };
         match watch() {
             None => work(),
@@ -387,7 +387,7 @@ unsafe impl GlobalAlloc for Bounded {
 
     #[inline]
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise is passed on.
+        // SAFETY: guaranteed by the caller is passed on.
         let work = || unsafe { System.dealloc(pointer, layout) };
         match watch() {
             None => work(),
@@ -397,7 +397,7 @@ unsafe impl GlobalAlloc for Bounded {
 
     #[inline]
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // SAFETY: the caller's promise is passed on.
+        // SAFETY: guaranteed by the caller is passed on.
         let work = || unsafe { System.realloc(pointer, layout, size) };
         match watch() {
             None => work(),

@@ -53,7 +53,7 @@ pub(crate) struct Compiled {
 }
 
 /// What minijinja makes once for all threads, under locks: made by a thread that can't be parked
-/// amid it.
+/// in the middle of it.
 pub(crate) fn prepare() {
     static PREPARED: std::sync::Once = std::sync::Once::new();
     PREPARED.call_once(|| {
@@ -117,7 +117,7 @@ impl Compiled {
     }
 }
 
-/// A template without the marks that it has for training round what an assistant says. What stands
+/// A template without the marks that it has for training around what an assistant says. What is
 /// between them has variables of its own.
 fn without_marks(template: &str) -> String {
     let mut text = String::new();

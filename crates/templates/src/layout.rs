@@ -1,6 +1,6 @@
 //! Placeholders for what the messages say go into a template, and the pieces of a prompt come out of
 //! what it writes. So a template never sees the user's text, and the text never becomes a token of
-//! control. It sees the white space round a text alone, which many trim in ways of their own. Pure
+//! control. It sees the white space around a text alone, which many trim in ways of their own. Pure
 //! functions.
 
 use std::collections::hash_map::RandomState;

@@ -2,9 +2,9 @@
 //! within limits of steps, output, memory, depth and time, on a thread of its own.
 //!
 //! A template gets no function that touches anything and never sees what the messages say. One that
-//! passes a limit gives an error with its reason and is not run again. The worker calls this for each
-//! generation; it tokenizes nothing and knows no model. Linking it puts [`guard`] round the program's
-//! allocator, without which memory could not be limited.
+//! passes a limit gives an error with its reason and is not run again. The worker calls this for
+//! each generation; it tokenizes nothing and knows no model. Linking it puts [`guard`] around the
+//! program's allocator, without which memory could not be limited.
 
 mod functions;
 mod fuzz;

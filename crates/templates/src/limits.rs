@@ -1,4 +1,4 @@
-//! What a template may take, and how it is told that it wanted more.
+//! The limits of a template, and the error of one that wanted more.
 
 use std::time::Duration;
 

@@ -14,8 +14,8 @@ pub(crate) fn answered() -> [ChatMessage; 2] {
 }
 
 /// What a template writes before an answer beyond what it writes where one is waited for: `waiting`
-/// and `answered` are what it makes of [`answered`]. Nothing, unless the one goes on where the other
-/// ends, and with more than white space.
+/// and `answered` are what it makes of [`answered`]. Nothing, unless the one continues where the
+/// other ends, and with more than white space.
 pub(crate) fn left_to_the_model(waiting: &[Piece], answered: &[Piece]) -> String {
     let answer = answered.iter().rposition(|piece| matches!(piece, Piece::Content(_)));
     let Some(before) = answer.map(|at| &answered[..at]) else { return String::new() };

@@ -39,7 +39,7 @@ enum Paper {
     Asked(ShownChat),
     /// The messages go back to where their memory came from.
     Answered(Result<String, TemplateError>, ShownChat),
-    /// Nobody asks any more.
+    /// The callers are gone.
     Closed,
 }
 
@@ -177,7 +177,7 @@ fn work(desk: &Desk, watch: &Arc<Watch>, source: Source, limits: Limits) {
     }
 }
 
-/// Does a job within the limits; `None` where the thread was told to end meanwhile.
+/// Does a job within the limits; `None` if the thread was asked to end meanwhile.
 fn within<T>(
     watch: &Watch,
     job: impl FnOnce() -> Result<T, TemplateError>,

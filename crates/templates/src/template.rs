@@ -70,8 +70,8 @@ impl Template {
         Self::compile_within(Source { text, bos, eos, date: None }, Limits::PRODUCT)
     }
 
-    /// The same for a time that counts as now, in seconds since 1970, so that what comes out can be
-    /// compared with what was kept.
+    /// Compiles a template with a fixed time as now, in seconds since 1970, so that its output can
+    /// be compared with what was kept.
     ///
     /// # Errors
     /// As with [`Template::compile`].
@@ -84,7 +84,7 @@ impl Template {
         Self::compile_within(Source { text, bos, eos, date: Some(date) }, Limits::PRODUCT)
     }
 
-    /// The same within other limits.
+    /// Compiles a template within other limits.
     pub(crate) fn compile_within(source: Source, limits: Limits) -> Result<Self, TemplateError> {
         let bytes = source.text.len();
         if bytes > CHAT_TEMPLATE_BYTES_MAX {

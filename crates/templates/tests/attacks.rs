@@ -166,7 +166,7 @@ const WRITTEN: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// Those that are long or deep as they stand.
+/// Those whose source is long or deep.
 fn built() -> Vec<(&'static str, String)> {
     let wrapped = |open: &str, middle: &str, close: &str, times: usize| {
         format!("{}{middle}{}", open.repeat(times), close.repeat(times))
@@ -265,7 +265,7 @@ fn attack(text: &str) {
         assert!(again == error || matches!(limit, Limit::Waiting(_)), "{again}");
         assert!(started.elapsed() < WITHIN);
     }
-    // Everything else goes on, also with new threads and on their heaps.
+    // Everything else continues, also with new threads and on their heaps.
     drop(template);
     assert_eq!(sound.lay_out(&messages).unwrap().len(), 4);
     let another = compiled(SOUND).unwrap().lay_out(&messages).unwrap();

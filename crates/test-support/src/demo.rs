@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 const TEMPLATE_KEY: &[u8] = b"tokenizer.chat_template";
 
-/// Its file in the source tree, which nobody may change.
+/// Its file in the source tree, which must not be changed.
 #[must_use]
 pub fn path() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/demo/localcoder-demo.gguf")

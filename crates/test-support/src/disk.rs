@@ -5,10 +5,10 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-/// See the module. It is gone with the value.
+/// A mounted disk. It is unmounted when the value is dropped.
 #[derive(Debug)]
 pub struct Disk {
-    /// Lives in the name space; what it is told, it does.
+    /// A shell in the namespace; it runs the commands that it gets.
     shell: Child,
     said: BufReader<ChildStdout>,
     /// Where it is mounted, in the name space only.
@@ -19,7 +19,7 @@ pub struct Disk {
 
 impl Disk {
     /// A disk with these options of `tmpfs`, such as `size=4m`; `None` where this system lets
-    /// nobody make one.
+    /// creation of one.
     ///
     /// # Panics
     /// Where there is no temporary folder.

@@ -19,7 +19,7 @@ use crate::http::{Asked, Part, Reply, Server};
 const ETAG: &str = "\"v1\"";
 /// What a killed process may have to load again, whatever it had.
 pub const LOADED_AGAIN_BYTES_MAX: u64 = 16 * 1024 * 1024;
-/// Where there is nothing, and nobody can make anything.
+/// A path where nothing is and nothing can be made.
 pub const NO_HOME: &str = "/proc/none";
 /// Most memory the program may ever have.
 pub const MEMORY_KIB_MAX: u64 = 64 * 1024;
@@ -89,7 +89,7 @@ pub fn catalog(content: &Content, url: &str) -> Value {
 
 macro_rules! faults {
     ($($(#[doc = $doc:literal])+ $name:ident;)*) => {
-        /// What a server, or what stands before it, does.
+        /// What a server, or a proxy before it, does.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Fault { $($(#[doc = $doc])+ $name,)* }
 
@@ -135,7 +135,7 @@ faults! {
     Packed;
     /// A redirect leads to itself.
     RedirectLoop;
-    /// A redirect leads to a host that nobody named.
+    /// A redirect leads to a host that is not allowed.
     RedirectElsewhere;
     /// A redirect leads to this machine again, which is allowed.
     RedirectHere;
@@ -159,7 +159,7 @@ faults! {
     DamagedAlways;
     /// The first address has nothing, the second has it.
     Mirror;
-    /// Nobody listens.
+    /// Nothing listens.
     NobodyThere;
 }
 
@@ -257,7 +257,7 @@ pub struct Fetch {
 /// How a run ended.
 #[derive(Debug, Clone)]
 pub struct Ending {
-    /// All that it told.
+    /// All of its events.
     pub events: Vec<FetchEvent>,
     /// Most memory it was seen with.
     pub memory_kib: u64,
@@ -348,18 +348,18 @@ impl Fetch {
         drop(self.child.stdin.take());
     }
 
-    /// Follows it to its end; `told` hears each event.
+    /// Follows it to its end; `on_event` gets each event.
     ///
     /// # Panics
     /// Where it writes what is not an event.
-    pub fn follow(mut self, mut told: impl FnMut(&mut Self, &FetchEvent)) -> Ending {
+    pub fn follow(mut self, mut on_event: impl FnMut(&mut Self, &FetchEvent)) -> Ending {
         let stdout = self.child.stdout.take().expect("it was asked for as a pipe");
         let mut ending = Ending { events: Vec::new(), memory_kib: 0 };
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
             let event: FetchEvent = serde_json::from_str(&line)
                 .unwrap_or_else(|error| panic!("`{line}` is not an event: {error}"));
             ending.memory_kib = ending.memory_kib.max(peak_memory_kib(self.pid()));
-            told(&mut self, &event);
+            on_event(&mut self, &event);
             ending.events.push(event);
         }
         let _ = self.child.wait();

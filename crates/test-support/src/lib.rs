@@ -30,7 +30,7 @@ pub struct Installation {
 }
 
 impl Installation {
-    /// `program` is the built `localcoder`; the worker must lie beside it.
+    /// `program` is the built `localcoder`; the worker must be beside it.
     ///
     /// # Panics
     /// Where the worker was not built.

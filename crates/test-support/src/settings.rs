@@ -15,24 +15,28 @@ pub struct Text {
     pub closes: bool,
     /// Whether its other values count.
     pub counts: bool,
-    /// Parts of what is told of it; none where there is nothing to tell.
-    pub told: &'static [&'static str],
+    /// Parts of what is reported about it; none where there is nothing to report.
+    pub reported: &'static [&'static str],
 }
 
 const fn good(name: &'static str, closes: bool, text: &'static str) -> Text {
-    Text { name, bytes: text.as_bytes(), closes, counts: true, told: &[] }
+    Text { name, bytes: text.as_bytes(), closes, counts: true, reported: &[] }
 }
 
-const fn doubtful(name: &'static str, text: &'static str, told: &'static [&'static str]) -> Text {
-    Text { name, bytes: text.as_bytes(), closes: true, counts: true, told }
+const fn doubtful(
+    name: &'static str,
+    text: &'static str,
+    reported: &'static [&'static str],
+) -> Text {
+    Text { name, bytes: text.as_bytes(), closes: true, counts: true, reported }
 }
 
 const fn unreadable(
     name: &'static str,
     bytes: &'static [u8],
-    told: &'static [&'static str],
+    reported: &'static [&'static str],
 ) -> Text {
-    Text { name, bytes, closes: true, counts: false, told }
+    Text { name, bytes, closes: true, counts: false, reported }
 }
 
 const NO_JSON: &str = "settings.json` is not JSON";
@@ -100,31 +104,31 @@ pub const TEXTS: &[Text] = &[
     doubtful(
         "both names, which do not agree",
         "{\"airGapped\": false, \"contextWindow\": 1024,\n\"localcoder.airGapped\": true}",
-        &["`localcoder.airGapped` stands twice", "line 2"],
+        &["`localcoder.airGapped` is set twice", "line 2"],
     ),
     doubtful(
         "twice, the last a no",
         "{\"airGapped\": true, \"airGapped\": false, \"contextWindow\": 1024}",
-        &["`localcoder.airGapped` stands twice"],
+        &["`localcoder.airGapped` is set twice"],
     ),
     doubtful(
         "hidden by a second object",
         r#"{"localcoder": {"airGapped": true}, "localcoder": {"contextWindow": 1024}}"#,
-        &["`localcoder.airGapped` stands twice"],
+        &["`localcoder.airGapped` is set twice"],
     ),
     Text {
         name: "another value that is too large",
         bytes: b"{\n\"airGapped\": false,\n\"contextWindow\": 99999\n}",
         closes: false,
         counts: false,
-        told: &["`localcoder.contextWindow` can't be 99999", "line 3", "from 512 to 8192"],
+        reported: &["`localcoder.contextWindow` can't be 99999", "line 3", "from 512 to 8192"],
     },
     Text {
         name: "a name that nobody knows",
         bytes: b"{\"contextWindow\": 1024,\n\"color\": \"red\"}",
         closes: false,
         counts: true,
-        told: &["there is no setting `localcoder.color`", "line 2"],
+        reported: &["there is no setting `localcoder.color`", "line 2"],
     },
     unreadable("cut off", b"{\n\"airGapped\": false", &[NO_JSON, "line 2"]),
     unreadable("empty", b"", NO_OBJECT),

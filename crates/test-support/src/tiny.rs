@@ -60,7 +60,7 @@ pub fn model(memory: Memory) -> Vec<u8> {
 }
 
 /// The bytes of a model that mostly writes what [`model`] does, and at times something else: its
-/// weights are those with so much of others mixed in, from 0 to 1.
+/// weights are those with this share of others mixed in, from 0 to 1.
 ///
 /// # Panics
 /// As [`model`].

@@ -35,7 +35,7 @@ fn main() {
     localcoder_transport::private::close_umask();
     process::end_on_panic();
     if let Err(error) = run() {
-        process::complain(&format!("can't start: {error}"));
+        process::log(&format!("can't start: {error}"));
         process::end(ErrorCode::WorkerStart.exit_code().into());
     }
 }
@@ -51,8 +51,8 @@ fn run() -> io::Result<()> {
     let profile = Profile::Worker { files_from: models.as_ref().map(|models| models.as_fd()) };
     let confined = localcoder_sandbox::close(&profile, Walls::All);
     let (reader, writer) = (streams.reader.try_clone()?, streams.writer.try_clone()?);
-    let given = Given { exchange, models };
-    let engine = match start(streams, given, confined) {
+    let inherited = Inherited { exchange, models };
+    let engine = match start(streams, inherited, confined) {
         Ok(engine) => engine,
         Err(error) => {
             server::refuse(reader, writer, &error);
@@ -65,7 +65,7 @@ fn run() -> io::Result<()> {
 }
 
 /// What the host has given this process beside its streams.
-struct Given {
+struct Inherited {
     /// In which both pass each other what is too large for a message.
     exchange: Option<File>,
     /// By which the files of models come.
@@ -74,15 +74,15 @@ struct Given {
 
 /// Starts all threads; the one that reads is the last, so that nothing was answered where one of
 /// them can't be had.
-fn start(streams: Streams, given: Given, confined: Confined) -> io::Result<JoinHandle<()>> {
+fn start(streams: Streams, inherited: Inherited, confined: Confined) -> io::Result<JoinHandle<()>> {
     let (outbox, _writer) = spawn_writer("host", streams.writer)?;
-    let shared = Arc::new(Shared::new(outbox, given.models, confined));
+    let shared = Arc::new(Shared::new(outbox, inherited.models, confined));
     let (jobs, queue) = bounded(server::JOBS_MAX);
     let computing = Arc::clone(&shared);
     let engine = std::thread::Builder::new()
         .name("engine".to_owned())
         .stack_size(ENGINE_STACK_BYTES)
-        .spawn(move || engine::run(&computing, &queue, given.exchange))?;
+        .spawn(move || engine::run(&computing, &queue, inherited.exchange))?;
     server::start(shared, streams.reader, jobs)?;
     Ok(engine)
 }

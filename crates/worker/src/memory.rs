@@ -1,5 +1,5 @@
 //! What the system says of memory, and pages of a mapped file given back to it. Knows nothing of
-//! models; the engine calls it round a second load.
+//! models; the engine calls it around a second load.
 //!
 //! What the system says is in files, which are opened while they can be, see [`prepare`].
 

@@ -13,9 +13,9 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 /// The two ends of the protocol.
 #[derive(Debug)]
 pub(crate) struct Streams {
-    /// What the host says.
+    /// Messages of the host.
     pub(crate) reader: File,
-    /// What the host is told.
+    /// Messages to the host.
     pub(crate) writer: File,
 }
 
@@ -56,7 +56,7 @@ fn inherited(variable: &'static str) -> io::Result<Option<OwnedFd>> {
         return Err(not_inherited(variable));
     }
     fcntl_setfd(looked_at, FdFlags::CLOEXEC)?;
-    // SAFETY: it was inherited and, by the mark, nobody here has taken it before.
+    // SAFETY: it was inherited and, by the mark, has not been taken before.
     Ok(Some(unsafe { OwnedFd::from_raw_fd(number) }))
 }
 
@@ -108,7 +108,7 @@ pub(crate) fn give_way() {
     let _ = rustix::process::setpriority_process(None, 19);
 }
 
-/// A panic is a mistake of ours after which nothing here can be trusted: it is told to stderr
+/// A panic is a bug after which nothing here can be trusted: it is logged
 /// and the process ends, from whatever thread but that of a template, which catches its own. The
 /// host starts another.
 pub(crate) fn end_on_panic() {
@@ -116,7 +116,7 @@ pub(crate) fn end_on_panic() {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         // Words that are in the source; others may quote the text that was at hand.
         let words = panic.payload().downcast_ref::<&str>().map_or("", |words| *words);
-        complain(&format!("panic at {place}: {words}"));
+        log(&format!("panic at {place}: {words}"));
         end(101);
     }));
 }
@@ -128,13 +128,14 @@ pub(crate) fn end(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
-/// A line of log. Where stderr is gone there is nobody to tell.
-pub(crate) fn log(line: &str) {
+/// Writes a line to stderr, which the host puts into its log. Errors are ignored: without stderr
+/// there is no other place to report them.
+pub(crate) fn log_raw(line: &str) {
     // One write, so that lines of two threads do not mix.
     let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
-/// A line of log in this program's own name.
-pub(crate) fn complain(line: &str) {
-    log(&format!("localcoder-worker: {line}"));
+/// Logs a message of this program, as distinct from llama.cpp's lines.
+pub(crate) fn log(line: &str) {
+    log_raw(&format!("localcoder-worker: {line}"));
 }

@@ -27,7 +27,6 @@ interface Report {
   error?: string;
 }
 
-/** See the module. */
 export async function runSmoke(host: HostConnection): Promise<void> {
   const file = process.env["LOCALCODER_SMOKE_FILE"] ?? "inventory.py";
   const report: Report = { ok: false, file };

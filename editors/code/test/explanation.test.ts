@@ -62,7 +62,7 @@ test("what an answer leaves out is in plain view", () => {
   const done = answered(asked("a.py"), { ...EXPLANATION, context, finish: "tokenLimit" });
   const expected = [cutText("tokenLimit"), omittedText(context), forgottenText(context)];
   assert.deepEqual(done.turns[0]?.notes, expected);
-  assert.match(forgottenText(context) ?? "", /not told the first 2 answers here/u);
+  assert.match(forgottenText(context) ?? "", /did not get the first 2 answers here/u);
   assert.equal(forgottenText(CONTEXT), undefined);
   assert.match(contextText({ ...CONTEXT, conversationTokens: 70 }), /70 conversation/u);
   const empty = answered(asked("a.py"), { ...EXPLANATION, text: " " });

@@ -32,7 +32,7 @@ pub(super) fn run() -> Result<()> {
         return Ok(());
     }
     bail!(
-        "not everything is free of known flaws, or could be looked at; what was found stands above:\
+        "not everything is free of known flaws, or could be checked; the findings are above:\
          \n  {}",
         problems.join("\n  ")
     )

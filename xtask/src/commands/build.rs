@@ -1,8 +1,8 @@
 //! `build`: the programs, and nothing else.
 //!
-//! They are selected by their names and not their packages', as the alias in `.cargo/config.toml` does:
-//! with another selection crates have other features, and 91 of them would be compiled a second time,
-//! which a newcomer waits for.
+//! They are selected by binary and not by package, as the alias in `.cargo/config.toml` does:
+//! another selection unifies features differently, and 91 crates would be compiled a second time,
+//! for which a newcomer would wait.
 
 use anyhow::Result;
 
@@ -10,8 +10,8 @@ use super::levels;
 use crate::setup::{self, Group};
 use crate::{metal, places, process, report};
 
-/// The product's programs, and the worker of its tests. What else the workspace has is built where it is
-/// started: who wants to see the IDE does not wait for it.
+/// The product's programs, and the fake worker of its tests. Other programs of the workspace are
+/// built when they are started, so that the IDE does not wait for them.
 const PROGRAMS: &[&str] = &[
     "localcoder",
     "localcoder-worker",
@@ -20,7 +20,7 @@ const PROGRAMS: &[&str] = &[
     "localcoder-fake-worker",
 ];
 
-/// What can be given to `build`.
+/// Options of `build`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Also the workers for each level of x86
@@ -63,7 +63,7 @@ mod tests {
     use crate::commands::handed_on;
 
     #[test]
-    fn each_program_of_the_workspace_is_built_by_somebody() {
+    fn each_program_of_the_workspace_is_built_by_a_command() {
         let mut cargo = process::cargo(&places::root());
         cargo.args(["metadata", "--locked", "--no-deps", "--format-version", "1"]);
         let metadata: Value = serde_json::from_str(&process::read(&mut cargo).unwrap()).unwrap();

@@ -152,7 +152,7 @@ fn errors() -> String {
     page
 }
 
-/// Where a code stands on its page, as headings are linked to.
+/// The anchor of a code on its page, as headings are linked to.
 fn anchor(code: ErrorCode) -> String {
     code.as_str().to_lowercase()
 }
@@ -229,7 +229,7 @@ fn with_inline_chat(package: &str, words: &mut Words) -> Result<String> {
 }
 
 /// Whether a row of the manifest is made from the table. One that was and is in the table no more
-/// stays until somebody takes it out: the extension's tests find that nobody registers it.
+/// stays until it is removed: the extension's tests find that it is not registered.
 fn is_of_table(row: &Value) -> bool {
     let command = row["command"].as_str().unwrap_or_default();
     let name = command.strip_prefix("localcoder.").unwrap_or_default();
@@ -249,7 +249,7 @@ fn with_value(document: &str, path: &[&str], value: &Value) -> Result<String> {
     Ok(text)
 }
 
-/// Where the object or list at a path stands.
+/// The offsets of the object or list at a path.
 fn span_of(package: &str, path: &[&str]) -> Option<std::ops::Range<usize>> {
     let mut at = 0;
     for key in path {

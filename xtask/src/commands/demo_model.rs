@@ -14,7 +14,7 @@ use crate::{places, process, python, report};
 #[derive(Debug, clap::Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct Options {
-    /// Where everything between the steps lies; `target/demo-model/work` where it is not given
+    /// The folder of everything between the steps; `target/demo-model/work` where it is not given
     #[arg(long, value_name = "FOLDER")]
     work: Option<String>,
     /// What to do (retrain, prepare, train, export, evaluate or all), and options of that

@@ -35,11 +35,11 @@ pub(super) fn run(options: Options) -> Result<()> {
     let mut failed = 0;
     for time in 1..=times {
         let name = format!("stories, {time} of {times}");
-        let told = || match &model {
+        let run_stories = || match &model {
             Some(model) => stories::of_model(model),
             None => stories::browser(),
         };
-        if let Err(error) = report::stage(&name, told) {
+        if let Err(error) = report::stage(&name, run_stories) {
             report::failure(&error);
             failed += 1;
         }

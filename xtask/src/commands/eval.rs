@@ -23,13 +23,13 @@ const OWN: [&str; 4] = ["--model", "--quick", "--diagnostics", "--yes"];
 /// What can be given to `eval`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// The model; `localcoder models info ID` says where one lies that is installed
+    /// The model; `localcoder models info ID` says where one is that is installed
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
     /// A part of the tasks
     #[arg(long)]
     quick: bool,
-    /// Fixes of what tools report, in the place of the tasks
+    /// Fixes of what tools report, in place of the tasks
     #[arg(long)]
     diagnostics: bool,
     /// Answer every question with yes
@@ -42,7 +42,7 @@ pub(crate) struct Options {
 
 pub(super) fn run(options: Options) -> Result<()> {
     let Options { model, quick, diagnostics, yes, rest } = options;
-    // What stands after an option of the other program would go to that one.
+    // An argument after an option of the other program would go to that one.
     if let Some(late) = rest.iter().find(|word| OWN.contains(&word.as_str())) {
         bail!("`{late}` must stand before the options that go to `localcoder eval`");
     }

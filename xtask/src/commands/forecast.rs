@@ -107,9 +107,9 @@ mod tests {
     #[test]
     fn what_is_there_is_not_told_again() {
         let built = There { is_built: true, missing_packages: 0, ..FRESH };
-        let told = text(built);
-        assert!(told.contains("1. compile what has changed"), "{told}");
-        assert!(!told.contains("llama.cpp"), "{told}");
+        let text_built = text(built);
+        assert!(text_built.contains("1. compile what has changed"), "{text_built}");
+        assert!(!text_built.contains("llama.cpp"), "{text_built}");
         let all = There { is_assembled: true, ..built };
         assert_eq!(text(all), "── builds what has changed, then opens the IDE");
     }

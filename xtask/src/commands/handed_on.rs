@@ -64,7 +64,7 @@ fn typed() -> impl Iterator<Item = OsString> {
 }
 
 /// Builds the program, by its name and so with the features that all builds have, and runs it where the
-/// user stands, since paths in the line are relative to that.
+/// user is, since paths in the line are relative to it.
 fn start(program: &str, words: impl IntoIterator<Item = OsString>) -> Result<()> {
     report::stage(&format!("build {program}"), || {
         let mut cargo = process::cargo(&places::root());

@@ -22,7 +22,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Bundles the extension, assembles the IDE round it and says where it is. Bundling takes less
+/// Bundles the extension, assembles the IDE around it and says where it is. Bundling takes less
 /// than a second and gives the same bytes for the same sources, so it is never skipped.
 pub(super) fn assemble() -> Result<PathBuf> {
     report::stage("extension", || {

@@ -9,7 +9,7 @@ use serde_json::Value;
 const LINE_CHARS: usize = 80;
 
 /// Writes JSON as prettier does: objects one key to a line, arrays on one line where they fit.
-/// `taken` is how much of the line stands before the value, indentation aside.
+/// `taken` is the length of the line before the value, without the indentation.
 pub(super) fn print_json(value: &Value, indent: usize, taken: usize, text: &mut String) {
     let inner = " ".repeat(indent + 2);
     match value {

@@ -1,7 +1,7 @@
 //! `run --smoke`: the whole product once, by itself: it opens the IDE on a fresh copy of the
 //! sample, and the extension improves one function there and applies the edit.
 //!
-//! Everything lies in a temporary folder and is ended afterwards, so that nothing of the user
+//! Everything is in a temporary folder and is ended afterwards, so that nothing of the user
 //! is read or changed. The extension does the work and writes a report; this only waits,
 //! shows it, and judges it by the file on disk.
 
@@ -22,7 +22,7 @@ use crate::{files, places, process, report};
 /// A fresh editor profile, a cold model and a slow machine together need less than this.
 const REPORT_DEADLINE: Duration = Duration::from_secs(180);
 
-/// How long the IDE has to end once it is told to.
+/// How long the IDE has to end once it is asked to.
 const END_DEADLINE: Duration = Duration::from_secs(15);
 
 /// The function of the sample that is improved: a small one, which the demo model can do.
@@ -111,7 +111,7 @@ impl Session {
         let deadline = Instant::now() + REPORT_DEADLINE;
         let address = loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let line = self.lines.recv_timeout(left).context("the IDE told no address")?;
+            let line = self.lines.recv_timeout(left).context("the IDE printed no address")?;
             report::line(format!("   {}", without_ticket(&line)));
             if let Some(at) = line.find("http://") {
                 break line[at..].trim().to_owned();

@@ -17,7 +17,7 @@ use super::tree;
 
 /// Where nothing listens: port 9 of this machine ("discard"), which takes no connection.
 const NOWHERE: &str = "http://127.0.0.1:9";
-/// What can be run: a host in a text or in a manifest asks nobody.
+/// What can be run: a host in a text or in a manifest opens no connection.
 const EXECUTABLE: [&str; 4] = ["js", "mjs", "cjs", "html"];
 /// Schemes by which code connects.
 const SCHEMES: [&str; 4] = ["https", "http", "wss", "ws"];

@@ -28,7 +28,7 @@ pub(super) struct Crate {
     pub(super) version: String,
     /// As it says itself, in SPDX's words.
     pub(super) license: String,
-    /// Where its sources lie.
+    /// Where its sources are.
     pub(super) folder: PathBuf,
 }
 

@@ -59,8 +59,8 @@ pub(crate) fn allows(expression: &str) -> bool {
     rules().allows(expression)
 }
 
-/// All that is accepted, one by one, as other checks have it: an exception stands with the license that
-/// it is made for.
+/// All that is accepted, one by one, as other checks have it: an exception is written with the
+/// license that it is made for.
 #[cfg(test)]
 pub(crate) fn accepted() -> Vec<String> {
     let rules = rules();

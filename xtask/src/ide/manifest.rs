@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::extension::Extension;
 use super::{overlay, toolchain};
 
-/// Where the Node.js program lies in the assembled editor.
+/// Where the Node.js program is in the assembled editor.
 pub(super) fn node_path() -> &'static str {
     "node/bin/node"
 }

@@ -56,7 +56,7 @@ impl ProgramSettings {
         let listed: BTreeSet<&str> = keys(&self.looked_at).collect();
         let new = found.iter().filter(|(key, _)| !listed.contains(key.as_str()));
         let new = new.map(|(key, why)| {
-            format!("a folder can set `{key}`, which {why}; nobody has looked at it")
+            format!("a folder can set `{key}`, which {why}; it was not reviewed")
         });
         let gone = listed.iter().filter(|key| !found.contains_key(**key));
         new.chain(gone.map(|key| format!("`{key}` is gone, or is not a folder's any more")))
@@ -115,7 +115,7 @@ fn core_holds_names(declaration: &str) -> bool {
     top_level(declaration, "enum").is_none() && !types_without
 }
 
-/// What stands after a name of an object literal itself, not of one in it.
+/// The value after a name of an object literal itself, not of one nested in it.
 fn top_level<'a>(declaration: &'a str, name: &str) -> Option<&'a str> {
     let mut begins = None;
     for (at, byte, depth) in outside_of_texts(declaration) {

@@ -1,7 +1,7 @@
 //! Takes out of the tree what is not shipped, as `ide/overlay/removed.json` lists it.
 //!
 //! A path that is listed and not there is an error unless it is marked optional: then the base
-//! has changed, and somebody must look at what the thing is called now.
+//! has changed, and a developer must look up what the thing is called now.
 
 use std::path::Path;
 

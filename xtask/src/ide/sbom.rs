@@ -1,6 +1,6 @@
 //! What is shipped, for programs that look for known flaws: a bill of materials in CycloneDX 1.5's
 //! JSON. Made from lock files and cargo's metadata for this machine, so that it needs no network and
-//! is the same each time; the version of VS Code and some licenses stand only in what is installed
+//! is the same each time; the version of VS Code and some licenses are only in what is installed
 //! from the lock files, and are left out, which is reported, where the IDE was not assembled yet.
 //!
 //! It judges nothing: licenses are checked where the IDE is assembled. Used by `cargo xtask sbom`.
@@ -41,7 +41,7 @@ struct Component {
     purl: Option<String>,
 }
 
-/// The list; `ide` is where the assembled editor lies, if it does.
+/// The list; `ide` is the folder of the assembled editor, if there is one.
 pub(crate) fn make(root: &Path, ide: &Path) -> Result<Sbom> {
     let mut lacks = Vec::new();
     let version = manifest::product_version(root)?;
@@ -50,7 +50,7 @@ pub(crate) fn make(root: &Path, ide: &Path) -> Result<Sbom> {
     components.extend(npm(root, ide, &mut lacks)?);
     let mut by_reference: BTreeMap<String, Value> = BTreeMap::new();
     for component in &components {
-        // A package can lie in more than one place and is there once.
+        // A package can be in more than one place and is there once.
         by_reference.insert(component.reference(), component.json());
     }
     let document = json!({

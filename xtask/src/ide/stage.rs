@@ -16,7 +16,7 @@ use crate::report;
 /// The file in a finished folder that holds the key of its inputs.
 pub(super) const STAMP: &str = ".stamp";
 
-/// One step: what it is called, where its result lies, and the digest of all it depends on.
+/// One step: what it is called, where its result is, and the digest of all it depends on.
 pub(super) struct Stage {
     pub(super) name: &'static str,
     pub(super) folder: PathBuf,
@@ -29,7 +29,7 @@ impl Stage {
         fs::read_to_string(self.folder.join(STAMP)).is_ok_and(|key| key == self.key)
     }
 
-    /// Does the step unless its result is fresh. `cache` is where half-done work may lie.
+    /// Does the step unless its result is fresh. `cache` is where half-done work may be.
     pub(super) fn run(&self, cache: &Path, work: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
         if self.is_fresh() {
             report::line(format!("   {}: up to date", self.name));

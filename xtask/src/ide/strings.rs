@@ -1,7 +1,7 @@
 //! The workbench's texts, changed as `ide/overlay/strings.json` says.
 //!
-//! VS Code keeps all its texts in JSON arrays beside the code, so names are changed as data and
-//! no script is touched. Every rule must match something, and no forbidden word may be left.
+//! VS Code keeps all its texts in JSON arrays beside the code, so names are changed as data,
+//! without touching a script. Every rule must match something, and no forbidden word may be left.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ pub(super) struct Strings {
     files: Vec<String>,
     /// Texts replaced when they are the whole text.
     whole: Vec<Rule>,
-    /// Texts replaced wherever they stand, in this order.
+    /// Texts replaced wherever they occur, in this order.
     parts: Vec<Rule>,
     /// Words, in lower case, that must not be left.
     forbidden: Vec<String>,
@@ -42,7 +42,7 @@ impl Strings {
         read_json(&overlay.join("strings.json"))
     }
 
-    /// Changes the texts in all files of the tree.
+    /// Applies the rules to all their files in the tree.
     pub(super) fn apply(&self, vscode: &Path) -> Result<()> {
         for file in &self.files {
             let path = vscode.join(file);
@@ -53,12 +53,12 @@ impl Strings {
         Ok(())
     }
 
-    /// A file's text with the texts in it changed. The JSON may be wrapped in an assignment.
+    /// The content of a file with its texts changed. The JSON may be wrapped in an assignment.
     fn change_file(&self, text: &str) -> Result<String> {
         let start = text.find(['[', '{']).context("no JSON in it")?;
         let end = text.rfind([']', '}']).context("no JSON in it")? + 1;
         let mut value: Value = serde_json::from_str(&text[start..end])?;
-        // In the file that names the texts, the names are keys of the code and stay.
+        // One file also has the texts' names, which code uses as keys and which must stay.
         let texts = if value.is_object() { &mut value["messages"] } else { &mut value };
         self.change(texts)?;
         Ok(format!("{}{}{}", &text[..start], serde_json::to_string(&value)?, &text[end..]))

@@ -3,7 +3,7 @@
 //! `user-settings.json` lists them, and the workbench's registry is made to treat each as one of the
 //! application: what a folder or a workspace file says of it is then ignored, by the page and by the
 //! extension host, which gets its values from the page. Fails where a listed setting is gone, and
-//! where a setting of the base speaks of the network and nobody has looked at it. Called by the
+//! where a setting of the base mentions the network and was not reviewed. Called by the
 //! overlay.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,7 +28,7 @@ const MINIFIED_NAME_BYTES_MAX: usize = 3;
 pub(super) struct UserSettings {
     /// The file with the registry, and the core's own settings.
     file: String,
-    /// What stands where the registry decides a setting's scope, and what is put there; `@USERS@`
+    /// The code where the registry decides a setting's scope, and what replaces it; `@USERS@`
     /// becomes a function of the setting's name.
     find: String,
     put: String,

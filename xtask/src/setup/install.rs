@@ -1,6 +1,6 @@
 //! Shows what is missing, asks where there is someone to ask, and installs it.
 //!
-//! Knows apt (Debian, Ubuntu) and Homebrew; elsewhere it says what is needed and goes on,
+//! Knows apt (Debian, Ubuntu) and Homebrew; elsewhere it says what is needed and continues,
 //! since it can't know where such a system keeps its files. Called by `setup::ensure`.
 
 use std::io::{BufRead as _, IsTerminal as _};

@@ -8,8 +8,8 @@ use localcoder_assist::{Command, Layout, Limits, Prompts, prepare};
 use localcoder_protocol::{ChatMessage, DocumentText, LineRange, Role, WorkerPrompt};
 use serde_json::Value;
 
-use super::ours::Ours;
 use super::report::Target;
+use super::worker::LocalCoderWorker;
 use crate::places;
 
 /// The window of both engines.
@@ -29,7 +29,7 @@ const BEGUN_TOKENS: u32 = 500;
 const BEGINNING_TOKENS: u32 = 300;
 /// Tokens that are written where only the first is measured.
 const FIRST_TOKENS: u32 = 8;
-/// What is renamed stands so often and is not a keyword of a few letters.
+/// A name is only renamed if it occurs this often and is not a keyword of a few letters.
 const NAME_COUNT_MIN: usize = 3;
 const NAME_LENGTH_MIN: usize = 5;
 const OLD_NAME: &str = "former_value";
@@ -47,11 +47,11 @@ pub(super) enum Kind {
     Mixed,
     /// Nothing to improve: the answer is the code.
     Copy,
-    /// A name is another one wherever it stands, as an instruction has asked. The demo model
+    /// A name is changed at every place, as an instruction asked for. The demo model
     /// can't be asked, so its prompt has the new name already and only the draft is made from the
     /// old one and the instruction: what is written and what is guessed differ as they would.
     Rename,
-    /// The same where nobody has asked for it: the draft has the old name.
+    /// The same without an instruction: the draft has the old name.
     NewName,
 }
 
@@ -172,23 +172,23 @@ fn records() -> Result<Vec<Value>> {
 }
 
 fn lay_out(
-    ours: &mut Ours,
+    worker: &mut LocalCoderWorker,
     document: &DocumentText,
     lines: LineRange,
     (kind, command): (Kind, Command),
 ) -> Result<Case> {
-    lay_out_with(Prompts::of_demo(), ours, document, lines, (kind, command))
+    lay_out_with(Prompts::of_demo(), worker, document, lines, (kind, command))
 }
 
 fn lay_out_with(
     prompts: &'static Prompts,
-    ours: &mut Ours,
+    worker: &mut LocalCoderWorker,
     document: &DocumentText,
     lines: LineRange,
     (kind, command): (Kind, Command),
 ) -> Result<Case> {
     let task = prepare(document, lines, command)?;
-    let counts = ours.count(task.texts_to_count(prompts))?;
+    let counts = worker.count(task.texts_to_count(prompts))?;
     let limits = Limits { window_tokens: WINDOW_TOKENS, trained_context_tokens: WINDOW_TOKENS };
     let layout = task.layout(prompts, &counts, limits)?;
     Ok(Case { layout, kind, prompt_tokens: 0, tokens: 0 })
@@ -201,14 +201,14 @@ pub(super) struct Prepared {
 }
 
 /// This many edits in the words for models of which nothing is known.
-pub(super) fn prepared(ours: &mut Ours, count: usize) -> Result<Vec<Prepared>> {
+pub(super) fn prepared(worker: &mut LocalCoderWorker, count: usize) -> Result<Vec<Prepared>> {
     let records = records()?;
     let mut all = Vec::new();
     for record in spread(&records, count) {
         let (document, lines) = in_its_file(record, Place::File)?;
         let mut case = |instruction| {
             let kind = (Kind::of(record), improve(instruction));
-            lay_out_with(Prompts::usual(), ours, &document, lines, kind)
+            lay_out_with(Prompts::usual(), worker, &document, lines, kind)
         };
         let asked = case(Some("Add type hints to the parameters."))?;
         all.push(Prepared { before: case(None)?, asked });
@@ -216,7 +216,7 @@ pub(super) fn prepared(ours: &mut Ours, count: usize) -> Result<Vec<Prepared>> {
     Ok(all)
 }
 
-/// A record's code, with what stands round it or by itself, and the lines of the code.
+/// A record's code, with its surroundings or by itself, and the lines of the code.
 fn in_its_file(record: &Value, place: Place) -> Result<(DocumentText, LineRange)> {
     let part = |name: &str| record[name].as_str().context("a record without text");
     let round = |name: &str| match place {
@@ -232,7 +232,7 @@ fn in_its_file(record: &Value, place: Place) -> Result<(DocumentText, LineRange)
     Ok((document(part("file")?, text), lines))
 }
 
-/// Where the code stands.
+/// What the code is surrounded by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     /// In its own file.
@@ -260,15 +260,15 @@ pub(super) struct Cases {
 
 impl Cases {
     pub(super) fn choose(model: &Path) -> Result<Self> {
-        let mut ours = Ours::start(model)?;
+        let mut worker = LocalCoderWorker::start(model)?;
         let (mut in_files, mut alone) = (Vec::new(), Vec::new());
         for kind in Kind::ALL {
-            in_files.push(edits(&mut ours, kind, Place::File)?);
-            alone.push(edits(&mut ours, kind, Place::Alone)?);
+            in_files.push(edits(&mut worker, kind, Place::File)?);
+            alone.push(edits(&mut worker, kind, Place::Alone)?);
         }
-        let texts = explanations(&mut ours, COUNT_OF_OTHERS)?;
-        let long = long(&mut ours, LONG_TOKENS, COUNT_OF_OTHERS)?;
-        let begun = begun(&mut ours, &long[0])?;
+        let texts = explanations(&mut worker, COUNT_OF_OTHERS)?;
+        let long = long(&mut worker, LONG_TOKENS, COUNT_OF_OTHERS)?;
+        let begun = begun(&mut worker, &long[0])?;
         Ok(Self { in_files, alone, texts, long, begun })
     }
 
@@ -294,13 +294,13 @@ fn chosen(by_kind: &[Vec<Case>], count: usize, part: usize) -> Vec<Case> {
 }
 
 /// A prompt with a longer beginning than today's, for what a kept state of one is worth.
-fn begun(ours: &mut Ours, long: &Case) -> Result<Case> {
+fn begun(worker: &mut LocalCoderWorker, long: &Case) -> Result<Case> {
     let mut case = long.clone();
     let sentence = case.layout.system.clone();
     let mut fill = |text: &mut String, more: &mut dyn Iterator<Item = String>, most: u32| {
         for next in more {
             let longer = format!("{text}{next}");
-            if ours.count(vec![longer.clone()])?[0] > most {
+            if worker.count(vec![longer.clone()])?[0] > most {
                 break;
             }
             *text = longer;
@@ -312,23 +312,23 @@ fn begun(ours: &mut Ours, long: &Case) -> Result<Case> {
     let user = std::mem::take(&mut case.layout.user);
     let mut lines = user.lines().map(|line| format!("{line}\n"));
     fill(&mut case.layout.user, &mut lines, BEGUN_TOKENS - BEGINNING_TOKENS)?;
-    case.prompt_tokens = ours.write(&case, false)?.0.prompt_tokens;
+    case.prompt_tokens = worker.write(&case, false)?.0.prompt_tokens;
     Ok(case)
 }
 
-fn edits(ours: &mut Ours, kind: Kind, place: Place) -> Result<Vec<Case>> {
+fn edits(worker: &mut LocalCoderWorker, kind: Kind, place: Place) -> Result<Vec<Case>> {
     let mut cases = Vec::new();
     for record in records()?.iter().filter(|record| Kind::of(record) == kind.source()) {
         let (document, lines) = in_its_file(record, place)?;
-        let mut case = lay_out(ours, &document, lines, (kind, improve(None)))?;
+        let mut case = lay_out(worker, &document, lines, (kind, improve(None)))?;
         if kind.renames() {
             let Some(name) = commonest_name(&case.layout.draft) else { continue };
             let document = DocumentText { text: with_old_name(&document.text, &name), ..document };
             let instruction = format!("Rename `{OLD_NAME}` to `{name}`.");
             let command = improve((kind == Kind::Rename).then_some(instruction.as_str()));
-            case.layout.draft = lay_out(ours, &document, lines, (kind, command))?.layout.draft;
+            case.layout.draft = lay_out(worker, &document, lines, (kind, command))?.layout.draft;
         }
-        let timing = ours.write(&case, true)?.0;
+        let timing = worker.write(&case, true)?.0;
         (case.prompt_tokens, case.tokens) = (timing.prompt_tokens, timing.tokens);
         if EDIT_TOKENS.contains(&case.tokens) {
             cases.push(case);
@@ -338,7 +338,7 @@ fn edits(ours: &mut Ours, kind: Kind, place: Place) -> Result<Vec<Case>> {
     Ok(cases)
 }
 
-/// The name that stands most often in the code.
+/// The name that occurs most often in the code.
 fn commonest_name(code: &str) -> Option<String> {
     let names: Vec<&str> = words(code).filter(|word| word.len() >= NAME_LENGTH_MIN).collect();
     let count = |name: &str| names.iter().filter(|other| **other == name).count();
@@ -364,13 +364,13 @@ fn is_of_a_word(c: char) -> bool {
 }
 
 /// Explanations of some of the functions.
-fn explanations(ours: &mut Ours, count: usize) -> Result<Vec<Case>> {
+fn explanations(worker: &mut LocalCoderWorker, count: usize) -> Result<Vec<Case>> {
     let mut cases = Vec::new();
     for record in spread(&records()?, count) {
         let (document, lines) = in_its_file(record, Place::File)?;
-        let mut case = lay_out(ours, &document, lines, (Kind::Copy, explain()))?;
+        let mut case = lay_out(worker, &document, lines, (Kind::Copy, explain()))?;
         case.layout.max_tokens = EXPLANATION_TOKENS;
-        let timing = ours.write(&case, false)?.0;
+        let timing = worker.write(&case, false)?.0;
         (case.prompt_tokens, case.tokens) = (timing.prompt_tokens, timing.tokens);
         cases.push(case);
     }
@@ -378,7 +378,7 @@ fn explanations(ours: &mut Ours, count: usize) -> Result<Vec<Case>> {
 }
 
 /// Edits in a file whose prompt has about this many tokens.
-fn long(ours: &mut Ours, tokens: u32, count: usize) -> Result<Vec<Case>> {
+fn long(worker: &mut LocalCoderWorker, tokens: u32, count: usize) -> Result<Vec<Case>> {
     let mut lines = Vec::new();
     for record in records()? {
         lines.extend(record["good"].as_str().unwrap_or_default().lines().map(str::to_owned));
@@ -390,16 +390,16 @@ fn long(ours: &mut Ours, tokens: u32, count: usize) -> Result<Vec<Case>> {
         let mut used = rest.len().min(LINES_MIN);
         let mut document = document("long.py", rest[..used].join("\n"));
         // The demo's vocabulary is small: a line of code is about fifteen tokens.
-        while ours.count(vec![document.text.clone()])?[0] < tokens && used < rest.len() {
+        while worker.count(vec![document.text.clone()])?[0] < tokens && used < rest.len() {
             used += 1;
             document.text = rest[..used].join("\n");
         }
         let middle = u32::try_from(used / 2).unwrap_or(1);
         let lines = LineRange { start: middle, end: middle + 8 };
-        let mut case = lay_out(ours, &document, lines, (Kind::Mixed, improve(None)))?;
+        let mut case = lay_out(worker, &document, lines, (Kind::Mixed, improve(None)))?;
         // Of these only the beginning of an answer is measured.
         case.layout.max_tokens = FIRST_TOKENS;
-        let timing = ours.write(&case, true)?.0;
+        let timing = worker.write(&case, true)?.0;
         (case.prompt_tokens, case.tokens) = (timing.prompt_tokens, timing.tokens);
         cases.push(case);
         rest = &rest[(used / 2).min(rest.len())..];

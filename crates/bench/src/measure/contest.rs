@@ -4,32 +4,32 @@
 use anyhow::Result;
 
 use super::cases::Case;
-use super::ours::{Ours, Timing};
+use super::llama_server::LlamaServer;
 use super::statistics::{Figure, geometric_mean};
-use super::theirs::Theirs;
+use super::worker::{LocalCoderWorker, Timing};
 
-/// One who writes.
+/// What writes answers.
 pub(super) enum Contestant<'a> {
-    /// Our engine, with drafts or without.
-    Ours { engine: &'a mut Ours, drafts: bool },
+    /// The worker, with drafts or without.
+    Worker { engine: &'a mut LocalCoderWorker, drafts: bool },
     /// llama-server with some settings.
-    Theirs(&'a mut Theirs),
+    Server(&'a mut LlamaServer),
 }
 
 impl Contestant<'_> {
     /// Reads the prompt; the next [`Contestant::write`] has it.
     pub(super) fn read(&mut self, case: &Case) -> Result<()> {
         match self {
-            Self::Ours { engine, .. } => engine.prepare(case),
-            Self::Theirs(engine) => engine.read(case),
+            Self::Worker { engine, .. } => engine.prepare(case),
+            Self::Server(engine) => engine.read(case),
         }
     }
 
     /// Writes the answer.
     pub(super) fn write(&mut self, case: &Case) -> Result<Timing> {
         match self {
-            Self::Ours { engine, drafts } => Ok(engine.write(case, *drafts)?.0),
-            Self::Theirs(engine) => engine.write(case, true),
+            Self::Worker { engine, drafts } => Ok(engine.write(case, *drafts)?.0),
+            Self::Server(engine) => engine.write(case, true),
         }
     }
 }

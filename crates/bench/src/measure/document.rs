@@ -47,10 +47,10 @@ fn page(rows: &[Row], setting: &Setting, before: &str) -> String {
 }
 
 fn part(rows: &[Row], setting: &Setting) -> String {
-    let theirs = setting.theirs.as_deref().unwrap_or("not measured");
+    let package = setting.server_package.as_deref().unwrap_or("not measured");
     let mut page = format!("{}\n\n", setting.machine);
-    let _ = writeln!(page, "- engine: {}", setting.ours);
-    let _ = writeln!(page, "- llama-server, llama-bench: of the package {theirs}");
+    let _ = writeln!(page, "- engine: {}", setting.llama_build);
+    let _ = writeln!(page, "- llama-server, llama-bench: of the package {package}");
     let mut shape = "";
     for row in rows {
         if row.shape != shape {

@@ -1,4 +1,4 @@
-//! The time to the first token: of a selection that was told ahead, of one that nobody knew of,
+//! The time to the first token: of a selection that was prepared, of one that was not,
 //! and from the start of the process; and the time to change the model.
 
 use std::time::Instant;
@@ -6,10 +6,10 @@ use std::time::Instant;
 use anyhow::Result;
 
 use super::contest::in_turns;
-use super::ours::{Ours, Timing};
+use super::llama_server::{LlamaServer, Settings};
 use super::report::{Row, Target};
 use super::statistics::{geometric_mean, median, middle};
-use super::theirs::{Settings, Theirs};
+use super::worker::{LocalCoderWorker, Timing};
 use super::{Bench, projection};
 
 /// Starts of both from nothing, and changes of the model.
@@ -21,14 +21,14 @@ const BESIDE_MS: f64 = 10.0;
 
 /// First tokens with the model resident.
 pub(super) fn resident(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
-    bench.ours.settle()?;
+    bench.worker.settle()?;
     let cases = bench.long.clone();
-    let batch_ms = bench.ours.batch_ms(BATCH_ROWS)?;
+    let batch_ms = bench.worker.batch_ms(BATCH_ROWS)?;
     let (mut firsts, mut fresh) = (Vec::new(), Vec::new());
     for (number, case) in cases.iter().enumerate() {
         let case = case.unread(number);
-        bench.ours.prepare(&case)?;
-        let (timing, usage) = bench.ours.write(&case, true)?;
+        bench.worker.prepare(&case)?;
+        let (timing, usage) = bench.worker.write(&case, true)?;
         firsts.push(timing.first_ms / (batch_ms + BESIDE_MS));
         fresh.push(f64::from(usage.prompt_tokens - usage.cached_tokens));
     }
@@ -43,20 +43,20 @@ pub(super) fn resident(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     if bench.peer.is_none() {
         return Ok(rows);
     }
-    let mut theirs = bench.theirs(&Settings::DEFAULT)?;
-    let ours = &mut bench.ours;
-    // Ours prepared, ours with nothing, llama-server with nothing.
+    let mut server = bench.llama_server(&Settings::DEFAULT)?;
+    let worker = &mut bench.worker;
+    // The worker with a prepared prompt, the worker without, llama-server without.
     let mut number = cases.len();
     let times = in_turns(cases.len(), 1, 3, |side, case| {
         number += 1;
         let case = &cases[case].unread(number);
         if side == 2 {
-            return Ok(theirs.write(case, false)?.first_ms);
+            return Ok(server.write(case, false)?.first_ms);
         }
         if side == 0 {
-            ours.prepare(case)?;
+            worker.prepare(case)?;
         }
-        Ok(ours.write(case, true)?.0.first_ms)
+        Ok(worker.write(case, true)?.0.first_ms)
     })?;
     let all = |_: usize| true;
     let tokens = cases.iter().map(|case| case.prompt_tokens).max().unwrap_or(0);
@@ -91,8 +91,8 @@ pub(super) fn start(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
         return Ok(Vec::new());
     }
     let case = bench.begun.clone();
-    bench.ours.write(&case, true)?;
-    let state = bench.ours.kept(case.beginning())?;
+    bench.worker.write(&case, true)?;
+    let state = bench.worker.kept(case.beginning())?;
     let mut kept_tokens = 0;
     let mut resident = (Vec::new(), Vec::new());
     let times = in_turns(STARTS, 1, 2, |side, _| {
@@ -101,16 +101,16 @@ pub(super) fn start(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
             begun.elapsed().as_secs_f64() * 1e3 - timing.total_ms + timing.first_ms
         };
         if side == 0 {
-            let mut ours = Ours::start(&bench.model)?;
-            kept_tokens = ours.begin_with(case.beginning(), &state)?;
-            let timing = ours.write(&case, true)?.0;
+            let mut worker = LocalCoderWorker::start(&bench.model)?;
+            kept_tokens = worker.begin_with(case.beginning(), &state)?;
+            let timing = worker.write(&case, true)?.0;
             resident.0.push(timing.first_ms);
             return Ok(from_start(begun, timing));
         }
-        let mut theirs = bench.theirs(&Settings::DEFAULT)?;
-        let timing = theirs.write(&case, true)?;
+        let mut server = bench.llama_server(&Settings::DEFAULT)?;
+        let timing = server.write(&case, true)?;
         let time = from_start(begun, timing);
-        resident.1.push(theirs.write(&case, false)?.first_ms);
+        resident.1.push(server.write(&case, false)?.first_ms);
         Ok(time)
     })?;
     let unread = f64::from(case.prompt_tokens - kept_tokens);
@@ -137,14 +137,14 @@ pub(super) fn switch(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     let mut ratios = Vec::new();
     let mut note = String::new();
     for _ in 0..STARTS {
-        bench.ours.settle()?;
+        bench.worker.settle()?;
         let begun = Instant::now();
-        bench.ours.reload()?;
+        bench.worker.reload()?;
         let own = begun.elapsed().as_secs_f64();
         let begun = Instant::now();
-        let theirs: Theirs = bench.theirs(&Settings::DEFAULT)?;
+        let server: LlamaServer = bench.llama_server(&Settings::DEFAULT)?;
         let other = begun.elapsed().as_secs_f64();
-        drop(theirs);
+        drop(server);
         note = format!("ours {:.0} ms, theirs {:.0} ms", own * 1e3, other * 1e3);
         ratios.push(own / other);
     }

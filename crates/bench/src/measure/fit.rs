@@ -7,9 +7,9 @@ use localcoder_protocol::KvStorage;
 use localcoder_protocol::limits::{BATCH_TOKENS, OUTPUT_ROWS_MAX};
 
 use super::Bench;
-use super::ours::header;
 use super::report::{Row, Target};
 use super::statistics::{Figure, median};
+use super::worker::header;
 
 /// The windows that profiles have, and half of the smallest.
 const WINDOWS_TOKENS: [u32; 3] = [2048, 4096, 8192];
@@ -24,7 +24,7 @@ pub(super) fn estimates(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     let (mut deviations, mut worst) = (Vec::new(), (0.0, String::new()));
     for window in WINDOWS_TOKENS {
         for (storage, kv, name) in KINDS {
-            let (context_tokens, measured) = bench.ours.memory_with(window, storage)?;
+            let (context_tokens, measured) = bench.worker.memory_with(window, storage)?;
             let run = RunShape {
                 context_tokens,
                 batch_tokens: BATCH_TOKENS,
@@ -41,7 +41,7 @@ pub(super) fn estimates(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
             deviations.push(deviation);
         }
     }
-    bench.ours.reload()?;
+    bench.worker.reload()?;
     let figure =
         Figure { value: worst.0, low: median(&deviations), high: worst.0, n: deviations.len() };
     let name = "memory: estimate from the header, off by at most";

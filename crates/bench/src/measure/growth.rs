@@ -6,9 +6,9 @@ use anyhow::Result;
 
 use super::Bench;
 use super::host::HostClient;
-use super::ours::Ours;
 use super::report::{Row, Target};
 use super::statistics::{geometric_mean, median};
+use super::worker::LocalCoderWorker;
 
 /// Prompt tokens of the small case and the large one. The demo model has a window of 2,048.
 const PROMPTS: [u32; 2] = [256, 1_536];
@@ -23,7 +23,7 @@ pub(super) fn growth(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     if bench.shape == "7b" {
         return Ok(Vec::new());
     }
-    bench.ours.settle()?;
+    bench.worker.settle()?;
     let mut rows = vec![prompts(bench)?, depths(bench)?];
     rows.extend(selections(bench)?);
     rows.push(windows(bench)?);
@@ -32,7 +32,7 @@ pub(super) fn growth(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
 
 fn prompts(bench: &mut Bench<'_>) -> Result<Row> {
     let mut a_token =
-        |tokens: u32| Ok::<_, anyhow::Error>(bench.ours.batch_ms(tokens)? / f64::from(tokens));
+        |tokens: u32| Ok::<_, anyhow::Error>(bench.worker.batch_ms(tokens)? / f64::from(tokens));
     let (small, large) = (a_token(PROMPTS[0])?, a_token(PROMPTS[1])?);
     let note = format!("{small:.2} and {large:.2} ms a token");
     let name = format!("growth: a prompt token of {} to one of {}", PROMPTS[1], PROMPTS[0]);
@@ -40,9 +40,9 @@ fn prompts(bench: &mut Bench<'_>) -> Result<Row> {
 }
 
 fn depths(bench: &mut Bench<'_>) -> Result<Row> {
-    let a_token = |ours: &mut Ours, depth: u32| ours.ms_a_token_after(depth);
+    let a_token = |worker: &mut LocalCoderWorker, depth: u32| worker.ms_a_token_after(depth);
     let (small, large) =
-        (a_token(&mut bench.ours, DEPTHS[0])?, a_token(&mut bench.ours, DEPTHS[1])?);
+        (a_token(&mut bench.worker, DEPTHS[0])?, a_token(&mut bench.worker, DEPTHS[1])?);
     let note = format!("{small:.2} and {large:.2} ms a token");
     let name = format!("growth: a written token after {} to one after {}", DEPTHS[1], DEPTHS[0]);
     Ok(bench.row(name, geometric_mean(&[large / small]), Target::None, note))
@@ -59,8 +59,8 @@ fn selections(bench: &mut Bench<'_>) -> Result<Option<Row>> {
     let mut a_token = |cases: &[super::cases::Case]| {
         let mut times = Vec::new();
         for case in cases {
-            bench.ours.prepare(case)?;
-            let timing = bench.ours.write(case, true)?.0;
+            bench.worker.prepare(case)?;
+            let timing = bench.worker.write(case, true)?.0;
             times.push(timing.total_ms / f64::from(timing.tokens.max(1)));
         }
         Ok::<_, anyhow::Error>(median(&times))
@@ -78,7 +78,7 @@ fn selections(bench: &mut Bench<'_>) -> Result<Option<Row>> {
     Ok(Some(bench.row(name, geometric_mean(&[large / small]), Target::None, note)))
 }
 
-/// One window asks; the others are open and are told the status.
+/// One window asks; the others are open and get the status.
 fn windows(bench: &mut Bench<'_>) -> Result<Row> {
     let mut client = HostClient::start()?;
     let time = |client: &mut HostClient, from: usize| {

@@ -29,7 +29,7 @@ pub(super) struct HostClient {
 
 impl HostClient {
     pub(super) fn start() -> Result<Self> {
-        // Short, because a socket lies in it.
+        // Short, because a socket is in it.
         let home = tempfile::Builder::new().prefix("lcb").tempdir_in("/tmp")?;
         let mut start = process::command(places::program("localcoder"), home.path());
         process::read(start.args(["host", "start"]).env("LOCALCODER_HOME", home.path()))?;

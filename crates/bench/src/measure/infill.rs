@@ -12,9 +12,9 @@ use localcoder_protocol::{
 use localcoder_transport::Client;
 
 use super::host::{HostClient, complete};
+use super::llama_server::{LlamaServer, Settings};
 use super::peer;
 use super::statistics::{geometric_mean, median};
-use super::theirs::{Settings, Theirs};
 use crate::{places, process, report};
 
 /// Measures and prints.
@@ -25,9 +25,9 @@ pub(crate) fn run(tasks: &Path, model: &Path, every: usize) -> Result<()> {
     let peer = peer::build(&places::target().join("bench"))?;
     let folder = places::target().join("bench/infill");
     fs_err::create_dir_all(&folder)?;
-    let mut theirs = Theirs::start(&peer, &model, &Settings::DEFAULT)?;
-    let answers = folder.join("theirs.jsonl");
-    fs_err::write(&answers, filled(&mut theirs, &holes)?)?;
+    let mut server = LlamaServer::start(&peer, &model, &Settings::DEFAULT)?;
+    let answers = folder.join("llama-server.jsonl");
+    fs_err::write(&answers, filled(&mut server, &holes)?)?;
     let home = tempfile::Builder::new().prefix("lcb").tempdir_in("/tmp")?;
     let judge = |arguments: &[&str]| -> Result<EvalRow> {
         let mut eval = process::command(places::program("localcoder"), home.path());
@@ -41,20 +41,20 @@ pub(crate) fn run(tasks: &Path, model: &Path, every: usize) -> Result<()> {
     let our_row = judge(&["--model", &text(&model)])?;
     let mut stop = process::command(places::program("localcoder"), home.path());
     process::read(stop.args(["host", "stop"]).env("LOCALCODER_HOME", home.path()))?;
-    for (name, row) in [("ours", our_row), (peer.version, their_row)] {
+    for (name, row) in [("LocalCoder", our_row), (peer.version, their_row)] {
         let share = localcoder_eval::percent(row.right, row.tasks);
         report::line(format!("{name}: {} of {} holes right, {share:.1} %", row.right, row.tasks));
     }
-    pauses(&mut theirs, &holes, &model)
+    pauses(&mut server, &holes, &model)
 }
 
 /// What llama-server puts into them, a line each: its first line that says something, where a line is
 /// missing.
-fn filled(theirs: &mut Theirs, holes: &[Hole]) -> Result<String> {
+fn filled(server: &mut LlamaServer, holes: &[Hole]) -> Result<String> {
     let mut lines = String::new();
     for hole in holes {
         let [before, after, _] = hole.parts();
-        let (text, ms, _) = theirs.infill([before, after, ""], false)?;
+        let (text, ms, _) = server.infill([before, after, ""], false)?;
         let text = text.trim_start_matches('\n');
         let text = match hole.kind {
             "infill-line" => text.split('\n').next().unwrap_or_default(),
@@ -70,15 +70,15 @@ fn filled(theirs: &mut Theirs, holes: &[Hole]) -> Result<String> {
 /// One pause of somebody who types.
 #[derive(Debug)]
 struct Paused {
-    ours_ms: f64,
-    theirs_ms: f64,
-    ours_read: u32,
-    theirs_read: u32,
+    host_ms: f64,
+    server_ms: f64,
+    host_read: u32,
+    server_read: u32,
     kept: bool,
 }
 
 /// The cursor is in the empty line, then types its first word: the pause behind that is timed.
-fn pauses(theirs: &mut Theirs, holes: &[Hole], model: &Path) -> Result<()> {
+fn pauses(server: &mut LlamaServer, holes: &[Hole], model: &Path) -> Result<()> {
     let host = HostClient::start()?;
     let mut window = host.another_window()?;
     let mut paused = Vec::new();
@@ -91,27 +91,27 @@ fn pauses(theirs: &mut Theirs, holes: &[Hole], model: &Path) -> Result<()> {
             continue;
         }
         let before = format!("{before}{white}");
-        let mut ours = Asker { window: &mut window, model, number };
-        ours.ask(&before, after, number == 0)?;
-        theirs.infill([&before, after, ""], true)?;
+        let mut asker = Asker { window: &mut window, model, number };
+        asker.ask(&before, after, number == 0)?;
+        server.infill([&before, after, ""], true)?;
         // In turns, as a machine's speed drifts.
-        let mut ask_ours = || ours.ask(&format!("{before}{}", &right[..word]), after, false);
-        let mut ask_theirs = || theirs.infill([&before, after, &right[..word]], true);
-        let ((ours_ms, usage, kept), (_, theirs_ms, theirs_read)) = if number % 2 == 0 {
-            let first = ask_ours()?;
-            (first, ask_theirs()?)
+        let mut ask_host = || asker.ask(&format!("{before}{}", &right[..word]), after, false);
+        let mut ask_server = || server.infill([&before, after, &right[..word]], true);
+        let ((host_ms, usage, kept), (_, server_ms, server_read)) = if number % 2 == 0 {
+            let first = ask_host()?;
+            (first, ask_server()?)
         } else {
-            let first = ask_theirs()?;
-            (ask_ours()?, first)
+            let first = ask_server()?;
+            (ask_host()?, first)
         };
-        let ours_read = usage.prompt_tokens - usage.cached_tokens;
-        paused.push(Paused { ours_ms, theirs_ms, ours_read, theirs_read, kept });
+        let host_read = usage.prompt_tokens - usage.cached_tokens;
+        paused.push(Paused { host_ms, server_ms, host_read, server_read, kept });
     }
     host.stop()?;
-    tell(&paused)
+    report_pauses(&paused)
 }
 
-fn tell(paused: &[Paused]) -> Result<()> {
+fn report_pauses(paused: &[Paused]) -> Result<()> {
     ensure!(!paused.is_empty(), "no hole begins with a word");
     let computed: Vec<&Paused> = paused.iter().filter(|it| !it.kept).collect();
     for (name, of) in [("all pauses", paused.iter().collect()), ("computed", computed)] {
@@ -120,15 +120,15 @@ fn tell(paused: &[Paused]) -> Result<()> {
             continue;
         }
         let values = |value: fn(&Paused) -> f64| of.iter().map(|it| value(it)).collect::<Vec<_>>();
-        let ratio = geometric_mean(&values(|it| it.ours_ms / it.theirs_ms));
+        let ratio = geometric_mean(&values(|it| it.host_ms / it.server_ms));
         report::line(format!(
             "{name}: {} pauses; ours {:.0} ms and {:.0} tokens read, theirs {:.0} ms and {:.0} \
              (medians); ours to theirs {:.2} ({:.2} to {:.2})",
             of.len(),
-            median(&values(|it| it.ours_ms)),
-            median(&values(|it| f64::from(it.ours_read))),
-            median(&values(|it| it.theirs_ms)),
-            median(&values(|it| f64::from(it.theirs_read))),
+            median(&values(|it| it.host_ms)),
+            median(&values(|it| f64::from(it.host_read))),
+            median(&values(|it| it.server_ms)),
+            median(&values(|it| f64::from(it.server_read))),
             ratio.value,
             ratio.low,
             ratio.high,

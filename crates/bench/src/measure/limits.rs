@@ -8,10 +8,10 @@ use localcoder_protocol::limits::BATCH_TOKENS;
 
 use super::Bench;
 use super::host::HostClient;
-use super::ours::Ours;
+use super::llama_server::Settings;
 use super::report::{Row, Target};
 use super::statistics::{Figure, middle, percentile};
-use super::theirs::Settings;
+use super::worker::LocalCoderWorker;
 
 /// What may come on top of a chunk, in milliseconds.
 const BESIDE_CHUNK_MS: f64 = 50.0;
@@ -23,17 +23,17 @@ const MOMENTS_F64: f64 = 19.0;
 
 /// Cancels at moments spread over whole requests.
 pub(super) fn cancels(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
-    bench.ours.settle()?;
-    let chunk_ms = bench.ours.batch_ms(BATCH_TOKENS)?;
-    let step_ms = bench.ours.batch_ms(1)?;
+    bench.worker.settle()?;
+    let chunk_ms = bench.worker.batch_ms(BATCH_TOKENS)?;
+    let step_ms = bench.worker.batch_ms(1)?;
     // A large shape would read for minutes only to be cancelled.
     let mut cases = if bench.amount.large { Vec::new() } else { bench.long.clone() };
     cases.extend(bench.texts.iter().cloned());
-    let ours = &mut bench.ours;
-    let before = ours.write(&cases[0], true)?.0.tokens;
+    let worker = &mut bench.worker;
+    let before = worker.write(&cases[0], true)?.0.tokens;
     let mut whole_ms = Vec::new();
     for (number, case) in cases.iter().enumerate() {
-        whole_ms.push(ours.write(&case.unread(number), false)?.0.total_ms);
+        whole_ms.push(worker.write(&case.unread(number), false)?.0.total_ms);
     }
     let (mut reading, mut writing) = (Vec::new(), Vec::new());
     for number in 0..bench.amount.cancels {
@@ -41,12 +41,12 @@ pub(super) fn cancels(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
         let case = cases[which].unread(MOMENTS + number);
         let share = f64::from(u32::try_from(number % MOMENTS)?) / MOMENTS_F64;
         let after = Duration::from_secs_f64(whole_ms[which] * share / 1e3);
-        let Some(cancelled) = ours.cancel(&case, after)? else { continue };
+        let Some(cancelled) = worker.cancel(&case, after)? else { continue };
         let times = if cancelled.was_writing { &mut writing } else { &mut reading };
         times.push(cancelled.silent_ms);
     }
-    ensure!(!ours.is_busy()?, "a cancelled generation still runs");
-    ensure!(ours.write(&cases[0], true)?.0.tokens == before, "cancels left something behind");
+    ensure!(!worker.is_busy()?, "a cancelled generation still runs");
+    ensure!(worker.write(&cases[0], true)?.0.tokens == before, "cancels left something behind");
     let row = |name: &str, times: &[f64], allowed: f64| {
         let (p50, p99) = (percentile(times, 0.5), percentile(times, 0.99));
         let note = format!("p50 {p50:.2} ms, p99 {p99:.2} ms, allowed {allowed:.1} ms");
@@ -87,35 +87,36 @@ pub(super) fn own_cost(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     ])
 }
 
-/// Memory of ours beside weights and KV cache, and resident memory of both after the same work.
+/// The worker's memory beside weights and KV cache, and resident memory of both after the same
+/// work.
 pub(super) fn memory(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     let mut rows = vec![beside(bench)?];
     if bench.peer.is_none() {
         return Ok(rows);
     }
-    bench.ours.settle()?;
+    bench.worker.settle()?;
     let case = bench.long[0].clone();
-    bench.ours.prepare(&case)?;
-    bench.ours.write(&case, true)?;
-    let mut theirs = bench.theirs(&Settings::DEFAULT)?;
-    theirs.write(&case, true)?;
-    let (ours, theirs) = (mib(bench.ours.pid(), RESIDENT)?, mib(theirs.pid(), RESIDENT)?);
-    let ratio = ours / theirs;
+    bench.worker.prepare(&case)?;
+    bench.worker.write(&case, true)?;
+    let mut server = bench.llama_server(&Settings::DEFAULT)?;
+    server.write(&case, true)?;
+    let (worker, server) = (mib(bench.worker.pid(), RESIDENT)?, mib(server.pid(), RESIDENT)?);
+    let ratio = worker / server;
     let figure = Figure { value: ratio, low: ratio, high: ratio, n: 1 };
-    let note = format!("ours {ours:.0} MiB, theirs {theirs:.0} MiB");
+    let note = format!("ours {worker:.0} MiB, theirs {server:.0} MiB");
     let name = "resident memory: to llama-server's";
     rows.push(bench.row(name, figure, Target::AtMost(1.0), note));
     Ok(rows)
 }
 
 /// What is not the file's own pages, less the KV cache: with weights that are read where they
-/// lie, no copy of them is in it.
+/// are, no copy of them is in it.
 fn beside(bench: &Bench<'_>) -> Result<Row> {
-    let mut ours = Ours::start_with(&bench.model, false)?;
-    ours.write(&bench.long[0], true)?;
-    let own = mib(ours.pid(), ANONYMOUS)?;
+    let mut worker = LocalCoderWorker::start_with(&bench.model, false)?;
+    worker.write(&bench.long[0], true)?;
+    let own = mib(worker.pid(), ANONYMOUS)?;
     #[expect(clippy::cast_precision_loss, reason = "mebibytes")]
-    let kv = ours.memory.kv_bytes as f64 / 1024.0 / 1024.0;
+    let kv = worker.memory.kv_bytes as f64 / 1024.0 / 1024.0;
     let beside = own - kv;
     let figure = Figure { value: beside, low: beside, high: beside, n: 1 };
     let note = format!("all but the file {own:.0} MiB, KV cache {kv:.0} MiB");

@@ -1,6 +1,6 @@
 //! `bench`: the engine against llama-server, on the same file, with the same prompts, in one run.
 //!
-//! Every figure is a ratio of times taken in turns (ours, theirs, theirs, ours), because a
+//! Every figure is a ratio of times taken in turns (worker, server, server, worker), because a
 //! machine's speed drifts more than engines differ. The models are the demo model in the shape
 //! of large ones: they cost what those cost and edit as the demo does, so nothing here says
 //! anything about the quality of answers.
@@ -15,14 +15,14 @@ mod growth;
 mod host;
 mod infill;
 mod limits;
+mod llama_server;
 mod models;
-mod ours;
 mod peer;
 mod projection;
 mod real;
 mod report;
 mod statistics;
-mod theirs;
+mod worker;
 mod writing;
 
 pub(crate) use acceptance::run as run_acceptance;
@@ -35,12 +35,12 @@ use anyhow::{Context as _, Result};
 
 use crate::{places, report as terminal};
 use cases::{Case, Cases, Kind};
+use llama_server::{LlamaServer, NGRAMS, Settings};
 use models::Shape;
-use ours::Ours;
 use peer::Peer;
 use report::{Row, Setting, Target};
 use statistics::Figure;
-use theirs::{NGRAMS, Settings, Theirs};
+use worker::LocalCoderWorker;
 
 /// What to measure.
 #[derive(Debug, Clone)]
@@ -55,7 +55,7 @@ pub(crate) struct Plan {
     pub(crate) part: Option<String>,
     /// This many edits at most; fewer are sooner done and tell less.
     pub(crate) edits: Option<usize>,
-    /// Edits of one kind alone: its row, and no other of theirs.
+    /// Edits of one kind alone: its row, and no other.
     pub(crate) kind: Option<String>,
 }
 
@@ -110,12 +110,12 @@ impl Amount {
     }
 }
 
-/// One model, our engine with it, and what they are asked.
+/// One model, a worker that runs it, and what it is asked.
 struct Bench<'a> {
     shape: &'static str,
     model: PathBuf,
     amount: Amount,
-    ours: Ours,
+    worker: LocalCoderWorker,
     peer: Option<&'a Peer>,
     /// llama-server's drafts that are measured beside its default.
     ngrams: Vec<&'static Settings>,
@@ -128,9 +128,9 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    fn theirs(&self, settings: &Settings) -> Result<Theirs> {
+    fn llama_server(&self, settings: &Settings) -> Result<LlamaServer> {
         let peer = self.peer.ok_or_else(|| anyhow::anyhow!("llama-server is not measured"))?;
-        Theirs::start(peer, &self.model, settings)
+        LlamaServer::start(peer, &self.model, settings)
     }
 
     fn row(
@@ -195,8 +195,8 @@ pub(crate) fn run(plan: &Plan) -> Result<()> {
         };
         let mut bench = prepare(shape, &model, &cases, plan, peer.as_ref(), ngrams)?;
         setting = Setting {
-            ours: bench.ours.llama_build.clone(),
-            theirs: peer.as_ref().map(|peer| peer.version.to_owned()),
+            llama_build: bench.worker.llama_build.clone(),
+            server_package: peer.as_ref().map(|peer| peer.version.to_owned()),
             machine: processor(),
         };
         let parts = if shape == Shape::Demo { DEMO_PARTS } else { PARTS };
@@ -232,7 +232,7 @@ fn prepare<'a>(
         shape: shape.name(),
         model: model.to_owned(),
         amount,
-        ours: Ours::start(model)?,
+        worker: LocalCoderWorker::start(model)?,
         peer,
         ngrams,
         edits,

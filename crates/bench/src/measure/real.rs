@@ -9,8 +9,8 @@ use localcoder_protocol::Usage;
 use localcoder_test_support::tiny::{self, Memory};
 
 use super::cases::{Prepared, prepared};
-use super::ours::Ours;
 use super::statistics::geometric_mean;
+use super::worker::LocalCoderWorker;
 use crate::report;
 
 const EDITS: usize = 8;
@@ -50,14 +50,14 @@ pub(crate) fn run(model: &Path, edits: Option<usize>) -> Result<()> {
 }
 
 fn measure(name: &str, model: &Path, edits: usize) -> Result<()> {
-    let mut plain = Ours::start_with(model, false)?;
-    let mut ours = Ours::start_with(model, false)?;
+    let mut plain = LocalCoderWorker::start_with(model, false)?;
+    let mut worker = LocalCoderWorker::start_with(model, false)?;
     let mut gains = Gains::default();
-    for case in prepared(&mut ours, edits)? {
-        measure_edit(&case, &mut plain, &mut ours, &mut gains)?;
+    for case in prepared(&mut worker, edits)? {
+        measure_edit(&case, &mut plain, &mut worker, &mut gains)?;
     }
     gains.unread.sort_unstable();
-    report::line(format!("{name}: {edits} edits, {}", ours.step_ratios()));
+    report::line(format!("{name}: {edits} edits, {}", worker.step_ratios()));
     let gain = |name: &str, values: &[f64]| {
         let figure = geometric_mean(values);
         let (low, high) = (figure.low, figure.high);
@@ -81,8 +81,8 @@ fn measure(name: &str, model: &Path, edits: usize) -> Result<()> {
 
 fn measure_edit(
     case: &Prepared,
-    plain: &mut Ours,
-    ours: &mut Ours,
+    plain: &mut LocalCoderWorker,
+    worker: &mut LocalCoderWorker,
     gains: &mut Gains,
 ) -> Result<()> {
     let mut best = [[f64::INFINITY; 2]; 3];
@@ -95,14 +95,14 @@ fn measure_edit(
         let (expected, usage) = plain.text(&case.asked, "", TOKENS)?;
         note(0, &usage);
         for (side, draft) in [(1, case.asked.layout.draft.clone()), (2, mostly_right(&expected))] {
-            ours.prepare(&case.before)?;
-            let (text, usage) = ours.text(&case.asked, &draft, TOKENS)?;
+            worker.prepare(&case.before)?;
+            let (text, usage) = worker.text(&case.asked, &draft, TOKENS)?;
             note(side, &usage);
             gains.other += usize::from(text != expected);
             if round == 0 && side == 1 {
                 let unread = usage.prompt_tokens - usage.cached_tokens;
                 gains.unread.push(unread);
-                let command = ours.count(vec![own_words(case)])?[0];
+                let command = worker.count(vec![own_words(case)])?[0];
                 ensure!(
                     unread <= UNREAD_TOKENS_MAX + command,
                     "{unread} tokens of a prepared prompt were read again"

@@ -13,9 +13,9 @@ use crate::report;
 #[derive(Debug, Default)]
 pub(super) struct Setting {
     /// llama.cpp in our worker.
-    pub(super) ours: String,
+    pub(super) llama_build: String,
     /// The package that llama-server is from, where it was measured.
-    pub(super) theirs: Option<String>,
+    pub(super) server_package: Option<String>,
     /// The processor.
     pub(super) machine: String,
 }
@@ -27,7 +27,7 @@ pub(super) enum Target {
     AtLeast(f64),
     /// At most this.
     AtMost(f64),
-    /// It is only told.
+    /// It is reported only.
     None,
 }
 
@@ -68,7 +68,7 @@ pub(super) struct Row {
     pub(super) target: Target,
     /// What else there is to know, such as the figures that a ratio is of.
     pub(super) note: String,
-    /// What it would be on an M3 Pro, told from counts and bandwidth; empty where that says
+    /// What it would be on an M3 Pro, estimated from counts and bandwidth; empty where that says
     /// nothing.
     pub(super) projection: String,
 }
@@ -105,7 +105,8 @@ pub(super) fn write(path: &Path, rows: &[Row], setting: &Setting) -> Result<()> 
         })
         .collect();
     let all = json!({
-        "ours": setting.ours, "theirs": setting.theirs, "machine": setting.machine, "rows": rows,
+        "llamaBuild": setting.llama_build, "serverPackage": setting.server_package,
+        "machine": setting.machine, "rows": rows,
     });
     Ok(fs_err::write(path, serde_json::to_string_pretty(&all)? + "\n")?)
 }
@@ -117,7 +118,7 @@ pub(super) fn read(path: &Path) -> Vec<Row> {
     all["rows"].as_array().map_or(&[][..], Vec::as_slice).iter().filter_map(row).collect()
 }
 
-/// Adds rows, in the place of those that they measure again; small shapes come first.
+/// Adds rows, in place of those that they measure again; small shapes come first.
 pub(super) fn merge(rows: &mut Vec<Row>, new: Vec<Row>) {
     for row in new {
         let same = |old: &&mut Row| old.shape == row.shape && old.name == row.name;

@@ -1,24 +1,24 @@
-//! How fast text is written: edits against llama-server with its own kinds of drafts, and text
-//! that repeats nothing against llama-bench.
+//! The speed of writing: edits against llama-server with its own kinds of drafts, and text without
+//! repetition against llama-bench.
 
 use anyhow::Result;
 
 use super::cases::Kind;
 use super::contest::{Contestant, Times, in_turns};
+use super::llama_server::{LlamaServer, NGRAMS, Settings};
 use super::report::{Row, Target};
 use super::statistics::{geometric_mean, median};
-use super::theirs::{NGRAMS, Settings, Theirs};
 use super::{Bench, projection};
 
-/// Tokens that llama-bench writes: as many as an explanation here.
+/// Tokens that llama-bench writes: as many as an explanation of a case.
 const NOVEL_TOKENS: u32 = 48;
-/// What is wanted of it.
+/// The target of the ratio to llama-bench, which can't draft.
 const NOVEL: Target = Target::AtLeast(0.98);
 
-/// Whole edits on a prompt that all have read: with drafts, without, llama-server as it comes
+/// Whole edits on a prompt that all sides have read: with drafts, without, llama-server by default
 /// and with its n-gram settings.
 pub(super) fn edits(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
-    bench.ours.settle()?;
+    bench.worker.settle()?;
     if let Some(kind) = bench.only {
         return one_kind(bench, kind);
     }
@@ -35,7 +35,7 @@ pub(super) fn edits(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
         let name = "edits: to the same engine without drafts";
         rows.push(bench.row(name, times.ratio(1, 0, all), Target::None, written.steps()));
         let name = "prepared edits, from the request: to the same engine without reuse, drafts and kept states";
-        let note = bench.ours.step_ratios();
+        let note = bench.worker.step_ratios();
         rows.push(bench.row(name, geometric_mean(&written.whole), Target::None, note));
     }
     if settings.is_empty() {
@@ -70,7 +70,7 @@ pub(super) fn edits(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// One kind against llama-server as it comes.
+/// One kind against llama-server with its defaults.
 fn one_kind(bench: &mut Bench<'_>, kind: Kind) -> Result<Vec<Row>> {
     let written = write_edits(bench, &[&Settings::DEFAULT])?;
     let figure = written.times.ratio(2, 0, |_| true);
@@ -81,16 +81,16 @@ fn kind_row(kind: Kind) -> String {
     format!("edits, {}: to llama-server", kind.name())
 }
 
-/// The edits of all sides: ours with drafts and without, then llama-server with each setting.
+/// The edits of all sides: the worker with drafts and without, then llama-server with each setting.
 struct Written {
     times: Times,
     /// What an edit takes without drafts and with nothing read before, to what it takes with both.
     whole: Vec<f64>,
-    /// Of ours with drafts.
+    /// Of the worker with drafts.
     tokens: u32,
     steps: u32,
     drafted: u32,
-    /// Answers of llama-server as it comes, and how many of them are as long as ours.
+    /// Answers of llama-server with its defaults, and how many of them are as long as the worker's.
     asked: usize,
     same: usize,
 }
@@ -110,10 +110,11 @@ impl Written {
 }
 
 fn write_edits(bench: &mut Bench<'_>, settings: &[&Settings]) -> Result<Written> {
-    let started: Result<Vec<Theirs>> = settings.iter().map(|it| bench.theirs(it)).collect();
+    let started: Result<Vec<LlamaServer>> =
+        settings.iter().map(|it| bench.llama_server(it)).collect();
     let mut servers = started?;
     let (cases, large, rounds) = (&bench.edits, bench.amount.large, bench.amount.rounds);
-    let ours = &mut bench.ours;
+    let worker = &mut bench.worker;
     let (mut same, mut asked, mut tokens, mut steps, mut drafted) = (0, 0, 0, 0, 0);
     let times = in_turns(cases.len(), rounds, servers.len() + 2, |side, case| {
         let case = &cases[case];
@@ -121,8 +122,8 @@ fn write_edits(bench: &mut Bench<'_>, settings: &[&Settings]) -> Result<Written>
             return Ok(f64::NAN);
         }
         let mut contestant = match side {
-            0 | 1 => Contestant::Ours { engine: ours, drafts: side == 0 },
-            side => Contestant::Theirs(&mut servers[side - 2]),
+            0 | 1 => Contestant::Worker { engine: worker, drafts: side == 0 },
+            side => Contestant::Server(&mut servers[side - 2]),
         };
         contestant.read(case)?;
         let timing = contestant.write(case)?;
@@ -138,9 +139,9 @@ fn write_edits(bench: &mut Bench<'_>, settings: &[&Settings]) -> Result<Written>
     })?;
     let mut whole = Vec::new();
     for (number, case) in cases.iter().enumerate().filter(|_| !large) {
-        let unread_ms = ours.write(&case.unread(number), false)?.0.total_ms;
-        ours.prepare(case)?;
-        whole.push(unread_ms / ours.write(case, true)?.0.total_ms);
+        let unread_ms = worker.write(&case.unread(number), false)?.0.total_ms;
+        worker.prepare(case)?;
+        whole.push(unread_ms / worker.write(case, true)?.0.total_ms);
     }
     Ok(Written { times, whole, tokens, steps, drafted, asked, same })
 }
@@ -164,14 +165,14 @@ pub(super) fn best_ngrams(rows: &[Row]) -> Vec<&'static Settings> {
     NGRAMS.iter().max_by(|a, b| gain(a).total_cmp(&gain(b))).into_iter().collect()
 }
 
-/// Text that repeats nothing, written by us and by llama-bench.
+/// Text without repetition, written by the worker and by llama-bench.
 pub(super) fn novel(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     let Some(peer) = bench.peer else { return Ok(Vec::new()) };
-    bench.ours.settle()?;
+    bench.worker.settle()?;
     let cases = bench.texts.clone();
-    let (ours, model) = (&mut bench.ours, &bench.model);
+    let (worker, model) = (&mut bench.worker, &bench.model);
     let mut rows = Vec::new();
-    // On a large shape the figure that counts is taken twice instead.
+    // On a large shape only the figure that has a target is measured, twice.
     let large = bench.amount.large;
     let ways: &[(bool, Target)] =
         if large { &[(true, NOVEL)] } else { &[(true, NOVEL), (false, Target::None)] };
@@ -181,8 +182,8 @@ pub(super) fn novel(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
             if side == 1 {
                 return peer.ms_a_token(model, case.prompt_tokens, NOVEL_TOKENS, repack);
             }
-            ours.prepare(case)?;
-            let (_, usage) = ours.write(case, false)?;
+            worker.prepare(case)?;
+            let (_, usage) = worker.write(case, false)?;
             Ok(usage.decode_ms / f64::from(usage.generated_tokens.max(1)))
         })?;
         let how = if repack { "as it comes" } else { "without repacking" };

@@ -145,7 +145,7 @@ fn print(nothing: &str, options: &AssistOptions, answer: &EditAnswer) -> Result<
     Ok(())
 }
 
-/// Whether a file may be changed that programs act on; for others nobody is asked.
+/// Whether a file may be changed that programs act on; for other files it is not asked.
 fn allowed_by_the_user(file: &Path) -> Result<(), ErrorInfo> {
     let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     let Some(reason) = localcoder_assist::sensitive(&absolute.to_string_lossy()) else {

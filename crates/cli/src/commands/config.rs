@@ -54,9 +54,9 @@ fn list(
         let file = places.settings_file();
         output::note(&format!("settings.json is `{}`.", file.display()));
     }
-    // What is wrong in the files is told of every command.
+    // What is wrong in the files is reported with every command.
     let of_files = settings_file::problems();
-    resolved.errors.iter().filter(|it| !of_files.contains(it)).for_each(settings_file::tell);
+    resolved.errors.iter().filter(|it| !of_files.contains(it)).for_each(settings_file::warn);
     Ok(())
 }
 
@@ -78,7 +78,7 @@ fn get(places: &Places, key: &str, json: bool) -> Result<(), ErrorInfo> {
         output::line(&shown(value))?;
     }
     match &resolved.air_gap {
-        AirGap::On { reason, problem } if key == AIR_GAPPED && !resolved.tells(reason) => {
+        AirGap::On { reason, problem } if key == AIR_GAPPED && !resolved.mentions(reason) => {
             let hint = problem.as_ref().and_then(|problem| problem.hint.as_deref());
             let hint = hint.map_or_else(String::new, |hint| format!("\n  hint: {hint}"));
             output::note(&format!("{reason}{hint}"));
@@ -98,7 +98,7 @@ fn change(places: &Places, key: &str, value: Option<&Value>) -> Result<(), Error
         if *known == key {
             let from = from(*layer, &now.settings);
             output::line(&format!("{key} is {} ({from}).", shown(value)))?;
-            let reason = now.air_gap.reason().filter(|it| key == AIR_GAPPED && !now.tells(it));
+            let reason = now.air_gap.reason().filter(|it| key == AIR_GAPPED && !now.mentions(it));
             if let Some(reason) = reason {
                 output::note(&format!("{reason}."));
             }

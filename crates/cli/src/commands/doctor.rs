@@ -49,7 +49,7 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<(), ErrorInfo> {
         report::write(path, &places, &here, &findings, status().as_ref())?;
         if !options.json {
             output::line(&format!("\nThe report is `{}`.", path.display()))?;
-            output::note("Nothing was sent. Read it before you give it to anybody.");
+            output::note("Nothing was sent. Read it before you share it.");
         }
     }
     let bad = findings.iter().filter(|finding| finding.result.is_err()).count();

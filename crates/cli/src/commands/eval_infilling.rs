@@ -101,7 +101,7 @@ fn outcome(asking: &mut Asking<'_>, runner: &Runner, hole: &Hole) -> Result<Outc
     Ok(filled(outcome, hole, runner, suggestion))
 }
 
-/// Before anybody has said anything.
+/// Before the first message.
 fn unanswered(hole: &Hole) -> Outcome {
     let python = Language::Python.name();
     Outcome { attempts: 1, ..Outcome::unanswered(&hole.id, hole.kind, python, "") }
@@ -118,7 +118,7 @@ fn filled(outcome: Outcome, hole: &Hole, runner: &Runner, suggestion: GhostText)
     }
 }
 
-/// What becomes of the texts that somebody else has put into them.
+/// How the texts that another program has put into them are judged.
 pub(super) fn judged(
     path: &Path,
     runner: &Runner,

@@ -64,7 +64,7 @@ pub(super) fn predict(
 ) -> Result<Vec<Outcome>, ErrorInfo> {
     let mut outcomes = Vec::new();
     if !tasks.is_empty() {
-        // Nobody who types waits for a load, so none is waited for.
+        // No load is waited for, as it isn't while typing.
         let warm = WarmParams { model: asking.model.clone(), ahead: false };
         asking.client.call::<Warm>(&warm, |_, _| {})?;
     }

@@ -77,7 +77,7 @@ fn params(asking: &Asking<'_>, typist: &Typist<'_>) -> CompleteParams {
     }
 }
 
-/// Somebody who has taken something looks at it before they type on.
+/// Time to read a suggestion that was accepted, before typing continues.
 const LOOK: Duration = Duration::from_millis(500);
 
 fn one(asking: &mut Asking<'_>, runner: &Runner, hole: &Hole) -> Result<TypedHole, ErrorInfo> {

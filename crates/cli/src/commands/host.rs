@@ -29,7 +29,7 @@ pub(crate) fn run(options: &HostOptions) -> Result<(), ErrorInfo> {
         HostCommand::Run => {
             let mut printed = Ok(());
             // As a line: whoever reads it waits for its end.
-            shell::run(&places, LineWriter::new(output::Kept(&mut printed)))?;
+            shell::run(&places, LineWriter::new(output::ErrorCapture(&mut printed)))?;
             printed
         }
     }

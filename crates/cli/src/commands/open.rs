@@ -30,10 +30,10 @@ pub(crate) fn run(options: &OpenOptions) -> Result<(), ErrorInfo> {
         output::note(&line);
     }
     // Before anything asks what is set.
-    let told = settings_file::problems();
+    let before = settings_file::problems();
     let problems = ide_settings::unite(&places);
-    let is_new = |problem: &&ErrorInfo| told.iter().all(|it| it.message != problem.message);
-    problems.iter().filter(is_new).for_each(settings_file::tell);
+    let is_new = |problem: &&ErrorInfo| before.iter().all(|it| it.message != problem.message);
+    problems.iter().filter(is_new).for_each(settings_file::warn);
     let air_gap = air_gap(&places);
     if let Some(reason) = air_gap.reason() {
         output::note(&format!("{reason}."));

@@ -2,7 +2,7 @@
 //! after it was said what goes and what stays. First the open IDE and the host are ended.
 //!
 //! Only names that the product itself writes are removed, each below a folder of the product's own; what
-//! else lies there stays. No link is followed: one that is in place of ours is removed as a link.
+//! else is there stays. No link is followed: one that is in place of ours is removed as a link.
 
 mod own;
 
@@ -40,7 +40,7 @@ pub(crate) fn uninstall(options: &UninstallOptions) -> Result<(), ErrorInfo> {
     if options.sure.json { output::answer::<Uninstall>(&removal) } else { Ok(()) }
 }
 
-/// `programs`: where the programs lie, whose removal is told to be left.
+/// `programs`: the folder of the programs; the report says that they are left.
 fn run(models: bool, sure: &SureOptions, programs: Option<&Path>) -> Result<Removal, ErrorInfo> {
     let places = Places::resolve()?;
     let goes = |part: &Part| part.stays.is_none() && (models || part.kind != Kind::Models);
@@ -50,8 +50,8 @@ fn run(models: bool, sure: &SureOptions, programs: Option<&Path>) -> Result<Remo
     let mut removal = Removal {
         done: false,
         bytes: go.iter().map(|part| part.bytes).sum(),
-        goes: go.iter().map(Part::told).collect(),
-        stays: stay.iter().map(Part::told).chain(programs.map(told_programs)).collect(),
+        goes: go.iter().map(Part::removal_part).collect(),
+        stays: stay.iter().map(Part::removal_part).chain(programs.map(programs_part)).collect(),
         closes: open.is_some(),
     };
     if !sure.json {
@@ -71,7 +71,7 @@ fn run(models: bool, sure: &SureOptions, programs: Option<&Path>) -> Result<Remo
     let now = own::parts(&places, &linked_files(&places)?).into_iter().filter(goes);
     let gone: Vec<Part> = now.collect();
     gone.iter().try_for_each(remove)?;
-    removal.goes = gone.iter().map(Part::told).collect();
+    removal.goes = gone.iter().map(Part::removal_part).collect();
     removal.bytes = gone.iter().map(|part| part.bytes).sum();
     own::remove_empty(&places);
     removal.done = true;
@@ -81,7 +81,7 @@ fn run(models: bool, sure: &SureOptions, programs: Option<&Path>) -> Result<Remo
     Ok(removal)
 }
 
-/// Files of the user that are models of the store and lie where they were.
+/// Files of the user that are models of the store, and stay where they are.
 fn linked_files(places: &Places) -> Result<Vec<std::path::PathBuf>, ErrorInfo> {
     let Some(store) = Store::existing(&places.models) else { return Ok(Vec::new()) };
     let linked = store.list()?.into_iter().filter_map(|listed| listed.model.linked);
@@ -110,7 +110,7 @@ fn show_part(part: &RemovalPart) -> Result<(), ErrorInfo> {
     part.text.iter().try_for_each(|text| output::line(&format!("              ({text})")))
 }
 
-fn told_programs(folder: &Path) -> RemovalPart {
+fn programs_part(folder: &Path) -> RemovalPart {
     RemovalPart {
         what: "The programs themselves".to_owned(),
         paths: vec![folder.display().to_string()],

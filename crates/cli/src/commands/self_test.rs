@@ -19,13 +19,13 @@ use crate::session::{REQUEST_ID, Session, model_reference, uncounted};
 use crate::{output, settings_file};
 use policy::Improved;
 
-/// Lines of the prompt that is read, about 16 tokens each: enough to be read in batches.
+/// Lines of the prompt, about 16 tokens each: enough for batches, so that their speed is measured.
 const PROMPT_LINES: usize = 24;
 /// Tokens that are written: two seconds of a large model on a slow machine.
 const ANSWER_TOKENS: u32 = 16;
-/// How long a model may be in use before that counts as somebody's.
+/// How long a model may be busy before it counts as in use by another client.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// What is improved: a function of the sample project that nobody would leave as it is.
+/// What is improved: a function of the sample project that clearly can be.
 const SAMPLE: &str = include_str!("../../../../ide/sample/inventory.py");
 const SAMPLE_NAME: &str = "inventory.py";
 const FUNCTION: &str = "def total_stock";
@@ -39,9 +39,9 @@ pub(crate) fn run(options: &SelfTestOptions) -> Result<(), ErrorInfo> {
             settings_file::model_in_use(&places, &used)
         }
     };
-    let told = OutputFormat::of(options);
-    let report = tried(&model, told)?;
-    match told {
+    let format = OutputFormat::of(options);
+    let report = tried(&model, format)?;
+    match format {
         OutputFormat::Events => output::event::<SelfTestEvents>(&SelfTestEvent::Finished {
             report: Box::new(report.clone()),
         })?,
@@ -56,7 +56,7 @@ pub(crate) fn run(options: &SelfTestOptions) -> Result<(), ErrorInfo> {
     }
     match report.checks.into_iter().find(|it| it.verdict == SelfTestVerdict::Failed) {
         // Whoever reads JSON has the verdict in it.
-        Some(failed) if told == OutputFormat::Text => Err(failed.error.unwrap_or_else(|| {
+        Some(failed) if format == OutputFormat::Text => Err(failed.error.unwrap_or_else(|| {
             ErrorInfo::new(ErrorCode::AnswerUnusable, failed.text)
                 .with_hint(failed.advice.unwrap_or_default())
         })),
@@ -64,10 +64,10 @@ pub(crate) fn run(options: &SelfTestOptions) -> Result<(), ErrorInfo> {
     }
 }
 
-/// How it is told.
+/// How the outcome is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum OutputFormat {
-    /// For people, as it goes.
+    /// For people, while the checks run.
     Text,
     /// The outcome alone.
     Json,
@@ -126,11 +126,11 @@ struct Test {
     report: SelfTestReport,
 }
 
-/// A part of it, and the checks that were made.
+/// A part of the test; returns its checks.
 type Part = fn(&mut Test) -> Result<Vec<SelfTestCheck>, ErrorInfo>;
 
-/// All of it, up to the first check that fails.
-fn tried(model: &str, told: OutputFormat) -> Result<SelfTestReport, ErrorInfo> {
+/// Runs all parts, up to the first check that fails.
+fn tried(model: &str, format: OutputFormat) -> Result<SelfTestReport, ErrorInfo> {
     let report = SelfTestReport {
         verdict: SelfTestVerdict::Passed,
         summary: String::new(),
@@ -145,15 +145,15 @@ fn tried(model: &str, told: OutputFormat) -> Result<SelfTestReport, ErrorInfo> {
     let parts: [(&str, Part); 3] =
         [("Load", Test::load), ("First token", Test::read_and_write), ("Improve", Test::improve)];
     for (what, part) in parts {
-        told.began(what)?;
+        format.began(what)?;
         let checks = match part(&mut test) {
-            // That is nothing that the model did.
+            // The user's doing, not the model's.
             Err(error) if error.code == ErrorCode::Cancelled => return Err(error),
             Err(error) => vec![policy::broken(what, error)],
             Ok(checks) => checks,
         };
         for check in &checks {
-            told.checked(check)?;
+            format.checked(check)?;
         }
         let failed = checks.iter().any(|check| check.verdict == SelfTestVerdict::Failed);
         test.report.checks.extend(checks);
@@ -167,7 +167,7 @@ fn tried(model: &str, told: OutputFormat) -> Result<SelfTestReport, ErrorInfo> {
 }
 
 impl Test {
-    /// From the disk, also where it is in memory: unless somebody is being answered with it.
+    /// From the disk, even if it is in memory already, unless it is answering another client.
     fn load(&mut self) -> Result<Vec<SelfTestCheck>, ErrorInfo> {
         let in_use = self.is_in_use()?;
         let began = Instant::now();
@@ -184,8 +184,8 @@ impl Test {
         Ok(vec![policy::load(self.report.measured.load_ms, device)])
     }
 
-    /// Unloads the model; whether that could not be, since it answers somebody. What the host does with
-    /// it by itself, such as keeping it quick, is soon over.
+    /// Unloads the model; whether it could not, since the model answers another client. What the
+    /// host does with it by itself, such as keeping it quick, is soon over.
     fn is_in_use(&mut self) -> Result<bool, ErrorInfo> {
         let began = Instant::now();
         while self.status()?.residents.iter().any(|it| it.model.reference == self.model) {
@@ -266,7 +266,7 @@ impl Test {
     }
 }
 
-/// A text that was never read before, and a few tokens after it.
+/// A request whose prompt no cache has, for a few tokens.
 pub(crate) fn generation(model: &str) -> GenerateParams {
     GenerateParams {
         request_id: REQUEST_ID.to_owned(),
@@ -281,7 +281,7 @@ pub(crate) fn generation(model: &str) -> GenerateParams {
     }
 }
 
-/// Tokens a second, read and written. A model that ends at once has not shown how fast it writes.
+/// Tokens per second, read and written. A model that ends at once has not shown how fast it writes.
 pub(crate) fn rates(usage: &Usage) -> (f64, Option<f64>) {
     let per_second = |tokens: u32, ms: f64| f64::from(tokens) * 1e3 / ms.max(1e-3);
     let read =
@@ -290,7 +290,7 @@ pub(crate) fn rates(usage: &Usage) -> (f64, Option<f64>) {
     (read, (usage.generated_tokens >= ANSWER_TOKENS / 2).then_some(written))
 }
 
-/// Different each time, so that nothing of it was read before.
+/// Different each time, so that no cache has the beginning of it.
 fn prompt() -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
     (0..PROMPT_LINES).map(|line| format!("value_{line} = {now} + {line}\n")).collect()
@@ -300,7 +300,7 @@ fn ms_since(began: Instant) -> f64 {
     began.elapsed().as_secs_f64() * 1e3
 }
 
-/// What a first edit can be made of.
+/// The code for a user's first edit.
 pub(crate) fn sample() -> SetupSample {
     SetupSample { name: SAMPLE_NAME.to_owned(), text: SAMPLE.to_owned(), lines: function_lines() }
 }

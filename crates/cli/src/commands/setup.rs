@@ -32,7 +32,7 @@ fn change(places: &Places, options: &SetupOptions) -> Result<bool, ErrorInfo> {
     if let Some(switch) = options.air_gapped {
         let on = switch == Switch::On;
         settings_file::set(places, AIR_GAPPED, Some(&on.into()))?;
-        said(options, &format!("Air-gapped mode is {}.", if on { "on" } else { "off" }))?;
+        print_text(options, &format!("Air-gapped mode is {}.", if on { "on" } else { "off" }))?;
     }
     let file = places.setup_file();
     let mut state = State::read(&file).unwrap_or_default();
@@ -40,7 +40,7 @@ fn change(places: &Places, options: &SetupOptions) -> Result<bool, ErrorInfo> {
         stay_with_demo(places)?;
         state.go(SetupStep::Done, Vec::new());
         state.write(&file)?;
-        said(options, "The demo model stays. `localcoder setup --again` starts over.")?;
+        print_text(options, "The demo model stays. `localcoder setup --again` starts over.")?;
     } else if let Some(step) = options.step {
         for id in &options.download {
             known(places, id)?;
@@ -53,13 +53,13 @@ fn change(places: &Places, options: &SetupOptions) -> Result<bool, ErrorInfo> {
         state.write(&file)?;
     } else if options.again {
         State::default().write(&file)?;
-        said(options, "The set-up is offered at the next start.")?;
+        print_text(options, "The set-up is offered at the next start.")?;
     }
     let asked = options.demo || options.again || options.air_gapped.is_some();
     Ok(asked || options.step.is_some() || options.used.is_some())
 }
 
-fn said(options: &SetupOptions, text: &str) -> Result<(), ErrorInfo> {
+fn print_text(options: &SetupOptions, text: &str) -> Result<(), ErrorInfo> {
     if options.json { Ok(()) } else { output::line(text) }
 }
 

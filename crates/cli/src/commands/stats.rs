@@ -287,8 +287,8 @@ mod tests {
             tasks,
             right_of_shown,
         };
-        let told = vec![share("instructed", 50, 0.604), share("planted flaws", 30, 0.7)];
-        let one = row("qwen2.5-coder-1.5b".to_owned(), counts(10, 6, 2), told);
+        let shares = vec![share("instructed", 50, 0.604), share("planted flaws", 30, 0.7)];
+        let one = row("qwen2.5-coder-1.5b".to_owned(), counts(10, 6, 2), shares);
         let all = row("all".to_owned(), counts(10, 6, 2), Vec::new());
         assert_eq!((one.kept_of_shown, one.kept_of_decided), (Some(0.6), Some(0.75)));
         let lines = table("model", &[&one, &all]);
@@ -300,7 +300,7 @@ mod tests {
         assert!(lines[1].ends_with("60 % (50 instructed), 70 % (30 planted flaws)"), "{lines:?}");
         let plain = table("model", &[&all]);
         assert!(!plain[0].contains("eval"), "{plain:?}");
-        // The numbers stand below their heads.
+        // The numbers are below their heads.
         assert_eq!(plain[0].len(), plain[1].len(), "{plain:#?}");
     }
 

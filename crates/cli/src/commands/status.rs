@@ -92,12 +92,13 @@ pub(crate) fn lines(status: &HostStatus) -> Vec<String> {
 /// The host's notes but for what every command tells of the settings by itself.
 pub(crate) fn notes(status: &HostStatus) -> impl Iterator<Item = &String> {
     // The host may know of a value without its line.
-    let told: Vec<String> = settings_file::problems()
+    let warned: Vec<String> = settings_file::problems()
         .into_iter()
         .map(|problem| problem.message.split(" (in ").next().unwrap_or_default().to_owned())
         .collect();
-    let is_told = move |note: &str| told.iter().any(|message| note.starts_with(message.as_str()));
-    status.notes.iter().filter(move |note| !is_told(note))
+    let is_warned =
+        move |note: &str| warned.iter().any(|message| note.starts_with(message.as_str()));
+    status.notes.iter().filter(move |note| !is_warned(note))
 }
 
 /// Of the last answer.

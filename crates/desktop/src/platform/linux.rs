@@ -17,7 +17,7 @@ use wry::{
     WebViewExtUnix,
 };
 
-use crate::page::{PageEvent, Teller};
+use crate::page::{EventSender, PageEvent};
 
 /// WebKitGTK refuses a page that reads the clipboard by script.
 pub(crate) const CLIPBOARD_SCRIPT: &str = include_str!("../clipboard.js");
@@ -55,7 +55,7 @@ pub(crate) fn refuse_all_but(view: &WebView, origin: &str, proxy: &str) {
 }
 
 /// Tells of what the builder has no handler for.
-pub(crate) fn watch(view: &WebView, teller: &Teller) {
+pub(crate) fn watch(view: &WebView, events: &EventSender) {
     let native = view.webview();
     if let Some(settings) = WebViewExt::settings(&native) {
         // A command moves an editor out some time after its key. All a page can open is a bare
@@ -63,11 +63,11 @@ pub(crate) fn watch(view: &WebView, teller: &Teller) {
         settings.set_javascript_can_open_windows_automatically(true);
         forbid_hints(&settings);
     }
-    let closes = teller.clone();
+    let closes = events.clone();
     // Not the signal `close`: wry destroys the view on it, and with the view later handlers.
-    native.connect_destroy(move |_| closes.tell(PageEvent::Closed));
-    let crashes = teller.clone();
-    native.connect_web_process_terminated(move |_, _| crashes.tell(PageEvent::Crashed));
+    native.connect_destroy(move |_| closes.send(PageEvent::Closed));
+    let crashes = events.clone();
+    native.connect_web_process_terminated(move |_, _| crashes.send(PageEvent::Crashed));
     native.connect_permission_request(|_, request| {
         // Camera, position and the like: the IDE needs none of them.
         request.deny();
@@ -121,12 +121,12 @@ fn forbid_hints(settings: &webkit2gtk::Settings) {
 
 /// Asks the page whether it may be closed; it answers with [`PageEvent::Closed`] or stays. A page
 /// that does not answer is closed without.
-pub(crate) fn ask_to_close(view: &WebView, teller: &Teller) {
+pub(crate) fn ask_to_close(view: &WebView, events: &EventSender) {
     let native = view.webview();
     if native.is_web_process_responsive() {
         native.try_close();
     } else {
-        teller.tell(PageEvent::Closed);
+        events.send(PageEvent::Closed);
     }
 }
 

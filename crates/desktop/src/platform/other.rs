@@ -3,7 +3,7 @@
 use tao::window::Window;
 use wry::{NewWindowFeatures, NewWindowResponse, WebView, WebViewBuilder};
 
-use crate::page::{PageEvent, Teller};
+use crate::page::{EventSender, PageEvent};
 
 /// The view's own clipboard works for pages.
 pub(crate) const CLIPBOARD_SCRIPT: &str = "";
@@ -25,12 +25,12 @@ pub(crate) fn build(builder: WebViewBuilder<'_>, window: &Window) -> wry::Result
 pub(crate) fn refuse_all_but(_view: &WebView, _origin: &str, _proxy: &str) {}
 
 /// The builder's handlers are all that is watched here.
-pub(crate) fn watch(_view: &WebView, _teller: &Teller) {}
+pub(crate) fn watch(_view: &WebView, _events: &EventSender) {}
 
 /// The view has no call that asks a page. Unsaved text is in the editor's backups, which it
 /// brings back by itself.
-pub(crate) fn ask_to_close(_view: &WebView, teller: &Teller) {
-    teller.tell(PageEvent::Closed);
+pub(crate) fn ask_to_close(_view: &WebView, events: &EventSender) {
+    events.send(PageEvent::Closed);
 }
 
 /// An editor that is moved out: the system's own new window shows it.

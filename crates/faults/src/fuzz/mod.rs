@@ -77,7 +77,7 @@ fn chosen(name: Option<&str>) -> Result<Vec<&'static Target>> {
     Ok(vec![named.with_context(|| format!("there is no target `{name}`, only {}", all()))?])
 }
 
-/// Where everything lies that is not kept.
+/// The folder of everything that is not kept.
 fn folder() -> PathBuf {
     places::target().join("fuzz")
 }
@@ -130,7 +130,7 @@ fn fuzz(target: &Target, programs: &Path, minutes: f64) -> Result<Ran> {
     Ok(ran)
 }
 
-/// Runs the program of a target until it ends or so much time has passed.
+/// Runs the program of a target until it ends or its time is over.
 fn once(target: &Target, programs: &Path, time: Duration) -> Result<Ran> {
     let work = folder().join("corpus").join(target.name);
     let found = folder().join("found").join(target.name);
@@ -229,8 +229,8 @@ mod tests {
     fn a_target_that_is_not_there_is_told_with_those_that_are() {
         assert_eq!(chosen(Some("gguf")).unwrap()[0].name, "gguf");
         assert_eq!(chosen(None).unwrap().len(), TARGETS.len());
-        let told = chosen(Some("polish")).unwrap_err().to_string();
-        assert!(told.contains("`polish`") && told.contains("gguf, "), "{told}");
+        let error = chosen(Some("polish")).unwrap_err().to_string();
+        assert!(error.contains("`polish`") && error.contains("gguf, "), "{error}");
     }
 
     #[test]

@@ -33,7 +33,7 @@ impl Ran {
         let last = |name: &str| said.lines().rev().find_map(|line| number_behind(line, name));
         let wanted =
             |name: &str| last(name).with_context(|| format!("{target} does not tell its `{name}`"));
-        // An input that does not hold ends the program before it has told them.
+        // An input that fails ends the program before it has reported them.
         let executions = last("stat::number_of_executed_units:").or_else(|| last("#"));
         Ok(Self {
             target,

@@ -22,7 +22,7 @@ const TRIALS: usize = 50;
 const KILLS: usize = 500;
 /// Trials at once: they wait more than they compute.
 const AT_ONCE: usize = 4;
-/// An installation over loopback takes so long here; some kills come after its end.
+/// An installation over loopback takes about this long here; some kills come after its end.
 const KILL_WITHIN_MS: usize = 240;
 
 /// Every fault `times` times, and kills in proportion.
@@ -42,7 +42,7 @@ pub(super) fn run(times: usize) -> Result<()> {
     Ok(())
 }
 
-/// Every fault so often, each with a seed of its own.
+/// Every fault `times` times, each with a seed of its own.
 fn downloads(times: usize) -> Result<Value> {
     let program = places::program("localcoder-fetch");
     let next = AtomicUsize::new(0);

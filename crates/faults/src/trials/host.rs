@@ -15,19 +15,19 @@ use rustix::process::Signal;
 
 use super::client::{Caller, Ended, Kind, Raw, reconnect};
 use super::report;
-use super::trial::{DOCUMENT, Ground, LEFT_WITHIN, SCALE, Setup, many};
+use super::trial::{DOCUMENT, Installation, LEFT_WITHIN, SCALE, Setup, many};
 use super::verdict::Verdict;
 use super::{Amount, peers, processes, racers, requests};
 
 /// Clients of a host that is killed.
 const CLIENTS: usize = 4;
-/// After a kill, so long until all are on a new host.
+/// Time after a kill within which all clients must be on a new host.
 const BACK_WITHIN: Duration = Duration::from_secs(5);
 /// Back on a host.
 const BACK: &str = "back";
 /// The worker of a dead host is gone.
 const WORKER_GONE: &str = "workerGone";
-/// A host that was stopped for so long was asleep.
+/// A host that was stopped for this long was asleep.
 const STOPPED_S: u64 = 15;
 /// Requests of a race with cancels.
 const RACES: usize = 20;
@@ -38,7 +38,7 @@ const CASES: &[(&str, usize, Trial)] = &[
     ("kill -9 of the host with 4 clients", 2, killed),
     ("socket and lock of a dead host", 2, stale),
     ("cancels at random moments", 2, cancels),
-    ("the host stands still for a while", 2, stopped),
+    ("the host is stopped for a while", 2, stopped),
     ("a client of another version", 2, peers::versions),
     ("frames that are none", 2, peers::malformed),
     ("half a frame", 8, peers::half_frame),
@@ -60,7 +60,7 @@ pub(super) fn run(amount: &Amount) -> Result<()> {
     }
     if amount.wants("clock by the world's") && amount.true_times {
         let times = (amount.times / 10).max(1);
-        let name = "stands still, clock by the world's";
+        let name = "stopped, by the clock of the world";
         rows.push(many(name, times, times, |_| stand_still(1)));
     }
     if amount.wants("requests") {
@@ -93,13 +93,13 @@ pub(super) fn begin(caller: &mut Caller, id: &str, within: Duration) -> Result<(
 /// All clients lose their connection, and find one new host; the old one's worker is gone.
 fn killed(_: usize) -> Result<Verdict> {
     let mut verdict = Verdict::default();
-    let mut ground = Ground::start(slow(10, 1_000_000))?;
-    let home = ground.home();
+    let mut installation = Installation::start(slow(10, 1_000_000))?;
+    let home = installation.home();
     let mut callers = Vec::new();
     for number in 0..CLIENTS {
         let mut caller = Caller::greeted(&home, false)?;
         let call = if number == 0 {
-            begin(&mut caller, "first", ground.patience(30))?.0
+            begin(&mut caller, "first", installation.patience(30))?.0
         } else {
             caller.ask(Kind::of(number), "other", DOCUMENT)?
         };
@@ -108,17 +108,17 @@ fn killed(_: usize) -> Result<Verdict> {
     let old = callers[0].0.status().map_err(|error| anyhow!("{error}"))?;
     let workers = processes::workers(&home);
     let begun = Instant::now();
-    ground.kill_host();
-    let ground = &ground;
+    installation.kill_host();
+    let installation = &installation;
     let threads = callers.into_iter().map(|(caller, call)| {
         move || -> Result<(Ended, Caller, Duration)> {
             let ended = caller.end_of(call, BACK_WITHIN);
             let start = || {
-                let mut command = ground.command(&["host", "start", "--json"]);
+                let mut command = installation.command(&["host", "start", "--json"]);
                 command.stdout(Stdio::null()).stderr(Stdio::null()).status()?;
                 Ok(())
             };
-            let caller = reconnect(&ground.home(), start, BACK_WITHIN)?;
+            let caller = reconnect(&installation.home(), start, BACK_WITHIN)?;
             Ok((ended, caller, begun.elapsed()))
         }
     });
@@ -136,28 +136,28 @@ fn killed(_: usize) -> Result<Verdict> {
         let (ended, mut caller, took) = back?;
         verdict.time(BACK, took);
         if !ended.lost {
-            verdict.complain(format!("a request to a killed host ended as `{}`", ended.word()));
+            verdict.fail(format!("a request to a killed host ended as `{}`", ended.word()));
         }
         hosts.push(caller.status().map_err(|error| anyhow!("{error}"))?.pid);
     }
     hosts.dedup();
     if hosts.len() != 1 || hosts[0] == old.pid {
-        verdict.complain(format!("not one new host but {hosts:?}"));
+        verdict.fail(format!("not one new host but {hosts:?}"));
     }
-    finish(ground, verdict)
+    finish(installation, verdict)
 }
 
 /// Ends a ground that others may still look at.
-fn finish(ground: &Ground, mut verdict: Verdict) -> Result<Verdict> {
-    let mut stop = ground.command(&["host", "stop"]);
+fn finish(installation: &Installation, mut verdict: Verdict) -> Result<Verdict> {
+    let mut stop = installation.command(&["host", "stop"]);
     let stopped = stop.stdout(Stdio::null()).stderr(Stdio::null()).status()?;
-    let home = ground.home();
+    let home = installation.home();
     if !stopped.success() {
-        verdict.complain("`localcoder host stop` failed");
+        verdict.fail("`localcoder host stop` failed");
     }
     if processes::wait(LEFT_WITHIN, || processes::of(&home).is_empty()).is_none() {
         verdict.orphans += processes::of(&home).len();
-        verdict.complaints.push(format!("left after the end: {:?}", processes::of(&home)));
+        verdict.failures.push(format!("left after the end: {:?}", processes::of(&home)));
     }
     Ok(verdict)
 }
@@ -165,29 +165,29 @@ fn finish(ground: &Ground, mut verdict: Verdict) -> Result<Verdict> {
 /// What a host leaves that had no time to clear away is not an obstacle.
 fn stale(number: usize) -> Result<Verdict> {
     let mut verdict = Verdict::default();
-    let mut ground = Ground::new(slow(1, 4))?;
-    let places = Places::under(&ground.home());
+    let mut installation = Installation::new(slow(1, 4))?;
+    let places = Places::under(&installation.home());
     fs_err::create_dir_all(&places.runtime)?;
     drop(UnixListener::bind(places.host_socket())?);
     fs_err::write(places.host_lock(), if number.is_multiple_of(2) { "" } else { "12345\n" })?;
     if number.is_multiple_of(3) {
         fs_err::write(places.workers_file(), r#"[{"pid":1,"started":"0"}"#)?;
     }
-    ground.start_host()?;
-    let mut caller = Caller::greeted(&ground.home(), false)?;
-    ground.recovers(&mut caller, &mut verdict, ground.patience(30));
+    installation.start_host()?;
+    let mut caller = Caller::greeted(&installation.home(), false)?;
+    installation.recovers(&mut caller, &mut verdict, installation.patience(30));
     drop(caller);
-    ground.finish(&mut verdict);
+    installation.finish(&mut verdict);
     Ok(verdict)
 }
 
 /// Requests that are cancelled at any moment end exactly once, and the worker lives.
 fn cancels(number: usize) -> Result<Verdict> {
     let mut verdict = Verdict::default();
-    let ground = Ground::start(slow(1, 20))?;
-    let mut caller = Caller::greeted(&ground.home(), false)?;
-    ground.recovers(&mut caller, &mut verdict, ground.patience(30));
-    let workers = processes::workers(&ground.home());
+    let installation = Installation::start(slow(1, 20))?;
+    let mut caller = Caller::greeted(&installation.home(), false)?;
+    installation.recovers(&mut caller, &mut verdict, installation.patience(30));
+    let workers = processes::workers(&installation.home());
     let mut random = Random::new(number as u64);
     for race in 0..RACES {
         let id = format!("race-{race}");
@@ -195,7 +195,7 @@ fn cancels(number: usize) -> Result<Verdict> {
         let call = caller.client.start::<Generate>(&raw.params())?;
         std::thread::sleep(Duration::from_micros(random.between(0, 40_000) as u64));
         caller.client.start::<Cancel>(&CancelParams { request_id: id.clone() })?;
-        let ended = caller.end_of(call, ground.patience(30));
+        let ended = caller.end_of(call, installation.patience(30));
         verdict.ended(&ended);
         let is_end = match &ended.result {
             Some(Err(error)) => error.code == ErrorCode::Cancelled,
@@ -203,18 +203,18 @@ fn cancels(number: usize) -> Result<Verdict> {
             None => false,
         };
         if !is_end {
-            verdict.complain(format!("a cancelled request ended as `{}`", ended.word()));
+            verdict.fail(format!("a cancelled request ended as `{}`", ended.word()));
         }
         if caller.answered_again(call) {
-            verdict.complain("a cancelled request was answered twice");
+            verdict.fail("a cancelled request was answered twice");
         }
     }
-    ground.recovers(&mut caller, &mut verdict, ground.patience(30));
-    if processes::workers(&ground.home()) != workers {
-        verdict.complain("a cancel has ended the worker");
+    installation.recovers(&mut caller, &mut verdict, installation.patience(30));
+    if processes::workers(&installation.home()) != workers {
+        verdict.fail("a cancel has ended the worker");
     }
     drop(caller);
-    ground.finish(&mut verdict);
+    installation.finish(&mut verdict);
     Ok(verdict)
 }
 
@@ -222,29 +222,29 @@ fn stopped(_: usize) -> Result<Verdict> {
     stand_still(SCALE)
 }
 
-/// The host stands still as on a machine that sleeps, in the middle of an answer: that is no
+/// The host is stopped as on a machine that sleeps, in the middle of an answer: that is no
 /// silence of the worker, and the answer comes whole.
 fn stand_still(scale: u64) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     let time = Duration::from_millis(STOPPED_S * 1_000 / scale);
-    // It writes for longer than the host stands still.
+    // It writes for longer than the host is stopped.
     let tokens = u32::try_from(time.as_millis() / 10 + 100).context("a short time")?;
-    let ground = Ground::start(Setup { scale, ..slow(10, tokens) })?;
-    let mut caller = Caller::greeted(&ground.home(), false)?;
-    let (call, mut ended) = begin(&mut caller, "first", ground.patience(30))?;
-    let workers = processes::workers(&ground.home());
-    processes::signal(ground.host_pid(), Signal::STOP);
+    let installation = Installation::start(Setup { scale, ..slow(10, tokens) })?;
+    let mut caller = Caller::greeted(&installation.home(), false)?;
+    let (call, mut ended) = begin(&mut caller, "first", installation.patience(30))?;
+    let workers = processes::workers(&installation.home());
+    processes::signal(installation.host_pid(), Signal::STOP);
     std::thread::sleep(time);
-    processes::signal(ground.host_pid(), Signal::CONT);
-    caller.go_on(call, time * 4 + ground.patience(60), &mut ended, |_| false);
+    processes::signal(installation.host_pid(), Signal::CONT);
+    caller.go_on(call, time * 4 + installation.patience(60), &mut ended, |_| false);
     verdict.ended(&ended);
     if !matches!(ended.result, Some(Ok(_))) {
-        verdict.complain(format!("the answer ended as `{}`", ended.word()));
+        verdict.fail(format!("the answer ended as `{}`", ended.word()));
     }
-    if processes::workers(&ground.home()) != workers {
-        verdict.complain("the worker was ended");
+    if processes::workers(&installation.home()) != workers {
+        verdict.fail("the worker was ended");
     }
     drop(caller);
-    ground.finish(&mut verdict);
+    installation.finish(&mut verdict);
     Ok(verdict)
 }

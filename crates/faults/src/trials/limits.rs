@@ -1,7 +1,7 @@
 //! A host under the system's limits, from far too low to high enough: on its address space, on
 //! threads and processes, on open files. Whatever it lacks, each request ends in time, with an
-//! answer or with an error that says what to do; whoever is too many is told so; nothing is lost, and
-//! without the limit all is as before. With the real worker and the demo model.
+//! answer or with an error that says what to do; clients beyond a limit get an error; nothing is
+//! lost, and without the limit all is as before. With the real worker and the demo model.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::chown;
@@ -37,7 +37,7 @@ const IDLE: usize = 100;
 /// The first of the users that a host is run as where there can be more than one: the limit on
 /// processes is one of a user, and root has none.
 const USERS_FROM: u32 = 61_000;
-/// What they are told apart by.
+/// What distinguishes them.
 const USERS: usize = 1_000;
 /// What is kept of the user's own, and must stay as it is.
 const SETTINGS: &str = "{\n  \"acceleration\": \"cpu\"\n}\n";
@@ -92,7 +92,7 @@ pub(super) fn run(amount: &Amount) -> Result<()> {
     report::conclude(&amount.file("limits"), "the world's", &rows, begun.elapsed())
 }
 
-/// Places lie closer together where the limit is low: that is where behavior changes.
+/// Limits are tried in smaller steps where they are low: that is where behavior changes.
 fn place(limit: Limit, number: usize, times: usize) -> u64 {
     let share = number as f64 / times.saturating_sub(1).max(1) as f64;
     let value = limit.least * (limit.most / limit.least).powf(share);
@@ -227,7 +227,7 @@ impl<'a> Home<'a> {
         let word = match said.ending() {
             Ok(word) => word,
             Err(why) => {
-                verdict.complain(format!("`{what}`: {why}"));
+                verdict.fail(format!("`{what}`: {why}"));
                 "neither".to_owned()
             }
         };
@@ -339,8 +339,8 @@ fn trial(programs: &Programs, limit: Limit, number: usize, times: usize) -> Resu
     end(&home, &mut verdict)?;
     drop(limited);
     without_limit(&home, &mut verdict)?;
-    for complaint in &mut verdict.complaints {
-        complaint.insert_str(0, &format!("{}={value}: ", limit.option));
+    for failure in &mut verdict.failures {
+        failure.insert_str(0, &format!("{}={value}: ", limit.option));
     }
     Ok(verdict)
 }
@@ -349,7 +349,7 @@ fn trial(programs: &Programs, limit: Limit, number: usize, times: usize) -> Resu
 /// loaded it.
 fn started(limited: &mut Limited, verdict: &mut Verdict) -> bool {
     let Some(line) = limited.said.clone() else {
-        verdict.complain(format!("the host said nothing for {START_WITHIN:?}"));
+        verdict.fail(format!("the host said nothing for {START_WITHIN:?}"));
         return false;
     };
     let said: Value = serde_json::from_str(&line).unwrap_or_default();
@@ -357,10 +357,10 @@ fn started(limited: &mut Limited, verdict: &mut Verdict) -> bool {
         return true;
     }
     if said["error"].is_object() && said["error"]["hint"].as_str().is_none() {
-        verdict.complain(format!("the host does not start and says too little: {line}"));
+        verdict.fail(format!("the host does not start and says too little: {line}"));
     }
     if processes::wait(START_WITHIN, || !processes::runs(limited.host.id())).is_none() {
-        verdict.complain(format!("the host neither starts nor ends: {line}"));
+        verdict.fail(format!("the host neither starts nor ends: {line}"));
     }
     false
 }
@@ -407,13 +407,13 @@ fn crowd(home: &Home<'_>, verdict: &mut Verdict) -> Result<()> {
 fn end(home: &Home<'_>, verdict: &mut Verdict) -> Result<()> {
     let said = home.ask(&["host", "stop", "--json"], 2 * ANSWER_WITHIN)?;
     if said.code != Some(0) {
-        verdict.complain(format!("`host stop` failed: {}{}", said.stdout, said.stderr));
+        verdict.fail(format!("`host stop` failed: {}{}", said.stdout, said.stderr));
     }
     let path = home.path();
     if processes::wait(LEFT_WITHIN, || processes::of(&path).is_empty()).is_none() {
         let left = processes::of(&path);
         verdict.orphans += left.len();
-        verdict.complaints.push(format!("left after the end: {left:?}"));
+        verdict.failures.push(format!("left after the end: {left:?}"));
         for (pid, _) in left {
             processes::signal(pid, Signal::KILL);
         }
@@ -428,7 +428,7 @@ fn without_limit(home: &Home<'_>, verdict: &mut Verdict) -> Result<()> {
     let explain = ["explain", document, "--lines", "1-2", "--json"];
     let said = home.ask(&explain, UNLIMITED_WITHIN)?;
     if said.code != Some(0) {
-        verdict.complain(format!("without a limit: {}{}", said.stdout, said.stderr));
+        verdict.fail(format!("without a limit: {}{}", said.stdout, said.stderr));
     }
     end(home, verdict)?;
     let places = Places::under(&home.path());
@@ -436,14 +436,14 @@ fn without_limit(home: &Home<'_>, verdict: &mut Verdict) -> Result<()> {
     let settings = places.config.join("settings.json");
     if !unchanged(&settings, SETTINGS) || !unchanged(&home.document(), DOCUMENT) {
         verdict.changed += 1;
-        verdict.complaints.push("the settings or the document have changed".to_owned());
+        verdict.failures.push("the settings or the document have changed".to_owned());
     }
     for kept in [places.measurements_file(), places.editor_settings_file()] {
         let damaged = std::fs::read(&kept)
             .is_ok_and(|bytes| serde_json::from_slice::<Value>(&bytes).is_err());
         if damaged {
             verdict.changed += 1;
-            verdict.complaints.push(format!("{} is damaged", kept.display()));
+            verdict.failures.push(format!("{} is damaged", kept.display()));
         }
     }
     Ok(())

@@ -1,7 +1,7 @@
-//! Memory that does not suffice: told by the engine, said in a worker's last words, refused by the
-//! system at a limit, or taken away by its killer. Each request ends with a lighter answer or with
-//! an error that says what to do, after a few loads and never more. Memory pressure can't be made
-//! without hurting the machine; the host's own tests are about it.
+//! Memory that does not suffice: reported by the engine, written in a worker's last words, refused
+//! by the system at a limit, or taken away by its killer. Each request ends with a lighter answer
+//! or with an error that says what to do, after a few loads and never more. Memory pressure can't
+//! be made without hurting the machine; the host's own tests are about it.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use localcoder_protocol::{ErrorCode, Generate, Progress};
 use localcoder_test_support::fake_worker::{
-    Deed, GROUP, LIMIT_AS, Moment, Note, REAL_WORKER, Script,
+    Fault, GROUP, LIMIT_AS, Moment, Note, REAL_WORKER, Script,
 };
 
 use super::client::{Caller, Ended, Kind, Raw};
 use super::report::{self, Row};
-use super::trial::{DOCUMENT, Ground, SCALE, Setup, many};
+use super::trial::{DOCUMENT, Installation, SCALE, Setup, many};
 use super::verdict::Verdict;
 use super::watcher::Watcher;
 use super::{Amount, processes};
@@ -34,7 +34,7 @@ const QUICK_LIMITS: usize = 8;
 const LEAST_BYTES: u64 = 8 << 20;
 /// Surely enough for the demo model.
 const ENOUGH_BYTES: u64 = 8 << 30;
-/// The limit that suffices is found to within so much.
+/// The limit that suffices is found with this precision.
 const STEP_BYTES: u64 = 4 << 20;
 /// Limits of a control group under which the demo model's worker is killed at several moments.
 const GROUP_BYTES: std::ops::Range<usize> = (3 << 20)..(24 << 20);
@@ -42,22 +42,22 @@ const GROUP_BYTES: std::ops::Range<usize> = (3 << 20)..(24 << 20);
 const SHARE_PERCENT: usize = 99;
 
 /// Where, what, and how often.
-const CASES: &[(&str, Moment, Deed, usize)] = &[
-    ("an error of the load, once", Moment::Load(0.5), Deed::OomError, 1),
-    ("an error of the load, twice", Moment::Load(0.5), Deed::OomError, 2),
-    ("an error of the load, three times", Moment::Load(0.5), Deed::OomError, 3),
-    ("an error of every load", Moment::Load(0.5), Deed::OomError, ALWAYS),
-    ("last words in the load, once", Moment::Load(0.9), Deed::OomLine, 1),
-    ("last words in the load, twice", Moment::Load(0.9), Deed::OomLine, 2),
-    ("last words in the load, three times", Moment::Load(0.9), Deed::OomLine, 3),
-    ("last words in every load", Moment::Load(0.9), Deed::OomLine, ALWAYS),
-    ("an error of the prompt, once", Moment::Prefill, Deed::OomError, 1),
-    ("an error of every prompt", Moment::Prefill, Deed::OomError, ALWAYS),
-    ("last words in the prompt, once", Moment::Prefill, Deed::OomLine, 1),
-    ("last words in every prompt", Moment::Prefill, Deed::OomLine, ALWAYS),
-    ("an error in the answer", Moment::Token(4), Deed::OomError, 1),
-    ("last words in the answer", Moment::Token(4), Deed::OomLine, 1),
-    ("last words at every start", Moment::Spawn, Deed::OomLine, ALWAYS),
+const CASES: &[(&str, Moment, Fault, usize)] = &[
+    ("an error of the load, once", Moment::Load(0.5), Fault::OomError, 1),
+    ("an error of the load, twice", Moment::Load(0.5), Fault::OomError, 2),
+    ("an error of the load, three times", Moment::Load(0.5), Fault::OomError, 3),
+    ("an error of every load", Moment::Load(0.5), Fault::OomError, ALWAYS),
+    ("last words in the load, once", Moment::Load(0.9), Fault::OomLine, 1),
+    ("last words in the load, twice", Moment::Load(0.9), Fault::OomLine, 2),
+    ("last words in the load, three times", Moment::Load(0.9), Fault::OomLine, 3),
+    ("last words in every load", Moment::Load(0.9), Fault::OomLine, ALWAYS),
+    ("an error of the prompt, once", Moment::Prefill, Fault::OomError, 1),
+    ("an error of every prompt", Moment::Prefill, Fault::OomError, ALWAYS),
+    ("last words in the prompt, once", Moment::Prefill, Fault::OomLine, 1),
+    ("last words in every prompt", Moment::Prefill, Fault::OomLine, ALWAYS),
+    ("an error in the answer", Moment::Token(4), Fault::OomError, 1),
+    ("last words in the answer", Moment::Token(4), Fault::OomLine, 1),
+    ("last words at every start", Moment::Spawn, Fault::OomLine, ALWAYS),
 ];
 
 pub(super) fn run(amount: &Amount) -> Result<()> {
@@ -81,40 +81,42 @@ pub(super) fn run(amount: &Amount) -> Result<()> {
 }
 
 fn scripted(
-    (name, at, deed, times): (&str, Moment, Deed, usize),
+    (name, at, fault, times): (&str, Moment, Fault, usize),
     number: usize,
 ) -> Result<Verdict> {
     let mut verdict = Verdict::default();
-    let script = Script { at: Some(at), deed: Some(deed), times: Some(times), ..Script::default() };
-    let ground = Ground::start(Setup { scale: SCALE, scripts: vec![script], ..Setup::default() })?;
-    let watcher = Watcher::start(&ground)?;
-    let mut caller = Caller::greeted(&ground.home(), true)?;
-    let within = ground.patience(150);
+    let script =
+        Script { at: Some(at), fault: Some(fault), times: Some(times), ..Script::default() };
+    let installation =
+        Installation::start(Setup { scale: SCALE, scripts: vec![script], ..Setup::default() })?;
+    let watcher = Watcher::start(&installation)?;
+    let mut caller = Caller::greeted(&installation.home(), true)?;
+    let within = installation.patience(150);
     let call = caller.ask(Kind::of(number), "first", DOCUMENT)?;
     let ended = caller.end_of(call, within);
     verdict.ended(&ended);
-    check_loads(&ground, 0, &mut verdict);
+    check_loads(&installation, 0, &mut verdict);
     let is_end = matches!(&ended.result, Some(Ok(_)))
         || matches!(&ended.result, Some(Err(it)) if it.code == ErrorCode::OutOfMemory);
     if !is_end {
-        verdict.complain(format!("it ended as `{}`", ended.word()));
+        verdict.fail(format!("it ended as `{}`", ended.word()));
     }
     if times < ALWAYS {
-        ground.recovers(&mut caller, &mut verdict, within);
+        installation.recovers(&mut caller, &mut verdict, within);
         let notes = caller.status().map(|status| status.notes).unwrap_or_default();
         if !notes.iter().any(|note| is_about_memory(note)) {
-            verdict.complain(format!("that less is used is not told after {name}: {notes:?}"));
+            verdict.fail(format!("that less is used is not reported after {name}: {notes:?}"));
         }
     } else {
         // The next request may try again, and must end too.
-        let before = Note::read(&ground.notes()).len();
+        let before = Note::read(&installation.notes()).len();
         let call = caller.ask(Kind::of(number), "second", DOCUMENT)?;
         verdict.ended(&caller.end_of(call, within));
-        check_loads(&ground, before, &mut verdict);
+        check_loads(&installation, before, &mut verdict);
     }
     watcher.finish(&mut verdict);
     drop(caller);
-    ground.finish(&mut verdict);
+    installation.finish(&mut verdict);
     Ok(verdict)
 }
 
@@ -126,11 +128,11 @@ fn is_about_memory(note: &str) -> bool {
 }
 
 /// Of one request: the notes after the first `before`.
-fn check_loads(ground: &Ground, before: usize, verdict: &mut Verdict) {
-    let notes = Note::read(&ground.notes());
+fn check_loads(installation: &Installation, before: usize, verdict: &mut Verdict) {
+    let notes = Note::read(&installation.notes());
     let loads = notes.iter().skip(before).filter(|note| note.word == "load").count();
     if loads > LOADS_MAX {
-        verdict.complain(format!("a request took {loads} loads"));
+        verdict.fail(format!("a request took {loads} loads"));
     }
 }
 
@@ -148,32 +150,32 @@ struct Outcome {
 
 /// One request to the real worker under a limit.
 fn under(setup: Setup, verdict: &mut Verdict) -> Result<Outcome> {
-    let ground = Ground::start(setup)?;
-    let mut caller = Caller::greeted(&ground.home(), false)?;
+    let installation = Installation::start(setup)?;
+    let mut caller = Caller::greeted(&installation.home(), false)?;
     let raw = Raw { id: "a", prompt: "def f(", max_tokens: Some(16), ..Raw::default() };
     let call = caller.client.start::<Generate>(&raw.params())?;
-    let (ended, told) = watched(&caller, call, ground.patience(150));
+    let (ended, retries) = watched(&caller, call, installation.patience(150));
     verdict.ended(&ended);
-    if told.len() >= LOADS_MAX {
-        verdict.complain(format!("it was tried again {} times", told.len()));
+    if retries.len() >= LOADS_MAX {
+        verdict.fail(format!("it was tried again {} times", retries.len()));
     }
     // One that is asked again because its worker crashed is asked in full.
-    let lowered = told.iter().any(|message| message.starts_with("Not enough memory"));
+    let lowered = retries.iter().any(|message| message.starts_with("Not enough memory"));
     let status = caller.status()?;
     let lighter = status.notes.iter().any(|note| is_about_memory(note));
     let full = matches!(ended.result, Some(Ok(_))) && !lighter && !lowered;
     check_end(&ended, lighter, full, verdict);
     drop(caller);
-    ground.finish(verdict);
+    installation.finish(verdict);
     Ok(Outcome { full, ended })
 }
 
-/// The end of a request, and what was told each time that it is tried again.
+/// The end of a request, and the messages of its retries.
 fn watched(caller: &Caller, call: i64, within: Duration) -> (Ended, Vec<String>) {
     use localcoder_protocol::Notification as _;
     use localcoder_transport::ClientEvent;
 
-    let (mut ended, mut told) = (Ended::default(), Vec::new());
+    let (mut ended, mut retries) = (Ended::default(), Vec::new());
     let deadline = Instant::now() + within;
     while let Ok(event) = caller.client.events().recv_deadline(deadline) {
         match event {
@@ -183,7 +185,7 @@ fn watched(caller: &Caller, call: i64, within: Duration) -> (Ended, Vec<String>)
             }
             ClientEvent::Notification(method, params) if method == Progress::METHOD => {
                 if params["stage"] == "retrying" {
-                    told.push(params["message"].as_str().unwrap_or_default().to_owned());
+                    retries.push(params["message"].as_str().unwrap_or_default().to_owned());
                 }
             }
             ClientEvent::Closed => {
@@ -193,21 +195,21 @@ fn watched(caller: &Caller, call: i64, within: Duration) -> (Ended, Vec<String>)
             ClientEvent::Answer(..) | ClientEvent::Notification(..) => {}
         }
     }
-    (ended, told)
+    (ended, retries)
 }
 
-/// In full, lighter and told, or an error that is about a worker or its memory.
+/// In full, lowered and reported as such, or an error that is about a worker or its memory.
 fn check_end(ended: &Ended, lighter: bool, full: bool, verdict: &mut Verdict) {
     use ErrorCode::{GenerateFailed, ModelLoadFailed, OutOfMemory, WorkerCrashed, WorkerStart};
     match &ended.result {
         Some(Ok(_)) if !full && !lighter => {
-            verdict.complain("a lighter answer, and nothing tells it");
+            verdict.fail("a lighter answer, and nothing tells it");
         }
         Some(Err(error)) => {
             let expected =
                 [OutOfMemory, WorkerStart, WorkerCrashed, ModelLoadFailed, GenerateFailed];
             if !expected.contains(&error.code) {
-                verdict.complain(format!("it ended as `{}`", error.code.as_str()));
+                verdict.fail(format!("it ended as `{}`", error.code.as_str()));
             }
         }
         Some(Ok(_)) | None => {}
@@ -227,8 +229,8 @@ fn limits(amount: &Amount) -> Result<Row> {
         if outcome.full {
             *verdict.endings.entry("in full".to_owned()).or_default() += 1;
         }
-        for complaint in &mut verdict.complaints {
-            complaint.push_str(&format!(" ({} MiB, {})", bytes >> 20, outcome.ended.word()));
+        for failure in &mut verdict.failures {
+            failure.push_str(&format!(" ({} MiB, {})", bytes >> 20, outcome.ended.word()));
         }
         Ok(verdict)
     });
@@ -264,8 +266,8 @@ fn groups(amount: &Amount) -> Row {
         let group = Group::new(bytes as u64)?;
         let procs = group.folder.join("cgroup.procs").display().to_string();
         let outcome = under(limited(GROUP, procs), &mut verdict)?;
-        for complaint in &mut verdict.complaints {
-            complaint.push_str(&format!(" ({} KiB, {})", bytes >> 10, outcome.ended.word()));
+        for failure in &mut verdict.failures {
+            failure.push_str(&format!(" ({} KiB, {})", bytes >> 10, outcome.ended.word()));
         }
         Ok(verdict)
     })

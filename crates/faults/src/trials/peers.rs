@@ -20,7 +20,7 @@ use localcoder_transport::{Message, write_frame};
 use super::client::{Caller, Raw};
 use super::host::{begin, slow};
 use super::processes;
-use super::trial::{Ground, Setup};
+use super::trial::{Installation, Setup};
 use super::verdict::Verdict;
 
 /// A frame that was begun must be whole by then, and some.
@@ -50,8 +50,8 @@ fn framed(message: &Message) -> Vec<u8> {
     bytes
 }
 
-fn raw(ground: &Ground) -> Result<UnixStream> {
-    let stream = UnixStream::connect(Places::under(&ground.home()).host_socket())?;
+fn raw(installation: &Installation) -> Result<UnixStream> {
+    let stream = UnixStream::connect(Places::under(&installation.home()).host_socket())?;
     stream.set_read_timeout(Some(HALF_FRAME_WITHIN))?;
     stream.set_write_timeout(Some(CLOSED_WITHIN))?;
     Ok(stream)
@@ -72,37 +72,37 @@ fn closes(stream: &mut UnixStream, within: Duration) -> bool {
 }
 
 /// Somebody else is answered, and the host ends in order.
-fn others_unaffected(ground: Ground, mut verdict: Verdict) -> Result<Verdict> {
-    let mut caller = Caller::greeted(&ground.home(), false)?;
-    ground.recovers(&mut caller, &mut verdict, ground.patience(30));
+fn others_unaffected(installation: Installation, mut verdict: Verdict) -> Result<Verdict> {
+    let mut caller = Caller::greeted(&installation.home(), false)?;
+    installation.recovers(&mut caller, &mut verdict, installation.patience(30));
     drop(caller);
-    ground.finish(&mut verdict);
+    installation.finish(&mut verdict);
     Ok(verdict)
 }
 
 /// A typed error says so, and what every version understands is answered all the same.
 pub(super) fn versions(number: usize) -> Result<Verdict> {
     let mut verdict = Verdict::default();
-    let ground = Ground::start(slow(1, 4))?;
-    let mut caller = Caller::connect(&ground.home())?;
+    let installation = Installation::start(slow(1, 4))?;
+    let mut caller = Caller::connect(&installation.home())?;
     let theirs = if number.is_multiple_of(2) { PROTOCOL_VERSION + 1 } else { PROTOCOL_VERSION - 1 };
     match caller.hello(theirs, false) {
         Err(error) if error.code == ErrorCode::VersionMismatch && error.hint.is_some() => {}
-        other => verdict.complain(format!("a hello of version {theirs}: {other:?}")),
+        other => verdict.fail(format!("a hello of version {theirs}: {other:?}")),
     }
     if let Err(error) = caller.status() {
-        verdict.complain(format!("no status for version {theirs}: {error}"));
+        verdict.fail(format!("no status for version {theirs}: {error}"));
     }
     let params = Raw { id: "a", prompt: "x", ..Raw::default() }.params();
     let refused = caller.client.call::<Generate>(&params, |_, _| {});
     if !refused.is_err_and(|error| error.code == ErrorCode::Protocol) {
-        verdict.complain("a request without a hello was taken");
+        verdict.fail("a request without a hello was taken");
     }
     let stopped = caller.client.call::<Stop>(&Nothing {}, |_, _| {});
-    let home = ground.home();
+    let home = installation.home();
     let gone = || processes::of(&home).iter().all(|(pid, _)| !processes::runs(*pid));
     if stopped.is_err() || processes::wait(CLOSED_WITHIN, gone).is_none() {
-        verdict.complain(format!("version {theirs} can't stop the host"));
+        verdict.fail(format!("version {theirs} can't stop the host"));
     }
     Ok(verdict)
 }
@@ -110,7 +110,7 @@ pub(super) fn versions(number: usize) -> Result<Verdict> {
 /// A broken frame closes its connection; one that holds no message is answered and read over.
 pub(super) fn malformed(number: usize) -> Result<Verdict> {
     let mut verdict = Verdict::default();
-    let ground = Ground::start(slow(1, 4))?;
+    let installation = Installation::start(slow(1, 4))?;
     let long = format!("Content-Length: {}\r\n\r\n", FRAME_BYTES_MAX + 1);
     let broken: [&[u8]; 5] = [
         b"GET / HTTP/1.1\r\n\r\n",
@@ -119,15 +119,15 @@ pub(super) fn malformed(number: usize) -> Result<Verdict> {
         long.as_bytes(),
         &[b'x'; 5_000],
     ];
-    let mut stream = raw(&ground)?;
+    let mut stream = raw(&installation)?;
     if number.is_multiple_of(2) {
         stream.write_all(&hello())?;
     }
     stream.write_all(broken[number % broken.len()])?;
     if !closes(&mut stream, CLOSED_WITHIN) {
-        verdict.complain("a broken frame did not close its connection");
+        verdict.fail("a broken frame did not close its connection");
     }
-    let mut stream = raw(&ground)?;
+    let mut stream = raw(&installation)?;
     for body in [&b"{"[..], b"[]", b"null", b"{\"jsonrpc\":\"2.0\"}"] {
         write_frame(&mut stream, body)?;
     }
@@ -137,21 +137,21 @@ pub(super) fn malformed(number: usize) -> Result<Verdict> {
     while !text.contains("protocolVersion") {
         let count = stream.read(&mut buffer)?;
         if count == 0 {
-            verdict.complain("a frame without a message closed its connection");
+            verdict.fail("a frame without a message closed its connection");
             break;
         }
         text.push_str(&String::from_utf8_lossy(&buffer[..count]));
     }
-    others_unaffected(ground, verdict)
+    others_unaffected(installation, verdict)
 }
 
 /// One that is not finished closes its connection after a while; a slow one that is finished does
 /// not.
 pub(super) fn half_frame(number: usize) -> Result<Verdict> {
     let mut verdict = Verdict::default();
-    let ground = Ground::start(slow(1, 4))?;
-    let mut half = raw(&ground)?;
-    let mut idle = Caller::greeted(&ground.home(), false)?;
+    let installation = Installation::start(slow(1, 4))?;
+    let mut half = raw(&installation)?;
+    let mut idle = Caller::greeted(&installation.home(), false)?;
     if number.is_multiple_of(2) {
         half.write_all(&hello())?;
     }
@@ -160,37 +160,38 @@ pub(super) fn half_frame(number: usize) -> Result<Verdict> {
     half.write_all(parts[number % parts.len()])?;
     let begun = Instant::now();
     if !closes(&mut half, HALF_FRAME_WITHIN) {
-        verdict.complain("half a frame keeps its connection open");
+        verdict.fail("half a frame keeps its connection open");
     } else if begun.elapsed() < HALF_FRAME_AFTER {
-        verdict.complain(format!("half a frame was given {:?} only", begun.elapsed()));
+        verdict.fail(format!("half a frame was given {:?} only", begun.elapsed()));
     }
     if idle.status().is_err() {
-        verdict.complain("a client that says nothing was disconnected");
+        verdict.fail("a client that says nothing was disconnected");
     }
-    others_unaffected(ground, verdict)
+    others_unaffected(installation, verdict)
 }
 
 /// Who has not said hello may not send much.
 pub(super) fn large_before_hello(_: usize) -> Result<Verdict> {
     let mut verdict = Verdict::default();
-    let ground = Ground::start(slow(1, 4))?;
+    let installation = Installation::start(slow(1, 4))?;
     let large = vec![b' '; 100_000];
-    let mut stranger = raw(&ground)?;
+    let mut stranger = raw(&installation)?;
     let written = write_frame(&mut stranger, &large);
     if written.is_ok() && !closes(&mut stranger, CLOSED_WITHIN) {
-        verdict.complain("a large frame before the hello was taken");
+        verdict.fail("a large frame before the hello was taken");
     }
-    let mut known = raw(&ground)?;
+    let mut known = raw(&installation)?;
     known.write_all(&hello())?;
     write_frame(&mut known, &large)?;
     known.set_read_timeout(Some(Duration::from_millis(300)))?;
     if closes(&mut known, Duration::from_millis(300)) {
-        verdict.complain("a large frame after the hello was refused");
+        verdict.fail("a large frame after the hello was refused");
     }
-    others_unaffected(ground, verdict)
+    others_unaffected(installation, verdict)
 }
 
-/// It is flooded and reads nothing: it is dropped, its answer ends, and nobody else waits for it.
+/// It is flooded and reads nothing: it is dropped, its answer ends, and no other client waits for
+/// it.
 pub(super) fn slow_reader(_: usize) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     let script = Script {
@@ -199,17 +200,17 @@ pub(super) fn slow_reader(_: usize) -> Result<Verdict> {
         token_bytes: Some(4 * 1024),
         ..Script::default()
     };
-    // Deltas come so much more often then.
+    // Deltas come that much more often then.
     let setup = Setup { scale: super::trial::SCALE, scripts: vec![script], ..Setup::default() };
-    let ground = Ground::start(setup)?;
-    let mut other = Caller::greeted(&ground.home(), false)?;
-    let mut slow = raw(&ground)?;
+    let installation = Installation::start(setup)?;
+    let mut other = Caller::greeted(&installation.home(), false)?;
+    let mut slow = raw(&installation)?;
     slow.write_all(&hello())?;
     let params = Raw { id: "flood", prompt: "x", max_tokens: Some(1_000_000), ..Raw::default() };
     slow.write_all(&framed(&Message::request::<Generate>(2, &params.params())))?;
     let mut slowest = Duration::ZERO;
     let mut dropped = false;
-    let deadline = Instant::now() + ground.patience(60);
+    let deadline = Instant::now() + installation.patience(60);
     let mut worked = false;
     while Instant::now() < deadline && !dropped {
         let begun = Instant::now();
@@ -220,30 +221,30 @@ pub(super) fn slow_reader(_: usize) -> Result<Verdict> {
         std::thread::sleep(Duration::from_millis(10));
     }
     if !dropped {
-        verdict.complain("a client that does not read was not dropped");
+        verdict.fail("a client that does not read was not dropped");
     }
     if slowest > Duration::from_secs(1) {
-        verdict.complain(format!("meanwhile a status took {slowest:?}"));
+        verdict.fail(format!("meanwhile a status took {slowest:?}"));
     }
     drop(slow);
     let params = Raw { id: "short", prompt: "x", max_tokens: Some(2), ..Raw::default() };
     let call = other.client.start::<Generate>(&params.params())?;
-    let ended = other.end_of(call, ground.patience(60));
+    let ended = other.end_of(call, installation.patience(60));
     verdict.ended(&ended);
     if !matches!(ended.result, Some(Ok(_))) {
-        verdict.complain(format!("after it another's request ended as `{}`", ended.word()));
+        verdict.fail(format!("after it another's request ended as `{}`", ended.word()));
     }
     drop(other);
-    ground.finish(&mut verdict);
+    installation.finish(&mut verdict);
     Ok(verdict)
 }
 
 /// Its answer ends with it, and the worker is free for others.
 pub(super) fn killed_client(_: usize) -> Result<Verdict> {
     let mut verdict = Verdict::default();
-    let ground = Ground::start(slow(5, 1_000_000))?;
-    let mut other = Caller::greeted(&ground.home(), false)?;
-    let mut command = ground.command(&["generate", "--raw", "--prompt", "x"]);
+    let installation = Installation::start(slow(5, 1_000_000))?;
+    let mut other = Caller::greeted(&installation.home(), false)?;
+    let mut command = installation.command(&["generate", "--raw", "--prompt", "x"]);
     command.args(["--max-tokens", "1000"]).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut client = command.spawn()?;
     let stdout = client.stdout.as_mut().context("it was asked for as a pipe")?;
@@ -258,10 +259,10 @@ pub(super) fn killed_client(_: usize) -> Result<Verdict> {
         std::thread::sleep(Duration::from_millis(5));
     }
     if !free {
-        verdict.complain("the answer to a killed client goes on");
+        verdict.fail("the answer to a killed client goes on");
     }
     drop(other);
-    ground.finish(&mut verdict);
+    installation.finish(&mut verdict);
     Ok(verdict)
 }
 
@@ -269,29 +270,29 @@ pub(super) fn killed_client(_: usize) -> Result<Verdict> {
 /// again once some have left.
 pub(super) fn too_many(_: usize) -> Result<Verdict> {
     let mut verdict = Verdict::default();
-    let ground = Ground::start(slow(2, 1_000))?;
-    let mut callers = vec![Caller::greeted(&ground.home(), false)?];
-    let (call, mut ended) = begin(&mut callers[0], "first", ground.patience(30))?;
+    let installation = Installation::start(slow(2, 1_000))?;
+    let mut callers = vec![Caller::greeted(&installation.home(), false)?];
+    let (call, mut ended) = begin(&mut callers[0], "first", installation.patience(30))?;
     while callers.len() < CLIENTS_MAX {
-        callers.push(Caller::greeted(&ground.home(), false)?);
+        callers.push(Caller::greeted(&installation.home(), false)?);
     }
     for _ in 0..TOO_MANY {
-        let mut stranger = raw(&ground)?;
+        let mut stranger = raw(&installation)?;
         if !closes(&mut stranger, CLOSED_WITHIN) {
-            verdict.complain("a connection too many stays open");
+            verdict.fail("a connection too many stays open");
         }
     }
-    callers[0].go_on(call, ground.patience(60), &mut ended, |_| false);
+    callers[0].go_on(call, installation.patience(60), &mut ended, |_| false);
     verdict.ended(&ended);
     if !matches!(ended.result, Some(Ok(_))) {
-        verdict.complain(format!("an answer ended as `{}`", ended.word()));
+        verdict.fail(format!("an answer ended as `{}`", ended.word()));
     }
     callers.truncate(CLIENTS_MAX / 2);
-    let room = || Caller::greeted(&ground.home(), false).is_ok();
+    let room = || Caller::greeted(&installation.home(), false).is_ok();
     if processes::wait(CLOSED_WITHIN, room).is_none() {
-        verdict.complain("there is no room after some have left");
+        verdict.fail("there is no room after some have left");
     }
     drop(callers);
-    ground.finish(&mut verdict);
+    installation.finish(&mut verdict);
     Ok(verdict)
 }

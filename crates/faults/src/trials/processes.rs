@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 /// How often something is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// Sends a signal; whether there was somebody to get it.
+/// Sends a signal; whether there was a process to get it.
 pub(super) fn signal(pid: u32, signal: Signal) -> bool {
     number(pid).is_some_and(|pid| kill_process(pid, signal).is_ok())
 }

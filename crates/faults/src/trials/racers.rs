@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::client::Caller;
 use super::host::slow;
 use super::report::Row;
-use super::trial::{Ground, LEFT_WITHIN, many};
+use super::trial::{Installation, LEFT_WITHIN, many};
 use super::verdict::Verdict;
 use super::{Amount, processes};
 
@@ -27,10 +27,10 @@ pub(super) fn run(amount: &Amount) -> Row {
 
 fn race(_: usize) -> Result<Verdict> {
     let mut verdict = Verdict::default();
-    let ground = Ground::new(slow(1, 4))?;
+    let installation = Installation::new(slow(1, 4))?;
     let begun = std::time::Instant::now();
     let start = |_| {
-        let mut command = ground.command(&["host", "start", "--json"]);
+        let mut command = installation.command(&["host", "start", "--json"]);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
     };
     let racers: Vec<Child> = (0..RACERS).map(start).collect::<Result<_, _>>()?;
@@ -40,7 +40,7 @@ fn race(_: usize) -> Result<Verdict> {
         let answer: Option<Value> = serde_json::from_slice(&output.stdout).ok();
         match answer.and_then(|answer| answer["pid"].as_u64()) {
             Some(pid) => drop(hosts.insert(pid)),
-            None => verdict.complain(format!(
+            None => verdict.fail(format!(
                 "a racer failed: {}",
                 String::from_utf8_lossy(&output.stderr).trim()
             )),
@@ -48,39 +48,39 @@ fn race(_: usize) -> Result<Verdict> {
     }
     verdict.time(ALL_BACK, begun.elapsed());
     if hosts.len() != 1 {
-        verdict.complain(format!("not one host but {hosts:?}"));
+        verdict.fail(format!("not one host but {hosts:?}"));
     }
-    warm_all(&ground, &mut verdict)?;
-    let home = ground.home();
+    warm_all(&installation, &mut verdict)?;
+    let home = installation.home();
     // Hosts that lost may just be ending.
     let one = || processes::of(&home).len() == 2 && processes::workers(&home).len() == 1;
     if processes::wait(LEFT_WITHIN, one).is_none() {
         verdict.orphans += processes::of(&home).len().saturating_sub(2);
-        verdict.complain(format!("not one host and one worker: {:?}", processes::of(&home)));
+        verdict.fail(format!("not one host and one worker: {:?}", processes::of(&home)));
     }
-    ground.finish(&mut verdict);
+    installation.finish(&mut verdict);
     Ok(verdict)
 }
 
 /// Each wants the model, and there is one afterwards.
-fn warm_all(ground: &Ground, verdict: &mut Verdict) -> Result<()> {
+fn warm_all(installation: &Installation, verdict: &mut Verdict) -> Result<()> {
     let mut callers: Vec<Caller> =
-        (0..RACERS).map(|_| Caller::greeted(&ground.home(), false)).collect::<Result<_>>()?;
+        (0..RACERS).map(|_| Caller::greeted(&installation.home(), false)).collect::<Result<_>>()?;
     let mut calls = Vec::new();
     for caller in &mut callers {
         calls.push(caller.client.start::<Warm>(&WarmParams::default())?);
     }
     for (caller, call) in callers.iter().zip(calls) {
-        let ended = caller.end_of(call, ground.patience(30) + Duration::from_secs(30));
+        let ended = caller.end_of(call, installation.patience(30) + Duration::from_secs(30));
         verdict.ended(&ended);
         if !matches!(ended.result, Some(Ok(_))) {
-            verdict.complain(format!("the model did not come: {}", ended.word()));
+            verdict.fail(format!("the model did not come: {}", ended.word()));
         }
     }
     let first = callers.first_mut().context("there are racers")?;
     let status = first.status().map_err(|error| anyhow!("{error}"))?;
     if status.residents.len() != 1 {
-        verdict.complain(format!("{} models are loaded", status.residents.len()));
+        verdict.fail(format!("{} models are loaded", status.residents.len()));
     }
     Ok(())
 }

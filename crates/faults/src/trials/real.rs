@@ -1,4 +1,4 @@
-//! The real worker with a real model, killed from outside at moments that nobody has chosen, and
+//! The real worker with a real model, killed from outside at random moments, and
 //! with its file cut off under it. Called by `worker` with `--real`.
 
 use std::path::Path;
@@ -12,7 +12,7 @@ use rustix::process::Signal;
 
 use super::client::{Caller, Ended, Raw};
 use super::report;
-use super::trial::{Ground, SCALE, Setup, many};
+use super::trial::{Installation, SCALE, Setup, many};
 use super::verdict::{KILLED, READY, SHOWN, Verdict};
 use super::watcher::Watcher;
 use super::{Amount, processes, trial};
@@ -69,23 +69,23 @@ fn long<'a>(id: &'a str, prompt: &'a str, model: Option<&'a str>) -> Raw<'a> {
 fn killed(amount: &Amount, signal: Signal, number: usize) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     let mut random = Random::new(number as u64);
-    let ground = Ground::start(setup())?;
-    let watcher = Watcher::start(&ground)?;
+    let installation = Installation::start(setup())?;
+    let watcher = Watcher::start(&installation)?;
     let model = amount.model.as_deref();
     let mut asked = Vec::new();
     for _ in 0..CLIENTS {
-        let mut caller = Caller::greeted(&ground.home(), true)?;
+        let mut caller = Caller::greeted(&installation.home(), true)?;
         let call = caller.client.start::<Generate>(&long("first", "def f(", model).params())?;
         asked.push((caller, call));
     }
     std::thread::sleep(Duration::from_millis(random.between(0, WITHIN_MS) as u64));
-    let home = ground.home();
+    let home = installation.home();
     let there = || !processes::workers(&home).is_empty();
-    processes::wait(ground.patience(30), there).context("no worker was started")?;
+    processes::wait(installation.patience(30), there).context("no worker was started")?;
     let victim = *processes::workers(&home).first().context("the worker has ended by itself")?;
     let struck_ns = unix_ns();
     // The first signal may only take the standard library's own handler away.
-    let gone = processes::wait(ground.patience(60), || {
+    let gone = processes::wait(installation.patience(60), || {
         if signal == Signal::STOP {
             processes::signal(victim, signal);
         } else if processes::runs(victim) {
@@ -96,11 +96,11 @@ fn killed(amount: &Amount, signal: Signal, number: usize) -> Result<Verdict> {
     });
     let gone_ns = unix_ns();
     if gone.is_none() {
-        verdict.complain("it lives on");
+        verdict.fail("it lives on");
     }
     let mut signs_ns = Vec::new();
     for (caller, call) in &asked {
-        let ended = caller.end_of(*call, ground.patience(150));
+        let ended = caller.end_of(*call, installation.patience(150));
         verdict.ended(&ended);
         signs_ns.extend(ended.signs_ns);
     }
@@ -114,13 +114,13 @@ fn killed(amount: &Amount, signal: Signal, number: usize) -> Result<Verdict> {
         }
         ready(&home, victim, death_ns, &mut verdict);
     }
-    recovers(&ground, &mut asked[0].0, model, &mut verdict);
+    recovers(&installation, &mut asked[0].0, model, &mut verdict);
     if asked.iter().any(|(caller, call)| caller.answered_again(*call)) {
-        verdict.complain("a request was answered twice");
+        verdict.fail("a request was answered twice");
     }
     watcher.finish(&mut verdict);
     drop(asked);
-    ground.finish(&mut verdict);
+    installation.finish(&mut verdict);
     Ok(verdict)
 }
 
@@ -144,36 +144,41 @@ fn ready(home: &Path, victim: u32, death_ns: u128, verdict: &mut Verdict) {
 }
 
 /// Asks for something short until it is answered.
-fn recovers(ground: &Ground, caller: &mut Caller, model: Option<&str>, verdict: &mut Verdict) {
-    // One that stands still and was asked nothing is found by the next request.
+fn recovers(
+    installation: &Installation,
+    caller: &mut Caller,
+    model: Option<&str>,
+    verdict: &mut Verdict,
+) {
+    // A worker that hangs while nothing is asked of it is found by the next request.
     let raw = Raw { id: "after", prompt: "x", max_tokens: Some(4), model, temperature: None };
-    trial::recovers(caller, verdict, ground.patience(60), |caller, _| {
+    trial::recovers(caller, verdict, installation.patience(60), |caller, _| {
         caller.client.start::<Generate>(&raw.params()).map_err(|error| anyhow!("{error}"))
     });
 }
 
 /// Its pages are read again after the cut, which ends the worker; with the file whole again all
-/// goes on.
+/// continues.
 fn cut_off(amount: &Amount) -> Result<Verdict> {
     let mut verdict = Verdict::default();
-    let ground = Ground::start(setup())?;
+    let installation = Installation::start(setup())?;
     let demo = places::root().join("models/demo/localcoder-demo.gguf");
     let original = amount.model.as_ref().map_or(demo, Into::into);
-    let copy = ground.folder().join("copy.gguf");
+    let copy = installation.folder().join("copy.gguf");
     fs_err::copy(&original, &copy)?;
     let model = copy.to_str().context("the path is not UTF-8")?;
-    let mut caller = Caller::greeted(&ground.home(), true)?;
+    let mut caller = Caller::greeted(&installation.home(), true)?;
     let bytes = fs_err::metadata(&copy)?.len();
     let mut struck = false;
     for number in 0..ANSWERS_MAX {
         let id = format!("answer-{number}");
         let call = caller.client.start::<Generate>(&long(&id, "def f(", Some(model)).params())?;
         let mut ended = Ended::default();
-        caller.go_on(call, ground.patience(60), &mut ended, |text| !text.is_empty());
+        caller.go_on(call, installation.patience(60), &mut ended, |text| !text.is_empty());
         if ended.result.is_none() {
             fs_err::OpenOptions::new().write(true).open(&copy)?.set_len(bytes / 8)?;
             struck = true;
-            caller.go_on(call, ground.patience(150), &mut ended, |_| false);
+            caller.go_on(call, installation.patience(150), &mut ended, |_| false);
         }
         verdict.ended(&ended);
         if struck {
@@ -181,11 +186,11 @@ fn cut_off(amount: &Amount) -> Result<Verdict> {
         }
     }
     if !struck {
-        verdict.complain("every answer was over too soon");
+        verdict.fail("every answer was over too soon");
     }
     fs_err::copy(&original, &copy)?;
-    recovers(&ground, &mut caller, Some(model), &mut verdict);
+    recovers(&installation, &mut caller, Some(model), &mut verdict);
     drop(caller);
-    ground.finish(&mut verdict);
+    installation.finish(&mut verdict);
     Ok(verdict)
 }

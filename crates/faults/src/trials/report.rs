@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::verdict::{KILLED, READY, SHOWN, Verdict};
 use crate::{files, places};
 
-/// Complaints that are shown and kept of a kind.
-const COMPLAINTS_MAX: usize = 5;
+/// Failures of one kind that are shown and kept.
+const FAILURES_MAX: usize = 5;
 
 /// All trials of one kind.
 #[derive(Debug)]
@@ -39,9 +39,9 @@ impl Row {
         self
     }
 
-    /// Of this many trials, those of which nothing was complained.
+    /// How many trials there were, and how many of them had no failure.
     pub(super) fn good(&self, trials: usize) -> usize {
-        let numbers = self.verdict.complaints.iter().filter_map(|it| it.split(':').next());
+        let numbers = self.verdict.failures.iter().filter_map(|it| it.split(':').next());
         trials.saturating_sub(numbers.collect::<std::collections::BTreeSet<_>>().len())
     }
 
@@ -86,7 +86,7 @@ impl Row {
             "endings": verdict.endings,
             "times": times,
             "notes": self.notes,
-            "complaints": verdict.complaints.iter().take(COMPLAINTS_MAX).collect::<Vec<_>>(),
+            "failures": verdict.failures.iter().take(FAILURES_MAX).collect::<Vec<_>>(),
             "seconds": self.took.as_secs(),
         })
     }
@@ -122,7 +122,7 @@ pub(super) fn heading() {
         "open",
         "orph",
         "else",
-        "told ms 50/99/max",
+        "reported ms 50/99/max",
         "ready ms",
         "hang ended ms"
     ));
@@ -141,16 +141,16 @@ pub(super) fn conclude(what: &str, scale: &str, rows: &[Row], took: Duration) ->
     let path = places::target().join(format!("faults/{what}.json"));
     files::write(&path, &format!("{result:#}\n"))?;
     crate::report::line(format!("written to {}", path.display()));
-    let mut complaints = String::new();
+    let mut failures = String::new();
     for row in rows.iter().filter(|row| row.bad() > 0) {
-        let _ = write!(complaints, "\n{}:", row.name);
-        for complaint in row.verdict.complaints.iter().take(COMPLAINTS_MAX) {
-            let _ = write!(complaints, "\n  {complaint}");
+        let _ = write!(failures, "\n{}:", row.name);
+        for failure in row.verdict.failures.iter().take(FAILURES_MAX) {
+            let _ = write!(failures, "\n  {failure}");
         }
     }
-    if !complaints.is_empty() {
-        // Others may come before this one is told as an error.
-        crate::report::line(&complaints);
+    if !failures.is_empty() {
+        // Others may come before this one is reported as an error.
+        crate::report::line(&failures);
     }
     let bad: usize = rows.iter().map(Row::bad).sum();
     ensure!(bad == 0, "{what}: {bad} times something happened that must not");

@@ -11,7 +11,7 @@ use super::Amount;
 use super::client::{Caller, Raw};
 use super::processes::{self, Holds};
 use super::report::Row;
-use super::trial::{Ground, Setup};
+use super::trial::{Installation, Setup};
 use super::verdict::Verdict;
 
 /// Requests at 100 times.
@@ -36,22 +36,23 @@ pub(super) fn run(amount: &Amount) -> Result<Row> {
         false => (REQUESTS_A_TIME * amount.times, WARM_UP),
     };
     let mut verdict = Verdict::default();
-    let ground = Ground::start(Setup { scale: 1, real: true, ..Setup::default() })?;
-    let mut caller = Caller::greeted(&ground.home(), false)?;
+    let installation = Installation::start(Setup { scale: 1, real: true, ..Setup::default() })?;
+    let mut caller = Caller::greeted(&installation.home(), false)?;
     let mut random = Random::new(count as u64);
     for number in 0..warm_up {
         request(&mut caller, number, &mut random, &mut verdict)?;
     }
-    let before = rested(&ground).context("the host's memory can't be seen here");
+    let before = rested(&installation).context("the host's memory can't be seen here");
     for number in 0..count {
         request(&mut caller, number, &mut random, &mut verdict)?;
     }
-    let note = match before.and_then(|before| Ok((before, rested(&ground).context("gone")?))) {
+    let note = match before.and_then(|before| Ok((before, rested(&installation).context("gone")?)))
+    {
         Ok((before, after)) => grown(before, after, &mut verdict),
         Err(why) => format!("{why:#}"),
     };
     drop(caller);
-    ground.finish(&mut verdict);
+    installation.finish(&mut verdict);
     let name = format!("{count} requests, some cancelled");
     Ok(Row::new(&name, count, verdict, begun.elapsed()).with_note(note))
 }
@@ -80,24 +81,24 @@ fn request(
         None => false,
     };
     if !is_end {
-        verdict.complain(format!("request {number} ended as `{}`", ended.word()));
+        verdict.fail(format!("request {number} ended as `{}`", ended.word()));
     }
     Ok(())
 }
 
 /// What the host holds once nothing is asked of it.
-fn rested(ground: &Ground) -> Option<Holds> {
+fn rested(installation: &Installation) -> Option<Holds> {
     std::thread::sleep(Duration::from_millis(500));
-    processes::holds(ground.host_pid())
+    processes::holds(installation.host_pid())
 }
 
 fn grown(before: Holds, after: Holds, verdict: &mut Verdict) -> String {
     let memory = after.memory_kib.saturating_sub(before.memory_kib);
     if memory > GROWTH_KIB_MAX {
-        verdict.complain(format!("the host has grown by {memory} KiB"));
+        verdict.fail(format!("the host has grown by {memory} KiB"));
     }
     if after.descriptors > before.descriptors || after.threads > before.threads {
-        verdict.complain(format!("the host holds more than before: {before:?}, {after:?}"));
+        verdict.fail(format!("the host holds more than before: {before:?}, {after:?}"));
     }
     format!(
         "the host: {} KiB, then {} KiB; {} descriptors, then {}; {} threads, then {}",

@@ -1,6 +1,6 @@
-//! What every trial needs: an installation with a host of its own that is looked over at its end,
-//! and a way to do many. The faults themselves are in the files beside this one, and so are the
-//! watcher and the verdict of a trial.
+//! What every trial needs: an installation with a host of its own that is checked at the end, and a
+//! way to run many. The faults themselves are in the files beside this one, and so are the watcher
+//! and the verdict of a trial.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -18,9 +18,9 @@ use super::verdict::Verdict;
 use super::{processes, report};
 use crate::places;
 
-/// So long after a host's end nothing of it may be left.
+/// Time after a host's end within which everything of it must be gone.
 pub(super) const LEFT_WITHIN: Duration = Duration::from_secs(2);
-/// So much faster pass the deadlines of most trials.
+/// The factor by which the host's clock runs faster in most trials, so that deadlines come sooner.
 pub(super) const SCALE: u64 = 20;
 /// The document that requests are about. The fake worker writes a number for the zero.
 pub(super) const DOCUMENT: &str = "count = 0\ntotal = count + 1\nprint(total)\n";
@@ -32,19 +32,19 @@ pub(super) struct Setup {
     pub(super) scripts: Vec<Script>,
     /// Further variables of its environment.
     pub(super) variables: Vec<(String, String)>,
-    /// The real worker in the place of the fake one.
+    /// Whether to use the real worker instead of the fake one.
     pub(super) real: bool,
 }
 
 /// A private installation, with or without a host.
-pub(super) struct Ground {
+pub(super) struct Installation {
     folder: tempfile::TempDir,
     setup: Setup,
     host: Option<Child>,
     pub(super) scale: u64,
 }
 
-impl Ground {
+impl Installation {
     /// Without a host.
     pub(super) fn new(setup: Setup) -> Result<Self> {
         // A short path: a socket's may have 103 bytes at most.
@@ -56,9 +56,9 @@ impl Ground {
 
     /// With a host.
     pub(super) fn start(setup: Setup) -> Result<Self> {
-        let mut ground = Self::new(setup)?;
-        ground.start_host()?;
-        Ok(ground)
+        let mut installation = Self::new(setup)?;
+        installation.start_host()?;
+        Ok(installation)
     }
 
     pub(super) fn start_host(&mut self) -> Result<()> {
@@ -108,12 +108,12 @@ impl Ground {
         command
     }
 
-    /// A time of the host's clock, with so much of the world's as a busy machine needs.
+    /// A time of the host's clock in real time, with a margin for a busy machine.
     pub(super) fn patience(&self, host_s: u64) -> Duration {
         Duration::from_millis(host_s * 1_000 / self.scale) + Duration::from_secs(20)
     }
 
-    /// Kills the host, and takes its end.
+    /// Kills the host, and reaps it.
     pub(super) fn kill_host(&mut self) {
         if let Some(mut host) = self.host.take() {
             let _ = host.kill();
@@ -121,17 +121,17 @@ impl Ground {
         }
     }
 
-    /// Stops the host, and looks for what is left: of processes, and of the document.
+    /// Stops the host, and checks that no process is left and the document is unchanged.
     pub(super) fn finish(mut self, verdict: &mut Verdict) {
         let died = self.host.as_mut().is_some_and(|host| !matches!(host.try_wait(), Ok(None)));
         if died {
             verdict.host_deaths += 1;
-            verdict.complaints.push("the host has died".to_owned());
+            verdict.failures.push("the host has died".to_owned());
         }
         let mut stop = self.command(&["host", "stop"]);
         let stopped = stop.stdout(Stdio::null()).stderr(Stdio::null()).status();
         if !stopped.is_ok_and(|status| status.success()) {
-            verdict.complain("`localcoder host stop` failed");
+            verdict.fail("`localcoder host stop` failed");
         }
         let home = self.home();
         let host = self.host.take();
@@ -139,7 +139,7 @@ impl Ground {
         if gone.is_none() {
             let left = processes::of(&home);
             verdict.orphans += left.len();
-            verdict.complaints.push(format!("left after the end: {left:?}"));
+            verdict.failures.push(format!("left after the end: {left:?}"));
             for (pid, _) in left {
                 processes::signal(pid, rustix::process::Signal::KILL);
             }
@@ -151,11 +151,11 @@ impl Ground {
         let document = std::fs::read_to_string(self.folder.path().join("trial.py"));
         if document.ok().as_deref() != Some(DOCUMENT) {
             verdict.changed += 1;
-            verdict.complaints.push("the document has changed".to_owned());
+            verdict.failures.push("the document has changed".to_owned());
         }
     }
 
-    /// Asks until a request is answered: the fault is over.
+    /// Asks until a request is answered, which shows that the fault is over.
     pub(super) fn recovers(&self, caller: &mut Caller, verdict: &mut Verdict, within: Duration) {
         recovers(caller, verdict, within, |caller, number| {
             caller.ask(Kind::Generate, &format!("after-{number}"), DOCUMENT)
@@ -163,7 +163,7 @@ impl Ground {
     }
 }
 
-/// The same, with any request.
+/// As [`Installation::recovers`], with any request.
 pub(super) fn recovers(
     caller: &mut Caller,
     verdict: &mut Verdict,
@@ -173,21 +173,21 @@ pub(super) fn recovers(
     let deadline = Instant::now() + within;
     for number in 0.. {
         let Ok(call) = ask(caller, number) else {
-            return verdict.complain("the connection was lost");
+            return verdict.fail("the connection was lost");
         };
         let ended = caller.end_of(call, within);
         verdict.ended(&ended);
         match ended.result {
             Some(Ok(_)) | None => return,
             Some(Err(error)) if Instant::now() > deadline => {
-                return verdict.complain(format!("nothing is answered any more: {error}"));
+                return verdict.fail(format!("nothing is answered any more: {error}"));
             }
             Some(Err(_)) => std::thread::sleep(Duration::from_millis(20)),
         }
     }
 }
 
-impl Drop for Ground {
+impl Drop for Installation {
     fn drop(&mut self) {
         self.kill_host();
         for (pid, _) in processes::of(&self.home()) {
@@ -196,7 +196,8 @@ impl Drop for Ground {
     }
 }
 
-/// Does `trial` for each number below `times`, some at once; one that can't be done is wrong.
+/// Runs `trial` for each number below `times`, `at_once` at a time; one that can't be run counts as
+/// failed.
 pub(super) fn many(
     name: &str,
     times: usize,
@@ -216,11 +217,11 @@ pub(super) fn many(
                     }
                     let mut verdict = trial(number).unwrap_or_else(|error| {
                         let mut verdict = Verdict::default();
-                        verdict.complain(format!("{error:#}"));
+                        verdict.fail(format!("{error:#}"));
                         verdict
                     });
-                    for complaint in &mut verdict.complaints {
-                        complaint.insert_str(0, &format!("trial {number}: "));
+                    for failure in &mut verdict.failures {
+                        failure.insert_str(0, &format!("trial {number}: "));
                     }
                     all.lock().unwrap_or_else(PoisonError::into_inner).add(verdict);
                 }

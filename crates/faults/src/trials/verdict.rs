@@ -18,7 +18,7 @@ pub(super) struct Verdict {
     pub(super) orphans: usize,
     /// Everything else.
     pub(super) wrong: usize,
-    pub(super) complaints: Vec<String>,
+    pub(super) failures: Vec<String>,
     /// How its requests ended.
     pub(super) endings: BTreeMap<String, usize>,
     /// Times in milliseconds, by what they are of.
@@ -33,16 +33,16 @@ pub(super) const READY: &str = "ready";
 pub(super) const KILLED: &str = "killed";
 
 impl Verdict {
-    pub(super) fn complain(&mut self, text: impl Into<String>) {
+    pub(super) fn fail(&mut self, text: impl Into<String>) {
         self.wrong += 1;
-        self.complaints.push(text.into());
+        self.failures.push(text.into());
     }
 
     pub(super) fn time(&mut self, of: &'static str, time: Duration) {
         self.times.entry(of).or_default().push(time.as_secs_f64() * 1e3);
     }
 
-    /// The time between two moments of the calendar; none where they are the other way round.
+    /// The time between two moments of the calendar; none where they are the other way around.
     pub(super) fn time_between(&mut self, of: &'static str, from_ns: u128, to_ns: u128) {
         let nanos = to_ns.saturating_sub(from_ns);
         self.time(of, Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)));
@@ -54,7 +54,7 @@ impl Verdict {
         match &ended.result {
             None => {
                 self.no_end += 1;
-                self.complaints.push(format!("a request has not ended: {}", ended.word()));
+                self.failures.push(format!("a request has not ended: {}", ended.word()));
             }
             Some(Err(error)) => self.error(error),
             Some(Ok(answer)) => self.text(&answer.to_string()),
@@ -66,7 +66,7 @@ impl Verdict {
     fn text(&mut self, text: &str) {
         if text.contains("STRAY") {
             self.changed += 1;
-            self.complaints.push("an answer holds words of another one".to_owned());
+            self.failures.push("an answer holds words of another one".to_owned());
         }
     }
 
@@ -80,7 +80,7 @@ impl Verdict {
         let whole = !message.is_empty() && cause.is_some() && hint.is_some();
         let whole = whole && (action.is_some() || *code == ErrorCode::ModelDamaged);
         if !whole {
-            self.complain(format!("`{}` lacks something: {error:?}", code.as_str()));
+            self.fail(format!("`{}` lacks something: {error:?}", code.as_str()));
         }
     }
 
@@ -90,7 +90,7 @@ impl Verdict {
         self.no_end += other.no_end;
         self.orphans += other.orphans;
         self.wrong += other.wrong;
-        self.complaints.extend(other.complaints);
+        self.failures.extend(other.failures);
         for (word, count) in other.endings {
             *self.endings.entry(word).or_default() += count;
         }

@@ -1,5 +1,5 @@
-//! Asks a host for its status all through a trial: it must always answer, and be the same host. Also
-//! sees when a worker that has misbehaved is gone. Started by trials.
+//! Asks a host for its status throughout a trial: it must always answer, and be the same process.
+//! Also notes when a worker that has misbehaved is gone. Started by trials.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ use localcoder_test_support::fake_worker::{Note, unix_ns};
 
 use super::client::Caller;
 use super::processes;
-use super::trial::Ground;
+use super::trial::Installation;
 use super::verdict::Verdict;
 
 /// A status must come within this, whatever the engine does.
@@ -19,7 +19,7 @@ const STATUS_WITHIN: Duration = Duration::from_secs(1);
 /// How often it is asked for.
 const STATUS_EVERY: Duration = Duration::from_millis(20);
 
-/// Asks for the status all the time, and sees when a process ends.
+/// The thread that asks.
 pub(super) struct Watcher {
     ended: Arc<AtomicBool>,
     thread: JoinHandle<Watched>,
@@ -30,19 +30,19 @@ pub(super) struct Watcher {
 pub(super) struct Watched {
     slowest: Duration,
     wrong: Option<String>,
-    /// When the process of the first misdeed was gone.
+    /// When the process of the worker with the first fault was gone.
     pub(super) gone_ns: Option<u128>,
 }
 
 impl Watcher {
-    pub(super) fn start(ground: &Ground) -> Result<Self> {
-        let mut caller = Caller::connect(&ground.home())?;
-        let (notes, pid) = (ground.notes(), ground.host_pid());
+    pub(super) fn start(installation: &Installation) -> Result<Self> {
+        let mut caller = Caller::connect(&installation.home())?;
+        let (notes, pid) = (installation.notes(), installation.host_pid());
         let ended = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&ended);
+        let stop = Arc::clone(&ended);
         let thread = std::thread::spawn(move || {
             let mut watched = Watched::default();
-            while !told.load(Ordering::Acquire) && watched.wrong.is_none() {
+            while !stop.load(Ordering::Acquire) && watched.wrong.is_none() {
                 let begun = Instant::now();
                 match caller.status() {
                     Ok(status) if status.pid == pid => {}
@@ -51,7 +51,7 @@ impl Watcher {
                 }
                 watched.slowest = watched.slowest.max(begun.elapsed());
                 if watched.gone_ns.is_none()
-                    && let Some(note) = Note::read(&notes).iter().find(|note| note.misdeed)
+                    && let Some(note) = Note::read(&notes).iter().find(|note| note.is_fault)
                     && !processes::runs(note.pid)
                 {
                     watched.gone_ns = Some(unix_ns());
@@ -67,10 +67,10 @@ impl Watcher {
         self.ended.store(true, Ordering::Release);
         let mut watched = self.thread.join().unwrap_or_default();
         if let Some(wrong) = watched.wrong.take() {
-            verdict.complain(wrong);
+            verdict.fail(wrong);
         }
         if watched.slowest > STATUS_WITHIN {
-            verdict.complain(format!("a status took {:?}", watched.slowest));
+            verdict.fail(format!("a status took {:?}", watched.slowest));
         }
         watched
     }

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 use localcoder_protocol::{Cancel, CancelParams, DEMO, ErrorCode, Unload, UnloadParams};
-use localcoder_test_support::fake_worker::{Deed, Fatal, Moment, Note, Script};
+use localcoder_test_support::fake_worker::{Fatal, Fault, Moment, Note, Script};
 
 use super::client::{Caller, Ended, Kind};
 use super::report::{self, Row};
-use super::trial::{DOCUMENT, Ground, SCALE, Setup, many};
+use super::trial::{DOCUMENT, Installation, SCALE, Setup, many};
 use super::verdict::{KILLED, READY, SHOWN, Verdict};
 use super::watcher::Watcher;
 use super::{Amount, processes, real};
@@ -30,7 +30,7 @@ const UNLOAD_WITHIN: Duration = Duration::from_secs(5);
 
 /// What brings the worker to the moment in question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum By {
+enum Trigger {
     Request,
     Unload,
     Cancel,
@@ -38,7 +38,7 @@ enum By {
 
 /// What the fault does to the worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Is {
+enum Effect {
     Deadly,
     Hang,
     Harmless,
@@ -47,64 +47,84 @@ enum Is {
 struct Case {
     name: &'static str,
     at: Moment,
-    deed: Deed,
-    by: By,
-    is: Is,
+    fault: Fault,
+    trigger: Trigger,
+    effect: Effect,
 }
 
-const fn case(name: &'static str, at: Moment, deed: Deed, is: Is) -> Case {
-    Case { name, at, deed, by: By::Request, is }
+const fn case(name: &'static str, at: Moment, fault: Fault, effect: Effect) -> Case {
+    Case { name, at, fault, trigger: Trigger::Request, effect }
 }
 
 const CASES: &[Case] = &[
-    case("SIGKILL at the start", Moment::Spawn, Deed::Signal(Fatal::Kill), Is::Deadly),
-    case("SIGKILL in the handshake", Moment::Handshake, Deed::Signal(Fatal::Kill), Is::Deadly),
-    case("SIGKILL at 10 % of a load", Moment::Load(0.1), Deed::Signal(Fatal::Kill), Is::Deadly),
-    case("SIGKILL at 50 % of a load", Moment::Load(0.5), Deed::Signal(Fatal::Kill), Is::Deadly),
-    case("SIGKILL at 90 % of a load", Moment::Load(0.9), Deed::Signal(Fatal::Kill), Is::Deadly),
-    case("SIGKILL in prefill", Moment::Prefill, Deed::Signal(Fatal::Kill), Is::Deadly),
-    case("SIGKILL at the first token", Moment::FirstToken, Deed::Signal(Fatal::Kill), Is::Deadly),
-    case("SIGKILL in decode", Moment::Token(4), Deed::Signal(Fatal::Kill), Is::Deadly),
+    case("SIGKILL at the start", Moment::Spawn, Fault::Signal(Fatal::Kill), Effect::Deadly),
+    case("SIGKILL in the handshake", Moment::Handshake, Fault::Signal(Fatal::Kill), Effect::Deadly),
+    case(
+        "SIGKILL at 10 % of a load",
+        Moment::Load(0.1),
+        Fault::Signal(Fatal::Kill),
+        Effect::Deadly,
+    ),
+    case(
+        "SIGKILL at 50 % of a load",
+        Moment::Load(0.5),
+        Fault::Signal(Fatal::Kill),
+        Effect::Deadly,
+    ),
+    case(
+        "SIGKILL at 90 % of a load",
+        Moment::Load(0.9),
+        Fault::Signal(Fatal::Kill),
+        Effect::Deadly,
+    ),
+    case("SIGKILL in prefill", Moment::Prefill, Fault::Signal(Fatal::Kill), Effect::Deadly),
+    case(
+        "SIGKILL at the first token",
+        Moment::FirstToken,
+        Fault::Signal(Fatal::Kill),
+        Effect::Deadly,
+    ),
+    case("SIGKILL in decode", Moment::Token(4), Fault::Signal(Fatal::Kill), Effect::Deadly),
     Case {
         name: "SIGKILL in an unload",
         at: Moment::Unload,
-        deed: Deed::Signal(Fatal::Kill),
-        by: By::Unload,
-        is: Is::Deadly,
+        fault: Fault::Signal(Fatal::Kill),
+        trigger: Trigger::Unload,
+        effect: Effect::Deadly,
     },
-    case("SIGSEGV in decode", Moment::Token(4), Deed::Signal(Fatal::Segv), Is::Deadly),
-    case("SIGABRT in decode", Moment::Token(4), Deed::Signal(Fatal::Abrt), Is::Deadly),
-    case("SIGBUS in decode", Moment::Token(4), Deed::Signal(Fatal::Bus), Is::Deadly),
-    case("SIGILL in decode", Moment::Token(4), Deed::Signal(Fatal::Ill), Is::Deadly),
-    case("SIGFPE in decode", Moment::Token(4), Deed::Signal(Fatal::Fpe), Is::Deadly),
-    case("exit 0 at the start", Moment::Spawn, Deed::Exit(0), Is::Deadly),
-    case("SIGSTOP in a load", Moment::Load(0.5), Deed::Stop, Is::Hang),
-    case("SIGSTOP in prefill", Moment::Prefill, Deed::Stop, Is::Hang),
-    case("SIGSTOP in decode", Moment::Token(4), Deed::Stop, Is::Hang),
-    case("SIGKILL when idle", Moment::Idle, Deed::Signal(Fatal::Kill), Is::Deadly),
-    case("exit 3 in decode", Moment::Token(4), Deed::Exit(3), Is::Deadly),
-    case("garbage in the handshake", Moment::Handshake, Deed::Garbage, Is::Deadly),
-    case("garbage in decode", Moment::Token(4), Deed::Garbage, Is::Deadly),
-    case("valid frames of nonsense", Moment::Prefill, Deed::Nonsense, Is::Harmless),
-    case("a flood of stderr", Moment::Prefill, Deed::Flood, Is::Harmless),
-    case("no sign of life in prefill", Moment::Prefill, Deed::Silent, Is::Hang),
-    case("beats, no progress in a load", Moment::Load(0.5), Deed::Stall, Is::Hang),
-    case("beats, no progress in prefill", Moment::Prefill, Deed::Stall, Is::Hang),
-    case("beats, no progress in decode", Moment::Token(4), Deed::Stall, Is::Hang),
-    case("another version", Moment::Handshake, Deed::WrongVersion, Is::Deadly),
+    case("SIGSEGV in decode", Moment::Token(4), Fault::Signal(Fatal::Segv), Effect::Deadly),
+    case("SIGABRT in decode", Moment::Token(4), Fault::Signal(Fatal::Abrt), Effect::Deadly),
+    case("SIGBUS in decode", Moment::Token(4), Fault::Signal(Fatal::Bus), Effect::Deadly),
+    case("SIGILL in decode", Moment::Token(4), Fault::Signal(Fatal::Ill), Effect::Deadly),
+    case("SIGFPE in decode", Moment::Token(4), Fault::Signal(Fatal::Fpe), Effect::Deadly),
+    case("exit 0 at the start", Moment::Spawn, Fault::Exit(0), Effect::Deadly),
+    case("SIGSTOP in a load", Moment::Load(0.5), Fault::Stop, Effect::Hang),
+    case("SIGSTOP in prefill", Moment::Prefill, Fault::Stop, Effect::Hang),
+    case("SIGSTOP in decode", Moment::Token(4), Fault::Stop, Effect::Hang),
+    case("SIGKILL when idle", Moment::Idle, Fault::Signal(Fatal::Kill), Effect::Deadly),
+    case("exit 3 in decode", Moment::Token(4), Fault::Exit(3), Effect::Deadly),
+    case("garbage in the handshake", Moment::Handshake, Fault::Garbage, Effect::Deadly),
+    case("garbage in decode", Moment::Token(4), Fault::Garbage, Effect::Deadly),
+    case("valid frames of nonsense", Moment::Prefill, Fault::Nonsense, Effect::Harmless),
+    case("a flood of stderr", Moment::Prefill, Fault::Flood, Effect::Harmless),
+    case("no sign of life in prefill", Moment::Prefill, Fault::Silent, Effect::Hang),
+    case("beats, no progress in a load", Moment::Load(0.5), Fault::Stall, Effect::Hang),
+    case("beats, no progress in prefill", Moment::Prefill, Fault::Stall, Effect::Hang),
+    case("beats, no progress in decode", Moment::Token(4), Fault::Stall, Effect::Hang),
+    case("another version", Moment::Handshake, Fault::WrongVersion, Effect::Deadly),
     case(
         "an error of the load",
         Moment::Load(0.5),
-        Deed::LoadError(ErrorCode::ModelLoadFailed),
-        Is::Harmless,
+        Fault::LoadError(ErrorCode::ModelLoadFailed),
+        Effect::Harmless,
     ),
-    case("tokens of another request", Moment::Token(2), Deed::LateToken, Is::Harmless),
+    case("tokens of another request", Moment::Token(2), Fault::LateToken, Effect::Harmless),
     Case {
         name: "a cancel that is ignored",
         at: Moment::FirstToken,
-        deed: Deed::IgnoreCancel,
-        by: By::Cancel,
-        is: Is::Hang,
+        fault: Fault::IgnoreCancel,
+        trigger: Trigger::Cancel,
+        effect: Effect::Hang,
     },
 ];
 
@@ -133,7 +153,8 @@ fn true_times(amount: &Amount) -> Result<()> {
     let begun = Instant::now();
     crate::report::line("by the world's clock:");
     let times = (amount.times / SCALED_TO_TRUE).max(1);
-    let (hangs, others): (Vec<_>, Vec<_>) = chosen(amount).partition(|case| case.is == Is::Hang);
+    let (hangs, others): (Vec<_>, Vec<_>) =
+        chosen(amount).partition(|case| case.effect == Effect::Hang);
     let mut rows: Vec<Row> = others
         .into_iter()
         .map(|case| many(case.name, times, AT_ONCE, |number| trial(case, number, 1)))
@@ -152,45 +173,46 @@ fn trial(case: &Case, number: usize, scale: u64) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     let slow = Script {
         // An answer that is cancelled must last until its worker is ended.
-        per_token_ms: Some(if case.by == By::Cancel { 10 * SCALE / scale } else { 2 }),
-        tokens: Some(if case.by == By::Cancel { 1_000_000 } else { 12 }),
+        per_token_ms: Some(if case.trigger == Trigger::Cancel { 10 * SCALE / scale } else { 2 }),
+        tokens: Some(if case.trigger == Trigger::Cancel { 1_000_000 } else { 12 }),
         flood_bytes: (scale > 1).then_some(SMALL_FLOOD_BYTES),
         ..Script::default()
     };
-    let script = Script { at: Some(case.at), deed: Some(case.deed), times: Some(1), ..slow };
-    let ground = Ground::start(Setup { scale, scripts: vec![script], ..Setup::default() })?;
-    let watcher = Watcher::start(&ground)?;
-    let mut caller = Caller::greeted(&ground.home(), true)?;
-    let kind = if case.by == By::Cancel { Kind::Generate } else { Kind::of(number) };
+    let script = Script { at: Some(case.at), fault: Some(case.fault), times: Some(1), ..slow };
+    let installation =
+        Installation::start(Setup { scale, scripts: vec![script], ..Setup::default() })?;
+    let watcher = Watcher::start(&installation)?;
+    let mut caller = Caller::greeted(&installation.home(), true)?;
+    let kind = if case.trigger == Trigger::Cancel { Kind::Generate } else { Kind::of(number) };
     let call = caller.ask(kind, "first", DOCUMENT)?;
     let mut ended = Ended::default();
-    let within = ground.patience(150);
-    if case.by == By::Cancel {
+    let within = installation.patience(150);
+    if case.trigger == Trigger::Cancel {
         cancel(&mut caller, call, within, &mut ended, &mut verdict)?;
     } else {
         caller.go_on(call, within, &mut ended, |_| false);
     }
     verdict.ended(&ended);
-    if case.by == By::Unload {
+    if case.trigger == Trigger::Unload {
         unload(&mut caller, &mut verdict);
     }
-    let misdone = || Note::read(&ground.notes()).iter().any(|note| note.misdeed);
+    let misdone = || Note::read(&installation.notes()).iter().any(|note| note.is_fault);
     if processes::wait(Duration::from_secs(10), misdone).is_none() {
-        verdict.complain("the worker did not come to misbehave");
+        verdict.fail("the worker did not come to misbehave");
     }
-    if case.by == By::Cancel {
-        still_answers(&ground, &mut verdict, call, &caller);
+    if case.trigger == Trigger::Cancel {
+        still_answers(&installation, &mut verdict, call, &caller);
     } else {
-        ground.recovers(&mut caller, &mut verdict, within);
+        installation.recovers(&mut caller, &mut verdict, within);
         if caller.answered_again(call) {
-            verdict.complain("a request was answered twice");
+            verdict.fail("a request was answered twice");
         }
     }
     // The generation that ignores its cancel would go on for ever: nothing is asked of it again.
     let watched = watcher.finish(&mut verdict);
-    measure(case, &ground, &ended, watched.gone_ns, &mut verdict);
+    measure(case, &installation, &ended, watched.gone_ns, &mut verdict);
     drop(caller);
-    ground.finish(&mut verdict);
+    installation.finish(&mut verdict);
     Ok(verdict)
 }
 
@@ -210,7 +232,7 @@ fn cancel(
     let is_cancelled = matches!(&ended.result, Some(Err(it)) if it.code == ErrorCode::Cancelled);
     if !is_cancelled || begun.elapsed() > CANCEL_WITHIN {
         let word = ended.word();
-        verdict.complain(format!("a cancel ended as `{word}` after {:?}", begun.elapsed()));
+        verdict.fail(format!("a cancel ended as `{word}` after {:?}", begun.elapsed()));
     }
     Ok(())
 }
@@ -224,54 +246,56 @@ fn unload(caller: &mut Caller, verdict: &mut Verdict) {
         match caller.client.call::<Unload>(&params, |_, _| {}) {
             Ok(answer) if answer.unloaded => return,
             Ok(_) => std::thread::sleep(Duration::from_millis(5)),
-            Err(error) => return verdict.complain(format!("an unload failed: {error}")),
+            Err(error) => return verdict.fail(format!("an unload failed: {error}")),
         }
     }
-    verdict.complain("an idle model was not unloaded");
+    verdict.fail("an idle model was not unloaded");
 }
 
 /// The worker that does not stop is ended, and another one answers. It would ignore the next
 /// cancel too, so the next request is short.
-fn still_answers(ground: &Ground, verdict: &mut Verdict, call: i64, caller: &Caller) {
-    let first = Note::read(&ground.notes()).iter().find(|note| note.misdeed).map(|it| it.pid);
+fn still_answers(installation: &Installation, verdict: &mut Verdict, call: i64, caller: &Caller) {
+    let first =
+        Note::read(&installation.notes()).iter().find(|note| note.is_fault).map(|it| it.pid);
     let gone = || first.is_some_and(|pid| !processes::runs(pid));
-    if processes::wait(ground.patience(30), gone).is_none() {
-        verdict.complain("a worker that ignores a cancel lives on");
+    if processes::wait(installation.patience(30), gone).is_none() {
+        verdict.fail("a worker that ignores a cancel lives on");
     }
     if caller.answered_again(call) {
-        verdict.complain("a request was answered twice");
+        verdict.fail("a request was answered twice");
     }
-    let mut command = ground.command(&["generate", "--raw", "--prompt", "x", "--max-tokens", "4"]);
+    let mut command =
+        installation.command(&["generate", "--raw", "--prompt", "x", "--max-tokens", "4"]);
     if !command.output().is_ok_and(|output| output.status.success()) {
-        verdict.complain("after a cancel nothing is answered");
+        verdict.fail("after a cancel nothing is answered");
     }
 }
 
-/// The times: of the worker by its own notes, of the client by what it was told.
+/// The times: of the worker by its own notes, of the client by what it received.
 fn measure(
     case: &Case,
-    ground: &Ground,
+    installation: &Installation,
     ended: &Ended,
     gone_ns: Option<u128>,
     verdict: &mut Verdict,
 ) {
-    let notes = Note::read(&ground.notes());
-    let Some(misdeed) = notes.iter().find(|note| note.misdeed) else { return };
-    let death_ns = match case.is {
-        Is::Harmless => return,
-        Is::Deadly => misdeed.unix_ns,
-        Is::Hang => {
-            let Some(gone_ns) = gone_ns else { return verdict.complain("a hang was not ended") };
-            verdict.time_between(KILLED, misdeed.unix_ns, gone_ns);
+    let notes = Note::read(&installation.notes());
+    let Some(is_fault) = notes.iter().find(|note| note.is_fault) else { return };
+    let death_ns = match case.effect {
+        Effect::Harmless => return,
+        Effect::Deadly => is_fault.unix_ns,
+        Effect::Hang => {
+            let Some(gone_ns) = gone_ns else { return verdict.fail("a hang was not ended") };
+            verdict.time_between(KILLED, is_fault.unix_ns, gone_ns);
             gone_ns
         }
     };
     // That a process is gone is seen a little later than the host tells it.
-    let shown = ended.signs_ns.iter().find(|sign| **sign >= misdeed.unix_ns);
-    if let Some(shown) = shown.filter(|_| case.by == By::Request) {
+    let shown = ended.signs_ns.iter().find(|sign| **sign >= is_fault.unix_ns);
+    if let Some(shown) = shown.filter(|_| case.trigger == Trigger::Request) {
         verdict.time_between(SHOWN, death_ns, *shown);
     }
-    let next = |note: &&Note| note.word == "loaded" && note.pid != misdeed.pid;
+    let next = |note: &&Note| note.word == "loaded" && note.pid != is_fault.pid;
     if let Some(next) = notes.iter().find(next) {
         verdict.time_between(READY, death_ns, next.unix_ns);
     }

@@ -1,4 +1,4 @@
-//! What the system refuses the program while it works, and that the work goes on none the less.
+//! What the system refuses the program while it works, and that the work continues none the less.
 
 #![cfg(target_os = "linux")]
 

@@ -17,7 +17,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::program;
 
-/// An authority that the program is told to trust, as a system's list of roots would.
+/// An authority that the program trusts, as a system's list of roots would.
 struct Authority {
     issuer: Issuer<'static, KeyPair>,
     _folder: tempfile::TempDir,

@@ -266,7 +266,7 @@ fn what_is_malformed_is_refused() {
     assert!(server.asked().is_empty());
 }
 
-/// Whoever started it hears nothing more, so it ends; without a word where they are gone.
+/// Its caller gets nothing more, so it ends; silently if the caller is gone.
 #[test]
 fn one_that_can_not_tell_what_happens_ends_with_a_code_of_its_own() {
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
@@ -287,7 +287,7 @@ fn one_that_can_not_tell_what_happens_ends_with_a_code_of_its_own() {
     }
 }
 
-/// The same request with something else, or nothing, where the permission stands.
+/// The same request with something else, or nothing, in place of the permission.
 #[test]
 fn a_request_that_does_not_say_that_the_network_is_allowed_opens_nothing() {
     let content = Content::random(11, 1_000);

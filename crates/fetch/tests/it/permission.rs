@@ -1,4 +1,4 @@
-//! The program started by hand, by somebody who says that the network is allowed, while the user's
+//! The program started by hand with a claim that the network is allowed, while the user's
 //! settings say that it is not.
 
 use std::io::Write as _;

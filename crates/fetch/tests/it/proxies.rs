@@ -1,4 +1,4 @@
-//! Proxies of the environment: asked where they work, and an error where they don't. What stands
+//! Proxies of the environment: asked where they work, and an error where they don't. What is
 //! behind them is never asked directly.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -139,7 +139,7 @@ fn a_proxy_that_can_not_be_used_is_an_error_and_never_a_direct_connection() {
 
 #[test]
 fn a_dead_proxy_is_named_and_not_what_stands_behind_it() {
-    // A port of this machine where nobody listens.
+    // A port of this machine without a listener.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     for variable in VARIABLES {
         for kind in ["http", "socks5"] {
@@ -180,7 +180,7 @@ fn a_proxy_that_refuses_is_named_with_its_answer() {
         }
         assert!(!message.contains("hunter2"), "{message}");
         assert_eq!(refuses.asked().len(), tries);
-        // The proxy is told whom to ask, and nobody has looked the name up here.
+        // The proxy gets the name, and it was not looked up here.
         assert_eq!(refuses.asked()[0].path, "example.org:443");
         assert!(refuses.asked()[0].header("proxy-authorization").is_some());
     }

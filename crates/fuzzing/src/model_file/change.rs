@@ -82,7 +82,7 @@ const CHANGES: &[Change] = &[
     ("a float", float),
     ("a text", a_text),
     ("a type", |file, numbers| {
-        // One of the same width hides nothing that stands behind it.
+        // One of the same width hides nothing of what follows it.
         let like = [kind::U32, kind::I32, kind::F32];
         let any = numbers.below(15) as u32;
         let other = if numbers.below(2) == 0 { any } else { numbers.of(&like) };

@@ -165,7 +165,7 @@ fn drawn(numbers: &mut Numbers) -> u32 {
     }
 }
 
-/// Sets one of the numbers that stand under the architecture's name, mostly one that is there.
+/// Sets one of the numbers under the architecture's name, mostly one that is there.
 fn a_number(file: &mut ModelFile, numbers: &mut Numbers) {
     let key = a_key(file, numbers);
     let at = file.pairs.iter().position(|pair| pair.key == key.as_bytes());

@@ -92,7 +92,7 @@ impl Builder {
         builder.text("tokenizer.chat_template", "{{ messages }}");
         builder.tensor("token_embd.weight", &[32, 8], 8);
         builder.tensor("output_norm.weight", &[32], 0);
-        // What a layer must have; nobody looks at its shape.
+        // What a layer must have; its shape is not looked at.
         for name in (0..2).flat_map(|layer| LAYER.map(|part| format!("blk.{layer}.{part}.weight")))
         {
             builder.tensor(&name, &[1], 0);

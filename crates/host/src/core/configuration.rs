@@ -4,7 +4,6 @@ use localcoder_protocol::{ConfigureAnswer, ErrorAction, ErrorInfo};
 use localcoder_settings::{Contents, Layer, Resolved, Settings, resolve};
 use serde_json::{Map, Value};
 
-/// See the module.
 #[derive(Debug)]
 pub(super) struct Configuration {
     file: Contents,

@@ -18,7 +18,7 @@ pub type ClientId = u64;
 /// How a worker process died.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Death {
-    /// Nobody can tell.
+    /// Not known.
     #[default]
     Unknown,
     /// By itself, with this code.
@@ -31,7 +31,7 @@ pub enum Death {
     Malformed(String),
     /// The host has ended it: why, as the rest of "it was ended because".
     Ended(String),
-    /// It could not be ended, and the host goes on without it.
+    /// It could not be ended, and the host continues without it.
     LeftAlone,
 }
 
@@ -246,7 +246,7 @@ pub enum Effect {
     /// Read `settings.json` again, before anything else happens: a client has told that it was
     /// changed, by the request of this id.
     ReadSettings {
-        /// Who has told it.
+        /// The client that sent it.
         client: ClientId,
         /// By which request.
         id: Id,

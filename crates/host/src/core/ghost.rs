@@ -27,14 +27,14 @@ const LAST_COUNTS: f64 = 0.3;
 #[derive(Debug, Default)]
 struct Own {
     held: Option<Held>,
-    kept: VecDeque<Kept>,
+    kept: VecDeque<KnownSuggestion>,
     /// Marks of places that a model was asked about in vain.
     refused: VecDeque<u64>,
 }
 
 /// What is known of a place.
 #[derive(Debug)]
-struct Kept {
+struct KnownSuggestion {
     spot: Spot,
     /// Which models were to be asked.
     references: Vec<String>,
@@ -42,7 +42,6 @@ struct Kept {
     text: Option<GhostText>,
 }
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Ghost {
     clients: BTreeMap<ClientId, Own>,
@@ -62,7 +61,7 @@ impl Ghost {
         }
     }
 
-    /// Why nothing is suggested at this place, before a model is asked. What somebody has asked for
+    /// Why nothing is suggested at this place, before a model is asked. What the user has asked for
     /// is suggested where nothing is turned off by a language alone.
     pub(super) fn silence_at(
         &self,
@@ -137,7 +136,7 @@ impl Ghost {
     ) {
         let kept = &mut self.clients.entry(client).or_default().kept;
         kept.retain(|other| other.spot != spot);
-        kept.push_back(Kept { spot, references: references.to_vec(), text });
+        kept.push_back(KnownSuggestion { spot, references: references.to_vec(), text });
         while kept.len() > KEPT_MAX {
             kept.pop_front();
         }

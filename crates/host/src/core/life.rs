@@ -2,7 +2,6 @@
 
 use localcoder_protocol::Confined;
 
-/// See the module.
 #[derive(Debug)]
 pub(super) struct Life {
     pid: u32,
@@ -74,7 +73,7 @@ impl Life {
         !self.draining && !self.is_leaving()
     }
 
-    /// Somebody came before it had ended for lack of users; whether it stays.
+    /// A client came while it was about to end for lack of clients; whether it stays.
     pub(super) fn stay(&mut self) -> bool {
         let stays = self.stage == Stage::Leaving && !self.draining;
         if stays {

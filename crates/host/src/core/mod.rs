@@ -75,7 +75,7 @@ pub struct HostConfig {
     pub unfinished_load: Option<String>,
 }
 
-/// The host. See the module.
+/// The host: feed it events through [`Host::handle`], and carry out the effects.
 #[derive(Debug)]
 pub struct Host {
     now_ms: u64,
@@ -121,7 +121,7 @@ impl Host {
         if self.life.begin(now) {
             self.sessions.begin(now);
         }
-        // Before it is told the time, after which it awaits the next.
+        // Before it gets the time, after which it awaits the next.
         let pool_is_due = self.pool.deadline_ms().is_some_and(|due| due <= now);
         self.pool.notice_time(now);
         match event {
@@ -175,7 +175,7 @@ impl Host {
         self.follow_time(pool_is_due);
         self.plan();
         self.sessions.flush(now, &mut self.effects);
-        self.tell_status();
+        self.send_status();
         self.leave_when_unused();
         let kept = self.schedule.take_kept(now, self.life.has_exited());
         self.effects.extend(kept.map(Effect::KeepMeasurements));
@@ -287,7 +287,7 @@ impl Host {
         result
     }
 
-    /// Gives turns until nobody can have one.
+    /// Gives turns until no request can have one.
     fn plan(&mut self) {
         if self.life.is_leaving() {
             return;
@@ -552,7 +552,7 @@ impl Host {
         self.complete_ahead(next, owner, (references, settings));
     }
 
-    /// Computes what is suggested at a place where nobody is yet.
+    /// Computes ahead what is suggested at a place where the cursor is not yet.
     fn complete_ahead(
         &mut self,
         next: Fill,
@@ -606,7 +606,7 @@ impl Host {
         answer
     }
 
-    /// Ends now: every running request is told so.
+    /// Ends now: every running request fails with that reason.
     fn stop(&mut self) {
         self.life.drain();
         self.ask(|schedule, _, out| schedule.stop(&errors::draining(), out));
@@ -671,10 +671,10 @@ impl Host {
         off.or_else(pauses).or_else(can_not)
     }
 
-    fn tell_status(&mut self) {
+    fn send_status(&mut self) {
         if self.sessions.wants_status() {
             let status = self.status();
-            self.sessions.tell_status(self.now_ms, &status, &mut self.effects);
+            self.sessions.send_status(self.now_ms, &status, &mut self.effects);
         }
     }
 }

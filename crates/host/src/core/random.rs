@@ -2,7 +2,6 @@
 
 use localcoder_protocol::EditId;
 
-/// See the module.
 #[derive(Debug)]
 pub(super) struct Random(fastrand::Rng);
 

@@ -73,10 +73,10 @@ fn json(answer: &impl Serialize) -> Value {
     serde_json::to_value(answer).expect("protocol types serialize")
 }
 
-/// What a client is told without having asked.
+/// What a client gets without having asked.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Notice {
-    /// How far a request is.
+    /// Progress of a request.
     Progress(ProgressParams),
     /// A piece of a streamed answer.
     Delta(DeltaParams),

@@ -18,7 +18,7 @@ use super::schedule::{Asker, Report, Trial};
 
 /// A client is sent streamed text, and progress, at most this often.
 const REPORT_EVERY_MS: u64 = 33;
-/// Changes of the status are told at most this often.
+/// Changes of the status are sent at most this often.
 const STATUS_EVERY_MS: u64 = 100;
 
 /// Understood before hello and in every version, so that any client can retire any host.
@@ -31,7 +31,7 @@ struct Stream {
     unsent: String,
     /// Whether any text has come.
     begun: bool,
-    /// When it was last told anything.
+    /// When it was last sent anything.
     last_reported_ms: Option<u64>,
 }
 
@@ -49,13 +49,13 @@ struct Client {
 struct Feed {
     /// Whether something may have changed.
     changed: bool,
-    /// Whether something has, and nobody was told.
+    /// Whether something has, and the watching clients do not know it yet.
     due: bool,
     sent_ms: u64,
-    told: Option<HostStatus>,
+    /// What they were sent last, without what changes all the time.
+    sent: Option<HostStatus>,
 }
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     clients: BTreeMap<ClientId, Client>,
@@ -71,17 +71,17 @@ impl Sessions {
         self.clients.len()
     }
 
-    /// Since when nobody is connected, where nobody is.
+    /// Since when no client is connected; `None` while one is.
     pub(super) fn alone_since_ms(&self) -> Option<u64> {
         self.alone_since_ms
     }
 
-    /// The host begins, and nobody is connected yet.
+    /// The host starts, without clients.
     pub(super) fn begin(&mut self, now_ms: u64) {
         self.alone_since_ms = Some(now_ms);
     }
 
-    /// Whether anybody wants to be told what changes.
+    /// Whether any client watches for changes.
     pub(super) fn is_watched(&self) -> bool {
         self.clients.values().any(|client| client.wants_status)
     }
@@ -180,7 +180,7 @@ impl Sessions {
         self.reply(client, id, result, effects);
     }
 
-    /// A request begins again: what it was told does not count.
+    /// A request starts over: what its client got of it does not count.
     pub(super) fn restarted(&mut self, asker: &Asker) {
         let Some(request_id) = &asker.request_id else { return };
         if let Some(client) = self.clients.get_mut(&asker.client) {
@@ -198,7 +198,7 @@ impl Sessions {
         streams.get_mut(request_id)
     }
 
-    /// How far a request is.
+    /// Progress of a request.
     pub(super) fn report(&mut self, now_ms: u64, report: Report, effects: &mut Vec<Effect>) {
         let Report { asker, stage, fraction, message, throttled } = report;
         let (client, Some(request_id)) = (asker.client, asker.request_id) else { return };
@@ -301,21 +301,22 @@ impl Sessions {
         self.feed.changed || self.feed.due
     }
 
-    /// Tells what has changed, where it is time.
-    pub(super) fn tell_status(
+    /// Sends the status to the clients that watch it, if it has changed and the last one is old
+    /// enough.
+    pub(super) fn send_status(
         &mut self,
         now_ms: u64,
         status: &HostStatus,
         effects: &mut Vec<Effect>,
     ) {
-        // What is free changes all the time and interests only together with the rest.
-        let told = HostStatus { uptime_ms: 0, free_bytes: None, ..status.clone() };
+        // Uptime and free memory change all the time: alone they are not worth a message.
+        let comparable = HostStatus { uptime_ms: 0, free_bytes: None, ..status.clone() };
         self.feed.changed = false;
-        self.feed.due |= self.feed.told.as_ref() != Some(&told);
+        self.feed.due |= self.feed.sent.as_ref() != Some(&comparable);
         if !self.feed.due || now_ms < self.feed.sent_ms + STATUS_EVERY_MS {
             return;
         }
-        self.feed = Feed { changed: false, due: false, sent_ms: now_ms, told: Some(told) };
+        self.feed = Feed { changed: false, due: false, sent_ms: now_ms, sent: Some(comparable) };
         self.notify_watching(|| Notice::Status(Box::new(status.clone())), effects);
     }
 }

@@ -23,7 +23,7 @@ impl Suspect {
         serde_json::from_str(text).ok()
     }
 
-    /// As it is kept while the load goes on.
+    /// As it is kept while the load continues.
     pub(super) fn to_text(&self) -> String {
         serde_json::to_string(self).expect("plain data is always JSON")
     }

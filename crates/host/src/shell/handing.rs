@@ -9,7 +9,7 @@ use localcoder_transport::{Id, Message};
 
 use super::inspector::Load;
 
-/// See the module. By generation, each with the load that waits first.
+/// By generation, each with the load that waits first.
 #[derive(Debug, Default)]
 pub(super) struct Handing(HashMap<u64, VecDeque<Message>>);
 

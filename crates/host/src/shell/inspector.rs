@@ -1,5 +1,5 @@
 //! Looks at models' files without ever waiting for one of them: each look has a thread of its own
-//! that nobody else waits for, and a deadline after which whoever asked is told that the file system
+//! that nothing else waits for, and a deadline after which it is reported that the file system
 //! does not answer. A disk can be slow, and a share can hang for ever.
 //!
 //! One thread, the desk, takes what is asked, starts looks and sends answers; it touches no file.
@@ -19,7 +19,7 @@ use super::look::{Checked, Headers, Look, Models, Place};
 use crate::ModelFile;
 
 /// An answer comes within this. A disk that has to be started takes five seconds or so, and longer
-/// nobody wants to wait for an error.
+/// users do not want to wait for an error.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// A file is open for its worker within this: it was just looked at, and an engine that shows no
 /// sign of life for longer is taken for dead.
@@ -29,8 +29,8 @@ const OPEN_WITHIN: Duration = Duration::from_secs(5);
 const SLOW_AFTER: Duration = Duration::from_millis(500);
 /// Looks at once of which none is slow: more would only take the disk from each other.
 const QUICK_MAX: usize = 4;
-/// Looks that nobody waits for any more and that have not come back. Each holds a thread, and a
-/// system on which this many hang needs fixing before it needs another.
+/// Inspections that no request waits for any more and that have not returned. Each holds a thread,
+/// and a system on which this many hang needs fixing before it needs another.
 const HUNG_MAX: usize = 8;
 /// Looks at once: those that are slow and may yet hang count, too.
 const RUNNING_MAX: usize = HUNG_MAX + QUICK_MAX;
@@ -66,7 +66,6 @@ pub(super) enum Inspected {
     Opened(Load, Result<Arc<Checked>, ErrorInfo>),
 }
 
-/// See the module.
 pub(super) struct Inspector {
     sender: Sender<Message>,
 }
@@ -148,7 +147,7 @@ enum Message {
     Back(u64, Box<Inspected>),
 }
 
-/// Somebody who waits for a look that has not begun.
+/// A request that waits for an inspection that has not begun.
 struct Waiting {
     wanted: Wanted,
     due: Instant,
@@ -160,7 +159,7 @@ struct Running {
     wanted: Wanted,
     place: Arc<Place>,
     begun: Instant,
-    /// Of each who waits for it; empty once they were told that it hangs.
+    /// The requests that wait for it; empty once it was reported to them that it hangs.
     due: Vec<Instant>,
 }
 

@@ -22,7 +22,6 @@ const AWAITED_MAX: usize = 1024;
 /// A client says what build it is; no name of a build is longer.
 const BUILD_CHARS_MAX: usize = 40;
 
-/// See the module.
 #[derive(Default)]
 pub(super) struct Journal {
     /// Of clients, by connection.

@@ -8,7 +8,6 @@ use localcoder_disk::{Options, read_text, replace};
 /// A larger one is not ours; what is kept has some ten thousand bytes.
 const BYTES_MAX: u64 = 4 * 1024 * 1024;
 
-/// The file. See the module.
 #[derive(Debug)]
 pub(super) struct KeptFile {
     path: PathBuf,
@@ -38,7 +37,7 @@ impl KeptFile {
         self.write(text, Options::CACHE);
     }
 
-    /// The same so that it is there even where the machine goes down right after.
+    /// Replaces what was kept, and syncs it: it is there even if the machine goes down right after.
     pub(super) fn keep_durably(&self, text: &str) {
         self.write(text, Options::PRIVATE);
     }

@@ -21,7 +21,7 @@ const LINES_AT_ONCE: u32 = 1_000;
 /// One more line may be logged each time this has passed. A flood of the longest lines then
 /// takes minutes to push everything else out of the log.
 const LINE_EVERY: Duration = Duration::from_millis(100);
-/// Where lines were left out, it goes on when this many may be logged, not with each single one.
+/// Where lines were left out, it continues when this many may be logged, not with each single one.
 const LINES_TO_GO_ON: u32 = 50;
 /// Of lines left out, this many are logged after all when the worker ends: its last words.
 const LAST_WORDS: usize = 10;
@@ -103,7 +103,7 @@ impl<L: FnMut(&str)> Lines<L> {
             line.push_str(" … (cut)");
         }
         if self.may_log(now) {
-            self.tell_left_out();
+            self.log_left_out();
             (self.log)(&line);
         } else {
             self.left_out += 1;
@@ -127,7 +127,7 @@ impl<L: FnMut(&str)> Lines<L> {
         true
     }
 
-    fn tell_left_out(&mut self) {
+    fn log_left_out(&mut self) {
         match std::mem::take(&mut self.left_out) {
             0 => {}
             1 => (self.log)("… 1 line was left out"),
@@ -139,7 +139,7 @@ impl<L: FnMut(&str)> Lines<L> {
     fn end(mut self) -> Vec<String> {
         let words = LAST_WORDS.min(usize::try_from(self.left_out).unwrap_or(LAST_WORDS));
         self.left_out -= words as u64;
-        self.tell_left_out();
+        self.log_left_out();
         let lines = Vec::from(self.last);
         for line in &lines[lines.len().saturating_sub(words)..] {
             (self.log)(line);

@@ -19,7 +19,7 @@ const FOLDED_FROM_BYTES: u64 = 2 * 1024 * 1024;
 /// A larger one is not ours.
 const BYTES_MAX: u64 = 8 * 1024 * 1024;
 
-/// See the module.
+/// The ledger on disk, for the host that appends to it and the commands that read or delete it.
 #[derive(Debug)]
 pub struct LedgerFile {
     path: PathBuf,

@@ -28,11 +28,11 @@ use crate::core::{CLIENTS_MAX, ClientId, Event};
 
 /// See [`FRAME_WITHIN_MS`].
 const FRAME_WITHIN: Duration = Duration::from_millis(FRAME_WITHIN_MS);
-/// So long the door waits for what clients that can't stay want to say, while others wait; each is
-/// given a quarter of what is left. Ours say it at once, but a busy machine takes a while; and a hundred
-/// that say nothing may not keep one of ours waiting.
+/// How long the listener waits for what clients that can't stay have to say, while others wait;
+/// each is given a quarter of what is left. Ours say it at once, but a busy machine takes a while;
+/// and a hundred that say nothing may not keep one of ours waiting.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Each is given so long at least.
+/// The least time that each is given.
 const REFUSED_WITHIN_MIN: Duration = Duration::from_millis(10);
 /// What a spare descriptor is opened on.
 const NOTHING: &str = "/dev/null";
@@ -63,13 +63,13 @@ impl Listener {
     }
 }
 
-/// Lets clients in. One too many is told so and closed, and is nothing to those who are in.
+/// Accepts clients. One too many gets an error and is closed, and does not affect the others.
 struct Door {
     socket: UnixListener,
     sender: Sender<Input>,
     /// One for each client that is in.
     open: Arc<()>,
-    /// A descriptor that is held to be given away: without one left nobody could be told.
+    /// A spare descriptor: without one left, a client that is refused could not be told why.
     spare: Option<File>,
     next: ClientId,
     /// What is left of [`PATIENCE`].
@@ -90,7 +90,7 @@ impl Door {
                     }
                     self.hold_spare();
                 }
-                // The one that is held makes room for a client, who is told.
+                // The spare one makes room for the client that gets the error.
                 Err(error) if is_shortage(&error) && self.spare.is_some() => self.spare = None,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 // Whatever it is passes, and must not spin.
@@ -117,13 +117,13 @@ impl Door {
         }
         self.next += 1;
         // What it says waits until the core has heard of it.
-        let (told, gate) = crossbeam_channel::bounded::<()>(0);
+        let (close_gate, gate) = crossbeam_channel::bounded::<()>(0);
         match self.start(&stream, gate) {
             Ok((outbox, thread)) => {
                 let place = Arc::clone(&self.open);
                 let writer = ClientWriter { outbox, thread, stream, _place: place };
                 let goes_on = self.sender.send(Input::Accepted(self.next, writer)).is_ok();
-                drop(told);
+                drop(close_gate);
                 goes_on
             }
             Err(error) => {

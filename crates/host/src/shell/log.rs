@@ -51,7 +51,7 @@ fn is_ours(target: &str) -> bool {
 
 /// A panic is a mistake of ours, after which one thread would be missing and all that wait for it
 /// would wait for ever: so it ends the whole host, from whatever thread. Its clients see that their
-/// connections end, and the next one starts another. Where it was is logged, since nobody reads a
+/// connections end, and the next one starts another. Where it was is logged, since no one reads a
 /// host's stderr; its message stays out: it may quote a piece of text that could not be handled.
 fn end_on_panic() {
     let before = std::panic::take_hook();

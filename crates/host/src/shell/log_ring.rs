@@ -2,7 +2,7 @@
 //! oldest is gone. Used by `log` alone.
 //!
 //! Nothing here fails: where the disk is full or the folder can't be written, lines are counted
-//! instead, and told once there is room again.
+//! instead, and reported once there is room again.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -18,7 +18,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// A longer line is cut. Ours have some hundred bytes; an error's text comes from elsewhere.
 const LINE_BYTES_MAX: usize = 16 * 1024;
 
-/// See the module. Each call of `write` is one line.
+/// Each call of `write` is one line.
 pub(super) struct LogRing {
     path: PathBuf,
     bytes_max: u64,
@@ -79,7 +79,7 @@ impl LogRing {
                     (self.file, self.failed) = (None, Some(Instant::now()));
                 }
             }
-            // A file that somebody has deleted is replaced too.
+            // A file that was deleted is replaced, too.
             _ => self.open(),
         }
     }

@@ -66,7 +66,7 @@ impl Models {
     }
 }
 
-/// Headers that were read before, each with what told its file apart: every request asks for its
+/// Headers that were read before, each with what identifies its file: every request asks for its
 /// model, and to read a vocabulary of 150,000 tokens takes 18 ms. Shared by looks that may hang, so
 /// its lock is never held while a file is read.
 #[derive(Debug, Default)]
@@ -164,7 +164,7 @@ impl Look<'_> {
     }
 
     /// The model that could draft for another: the named one, or the smallest installed one with the
-    /// same tokens that is so much smaller that its guesses are likely to pay.
+    /// same tokens that is small enough for its guesses to pay.
     pub(super) fn draft(&self, path: &Path, named: Option<&str>) -> Result<ModelFile, ErrorInfo> {
         if let Some(reference) = named {
             return self.inspect(reference);
@@ -250,7 +250,7 @@ impl Look<'_> {
     }
 }
 
-/// Opens what is a file, and never waits for what is none: a pipe that nobody writes to would be
+/// Opens what is a file, and never waits for anything else: a pipe without a writer would be
 /// waited for without an end.
 fn open(path: &Path) -> Result<(File, Metadata), ErrorInfo> {
     let fails = |error: std::io::Error| cannot_open(path, &error);

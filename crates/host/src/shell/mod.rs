@@ -120,7 +120,7 @@ pub fn run(places: &Places, mut ready: impl Write) -> Result<(), ErrorInfo> {
 }
 
 /// From here on this process and its workers have no network, and write in four folders alone. In
-/// them lie its socket and its lock, what it has measured, its log, and what it has counted of
+/// them are its socket and its lock, what it has measured, its log, and what it has counted of
 /// edits; models it only reads.
 fn confine(places: &Places) -> Confined {
     let own = [&places.runtime, &places.cache, &places.logs].map(Clone::clone);

@@ -13,7 +13,6 @@ use crate::process::Process;
 /// A killed process is gone by then, but for one that waits for a dead disk.
 const GONE_WITHIN: Duration = Duration::from_secs(5);
 
-/// See the module.
 #[derive(Debug)]
 pub(super) struct Orphans {
     path: PathBuf,

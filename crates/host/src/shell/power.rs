@@ -1,4 +1,4 @@
-//! Whether the system saves power: nobody wants a laptop's last hour spent on what may not be
+//! Whether the system saves power: a laptop's last hour should not be spent on what may not be
 //! asked for. Looks now and then, since the systems have no common way to tell it.
 
 use std::time::Duration;
@@ -8,14 +8,14 @@ use localcoder_transport::spawn_thread;
 /// A user who turns it on expects no change within the second.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
 
-/// Calls `told` with the first state and after each change, from a thread of its own, until it
+/// Calls `report` with the first state and after each change, from a thread of its own, until it
 /// returns false.
-pub(super) fn watch(told: impl Fn(bool) -> bool + Send + 'static) {
+pub(super) fn watch(report: impl Fn(bool) -> bool + Send + 'static) {
     let watch = move || {
         let mut last = None;
         loop {
             let now = saves_power();
-            if last != Some(now) && !told(now) {
+            if last != Some(now) && !report(now) {
                 return;
             }
             if last.is_some_and(|last| last != now) {

@@ -1,4 +1,4 @@
-//! Whether memory runs short, so that a model that nobody uses makes way before the system has to
+//! Whether memory runs short, so that an idle model is unloaded before the system has to
 //! choose. Looks every few seconds: an unprivileged process can't be told on every kernel.
 
 use std::time::Duration;
@@ -8,8 +8,8 @@ use localcoder_transport::spawn_thread;
 /// A machine that begins to swap is unusable within seconds.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// Calls `told` after each change, from a thread of its own, until it returns false.
-pub(super) fn watch(told: impl Fn(bool) -> bool + Send + 'static) {
+/// Calls `report` after each change, from a thread of its own, until it returns false.
+pub(super) fn watch(report: impl Fn(bool) -> bool + Send + 'static) {
     let watch = move || {
         let mut was_short = false;
         loop {
@@ -17,7 +17,7 @@ pub(super) fn watch(told: impl Fn(bool) -> bool + Send + 'static) {
             if short != was_short {
                 tracing::info!(short, "whether memory runs short has changed");
                 was_short = short;
-                if !told(short) {
+                if !report(short) {
                     return;
                 }
             }

@@ -1,7 +1,7 @@
 //! Whether a file that the user names by its path is one that a catalog pins. Its digest says so,
 //! whatever it is called, and to find that out takes as long as to read it: that is done once, by a
-//! thread that nobody waits for, and only where the length is one that a catalog has. Until then the
-//! file is what it says of itself.
+//! thread that nothing waits for, and only where the length is one that a catalog has. Until then
+//! the file is what it says of itself.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use localcoder_transport::spawn_thread;
 /// Files that are remembered; settings name a few.
 const FILES_MAX: usize = 16;
 
-/// See the module. Its clones share what is known.
+/// Its clones share what is known.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Recognition {
     known: Arc<Mutex<HashMap<PathBuf, Seen>>>,

@@ -1,4 +1,4 @@
-//! Whether the machine was asleep. The clock that deadlines go by stands still meanwhile, the
+//! Whether the machine was asleep. The clock that deadlines go by stops meanwhile, the
 //! calendar does not; the difference is the sleep.
 
 use std::time::{Duration, Instant, SystemTime};
@@ -7,11 +7,11 @@ use localcoder_transport::spawn_thread;
 
 /// A user who opens the lid needs some seconds to the first request.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// Clocks are set now and then; nobody sleeps for less.
+/// Clocks are adjusted by less; machines sleep for longer.
 const SLEEP_MIN: Duration = Duration::from_secs(20);
 
-/// Calls `told` after each sleep, from a thread of its own, until it returns false.
-pub(super) fn watch(told: impl Fn() -> bool + Send + 'static) {
+/// Calls `report` after each sleep, from a thread of its own, until it returns false.
+pub(super) fn watch(report: impl Fn() -> bool + Send + 'static) {
     let watch = move || {
         let mut last = (SystemTime::now(), Instant::now());
         loop {
@@ -20,7 +20,7 @@ pub(super) fn watch(told: impl Fn() -> bool + Send + 'static) {
             let by_calendar = now.0.duration_since(last.0).unwrap_or_default();
             if slept(by_calendar, now.1.duration_since(last.1)) {
                 tracing::info!("the machine was asleep");
-                if !told() {
+                if !report() {
                     return;
                 }
             }

@@ -57,7 +57,6 @@ struct Ours {
     giver: Giver,
 }
 
-/// See the module.
 pub(super) struct Workers {
     starts: Sender<u64>,
     table: Shared<Table>,

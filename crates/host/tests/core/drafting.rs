@@ -10,7 +10,8 @@ const MODEL: &str = "size-5000";
 const DRAFT: &str = "size-500";
 const GB: u64 = 1_000_000_000;
 
-/// A host whose model is loaded, on a machine with so much memory, where a draft model is to be had.
+/// A host whose model is loaded, on a machine with this much memory, where a draft model is
+/// available.
 fn warmed(settings: &Value, machine_bytes: u64) -> Rig {
     warmed_with(settings, machine_bytes, DRAFT)
 }

@@ -92,7 +92,7 @@ fn nothing_is_suggested_that_would_not_help_or_is_not_wanted() {
         answer(&mut rig, 8, 3.0);
         assert_eq!(suggestions(&rig), [], "{settings}");
     }
-    // Nobody is there to be told: it waits until somebody is.
+    // No client is connected: the report waits until one is.
     let mut rig = Rig::with_settings(settings("size-1000-fast"));
     rig.connect(1);
     answer(&mut rig, 8, 3.0);

@@ -1,4 +1,4 @@
-//! The user's own test on an edit: who runs it, what its end changes, and that nobody waits for it
+//! The user's own test on an edit: who runs it, what its end changes, and that no one waits for it
 //! for ever.
 
 use localcoder_protocol::ErrorCode;

@@ -1,4 +1,5 @@
-//! Values to codes of eight bits, and lanes to their sum, as both families need it.
+//! Rounds values to codes of eight bits and adds up the lanes of registers, for both families of
+//! formats.
 
 use std::arch::x86_64::{
     __m128, __m256, __m256i, _mm_add_epi32, _mm_add_ps, _mm_add_ss, _mm_cvtsi128_si32,
@@ -11,36 +12,36 @@ use std::arch::x86_64::{
     _mm256_unpacklo_epi32, _mm256_unpacklo_epi64,
 };
 
-/// Codes of 32 values, eight in each register.
+/// The codes of 32 values, eight in each register: the values times `to_codes`, rounded.
 ///
 /// # Safety
-/// The processor has the features.
+/// The processor has AVX2.
 #[inline]
 #[target_feature(enable = "avx2")]
 pub(super) unsafe fn rounded(values: &[f32; 32], to_codes: f32) -> [__m256i; 4] {
     let to_codes = _mm256_set1_ps(to_codes);
     std::array::from_fn(|part| {
-        // SAFETY: eight values lie there.
+        // SAFETY: the slice has 32 values, and each part takes eight.
         let values: __m256 = unsafe { _mm256_loadu_ps(values.as_ptr().add(8 * part)) };
         _mm256_cvtps_epi32(_mm256_mul_ps(values, to_codes))
     })
 }
 
-/// Puts them in bytes; what is above 127 becomes that.
+/// Narrows codes to bytes and stores them; codes above 127 saturate.
 #[inline]
 #[target_feature(enable = "avx2")]
 pub(super) fn store(rounded: [__m256i; 4], to: &mut [u8; 32]) {
     let [first, second, third, fourth] = rounded;
     let low = _mm256_packs_epi32(first, second);
     let high = _mm256_packs_epi32(third, fourth);
-    // Each half of a register is packed on its own.
+    // `packs` works on each half of a register, so the groups of four bytes are out of order.
     let order = _mm256_set_epi32(7, 3, 6, 2, 5, 1, 4, 0);
     let bytes = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(low, high), order);
-    // SAFETY: the array has the size.
+    // SAFETY: the array has the 32 bytes that are stored.
     unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), bytes) };
 }
 
-/// All lanes together.
+/// The sum of all lanes.
 #[inline]
 #[target_feature(enable = "avx2")]
 pub(super) fn sum(lanes: __m256i) -> i32 {
@@ -49,7 +50,8 @@ pub(super) fn sum(lanes: __m256i) -> i32 {
     _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32::<1>(two)))
 }
 
-/// A column's sums together, in the order in which kernels for many columns do it.
+/// The sum of a column's four sums, added in the order of the kernels for many columns: results
+/// must not depend on how many columns are computed at once.
 #[inline]
 #[target_feature(enable = "avx2")]
 pub(crate) fn together(chains: __m128) -> f32 {
@@ -57,13 +59,13 @@ pub(crate) fn together(chains: __m128) -> f32 {
     _mm_cvtss_f32(_mm_add_ss(pairs, _mm_movehl_ps(pairs, pairs)))
 }
 
-/// In each of a column's lanes what all of them are together.
+/// Puts the sum of all lanes of a column into each of its `WIDTH` lanes.
 ///
 /// # Safety
 /// The processor has AVX2.
 #[inline(always)]
 pub(super) unsafe fn of_all_lanes<const WIDTH: usize>(lanes: __m256i) -> __m256i {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let swapped = _mm256_shuffle_epi32::<0b10_11_00_01>;
         let crossed = _mm256_shuffle_epi32::<0b01_00_11_10>;
@@ -75,7 +77,7 @@ pub(super) unsafe fn of_all_lanes<const WIDTH: usize>(lanes: __m256i) -> __m256i
     }
 }
 
-/// Adds eight blocks of 32 weights to a column's sums.
+/// Adds the scaled totals of eight blocks of 32 weights to a column's four sums.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 pub(crate) fn add_to_chains(totals: __m256i, scales: __m256, sums: __m128) -> __m128 {
@@ -85,7 +87,7 @@ pub(crate) fn add_to_chains(totals: __m256i, scales: __m256, sums: __m128) -> __
     _mm_fmadd_ps(high, _mm256_extractf128_ps::<1>(scales), sums)
 }
 
-/// What each half of a register is together, those of the first register in the first lanes of the
+/// The sum of each half of each register, those of the first register in the first lanes of the
 /// halves, and so on.
 #[inline]
 #[target_feature(enable = "avx2")]
@@ -93,21 +95,22 @@ pub(crate) fn sums_of_halves([first, second, third, fourth]: [__m256i; 4]) -> __
     sums_of_both(half_summed(first, second), half_summed(third, fourth))
 }
 
-/// The lanes of two registers, and of each half two to one.
+/// Adds the lanes of two registers pairwise within each half; half of the way to
+/// [`sums_of_halves`].
 #[inline]
 #[target_feature(enable = "avx2")]
 pub(super) fn half_summed(first: __m256i, second: __m256i) -> __m256i {
     _mm256_add_epi32(_mm256_unpacklo_epi32(first, second), _mm256_unpackhi_epi32(first, second))
 }
 
-/// [`sums_of_halves`] of what was [`half_summed`].
+/// The rest of the way: [`sums_of_halves`] of registers that are [`half_summed`].
 #[inline]
 #[target_feature(enable = "avx2")]
 pub(super) fn sums_of_both(low: __m256i, high: __m256i) -> __m256i {
     _mm256_add_epi32(_mm256_unpacklo_epi64(low, high), _mm256_unpackhi_epi64(low, high))
 }
 
-/// What each two lanes are together, those of the first register in the even lanes.
+/// The sums of pairs of lanes, those of the first register in the even lanes.
 #[inline]
 #[target_feature(enable = "avx2")]
 pub(super) fn sums_of_pairs(first: __m256i, second: __m256i) -> __m256i {

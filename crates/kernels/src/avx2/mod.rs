@@ -24,10 +24,10 @@ pub(crate) use vnni::Vnni;
 /// 64 for this many columns, twice as wide a register's half.
 ///
 /// # Safety
-/// The processor has AVX2; this many bytes lie there.
+/// The processor has AVX2; this many bytes are there.
 #[inline(always)]
 unsafe fn spread<const WIDTH: usize>(at: *const u8) -> __m256i {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         match WIDTH {
             4 => _mm256_broadcastsi128_si256(_mm_loadu_si128(at.cast())),

@@ -27,14 +27,14 @@ impl Products for Plain {
 
     #[target_feature(enable = "avx2,fma,f16c")]
     unsafe fn perform<W: Work>(work: W) -> W::Output {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { work.run::<Self>() }
     }
 
     /// Twice in each lane.
     #[inline(always)]
     unsafe fn scales<const MOST: i32>(scales: __m256i) -> __m256i {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             let low = _mm256_and_si256(scales, _mm256_set1_epi32(0xffff));
             _mm256_or_si256(low, _mm256_slli_epi32::<16>(scales))
@@ -48,7 +48,7 @@ impl Products for Plain {
         values: __m256i,
         scale: __m256i,
     ) -> __m256i {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             let pairs = pairs::<MOST>(weights, values);
             _mm256_add_epi32(total, _mm256_madd_epi16(pairs, scale))
@@ -57,7 +57,7 @@ impl Products for Plain {
 
     #[inline(always)]
     unsafe fn add_up<const MOST: i32>(weights: __m256i, values: __m256i) -> __m256i {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { _mm256_madd_epi16(pairs::<MOST>(weights, values), _mm256_set1_epi16(1)) }
     }
 
@@ -69,7 +69,7 @@ impl Products for Plain {
         registers: Range<usize>,
         scales: Option<[i32; TOGETHER]>,
     ) {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             if room(MOST) == 0 {
                 return add_with_sign::<WIDTH>(totals, rows, codes, registers, scales);
@@ -109,7 +109,7 @@ unsafe fn add_with_sign<const WIDTH: usize>(
     registers: Range<usize>,
     scales: Option<[i32; TOGETHER]>,
 ) {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let mut sums = *totals;
         for register in registers {
@@ -133,7 +133,7 @@ unsafe fn add_with_sign<const WIDTH: usize>(
 
 #[inline(always)]
 unsafe fn columns(codes: *const u8, register: usize) -> [__m256i; 2] {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let at = codes.add(register * REGISTER_BYTES).cast::<__m256i>();
         [_mm256_loadu_si256(at), _mm256_loadu_si256(at.add(1))]
@@ -146,14 +146,14 @@ unsafe fn weights<const WIDTH: usize>(
     row: usize,
     register: usize,
 ) -> __m256i {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { spread::<WIDTH>(rows.get_unchecked(row).as_ptr().add(register * (LANES / WIDTH) * 4)) }
 }
 
 /// Of a row, twice in each lane.
 #[inline(always)]
 unsafe fn scale(scales: Option<[i32; TOGETHER]>, row: usize) -> __m256i {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         match scales {
             Some(scales) => _mm256_set1_epi32(scales[row]),
@@ -166,7 +166,7 @@ unsafe fn scale(scales: Option<[i32; TOGETHER]>, row: usize) -> __m256i {
 /// because no value is below -127.
 #[inline(always)]
 unsafe fn pairs<const MOST: i32>(weights: __m256i, values: __m256i) -> __m256i {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         if room(MOST) > 0 {
             return _mm256_maddubs_epi16(weights, values);

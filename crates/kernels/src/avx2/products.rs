@@ -28,7 +28,7 @@ pub(crate) trait Work {
 /// # Safety
 /// All functions: the processor has the features of the level.
 pub(crate) trait Products: Sized {
-    /// Whether weights of eight bits are multiplied as they lie, without their sign: otherwise with
+    /// Whether weights of eight bits are multiplied as they are, without their sign: otherwise with
     /// it, and then they are not too high.
     const WITHOUT_SIGN: bool;
 

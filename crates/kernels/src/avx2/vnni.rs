@@ -24,14 +24,14 @@ impl Products for Vnni {
 
     #[target_feature(enable = "avx2,fma,f16c,avxvnni")]
     unsafe fn perform<W: Work>(work: W) -> W::Output {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { work.run::<Self>() }
     }
 
     /// In the lower half of each lane, where that is enough.
     #[inline(always)]
     unsafe fn scales<const MOST: i32>(scales: __m256i) -> __m256i {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             let used = if are_short(MOST) { 0xffff } else { -1 };
             _mm256_and_si256(scales, _mm256_set1_epi32(used))
@@ -45,7 +45,7 @@ impl Products for Vnni {
         values: __m256i,
         scale: __m256i,
     ) -> __m256i {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             let four = Self::add_up::<MOST>(weights, values);
             if are_short(MOST) {
@@ -57,7 +57,7 @@ impl Products for Vnni {
 
     #[inline(always)]
     unsafe fn add_up<const MOST: i32>(weights: __m256i, values: __m256i) -> __m256i {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { _mm256_dpbusd_avx_epi32(_mm256_setzero_si256(), weights, values) }
     }
 
@@ -70,7 +70,7 @@ impl Products for Vnni {
         scales: Option<[i32; TOGETHER]>,
     ) {
         let bytes = LANES / WIDTH * 4;
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             let none = [[_mm256_setzero_si256(); 2]; TOGETHER];
             let mut sums = if scales.is_some() { none } else { *totals };

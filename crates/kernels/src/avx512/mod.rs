@@ -10,7 +10,7 @@ use std::arch::x86_64::{
 pub(crate) mod k_quants;
 pub(crate) mod legacy_quants;
 
-/// In each of a column's lanes what all of them are together.
+/// Puts the sum of all lanes of a column into each of its `WIDTH` lanes.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn of_all_lanes<const WIDTH: usize>(lanes: __m512i) -> __m512i {
@@ -44,11 +44,11 @@ fn sums_of_quarters([first, second, third, fourth]: [__m512i; 4]) -> __m512i {
 /// What the lanes of one column are multiplied with, for each column.
 ///
 /// # Safety
-/// The processor has the features; this many lanes lie there.
+/// The processor has the features; this many lanes are there.
 #[inline]
 #[target_feature(enable = "avx512f")]
 unsafe fn spread<const WIDTH: usize>(at: *const u8) -> __m512i {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         match WIDTH {
             4 => _mm512_broadcast_i32x4(_mm_loadu_si128(at.cast())),

@@ -33,11 +33,11 @@ pub(crate) struct Head {
 }
 
 /// # Safety
-/// The processor has the features; a block of the format lies there.
+/// The processor has the features; a block of the format is there.
 #[inline]
 #[target_feature(enable = "avx2,f16c")]
 pub(crate) unsafe fn head<const FORMAT: u8>(block: *const u8) -> Head {
-    // SAFETY: the caller's promise: the places are those of ggml's blocks.
+    // SAFETY: guaranteed by the caller: the places are those of ggml's blocks.
     unsafe {
         match Format::of(FORMAT) {
             Format::Q4K | Format::Q5K => {
@@ -90,14 +90,14 @@ pub(crate) unsafe fn head<const FORMAT: u8>(block: *const u8) -> Head {
 /// Of sixteen scales, for weights that are this many bits too high.
 ///
 /// # Safety
-/// The processor has the features; a number of 16 bits lies at `scale`.
+/// The processor has the features; a number of 16 bits is at `scale`.
 #[inline]
 #[target_feature(enable = "avx2,f16c")]
 unsafe fn of_sixteen(scales: __m128i, bits: i32, scale: *const u8) -> Head {
     Head {
         scales: wide(scales),
         offsets: _mm256_sll_epi16(_mm256_cvtepi8_epi16(scales), _mm_cvtsi32_si128(bits)),
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         scale: unsafe { half(scale) },
         minimum: 0.0,
     }
@@ -166,11 +166,11 @@ fn with_high_bits(low: i32, high: u16) -> __m256i {
 /// [`Format::too_high`] says.
 ///
 /// # Safety
-/// The processor has the features; a block of the format lies there.
+/// The processor has the features; a block of the format is there.
 #[inline]
 #[target_feature(enable = "avx2")]
 pub(crate) unsafe fn weights<const FORMAT: u8>(block: *const u8) -> [__m256i; PARTS] {
-    // SAFETY: the caller's promise: the places are those of ggml's blocks.
+    // SAFETY: guaranteed by the caller: the places are those of ggml's blocks.
     unsafe {
         match Format::of(FORMAT) {
             Format::Q4K => four_bits(block.add(16)),
@@ -205,7 +205,7 @@ unsafe fn four_bits(packed: *const u8) -> [__m256i; PARTS] {
     let four_bits = _mm256_set1_epi8(0x0f);
     let mut weights = [_mm256_setzero_si256(); PARTS];
     for (index, weights) in weights.as_chunks_mut::<2>().0.iter_mut().enumerate() {
-        // SAFETY: 128 bytes lie at `packed`.
+        // SAFETY: 128 bytes are at `packed`.
         let both = unsafe { _mm256_loadu_si256(packed.add(32 * index).cast()) };
         weights[0] = _mm256_and_si256(both, four_bits);
         weights[1] = _mm256_and_si256(_mm256_srli_epi16::<4>(both), four_bits);
@@ -219,7 +219,7 @@ unsafe fn four_bits(packed: *const u8) -> [__m256i; PARTS] {
 unsafe fn two_bits(packed: *const u8) -> [__m256i; PARTS] {
     let mut weights = [_mm256_setzero_si256(); PARTS];
     for (index, weights) in weights.as_chunks_mut::<4>().0.iter_mut().enumerate() {
-        // SAFETY: 64 bytes lie at `packed`.
+        // SAFETY: 64 bytes are at `packed`.
         let four = unsafe { _mm256_loadu_si256(packed.add(32 * index).cast()) };
         for (part, weights) in weights.iter_mut().enumerate() {
             *weights = moved(four, 2 * part as i32, 0, 3);
@@ -237,7 +237,7 @@ unsafe fn six_bit_weights(block: *const u8) -> [__m256i; PARTS] {
     let (four_bits, two_bits) = (_mm256_set1_epi8(0x0f), _mm256_set1_epi8(0x30));
     let mut weights = [_mm256_setzero_si256(); PARTS];
     for (index, weights) in weights.as_chunks_mut::<4>().0.iter_mut().enumerate() {
-        // SAFETY: 192 bytes of bits lie at `block`.
+        // SAFETY: 192 bytes of bits are at `block`.
         let (low, high) = unsafe {
             let low =
                 [0, 32].map(|at| _mm256_loadu_si256(block.add(64 * index + at).cast::<__m256i>()));
@@ -266,7 +266,7 @@ unsafe fn chosen(packed: *const u8) -> [__m256i; PARTS] {
     let mut weights = [_mm256_setzero_si256(); PARTS];
     let four_bits = _mm_set1_epi8(0x0f);
     for (index, weights) in weights.iter_mut().enumerate() {
-        // SAFETY: 128 bytes lie at `packed`, and CHOICE has 16.
+        // SAFETY: 128 bytes are at `packed`, and CHOICE has 16.
         let (both, choice) = unsafe {
             let both = _mm_loadu_si128(packed.add(16 * index).cast());
             (both, _mm_loadu_si128(CHOICE.as_ptr().cast()))

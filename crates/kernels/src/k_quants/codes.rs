@@ -48,7 +48,7 @@ impl Rounded {
     pub(crate) unsafe fn put(&self, place: Place, start: *mut u8) {
         let wide: [i16; SUMS / 2] =
             std::array::from_fn(|at| self.sums[2 * at] + self.sums[2 * at + 1]);
-        // SAFETY: all lie within the chunk.
+        // SAFETY: all are within the chunk.
         unsafe {
             place.scatter(self.codes.as_chunks::<4>().0, start);
             place.scatter(self.sums.as_chunks::<2>().0, start.add(sums_at(place.width)));

@@ -26,12 +26,12 @@ pub(crate) struct Totals {
 
 impl RowScales {
     /// # Safety
-    /// The processor has the features; this many blocks of the format lie at `row`.
+    /// The processor has the features; this many blocks of the format are at `row`.
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
     pub(crate) unsafe fn of<const FORMAT: u8>(row: *const u8, count: usize) -> Self {
         let format = Format::of(FORMAT);
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             let scales = halves::<FORMAT>(row.add(format.scale_at()), count);
             let minima = if format.has_minima() {
@@ -46,7 +46,7 @@ impl RowScales {
     /// Adds what the blocks are with a column to its sums.
     ///
     /// # Safety
-    /// The processor has the features; this many chunks of the column lie there.
+    /// The processor has the features; this many chunks of the column are there.
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
     pub(crate) unsafe fn add<const FORMAT: u8>(
@@ -56,7 +56,7 @@ impl RowScales {
         count: usize,
         sums: __m128,
     ) -> __m128 {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         let of_column = unsafe {
             let scales = codes.add(scales_at(1));
             let [first, second, third, fourth] = [
@@ -80,12 +80,12 @@ impl RowScales {
 /// A number of 16 bits of each of this many blocks.
 ///
 /// # Safety
-/// The processor has the features; the first lies at `start`.
+/// The processor has the features; the first is at `start`.
 #[inline]
 #[target_feature(enable = "avx2,f16c")]
 unsafe fn halves<const FORMAT: u8>(start: *const u8, count: usize) -> __m128 {
     let bytes = Format::of(FORMAT).block_bytes();
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let [first, second, third, fourth] = [
             read(start, 0, bytes, count),
@@ -101,13 +101,13 @@ unsafe fn halves<const FORMAT: u8>(start: *const u8, count: usize) -> __m128 {
 /// count is known, nothing is asked.
 ///
 /// # Safety
-/// The first lies at `start`, and this many in all.
+/// The first is at `start`, and this many in all.
 #[inline(always)]
 unsafe fn read<T: Copy + Default>(start: *const u8, block: usize, bytes: usize, count: usize) -> T {
     if block >= count {
         return T::default();
     }
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { start.add(block * bytes).cast::<T>().read_unaligned() }
 }
 

@@ -41,7 +41,7 @@ impl Tile {
     #[target_feature(enable = "avx2,f16c")]
     pub(crate) unsafe fn take(&mut self, matrix: &Matrix<'_>, rows: [usize; ROWS], block: usize) {
         let blocks = rows.map(|row| matrix.chunk(row, block));
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             match matrix.format() {
                 Format::Q4K => self.take_blocks::<{ Format::Q4K as u8 }>(blocks),
@@ -55,12 +55,12 @@ impl Tile {
     }
 
     /// # Safety
-    /// The processor has the features; a block of the format lies at each pointer.
+    /// The processor has the features; a block of the format is at each pointer.
     #[inline]
     #[target_feature(enable = "avx2,f16c")]
     unsafe fn take_blocks<const FORMAT: u8>(&mut self, blocks: [*const u8; ROWS]) {
         for (row, block) in blocks.into_iter().enumerate() {
-            // SAFETY: the caller's promise; the places written are of the sizes written.
+            // SAFETY: guaranteed by the caller; the places written are of the sizes written.
             unsafe {
                 let head = head::<FORMAT>(block);
                 self.scale[row] = head.scale;

@@ -12,11 +12,11 @@ use crate::format::CHOICE;
 /// Its 32 weights without their sign, each as much too high as [`Format::too_high`] says.
 ///
 /// # Safety
-/// The processor has the features; a block of the format lies there.
+/// The processor has the features; a block of the format is there.
 #[inline]
 #[target_feature(enable = "avx2")]
 pub(crate) unsafe fn weights<const FORMAT: u8>(block: *const u8) -> __m256i {
-    // SAFETY: after the scale of two bytes lie 32 bytes, or 16 with two weights in each, with 4
+    // SAFETY: after the scale of two bytes come 32 bytes, or 16 with two weights in each, with 4
     // bytes of fifth bits before them.
     unsafe {
         match Format::of(FORMAT) {
@@ -41,11 +41,11 @@ pub(crate) unsafe fn weights<const FORMAT: u8>(block: *const u8) -> __m256i {
 /// The low halves of 16 bytes, then the high ones.
 ///
 /// # Safety
-/// The processor has the features; 16 bytes lie there.
+/// The processor has the features; 16 bytes are there.
 #[inline]
 #[target_feature(enable = "avx2")]
 pub(crate) unsafe fn four_bits(packed: *const u8) -> __m256i {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     let both = _mm256_broadcastsi128_si256(unsafe { _mm_loadu_si128(packed.cast()) });
     let shifted = _mm256_srlv_epi64(both, _mm256_set_epi64x(4, 4, 0, 0));
     _mm256_and_si256(shifted, _mm256_set1_epi8(0x0f))

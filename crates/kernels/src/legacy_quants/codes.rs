@@ -35,7 +35,7 @@ impl Rounded {
     pub(crate) unsafe fn put(&self, format: Format, place: Place, start: *mut u8) {
         // The weights are too high by as much, each.
         let beginnings = self.sums.map(|sum| -format.too_high() * sum);
-        // SAFETY: all lie within the chunk.
+        // SAFETY: all are within the chunk.
         unsafe {
             place.scatter(self.codes.as_flattened().as_chunks::<4>().0, start);
             place.scatter(&beginnings, start.add(beginnings_at(place.width)));

@@ -31,7 +31,7 @@ impl Tile {
     pub(crate) unsafe fn take(&mut self, matrix: &Matrix<'_>, rows: [usize; ROWS], chunk: usize) {
         self.blocks = BLOCKS.min(matrix.blocks() - chunk * BLOCKS);
         let rows = rows.map(|row| matrix.chunk(row, chunk));
-        // SAFETY: the caller's promise; this many blocks are left.
+        // SAFETY: guaranteed by the caller; this many blocks are left.
         unsafe {
             match matrix.format() {
                 Format::Q4_0 => self.take_blocks::<{ Format::Q4_0 as u8 }>(rows),
@@ -45,7 +45,7 @@ impl Tile {
     /// Takes as many blocks of each of the rows as `blocks` says.
     ///
     /// # Safety
-    /// The processor has the features; this many blocks of the format lie at each pointer.
+    /// The processor has the features; this many blocks of the format are at each pointer.
     #[inline]
     #[target_feature(enable = "avx2,f16c")]
     unsafe fn take_blocks<const FORMAT: u8>(&mut self, rows: [*const u8; ROWS]) {

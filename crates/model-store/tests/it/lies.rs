@@ -72,7 +72,7 @@ fn license() -> Value {
     })
 }
 
-/// What is said of it, and how it is told.
+/// The error, and how it is printed.
 type Lie<'a> = (&'a str, &'a dyn Fn(&Path));
 
 /// Lies about the model of a folder, and what is said of each.
@@ -212,7 +212,7 @@ fn folders_that_claim_to_be_somebody_else_get_a_name_of_their_own() {
             assert_eq!(store.kept_license(&model).unwrap(), "Do as you like.\n", "{lie}");
         }
         is_not_believed(&store, lie);
-        // The same again is told apart.
+        // The same again gets a name of its own.
         if claimed.is_some() {
             let again = take(&store, &folder, &Catalog::shipped()).unwrap();
             assert_eq!(again.id, format!("{id}-2"));
@@ -298,7 +298,7 @@ fn files_with_the_name_of_a_model_of_the_catalog_get_a_name_of_their_own() {
         assert_eq!((model.id.as_str(), model.claimed_id.as_deref()), (id, Some(claimed)));
         is_not_believed(&store, name);
     }
-    // One that asks for such a name is told that it is another's.
+    // An import under such a name is refused: it is another model's.
     for id in [CODER, "llama-3-8b"] {
         let error: ErrorInfo = import("x.gguf", Some(id), ImportMode::InPlace).unwrap_err().into();
         assert_eq!(error.code, ErrorCode::Usage);
@@ -323,7 +323,7 @@ fn a_file_without_any_name_is_called_by_its_digest() {
     assert!(!model.name.is_empty());
 }
 
-/// As an earlier version has left it, which asked nobody for the digest.
+/// As an earlier version has left it, which did not check the digest.
 #[test]
 fn one_that_has_such_a_name_already_is_not_used() {
     let (_dir, store) = store();

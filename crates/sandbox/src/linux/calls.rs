@@ -162,8 +162,8 @@ const OLD_KERNEL: &[libc::c_long] =
 #[cfg(not(target_arch = "x86_64"))]
 const OLD_KERNEL: &[libc::c_long] = &[];
 
-/// Newer forms of calls whose arguments are in memory, where a filter can't see them. Told to be
-/// missing, at which the C library takes the older form.
+/// Newer forms of calls whose arguments are in memory, where a filter can't see them. Reported to
+/// be missing, at which the C library takes the older form.
 const MISSING: &[libc::c_long] = &[libc::SYS_clone3, libc::SYS_openat2];
 
 /// The same calls by x86-64's third ABI, which the filter can't tell by the architecture.

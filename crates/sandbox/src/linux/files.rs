@@ -57,7 +57,7 @@ pub(super) fn close(profile: &Profile<'_>) -> io::Result<()> {
             (AccessFs::from_all(ABI_WANTED), vec![("/".into(), reading)])
         }
         Profile::Worker { .. } => (AccessFs::from_all(ABI_WANTED), Vec::new()),
-        // It reads models wherever they lie, and starts its worker.
+        // It reads models wherever they are, and starts its worker.
         Profile::Host { writes } => {
             let mut rules = below(writes, writing);
             rules.push((temporary, writing));
@@ -109,8 +109,8 @@ fn restrict(
     }
 }
 
-/// The first kernels with such rules let nobody move a file to another folder, which is how a whole
-/// download gets its name: there it goes without them.
+/// The first kernels with such rules refuse every move of a file to another folder, which is how a
+/// whole download gets its name: there it goes without them.
 fn started(profile: &Profile<'_>) -> io::Result<Ruleset> {
     let none = Ruleset::default();
     if !matches!(profile, Profile::Fetch { .. }) {

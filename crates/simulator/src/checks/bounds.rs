@@ -3,12 +3,12 @@
 use localcoder_host::core::{Effect, QUEUE_MAX};
 
 use super::requests::Requests;
-use crate::broken::{Held, breach};
+use crate::broken::{Outcome, breach};
 
 /// Of one event.
 const EFFECTS_MAX: usize = 4 * QUEUE_MAX + 64;
 
-pub(crate) fn effects(effects: &[Effect]) -> Held {
+pub(crate) fn effects(effects: &[Effect]) -> Outcome {
     if effects.len() > EFFECTS_MAX {
         return breach("bounds: effects of an event", format!("{} of them", effects.len()));
     }
@@ -16,7 +16,7 @@ pub(crate) fn effects(effects: &[Effect]) -> Held {
 }
 
 /// One may be worked on, one may be asked again, the rest waits.
-pub(crate) fn waiting(requests: &Requests) -> Held {
+pub(crate) fn waiting(requests: &Requests) -> Outcome {
     let waiting = requests.waiting_for_models();
     if waiting > QUEUE_MAX + 2 {
         return breach("bounds: waiting requests", format!("{waiting} of them"));

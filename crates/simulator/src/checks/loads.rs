@@ -1,5 +1,5 @@
 //! Invariants 6 and 8, and memory: what is loaded was found good, is there once, fits together with
-//! the rest, and is what was set or is told to be less.
+//! the rest, and is what was set or is reported to be less.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -11,7 +11,7 @@ use localcoder_protocol::limits::{
 use localcoder_protocol::{ErrorCode, ErrorInfo};
 use serde_json::{Map, Value};
 
-use crate::broken::{Held, breach};
+use crate::broken::{Outcome, breach};
 use crate::store::{self, SPECS};
 use crate::world::World;
 
@@ -21,30 +21,30 @@ const TWICE: &str = "memory: a model is not loaded twice";
 const SUSPECT: &str = "supervision: what took the host down is not loaded ahead";
 const NO_RETRY: &str = "supervision: what can't succeed is not tried again by itself";
 
-/// What is free is known for so long; see `LOOK_AGAIN_MS` of the host.
-const TOLD_FOR_MS: u64 = 1_500;
+/// How old a report of free memory may be that the host goes by: its own `LOOK_AGAIN_MS`, and the
+/// time of an inspection.
+const REPORT_COUNTS_FOR_MS: u64 = 1_500;
 
 /// Of the setting.
 const WINDOW_TOKENS: std::ops::RangeInclusive<u64> =
     CONTEXT_TOKENS_MIN as u64..=CONTEXT_TOKENS_MAX as u64;
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Loads {
     /// Whether each file was found good when it was looked at last.
     found: BTreeMap<&'static str, bool>,
-    /// Memory of the machine for models, as it was told last; each with when.
-    told_bytes: Vec<(u64, Option<u64>)>,
-    /// When each file was written, as it was told last. It may be another one by the time that it is
-    /// loaded: nobody can know better than what was reported.
-    told_written: BTreeMap<usize, Option<SystemTime>>,
+    /// Memory of the machine for models, as last reported; each with its time.
+    reported_bytes: Vec<(u64, Option<u64>)>,
+    /// When each file was written, as last reported. It may be another one by the time that it is
+    /// loaded: the host can't know better than what was reported.
+    reported_written: BTreeMap<usize, Option<SystemTime>>,
     /// The same when a load of it began.
     tried: BTreeMap<usize, Option<SystemTime>>,
     /// Models that can't be loaded as they were when that was tried.
     hopeless: BTreeMap<usize, Option<SystemTime>>,
     /// How often the settings were changed.
     pub(crate) settings: u64,
-    /// The model whose load took the last host down, until anybody asks for more than to load
+    /// The model whose load took the last host down, until a client asks for more than to load
     /// something ahead.
     suspect: Option<usize>,
     cpu_was_set: bool,
@@ -84,7 +84,7 @@ impl Loads {
         }
     }
 
-    /// Somebody wants something of a model: then it may be tried again.
+    /// A client wants something of a model: then it may be tried again.
     pub(crate) fn wanted(&mut self, ahead: bool) {
         self.hopeless.clear();
         if !ahead {
@@ -99,8 +99,8 @@ impl Loads {
         result: &Result<ModelFile, ErrorInfo>,
         all_bytes: Option<u64>,
     ) {
-        self.told_bytes.retain(|(at, _)| at + TOLD_FOR_MS >= now_ms);
-        self.told_bytes.push((now_ms, all_bytes));
+        self.reported_bytes.retain(|(at, _)| at + REPORT_COUNTS_FOR_MS >= now_ms);
+        self.reported_bytes.push((now_ms, all_bytes));
         let path = match result {
             Ok(file) => file.path.to_str(),
             Err(_) if references.len() == 1 => references.first().map(String::as_str),
@@ -108,11 +108,12 @@ impl Loads {
         };
         if let Some(index) = path.and_then(store::index_of) {
             self.found.insert(SPECS[index].reference, result.is_ok());
-            self.told_written.insert(index, result.as_ref().ok().and_then(|file| file.modified));
+            self.reported_written
+                .insert(index, result.as_ref().ok().and_then(|file| file.modified));
         }
     }
 
-    /// A load has failed: where it must, nobody tries it again unasked.
+    /// A load has failed: if it is certain to, it is not tried again by itself.
     pub(crate) fn failed(&mut self, model: Option<usize>, code: ErrorCode) {
         if let Some(model) = model
             && matches!(code, ErrorCode::ModelDamaged | ErrorCode::ModelUnsupported)
@@ -123,8 +124,8 @@ impl Loads {
 }
 
 impl World {
-    /// A worker is told to load a model.
-    pub(crate) fn check_load(&mut self, generation: u64, params: &Value) -> Held {
+    /// A worker is asked to load a model.
+    pub(crate) fn check_load(&mut self, generation: u64, params: &Value) -> Outcome {
         let path = params["modelRef"].as_str().unwrap_or_default();
         let Some(model) = store::index_of(path) else {
             return breach(GOOD, format!("`{path}` is not a model"));
@@ -147,13 +148,21 @@ impl World {
         let is_q8 = profile["kv"] == "q8_0";
         let memory = store::memory_of(model, small(window), small(batch), is_q8);
         let beside: u64 = residents().map(|resident| resident.memory.total_bytes()).sum();
-        let told = self.loads.told_bytes.iter().map(|(_, told)| told.unwrap_or(u64::MAX)).max();
-        let alone = self.loads.told_bytes.iter().all(|(_, told)| told.is_none());
+        let reported = self
+            .loads
+            .reported_bytes
+            .iter()
+            .map(|(_, reported)| reported.unwrap_or(u64::MAX))
+            .max();
+        let alone = self.loads.reported_bytes.iter().all(|(_, reported)| reported.is_none());
         let all = beside + memory.total_bytes();
-        if told.is_some_and(|told| all > told) || (alone && beside > 0) {
-            return breach(MEMORY, format!("{all} bytes with `{path}`, and {told:?} were told"));
+        if reported.is_some_and(|reported| all > reported) || (alone && beside > 0) {
+            return breach(
+                MEMORY,
+                format!("{all} bytes with `{path}`, and {reported:?} were reported"),
+            );
         }
-        let written = self.loads.told_written.get(&model).copied().flatten();
+        let written = self.loads.reported_written.get(&model).copied().flatten();
         if self.loads.hopeless.get(&model) == Some(&written)
             && self.requests.waiting_for_models() == 0
         {
@@ -169,7 +178,8 @@ impl World {
         Ok(())
     }
 
-    /// What is less than any settings have asked for; `checks::status` looks that it is told.
+    /// What is less than any settings have asked for; `checks::status` makes sure that it is
+    /// reported.
     fn lowered(
         &self,
         model: usize,

@@ -7,11 +7,11 @@ pub(crate) mod requests;
 pub(crate) mod status;
 pub(crate) mod supervision;
 
-use crate::broken::Held;
+use crate::broken::Outcome;
 use crate::world::World;
 
 /// After the effects of each event.
-pub(crate) fn after_event(world: &mut World) -> Held {
+pub(crate) fn after_event(world: &mut World) -> Outcome {
     bounds::waiting(&world.requests)?;
     world.check_silence()
 }

@@ -8,7 +8,7 @@ use localcoder_protocol::{ErrorCode, ErrorInfo};
 use localcoder_transport::{Id, Message};
 use serde_json::Value;
 
-use crate::broken::{Held, breach};
+use crate::broken::{Outcome, breach};
 use crate::marks;
 use crate::store::SPECS;
 use crate::world::World;
@@ -23,14 +23,14 @@ const FOR_MODELS: &[&str] =
 
 /// A request.
 #[derive(Debug)]
-pub(crate) struct Asked {
+pub(crate) struct ClientRequest {
     client: ClientId,
     method: &'static str,
     request_id: Option<String>,
     /// Of a cancel.
     target: Option<String>,
     ended: bool,
-    /// Nobody waits for its answer any more.
+    /// No client waits for its answer any more.
     forgotten: bool,
     must_succeed: bool,
     /// Whether its client has cancelled it.
@@ -38,7 +38,7 @@ pub(crate) struct Asked {
     streamed: String,
 }
 
-impl Asked {
+impl ClientRequest {
     pub(crate) fn new(
         client: ClientId,
         method: &'static str,
@@ -59,11 +59,10 @@ impl Asked {
     }
 }
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
     /// The first has the number 1.
-    asked: Vec<Asked>,
+    asked: Vec<ClientRequest>,
     /// Indexes of those that have not ended.
     open: Vec<usize>,
     malformed: BTreeMap<ClientId, u64>,
@@ -82,7 +81,7 @@ impl Requests {
         self.must_succeed = Some(number);
     }
 
-    pub(crate) fn ask(&mut self, mut asked: Asked) -> u64 {
+    pub(crate) fn ask(&mut self, mut asked: ClientRequest) -> u64 {
         let number = self.next_number();
         asked.must_succeed = self.must_succeed == Some(number);
         if let Some(target) = &asked.target
@@ -127,7 +126,7 @@ impl Requests {
         self.open.iter().filter(waits).count()
     }
 
-    /// What `status` tells as the number of requests: those that somebody waits for.
+    /// What `status` gives as the number of requests: those that a client waits for.
     pub(crate) fn wanted(&self) -> usize {
         let waits = |index: &&usize| {
             let method = self.asked[**index].method;
@@ -139,7 +138,7 @@ impl Requests {
     /// The first that has not ended, in words.
     pub(crate) fn first_open(&self) -> Option<String> {
         let index = *self.open.first()?;
-        let Asked { client, method, .. } = &self.asked[index];
+        let ClientRequest { client, method, .. } = &self.asked[index];
         Some(format!("request {} (`{method}` of client {client}) has no end", index + 1))
     }
 
@@ -173,7 +172,7 @@ impl Requests {
         Ok(index)
     }
 
-    fn delta(&mut self, client: ClientId, params: &Value) -> Held {
+    fn delta(&mut self, client: ClientId, params: &Value) -> Outcome {
         let request_id = params["requestId"].as_str().unwrap_or_default();
         let Some(index) = self.running(client, request_id) else {
             return breach(AFTER, format!("a delta of `{request_id}` to client {client}"));
@@ -191,7 +190,7 @@ impl Requests {
         Ok(())
     }
 
-    fn progress(&mut self, client: ClientId, params: &Value) -> Held {
+    fn progress(&mut self, client: ClientId, params: &Value) -> Outcome {
         let request_id = params["requestId"].as_str().unwrap_or_default();
         match self.running(client, request_id) {
             Some(_) => Ok(()),
@@ -200,7 +199,7 @@ impl Requests {
     }
 
     /// The text of an answer is its own, of one call, and what was streamed of it.
-    fn check_text(&self, index: usize, answer: &Value) -> Held {
+    fn check_text(&self, index: usize, answer: &Value) -> Outcome {
         let (number, asked) = (index as u64 + 1, &self.asked[index]);
         let text = match asked.method {
             "explain" | "generate" => answer["text"].as_str(),
@@ -217,19 +216,25 @@ impl Requests {
         }
         if asked.method != "improve" && asked.streamed != text {
             let streamed = &asked.streamed;
-            return breach(OWN, format!("{number} was streamed {streamed:?} and told {text:?}"));
+            return breach(
+                OWN,
+                format!("{number} was streamed as {streamed:?} and answered with {text:?}"),
+            );
         }
-        let told = answer["model"]["reference"].as_str().unwrap_or_default();
+        let answered_by = answer["model"]["reference"].as_str().unwrap_or_default();
         let wrote = calls.first().and_then(|call| self.wrote_with.get(call));
-        if let Some(model) = wrote.filter(|model| SPECS[**model].reference != told) {
+        if let Some(model) = wrote.filter(|model| SPECS[**model].reference != answered_by) {
             let wrote = SPECS[*model].reference;
-            return breach("inv 8: the model that answers is told", format!("{wrote}, not {told}"));
+            return breach(
+                "inv 8: the model that answers is reported",
+                format!("{wrote}, not {answered_by}"),
+            );
         }
         Ok(())
     }
 
     /// What a cancel has found must have ended, and what it has not found must not be there.
-    fn check_cancel(&mut self, index: usize, answer: &Value) -> Held {
+    fn check_cancel(&mut self, index: usize, answer: &Value) -> Outcome {
         let client = self.asked[index].client;
         let Some(target) = self.asked[index].target.clone() else { return Ok(()) };
         match self.running(client, &target) {
@@ -243,7 +248,7 @@ impl Requests {
 }
 
 impl World {
-    pub(crate) fn client_is_sent(&mut self, client: ClientId, message: Message) -> Held {
+    pub(crate) fn client_is_sent(&mut self, client: ClientId, message: Message) -> Outcome {
         if !self.clients.has(client) {
             return breach("bounds: clients", format!("client {client} is not connected"));
         }
@@ -281,7 +286,7 @@ impl World {
         client: ClientId,
         number: i64,
         result: &Result<Value, ErrorInfo>,
-    ) -> Held {
+    ) -> Outcome {
         let index = match self.requests.end(client, number) {
             Ok(index) => index,
             Err(what) => return breach(ONCE, what),
@@ -306,7 +311,10 @@ impl World {
                 breach("inv 4: only who cancels is cancelled", format!("`{method}` {number}"))
             }
             Err(error) if error.code == ErrorCode::Draining && !self.supervision.may_exit => {
-                breach("exit", format!("`{method}` {number} is told so, and nobody has wanted it"))
+                breach(
+                    "exit",
+                    format!("`{method}` {number} fails with it, and no client has wanted it"),
+                )
             }
             Err(error) if is_of_worker(error) && self.supervision.ended == 0 => {
                 breach("inv 4: an error is true", format!("no worker has ended: {error}"))
@@ -320,8 +328,8 @@ fn is_of_worker(error: &ErrorInfo) -> bool {
     matches!(error.code, ErrorCode::WorkerCrashed | ErrorCode::WorkerStart)
 }
 
-/// Invariant 4: an error names the next step, where the worker has not told it.
-fn check_error(method: &str, error: &ErrorInfo) -> Held {
+/// Invariant 4: an error names the next step, unless the worker has.
+fn check_error(method: &str, error: &ErrorInfo) -> Outcome {
     if error.message.is_empty() {
         return breach("inv 4: an error says what happened", format!("`{method}`"));
     }

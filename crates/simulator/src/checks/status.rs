@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use crate::broken::{Held, breach};
+use crate::broken::{Outcome, breach};
 use crate::store::{self, SPECS};
 use crate::world::World;
 
-const TRUE: &str = "inv 8: what is told is true";
-const TOLD: &str = "inv 8: what is lowered is told";
+const TRUE: &str = "inv 8: what is reported is true";
+const REPORTED: &str = "inv 8: what is lowered is reported";
 
 /// What was lowered, and words of which one must be in a note then.
 const WORDS: &[(&str, &[&str])] = &[
@@ -18,7 +18,7 @@ const WORDS: &[(&str, &[&str])] = &[
 ];
 
 impl World {
-    pub(crate) fn check_status(&mut self, status: &Value) -> Held {
+    pub(crate) fn check_status(&mut self, status: &Value) -> Outcome {
         let notes: Vec<&str> =
             status["notes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let model = status["model"]["reference"].as_str().and_then(store::index_of);
@@ -47,19 +47,19 @@ impl World {
         for what in &worker.lowered {
             let words = WORDS.iter().find(|(it, _)| it == what).map_or(&[][..], |(_, words)| words);
             if !words.iter().any(|word| notes.iter().any(|note| note.contains(word))) {
-                return breach(TOLD, format!("{what}, and the notes are {notes:?}"));
+                return breach(REPORTED, format!("{what}, and the notes are {notes:?}"));
             }
         }
         Ok(())
     }
 
-    /// What is said to be loaded is loaded, unless its worker has just ended and nobody was told.
-    fn check_residents(&self, status: &Value) -> Held {
+    /// What is reported as loaded is loaded, unless its worker has just ended.
+    fn check_residents(&self, status: &Value) -> Outcome {
         for resident in status["residents"].as_array().into_iter().flatten() {
             let reference = resident["model"]["reference"].as_str().unwrap_or_default();
             let index = store::index_of(reference);
             let is_there = |worker: &crate::worker::Worker| {
-                !worker.told_gone
+                !worker.reported_gone
                     && (!worker.alive || worker.resident.is_some_and(|it| Some(it.model) == index))
             };
             if !self.workers.values().any(is_there) {

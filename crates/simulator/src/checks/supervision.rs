@@ -1,5 +1,5 @@
 //! Workers: one that hangs is killed in time, one that works never is, a dead one is not spoken to,
-//! and nobody is started over and over. And the host ends when it should and not else.
+//! and no worker is started over and over. And the host ends when it should and not otherwise.
 
 use std::collections::VecDeque;
 
@@ -8,7 +8,7 @@ use localcoder_protocol::limits::{
 };
 use serde_json::Value;
 
-use crate::broken::{Held, breach};
+use crate::broken::{Outcome, breach};
 use crate::steps::is_unwatched;
 use crate::worker::Method;
 use crate::world::World;
@@ -20,27 +20,26 @@ const STARTS: &str = "supervision: workers are not started over and over";
 
 /// How much later than it should be a worker that is silent may be killed.
 const SLACK_MS: u64 = 1_000;
-/// A worker that does not stop is killed after so long; not much sooner.
+/// A worker that does not stop is killed after this time, and not much sooner.
 const STOPS_WITHIN_MS: u64 = 9_900;
 /// Two places, and what may be started again in that time over all ways of running a model.
 const STARTS_MAX: usize = 2 + RESTARTS_MAX_OF_ALL;
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Supervision {
-    /// When workers were started since somebody wanted something.
+    /// When workers were started since a client last wanted something.
     starts_ms: VecDeque<u64>,
     /// When one could not be started, since then.
     failed_starts_ms: VecDeque<u64>,
     last_generation: u64,
-    /// Somebody wants the host to end.
+    /// A client wants the host to end.
     pub(crate) may_exit: bool,
     /// Workers that ended, or did not start.
     pub(crate) ended: u64,
 }
 
 impl Supervision {
-    /// Somebody wants something that takes a worker.
+    /// A client wants something that takes a worker.
     pub(crate) fn wanted(&mut self) {
         self.starts_ms.clear();
         self.failed_starts_ms.clear();
@@ -48,7 +47,7 @@ impl Supervision {
 }
 
 /// One start more, and whether they are too many.
-fn note_start(starts_ms: &mut VecDeque<u64>, now_ms: u64) -> Held {
+fn note_start(starts_ms: &mut VecDeque<u64>, now_ms: u64) -> Outcome {
     starts_ms.push_back(now_ms);
     while starts_ms.front().is_some_and(|at| at + RESTARTS_WITHIN_MS < now_ms) {
         starts_ms.pop_front();
@@ -60,14 +59,14 @@ fn note_start(starts_ms: &mut VecDeque<u64>, now_ms: u64) -> Held {
 }
 
 impl World {
-    pub(crate) fn check_start(&mut self, generation: u64) -> Held {
+    pub(crate) fn check_start(&mut self, generation: u64) -> Outcome {
         let now = self.now_ms;
         if generation <= self.supervision.last_generation {
             return breach(STARTS, format!("generation {generation} was there before"));
         }
         self.supervision.last_generation = generation;
         note_start(&mut self.supervision.starts_ms, now)?;
-        let running = self.workers.values().filter(|worker| !worker.told_gone).count();
+        let running = self.workers.values().filter(|worker| !worker.reported_gone).count();
         if running >= 2 {
             return breach("bounds: workers", format!("{running} run already"));
         }
@@ -76,18 +75,23 @@ impl World {
 
     /// A worker could not be started. That is not a crash, and the request that waited for it is told
     /// at once, so it takes nothing from what may be started again; but it is not tried on and on.
-    pub(crate) fn check_failed_start(&mut self) -> Held {
+    pub(crate) fn check_failed_start(&mut self) -> Outcome {
         self.supervision.ended += 1;
         self.supervision.starts_ms.pop_back();
         note_start(&mut self.supervision.failed_starts_ms, self.now_ms)
     }
 
     /// The host asks a worker something.
-    pub(crate) fn check_asked(&mut self, generation: u64, method: Method, params: &Value) -> Held {
+    pub(crate) fn check_asked(
+        &mut self,
+        generation: u64,
+        method: Method,
+        params: &Value,
+    ) -> Outcome {
         let Some(worker) = self.workers.get(&generation) else {
             return breach(SPOKEN_TO, format!("worker {generation} was never started"));
         };
-        if !worker.told_up || worker.told_gone {
+        if !worker.reported_up || worker.reported_gone {
             return breach(SPOKEN_TO, format!("worker {generation}, {method:?}"));
         }
         if worker.killed && matches!(method, Method::Load | Method::Generate | Method::Count) {
@@ -116,12 +120,12 @@ impl World {
     }
 
     /// The host kills a worker, and does not end itself.
-    pub(crate) fn check_kill(&mut self, generation: u64) -> Held {
+    pub(crate) fn check_kill(&mut self, generation: u64) -> Outcome {
         let Some(worker) = self.workers.get(&generation) else {
             return breach(SPOKEN_TO, format!("worker {generation} is killed and never ran"));
         };
-        if worker.told_gone {
-            // One that is told to have started after its end, to be sure.
+        if worker.reported_gone {
+            // One whose start is reported after its end, to be sure.
             return Ok(());
         }
         let late = |since: u64| self.now_ms >= since + STOPS_WITHIN_MS;
@@ -142,13 +146,13 @@ impl World {
     }
 
     /// Who gives no sign of life has been killed by now.
-    pub(crate) fn check_silence(&self) -> Held {
+    pub(crate) fn check_silence(&self) -> Outcome {
         for worker in self.workers.values() {
             let greets = worker.calls.iter().any(|call| call.method == Method::Hello);
             let limit = SLACK_MS + if greets { WORKER_START_MS } else { SILENCE_MS };
             let since = worker.sign_ms.max(self.woke_ms);
             let watched = worker.calls.iter().any(|call| !is_unwatched(call.method));
-            let ends = worker.killed || worker.stopping || worker.told_gone;
+            let ends = worker.killed || worker.stopping || worker.reported_gone;
             let silent = worker.silent && watched && !ends;
             if silent && self.now_ms > since + limit {
                 let calls: Vec<Method> = worker.calls.iter().map(|call| call.method).collect();
@@ -162,13 +166,13 @@ impl World {
         Ok(())
     }
 
-    /// The host ends only when nobody is there, or when somebody wants it, and owes no answer.
-    pub(crate) fn check_exit(&mut self) -> Held {
+    /// The host ends only without clients, or when a client wants it, and owes no answer.
+    pub(crate) fn check_exit(&mut self) -> Outcome {
         if let Some(open) = self.requests.first_open() {
-            return breach("exit: nobody is left without an answer", open);
+            return breach("exit: no request is left without an answer", open);
         }
         if !self.supervision.may_exit && !self.clients.is_empty() {
-            return breach("exit", "the host ends, and nobody has wanted it");
+            return breach("exit", "the host ends, and no client has wanted it");
         }
         Ok(())
     }

@@ -29,7 +29,7 @@ const LOAD_MS: u64 = 20;
 const PER_TOKEN_MS: u64 = 1;
 /// Tokens of an answer, unless the script says otherwise.
 const TOKENS: u32 = 8;
-/// After an answer, so long until it is idle.
+/// Time after an answer until it is idle.
 const IDLE_AFTER: Duration = Duration::from_millis(30);
 
 /// Answers one after the other, for the process's life.

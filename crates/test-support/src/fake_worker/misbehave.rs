@@ -10,56 +10,56 @@ use localcoder_transport::{Id, Message};
 use rustix::process::{Signal, getpid, kill_process};
 use serde_json::{Value, json};
 
-use super::script::{Deed, Fatal};
+use super::script::{Fatal, Fault};
 use super::speak::Shared;
 
 /// What a flood of standard error has unless the script says otherwise.
 const FLOOD_BYTES: usize = 100_000_000;
 
-/// What came of a deed that returned.
+/// What comes of a fault that does not end the worker.
 #[derive(Debug)]
 pub(super) enum Done {
-    /// It goes on as if nothing had been.
+    /// The worker continues as if nothing had happened.
     GoOn,
-    /// What is being done ends with this error.
+    /// The request fails with this error.
     Refuse(ErrorInfo),
     /// The hello is answered as another version.
     WrongVersion,
 }
 
 /// Does it. `request_id` is the generation that runs, where one does.
-pub(super) fn misbehave(shared: &Shared, deed: Deed, request_id: u64) -> Done {
-    match deed {
-        Deed::Signal(fatal) => die_by(fatal),
-        Deed::Exit(code) => quit(code),
-        Deed::Stop => {
+pub(super) fn misbehave(shared: &Shared, fault: Fault, request_id: u64) -> Done {
+    match fault {
+        Fault::Signal(fatal) => die_by(fatal),
+        Fault::Exit(code) => quit(code),
+        Fault::Stop => {
             let _ = kill_process(getpid(), Signal::STOP);
         }
-        Deed::Silent => {
+        Fault::Silent => {
             shared.silent.store(true, Ordering::Release);
             stand_still();
         }
-        Deed::Stall => stand_still(),
-        Deed::OomLine => {
-            complain(b"terminate called after throwing an instance of 'std::bad_alloc'\n");
+        Fault::Stall => stand_still(),
+        Fault::OomLine => {
+            write_stderr(b"terminate called after throwing an instance of 'std::bad_alloc'\n");
             die_by(Fatal::Abrt);
         }
-        Deed::OomError => {
+        Fault::OomError => {
             let error = ErrorInfo::new(ErrorCode::OutOfMemory, "there was not enough memory")
                 .with_cause("an injected failure to allocate")
                 .with_hint("close other programs");
             return Done::Refuse(error);
         }
-        Deed::LoadError(code) => return Done::Refuse(load_error(code)),
-        Deed::Garbage => {
+        Fault::LoadError(code) => return Done::Refuse(load_error(code)),
+        Fault::Garbage => {
             shared.write_raw(b"ggml: this is not a frame\n\0\xff\xfe{\n");
             stand_still();
         }
-        Deed::Nonsense => nonsense(shared),
-        Deed::Flood => flood(shared.plan.flood_bytes.unwrap_or(FLOOD_BYTES)),
-        Deed::WrongVersion => return Done::WrongVersion,
-        Deed::LateToken => late_tokens(shared, request_id),
-        Deed::IgnoreCancel => shared.ignores_cancel.store(true, Ordering::Release),
+        Fault::Nonsense => nonsense(shared),
+        Fault::Flood => flood(shared.plan.flood_bytes.unwrap_or(FLOOD_BYTES)),
+        Fault::WrongVersion => return Done::WrongVersion,
+        Fault::LateToken => late_tokens(shared, request_id),
+        Fault::IgnoreCancel => shared.ignores_cancel.store(true, Ordering::Release),
     }
     Done::GoOn
 }
@@ -81,7 +81,7 @@ fn die_by(fatal: Fatal) -> ! {
 }
 
 /// At once, as `_exit` would: nothing of this program has to be ended in order.
-#[expect(clippy::exit, reason = "this is the deed")]
+#[expect(clippy::exit, reason = "this is the fault that was asked for")]
 pub(super) fn quit(code: i32) -> ! {
     std::process::exit(code)
 }
@@ -92,7 +92,7 @@ fn stand_still() -> ! {
     }
 }
 
-fn complain(bytes: &[u8]) {
+fn write_stderr(bytes: &[u8]) {
     let _ = std::io::stderr().write_all(bytes);
 }
 
@@ -107,13 +107,13 @@ fn load_error(code: ErrorCode) -> ErrorInfo {
 fn flood(bytes: usize) {
     let line = [b"x".repeat(127), b"\n".to_vec()].concat().repeat(512);
     for _ in 0..bytes / 2 / line.len() {
-        complain(&line);
+        write_stderr(&line);
     }
     let unbroken = b"y".repeat(line.len());
     for _ in 0..bytes / 2 / unbroken.len() {
-        complain(&unbroken);
+        write_stderr(&unbroken);
     }
-    complain(b"\n");
+    write_stderr(b"\n");
 }
 
 /// Whole frames, and whole messages, that mean nothing.

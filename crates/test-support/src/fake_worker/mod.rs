@@ -16,7 +16,7 @@ use std::sync::mpsc::channel;
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 pub use script::{
-    Deed, Fatal, GROUP, LIMIT_AS, Moment, Note, REAL_WORKER, SCRIPT, Script, unix_ns,
+    Fatal, Fault, GROUP, LIMIT_AS, Moment, Note, REAL_WORKER, SCRIPT, Script, unix_ns,
 };
 use speak::Shared;
 
@@ -55,26 +55,27 @@ impl Plan {
         Ok(Self::new(list))
     }
 
-    /// What is to be done in a moment; counted, where it is.
-    fn deed(&self, is: impl Fn(Moment) -> bool) -> Option<Deed> {
+    /// The fault that the script has for a moment, if it is not used up; counted where the script
+    /// counts.
+    fn next_fault(&self, is: impl Fn(Moment) -> bool) -> Option<Fault> {
         for line in &self.lines {
-            let (Some(at), Some(deed)) = (line.at, line.deed) else { continue };
+            let (Some(at), Some(fault)) = (line.at, line.fault) else { continue };
             if !is(at) {
                 continue;
             }
             // Two lines may do the same at different moments.
-            let word = format!("{deed}@{at}");
+            let word = format!("{fault}@{at}");
             let counter = self.counter.as_deref();
             if let Some(times) = line.times {
                 let done = Note::read(counter?).into_iter();
-                if done.filter(|note| note.misdeed && note.word == word).count() >= times {
+                if done.filter(|note| note.is_fault && note.word == word).count() >= times {
                     continue;
                 }
             }
             if let Some(counter) = counter {
                 Note::leave(counter, true, &word);
             }
-            return Some(deed);
+            return Some(fault);
         }
         None
     }
@@ -150,19 +151,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_deed_is_done_so_often_and_no_more() {
+    fn a_fault_happens_as_often_as_the_script_says() {
         let folder = tempfile::tempdir().unwrap();
         let counter = folder.path().join("counter");
         let plan = || {
             Plan::new(vec![
-                Script::new(Moment::Prefill, Deed::Stall, 2, &counter),
+                Script::new(Moment::Prefill, Fault::Stall, 2, &counter),
                 Script { per_token_ms: Some(3), ..Script::default() },
             ])
         };
         let done: Vec<_> =
-            (0..4).map(|_| plan().deed(|it| it == Moment::Prefill).is_some()).collect();
+            (0..4).map(|_| plan().next_fault(|it| it == Moment::Prefill).is_some()).collect();
         assert_eq!(done, [true, true, false, false]);
-        assert_eq!(plan().deed(|it| it == Moment::Count), None);
+        assert_eq!(plan().next_fault(|it| it == Moment::Count), None);
         assert_eq!(plan().per_token_ms, Some(3));
     }
 

@@ -1,4 +1,4 @@
-//! What a fake worker is told to do wrong, when and how often; and the notes that it leaves of what
+//! What a fake worker is to do wrong, when and how often; and the notes that it leaves of what
 //! it did, so that a trial knows the moments. Read by the fake worker, written by trials.
 
 use std::fmt;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// Environment variable with a [`Script`], or a list of them, as JSON.
 pub const SCRIPT: &str = "LOCALCODER_FAKE_WORKER";
 /// Environment variable with a limit on the address space in bytes, under which the program of
-/// [`REAL_WORKER`] is run in the place of this one.
+/// [`REAL_WORKER`] is run instead of this one.
 pub const LIMIT_AS: &str = "LOCALCODER_FAKE_LIMIT_AS";
 /// Environment variable with the `cgroup.procs` file of a control group that the program of
 /// [`REAL_WORKER`] is run in.
@@ -21,25 +21,25 @@ pub const GROUP: &str = "LOCALCODER_FAKE_GROUP";
 /// Environment variable with the real worker's program.
 pub const REAL_WORKER: &str = "LOCALCODER_REAL_WORKER";
 
-/// In which moment of a worker's life.
+/// A moment in the life of a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Moment {
     /// Before it has read anything.
     Spawn,
-    /// In the place of the answer to the hello.
+    /// Instead of the answer to the hello.
     Handshake,
-    /// When a load is so far, 0 to 1.
+    /// When this share of a load is done, 0 to 1.
     Load(f32),
-    /// In the place of counted tokens.
+    /// Instead of counted tokens.
     Count,
     /// In the middle of a prompt.
     Prefill,
-    /// In the place of the first token.
+    /// Instead of the first token.
     FirstToken,
     /// After this many tokens were written.
     Token(u32),
-    /// In the place of the answer to an unload.
+    /// Instead of the answer to an unload.
     Unload,
     /// A little after an answer.
     Idle,
@@ -124,19 +124,19 @@ impl Fatal {
     ];
 }
 
-/// What is done then. See `misbehave` beside this file for how.
+/// What goes wrong then; `misbehave` beside this file has the how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub enum Deed {
+pub enum Fault {
     /// It dies by a signal.
     Signal(Fatal),
     /// It ends by itself, with this code.
     Exit(i32),
     /// It is stopped, as by a debugger.
     Stop,
-    /// It stands still, and its beats end.
+    /// It hangs, and its heartbeats end.
     Silent,
-    /// It stands still, and beats.
+    /// It hangs, and its heartbeats continue.
     Stall,
     /// It answers that there was not enough memory.
     OomError,
@@ -158,7 +158,7 @@ pub enum Deed {
     IgnoreCancel,
 }
 
-impl Deed {
+impl Fault {
     /// Those that are one word.
     const PLAIN: [(Self, &str); 11] = [
         (Self::Stop, "stop"),
@@ -175,7 +175,7 @@ impl Deed {
     ];
 }
 
-impl FromStr for Deed {
+impl FromStr for Fault {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -195,7 +195,7 @@ impl FromStr for Deed {
     }
 }
 
-impl fmt::Display for Deed {
+impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Signal(fatal) => {
@@ -212,7 +212,7 @@ impl fmt::Display for Deed {
     }
 }
 
-impl TryFrom<String> for Deed {
+impl TryFrom<String> for Fault {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
@@ -220,24 +220,24 @@ impl TryFrom<String> for Deed {
     }
 }
 
-impl From<Deed> for String {
-    fn from(deed: Deed) -> Self {
-        deed.to_string()
+impl From<Fault> for String {
+    fn from(fault: Fault) -> Self {
+        fault.to_string()
     }
 }
 
-/// One line of what is to go wrong, and how it behaves otherwise. Of values that several lines name
+/// One fault, and how the worker behaves otherwise. Of values that several lines name
 /// the last counts.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Script {
-    /// When.
+    /// Where the fault strikes; a line without it only sets how the worker behaves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<Moment>,
-    /// What.
+    /// The fault.
     #[serde(rename = "do", skip_serializing_if = "Option::is_none")]
-    pub deed: Option<Deed>,
-    /// How often, over all workers that share `counter`; always where absent.
+    pub fault: Option<Fault>,
+    /// How often it strikes, over all workers that share `counter`; always where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub times: Option<usize>,
     /// The file in which [`Note`]s are left and counted.
@@ -261,12 +261,12 @@ pub struct Script {
 }
 
 impl Script {
-    /// `deed` at `at`, `times` times, noted in `counter`.
+    /// `fault` at `at`, `times` times, noted in `counter`.
     #[must_use]
-    pub fn new(at: Moment, deed: Deed, times: usize, counter: &Path) -> Self {
+    pub fn new(at: Moment, fault: Fault, times: usize, counter: &Path) -> Self {
         Self {
             at: Some(at),
-            deed: Some(deed),
+            fault: Some(fault),
             times: Some(times),
             counter: Some(counter.to_owned()),
             ..Self::default()
@@ -274,21 +274,21 @@ impl Script {
     }
 }
 
-/// Something that a fake worker did.
+/// An entry of the notes: something that a fake worker did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
-    /// `spawn`, `hello`, `load`, `loaded`, `answer`, `cancel`, or a deed.
+    /// `spawn`, `hello`, `load`, `loaded`, `answer`, `cancel`, or a fault with its moment.
     pub word: String,
-    /// Whether it is a deed.
-    pub misdeed: bool,
-    /// Who did it.
+    /// Whether it is a fault.
+    pub is_fault: bool,
+    /// The process of the worker.
     pub pid: u32,
-    /// When, in nanoseconds of the calendar.
+    /// In nanoseconds since 1970.
     pub unix_ns: u128,
 }
 
 impl Note {
-    /// All that were left so far.
+    /// Every note in the file so far.
     #[must_use]
     pub fn read(path: &Path) -> Vec<Self> {
         let text = std::fs::read_to_string(path).unwrap_or_default();
@@ -300,15 +300,15 @@ impl Note {
         let (kind, word, pid, time) = (words.next()?, words.next()?, words.next()?, words.next()?);
         Some(Self {
             word: word.to_owned(),
-            misdeed: kind == "misdeed",
+            is_fault: kind == "fault",
             pid: pid.parse().ok()?,
             unix_ns: time.parse().ok()?,
         })
     }
 
-    /// Leaves one. One write, so that those of two processes do not mix.
-    pub(super) fn leave(path: &Path, misdeed: bool, word: &str) {
-        let kind = if misdeed { "misdeed" } else { "deed" };
+    /// Appends a note in a single write, so that the notes of two processes do not mix.
+    pub(super) fn leave(path: &Path, is_fault: bool, word: &str) {
+        let kind = if is_fault { "fault" } else { "step" };
         let line = format!("{kind} {word} {} {}\n", std::process::id(), unix_ns());
         let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
         let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
@@ -331,12 +331,12 @@ mod tests {
         let script: Script = serde_json::from_str(text).unwrap();
         assert_eq!(script.at, Some(Moment::Load(0.5)));
         assert_eq!(serde_json::to_string(&script).unwrap(), text);
-        assert_eq!(script.deed, Some(Deed::Signal(Fatal::Segv)));
+        assert_eq!(script.fault, Some(Fault::Signal(Fatal::Segv)));
         for text in ["signal:FPE", "exit:3", "loadError:modelLoadFailed", "oomLine", "stop"] {
-            assert_eq!(text.parse::<Deed>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<Fault>().unwrap().to_string(), text);
         }
         for wrong in ["signal:HUP", "exit:", "loadError:", "stall:3", "dance", ""] {
-            assert!(wrong.parse::<Deed>().is_err(), "{wrong}");
+            assert!(wrong.parse::<Fault>().is_err(), "{wrong}");
         }
         for wrong in
             [r#"{"do":"dance"}"#, r#"{"at":"lunch"}"#, r#"{"at":"token:x"}"#, r#"{"when":"spawn"}"#]
@@ -352,7 +352,7 @@ mod tests {
         Note::leave(&path, false, "hello");
         Note::leave(&path, true, "signal:KILL");
         let notes = Note::read(&path);
-        let said: Vec<_> = notes.iter().map(|note| (note.word.as_str(), note.misdeed)).collect();
+        let said: Vec<_> = notes.iter().map(|note| (note.word.as_str(), note.is_fault)).collect();
         assert_eq!(said, [("hello", false), ("signal:KILL", true)]);
         assert!(notes[0].unix_ns <= notes[1].unix_ns);
         assert_eq!(notes[0].pid, std::process::id());

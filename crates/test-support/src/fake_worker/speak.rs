@@ -37,7 +37,7 @@ pub(super) struct Shared {
     pub(super) ignores_cancel: AtomicBool,
     /// The generation that runs; 0 for none.
     pub(super) running: AtomicU64,
-    /// The generation that was told to end.
+    /// The generation that was cancelled.
     pub(super) cancelled: AtomicU64,
 }
 
@@ -91,8 +91,8 @@ impl Shared {
 
     /// Misbehaves where the script says so for this moment.
     pub(super) fn reach(&self, is: impl Fn(Moment) -> bool, request_id: u64) -> Done {
-        match self.plan.deed(is) {
-            Some(deed) => misbehave(self, deed, request_id),
+        match self.plan.next_fault(is) {
+            Some(fault) => misbehave(self, fault, request_id),
             None => Done::GoOn,
         }
     }

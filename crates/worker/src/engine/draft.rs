@@ -1,5 +1,5 @@
-//! A draft model beside the loaded one: loaded, told from what can't draft for it, and unloaded. It
-//! takes what the loaded model leaves and never is in its way.
+//! A draft model beside the loaded one: loaded, checked whether it can draft for it, and unloaded.
+//! It takes what the loaded model leaves and never is in its way.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::llama::{Log, MemoryKind, Model};
 const OUTPUTS: u32 = 1;
 
 impl Engine {
-    /// Loads a draft model in the place of the one before.
+    /// Loads a draft model in place of the one before.
     pub(super) fn load_draft(
         &mut self,
         params: &LoadDraftParams,

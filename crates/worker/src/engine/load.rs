@@ -24,7 +24,7 @@ use crate::llama::{
 };
 use crate::prompt::{CHATML, ChatTemplate};
 
-/// Batches beyond this gain nothing and make a cancel wait.
+/// Larger batches are not faster and delay a cancel.
 const BATCH_TOKENS_MAX: u32 = 2048;
 /// On a GPU a batch that was begun is finished, whatever was cancelled: 64 tokens of a 7B take
 /// about 200 ms at the 340 tokens a second that an M3 Pro is said to compute.
@@ -32,25 +32,26 @@ const GPU_BATCH_TOKENS_MAX: u32 = 64;
 /// Up to this size a second thread costs more than it computes.
 const ONE_THREAD_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// Beginnings of prompts that are kept beside what the purposes hold, where a model folds what it
-/// reads into a state: those of all prompts, of two selections, and a prompt that was prepared.
+/// Beginnings of prompts that are kept beside the sequences of the purposes, for models that fold
+/// what they read into a state: those of all prompts, of two selections, and a prompt that was
+/// prepared.
 const KEPT_SEQUENCES: usize = 5;
-/// States that are kept of the last step. llama.cpp writes each with nodes of its graph, whose number
-/// it does not count in advance: it ends the process with 31 on the shape of LFM2 1.2B.
+/// How many states of the last step are kept. llama.cpp writes each with nodes of its graph, whose
+/// number it does not count in advance: it ends the process with 31 on the shape of LFM2 1.2B.
 const STATES_BACK: u32 = 7;
 /// Memory for them, if all together take no more: those of the LFM2 models up to 1.2B, which look two
 /// tokens back. What a delta net folds its tokens into is a hundred times as large.
 const STATES_BYTES_MAX: u64 = 24 * 1024 * 1024;
 
-/// Logits that are wanted of one step.
+/// Rows of logits of one step.
 #[expect(clippy::cast_possible_truncation, reason = "it is small")]
 const OUTPUTS: u32 = ROWS_MAX as u32;
 
-/// What computes where no GPU does.
+/// The name of the device without a GPU.
 pub(super) const CPU: &str = "CPU";
 
-/// What llama.cpp says, and what that means; the first that matches. Lack of memory comes between
-/// these and [`OTHER_REASONS`], whose words it may have in it.
+/// Parts of llama.cpp's messages, and the error code of each; the first match counts. Lack of
+/// memory comes between these and [`OTHER_REASONS`], since its messages may contain words of those.
 const REASONS: &[(&str, ErrorCode)] = &[
     ("not within the file bounds", ErrorCode::ModelDamaged),
     ("exceeds remaining file size", ErrorCode::ModelDamaged),
@@ -83,19 +84,15 @@ pub(crate) struct Loaded {
     params: LoadModelParams,
     stamp: Stamp,
     answer: LoadModelAnswer,
-    /// The weights and the vocabulary.
     pub(crate) model: Arc<Model>,
-    /// Its file, where no GPU computes.
+    /// The path of its file if it runs on the CPU alone, where a draft model may help.
     pub(crate) cpu_model: Option<String>,
     /// Its chat template, or why there is none.
     pub(crate) template: Result<ChatTemplate, ErrorInfo>,
-    /// Its context.
     pub(crate) session: Session,
-    /// What its steps cost.
     pub(crate) pace: Pace,
-    /// A small model that guesses what it writes.
     pub(crate) draft: Option<DraftModel>,
-    /// What is known beside the pace.
+    /// Earlier measurements, apart from the pace.
     measured: Measured,
     /// The same model with faster weights, while it is being loaded.
     repacking: Option<Repacking>,
@@ -106,7 +103,6 @@ impl Loaded {
         self.params.profile
     }
 
-    /// Size of the window in tokens.
     pub(super) fn window(&self) -> u32 {
         self.answer.context_tokens
     }
@@ -119,10 +115,10 @@ impl Loaded {
         &self.answer.device
     }
 
-    /// What is known of its speed, for the next worker.
+    /// Measurements for the next worker to start with.
     pub(crate) fn measured(&self) -> Measured {
         if self.repacking.is_some() {
-            // This pace is not that of the weights it will have.
+            // The pace so far is that of weights that are about to be replaced.
             return self.measured.clone();
         }
         Measured { step_costs: self.pace.costs(), ..self.measured.clone() }
@@ -130,7 +126,7 @@ impl Loaded {
 }
 
 impl Engine {
-    /// Loads a model in the place of the one before. The same model with the same profile stays
+    /// Loads a model in place of the one before. The same model with the same profile stays
     /// as it is, unless its file was replaced.
     pub(super) fn load(
         &mut self,
@@ -140,7 +136,7 @@ impl Engine {
         let path = PathBuf::from(&params.model_ref);
         let given = given.ok_or_else(|| not_given(&path))?;
         let stamp = inspect(&path, &given)?;
-        // Whoever loads the model knows of none that drafts for it.
+        // A load names no draft model, so that of the model before must go.
         self.unload_draft();
         if let Some(loaded) = &self.loaded
             && loaded.params.model_ref == params.model_ref
@@ -150,7 +146,7 @@ impl Engine {
         {
             return Ok(LoadModelAnswer { worker: self.shared.worker(), ..loaded.answer.clone() });
         }
-        // First: both at once may not fit.
+        // Before the load, since both models at once may not fit.
         self.unload();
         let started = Instant::now();
         let gpu = self.gpu(params.profile);
@@ -158,12 +154,12 @@ impl Engine {
             0 => default_threads(stamp.bytes()),
             threads => threads,
         };
-        threads::can_be_had(threads)?;
+        threads::ensure_available(threads)?;
         let model = Arc::new(self.load_model(&path, &given.file, params.profile)?);
         unchanged(&path, &given)?;
         let template = chat_template(&model, params.chat_template.clone());
         if let Err(error) = &template {
-            crate::process::complain(&format!("chats are not possible: {error}"));
+            crate::process::log(&format!("chats are not possible: {error}"));
         }
         let session = self.make_session(&model, params.profile, threads, gpu.is_some(), OUTPUTS)?;
         let answer = LoadModelAnswer {
@@ -186,7 +182,7 @@ impl Engine {
             ),
             _ => None,
         };
-        // What was measured is the pace of the weights that are the faster ones.
+        // The known pace is that of the repacked weights, which come later.
         let later = repacking.is_some() && known == Some(true);
         let pace = if later { Pace::default() } else { Pace::known(&params.measured.step_costs) };
         let measured = params.measured.clone();
@@ -220,7 +216,7 @@ impl Engine {
         let control = shared.control();
         let model = Model::load(self.backend, file, params, |fraction| {
             control.advance();
-            // llama.cpp tells every tensor; a bar has no more than a hundred steps.
+            // llama.cpp reports every tensor; a progress bar needs a hundred steps at most.
             if fraction - reported >= 0.01 || (fraction >= 1.0 && reported < 1.0) {
                 reported = fraction;
                 let fraction = fraction.clamp(0.0, 1.0);
@@ -244,13 +240,13 @@ impl Engine {
         Ok(model)
     }
 
-    /// Where the outcome of a second load comes from, while one runs.
+    /// Receives the outcome of the load of repacked weights, while one runs.
     pub(super) fn repacked(&self) -> Receiver<Outcome> {
         let repacking = self.loaded.as_ref().and_then(|loaded| loaded.repacking.as_ref());
         repacking.map_or_else(never, |repacking| repacking.outcome().clone())
     }
 
-    /// Changes over to the weights that were loaded beside the others, with all that was read.
+    /// Switches to the repacked weights, and keeps everything that the session has read.
     pub(super) fn take_over(&mut self, outcome: Outcome) {
         let Some(mut loaded) = self.loaded.take() else { return };
         loaded.repacking = None;
@@ -262,10 +258,10 @@ impl Engine {
                     session.adopt(&mut loaded.session);
                     (loaded.session, loaded.model) = (session, model);
                     loaded.pace = Pace::known(&loaded.measured.step_costs);
-                    crate::process::complain("the faster weights are in use");
+                    crate::process::log("the faster weights are in use");
                     crate::memory::forget_mapped(loaded.stamp.inode());
                 }
-                Err(error) => crate::process::complain(&format!("no faster weights: {error}")),
+                Err(error) => crate::process::log(&format!("no faster weights: {error}")),
             }
         }
         self.loaded = Some(loaded);
@@ -305,8 +301,8 @@ impl Engine {
     }
 }
 
-/// How many states back each sequence can go without computing anything again; beyond them it goes
-/// back to a copy. A step writes them all down, so it is of use only where they are small.
+/// By how many states each sequence can go back without computing anything again; further back it
+/// needs a copy. Every step writes all of them, so it pays only where they are small.
 fn states_back(state_bytes: u64, sequences: u64) -> u32 {
     let all = state_bytes.saturating_mul(sequences).saturating_mul(u64::from(STATES_BACK) + 1);
     if all <= STATES_BYTES_MAX { STATES_BACK } else { 0 }
@@ -322,8 +318,8 @@ fn window_tokens(asked: u32, trained: u32) -> u32 {
     if asked == 0 { most } else { asked.min(most) }
 }
 
-/// The one that was given, else the file's own; ChatML where there is none and the vocabulary has
-/// its tokens.
+/// The template that was given, else the file's own; ChatML if there is neither and the vocabulary
+/// has its tokens.
 fn chat_template(model: &Model, given: Option<String>) -> Result<ChatTemplate, ErrorInfo> {
     let name = |token: Option<_>| token.map(|it| model.token_name(it)).unwrap_or_default();
     let compile = |source| ChatTemplate::compile(source, name(model.bos()), name(model.eos()));
@@ -339,7 +335,8 @@ fn chat_template(model: &Model, given: Option<String>) -> Result<ChatTemplate, E
     }
 }
 
-/// One for a tiny model; else a thread a physical core, for two on one core only wait.
+/// One thread for a tiny model; otherwise one for each physical core, since two threads on one core
+/// only wait for each other.
 fn default_threads(model_bytes: u64) -> u32 {
     if model_bytes < ONE_THREAD_BYTES_MAX {
         return 1;
@@ -347,8 +344,8 @@ fn default_threads(model_bytes: u64) -> u32 {
     u32::try_from(look_at_processors()).unwrap_or(1).clamp(1, 32)
 }
 
-/// Cores that this process may use. To be called once before the files that tell it are out of
-/// reach; what was found then is kept.
+/// The number of cores that this process may use. To be called once before the sandbox hides the
+/// files that say so; the result is kept.
 pub(crate) fn look_at_processors() -> usize {
     static CORES: OnceLock<usize> = OnceLock::new();
     *CORES.get_or_init(|| {
@@ -358,8 +355,7 @@ pub(crate) fn look_at_processors() -> usize {
     })
 }
 
-/// How many cores the processors have, hyper-threads not counted; `None` where the system does
-/// not say.
+/// The number of physical cores, without hyper-threads; `None` if the system does not say.
 fn physical_cores() -> Option<usize> {
     let mut siblings = std::collections::HashSet::new();
     for entry in std::fs::read_dir("/sys/devices/system/cpu").ok()?.flatten() {
@@ -386,7 +382,7 @@ fn out_of_memory(what: &str) -> ErrorInfo {
         .with_action_on(ErrorAction::OpenSettings, "contextWindow")
 }
 
-/// Why llama.cpp loaded nothing, by what it said.
+/// The error of a failed load, from llama.cpp's messages.
 fn explain(path: &Path, lines: &LogLines) -> ErrorInfo {
     let error = match reason(lines) {
         Some(ErrorCode::ModelDamaged) => damaged(path),
@@ -407,7 +403,7 @@ fn no_context(window: u32, lines: &LogLines) -> ErrorInfo {
         Some(ErrorCode::OutOfMemory) => {
             out_of_memory(&format!("a context window of {window} tokens"))
         }
-        // It says why, but where the system gives it nothing.
+        // llama.cpp logs every other reason; it is silent when an allocation fails.
         None if lines.errors().next().is_none() => {
             out_of_memory(&format!("a context window of {window} tokens"))
         }

@@ -1,5 +1,5 @@
 //! The state of what all prompts of a kind begin with, to and from the exchange file. The tokens
-//! stand before the state and are compared with those of this model and template: a state of
+//! come before the state and are compared with those of this model and template: a state of
 //! other tokens is never used.
 
 use std::io;

@@ -1,8 +1,8 @@
 //! Loads the model a second time beside the one that answers, with weights rearranged for the
 //! processor's kernels, where that makes it faster: a 7B answers after one second and has its
-//! full speed a quarter of a minute later, when nobody waits.
+//! full speed a quarter of a minute later, when no request waits.
 //!
-//! Runs on a thread of low priority that stands still while the engine generates. The engine
+//! Runs on a thread of low priority that pauses while the engine generates. The engine
 //! takes the model over between two jobs (`mod.rs`).
 
 use std::fs::File;
@@ -15,10 +15,10 @@ use crossbeam_channel::{Receiver, bounded};
 use localcoder_protocol::limits::REPACKED_MODEL_BYTES_MIN;
 
 use crate::llama::{Backend, Log, Model, ModelParams, repacking_pays};
-use crate::process::complain;
+use crate::process::log;
 use crate::server::Shared;
 
-/// It goes on when nothing was generated for this long: after a start, and between two requests
+/// It continues when nothing was generated for this long: after a start, and between two requests
 /// of a user who waits, the processor is theirs.
 const QUIET: Duration = Duration::from_millis(500);
 /// How often it looks.
@@ -42,7 +42,7 @@ pub(super) struct Repacking {
 }
 
 impl Repacking {
-    /// Starts it; `None` for small models that nobody knows more of, where it is known not to
+    /// Starts it; `None` for small models that were not measured, where it is known not to
     /// pay, and where the memory is short.
     pub(super) fn start(
         backend: Backend,
@@ -56,7 +56,9 @@ impl Repacking {
             return None;
         }
         if crate::memory::free_bytes().is_some_and(|free| free < model_bytes + FREE_BYTES_MIN) {
-            complain("weights stay as they lie in the file: the memory for another copy is short");
+            log(
+                "weights stay as they are in the file: there is not enough memory for another copy",
+            );
             return None;
         }
         let (sender, outcome) = bounded(1);

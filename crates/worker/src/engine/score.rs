@@ -48,7 +48,7 @@ impl Engine {
         }
         let step_tokens = session.step_tokens();
         for at in (0..text.len().saturating_sub(1)).step_by(step_tokens) {
-            // The last one's successor is nobody's.
+            // What follows the last one is not part of the text.
             let step = &text[at..(at + step_tokens).min(text.len() - 1)];
             session.advance(step).map_err(failed)?;
             for (index, token) in text[at + 1..=at + step.len()].iter().enumerate() {

@@ -4,7 +4,7 @@
 //!
 //! Where a model folds what it reads into a state, a sequence can't be cut. Then copies of sequences
 //! are kept at the places where prompts part, and one is gone back to; a copy is a mark on cells, and
-//! its state is copied when the other of the two goes on.
+//! its state is copied when the other of the two continues.
 
 use localcoder_protocol::Purpose;
 
@@ -43,18 +43,18 @@ pub(crate) struct Session {
     context: Context,
     window: usize,
     /// Of the purposes, and then what is kept beside them.
-    sequences: Vec<Held>,
+    sequences: Vec<SequenceState>,
     current: usize,
     /// How many tokens the current sequence held before its last step, where a copy has them.
     guard: Option<usize>,
-    /// Counts the selections, for [`Held::used`].
+    /// Counts the selections, for [`SequenceState::used`].
     clock: u64,
 }
 
 /// What one sequence holds.
 #[derive(Debug, Default)]
-struct Held {
-    /// What it stands for. The cache has the first [`Held::computed`] of them.
+struct SequenceState {
+    /// The tokens that it holds. The cache has the first [`SequenceState::computed`] of them.
     tokens: Vec<Token>,
     /// Mirrors the cache, token by token. The others are computed with the next step.
     computed: usize,
@@ -62,7 +62,7 @@ struct Held {
     used: u64,
 }
 
-impl Held {
+impl SequenceState {
     fn in_cache(&self) -> &[Token] {
         &self.tokens[..self.computed]
     }
@@ -86,7 +86,7 @@ impl Session {
         Self {
             context,
             window: usize::try_from(window).unwrap_or(usize::MAX),
-            sequences: (0..PURPOSES + kept).map(|_| Held::default()).collect(),
+            sequences: (0..PURPOSES + kept).map(|_| SequenceState::default()).collect(),
             current: 0,
             guard: None,
             clock: 0,
@@ -136,7 +136,7 @@ impl Session {
 
     /// The state of a beginning that some sequence holds, and of nothing after it.
     pub(crate) fn state_of(&mut self, beginning: &[Token]) -> Option<Vec<u8>> {
-        let holds = |held: &Held| held.in_cache().starts_with(beginning);
+        let holds = |held: &SequenceState| held.in_cache().starts_with(beginning);
         let holders: Vec<usize> =
             (0..self.sequences.len()).filter(|it| holds(&self.sequences[*it])).collect();
         self.drop_guard();
@@ -240,7 +240,7 @@ impl Session {
 
     /// How many tokens of a text would have to be read for a purpose.
     pub(crate) fn unread(&self, purpose: Purpose, text: &[Token]) -> usize {
-        let held = |held: &Held| common_prefix(held.in_cache(), text);
+        let held = |held: &SequenceState| common_prefix(held.in_cache(), text);
         let own = held(&self.sequences[index(purpose)]);
         let longest = self.sequences.iter().map(held).max().unwrap_or(0);
         text.len() - if longest < own + SHARE_MIN_TOKENS { own } else { longest }
@@ -262,7 +262,7 @@ impl Session {
     /// Where a prompt parts from what is held, if not soon after a place that is known: others may
     /// part there too.
     fn parting(&self, prompt: &[Token], known: &[usize]) -> Option<usize> {
-        let common = |held: &Held| common_prefix(&held.tokens, prompt);
+        let common = |held: &SequenceState| common_prefix(&held.tokens, prompt);
         let longest = self.sequences.iter().map(common).max()?;
         let is_near = |it: &usize| (*it..*it + PARTING_TOKENS).contains(&longest);
         (!known.iter().any(is_near)).then_some(longest)
@@ -310,7 +310,7 @@ impl Session {
         Ok(cached)
     }
 
-    /// Keeps a copy of the current sequence as it is, in the place of the one that was used longest
+    /// Keeps a copy of the current sequence as it is, in place of the one that was used longest
     /// ago; of several, the longest, which the fewest prompts begin with.
     fn keep(&mut self) {
         let held = &self.sequences[self.current];
@@ -463,7 +463,7 @@ impl Session {
                 SessionError::Decode(error)
             }
             DecodeError::OutOfMemory | DecodeError::Failed(_) => {
-                // Nobody knows what is in it now.
+                // Its contents are undefined now.
                 self.context.clear();
                 self.guard = None;
                 self.sequences.iter_mut().for_each(|held| held.cut(0));

@@ -14,7 +14,7 @@ const STACK_BYTES: usize = 8 * 1024 * 1024;
 ///
 /// # Errors
 /// With what the system is short of, and how many there are.
-pub(super) fn can_be_had(threads: u32) -> Result<(), ErrorInfo> {
+pub(super) fn ensure_available(threads: u32) -> Result<(), ErrorInfo> {
     let wanted = threads.saturating_sub(1) as usize;
     let mut started: Vec<JoinHandle<()>> = Vec::with_capacity(wanted);
     let mut failure = None;
@@ -51,9 +51,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_few_threads_can_be_had() {
+    fn a_few_threads_are_available() {
         for threads in [0, 1, 4] {
-            can_be_had(threads).unwrap();
+            ensure_available(threads).unwrap();
         }
     }
 }

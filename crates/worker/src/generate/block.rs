@@ -17,7 +17,6 @@ enum State {
     Ended,
 }
 
-/// See the module.
 #[derive(Debug)]
 pub(super) struct Block {
     end: BlockEnd,

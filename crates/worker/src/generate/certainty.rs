@@ -5,7 +5,7 @@ use localcoder_protocol::Purpose;
 
 use crate::llama::Token;
 
-/// See the module. It costs a pass over the logits of each token, so it is not for every text.
+/// It costs a pass over the logits of each token, so it is not for every text.
 #[derive(Debug, Default)]
 pub(super) struct Certainty {
     wanted: bool,

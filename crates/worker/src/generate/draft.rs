@@ -11,14 +11,14 @@ use std::cell::OnceCell;
 use super::renaming::{self, Begun, Difference, Renamings, Vocabulary};
 use crate::llama::Token;
 
-/// How far round the place of a difference the code is searched for it, in tokens: a deleted or
+/// How far around the place of a difference the code is searched for it, in tokens: a deleted or
 /// moved passage of a function is seldom longer.
 const NEAR_TOKENS: usize = 96;
 /// Longest run that is compared to judge a place.
 const RUN_MAX: usize = 12;
 /// Shortest run that is followed into the text before, as with prompt lookup.
 const LOOKUP_RUN: usize = 3;
-/// A place this well confirmed counts as [`Trust::Sure`], and what stands before it in both texts
+/// A place this well confirmed counts as [`Trust::Sure`], and what is before it in both texts
 /// as one replaced by the other.
 const SURE_RUN: usize = 4;
 /// A place that has gone on for two tokens counts as [`Trust::Likely`].
@@ -245,7 +245,7 @@ impl<'v> Drafter<'v> {
         self.source.extend(rest);
     }
 
-    /// When the place is found again: what stands between it and where the texts parted. A name
+    /// When the place is found again: what is between it and where the texts parted. A name
     /// is believed at once, anything else when the place is certain.
     fn learn_what_was_replaced(&mut self) {
         let Some(place) = self.place.filter(|_| self.renamed == 0) else { return };
@@ -371,7 +371,7 @@ mod tests {
         assert_eq!(written(source, "count = f(a, count"), ")\ng(count)\nreturn count\n");
         // Where the old one stays, it is so from then on.
         assert_eq!(written(source, "count = f(a, n)"), "\ng(n)\nreturn n\n");
-        // What is not a name is replaced as it stands.
+        // What is not a name is replaced literally.
         let source = "a == 1 and b == 2 and c == 3\n";
         assert_eq!(written(source, "a is 1 a"), "nd b is 2 and c is 3\n");
         assert_eq!(written(source, "a is 1 and b == 2"), " and c == 3\n");

@@ -40,7 +40,6 @@ const READ_RATIO: f64 = 0.25;
 /// Prompts that are shorter say little about the time to read.
 const READ_TOKENS_MIN: usize = 32;
 
-/// See the module.
 pub(crate) struct DraftModel {
     session: Session,
     model: Arc<Model>,
@@ -173,7 +172,7 @@ impl DraftModel {
         self.read_ms.unwrap_or(self.step_ms() * READ_RATIO)
     }
 
-    /// Reads a prompt that somebody will ask it about.
+    /// Reads a prompt that it will be asked about.
     pub(super) fn prepare(
         &mut self,
         ask: Ask<'_>,
@@ -202,7 +201,7 @@ impl DraftModel {
         let (tokens, classes) = guessed?;
         self.open = (classes, ms);
         if tokens.is_empty() {
-            // It was asked in vain, and the loaded model goes on alone.
+            // It was asked in vain, and the loaded model continues alone.
             self.note_round(1, ms + pace.plain_ms().unwrap_or(0.0), pace);
             return Ok(None);
         }
@@ -306,7 +305,7 @@ fn class_of(probability: f32) -> usize {
 
 /// The likeliest token and its probability; `None` where something is not a number.
 pub(crate) fn likeliest(logits: &[f32]) -> Option<(Token, f32)> {
-    /// What lies so far below the best adds nothing that a float could tell.
+    /// What is this far below the best adds less than a float can represent.
     const FAR: f32 = 20.0;
     let mut best = (0, f32::NEG_INFINITY);
     for (token, logit) in (0..).zip(logits) {

@@ -243,8 +243,8 @@ impl Writer<'_> {
         Ok(finish)
     }
 
-    /// Takes back what is still guessed: a state can't be cut later, when the next prompt goes on from
-    /// here.
+    /// Takes back what is still guessed: a state can't be cut later, when the next prompt continues
+    /// from here.
     fn end(&mut self, guess: Option<Draft>, right: usize) -> Result<(), ErrorInfo> {
         let open = guess.as_ref().map_or(0, |draft| draft.tokens.len()) - right;
         self.learn(guess, right);

@@ -24,7 +24,7 @@ const PAUSE: f64 = 4.0;
 /// ...unless this many come in a row: then the machine is another one than was measured, or busy
 /// for good.
 const PAUSES_MAX: u32 = 3;
-/// Least gain that a draft is made for; below it the two costs can't be told apart.
+/// Least gain that a draft is made for; below it the two costs can't be distinguished.
 const GAIN_MIN: f64 = 1.05;
 
 /// What steps compute again, where what was wrong can't just be taken back.
@@ -142,7 +142,7 @@ impl Pace {
         (1.0 - all) * (self.cost(index.unwrap_or(ROWS.len() - 1)) - self.cost(0)).max(0.0)
     }
 
-    /// Measured, or told from the nearest that is.
+    /// Measured, or derived from the nearest one that is.
     fn cost(&self, index: usize) -> f64 {
         let known =
             |other: usize| self.measured[other].map(|ms| ms * RATIOS[index] / RATIOS[other]);

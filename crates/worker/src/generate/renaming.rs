@@ -1,5 +1,5 @@
 //! What an edit has replaced is expected to be replaced again: a renamed variable is renamed
-//! wherever it stands. Names are compared as text, because the same name has other tokens after
+//! at every place. Names are compared as text, because the same name has other tokens after
 //! a space than after a bracket; what is not a name is compared as tokens.
 //!
 //! Only guesses are made of it. A replacement that was wrong once is taken back. Called by the
@@ -22,7 +22,7 @@ const CANDIDATES_MAX: usize = 32;
 pub(super) trait Vocabulary {
     /// The text of some tokens.
     fn text(&self, tokens: &[Token]) -> String;
-    /// The tokens of a text that goes on after another.
+    /// The tokens of a text that continues after another.
     fn tokens(&self, text: &str) -> Vec<Token>;
 }
 
@@ -176,12 +176,12 @@ fn name_of(difference: Difference<'_>, vocabulary: &dyn Vocabulary) -> Option<Na
     let is_name = |text: &str| {
         text.chars().all(is_identifier_char) && text.starts_with(|c: char| !c.is_ascii_digit())
     };
-    // What stands round the names must be the same, or more than a name was changed.
+    // The text around the names must be the same, or more than a name was changed.
     let same_frame = old.replacen(&name.old, "", 1) == new.replacen(&name.new, "", 1);
     (name.old != name.new && is_name(&name.old) && is_name(&name.new) && same_frame).then_some(name)
 }
 
-/// Replaces a word wherever it stands alone in `text`, which goes on after `before`.
+/// Replaces a word wherever it is a whole word in `text`, which continues `before`.
 fn replace_word(before: &str, text: &str, old: &str, new: &str) -> String {
     let mut replaced = String::with_capacity(text.len());
     let mut last = before.chars().next_back();
@@ -201,7 +201,7 @@ fn replace_word(before: &str, text: &str, old: &str, new: &str) -> String {
     replaced
 }
 
-/// Where a name was begun in the place of the source's: the rest of it, if it is in `known`,
+/// Where a name was begun in place of the source's: the rest of it, if it is in `known`,
 /// and the rest of the source with it. Of several the last.
 pub(super) fn complete(
     known: &str,

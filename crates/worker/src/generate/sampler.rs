@@ -155,8 +155,9 @@ fn greedy(logits: &[f32]) -> Result<Token, NotANumber> {
     if best.1.is_finite() { Ok(best.0) } else { Err(NotANumber) }
 }
 
-/// SplitMix64: small, well spread, and the same on every machine. Written here and no library's, as a
-/// seed is to give the same text in every version of this program, which none of them promises.
+/// SplitMix64: small, well distributed, and the same on every machine. Written here rather than taken
+/// from a library, because a seed must give the same text in every version of this program, and no
+/// library promises that.
 #[derive(Debug)]
 struct Random(u64);
 
@@ -165,7 +166,7 @@ impl Random {
         Self(u64::from(seed))
     }
 
-    /// From 0 up to and without 1.
+    /// A number from 0 to 1, without 1 itself.
     fn next(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;

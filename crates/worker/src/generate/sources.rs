@@ -1,5 +1,5 @@
-//! Where guesses come from, and which of them is made: the code that is edited first; else what the
-//! text has said before or what a draft model says, whichever promises more tokens a millisecond.
+//! The sources of drafts, and the choice between them: the edited code comes first; otherwise the
+//! text so far or a draft model, whichever promises more tokens per millisecond.
 
 use localcoder_protocol::DraftUse;
 
@@ -9,12 +9,11 @@ use super::pace::Pace;
 use crate::engine::SessionError;
 use crate::llama::Token;
 
-/// See the module.
 pub(super) struct Sources<'a> {
     drafter: Drafter<'a>,
     model: Option<&'a mut DraftModel>,
-    /// The first token of a guess that was not worth making: whether it would have been right is
-    /// learned for nothing.
+    /// The first token of a draft that was not worth verifying: whether it would have been right is
+    /// seen at no cost when the next token is written.
     passed: Option<Draft>,
 }
 
@@ -31,7 +30,7 @@ impl<'a> Sources<'a> {
         self.model.as_deref().map(DraftModel::used).unwrap_or_default()
     }
 
-    /// The best guess, where one is worth it.
+    /// The best draft, if any is worth its cost.
     pub(super) fn guess(
         &mut self,
         ask: Ask<'_>,
@@ -60,7 +59,7 @@ impl<'a> Sources<'a> {
         Ok(None)
     }
 
-    /// A guess of the draft model, where it promises more than this many tokens a millisecond.
+    /// A draft of the draft model, if it promises more than `least` tokens per millisecond.
     fn ask_model(
         &mut self,
         ask: Ask<'_>,
@@ -72,9 +71,9 @@ impl<'a> Sources<'a> {
         let Some(worth) = worth else { return Ok(None) };
         match model.guess(ask, worth, pace) {
             Err(SessionError::Cancelled) => Err(SessionError::Cancelled),
-            // It only helps: without it the text goes on as it would have.
+            // Drafts only make it faster: without the draft model the text is the same.
             Err(SessionError::Decode(error)) => {
-                crate::process::complain(&format!("the draft model fails: {error:?}"));
+                crate::process::log(&format!("the draft model fails: {error:?}"));
                 self.model = None;
                 Ok(None)
             }
@@ -82,14 +81,14 @@ impl<'a> Sources<'a> {
         }
     }
 
-    /// The loaded model has computed a guess, in so long.
+    /// The loaded model has verified a draft in this time.
     pub(super) fn verified(&mut self, draft: Option<&Draft>, ms: f64) {
         if let Some(model) = self.model_of(draft) {
             model.verified(ms);
         }
     }
 
-    /// The first `right` tokens of a guess were.
+    /// Learns from a draft whose first `right` tokens were right.
     pub(super) fn judge(&mut self, draft: &Draft, right: usize, pace: &Pace) {
         match self.model_of(Some(draft)) {
             Some(model) => model.judge(right, pace),

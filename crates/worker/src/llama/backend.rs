@@ -114,5 +114,5 @@ unsafe fn static_text(text: *const c_char) -> String {
 unsafe extern "C" fn on_abort(message: *const c_char) {
     // SAFETY: llama.cpp passes a NUL-terminated message.
     let message = unsafe { static_text(message) };
-    crate::process::complain(&format!("llama.cpp gave up: {}", message.trim()));
+    crate::process::log(&format!("llama.cpp gave up: {}", message.trim()));
 }

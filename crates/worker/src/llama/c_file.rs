@@ -15,7 +15,7 @@ impl CFile {
         let mut own = file.try_clone()?;
         own.rewind()?;
         let descriptor = own.into_raw_fd();
-        // SAFETY: the descriptor is open and nobody else's; the mode is NUL-terminated.
+        // SAFETY: the descriptor is open and owned; the mode is NUL-terminated.
         let stream = unsafe { libc::fdopen(descriptor, c"rb".as_ptr()) };
         NonNull::new(stream).map(Self).ok_or_else(|| {
             let error = io::Error::last_os_error();

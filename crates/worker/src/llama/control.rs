@@ -1,10 +1,9 @@
-//! What a computation and the threads round it tell each other: that it is to end, and that it goes
-//! on. llama.cpp asks between the nodes of a graph, so on a CPU both work within a step; a GPU asks
-//! less often. Everything here is a few instructions and never waits.
+//! What a computation and the threads around it tell each other: that it is to end, and that it
+//! goes on. llama.cpp asks between the nodes of a graph, so on a CPU both work within a step; a GPU
+//! asks less often. Everything here is a few instructions and never waits.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Control {
     abort: AtomicBool,

@@ -1,5 +1,5 @@
-//! What llama.cpp says: to stderr as it comes, and the last lines kept for error messages,
-//! because llama.cpp gives its reasons in the log alone. One log a process, as in llama.cpp.
+//! llama.cpp's log: its lines go to stderr at once, and the last ones are kept for error messages,
+//! because llama.cpp gives its reasons in the log alone. One log per process, as in llama.cpp.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -14,27 +14,26 @@ use super::sizes;
 
 /// How many lines of each kind are kept.
 const LINES_MAX: usize = 40;
-/// Longest line kept, in bytes: a file's own text may be in a message.
+/// Longest line kept, in bytes: a message may quote text of a file, of any length.
 const LINE_BYTES_MAX: usize = 500;
 
-/// Whether a backend has said that it got no memory since [`Log::begin`]: a GPU may go on and write nonsense.
+/// Whether a backend has reported a failed allocation since [`Log::begin`]: a GPU may continue and
+/// write nonsense.
 static OUT_OF_MEMORY_SAID: AtomicBool = AtomicBool::new(false);
 
 static LINES: Mutex<LogLines> = Mutex::new(LogLines::new());
 
-/// How grave a line is.
+/// The severity of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Level {
     /// Everything below a warning.
     Info,
-    /// Something is odd.
     Warn,
-    /// Something failed.
     Error,
 }
 
 thread_local! {
-    /// Whether what this thread does may fail without anybody's loss.
+    /// Whether a failure of this thread's work does not matter to the running request.
     static ASIDE: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -43,7 +42,7 @@ thread_local! {
 pub(crate) struct Log;
 
 impl Log {
-    /// Forgets what was said, so that [`Log::lines`] is about what comes next.
+    /// Forgets the lines so far, so that [`Log::lines`] is about what comes next.
     pub(crate) fn begin() {
         let mut lines = lock();
         OUT_OF_MEMORY_SAID.store(false, Ordering::Release);
@@ -51,7 +50,8 @@ impl Log {
         *lines = LogLines { partial, ..LogLines::new() };
     }
 
-    /// This thread's lack of memory is not the request's.
+    /// From now on an out-of-memory error of this thread does not count for [`Log::out_of_memory`]:
+    /// it does work beside the running request, which does not fail with it.
     pub(crate) fn set_aside() {
         ASIDE.set(true);
     }
@@ -61,7 +61,7 @@ impl Log {
         OUT_OF_MEMORY_SAID.load(Ordering::Acquire)
     }
 
-    /// What was said since [`Log::begin`].
+    /// The lines since [`Log::begin`].
     pub(crate) fn lines() -> LogLines {
         lock().clone()
     }
@@ -88,7 +88,7 @@ impl LogLines {
         }
     }
 
-    /// The errors said, oldest first.
+    /// The errors, oldest first.
     pub(crate) fn errors(&self) -> impl Iterator<Item = &str> {
         self.errors.iter().map(String::as_str)
     }
@@ -98,7 +98,7 @@ impl LogLines {
         self.memory
     }
 
-    /// The best explanation there is: the last errors, else the last warning or line.
+    /// The best explanation that the log has: the last errors, else the last warning or line.
     pub(crate) fn cause(&self) -> Option<String> {
         let errors: Vec<&str> =
             self.errors.iter().rev().take(3).rev().map(String::as_str).collect();
@@ -149,7 +149,7 @@ impl LogLines {
     }
 }
 
-/// Sends llama.cpp's log here.
+/// Makes llama.cpp log here.
 pub(super) fn install() {
     // SAFETY: the callback is a static function that never unwinds and ignores its data pointer.
     unsafe { sys::llama_log_set(Some(on_log), std::ptr::null_mut()) };
@@ -171,7 +171,7 @@ unsafe extern "C" fn on_log(level: sys::ggml_log_level, text: *const c_char, _: 
         if level == Level::Error && says_out_of_memory(line) && !ASIDE.get() {
             OUT_OF_MEMORY_SAID.store(true, Ordering::Release);
         }
-        crate::process::log(line);
+        crate::process::log_raw(line);
     });
 }
 

@@ -1,4 +1,4 @@
-//! The kinds of memory that weights on a CPU can lie in: plain, and those in which llama.cpp
+//! The kinds of memory that weights on a CPU can be in: plain, and those in which llama.cpp
 //! rearranges them for its kernels. Which of them is faster is not known here.
 
 use std::ptr::NonNull;

@@ -77,7 +77,7 @@ impl Model {
         Ok(model)
     }
 
-    /// The tokens of control that stand round thoughts: without them nobody could tell a thought from
+    /// The control tokens around thoughts: without them a thought could not be told from
     /// the answer.
     fn find_marks(&self) -> Vec<Token> {
         let thoughts = THOUGHTS.iter().flat_map(|thought| [thought.open, thought.close]);

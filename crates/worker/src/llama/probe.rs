@@ -1,7 +1,7 @@
-//! Measures how fast the processor multiplies with weights as they lie in the file, and with
+//! Measures how fast the processor multiplies with weights as they are in the file, and with
 //! weights that llama.cpp has rearranged for its kernels ("repacked"), which costs a copy.
 //!
-//! Neither is better everywhere. A 7B `Q4_K_M` on two cores, repacked to as it lies: on a Zen 5
+//! Neither is better everywhere. A 7B `Q4_K_M` on two cores, repacked to as it is: on a Zen 5
 //! 1.1 times the decode speed and 0.55 times the prefill speed, on a Sapphire Rapids 1.7 and 0.6.
 //! So it is measured where it runs, on a few matrices of the type that the model's have.
 
@@ -17,7 +17,7 @@ use super::{Backend, memory_kinds, weights};
 /// a prompt.
 const ROWS: [i64; 3] = [1, 16, 64];
 /// How often each occurs for a request of the usual kind: an explanation or chat of 60 tokens, an
-/// edit of 12 steps with drafts, and 256 tokens of a prompt that nobody could read ahead.
+/// edit of 12 steps with drafts, and 256 tokens of a prompt that could not be read ahead.
 const USUAL: [f64; 3] = [60.0, 12.0, 4.0];
 /// Of the kind of a 7B's matrices.
 const SIZE: i64 = 4096;
@@ -45,7 +45,7 @@ pub(crate) fn repacking_pays(_: Backend, model: &File, threads: u32) -> bool {
     }
     let [as_it_lies, repacked] = best.map(|times| usual(&times));
     let gain = as_it_lies / repacked;
-    crate::process::complain(&format!("repacked weights are {gain:.2} times as fast here"));
+    crate::process::log(&format!("repacked weights are {gain:.2} times as fast here"));
     gain >= GAIN_MIN
 }
 

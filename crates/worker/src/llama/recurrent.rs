@@ -3,7 +3,6 @@
 
 use super::Model;
 
-/// See the module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MemoryKind {
     /// Cells: the end of a sequence can be cut off, and a beginning shared.

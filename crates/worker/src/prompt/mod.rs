@@ -40,7 +40,7 @@ impl ChatTemplate {
         Ok(Self { template, bent: AtomicBool::new(false) })
     }
 
-    /// Whether this is the first time that a chat has to be put in another form: told once.
+    /// Whether this is the first time that a chat has to be put in another form: logged once.
     fn first_bend(&self) -> bool {
         !self.bent.swap(true, Ordering::Relaxed)
     }
@@ -148,7 +148,7 @@ fn lay_out(template: &ChatTemplate, messages: &[ChatMessage]) -> Result<Vec<Piec
     let laid_out = template.template.lay_out_for_answer(messages).map_err(|it| refusal(&it))?;
     let LaidOut { mut pieces, opening, way } = laid_out;
     if way != Way::AsItIs && template.first_bend() {
-        crate::process::complain(&format!(
+        crate::process::log(&format!(
             "the model's chat template does not take every chat as it is: {way}"
         ));
     }

@@ -176,14 +176,14 @@ fn a_template_that_changes_contents_is_refused() {
 
 #[test]
 fn what_is_the_machines_fault_is_not_put_on_the_template() {
-    let told = |limit| {
+    let message = |limit| {
         let error = refusal(&TemplateError::Limit(limit));
         assert!(error.hint.is_some() && error.cause.is_some(), "{error}");
         (error.code, error.action)
     };
-    let late = told(Limit::Waiting(std::time::Duration::from_millis(750)));
+    let late = message(Limit::Waiting(std::time::Duration::from_millis(750)));
     assert_eq!(late, (ErrorCode::Busy, Some(ErrorAction::Retry)));
-    let stopped = told(Limit::Stopped(4));
+    let stopped = message(Limit::Stopped(4));
     assert_eq!(stopped, (ErrorCode::ModelUnsupported, Some(ErrorAction::RestartEngine)));
 }
 

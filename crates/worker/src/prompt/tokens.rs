@@ -73,7 +73,7 @@ pub(crate) fn assemble(vocab: &impl Tokenize, pieces: &[Piece]) -> Vec<Token> {
 }
 
 /// The tokens of a prompt that names some by their numbers. No text begins with a space of its own
-/// after one of them: it goes on in the middle of a file.
+/// after one of them: it continues in the middle of a file.
 pub(crate) fn infill(vocab: &impl Tokenize, parts: &[InfillPart]) -> Result<Vec<Token>, ErrorInfo> {
     let mut tokens: Vec<Token> = vocab.first_token().into_iter().collect();
     for part in parts {

@@ -1,5 +1,5 @@
 //! The thread that tells the host that this process lives and how far the computation is, while
-//! anything that was asked for is not answered. It waits for nobody: not for the engine, not for
+//! anything that was asked for is not answered. It never waits: not for the engine, not for
 //! a host that does not read. While nothing is asked for it sleeps, and a laptop may too.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};

@@ -38,10 +38,10 @@ pub(crate) fn start(
             Some(Ok(message)) => server.take(message),
             // It has no id to answer to. The next frame may be better.
             Some(Err(ReadError::Message(error))) => {
-                process::complain(&format!("a message was ignored: {error}"));
+                process::log(&format!("a message was ignored: {error}"));
             }
             Some(Err(ReadError::Frame(error))) => {
-                process::complain(&format!("the host can't be understood: {error}"));
+                process::log(&format!("the host can't be understood: {error}"));
                 process::end(ErrorCode::Protocol.exit_code().into());
             }
             None => process::end(0),
@@ -51,7 +51,7 @@ pub(crate) fn start(
     Ok(())
 }
 
-/// Tells the host why this worker can't work, in the place of an answer to its first request. Takes
+/// Tells the host why this worker can't work, in place of an answer to its first request. Takes
 /// no thread: there are none.
 pub(crate) fn refuse(reader: impl Read, mut writer: impl Write, error: &io::Error) {
     let Ok(Some(bytes)) = read_frame(&mut BufReader::new(reader), FRAME_BYTES_MAX) else { return };
@@ -62,7 +62,7 @@ pub(crate) fn refuse(reader: impl Read, mut writer: impl Write, error: &io::Erro
             error,
         );
         let answer = Message::Response { id, result: Err(error) };
-        // Without a host there is nobody to tell.
+        // Without a host there is no one to report to.
         let _ = write_frame(&mut writer, &answer.to_bytes());
     }
 }
@@ -83,10 +83,10 @@ impl Server {
             Message::Notification { method, .. } => {
                 let mut method = method;
                 method.truncate(method.floor_char_boundary(64));
-                process::complain(&format!("the notification `{method}` is not known"));
+                process::log(&format!("the notification `{method}` is not known"));
             }
             Message::Response { .. } => {
-                process::complain("an answer was ignored: nothing was asked");
+                process::log("an answer was ignored: nothing was asked");
             }
         }
     }

@@ -13,7 +13,6 @@ use super::heartbeat::OpenJobs;
 use crate::llama::Control;
 use crate::process;
 
-/// See the module.
 #[derive(Debug)]
 pub(crate) struct Shared {
     outbox: Outbox,
@@ -67,7 +66,7 @@ impl Shared {
         self.send(Message::notification::<N>(params));
     }
 
-    /// Sends a message that nobody needs, if there is room for it.
+    /// Sends a message that may be lost, if there is room for it.
     pub(super) fn send_if_room(&self, message: Message) {
         let _ = self.outbox.send(message);
     }
@@ -136,7 +135,7 @@ impl Shared {
         found
     }
 
-    /// What the running computation is told, and tells.
+    /// What is shared with the running computation: a request to end, and its progress.
     pub(crate) fn control(&self) -> Arc<Control> {
         Arc::clone(&self.control)
     }

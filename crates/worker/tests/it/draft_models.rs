@@ -16,7 +16,7 @@ const SMALL: LoadProfile = LoadProfile { context_tokens: 768, threads: 1, ..PROF
 const CELLS: Memory = Memory::SlidingWindow(WINDOW);
 const TARGETS: [Memory; 4] =
     [CELLS, Memory::ShortConvolution, Memory::DeltaNet, Memory::StateSpace];
-/// So much of other weights that it is often wrong.
+/// A share of other weights with which it is often wrong.
 const DIFFERENCE: f32 = 0.06;
 const SCHEDULES: usize = 120;
 

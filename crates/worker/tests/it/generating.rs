@@ -76,7 +76,7 @@ fn purposes_share_a_beginning_and_do_not_evict_each_other() {
         let generated = worker.generate(&purposed(*purpose, chat(2, text)));
         assert_eq!((unread(&generated), &generated.text), (1, written), "{purpose:?}");
     }
-    // One of them goes on to something else; the others keep what they had.
+    // One of them continues to something else; the others keep what they had.
     let _ = worker.generate(&purposed(Purpose::Edit, chat(3, "something else")));
     for (purpose, text, written) in &texts[1..] {
         let generated = worker.generate(&purposed(*purpose, chat(4, text)));

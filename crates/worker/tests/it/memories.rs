@@ -159,7 +159,7 @@ fn a_draft_that_is_mostly_right_halves_the_steps() {
     }
 }
 
-/// As where a suggestion is typed along: the prompt ends amid what was written.
+/// As where a suggestion is typed along: the prompt ends within what was written.
 #[test]
 fn what_is_guessed_behind_a_place_that_was_gone_back_to_can_be_taken_back() {
     for memory in MEMORIES {

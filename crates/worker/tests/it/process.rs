@@ -49,7 +49,7 @@ mod linux {
     use crate::harness::{DEADLINE, PROFILE, Worker, wait};
 
     /// What it refuses is tried in the sandbox's own tests; here it is seen to be on, with a model in
-    /// it that goes on to answer.
+    /// it that continues to answer.
     #[test]
     fn the_system_refuses_it_what_it_does_not_need() {
         let mut worker = Worker::spawn();

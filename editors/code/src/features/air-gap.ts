@@ -8,7 +8,7 @@ import * as vscode from "vscode";
 import { airGapNotice } from "../lib/air-gap";
 import { buttonsFor } from "../lib/words";
 
-/** See the module. `started`: what the launcher has started the editor server with. */
+/** `started`: what the launcher has started the editor server with. */
 export function registerAirGap(started: string | undefined): vscode.Disposable {
   return vscode.workspace.onDidChangeConfiguration((event) => {
     if (!event.affectsConfiguration("localcoder.airGapped")) {

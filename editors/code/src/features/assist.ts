@@ -9,7 +9,6 @@ import { COMMANDS } from "../generated/protocol";
 import type { Edits } from "./edits";
 import type { Texts } from "./texts";
 
-/** See the module. */
 export function registerAssist(edits: Edits, texts: Texts): vscode.Disposable {
   const registered = COMMANDS.map((entry) =>
     vscode.commands.registerCommand(entry.command, (given?: unknown) =>

@@ -45,10 +45,10 @@ function sourceOf({ source, code }: vscode.Diagnostic): string | undefined {
   return name === undefined ? source : `${source ?? ""}(${name})`;
 }
 
-/** So long what a tool reports is news, in milliseconds: what is older follows from no recent edit. */
+/** How long a tool's report is news, in milliseconds: what is older does not follow from a recent edit. */
 const NEWS_MS = 60_000;
 
-/** What tools have begun to report of late. */
+/** What tools have begun to report recently. */
 export class DiagnosticsNews {
   /** When each was first seen; never for what was there when its document was opened. */
   readonly #first = new WeakMap<vscode.TextDocument, Map<string, number | undefined>>();
@@ -93,8 +93,8 @@ export class DiagnosticsWatch {
     this.#before = counted(errorsOf(document));
   }
 
-  /** Tells of errors that were not there before, as soon as a tool finds one; with a way back. */
-  tell(undo: () => void): void {
+  /** Reports errors that were not there before, as soon as a tool finds one; with a way back. */
+  reportAdded(undo: () => void): void {
     const { uri, version } = this.#document;
     const listener = vscode.languages.onDidChangeDiagnostics(({ uris }) => {
       if (uris.some((it) => it.toString() === uri.toString())) {

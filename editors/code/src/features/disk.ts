@@ -1,6 +1,6 @@
 /**
  * Where documents are kept: whether that is still there, may be written, and what saving would do to
- * bytes that nobody touched. Asked before an edit is applied, because the editor itself lets an
+ * bytes that were not touched. Asked before an edit is applied, because the editor itself lets an
  * extension change what its user may not. Changes nothing.
  */
 import { constants, promises as disk } from "node:fs";
@@ -16,7 +16,7 @@ import { baseName } from "../lib/lines";
 /** The scheme of the cells of a notebook, which have no file of their own. */
 export const CELL_SCHEME = "vscode-notebook-cell";
 
-/** The bits of a file's mode that let anybody write it. */
+/** The bits of a file's mode with which anyone may write it. */
 const WRITE_BITS = 0o222;
 
 /** What a document is saved as: its own file, or the notebook that it is a cell of. */
@@ -103,7 +103,7 @@ export async function refuseReadOnly(document: vscode.TextDocument): Promise<voi
 
 /** What saving the document as it is now would do to its file. Asked of what has no changes. */
 export async function damageBySaving(document: vscode.TextDocument): Promise<Damage> {
-  // A notebook is not text: its cells are compared by nobody but the editor.
+  // A notebook is not text: only the editor can compare its cells.
   if (notebookOf(document) !== undefined) {
     return "none";
   }
@@ -149,7 +149,7 @@ async function isMissing(uri: vscode.Uri): Promise<boolean> {
   }
 }
 
-/** The superuser may write any file; one that nobody is let write is not meant to be written. */
+/** The superuser may write any file; a file without any write permission is not meant to be written. */
 async function isWritable(path: string): Promise<boolean> {
   try {
     await disk.access(path, constants.W_OK);

@@ -1,4 +1,4 @@
-/** What is told of an edit beside its text: what may be wrong with it, what came of tests, what was left out. */
+/** What is shown of an edit beside its text: what may be wrong with it, what came of tests, what was left out. */
 import * as vscode from "vscode";
 
 import type { EditAnswer, TestRun } from "../generated/protocol";
@@ -6,7 +6,7 @@ import { contextText, omittedText } from "../lib/answer";
 import * as l10n from "../lib/l10n";
 import { buttonsFor, plain } from "../lib/words";
 
-/** How long it is told what the model was given and what not, in milliseconds. */
+/** How long it is shown what the model was given and what not, in milliseconds. */
 const CONTEXT_SHOWN_MS = 15_000;
 
 /** That an answer may well be wrong; nothing where there is no doubt. */

@@ -13,14 +13,13 @@ import { documentText } from "./target";
 import { trialOf } from "./trials";
 import type { Wish } from "./wish";
 
-/** What is told while the edit is being written. */
+/** What is shown while the edit is being written. */
 export interface Watching {
   readonly onProgress: (progress: ProgressParams) => void;
   /** The edit as far as it is written; not asked for where absent. */
   readonly onDraft?: (draft: Written) => void;
 }
 
-/** See the module. */
 export class EditRequests {
   readonly #host: HostConnection;
   readonly #tests: TestsProgram;

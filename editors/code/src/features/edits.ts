@@ -54,7 +54,6 @@ export interface AskedAgain {
   readonly followsUp: boolean;
 }
 
-/** See the module. */
 export class Edits {
   /** Instructions that the user has written. */
   readonly onInstruction = new Emitter<string>();
@@ -184,7 +183,7 @@ export class Edits {
         this.onAskedAgain.fire(before);
       }
       // Not before there is something to look at.
-      this.#tellDoubt(entry, wish, answer);
+      this.#reportDoubt(entry, wish, answer);
       showWarnings(answer);
       return { kind: "preview", answer };
     } catch (error) {
@@ -197,7 +196,7 @@ export class Edits {
   }
 
   /** An answer that may well be wrong is shown as such, with a way to a better one. */
-  #tellDoubt(entry: CommandEntry, wish: Wish, answer: EditAnswer): void {
+  #reportDoubt(entry: CommandEntry, wish: Wish, answer: EditAnswer): void {
     const shown = doubtText(answer);
     if (shown !== undefined) {
       const buttons = this.#betterButtons(wish);
@@ -282,7 +281,7 @@ export class Edits {
   }
 }
 
-/** The command that does the same and is told in words what is to change. */
+/** The command that does the same with an instruction in words. */
 function instructing({ id }: CommandEntry): CommandEntry | undefined {
   return COMMANDS.find((it) => it.id === id && it.asksInstruction);
 }

@@ -48,13 +48,12 @@ const BODY = `<main id="explanation" data-testid="explanation" data-phase="empty
 export interface ViewActions {
   stop(): void;
   act(action: ButtonAction): void;
-  /** A question that follows. */
+  /** Asks a follow-up question. */
   ask(question: string): void;
-  /** To the line that words of an answer are about. */
+  /** Shows the lines that a reference in an answer is about. */
   jump(reference: Reference): void;
 }
 
-/** See the module. */
 export class ExplanationView implements vscode.WebviewViewProvider, vscode.Disposable {
   readonly #extension: vscode.Uri;
   readonly #actions: ViewActions;
@@ -69,12 +68,12 @@ export class ExplanationView implements vscode.WebviewViewProvider, vscode.Dispo
     this.#registration = vscode.window.registerWebviewViewProvider(VIEW_ID, this);
   }
 
-  /** What is shown. */
+  /** The explanation that is shown. */
   get state(): Explanation {
     return this.#state;
   }
 
-  /** Shows another state, soon. */
+  /** Replaces the explanation; the view follows within {@link UPDATE_EVERY_MS}. */
   set state(state: Explanation) {
     this.#state = state;
     this.#timer ??= setTimeout(() => {

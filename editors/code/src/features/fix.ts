@@ -17,7 +17,6 @@ const ENTRY = COMMANDS.find(({ command }) => command === "localcoder.fixProblems
 
 const COMMAND = "localcoder.fixDiagnostic";
 
-/** See the module. */
 export function registerFix(
   host: HostConnection,
   edits: Edits,

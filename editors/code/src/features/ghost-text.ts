@@ -2,7 +2,7 @@
  * Suggestions while the user types: at the cursor, and where nothing is to be said there, of what
  * follows elsewhere from what was just changed. The editor shows them and takes them, whole or by word
  * and line; what is suggested, whether anything is, and how long to wait after a key is decided in the
- * host. Here is only told what the user has open and has changed.
+ * host. This file only sends what the user has open and has changed.
  */
 import * as vscode from "vscode";
 
@@ -21,7 +21,7 @@ import { inlineEdit } from "./inline-edit-api";
 import type { Notifier } from "./notify";
 import { documentText } from "./target";
 
-/** Files in which somebody writes. */
+/** Files in which the user writes. */
 const SELECTOR: vscode.DocumentSelector = ["file", "untitled", "vscode-remote"].map((scheme) => ({
   scheme,
 }));
@@ -31,7 +31,6 @@ const FIRST_PAUSE_MS = 40;
 const VISITED_MAX = 8;
 const SETTING_OFF = "ghostText.languagesOff";
 
-/** See the module. */
 export function registerGhostText(host: HostConnection, notifier: Notifier): vscode.Disposable {
   const ghost = new GhostText(host);
   const redraw = host.onStatus.on(() => {
@@ -138,7 +137,7 @@ class GhostText implements vscode.InlineCompletionItemProvider {
       const items = this.#items(answer, position);
       return items.length > 0 ? items : await this.#next(document, position, abort.signal);
     } catch (error) {
-      // Nobody who types wants to be told; whoever asks why is.
+      // While the user types nothing is reported; it is where they ask why.
       const { code, message } = toErrorInfo(error);
       if (code !== "cancelled") {
         this.#last = { reason: "failed", text: message };
@@ -174,11 +173,11 @@ class GhostText implements vscode.InlineCompletionItemProvider {
     signal: AbortSignal,
   ): Promise<CompleteAnswer> {
     const path = pathOf(document);
-    const told = documentText(document);
+    const sent = documentText(document);
     // Here and not with each key: two whole texts are compared.
-    this.#edits.changed(path, told.text);
+    this.#edits.changed(path, sent.text);
     const params = {
-      document: told,
+      document: sent,
       position: { line: position.line + 1, character: position.character },
       chunks: chunksOf(this.#others(), path),
       edits: this.#edits.edits(path),

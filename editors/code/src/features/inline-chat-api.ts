@@ -19,7 +19,7 @@ export interface EditorPlace {
   readonly selection: vscode.Selection;
 }
 
-/** How the editor is told of an edit. */
+/** How an edit is passed to the editor. */
 export interface EditStream extends vscode.ChatResponseStream {
   /** `true`: there is no more. */
   textEdit(target: vscode.Uri, edits: vscode.TextEdit[] | true): void;
@@ -85,12 +85,13 @@ export function registerParticipant(
     },
   );
   const { onDidPerformAction } = participant as unknown as ActedParticipant;
-  // There is an action of inline chat itself, too. It comes with the last question and is not told where
-  // that one was cancelled, although the edit before it waits still; these come with the edit.
+  // There is an action of inline chat itself, too. It comes with the last question and does not
+  // know where that one was cancelled, although the edit before it waits still; these come with the
+  // edit.
   const listener = onDidPerformAction(({ action }) => {
     const { kind, uri, outcome } = action;
     const of = DECISIONS[kind];
-    // Typing beside an edit is told as one that is rejected and remains.
+    // Typing beside an edit is reported as an edit that is rejected and remains.
     const remains = of === "edit" && action.hasRemainingEdits === true;
     if (uri !== undefined && of !== undefined && !remains) {
       if (outcome === ACCEPTED || outcome === REJECTED) {
@@ -109,8 +110,8 @@ function editorPlace(location: unknown): EditorPlace | undefined {
 }
 
 /**
- * The editor does not open inline chat without a model. `refusal`: what an extension is told that asks
- * it for an answer itself.
+ * The editor does not open inline chat without a model. `refusal`: the answer to an extension that
+ * asks it for an answer itself.
  */
 export function registerModel(name: string, refusal: string): vscode.Disposable {
   const model = {
@@ -118,7 +119,7 @@ export function registerModel(name: string, refusal: string): vscode.Disposable 
     name,
     family: "localcoder",
     version: "1",
-    // Nobody is answered, so that these are asked for and never used.
+    // Nothing is answered, so that these are asked for and never used.
     maxInputTokens: 1,
     maxOutputTokens: 1,
     capabilities: {},

@@ -1,7 +1,7 @@
 /**
- * Inline chat: what is asked for in the editor's own box amid the text, answered by the host. The edit
- * is shown by the editor, which asks to keep or undo it; what is asked next changes that edit. It is
- * checked as every edit is, and nothing is in the document before.
+ * Inline chat: what is asked for in the editor's own box within the text, answered by the host. The
+ * edit is shown by the editor, which asks to keep or undo it; what is asked next changes that edit.
+ * It is checked as every edit is, and nothing is in the document before.
  */
 import * as vscode from "vscode";
 
@@ -61,7 +61,6 @@ interface Question {
   readonly shown: Shown | undefined;
 }
 
-/** See the module. */
 export class InlineChat {
   readonly onOutcome = new Emitter<Outcome>();
   readonly onAskedAgain = new Emitter<AskedAgain>();
@@ -133,7 +132,7 @@ export class InlineChat {
     { command, prompt }: vscode.ChatRequest,
   ): Promise<Question> {
     const { entry, instruction } = asked(command, prompt);
-    const told = instruction === undefined ? {} : { instruction };
+    const given = instruction === undefined ? {} : { instruction };
     const shown = this.#shown.get(document.uri.toString());
     if (shown !== undefined && unixEnds(document.getText()) === unixEnds(shown.after)) {
       const { answer, before, wish } = shown;
@@ -141,10 +140,10 @@ export class InlineChat {
       const brought = imports === undefined ? {} : { imports };
       const pending = { edit, ...brought, instructions: instructionsOf(wish) };
       const target = { document, lines: edit.range };
-      return { entry, wish: { target, text: before, pending, ...told }, shown };
+      return { entry, wish: { target, text: before, pending, ...given }, shown };
     }
     const lines = await this.#lines(document, selection);
-    return { entry, wish: { target: { document, lines }, ...told }, shown: undefined };
+    return { entry, wish: { target: { document, lines }, ...given }, shown: undefined };
   }
 
   async #lines(
@@ -234,7 +233,7 @@ export class InlineChat {
     }
     if (isWritten) {
       await savePlan(plan);
-      watch.tell(() => {
+      watch.reportAdded(() => {
         void this.#notifier.guarded(() => takeBack(document.uri, before, after));
       });
     }
@@ -261,8 +260,8 @@ function asked(
   if (entry !== undefined && words === "") {
     return { entry, instruction: entry.instruction };
   }
-  const told = COMMANDS.find(({ asksInstruction }) => asksInstruction);
-  if (told === undefined || words === "") {
+  const instructed = COMMANDS.find(({ asksInstruction }) => asksInstruction);
+  if (instructed === undefined || words === "") {
     throw new HostError({
       code: "selectionEmpty",
       message: l10n.t("nothing was asked for"),
@@ -270,7 +269,7 @@ function asked(
     });
   }
   const first = entry === undefined ? [] : [entry.instruction ?? entry.title];
-  return { entry: told, instruction: [...first.map(sentence), words].join(" ") };
+  return { entry: instructed, instruction: [...first.map(sentence), words].join(" ") };
 }
 
 /** Edits of a text that has not changed since. */

@@ -24,26 +24,25 @@ interface AskingAgain {
 
 type Named = Pick<EditAnswer, "editId">;
 
-/** See the module. */
 export function registerLedger(
   host: HostConnection,
   deciding: readonly Deciding[],
   asking: readonly AskingAgain[],
 ): vscode.Disposable {
-  const tell = ({ editId }: Named, decision: Decision): void => {
+  const record = ({ editId }: Named, decision: Decision): void => {
     // A host of an earlier build gives no names.
     if (editId !== "") {
       host.request("recordDecision", { editId, decision }).catch(() => undefined);
     }
   };
   const watch = new UndoWatch((editId, undone) => {
-    tell({ editId }, { kind: undone ? "undone" : "kept" });
+    record({ editId }, { kind: undone ? "undone" : "kept" });
   });
   const stops = [
     ...deciding.map(({ onOutcome }) =>
       onOutcome.on((outcome) => {
         const { answer, written } = outcome;
-        tell(answer, decisionOf(outcome));
+        record(answer, decisionOf(outcome));
         if (written !== undefined) {
           const { uri, before, after } = written;
           watch.kept(answer.editId, uri.toString(), before, after);
@@ -52,7 +51,7 @@ export function registerLedger(
     ),
     ...asking.map(({ onAskedAgain }) =>
       onAskedAgain.on(({ answer, followsUp }) => {
-        tell(answer, { kind: followsUp ? "followedUp" : "retried" });
+        record(answer, { kind: followsUp ? "followedUp" : "retried" });
       }),
     ),
   ];

@@ -1,6 +1,6 @@
 /**
  * Asks the host where edits belong in a document as it is now, and puts them there: all that belong
- * together, or none. Nothing is written unless the text to be replaced stands at that place.
+ * together, or none. Nothing is written unless the text to be replaced is at that place.
  */
 import * as vscode from "vscode";
 

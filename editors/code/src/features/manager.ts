@@ -60,7 +60,7 @@ const BODY = `<main id="manager" data-testid="manager">
 <dl id="facts" data-testid="manager-facts"></dl>
 </section>
 </div>
-<p id="told" class="told" role="status" aria-live="polite" data-testid="manager-told"></p>
+<p id="downloads" class="downloads" role="status" aria-live="polite" data-testid="manager-downloads"></p>
 </main>`;
 
 /** Adds the command that opens the page, at a model where one is named. */

@@ -50,7 +50,7 @@ interface Download {
 /** What has changed: which models there are and how, or how far a download is. */
 export type Changed = "list" | "progress";
 
-/** See the module. `chosen`: another model is in use from now on. */
+/** `chosen`: another model is in use from now on. */
 export class ModelActions implements vscode.Disposable {
   readonly #program: ModelsProgram;
   readonly #notifier: Notifier;
@@ -111,7 +111,7 @@ export class ModelActions implements vscode.Disposable {
     return models.find((row) => row.id === id);
   }
 
-  /** Asks for the model, where nobody has named one. */
+  /** Asks for the model, where none was named. */
   async choose(action: Action): Promise<ModelRow | undefined> {
     const { models } = await this.list();
     const items = models
@@ -141,7 +141,7 @@ export class ModelActions implements vscode.Disposable {
 
   /** The same without that offer; whether the user agreed, and it is there. */
   async load(row: ModelRow): Promise<boolean> {
-    // Before anybody reads a license for nothing.
+    // Before the user reads a license in vain.
     const { refusal } = await this.list();
     if (refusal !== undefined) {
       throw new HostError(refusal);
@@ -153,7 +153,7 @@ export class ModelActions implements vscode.Disposable {
     return true;
   }
 
-  /** Loads a model whose license was agreed to. `location`: where it is told how far it is. */
+  /** Downloads a model whose license was agreed to. `location`: where its progress is shown. */
   async download(row: ModelRow, location = vscode.ProgressLocation.Notification): Promise<void> {
     await vscode.window.withProgress(
       {

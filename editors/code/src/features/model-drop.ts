@@ -1,7 +1,7 @@
 /**
  * A model that is dropped onto the list or the page. What the editor's own list of files gives is a
  * place, and is taken in from there. What another program gives comes as content alone: a page is not
- * told where it lies, and gigabytes are not handed through it.
+ * told where it is, and gigabytes are not handed through it.
  */
 import * as vscode from "vscode";
 

@@ -93,7 +93,7 @@ class ModelTree implements vscode.TreeDataProvider<Node>, vscode.Disposable {
   readonly #changed = new vscode.EventEmitter<Node | undefined>();
   readonly #following: vscode.Disposable;
   readonly onDidChangeTreeData = this.#changed.event;
-  #tellDisk: (text: string) => void = () => undefined;
+  #diskListener: (text: string) => void = () => undefined;
 
   constructor(actions: ModelActions, notifier: Notifier) {
     this.#actions = actions;
@@ -103,14 +103,14 @@ class ModelTree implements vscode.TreeDataProvider<Node>, vscode.Disposable {
     });
   }
 
-  onDisk(tell: (text: string) => void): void {
-    this.#tellDisk = tell;
+  onDisk(listener: (text: string) => void): void {
+    this.#diskListener = listener;
   }
 
   async getChildren(node?: Node): Promise<Node[]> {
     try {
       const { models, diskText } = await this.#actions.list();
-      this.#tellDisk(diskText);
+      this.#diskListener(diskText);
       if (node === undefined) {
         return models.every(isThere) ? ["installed"] : ["installed", "available"];
       }

@@ -19,7 +19,6 @@ import { buttonsFor } from "../lib/words";
 
 import { openSettingsFile } from "./settings";
 
-/** See the module. */
 export class Notifier {
   readonly #log: vscode.LogOutputChannel;
 

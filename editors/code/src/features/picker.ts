@@ -7,7 +7,7 @@ import * as vscode from "vscode";
 import { LOOKING } from "../lib/switch";
 import type { Choice, Entry } from "../lib/switch";
 
-/** What stands round the list. */
+/** The texts around the list. */
 export interface PickerWords {
   readonly title: string;
   readonly placeholder: string;

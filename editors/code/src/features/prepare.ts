@@ -11,7 +11,6 @@ import { Settler } from "../lib/settler";
 
 import { currentPlace, documentText, PREVIEW_SCHEME } from "./target";
 
-/** See the module. */
 export function registerPrepare(host: HostConnection): vscode.Disposable {
   const settler = new Settler(async (signal) => {
     await prepare(host, signal);

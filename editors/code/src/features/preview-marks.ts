@@ -1,5 +1,5 @@
 /**
- * What stands beside the changes of an edit that waits, and which of them a button or the cursor
+ * What is shown beside the changes of an edit that waits, and which of them a button or the cursor
  * means.
  */
 import * as vscode from "vscode";
@@ -34,7 +34,7 @@ interface Pressed {
   };
 }
 
-/** The keys stand at each change that is not decided on; at the first also what it is in all. */
+/** The keys are shown at each change that is not decided on; at the first also what it is in all. */
 export function marksOf({ changes, shown, note }: Marked): readonly Mark[] {
   if (note !== undefined) {
     return [{ line: 1, text: note, done: false }];
@@ -59,7 +59,7 @@ export function summary(changes: readonly Change[]): string {
     : l10n.t("{0} changes: +{1} −{2} lines", count, added, removed);
 }
 
-/** The lines that a button stands at, else those of the cursor in either half of the diff. */
+/** The lines that a button is at, else those of the cursor in either half of the diff. */
 export function chosenLines(proposed: vscode.Uri, given: unknown): ChosenLines | undefined {
   if (isPressed(given)) {
     const { startLineNumber: start, endLineNumberExclusive: behind } = given.mapping.modified;

@@ -84,7 +84,7 @@ export async function writeKept(
   await revealLine(plan.document, plan.placed[0].range, preview.column);
   await steps.close();
   const after = plan.document.getText();
-  watch.tell(() => {
+  watch.reportAdded(() => {
     void notifier.guarded(() => takeBack(plan.document.uri, before, after));
   });
   if (lost > 0) {

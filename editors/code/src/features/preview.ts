@@ -40,7 +40,7 @@ export interface Outcome {
   readonly answer: EditAnswer;
   readonly all: number;
   readonly kept: number;
-  /** Where it gave way to another edit of the same lines: whether that was told what is to change. */
+  /** Where it gave way to another edit of the same lines: whether that one had an instruction. */
   readonly again?: "retried" | "followedUp" | undefined;
   /** Where something was kept: the document, and its text before and after. */
   readonly written?: { readonly uri: vscode.Uri; readonly before: string; readonly after: string };

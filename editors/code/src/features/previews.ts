@@ -32,7 +32,7 @@ import type { Wish } from "./wish";
 /** How long the document must rest before the diff follows it, in milliseconds. */
 const REFRESH_AFTER_MS = 150;
 
-/** See the module. Keyed by the document: a newer edit replaces an older one. */
+/** Keyed by the document: a newer edit replaces an older one. */
 export class Previews implements vscode.TextDocumentContentProvider, vscode.Disposable {
   /** What became of those that were shown. */
   readonly onOutcome = new Emitter<Outcome>();
@@ -197,7 +197,7 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
     await this.#settle(preview, changes.allDecided(preview.changes, decision));
   }
 
-  /** Decides on the change at the cursor, or on those of the lines that a button stands at. */
+  /** Decides on the change at the cursor, or on those of the lines that a button is at. */
   async #decide(preview: Preview, given: unknown, decision: Decision): Promise<void> {
     const lines = chosenLines(preview.uri, given);
     const meant =

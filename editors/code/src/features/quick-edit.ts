@@ -33,7 +33,6 @@ const FORGET: vscode.QuickInputButton = {
   tooltip: l10n.t("Forget"),
 };
 
-/** See the module. */
 export function registerQuickEdit(memory: vscode.Memento, edits: Edits): vscode.Disposable {
   const known = (): Instructions => read(memory.get(KEY));
   const remember = (instructions: Instructions): void => {

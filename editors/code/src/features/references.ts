@@ -1,6 +1,6 @@
 /**
  * Goes from words of an answer to the line that they are about. The host has found that line when it
- * answered; where the document has changed since, it finds it again, or nobody goes anywhere.
+ * answered; where the document has changed since, it finds it again, or the cursor stays.
  */
 import * as vscode from "vscode";
 
@@ -13,7 +13,6 @@ import { openAgain } from "./disk";
 import { placesOf } from "./locate";
 import { documentName } from "./target";
 
-/** See the module. */
 export async function goTo(
   host: HostConnection,
   file: vscode.Uri,

@@ -1,6 +1,6 @@
 /**
- * *Create Report*: the program writes it into the home folder, where it is found again, and it is
- * opened to be read. Nothing is sent.
+ * *Create Report*: the program writes a report into the home folder, where users find it, and the
+ * editor opens it. Nothing is sent.
  */
 import { homedir } from "node:os";
 
@@ -24,7 +24,7 @@ export function registerReport(program: string | undefined, notifier: Notifier):
       const document = await vscode.workspace.openTextDocument(vscode.Uri.file(path));
       await vscode.window.showTextDocument(document, { preview: false });
       const said = l10n.t(
-        "The report is {0}. Nothing was sent: read it before you give it to anybody.",
+        "The report is {0}. Nothing was sent: read it before you share it.",
         path,
       );
       void vscode.window.showInformationMessage(said, ...buttonsFor(said));

@@ -1,6 +1,7 @@
 /**
- * Which lines a command works on: those selected; where none are, what stands round the cursor;
- * where many are, what the user chooses. What there is to choose from, and when, the host says.
+ * Which lines a command works on: the selected ones; without a selection, what is around the
+ * cursor; of a large selection, what the user chooses. What there is to choose from, and when, is
+ * up to the host.
  */
 import * as vscode from "vscode";
 
@@ -15,7 +16,7 @@ import { capitalized } from "../lib/words";
 import { currentPlace, documentText } from "./target";
 import type { Target } from "./target";
 
-/** The target, or nothing where the user chose none. */
+/** The target; undefined if the user chose none. */
 export async function chosenTarget(
   host: HostConnection,
   command: CommandId,
@@ -31,7 +32,7 @@ export async function chosenTarget(
   return scope === undefined ? undefined : { document, lines: scope.range };
 }
 
-/** The smallest that stands round these lines, where nobody is asked. */
+/** The smallest scope around these lines, without asking the user. */
 export async function linesAround(
   host: HostConnection,
   document: vscode.TextDocument,
@@ -42,7 +43,7 @@ export async function linesAround(
   return chosen?.range ?? scopes[0]?.range ?? lines;
 }
 
-/** Lets the user choose; what has the focus is shown in the editor. */
+/** Lets the user choose; the focused scope is selected in the editor meanwhile. */
 async function choose(
   editor: vscode.TextEditor,
   scopes: readonly Scope[],
@@ -89,6 +90,6 @@ function show(editor: vscode.TextEditor, { start, end }: LineRange): void {
   const last = editor.document.lineAt(Math.min(end, editor.document.lineCount) - 1);
   const first = new vscode.Position(start - 1, 0);
   editor.selection = new vscode.Selection(first, last.range.end);
-  // The list covers the upper half.
+  // In the center, because the list covers the upper half of the editor.
   editor.revealRange(new vscode.Range(first, first), vscode.TextEditorRevealType.InCenter);
 }

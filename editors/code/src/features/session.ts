@@ -1,5 +1,5 @@
 /**
- * What is done with every new connection: the host is told the user's settings, or to read them, and
+ * What is done with every new connection: the host gets the user's settings, or reads them, and
  * the model is got ready. So it is when they change, and the model is made quick again when the
  * user comes back to the window. Also writes the connection's story to the log.
  */
@@ -25,12 +25,11 @@ const SECTION = "localcoder";
  */
 const WARM_EVERY_MS = 30_000;
 
-/** `ahead`: nobody waits for it, so the host may leave it. */
+/** `ahead`: the user has not asked for it, so the host may skip it. */
 interface Readiness {
   readonly ahead: boolean;
 }
 
-/** See the module. */
 export class Session implements vscode.Disposable {
   readonly #keys: readonly string[];
   readonly #host: HostConnection;
@@ -39,7 +38,7 @@ export class Session implements vscode.Disposable {
   readonly #subscriptions: vscode.Disposable[];
   readonly #onFocus = new Pace(WARM_EVERY_MS);
   /** Complaints about settings that were shown; each is reported once, until it was fixed. */
-  #told: ReadonlySet<string> = new Set();
+  #reported: ReadonlySet<string> = new Set();
 
   constructor(
     manifest: unknown,
@@ -88,7 +87,7 @@ export class Session implements vscode.Disposable {
 
   async #prepare(how: Readiness): Promise<void> {
     try {
-      this.#tell(await this.#configure());
+      this.#report(await this.#configure());
     } catch (error) {
       this.#log.warn(`Sending the settings failed: ${logLine(toErrorInfo(error))}`);
       return;
@@ -103,7 +102,7 @@ export class Session implements vscode.Disposable {
       const settings = userSettings(this.#keys, (key) => configuration.inspect(key));
       return (await this.#host.request("configure", { settings })).errors;
     }
-    // What an editor has told that had settings of its own does not count any more.
+    // The settings of an earlier editor, which had its own, do not count any more.
     await this.#host.request("configure", { settings: {} });
     return (await this.#host.request("configureFile", {})).errors;
   }
@@ -139,15 +138,16 @@ export class Session implements vscode.Disposable {
           : "The model is not loaded ahead now; the first request loads it.",
       );
     } catch (error) {
-      // The status bar tells a failed engine; a popup for what nobody asked would be too much.
+      // The status bar shows a failed engine; a popup for work that was not asked for would be too
+      // much.
       this.#log.warn(`Getting the model ready failed: ${logLine(toErrorInfo(error))}`);
     }
   }
 
-  #tell(errors: readonly ErrorInfo[]): void {
-    const told = this.#told;
-    this.#told = new Set(errors.map(logLine));
-    for (const error of errors.filter((it) => !told.has(logLine(it)))) {
+  #report(errors: readonly ErrorInfo[]): void {
+    const reported = this.#reported;
+    this.#reported = new Set(errors.map(logLine));
+    for (const error of errors.filter((it) => !reported.has(logLine(it)))) {
       this.#notifier.error(new HostError(error));
     }
   }

@@ -12,12 +12,12 @@ const QUERY = "@ext:localcoder.localcoder";
 const SHOW_MS = 5_000;
 
 /**
- * The product's settings file, where the editor's user settings lie in that very file. The IDE's
+ * The product's settings file, where the editor's user settings are in that very file. The IDE's
  * launcher names it; another editor has settings of its own.
  */
 export const settingsFile: string | undefined = process.env["LOCALCODER_SETTINGS"];
 
-/** See the module. With the name of a setting, that one is shown. */
+/** With the name of a setting, that one is shown. */
 export function registerSettings(): vscode.Disposable {
   return vscode.commands.registerCommand("localcoder.openSettings", async (name?: unknown) => {
     const query = typeof name === "string" ? ["@id:localcoder", name].join(".") : QUERY;

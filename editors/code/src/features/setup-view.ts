@@ -29,7 +29,6 @@ const BODY = `<main data-testid="setup" data-step="">
 <div id="about"></div>
 </main>`;
 
-/** See the module. */
 export class SetupView implements vscode.Disposable {
   readonly #extension: vscode.Uri;
   readonly #received: (message: SetupMessage) => void;

@@ -34,7 +34,6 @@ export interface SetupParts {
   readonly chosen: () => void;
 }
 
-/** See the module. */
 export class Setup implements vscode.Disposable {
   readonly #parts: SetupParts;
   readonly #view: SetupView;
@@ -177,7 +176,7 @@ export class Setup implements vscode.Disposable {
       await this.#parts.actions.download(row, vscode.ProgressLocation.Window);
       await this.#use(row.id);
       if (!this.#view.isOpen) {
-        await this.#tellReady(row);
+        await this.#reportReady(row);
       }
     });
     await this.#refresh();
@@ -190,7 +189,7 @@ export class Setup implements vscode.Disposable {
     }
   }
 
-  async #tellReady(row: ModelRow): Promise<void> {
+  async #reportReady(row: ModelRow): Promise<void> {
     const show = l10n.t("Show the Self-Test");
     const said = l10n.t("{0} is installed and in use.", row.name);
     if ((await vscode.window.showInformationMessage(said, show)) === show) {
@@ -308,7 +307,7 @@ export class Setup implements vscode.Disposable {
     this.#view.show(this.#page);
   }
 
-  /** What goes wrong stands on the page, where it is open. */
+  /** An error is shown on the page while it is open. */
   async #guarded(act: () => Promise<void>): Promise<void> {
     try {
       await act();

@@ -9,7 +9,6 @@ import * as l10n from "../lib/l10n";
 /** How long it is there, in milliseconds: long enough to be read. */
 const SHOWN_MS = 5_000;
 
-/** See the module. */
 export class Spoken implements vscode.Disposable {
   readonly #item: vscode.StatusBarItem;
   #timer: NodeJS.Timeout | undefined;

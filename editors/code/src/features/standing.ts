@@ -1,7 +1,7 @@
 /**
- * What a command says that changes nothing stands beside the code until the user's next action: a
- * notification is gone before it was read, and the keys that would have applied a change would
- * write into the file.
+ * The answer of a command that changes nothing is shown beside the code until the user's next
+ * action: a notification is gone before it was read, and the keys that would have applied a change
+ * would write into the file.
  */
 import * as vscode from "vscode";
 
@@ -13,7 +13,7 @@ import type { Target } from "./target";
 /** While it is there Ctrl+Enter and Escape only close it. */
 const CONTEXT = "localcoder.notePresent";
 
-/** See the module. There is one at a time. */
+/** There is one at a time. */
 export class Standing implements vscode.Disposable {
   readonly #look = vscode.window.createTextEditorDecorationType({
     after: {

@@ -24,7 +24,7 @@ export interface StatusActions {
   readonly notifier: Notifier;
 }
 
-/** See the module. `busyChanged` tells when this window starts or stops waiting. */
+/** `busyChanged` tells when this window starts or stops waiting. */
 export function registerStatus(
   host: HostConnection,
   running: Running,

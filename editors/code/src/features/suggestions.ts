@@ -12,7 +12,6 @@ import { plain } from "../lib/words";
 
 import type { Notifier } from "./notify";
 
-/** See the module. */
 export function registerSuggestions(host: HostConnection, notifier: Notifier): vscode.Disposable {
   return new vscode.Disposable(
     host.onSuggestion.on((suggestion) => {

@@ -23,7 +23,7 @@ import type { Notifier } from "./notify";
 import { pick } from "./picker";
 import { giveUpOwn } from "./settings";
 
-/** How long it is told that another profile is in use, in milliseconds. */
+/** How long it is shown that another profile is in use, in milliseconds. */
 const CHOSEN_SHOWN_MS = 5_000;
 
 /** Adds the commands. `chosen`: another profile is in use from now on. */
@@ -96,7 +96,7 @@ class Switcher {
     await giveUpOwn("profile");
     this.#chosen();
     if (missing !== "") {
-      void this.#tellMissing(missingText(name, missing));
+      void this.#reportMissing(missingText(name, missing));
     }
     if (overrides.length === 0) {
       const text = `$(check) ${l10n.t("The profile {0} is in use", name)}`;
@@ -118,7 +118,7 @@ class Switcher {
     }
   }
 
-  async #tellMissing(text: string): Promise<void> {
+  async #reportMissing(text: string): Promise<void> {
     const show = ACTION_TITLES.showModels;
     if ((await vscode.window.showWarningMessage(text, show)) === show) {
       await vscode.commands.executeCommand("localcoder.models.show");

@@ -40,7 +40,6 @@ interface Subject {
   readonly file: FollowedFile;
 }
 
-/** See the module. */
 export class Texts implements vscode.Disposable {
   readonly view: ExplanationView;
   readonly #host: HostConnection;

@@ -39,7 +39,7 @@ export function registerTour(
 }
 
 async function sample(context: vscode.ExtensionContext): Promise<vscode.TextDocument> {
-  // Beside the editor, which the extension lies in.
+  // Beside the editor, which the extension is in.
   const shipped = vscode.Uri.joinPath(context.extensionUri, "..", "..", "..", "sample", FILE);
   const original = await vscode.workspace.fs.readFile(shipped);
   // By the line that it begins with: what was tried on it has changed others.

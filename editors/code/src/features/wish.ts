@@ -5,7 +5,6 @@ import type { PendingEdit } from "../generated/protocol";
 
 import type { Target } from "./target";
 
-/** See the module. */
 export interface Wish {
   readonly target: Target;
   /** The document's text, where it is not the one that the editor has. */

@@ -4,7 +4,7 @@
 export const CONTEXT_TOKENS_MIN = 512;
 /** Largest context window, in tokens: the product's own limit. */
 export const CONTEXT_TOKENS_MAX = 8192;
-/** The usual context window, in tokens, and the one for which the memory of a model is told that is not installed yet. */
+/** The usual context window, in tokens, and the one for which the memory of a model is given that is not installed yet. */
 export const CONTEXT_TOKENS = 4096;
 /** Prompt tokens that are computed in one step: few enough that a cancel takes effect within one on backends that can't be interrupted, enough for the batched kernels. */
 export const BATCH_TOKENS = 256;
@@ -30,13 +30,13 @@ export const CHAT_TEMPLATE_BYTES_MAX = 1048576;
 export const SHA256_DIGITS = 64;
 /** Lines of a selection above which the user is asked what is meant, and that a selection which cuts through code grows to at most: beyond that small models lose parts of what they copy, and other tools ask to narrow it from there on. */
 export const SCOPE_LINES_MAX = 120;
-/** Edits that are located in a document at once: the changes of one answer with its imports. One with more changes is one change, since nobody decides on so many one by one. */
+/** Edits that are located in a document at once: the changes of one answer with its imports. One with more changes is one change, since no one decides on that many one by one. */
 export const LOCATED_EDITS_MAX = 64;
 /** Pieces of other files that one request for ghost text may have. */
 export const CHUNKS_MAX = 16;
 /** Recent edits that it may have. */
 export const RECENT_EDITS_MAX = 8;
-/** What tools say of a document that is told for a next edit, the nearest to the cursor. */
+/** Diagnostics of a document that a request for a next edit may have, those nearest to the cursor. */
 export const DIAGNOSTICS_MAX = 16;
 /** Longest of them, in bytes; what is longer is cut. */
 export const CHUNK_BYTES_MAX = 4096;
@@ -54,21 +54,21 @@ export const REQUEST_ID_BYTES_MAX = 64;
 export const TEST_WITHIN_MS = 20000;
 /** A client has said by then how a test went, in milliseconds; else it is taken for one that could not be run. Above [`TEST_WITHIN_MS`] by what a copy of a project takes. */
 export const TRIED_WITHIN_MS = 30000;
-/** Clients of one host at once: far more windows than anybody opens. */
+/** Clients of one host at once: far more windows than users open. */
 export const CLIENTS_MAX = 64;
 /** Requests that may wait for their turn in one host. */
 export const QUEUE_MAX = 64;
-/** Milliseconds between two heartbeats of a worker: six are missing before a user is told that the engine does not respond. */
+/** Milliseconds between two heartbeats of a worker: six are missing before it is reported that the engine does not respond. */
 export const HEARTBEAT_MS = 500;
-/** A worker without a sign of life for so long is killed: twenty heartbeats. */
+/** A worker without a sign of life for this long is killed: twenty heartbeats. */
 export const SILENCE_MS = 10000;
 /** A worker that has not said hello by then never will. */
 export const WORKER_START_MS = 30000;
 /** Crashes within [`RESTARTS_WITHIN_MS`] after which a worker is still started again (policy; VS Code's number for its extension host). */
 export const RESTARTS_MAX = 3;
-/** The same over all ways of running a model. */
+/** The same limit over all ways of running a model. */
 export const RESTARTS_MAX_OF_ALL = 5;
-/** Over which crashes are counted. */
+/** The time over which crashes are counted. */
 export const RESTARTS_WITHIN_MS = 300000;
 /** How the bundled demo model is named. */
 export const DEMO = "demo";

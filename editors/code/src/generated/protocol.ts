@@ -725,7 +725,8 @@ variation?: number,
 drafts?: boolean, 
 /**
  * The user's own test of the lines, as it went on the document as it is. Where there is one,
- * the client runs it on each edit that it is told to ([`TryEditParams`]), before one is shown.
+ * the client runs it on each edit that the host names ([`TryEditParams`]), before one is
+ * shown.
  */
 test?: TestRun, 
 /**
@@ -846,7 +847,7 @@ export type Reference = {
  */
 words: string, 
 /**
- * Whether they are meant where they stand as code, and not among the other words.
+ * Whether they are meant where they are marked as code, and not among the other words.
  */
 inCode: boolean, 
 /**
@@ -960,7 +961,7 @@ export type WarmParams = {
  */
 model?: string, 
 /**
- * Nobody waits for it: nothing is done where nothing is to be done ahead. One that is loaded
+ * Not asked for by the user: skipped where nothing is done ahead. One that is loaded
  * and was not used for a while is made quick again.
  */
 ahead: boolean, };
@@ -979,7 +980,7 @@ model: string, };
 
 export type UnloadAnswer = { 
 /**
- * False where a request uses it, which goes on.
+ * False where a request uses it, which continues.
  */
 unloaded: boolean, };
 
@@ -999,7 +1000,7 @@ checkSyntax?: boolean, };
 
 export type EditPlace = { 
 /**
- * Where the original stands now.
+ * Where the original is now.
  */
 range?: LineRange, 
 /**
@@ -1446,7 +1447,7 @@ bytes: number,
  */
 loadedBytes: number, 
 /**
- * What it is meant for; empty where nobody says.
+ * What it is meant for; empty if not stated.
  */
 roles: Array<ModelRole>, 
 /**
@@ -1466,7 +1467,7 @@ parameters: number,
  */
 quantization: string, 
 /**
- * Its license, where anybody says.
+ * Its license, where it is stated.
  */
 license?: ClaimedLicense, 
 /**
@@ -1528,7 +1529,7 @@ bytes: number,
  */
 loadedBytes: number, 
 /**
- * What it is meant for; empty where nobody says.
+ * What it is meant for; empty if not stated.
  */
 roles: Array<ModelRole>, 
 /**
@@ -1548,7 +1549,7 @@ parameters: number,
  */
 quantization: string, 
 /**
- * Its license, where anybody says.
+ * Its license, where it is stated.
  */
 license?: ClaimedLicense, 
 /**
@@ -1873,19 +1874,19 @@ export type PrivacyReport = {
  */
 airGapped: boolean, 
 /**
- * The same with where that comes from.
+ * Whether it is on, and what has turned it on, as a sentence.
  */
 airGap: string, 
 /**
- * How often something was to be loaded and was refused for it; absent where nobody knows.
+ * How often a download was refused because of it; absent if not known.
  */
 refused?: number, 
 /**
- * The same in words.
+ * How often that was, as a sentence.
  */
 refusedText: string, 
 /**
- * What the front of the running IDE has refused, a row a kind; empty where nobody knows.
+ * What the front of the running IDE has refused, a row for each kind; empty if not known.
  */
 refusals: Array<PrivacyRefusal>, 
 /**
@@ -1979,7 +1980,7 @@ list: ModelList,
  */
 kindsText: string, 
 /**
- * What lies where on the disk.
+ * A place on the disk, and what is in it.
  */
 stored: Array<Fact>, 
 /**
@@ -1991,7 +1992,7 @@ networkText: string,
  */
 airGap: SetupAirGap, 
 /**
- * What a first edit can be made of.
+ * The code for a user's first edit.
  */
 sample: SetupSample, };
 
@@ -2155,7 +2156,7 @@ export type EvalReport = {
  */
 model?: string, 
 /**
- * A row a kind and a language, then those that were told what to do, then all.
+ * A row for each kind and language, then those with an instruction, then all.
  */
 rows: Array<EvalRow>, 
 /**
@@ -2202,7 +2203,7 @@ unchanged: number,
  */
 wrong: number, 
 /**
- * Where an error was told in place of an answer.
+ * Where an error came instead of an answer.
  */
 refused: number, 
 /**
@@ -2333,7 +2334,7 @@ silences: Array<EvalSilence>,
  */
 computedMs: number, 
 /**
- * The same of those that were there already.
+ * From a pause to a suggestion that was there already, the median in milliseconds.
  */
 keptMs: number, 
 /**
@@ -2459,11 +2460,11 @@ undone: number,
  */
 retried: number, 
 /**
- * Told in words what to change about them.
+ * Followed by an instruction to change them further.
  */
 followedUp: number, 
 /**
- * Of which nothing was heard.
+ * Without any decision.
  */
 undecided: number, 
 /**
@@ -2505,7 +2506,7 @@ name: string,
  */
 keptOfShown?: number, 
 /**
- * The same of those of which something was heard.
+ * Kept whole or in part, of those with a decision: 0 to 1. Absent where none has one.
  */
 keptOfDecided?: number, 
 /**
@@ -2537,11 +2538,11 @@ undone: number,
  */
 retried: number, 
 /**
- * Told in words what to change about them.
+ * Followed by an instruction to change them further.
  */
 followedUp: number, 
 /**
- * Of which nothing was heard.
+ * Without any decision.
  */
 undecided: number, 
 /**
@@ -2593,7 +2594,7 @@ unreadLines: number,
  */
 all: StatisticsRow, 
 /**
- * The same told apart.
+ * By command, model, language or prompt, whichever was asked for.
  */
 groups: Array<StatisticsGroup>, };
 

@@ -53,11 +53,10 @@ export interface AskOptions {
   readonly onDelta?: (delta: DeltaParams) => void;
   /** An edit as far as it is written; only where it was asked for. */
   readonly onDraft?: (draft: DraftParams) => void;
-  /** How the user's own test goes on an edit that may become the answer. */
+  /** Runs the user's own test on an edit that may become the answer. */
   readonly onTryEdit?: (wanted: TryEditParams) => Promise<TestRun>;
 }
 
-/** See the module. */
 export class HostConnection {
   readonly onState = new Emitter<HostState>();
   readonly onStatus = new Emitter<HostStatus>();
@@ -86,7 +85,7 @@ export class HostConnection {
     return this.#state;
   }
 
-  /** What the host told last; nothing without a connection. */
+  /** The last status of the host; undefined without a connection. */
   get status(): HostStatus | undefined {
     return this.#status;
   }
@@ -277,7 +276,7 @@ export class HostConnection {
     }
   };
 
-  /** A host that is not answered goes on without. */
+  /** A host that is not answered continues without. */
   async #try(wanted: TryEditParams): Promise<void> {
     const { requestId, trial } = wanted;
     const link = this.#link;

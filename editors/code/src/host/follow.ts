@@ -1,4 +1,4 @@
-/** Runs a command of `localcoder` that tells what happens as it goes, a line of JSON each. */
+/** Runs a command of `localcoder` that prints events while it runs, each a line of JSON. */
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 
@@ -8,19 +8,19 @@ import * as l10n from "../lib/l10n";
 
 import { known, parseJson, readError } from "./process";
 
-/** A command under way. */
+/** A running command. */
 export interface Followed {
-  /** Its end; rejected where it failed. */
+  /** Resolves when it ends; rejects if it failed. */
   readonly done: Promise<void>;
-  /** Ends it in good order. */
+  /** Lets it end by itself, with an interrupt. */
   readonly stop: () => void;
 }
 
-/** Runs it. `told`: gets each line that is an event. */
+/** Runs `program`; `onEvent` gets each line that is an event. */
 export function follow(
   program: string | undefined,
   args: readonly string[],
-  told: (event: unknown) => void,
+  onEvent: (event: unknown) => void,
 ): Followed {
   const child = spawn(known(program), args, {
     stdio: ["ignore", "pipe", "ignore"],
@@ -32,7 +32,7 @@ export function follow(
       const event = parseJson(line);
       failure = readError(event) ?? failure;
       if (typeof event === "object" && event !== null && "event" in event) {
-        told(event);
+        onEvent(event);
       }
     });
     child.on("error", reject);

@@ -27,7 +27,6 @@ export type NotificationHandler = <N extends keyof Notifications>(
   params: Notifications[N],
 ) => void;
 
-/** See the module. */
 export class Link {
   /** Resolves once, when the connection is gone. */
   readonly closed: Promise<void>;

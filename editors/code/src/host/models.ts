@@ -18,7 +18,6 @@ import { ask } from "./process";
 /** Reading a file of many gigabytes takes minutes on a slow disk. */
 const READING_TIMEOUT_MS = 30 * 60_000;
 
-/** See the module. */
 export class ModelsProgram {
   readonly #program: string | undefined;
 
@@ -74,10 +73,10 @@ export class ModelsProgram {
   }
 
   /** Installs a model whose license was agreed to. When `stop` is called, what is downloaded stays. */
-  install(id: string, told: (event: InstallEvent) => void): Followed {
+  install(id: string, onEvent: (event: InstallEvent) => void): Followed {
     const args = ["models", "install", id, "--accept-license", "--events"];
     return follow(this.#program, args, (event) => {
-      told(event as InstallEvent);
+      onEvent(event as InstallEvent);
     });
   }
 

@@ -3,7 +3,7 @@ import type { PrivacyReport } from "../generated/protocol";
 
 import { ask } from "./process";
 
-/** What may use the network now, and what was refused. It starts nothing and asks nobody. */
+/** What may use the network now, and what was refused. It starts nothing and sends no request. */
 export async function privacyReport(program: string | undefined): Promise<PrivacyReport> {
   return await ask(program, "doctor --privacy");
 }

@@ -28,7 +28,7 @@ export async function stopHost(program: string | undefined): Promise<void> {
   await runProgram(program, ["host", "stop"]);
 }
 
-/** What a command answers. `args`: what stands after it. */
+/** The answer of a command. `args`: what follows its name. */
 export async function ask<C extends keyof Printed>(
   program: string | undefined,
   command: C,
@@ -78,7 +78,7 @@ export function known(program: string | undefined): string {
 
 interface Outcome {
   readonly exitCode: number | null;
-  /** What it was killed by: by us where it took too long, else by somebody else. */
+  /** What it was killed by: by us if it took too long, else by another program. */
   readonly ended: { readonly late: boolean; readonly signal: NodeJS.Signals | null };
   readonly stdout: string;
   readonly stderr: string;

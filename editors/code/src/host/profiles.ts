@@ -7,7 +7,6 @@ import type { ProfileChosen } from "../generated/protocol";
 
 import { ask, runProgram } from "./process";
 
-/** See the module. */
 export class ProfilesProgram {
   readonly #program: string | undefined;
 

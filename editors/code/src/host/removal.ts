@@ -25,7 +25,7 @@ export async function removalOf(
   return await ask(program, command, [...options, "--dry-run"], LOOK_TIMEOUT_MS);
 }
 
-/** The file in which it will be told what came of it. */
+/** The file in which its result will be. */
 export function removalLog(): string {
   return join(mkdtempSync(join(tmpdir(), "localcoder-reset-")), "reset.log");
 }

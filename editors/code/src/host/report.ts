@@ -1,6 +1,5 @@
 /**
- * Runs `localcoder doctor --bundle`, which gathers everything and writes the report; this module
- * asks and says where it is.
+ * Runs `localcoder doctor --bundle`, which gathers everything and writes the report.
  */
 import { HostError } from "../lib/errors";
 import * as l10n from "../lib/l10n";
@@ -10,7 +9,7 @@ import { ask } from "./process";
 /** The checks load the model, and a large one on a slow disk takes minutes. */
 const REPORT_TIMEOUT_MS = 10 * 60_000;
 
-/** A new report in that folder; its path. */
+/** Creates a report in that folder; returns its path. */
 export async function createReport(program: string | undefined, folder: string): Promise<string> {
   const { report } = await ask(program, "doctor", ["--bundle", folder], REPORT_TIMEOUT_MS);
   if (report === undefined) {

@@ -8,7 +8,6 @@ import { ask } from "./process";
 /** The steps, as the program calls them. */
 export type StepName = "choose" | "download" | "self-test" | "done";
 
-/** See the module. */
 export class SetupProgram {
   readonly #program: string | undefined;
 
@@ -42,9 +41,9 @@ export class SetupProgram {
   }
 
   /** Tries the model that is in use. */
-  test(told: (event: SelfTestEvent) => void): Followed {
+  test(onEvent: (event: SelfTestEvent) => void): Followed {
     return follow(this.#program, ["self-test", "--events"], (event) => {
-      told(event as SelfTestEvent);
+      onEvent(event as SelfTestEvent);
     });
   }
 }

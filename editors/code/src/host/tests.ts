@@ -17,7 +17,6 @@ export interface Tested {
   readonly within: string | undefined;
 }
 
-/** See the module. */
 export class TestsProgram {
   readonly #program: string | undefined;
 
@@ -31,7 +30,7 @@ export class TestsProgram {
     return value === true;
   }
 
-  /** How the test goes on the text with these edits; nothing where there is none. */
+  /** The result of the test on the text with these edits; undefined without a test. */
   async run(of: Tested, text: string, edits: readonly Edit[]): Promise<TestRun | undefined> {
     const within = of.within === undefined ? [] : ["--within", of.within];
     const args = [of.path, "--lines", `${of.lines.start}-${of.lines.end}`, ...within, "--stdin"];

@@ -4,7 +4,7 @@ import * as l10n from "./l10n";
 /** How the launcher says that the editor server was started without network, and with. */
 const STARTED = { without: "1", with: "0" } as const;
 
-/** Nothing where the editor is as it is wanted, or where nobody said how it was started. */
+/** Undefined if the editor is as wanted, or if it is not known how it was started. */
 export function airGapNotice(wanted: boolean, started: string | undefined): string | undefined {
   if (wanted && started === STARTED.with) {
     return l10n.t(

@@ -124,19 +124,19 @@ export function omittedText(context: ContextUse): string | undefined {
     : l10n.t("Not shown to the model: {0} (its context window: {1} tokens)", lines, windowTokens);
 }
 
-/** What of the conversation the model was not told. */
+/** The part of the conversation that the model did not get. */
 export function forgottenText({ exchangesOmitted, windowTokens }: ContextUse): string | undefined {
   switch (exchangesOmitted) {
     case 0:
       return undefined;
     case 1:
       return l10n.t(
-        "The model was not told the first answer here (its context window: {0} tokens)",
+        "The model did not get the first answer here (its context window: {0} tokens)",
         windowTokens,
       );
     default:
       return l10n.t(
-        "The model was not told the first {0} answers here (its context window: {1} tokens)",
+        "The model did not get the first {0} answers here (its context window: {1} tokens)",
         exchangesOmitted,
         windowTokens,
       );

@@ -12,7 +12,7 @@ const MARKS = [
 ] as const;
 
 /**
- * What saving a document does to bytes that nobody touched. `none`; `ends`: its line ends become
+ * What saving a document does to bytes that were not edited. `none`; `ends`: its line ends become
  * alike; `lossy`: bytes that its encoding can't read are replaced; `stale`: what others wrote is
  * overwritten.
  */

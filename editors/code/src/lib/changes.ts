@@ -25,7 +25,7 @@ export interface Change {
 export interface Shown {
   /** Its place in the list. */
   readonly index: number;
-  /** Its lines in that text, from 1; the line that it stands before where it has none. */
+  /** Its lines in that text, from 1; the line after it where it has none. */
   readonly range: LineRange;
 }
 

@@ -3,7 +3,6 @@ import type { CommandId } from "../generated/protocol";
 
 import * as l10n from "./l10n";
 
-/** See the module. */
 export interface CommandWords {
   /** Above a list of lines to choose from. */
   readonly choose: string;

@@ -87,7 +87,7 @@ function isAnswered(turn: Turn): boolean {
   return turn.text.trim() !== "";
 }
 
-/** The host told how far it is. */
+/** The host reported its progress. */
 export function progressed(state: Explanation, stage: string): Explanation {
   return { ...state, stage };
 }
@@ -148,7 +148,7 @@ export function compared(state: Explanation, name: string, isSame: boolean): Exp
   return changed === state.changed ? state : { ...state, changed };
 }
 
-/** What the host is told of what came before. */
+/** The conversation so far, for the host. */
 export function conversationOf(state: Explanation): Exchange[] {
   return state.turns.filter(isAnswered).map(({ question, text }) => ({
     ...(question !== "" && { question }),

@@ -7,7 +7,7 @@ import * as l10n from "./l10n";
 export interface Page {
   readonly path: string;
   readonly title: string;
-  /** In what case somebody wants it. */
+  /** When it is useful. */
   readonly about: string;
 }
 
@@ -83,7 +83,7 @@ export const PAGES: readonly Page[] = [
 /** The page with all errors. */
 export const ERRORS_PAGE = "reference/errors.md";
 
-/** Where an error stands on it: headings are linked to in small letters. */
+/** The anchor of an error on it: headings are linked to in small letters. */
 export function errorAnchor(code: ErrorCode): string {
   return code.toLowerCase();
 }

@@ -3,7 +3,7 @@
 /** How many of the last ones are kept, beside those that stay. */
 const RECENT_MAX = 20;
 
-/** See the module. Each is in one of both lists, the newest first. */
+/** Each is in one of both lists, the newest first. */
 export interface Instructions {
   readonly favorites: readonly string[];
   readonly recent: readonly string[];

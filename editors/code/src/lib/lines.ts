@@ -1,12 +1,12 @@
 /**
- * Whole lines of a text: what the user selected, and where lines stand. Knows no editor and
+ * Whole lines of a text: which ones the user selected, and where they are. Knows no editor and
  * decides no edit; the host says which lines an edit replaces.
  */
 import type { Edit, LineRange } from "../generated/protocol";
 
 import * as l10n from "./l10n";
 
-/** A place in a text as editors count it: both from 0. */
+/** A position in a text as editors count it: both from 0. */
 export interface Place {
   readonly line: number;
   readonly character: number;
@@ -43,13 +43,13 @@ export function lineLabel(range: LineRange): string {
     : l10n.t("lines {0}–{1}", range.start, range.end);
 }
 
-/** The text with those lines replaced; nothing where it does not have them. */
+/** The text with those lines replaced; undefined if it does not have them. */
 export function replaceLines(text: string, range: LineRange, by: string): string | undefined {
   const span = spanOf(text, range);
   return span && text.slice(0, span.start) + by + text.slice(span.end);
 }
 
-/** The text with those edits; nothing where it does not have their lines. */
+/** The text with those edits; undefined if it does not have their lines. */
 export function withEdits(text: string, placed: readonly Placed[]): string | undefined {
   // From the end, so that no edit moves another.
   const upwards = placed.toSorted((one, other) => other.range.start - one.range.start);
@@ -64,7 +64,7 @@ export function withEdits(text: string, placed: readonly Placed[]): string | und
 export function differingLines(from: string, to: string): { range: LineRange; text: string } {
   const old = unixEnds(from).split("\n");
   const wanted = unixEnds(to).split("\n");
-  // A line of each is left: no line can't be replaced.
+  // At least one line of each is left, because a range has at least one line.
   const most = Math.min(old.length, wanted.length) - 1;
   let head = 0;
   while (head < most && old[head] === wanted[head]) {
@@ -78,7 +78,7 @@ export function differingLines(from: string, to: string): { range: LineRange; te
   return { range: { start: head + 1, end: old.length - tail }, text };
 }
 
-/** Whether the text that an edit replaces stands at these lines, line ends aside. */
+/** Whether the text that an edit replaces is at these lines, apart from line ends. */
 export function originalStandsAt(text: string, range: LineRange, edit: Edit): boolean {
   const span = spanOf(text, range);
   return (
@@ -91,12 +91,12 @@ export function baseName(path: string): string {
   return path.split(/[\\/]/u).at(-1) ?? path;
 }
 
-/** The text with the line ends that Unix has. */
+/** The text with Unix line ends. */
 export function unixEnds(text: string): string {
   return text.replace(/\r\n|\r/gu, "\n");
 }
 
-/** Where a file is after a folder or file was renamed; nothing where that did not move it. */
+/** The new path of a file after a folder or file was renamed; undefined if that did not move it. */
 export function movedPath(path: string, from: string, to: string): string | undefined {
   if (path === from) {
     return to;

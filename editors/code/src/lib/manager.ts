@@ -66,7 +66,7 @@ export const ACTION_WORDS: Record<ModelAction | "pause", string> = {
   remove: l10n.t("Delete…"),
 };
 
-/** What the button for an action says of this model: a paused download goes on. */
+/** What the button for an action says of this model: a paused download continues. */
 export function actionWords(action: ModelAction | "pause", { row }: ManagedModel): string {
   return action === "install" && row.state === "partial" ? l10n.t("Resume") : ACTION_WORDS[action];
 }
@@ -126,7 +126,7 @@ export function isShown({ row }: ManagedModel, { text, which, fits }: ModelFilte
   );
 }
 
-/** What a cell says, what stands behind it, and whether it is not a fact. */
+/** The text of a cell, what follows it, and whether it is not a fact. */
 export interface Cell {
   readonly text: string;
   readonly about?: string;
@@ -277,7 +277,7 @@ function speedCell({ speed }: ModelRow): Cell {
     : { text: `≈ ${number}`, about: speed.text, claimed: true };
 }
 
-/** The lines above a model's facts: what the short cells stand for. */
+/** The lines above a model's facts: what the short cells mean. */
 export function detailsOf(model: ManagedModel): Fact[] {
   const { row, loading } = model;
   const { roles, speed, license } = cellsOf(model);
@@ -300,14 +300,14 @@ export function detailsOf(model: ManagedModel): Fact[] {
 
 /** What else is known of a model. */
 export function factsOf({ row }: ManagedModel): Fact[] {
-  // What stands above is of the window that would be used.
+  // The line above is about the window that would be used.
   return row.facts.filter(({ what }) => what !== "Memory");
 }
 
 /** Steps of a download that are reported to a screen reader, in percent. */
 const TOLD_EVERY = 10;
 
-/** What is told of downloads, which is the same for a while. */
+/** What is reported of downloads, which is the same for a while. */
 export function downloadsText(models: readonly ManagedModel[]): string {
   return models
     .flatMap(({ row, loading }) => {

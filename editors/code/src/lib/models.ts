@@ -19,7 +19,7 @@ export interface Loading {
   readonly bytes: number;
   readonly totalBytes: number;
   readonly bytesPerSecond: number;
-  /** Why it does not go on just now, such as that nobody can be reached. */
+  /** Why it does not continue just now, such as that no server can be reached. */
   readonly note?: string;
 }
 

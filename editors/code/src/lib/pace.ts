@@ -2,7 +2,6 @@
 import { REAL_CLOCK } from "./clock";
 import type { Clock } from "./clock";
 
-/** See the module. */
 export class Pace {
   readonly #everyMs: number;
   readonly #clock: Clock;

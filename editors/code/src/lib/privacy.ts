@@ -1,6 +1,6 @@
 /**
  * The page of *Show Privacy* as HTML. The words are the program's; here they get their places. All of
- * them are text: what stands between backquotes is shown as code, and nothing else means anything.
+ * them are text: what is between backquotes is shown as code, and nothing else means anything.
  */
 import type { Fact, PrivacyFinding, PrivacyRefusal, PrivacyReport } from "../generated/protocol";
 

@@ -7,7 +7,7 @@ import type { CodeChunk, RecentEdit } from "../generated/protocol";
 
 /** Lines of a change that is still one; what is larger was several, or a paste. */
 const EDIT_LINES_MAX = 12;
-/** Lines of another file round the place where the user was. */
+/** Lines of another file around the place where the user was. */
 const CHUNK_LINES = 40;
 /** Files whose text is remembered for the next change. */
 const FILES_MAX = 24;
@@ -20,7 +20,6 @@ interface Difference {
   readonly after: readonly string[];
 }
 
-/** See the module. */
 export class RecentEdits {
   /** Of each file what it was before its open change; the one that was used last is at the end. */
   readonly #bases = new Map<string, { base: string; last: string }>();

@@ -4,7 +4,7 @@ import type { Removal, RemovalPart } from "../generated/protocol";
 import * as l10n from "./l10n";
 import { size } from "./words";
 
-/** Most names of a part that are reported; the others lie beside them. */
+/** Most names of a part that are reported; the others are beside them. */
 const NAMES_MAX = 6;
 
 /** What is asked before anything is removed. `unsaved`: documents with changes that are not saved. */
@@ -35,7 +35,7 @@ function partText({ what, paths, bytes, text }: RemovalPart): string {
   return `• ${head}: ${pathsText(paths)}${note}`;
 }
 
-/** The folder that they lie in once, where there are several. */
+/** The folder that they are in once, where there are several. */
 function pathsText(paths: readonly string[]): string {
   const [first = ""] = paths;
   const folder = first.slice(0, first.lastIndexOf("/"));
@@ -43,8 +43,8 @@ function pathsText(paths: readonly string[]): string {
     return paths.join(", ");
   }
   const names = paths.map((path) => path.slice(folder.length + 1));
-  const told = names.slice(0, NAMES_MAX).join(", ");
+  const shown = names.slice(0, NAMES_MAX).join(", ");
   return names.length > NAMES_MAX
-    ? l10n.t("{0} ({1} and {2} more)", folder, told, names.length - NAMES_MAX)
-    : `${folder} (${told})`;
+    ? l10n.t("{0} ({1} and {2} more)", folder, shown, names.length - NAMES_MAX)
+    : `${folder} (${shown})`;
 }

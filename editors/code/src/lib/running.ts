@@ -3,7 +3,6 @@
  * A newer request with the same key stops the older one.
  */
 
-/** See the module. */
 export class Running {
   readonly #requests = new Map<string, AbortController>();
   readonly #onChange: (busy: boolean) => void;
@@ -43,7 +42,7 @@ export class Running {
     this.#requests.get(key)?.abort();
   }
 
-  /** Stops all. */
+  /** Stops all requests. */
   cancelAll(): void {
     for (const controller of this.#requests.values()) {
       controller.abort();

@@ -8,7 +8,6 @@ import type { Clock } from "./clock";
 /** Without a change for this long, a selection has settled, in milliseconds. */
 export const SETTLED_MS = 150;
 
-/** See the module. */
 export class Settler {
   readonly #work: (signal: AbortSignal) => Promise<void>;
   readonly #clock: Clock;

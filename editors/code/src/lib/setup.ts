@@ -68,7 +68,7 @@ export function waitingModel(report: SetupReport): ModelRow | undefined {
   return report.list.models.find((row) => row.id === id);
 }
 
-/** How a download stands. `loading`: what this window loads of it. */
+/** The state of a download. `loading`: what this window downloads of it. */
 export function shownDownload(row: ModelRow, loading: Loading | undefined): ShownDownload {
   const { id, name, bytes, loadedBytes } = row;
   if (loading !== undefined) {
@@ -144,7 +144,7 @@ function speedText({ speed }: ModelRow): string {
 export function offerOf(row: ModelRow): {
   readonly type: "install" | "use";
   readonly title: string;
-  /** The same for who doesn't see what it stands beside. */
+  /** The same for screen readers, without what is beside it. */
   readonly label: string;
 } {
   const { name } = row;

@@ -20,7 +20,7 @@ const HEADS: Record<StatisticsBy, string> = {
   prompt: l10n.t("By version of the prompts"),
 };
 
-/** The counts that together are all that was shown, with what stands above them. */
+/** The counts that add up to everything that was shown, with the heading above them. */
 const COUNTS: readonly (readonly [keyof EditCounts, string])[] = [
   ["shown", l10n.t("Shown")],
   ["kept", l10n.t("Kept")],

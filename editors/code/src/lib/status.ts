@@ -164,7 +164,7 @@ function describeProcesses({ worker, pid, confined }: HostStatus): string[] {
       ];
 }
 
-/** What the system refuses a program; told most where it refuses nothing. */
+/** What the system refuses a program; matters most where it refuses nothing. */
 function sandboxText({ calls, files, why }: Confined): string {
   if (calls && files) {
     return l10n.t({ message: "on", comment: "the sandbox of a program" });

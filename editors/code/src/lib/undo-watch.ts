@@ -17,15 +17,14 @@ interface Kept {
   undone: boolean;
 }
 
-/** See the module. */
 export class UndoWatch {
-  readonly #tell: (editId: string, undone: boolean) => void;
+  readonly #report: (editId: string, undone: boolean) => void;
   readonly #nowMs: () => number;
   #kept: Kept[] = [];
 
-  /** `tell`: that an edit was taken back, or, with false, is there again. */
-  constructor(tell: (editId: string, undone: boolean) => void, nowMs = (): number => Date.now()) {
-    this.#tell = tell;
+  /** `report`: that an edit was taken back, or, with false, is there again. */
+  constructor(report: (editId: string, undone: boolean) => void, nowMs = (): number => Date.now()) {
+    this.#report = report;
     this.#nowMs = nowMs;
   }
 
@@ -37,7 +36,7 @@ export class UndoWatch {
   }
 
   /**
-   * A document has changed, by a redo or otherwise. `text` is asked for only where anybody waits for
+   * A document has changed, by a redo or otherwise. `text` is asked for only if something waits for
    * it.
    */
   changed(document: string, text: () => string, redone = false): void {
@@ -53,7 +52,7 @@ export class UndoWatch {
       const turns = edit.undone ? redone && now === edit.after : now === edit.before;
       if (turns) {
         edit.undone = !edit.undone;
-        this.#tell(edit.editId, edit.undone);
+        this.#report(edit.editId, edit.undone);
       }
     }
   }

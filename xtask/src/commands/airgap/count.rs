@@ -161,7 +161,7 @@ impl Tally {
         all.map(|(name, _)| name.as_str()).collect()
     }
 
-    /// A table for people; programs that turned to nobody are counted in one line.
+    /// A table for people; programs without connections are counted in one line.
     pub(super) fn table(&self) -> String {
         let mut text = format!(
             "{:<18} {:>9} {:>8} {:>8} {:>8} {:>9} {:>8} {:>6}\n",
@@ -182,7 +182,9 @@ impl Tally {
                 text += &format!("    {line}\n");
             }
         }
-        text + &format!("{quiet} other programs ({quiet_processes} processes) turned to nobody\n")
+        text + &format!(
+            "{quiet} other programs ({quiet_processes} processes) opened no connection\n"
+        )
     }
 }
 

@@ -18,7 +18,7 @@ use localcoder_protocol::{
 use serde_json::Value;
 
 use super::cases::WINDOW_TOKENS;
-use super::ours::Ours;
+use super::worker::LocalCoderWorker;
 use crate::options::Acceptance;
 use crate::report;
 use policy::{Costs, Policy, Scored, all, best, by_probability, few_rows, looked_up, row_by_row};
@@ -55,31 +55,31 @@ struct Task {
 
 pub(crate) fn run(plan: &Acceptance) -> Result<()> {
     let tasks: Vec<Task> = spread(read_tasks(&plan.answers)?, plan.tasks.unwrap_or(TASKS));
-    let mut draft = Ours::start_with(&plan.draft, false)?;
+    let mut draft = LocalCoderWorker::start_with(&plan.draft, false)?;
     let Some(model) = &plan.model else {
         let recorded = recorded(&mut draft, &tasks)?;
         let scored = score(&mut draft, &recorded)?;
         report::line(format!("{} recorded answers:", scored.len()));
-        tell("all of them", &scored, false);
-        tell("lines that the code before does not have", &scored, true);
+        report_scores("all of them", &scored, false);
+        report_scores("lines that the code before does not have", &scored, true);
         return Ok(());
     };
     let tokens = plan.tokens.unwrap_or(TEXT_TOKENS);
-    let mut ours = Ours::start_with(model, false)?;
+    let mut worker = LocalCoderWorker::start_with(model, false)?;
     let asked: Vec<(&str, Vec<WorkerPrompt>)> = vec![
         (
             "explanations",
-            tasks.iter().take(TEXTS).map(|it| explain(&mut ours, it)).collect::<Result<_>>()?,
+            tasks.iter().take(TEXTS).map(|it| explain(&mut worker, it)).collect::<Result<_>>()?,
         ),
         ("new code", tasks.iter().take(TEXTS).map(tests_for).collect()),
     ];
     for (name, prompts) in &asked {
         let mut written = Vec::new();
         for prompt in prompts {
-            let (text, ..) = ours.write_text(prompt, true, tokens)?;
+            let (text, ..) = worker.write_text(prompt, true, tokens)?;
             written.push(Written { prompt: prompt.clone(), text, code: String::new() });
         }
-        tell(&format!("{name}, written here"), &score(&mut draft, &written)?, false);
+        report_scores(&format!("{name}, written here"), &score(&mut draft, &written)?, false);
     }
     drop(draft);
     for (when, count) in TIMED {
@@ -122,10 +122,10 @@ fn read_task(line: &str) -> Result<Task> {
 }
 
 /// The answers after prompts in the product's words.
-fn recorded(ours: &mut Ours, tasks: &[Task]) -> Result<Vec<Written>> {
+fn recorded(worker: &mut LocalCoderWorker, tasks: &[Task]) -> Result<Vec<Written>> {
     let mut all = Vec::new();
     for task in tasks {
-        let prompt = lay_out(ours, task, ("improve", Some(&task.instruction)))?;
+        let prompt = lay_out(worker, task, ("improve", Some(&task.instruction)))?;
         for answer in &task.answers {
             let (prompt, code) = (prompt.clone(), task.code.clone());
             all.push(Written { prompt, code, text: format!("{}\n```", answer.trim_end()) });
@@ -134,18 +134,22 @@ fn recorded(ours: &mut Ours, tasks: &[Task]) -> Result<Vec<Written>> {
     Ok(all)
 }
 
-fn explain(ours: &mut Ours, task: &Task) -> Result<WorkerPrompt> {
-    lay_out(ours, task, ("explain", None))
+fn explain(worker: &mut LocalCoderWorker, task: &Task) -> Result<WorkerPrompt> {
+    lay_out(worker, task, ("explain", None))
 }
 
-fn lay_out(ours: &mut Ours, task: &Task, command: (&str, Option<&str>)) -> Result<WorkerPrompt> {
+fn lay_out(
+    worker: &mut LocalCoderWorker,
+    task: &Task,
+    command: (&str, Option<&str>),
+) -> Result<WorkerPrompt> {
     let text = task.code.clone();
     let lines = LineRange { start: 1, end: u32::try_from(text.lines().count())? };
     let document =
         DocumentText { path: "a.py".to_owned(), language_id: Some("python".to_owned()), text };
     let command = Command::new(command.0, command.1)?;
     let task = prepare(&document, lines, command)?;
-    let counts = ours.count(task.texts_to_count(Prompts::usual()))?;
+    let counts = worker.count(task.texts_to_count(Prompts::usual()))?;
     let limits = Limits { window_tokens: WINDOW_TOKENS, trained_context_tokens: WINDOW_TOKENS };
     Ok(task.layout(Prompts::usual(), &counts, limits)?.worker_prompt())
 }
@@ -161,7 +165,7 @@ fn tests_for(task: &Task) -> WorkerPrompt {
     }
 }
 
-fn score(draft: &mut Ours, written: &[Written]) -> Result<Vec<Scored>> {
+fn score(draft: &mut LocalCoderWorker, written: &[Written]) -> Result<Vec<Scored>> {
     let mut all = Vec::new();
     for Written { prompt, text, code } in written {
         let params = ScoreTextParams { prompt: prompt.clone(), text: text.clone() };
@@ -189,7 +193,7 @@ fn new_bytes(text: &str, code: &str) -> Vec<bool> {
     text.split_inclusive('\n').flat_map(|line| vec![is_new(line); line.len()]).collect()
 }
 
-fn tell(name: &str, texts: &[Scored], only_new: bool) {
+fn report_scores(name: &str, texts: &[Scored], only_new: bool) {
     let count = texts.iter().flat_map(|it| &it.is_new).filter(|it| **it || !only_new).count();
     report::line(format!("\n{name}: {count} tokens"));
     for (end, count, right) in by_probability(texts, only_new) {
@@ -227,7 +231,7 @@ fn tell(name: &str, texts: &[Scored], only_new: bool) {
     }
 }
 
-impl Ours {
+impl LocalCoderWorker {
     fn write_text(
         &mut self,
         prompt: &WorkerPrompt,
@@ -262,16 +266,16 @@ fn time(
     when: DraftWhen,
     (prompts, most): (&[WorkerPrompt], u32),
 ) -> Result<()> {
-    let mut ours = Ours::start_with(model, false)?;
+    let mut worker = LocalCoderWorker::start_with(model, false)?;
     let model_ref = draft.to_str().context("the path is not UTF-8")?.to_owned();
-    let loaded = ours.give::<LoadDraft>(draft, &LoadDraftParams { model_ref, when })?;
+    let loaded = worker.give::<LoadDraft>(draft, &LoadDraftParams { model_ref, when })?;
     let (mut ms, mut tokens, mut used, mut other) = ([0.0; 2], [0; 2], DraftUse::default(), 0);
     let mut rounds = 0;
     for prompt in prompts {
         let mut best = [f64::INFINITY; 2];
         let mut texts = [String::new(), String::new()];
         for side in (0..ROUNDS).flat_map(|_| [0, 1]) {
-            let (text, usage, draft) = ours.write_text(prompt, side == 0, most)?;
+            let (text, usage, draft) = worker.write_text(prompt, side == 0, most)?;
             best[side] = best[side].min(usage.decode_ms / f64::from(usage.generated_tokens.max(1)));
             if texts[side].is_empty() {
                 tokens[side] += usage.generated_tokens;
@@ -312,8 +316,8 @@ mod tests {
     #[test]
     fn bytes_of_lines_that_the_code_has_are_not_new() {
         let is_new = new_bytes("a\n    b\nc", "b\nd");
-        let told: String = is_new.iter().map(|it| if *it { '+' } else { '-' }).collect();
-        assert_eq!(told, "++------+");
+        let marks: String = is_new.iter().map(|it| if *it { '+' } else { '-' }).collect();
+        assert_eq!(marks, "++------+");
     }
 
     #[test]

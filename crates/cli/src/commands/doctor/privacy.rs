@@ -1,6 +1,6 @@
 //! `localcoder doctor --privacy`: what may use the network here, what can't, and by what. Each line is
 //! looked up where that can be done: in the settings, in the running processes, in the assembled
-//! editor; what was not looked at is called so. It starts nothing and asks nobody.
+//! editor; what was not looked at is called so. It starts nothing and sends no request.
 
 mod editor;
 mod ide;
@@ -282,7 +282,7 @@ mod tests {
             (true, Some(1), NetworkUse::Open),
             (false, Some(0), NetworkUse::Unused),
             (false, Some(2), NetworkUse::Open),
-            // What nobody has looked at is not called unused.
+            // What was not looked at is not called unused.
             (false, None, NetworkUse::Unknown),
         ] {
             assert_eq!(held(refused, seen(sockets)), network, "{refused} {sockets:?}");

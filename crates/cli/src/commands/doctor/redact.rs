@@ -1,4 +1,4 @@
-//! Takes out of a text what tells who somebody is or opens a door: the home folder, the names of
+//! Takes out of a text what identifies a person or grants access: the home folder, the names of
 //! user and machine, queries of addresses, tokens. Pure but for [`Redactor::here`]; it goes by
 //! form, so the report says what was looked for and asks to be read.
 
@@ -14,7 +14,6 @@ const SECRET_KEYS: &[&str] =
 /// Names that are everybody's.
 const COMMON_NAMES: &[&str] = &["localhost", "user", "machine"];
 
-/// See the module.
 pub(super) struct Redactor {
     /// Paths of the home folder, the longest first.
     homes: Vec<String>,

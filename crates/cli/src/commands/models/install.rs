@@ -63,7 +63,7 @@ fn of_an_installed(models: &Models, id: &str) -> Result<ModelLicense, ErrorInfo>
     })
 }
 
-/// How it is told.
+/// How the outcome is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OutputFormat {
     /// For people.
@@ -78,13 +78,13 @@ pub(super) fn install(
     models: &Models,
     id: &str,
     accepted: bool,
-    told: OutputFormat,
+    format: OutputFormat,
 ) -> Result<(), ErrorInfo> {
     let entry = models.entry(id)?;
     // Before anybody reads a license for nothing, or is told to bring a file that is here.
     models.store.check_missing(entry)?;
     models.network_now(&format!("`{id}` is not downloaded"))?;
-    if told == OutputFormat::Text {
+    if format == OutputFormat::Text {
         list::facts(&list::entry_facts(models, entry))?;
         output::line("")?;
     }
@@ -93,8 +93,8 @@ pub(super) fn install(
     if !accepted {
         ask(&entry.id, &entry.license, &text)?;
     }
-    let model = load(models, entry, &text, &running, told)?;
-    match told {
+    let model = load(models, entry, &text, &running, format)?;
+    match format {
         OutputFormat::Events => output::event::<ModelsInstallEvents>(&InstallEvent::Installed {
             installed: Box::new(list::installed_model(models, &model)),
         }),
@@ -116,7 +116,7 @@ fn load(
     entry: &Entry,
     text: &str,
     running: &Installing,
-    told: OutputFormat,
+    format: OutputFormat,
 ) -> Result<Installed, ErrorInfo> {
     let consent = Consent::to(&entry.license, text)?;
     let stop = running.clone();
@@ -131,9 +131,9 @@ fn load(
     })?;
     let meter = Meter::new("downloading");
     let mut printed = Ok(());
-    let mut tell = |event| match event {
+    let mut report = |event| match event {
         FetchEvent::Confined(confined) => weakly(&confined).iter().for_each(|it| meter.note(it)),
-        event if told == OutputFormat::Events => {
+        event if format == OutputFormat::Events => {
             let Some(event) = InstallEvent::of(event).filter(|_| printed.is_ok()) else { return };
             printed = output::event::<ModelsInstallEvents>(&event);
             if printed.is_err() {
@@ -141,10 +141,10 @@ fn load(
                 running.stop();
             }
         }
-        event => tell(&meter, event),
+        event => show(&meter, event),
     };
     let fetcher = fetcher(models, &format!("`{}` is not downloaded", entry.id))?;
-    let result = models.store.install(entry, consent, &fetcher, running, &mut tell);
+    let result = models.store.install(entry, consent, &fetcher, running, &mut report);
     meter.clear();
     printed?;
     result.map_err(|error| match error {
@@ -200,7 +200,7 @@ pub(super) fn ask(id: &str, license: &LicenseTerms, text: &str) -> Result<(), Er
     }
 }
 
-fn tell(meter: &Meter, event: FetchEvent) {
+fn show(meter: &Meter, event: FetchEvent) {
     match event {
         FetchEvent::Progress { bytes, total_bytes, bytes_per_s } => {
             meter.show_with_speed(bytes, total_bytes, bytes_per_s);
@@ -218,8 +218,8 @@ fn tell(meter: &Meter, event: FetchEvent) {
     }
 }
 
-/// What is said of a download that the system holds back in part only, or not at all. It goes on: what
-/// comes is checked as ever.
+/// What is said of a download that the system holds back in part only, or not at all. It continues:
+/// what comes is checked as ever.
 fn weakly(confined: &Confined) -> Option<String> {
     let is_weak = !(confined.calls && confined.files);
     is_weak.then(|| format!("sandbox: {}", fetch_sandbox_text(confined)))
@@ -245,8 +245,8 @@ mod tests {
             ),
             (false, false, "sandbox: NONE: a download could do what you can"),
         ] {
-            let told = weakly(&Confined { calls, files, why: why.clone() }).unwrap();
-            assert!(told.starts_with(said) && told.ends_with(": the kernel has none"), "{told}");
+            let text = weakly(&Confined { calls, files, why: why.clone() }).unwrap();
+            assert!(text.starts_with(said) && text.ends_with(": the kernel has none"), "{text}");
         }
         assert_eq!(weakly(&Confined { calls: true, files: true, why: None }), None);
     }

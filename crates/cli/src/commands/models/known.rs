@@ -23,9 +23,10 @@ use crate::session::program;
 
 /// Of what hosts keep; a larger file is not theirs.
 const KEPT_BYTES_MAX: u64 = 4 * 1024 * 1024;
-/// A model up to this length may lie in the processor's caches, where memory says nothing of its speed.
+/// A model up to this length may be in the processor's caches, where memory says nothing of its
+/// speed.
 const CACHED_BYTES_MAX: u64 = 256 * 1024 * 1024;
-/// After so long it is measured again: a busy machine looks slower than it is.
+/// A measurement older than this is repeated: a busy machine looks slower than it is.
 const MEASURED_FOR: Duration = Duration::from_secs(10 * 60);
 
 /// What all models are seen against, looked at once.
@@ -255,7 +256,7 @@ pub(super) fn profile(profile: Profile) -> &'static str {
     }
 }
 
-/// What a catalog says by the roles: edits and chat take a model that does what it is told.
+/// What a catalog says by the roles: edits and chat take a model that follows instructions.
 pub(super) fn tuning(entry: &Entry) -> Option<ModelTuning> {
     match entry.roles.as_slice() {
         [] => None,

@@ -31,12 +31,12 @@ pub(crate) fn run(command: ModelsCommand) -> Result<(), ErrorInfo> {
         ModelsCommand::Info { id, json } => list::info(&models, &id, json),
         ModelsCommand::License { id, json } => install::license(&models, &id, json),
         ModelsCommand::Install { id, accept_license, json, events } => {
-            let told = match (json, events) {
+            let format = match (json, events) {
                 (_, true) => install::OutputFormat::Events,
                 (true, _) => install::OutputFormat::Json,
                 _ => install::OutputFormat::Text,
             };
-            install::install(&models, &id, accept_license, told)
+            install::install(&models, &id, accept_license, format)
         }
         ModelsCommand::Discard { id, json } => models.discard(&id, json),
         ModelsCommand::Import { path, accept_license, json, .. } if Bundle::is_at(&path) => {

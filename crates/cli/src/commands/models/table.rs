@@ -95,7 +95,7 @@ fn cells(row: &ModelRow) -> [String; 8] {
         format!("{estimate}{:.1}", speed.tokens_per_s)
     });
     let license = row.license.as_ref().map_or_else(String::new, |license| {
-        // What nobody has checked is not a fact.
+        // What was not checked is not a fact.
         let claimed = if license.said_by == LicenseSource::Catalog { "" } else { " (claimed)" };
         format!("{}{claimed}", license.name)
     });
@@ -142,7 +142,7 @@ fn mark(uses: &[ModelTask]) -> char {
     }
 }
 
-/// Numbers stand to the right.
+/// Numbers are aligned to the right.
 fn pad(cell: &str, width: usize, at: usize) -> String {
     match COLUMNS[at] {
         "SIZE" | "TOKENS/S" | "CONTEXT" | "MEMORY" => format!("{cell:>width$}"),
@@ -233,8 +233,8 @@ mod tests {
             let table: Vec<&String> = lines.iter().filter(is_table).collect();
             assert_eq!(table.len(), 5, "{lines:#?}");
             assert!(table.iter().all(|line| length(line) <= columns), "{columns}: {lines:#?}");
-            let told = lines.last().unwrap();
-            assert!(told.starts_with("No room for: ") && told.contains("name"), "{told}");
+            let last = lines.last().unwrap();
+            assert!(last.starts_with("No room for: ") && last.contains("name"), "{last}");
         }
         assert!(!lines(&rows(), Some(200)).iter().any(|line| line.starts_with("No room")));
     }

@@ -28,7 +28,7 @@ pub(super) fn bytes(bytes: u64) -> String {
 pub(super) struct Meter {
     what: &'static str,
     bar: Option<ProgressBar>,
-    told: Cell<Instant>,
+    last_line_at: Cell<Instant>,
 }
 
 impl Meter {
@@ -41,7 +41,7 @@ impl Meter {
             bar
         });
         // What is done at once needs no line.
-        Self { what, bar, told: Cell::new(Instant::now()) }
+        Self { what, bar, last_line_at: Cell::new(Instant::now()) }
     }
 
     pub(super) fn show(&self, done: u64, total: u64) {
@@ -54,7 +54,7 @@ impl Meter {
         }
     }
 
-    /// With a speed that somebody else has measured.
+    /// With a speed that was measured elsewhere.
     pub(super) fn show_with_speed(&self, done: u64, total: u64, bytes_per_s: u64) {
         if self.bar.is_some() {
             return self.show(done, total);
@@ -75,8 +75,8 @@ impl Meter {
     }
 
     fn line(&self, text: impl FnOnce() -> String) {
-        if self.told.get().elapsed() >= LINE_EVERY {
-            self.told.set(Instant::now());
+        if self.last_line_at.get().elapsed() >= LINE_EVERY {
+            self.last_line_at.set(Instant::now());
             output::note(&format!("{}: {}", self.what, text()));
         }
     }

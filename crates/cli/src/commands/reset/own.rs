@@ -127,7 +127,7 @@ fn part(row: &Row<'_>, own: &[PathBuf], linked: &[PathBuf]) -> Option<Part> {
 }
 
 impl Part {
-    pub(super) fn told(&self) -> RemovalPart {
+    pub(super) fn removal_part(&self) -> RemovalPart {
         RemovalPart {
             what: self.what.to_owned(),
             paths: self.paths.iter().map(|path| path.display().to_string()).collect(),
@@ -157,13 +157,13 @@ fn own_folders(places: &Places) -> Vec<PathBuf> {
     let Places { data, config, cache, logs, runtime, models, editor } = places;
     let mut own: Vec<PathBuf> =
         [data, config, cache, logs, runtime, models, editor].map(PathBuf::clone).to_vec();
-    // Logs lie a step further down where the system has a place for state.
+    // Logs are a step further down where the system has a place for state.
     let named = |path: &&Path| path.file_name().is_some_and(|name| name == "localcoder");
     own.extend(logs.parent().filter(named).map(Path::to_owned));
     own
 }
 
-/// A link on the way from the outermost folder of ours to this one: what lies behind it may be
+/// A link on the way from the outermost folder of ours to this one: what is behind it may be
 /// anybody's.
 fn link_above(folder: &Path, own: &[PathBuf]) -> Option<String> {
     let mut ways = folder.ancestors().filter(|path| own.iter().any(|own| path == own));
@@ -188,8 +188,8 @@ fn link(path: &Path) -> Option<String> {
     Some(format!("`{}` is a link; `{}` stays", path.display(), target.display()))
 }
 
-/// Whether a file lies in a folder, by the names it has and by where they lead to. Through a link of ours
-/// nothing is removed.
+/// Whether a file is in a folder, by the names it has and by where they lead to. Through a link of
+/// ours nothing is removed.
 fn is_within(file: &Path, folder: &Path) -> bool {
     if folder.is_symlink() {
         return false;

@@ -21,7 +21,7 @@ const SLOW: &str = "close other programs, or choose a smaller model";
 /// What helps where a model's edits are of no use.
 const POOR: &str = "choose a larger model for code; one that follows instructions (`instruct`)";
 
-/// A measured time and where it should lie.
+/// A measured time and where it should be.
 pub(super) fn load(ms: Option<f64>, device: Option<&str>) -> SelfTestCheck {
     let on = device.map(|device| format!(" on {device}")).unwrap_or_default();
     let text = match ms {

@@ -72,7 +72,7 @@ pub(super) fn report(places: &Places) -> Result<SetupReport, ErrorInfo> {
     })
 }
 
-/// Whether somebody has worked with it before there was a set-up, or without one.
+/// Whether it was used before there was a set-up, or without one.
 fn is_in_use(places: &Places, resolved: &Resolved) -> bool {
     let has_models = Store::existing(&places.models)
         .is_some_and(|store| store.list().is_ok_and(|models| !models.is_empty()));

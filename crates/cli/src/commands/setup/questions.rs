@@ -22,16 +22,16 @@ use crate::failure::no_interrupts;
 use crate::output;
 use crate::session::program;
 
-/// Wrong answers after which nobody seems to be there.
+/// Wrong answers after which no one seems to be at the terminal.
 const TRIES_MAX: usize = 5;
 
 /// Whether a command runs that ends itself on Ctrl-C.
 static COMMAND_RUNS: AtomicBool = AtomicBool::new(false);
 
-/// Tells the facts, goes on where it was ended, and asks.
+/// Prints the facts, continues where an earlier run ended, and asks.
 pub(super) fn ask(places: &Places) -> Result<(), ErrorInfo> {
     let report = facts::report(places)?;
-    tell(&report)?;
+    print_report(&report)?;
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return output::line(
             "\nNobody is there to be asked: `localcoder setup --model ID|PATH` gets a model, \
@@ -222,7 +222,7 @@ fn run(arguments: &[&str], kept: bool) -> Result<std::process::Output, ErrorInfo
     })
 }
 
-fn tell(report: &SetupReport) -> Result<(), ErrorInfo> {
+fn print_report(report: &SetupReport) -> Result<(), ErrorInfo> {
     output::line("This machine")?;
     lines(&report.machine)?;
     output::line(&format!(

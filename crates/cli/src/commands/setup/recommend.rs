@@ -83,8 +83,9 @@ fn smaller(catalog: &Catalog, profiles: &[Profile], known: &Known) -> SetupRecom
     // A large one is loaded under its own profile alone.
     let named: Vec<&Entry> =
         profiles.iter().filter_map(|it| catalog.entry(&it.code_model)).collect();
-    let is_of_profiles =
-        |entry: &&Entry| named.iter().any(|it| it.id == entry.id || it.lighter.contains(&entry.id));
+    let is_of_profiles = |entry: &&Entry| {
+        named.iter().any(|it| it.id == entry.id || it.smaller_ids.contains(&entry.id))
+    };
     let of_code = catalog
         .models
         .iter()

@@ -12,7 +12,7 @@ use crate::failure::explained;
 const VERSION: u32 = 1;
 /// Of the file, which has some hundred bytes.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
-/// More than any catalog's models that somebody loads at once.
+/// More models of any catalog than are downloaded at once.
 const DOWNLOADS_MAX: usize = 64;
 
 /// What is in the file.
@@ -20,7 +20,7 @@ const DOWNLOADS_MAX: usize = 64;
 #[serde(rename_all = "camelCase")]
 pub(super) struct State {
     version: u32,
-    /// Whether somebody has come to an end of it once: it is not offered by itself then.
+    /// Whether the set-up was finished once: it does not open by itself then.
     #[serde(default)]
     pub(super) finished: bool,
     #[serde(default)]

@@ -26,7 +26,7 @@ use verdict::Kind;
 pub(super) const FILES: u64 = 20_000;
 /// Of findings of one place this many files are kept.
 const KEPT_MAX: u64 = 3;
-/// A line is told every so often.
+/// How often progress is reported.
 const TOLD_EVERY: u64 = 1_000;
 
 /// Files of which llama.cpp does the same in the same place.
@@ -65,7 +65,7 @@ pub(super) fn run(count: u64, from: u64) -> Result<()> {
         let accepted = try_one(&mut driver, &all, seed, &found, &mut results)?;
         seed += 1;
         if accepted && results.accepted % TOLD_EVERY == 0 {
-            report::line(format!("  {} files: {}", results.accepted, told(&results.kinds)));
+            report::line(format!("  {} files: {}", results.accepted, by_kind(&results.kinds)));
             write(&results)?;
         }
     }
@@ -112,7 +112,7 @@ fn try_one(
     Ok(true)
 }
 
-fn told(kinds: &BTreeMap<Kind, u64>) -> String {
+fn by_kind(kinds: &BTreeMap<Kind, u64>) -> String {
     let parts: Vec<String> =
         kinds.iter().map(|(kind, files)| format!("{files} {}", kind.words())).collect();
     parts.join(", ")
@@ -124,7 +124,7 @@ fn write(results: &Results) -> Result<PathBuf> {
 
 fn show(results: &Results) -> Result<()> {
     let Results { made, accepted, kinds, places } = results;
-    report::line(format!("of {made} files our reader accepts {accepted}: {}", told(kinds)));
+    report::line(format!("of {made} files our reader accepts {accepted}: {}", by_kind(kinds)));
     let mut sorted: Vec<_> = places.iter().collect();
     sorted.sort_by_key(|(_, class)| std::cmp::Reverse(class.files));
     for (place, class) in sorted {

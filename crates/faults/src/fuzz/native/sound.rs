@@ -183,7 +183,7 @@ fn missing(file: &mut ModelFile, key: &str) {
     let architecture = file.architecture() + ".";
     let name = key.strip_prefix(&architecture).unwrap_or(key);
     if name == "expert_feed_forward_length" {
-        // Without experts nobody asks for it.
+        // Without experts it is not looked at.
         for (name, number) in &FITTING[..2] {
             file.set_number(&format!("{architecture}{name}"), *number);
         }

@@ -14,7 +14,7 @@ pub(super) enum Kind {
     Undefined,
     /// It divided by zero, or ran out of stack.
     Crash,
-    /// It gave up: an assertion of its own, or an exception that nobody catches.
+    /// It gave up: an assertion of its own, or an uncaught exception.
     Abort,
     /// It takes more time than it may have.
     Time,
@@ -85,7 +85,7 @@ impl Verdict {
         let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
         let first = said.lines().next().unwrap_or_default();
         let is = |all: &[&str]| all.iter().any(|it| report.contains(it));
-        let (kind, told) = match ended {
+        let (kind, message) = match ended {
             _ if is(SIZES) => (Kind::Size, report),
             _ if is(CRASHES) => (Kind::Crash, report),
             _ if !report.is_empty() => (Kind::Memory, report),
@@ -99,7 +99,7 @@ impl Verdict {
             _ => (Kind::Crash, last),
         };
         let frames = if report.is_empty() { "" } else { said };
-        Self { kind, said: told.to_owned(), at: frame(frames).unwrap_or_default() }
+        Self { kind, said: message.to_owned(), at: frame(frames).unwrap_or_default() }
     }
 
     /// A name for what happened and where; none where nothing has.

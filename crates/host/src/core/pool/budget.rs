@@ -1,6 +1,6 @@
-//! How often a model may take its worker down before it is left alone: this many times in a short
-//! time, or again and again over a long one, counted for each way of running it. Old crashes are
-//! forgiven one by one. Pure; the pool notes crashes, the schedule asks before a load.
+//! How often a model may crash its worker before it is no longer started: a few times within
+//! minutes, or repeatedly over hours, counted for each way of running it. Old crashes are forgiven
+//! one by one. Pure; the pool notes crashes, the schedule asks before a load.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,30 +10,29 @@ use localcoder_protocol::{KvStorage, LoadProfile};
 
 use crate::ModelFile;
 
-/// One crash is forgiven in each such time (as Chromium does with its GPU process).
+/// How often one crash is forgiven (as Chromium does with its GPU process).
 const FORGIVEN_EVERY_MS: u64 = 60 * 60 * 1_000;
-/// Crashes that were not forgiven after which one that crashes slowly is left alone, too.
+/// Unforgiven crashes with which a model that crashes now and then is no longer started, either.
 const HELD_MAX: usize = 6;
 /// Waits before the first, second and third start after a crash (policy).
 const BACKOFF_MS: [u64; RESTARTS_MAX] = [250, 1_000, 4_000];
 /// Ways of running models that are remembered; the one that crashed longest ago is forgotten.
 const RUNS_MAX: usize = 32;
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Budgets {
     by_run: BTreeMap<Run, Crashes>,
     all: Crashes,
 }
 
-/// Of one way of running a model.
+/// The crashes of one way of running a model.
 #[derive(Debug, Default)]
 struct Crashes {
     /// Those of the last [`RESTARTS_WITHIN_MS`].
     recent_ms: Vec<u64>,
-    /// Those that were not forgiven.
+    /// How many were not forgiven yet.
     held: usize,
-    /// When one was forgiven last, or when the first of those that are held was.
+    /// When one was last forgiven; if none was yet, when the first of those held happened.
     forgiven_ms: u64,
 }
 
@@ -50,13 +49,14 @@ impl Crashes {
         self.held += 1;
     }
 
-    /// How many are to be forgiven by now.
+    /// How many more can be forgiven by now.
     fn forgiven(&self, now_ms: u64) -> usize {
         let times = now_ms.saturating_sub(self.forgiven_ms) / FORGIVEN_EVERY_MS;
         usize::try_from(times).unwrap_or(usize::MAX).min(self.held)
     }
 
-    /// Until when this many have happened of late that one more is too many.
+    /// The time until which one more crash would be too many, if this many may happen within
+    /// [`RESTARTS_WITHIN_MS`].
     fn burst_until(&self, most: usize) -> Option<u64> {
         let at = self.recent_ms.len().checked_sub(most + 1)?;
         Some(self.recent_ms[at] + RESTARTS_WITHIN_MS)
@@ -71,7 +71,8 @@ impl Crashes {
     }
 }
 
-/// What was run, and how: all that a crash may depend on. The default is a worker without a model.
+/// What was run, and how: everything that a crash may depend on. The default is a worker without a
+/// model.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Run(Option<(PathBuf, u32, u32, Option<u32>, KvStorage)>);
 
@@ -83,7 +84,7 @@ impl Run {
 }
 
 impl Budgets {
-    /// Notes a crash; after which wait the worker may be started again, if at all.
+    /// Notes a crash; returns the wait before the worker may be started again, if it may.
     pub(super) fn crashed(&mut self, run: &Run, now_ms: u64) -> Option<u64> {
         if self.by_run.len() >= RUNS_MAX && !self.by_run.contains_key(run) {
             let last = |crashes: &Crashes| crashes.recent_ms.last().copied();
@@ -101,19 +102,19 @@ impl Budgets {
         }
     }
 
-    /// Crashes of late.
+    /// How many of its crashes are recent.
     pub(super) fn recent(&self, run: &Run, now_ms: u64) -> usize {
         let recent = self.by_run.get(run).map_or(&[][..], |crashes| &crashes.recent_ms);
         recent.iter().filter(|at| now_ms < **at + RESTARTS_WITHIN_MS).count()
     }
 
-    /// Until when it is left alone, where it is.
+    /// Until when it is not started; `None` if it may be.
     pub(super) fn spent_until(&self, run: &Run, now_ms: u64) -> Option<u64> {
         let own = self.by_run.get(run).and_then(|crashes| crashes.spent_until(now_ms));
         own.max(self.all.burst_until(RESTARTS_MAX_OF_ALL).filter(|until| *until > now_ms))
     }
 
-    /// The user has changed something: what was, does not count.
+    /// The user has changed something, so earlier crashes say nothing about the next start.
     pub(super) fn forget(&mut self) {
         *self = Self::default();
     }

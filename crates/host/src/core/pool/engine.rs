@@ -72,9 +72,9 @@ pub(super) enum Call {
     Unload,
     RestorePrefix,
     SavePrefix,
-    /// For the request that is worked on.
+    /// For the current request.
     Count,
-    /// The same.
+    /// For the current request.
     Generate,
     Cancel,
 }
@@ -85,7 +85,6 @@ impl Call {
     }
 }
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(in crate::core) struct Engine {
     pub(super) generation: u64,
@@ -160,7 +159,7 @@ impl Engine {
         self.cancelled.is_some() || self.prefix.is_awaited()
     }
 
-    /// Whether the devices were asked for and not told: they decide what a failed load means.
+    /// Whether the devices were asked for and not reported: they decide what a failed load means.
     pub(in crate::core) fn awaits_devices(&self) -> bool {
         self.awaits(&[Call::Devices])
     }

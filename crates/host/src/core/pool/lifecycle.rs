@@ -7,15 +7,16 @@ use std::fmt::{self, Display, Formatter};
 
 use localcoder_protocol::limits::{SILENCE_MS, WORKER_START_MS};
 
-/// Without a sign of life for so long, a user is told (VS Code's limit for its extension host).
-const SILENCE_TOLD_MS: u64 = 3_000;
-/// A start that takes so long is reported.
-const START_TOLD_MS: u64 = 5_000;
-/// A load without any progress for so long hangs. Any progress extends it: a slow disk is not a hang.
+/// Without a sign of life for this long, it is reported (VS Code's limit for its extension host).
+const SILENCE_REPORTED_MS: u64 = 3_000;
+/// A start that takes longer is reported.
+const START_REPORTED_MS: u64 = 5_000;
+/// A load without any progress for this long hangs. Any progress extends it: a slow disk is not a
+/// hang.
 const LOAD_STALL_MS: u64 = 60_000;
-/// The same for a prompt that is read.
+/// The limit without progress while a prompt is read.
 const PREFILL_STALL_MS: u64 = 20_000;
-/// The same for an answer that is written.
+/// The limit without progress while an answer is written.
 const DECODE_STALL_MS: u64 = 10_000;
 /// A machine on which steps take long is given this many times the longest one that was seen.
 const STALL_STEPS: u64 = 10;
@@ -24,7 +25,7 @@ const DRAIN_MS: u64 = 10_000;
 /// An end that was asked for, then demanded, then forced: how long each is waited for. A killed
 /// process that is still there waits for a disk or a driver, and has its memory meanwhile.
 const STOP_MS: [u64; 3] = [3_000, 2_000, 30_000];
-/// While it is watched, the host looks at least so often: a longer pause was sleep.
+/// While a worker is watched, the host checks it at least this often: a longer pause was sleep.
 const LOOK_EVERY_MS: u64 = 2_000;
 
 /// Where a worker is in its life.
@@ -45,7 +46,7 @@ pub(in crate::core) enum Phase {
     Ready,
     /// It computes for a request.
     Busy,
-    /// It was told to end what it computes and has not.
+    /// It was asked to end what it computes and has not.
     Draining,
     /// It is being ended.
     Stopping,
@@ -115,7 +116,7 @@ impl Display for EndReason {
             Self::OtherVersion => "it is of another version",
             Self::MalformedAnswer => "its answer could not be read",
             Self::NotStarted => "it did not start within 30 seconds",
-            Self::NotCancelled => "it did not stop when it was told to",
+            Self::NotCancelled => "it did not stop when it was asked to",
             Self::Silent => "it gave no sign of life for 10 seconds",
             Self::LoadStalled => "the load made no progress for a minute",
             Self::PrefillStalled => "it lived, but read nothing any more",
@@ -125,11 +126,10 @@ impl Display for EndReason {
     }
 }
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Lifecycle {
     phase: Phase,
-    /// When the phase began; while it stops, when it was told so last.
+    /// When the phase began; while it stops, when it was last asked to.
     since_ms: u64,
     /// Whether it was asked for something that it has not answered.
     watched: bool,
@@ -157,7 +157,7 @@ impl Lifecycle {
         self.stop.map(|(_, reason)| reason)
     }
 
-    /// Goes on to a phase.
+    /// Continues to a phase.
     pub(super) fn enter(&mut self, now_ms: u64, phase: Phase) {
         debug_assert!(may_follow(self.phase, phase), "{phase:?} may not follow {:?}", self.phase);
         if phase == Dead || phase == Spawning {
@@ -191,7 +191,7 @@ impl Lifecycle {
         self.moved_ms = now_ms;
     }
 
-    /// It has begun to write, or goes on.
+    /// It has begun to write, or continues.
     pub(super) fn record_token(&mut self, now_ms: u64) {
         self.record_progress(now_ms);
         self.writes = true;
@@ -208,13 +208,13 @@ impl Lifecycle {
     /// Whether a user should know that nothing comes from it.
     pub(super) fn is_unresponsive(&self, now_ms: u64) -> bool {
         match self.phase {
-            Spawning | Handshake => now_ms >= self.since_ms + START_TOLD_MS,
+            Spawning | Handshake => now_ms >= self.since_ms + START_REPORTED_MS,
             Dead | Stopping => false,
-            _ => self.watched && now_ms >= self.heard_ms + SILENCE_TOLD_MS,
+            _ => self.watched && now_ms >= self.heard_ms + SILENCE_REPORTED_MS,
         }
     }
 
-    /// Without progress for so long it hangs.
+    /// Without progress for this long it hangs.
     fn stall_ms(&self) -> u64 {
         let steps = STALL_STEPS * self.longest_step_ms;
         match self.phase {
@@ -232,11 +232,11 @@ impl Lifecycle {
         };
         let due = match self.phase {
             Dead => return None,
-            Spawning | Handshake => next(self.since_ms, START_TOLD_MS, WORKER_START_MS),
+            Spawning | Handshake => next(self.since_ms, START_REPORTED_MS, WORKER_START_MS),
             Stopping => self.since_ms + self.stop_wait_ms(),
             _ if !self.watched => return None,
             _ => {
-                let silent = next(self.heard_ms, SILENCE_TOLD_MS, SILENCE_MS);
+                let silent = next(self.heard_ms, SILENCE_REPORTED_MS, SILENCE_MS);
                 let due = silent.min(self.moved_ms + self.stall_ms());
                 if self.phase == Draining { due.min(self.since_ms + DRAIN_MS) } else { due }
             }
@@ -245,7 +245,7 @@ impl Lifecycle {
     }
 
     /// The machine, or this process, stood still until now: silence means nothing, and no step was
-    /// that long. To be told before anything that came after it.
+    /// that long. To be called before any event that came after it.
     pub(super) fn slept(&mut self, now_ms: u64) {
         (self.heard_ms, self.moved_ms, self.since_ms) = (now_ms, now_ms, now_ms);
     }

@@ -1,5 +1,5 @@
 //! The workers and the models in them: started, greeted, loaded, asked, watched, ended. It knows
-//! places and calls, and nothing of requests, queues and clients: what it is told to do becomes
+//! places and calls, and nothing of requests, queues and clients: what it is asked to do becomes
 //! effects, and what comes back becomes an [`Outcome`].
 
 mod budget;
@@ -46,7 +46,7 @@ pub(super) use view::PoolView;
 /// Clock jumps of this size between two events mean that the machine or this process slept, and
 /// silence during sleep is not a hang.
 const SLEEP_MS: u64 = 5_000;
-/// A wait is made longer or shorter by up to so much, so that not all start at once (policy).
+/// The share by which a wait may be made longer or shorter, so that not all start at once (policy).
 const JITTER_PERCENT: u64 = 20;
 
 /// A model to be loaded.
@@ -59,7 +59,7 @@ pub(super) struct Load {
     pub(super) measured: Measured,
 }
 
-/// See the module. Calls and generations are counted over all places, so a number names one thing
+/// Calls and generations are counted over all places, so a number names one thing
 /// whichever worker it went to.
 #[derive(Debug)]
 pub(super) struct Pool {
@@ -67,7 +67,7 @@ pub(super) struct Pool {
     generations: u64,
     calls: i64,
     budgets: Budgets,
-    /// Where models could be computed, once a worker has told.
+    /// The devices that models can be computed on, once a worker has reported them.
     devices: Vec<Device>,
     random: Random,
     heartbeat_ms: u64,
@@ -111,7 +111,7 @@ impl Pool {
         self.engines.iter().filter_map(|engine| engine.deadline_ms(self.seen_ms)).min()
     }
 
-    /// To be told before every event: what it brings may have waited while the machine slept.
+    /// To be called before every event: what it brings may have waited while the machine slept.
     pub(super) fn notice_time(&mut self, now_ms: u64) {
         if now_ms - self.seen_ms > SLEEP_MS {
             for engine in &mut self.engines {
@@ -216,7 +216,7 @@ impl Pool {
         self.engines[slot].current = Some(call);
     }
 
-    /// Tells the worker to stop the current call, whose answer nobody waits for any more.
+    /// Asks the worker to stop the current call, whose answer is not needed any more.
     pub(super) fn cancel(&mut self, now_ms: u64, slot: SlotId, effects: &mut Vec<Effect>) {
         let engine = &mut self.engines[slot];
         let Some(call) = engine.current.take() else { return };
@@ -381,7 +381,7 @@ impl Pool {
             }
             Message::Response { .. } | Message::Request { .. } => None,
         };
-        // That it was told to be unresponsive is to be taken back.
+        // It was reported as unresponsive, which does not hold any more.
         outcome.or(recovers.then_some(Outcome::Settled)).map(|outcome| (slot, outcome))
     }
 
@@ -597,8 +597,8 @@ impl Pool {
                     serde_json::from_value(params).ok()?;
                 #[expect(clippy::cast_precision_loss, reason = "a fraction to show")]
                 let fraction = done_tokens as f32 / total_tokens.max(1) as f32;
-                let tells = total_tokens > 0 && is_current(request_id);
-                tells.then_some(Outcome::PrefillProgress(fraction.clamp(0.0, 1.0)))
+                let is_progress = total_tokens > 0 && is_current(request_id);
+                is_progress.then_some(Outcome::PrefillProgress(fraction.clamp(0.0, 1.0)))
             }
             LoadProgress::METHOD => {
                 engine.life.record_progress(now_ms);

@@ -1,4 +1,4 @@
-//! What comes of the pool's work, as values for the schedule.
+//! The results of the pool's work, as values for the schedule.
 
 use localcoder_protocol::{
     BlockEnd, ErrorInfo, LoadProfile, MemoryUse, Purpose, SamplingParams, WorkerGenerateAnswer,
@@ -15,7 +15,7 @@ use crate::core::errors::Doing;
 pub(in crate::core) enum Question {
     /// How many tokens each of these has.
     Count(Vec<String>),
-    /// A text, and how freely its words are chosen.
+    /// A text, with the sampling of the settings.
     Generate(Box<GenerateCall>, WorkerSampling),
 }
 
@@ -24,7 +24,8 @@ pub(in crate::core) enum Question {
 pub(in crate::core) struct GenerateCall {
     pub(in crate::core) purpose: Purpose,
     pub(in crate::core) prompt: WorkerPrompt,
-    /// The settings' values where absent, and a seed of the host's.
+    /// The request's own values; the settings' count where they are absent, and the host adds a
+    /// seed.
     pub(in crate::core) sampling: SamplingParams,
     pub(in crate::core) max_tokens: u32,
     pub(in crate::core) stop: Vec<String>,
@@ -32,30 +33,30 @@ pub(in crate::core) struct GenerateCall {
     pub(in crate::core) block_end: Option<BlockEnd>,
 }
 
-/// A worker that has ended without having been told to.
+/// A worker that has ended without being asked to.
 #[derive(Debug)]
 pub(in crate::core) struct Died {
     pub(in crate::core) doing: Doing,
     /// The model that was loaded.
     pub(in crate::core) lost: Option<(ModelFile, LoadProfile)>,
-    /// Whether another drafted for it, or was about to.
+    /// Whether a draft model was loaded beside it, or about to be.
     pub(in crate::core) had_draft: bool,
     /// The model that was being loaded.
     pub(in crate::core) loading: Option<Loading>,
-    /// In words for whoever waits for it.
+    /// The error for the requests that wait for it.
     pub(in crate::core) error: ErrorInfo,
     /// Whether another is started in its place.
     pub(in crate::core) restarts: bool,
-    /// Crashes of late of what was run in the way it was run, this one among them.
+    /// Recent crashes of this model when run in this way, including this one.
     pub(in crate::core) recent_crashes: usize,
 }
 
-/// See the module. Each belongs to a place of the pool.
+/// Each belongs to a place of the pool.
 #[derive(Debug)]
 pub(in crate::core) enum Outcome {
-    /// Something has ended that others may have waited for.
+    /// A call has ended that requests may have waited for.
     Settled,
-    /// How far something is; nothing else has changed.
+    /// Progress of a load, 0 to 1.
     LoadProgress(f32),
     /// The process could not be started, or is of another version.
     StartFailed(ErrorInfo),
@@ -79,9 +80,9 @@ pub(in crate::core) enum Outcome {
     Failed(ErrorInfo),
     /// The worker has ended.
     Died(Box<Died>),
-    /// The worker has ended as it was told when the host was about to end.
+    /// The worker has ended, as asked by a host that is about to end itself.
     Left,
 }
 
-/// An outcome and where.
+/// An outcome and its slot.
 pub(in crate::core) type At = (SlotId, Outcome);

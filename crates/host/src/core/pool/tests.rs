@@ -1,4 +1,4 @@
-//! The pool by itself: what it is told becomes effects, and what a worker does becomes an outcome.
+//! The pool by itself: what it is asked becomes effects, and what a worker does becomes an outcome.
 
 use localcoder_protocol::{BUILD_ID, HEARTBEAT_MS, KvStorage, MemoryUse};
 use serde_json::json;
@@ -93,7 +93,7 @@ fn a_worker_that_dies_while_it_answers_takes_its_model_with_it_and_is_started_ag
     pool.ask(1, 0, Question::Count(vec!["x".to_owned()]), &mut effects);
     let ending = WorkerEnding::default();
     let Some((0, Outcome::Died(died))) = pool.worker_ended(2, 1, &ending, &mut effects) else {
-        panic!("it was not told to end")
+        panic!("it was not asked to end")
     };
     assert_eq!((died.doing, died.restarts, died.recent_crashes), (Doing::Answering, true, 1));
     assert_eq!(died.lost.unwrap().0, sample());

@@ -7,7 +7,6 @@ use super::engine::Engine;
 use super::slot::{SLOTS, SlotId};
 use crate::ModelFile;
 
-/// See the module.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::core) struct PoolView<'a> {
     pub(super) engines: &'a [Engine; SLOTS],
@@ -45,7 +44,7 @@ impl<'a> PoolView<'a> {
         until(&Run::of(file, profile)).max(until(&Run::default()))
     }
 
-    /// Crashes of late of a model that is run in this way.
+    /// Recent crashes of a model that is run in this way.
     pub(in crate::core) fn recent_crashes(&self, file: &ModelFile, profile: &LoadProfile) -> usize {
         self.budgets.recent(&Run::of(file, profile), self.now_ms)
     }

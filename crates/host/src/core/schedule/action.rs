@@ -1,5 +1,5 @@
-//! What the schedule wants done, as values. The host carries them out in their order: some are
-//! for the pool, some for clients, some for the shell.
+//! What the schedule decides, as values. The host carries them out in order: some are for the pool,
+//! some for clients, some for the shell.
 
 use std::path::PathBuf;
 
@@ -15,17 +15,17 @@ use crate::core::pool::{Load, Question, SlotId};
 use crate::core::reply::Reply;
 use crate::ledger::Shown;
 
-/// Whom to answer.
+/// The client to answer, and which of its requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::core) struct Asker {
     pub(in crate::core) client: ClientId,
-    /// Its number of the request.
+    /// The id of the request in the protocol.
     pub(in crate::core) id: Id,
-    /// Its name of the request, where it has one.
+    /// The name that the client gave the request, if any, for progress and cancel.
     pub(in crate::core) request_id: Option<RequestId>,
 }
 
-/// How far a request is.
+/// Progress of a request.
 #[derive(Debug)]
 pub(in crate::core) struct Report {
     pub(in crate::core) asker: Asker,
@@ -33,7 +33,7 @@ pub(in crate::core) struct Report {
     /// 0 to 1 within the stage, where known.
     pub(in crate::core) fraction: Option<f32>,
     pub(in crate::core) message: String,
-    /// Whether it may be left out where something was told a moment ago.
+    /// Whether it may be left out if another report was sent a moment ago.
     pub(in crate::core) throttled: bool,
 }
 
@@ -44,7 +44,6 @@ pub(in crate::core) struct Trial {
     pub(in crate::core) edits: Vec<Edit>,
 }
 
-/// See the module.
 #[derive(Debug)]
 pub(in crate::core) enum Action {
     /// Start the worker of a place.
@@ -53,21 +52,21 @@ pub(in crate::core) enum Action {
     Load(Box<Load>),
     /// Give a model's memory back.
     Unload(SlotId),
-    /// Ask the model for the request that is worked on.
+    /// Ask the model something for the current request.
     Ask(SlotId, Question),
-    /// Stop what it was asked.
+    /// Cancel the current question.
     Cancel(SlotId),
-    /// Its model is used no more.
+    /// The current request has done with its model.
     Release(SlotId),
     /// Keep the state of what all prompts begin with.
     SavePrefix(SlotId),
-    /// Count a failure as a crash of what ran so.
+    /// Count a failure as a crash of this model in this profile.
     CountCrash(Box<ModelFile>, LoadProfile),
-    /// Load these files otherwise when they are wanted next.
+    /// Load these models again before their next use: their profile has changed.
     Outdate(Vec<PathBuf>),
     /// Forget earlier crashes.
     ForgetCrashes,
-    /// Look at the first of these models that is there.
+    /// Inspect the first of these models that is there.
     Inspect(Vec<String>),
     /// Look for a model that could draft for this one: the named one, or any that is installed.
     FindDraft { path: PathBuf, named: Option<String> },
@@ -77,7 +76,7 @@ pub(in crate::core) enum Action {
     UnloadDraft(SlotId),
     /// Look for an installed model that takes less.
     FindSmaller { path: PathBuf, bytes: u64 },
-    /// Tell a client how far its request is.
+    /// Send a client the progress of its request.
     Report(Box<Report>),
     /// Have a client run its test on these edits.
     TryEdit(Asker, Box<Trial>),
@@ -85,7 +84,7 @@ pub(in crate::core) enum Action {
     Stream(Asker, String),
     /// Show a client its edit as far as it is written.
     Draft(Asker, SoFar),
-    /// The request begins again: what was told of it does not count.
+    /// The request starts over: what was sent of it so far does not count.
     Restarted(Asker),
     /// Count an edit that is shown.
     CountShown(Box<Shown>),
@@ -97,6 +96,6 @@ pub(in crate::core) enum Action {
     Predicted(Asker, Box<Predicted>),
     /// The end of a request.
     Reply(Asker, Result<Reply, ErrorInfo>),
-    /// Tell editors that something may be changed.
+    /// Send editors a suggestion of a setting to change.
     Suggest(SuggestionParams),
 }

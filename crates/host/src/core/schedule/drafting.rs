@@ -139,7 +139,7 @@ impl Schedule {
         }
     }
 
-    /// Others want memory: draft models that nobody uses now go before any other model does; whether
+    /// Memory is needed: draft models that are idle are unloaded before any other model; whether
     /// any has.
     pub(super) fn drop_drafts(&mut self, cx: &Context<'_>, out: &mut Vec<Action>) -> bool {
         let mut any = false;
@@ -156,7 +156,7 @@ impl Schedule {
         any
     }
 
-    /// Somebody wants the memory or the file of a draft model; whether nobody holds it any more.
+    /// The memory or the file of a draft model is needed; whether it is free now.
     pub(super) fn drop_draft(
         &mut self,
         is_it: impl Fn(&ModelFile) -> bool,

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ModelFile;
 
-/// Models that are remembered; more than anybody has installed.
+/// Models that are remembered; more than users have installed.
 const MODELS_MAX: usize = 32;
 /// It is written at most this often: it changes a little with every answer.
 const KEEP_EVERY_MS: u64 = 30_000;
@@ -23,18 +23,17 @@ const MEMORIES_MAX: usize = 128;
 /// does not count for all.
 const ANSWERS_MAX: usize = 5;
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Knowledge {
     /// Whose processor it was measured on.
     machine: String,
-    kept: Kept,
+    kept: StoredKnowledge,
     changed_ms: Option<u64>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Kept {
+struct StoredKnowledge {
     version: u32,
     models: BTreeMap<String, Measured>,
     memories: BTreeMap<String, MemoryUse>,
@@ -50,7 +49,7 @@ struct Kept {
 impl Knowledge {
     /// From the text that was kept; none where it can't be read.
     pub(super) fn new(machine: String, kept: Option<&str>) -> Self {
-        let kept = kept.and_then(|text| serde_json::from_str::<Kept>(text).ok());
+        let kept = kept.and_then(|text| serde_json::from_str::<StoredKnowledge>(text).ok());
         let mut kept = kept.filter(|kept| kept.version == VERSION).unwrap_or_default();
         while kept.models.len() > MODELS_MAX {
             kept.models.pop_first();
@@ -157,7 +156,7 @@ impl Knowledge {
             return None;
         }
         self.changed_ms = None;
-        let kept = Kept { version: VERSION, ..self.kept.clone() };
+        let kept = StoredKnowledge { version: VERSION, ..self.kept.clone() };
         Some(serde_json::to_string_pretty(&kept).expect("plain data is always JSON"))
     }
 

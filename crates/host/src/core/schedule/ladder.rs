@@ -14,7 +14,7 @@ use crate::ModelFile;
 
 /// Steps without a working answer between (policy).
 const STEPS_MAX: usize = 3;
-/// Models that are remembered; more than anybody has installed.
+/// Models that are remembered; more than users have installed.
 const MODELS_MAX: usize = 32;
 
 /// One step.
@@ -46,7 +46,6 @@ struct Lowered {
     looking: Option<ErrorInfo>,
 }
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Ladder {
     by_path: BTreeMap<PathBuf, Lowered>,
@@ -84,7 +83,7 @@ impl Ladder {
         }
     }
 
-    /// The model that is used in the place of one.
+    /// The model that is used in place of one.
     pub(super) fn instead_of(&self, path: &Path) -> Option<&str> {
         self.by_path.get(path)?.instead.as_ref().map(|(reference, _)| reference.as_str())
     }
@@ -123,9 +122,9 @@ impl Ladder {
 
     /// Lowers one thing more, where there is one. Where a smaller model is to be looked for, its
     /// requests wait until it is found.
-    pub(super) fn step_down(&mut self, lack: &Lack<'_>) -> StepDown {
-        let path = &lack.file.path;
-        let lowered = self.of(lack.file);
+    pub(super) fn step_down(&mut self, shortage: &MemoryShortage<'_>) -> StepDown {
+        let path = &shortage.file.path;
+        let lowered = self.of(shortage.file);
         if lowered.looking.is_some() {
             return StepDown::Looking;
         }
@@ -133,22 +132,22 @@ impl Ladder {
             return StepDown::Nothing;
         }
         let applies = |rung: &Rung| match rung {
-            Rung::Batch => lack.profile.batch_tokens > SMALL_BATCH_TOKENS,
-            Rung::Kv => lack.profile.kv == KvStorage::F16,
+            Rung::Batch => shortage.profile.batch_tokens > SMALL_BATCH_TOKENS,
+            Rung::Kv => shortage.profile.kv == KvStorage::F16,
             // A larger window than the settings ask for at least was our own choice.
-            Rung::Window => lack.profile.context_tokens > lack.settings.context_tokens,
-            Rung::Smaller => !lack.named && !lack.file.info.demo,
-            Rung::Cpu => lack.on_gpu && lack.settings.acceleration == Acceleration::Auto,
+            Rung::Window => shortage.profile.context_tokens > shortage.settings.context_tokens,
+            Rung::Smaller => !shortage.named && !shortage.file.info.demo,
+            Rung::Cpu => shortage.on_gpu && shortage.settings.acceleration == Acceleration::Auto,
         };
         let open = |rung: &Rung| !lowered.taken.contains(rung) && !lowered.refused.contains(rung);
         let Some(rung) = RUNGS.into_iter().find(|rung| open(rung) && applies(rung)) else {
             return StepDown::Nothing;
         };
         if rung == Rung::Smaller {
-            lowered.looking = Some(lack.error.clone());
+            lowered.looking = Some(shortage.error.clone());
             // What it takes beside its weights is less, too.
-            let room = lack.free_bytes.unwrap_or(u64::MAX);
-            let bytes = lack.file.info.size_bytes.min(room);
+            let room = shortage.free_bytes.unwrap_or(u64::MAX);
+            let bytes = shortage.file.info.size_bytes.min(room);
             return StepDown::Seek { path: path.clone(), bytes };
         }
         lowered.taken.push(rung);
@@ -157,12 +156,12 @@ impl Ladder {
     }
 
     /// A smaller model was looked for.
-    pub(super) fn smaller_found(&mut self, path: &Path, found: Option<&ModelFile>) -> Sought {
-        let Some(lowered) = self.by_path.get_mut(path) else { return Sought::Unasked };
-        let Some(error) = lowered.looking.take() else { return Sought::Unasked };
+    pub(super) fn smaller_found(&mut self, path: &Path, found: Option<&ModelFile>) -> SmallerModel {
+        let Some(lowered) = self.by_path.get_mut(path) else { return SmallerModel::NotNeeded };
+        let Some(error) = lowered.looking.take() else { return SmallerModel::NotNeeded };
         let Some(found) = found else {
             lowered.refused.push(Rung::Smaller);
-            return Sought::NoneSmaller(error);
+            return SmallerModel::NoneSmaller(error);
         };
         lowered.taken.push(Rung::Smaller);
         lowered.steps += 1;
@@ -172,7 +171,7 @@ impl Ladder {
         let other = self.of(found);
         other.steps = steps;
         other.refused.push(Rung::Smaller);
-        Sought::Found { how: self.describe(path, Rung::Smaller) }
+        SmallerModel::Found { how: self.describe(path, Rung::Smaller) }
     }
 
     /// Whether a load failed because of the last step, which is then taken back for good: not every
@@ -241,7 +240,7 @@ impl Ladder {
 }
 
 /// For what memory did not suffice.
-pub(super) struct Lack<'a> {
+pub(super) struct MemoryShortage<'a> {
     pub(super) file: &'a ModelFile,
     /// As it was tried.
     pub(super) profile: LoadProfile,
@@ -269,9 +268,9 @@ pub(super) enum StepDown {
 
 /// What came of the search for a smaller model.
 #[derive(Debug, PartialEq)]
-pub(super) enum Sought {
-    /// Nobody wants to know any more.
-    Unasked,
+pub(super) enum SmallerModel {
+    /// No request waits for it any more.
+    NotNeeded,
     /// It takes the other's place; in half a sentence.
     Found { how: String },
     /// There is none; what it was wanted for.

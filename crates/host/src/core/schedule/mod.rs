@@ -1,6 +1,6 @@
 //! Which request has its turn at which model: the queue, the one that is worked on, and all that
 //! decides where a model goes and how it is run. It reads the pool and says what is to be done as
-//! [`Action`]s; what came of them it is told by the host.
+//! [`Action`]s; the host reports what came of them.
 //!
 //! The parts build on one another: this file ends and reports requests, `recover` decides what
 //! follows a failure, `run` works on the request whose turn it is, `plan` gives the turns.
@@ -64,9 +64,9 @@ pub(super) struct Context<'a> {
     pub(super) pool: PoolView<'a>,
     /// Whether the host takes no new work.
     pub(super) draining: bool,
-    /// Whether anybody is connected.
+    /// Whether any client is connected.
     pub(super) has_clients: bool,
-    /// Whether anybody wants to be told what changes.
+    /// Whether any client watches for changes.
     pub(super) is_watched: bool,
 }
 
@@ -76,11 +76,10 @@ struct OpenTrial {
     number: u32,
     /// What is run.
     name: String,
-    /// When the client is to have told its end.
+    /// When the client must have reported its end.
     due_ms: u64,
 }
 
-/// See the module.
 #[derive(Debug)]
 pub(super) struct Schedule {
     queue: VecDeque<Ticket>,
@@ -106,7 +105,7 @@ pub(super) struct Schedule {
     /// An edit that the client of the active request runs its test on.
     trial: Option<OpenTrial>,
     seeds: Random,
-    /// Whether anything has changed that could give somebody a turn.
+    /// Whether anything has changed that could give a request its turn.
     changed: bool,
 }
 
@@ -149,12 +148,12 @@ impl Schedule {
         }
     }
 
-    /// Whether anything is done that nobody has asked for yet.
+    /// Whether anything is done that no client has asked for yet.
     pub(super) fn works_ahead(&self, settings: &Settings) -> bool {
         self.residency.works_ahead(settings)
     }
 
-    /// Whether nothing is to be done for anybody.
+    /// Whether there is nothing to do for any request.
     pub(super) fn is_done(&self) -> bool {
         self.nobody_waits() && self.surveys.is_empty()
     }
@@ -180,7 +179,7 @@ impl Schedule {
         self.tickets().any(|ticket| ticket.slot == Some(slot))
     }
 
-    /// Something has changed that could give somebody a turn.
+    /// Something has changed that could give a request its turn.
     pub(super) fn touch(&mut self) {
         self.changed = true;
     }
@@ -199,7 +198,7 @@ impl Schedule {
         Err(ErrorInfo::new(ErrorCode::Busy, text).with_hint("wait for them, or cancel some"))
     }
 
-    /// Refuses a name that the client's own running requests could not be told apart by.
+    /// Refuses a name that another running request of the client has already.
     pub(super) fn check_request_id(&self, client: ClientId, id: &str) -> Result<(), ErrorInfo> {
         if id.is_empty() || id.len() > REQUEST_ID_BYTES_MAX {
             let text = format!("a `requestId` has 1 to {REQUEST_ID_BYTES_MAX} bytes");
@@ -236,7 +235,7 @@ impl Schedule {
         self.queue.push_back(ticket);
     }
 
-    /// Something that the host itself wants done; nobody is answered.
+    /// Queues work of the host itself, which has no client to answer.
     fn queue_own(
         &mut self,
         references: Vec<String>,
@@ -247,8 +246,8 @@ impl Schedule {
         self.queue(Ticket::new(None, references, job, cx.settings.clone()), cx, out);
     }
 
-    /// Makes way for what is wanted more; and nobody looks at what the same client had suggested
-    /// before.
+    /// Makes way for what is wanted more; and the client does not look any more at what it had
+    /// suggested before.
     fn make_way(&mut self, ticket: &Ticket, out: &mut Vec<Action>) {
         let (rank, owner) = (ticket.job.rank(), ticket.job.ghost_owner());
         let same = |it: &Ticket| owner.is_some() && it.job.ghost_owner() == owner;
@@ -272,7 +271,7 @@ impl Schedule {
         }
     }
 
-    /// A suggestion that nobody waits for needs a model that is not loaded: it ends, and the model
+    /// A suggestion that was not asked for needs a model that is not loaded: it ends, and the model
     /// is loaded for the next one.
     fn load_for_later(&mut self, index: usize, cx: &Context<'_>, out: &mut Vec<Action>) {
         self.changed = true;
@@ -325,7 +324,7 @@ impl Schedule {
         found
     }
 
-    /// A client is gone: nobody wants what it has asked for.
+    /// A client is gone: its requests are dropped.
     pub(super) fn client_gone(&mut self, client: ClientId, out: &mut Vec<Action>) {
         self.changed = true;
         self.queue.retain(|ticket| !ticket.is_of(client));
@@ -344,7 +343,7 @@ impl Schedule {
         out.extend(askers.map(|asker| Action::Reply(asker, Err(error.clone()))));
     }
 
-    /// Why nothing is suggested though nobody has turned it off.
+    /// Why nothing is suggested though it is not turned off.
     pub(super) fn ghost_silence(&self, settings: &Settings) -> Option<Silence> {
         let pauses = self.residency.saves_power && !settings.ghost_text_while_saving_power;
         if pauses {
@@ -364,7 +363,7 @@ impl Schedule {
         self.changed = true;
     }
 
-    /// Somebody wants the memory or the file of a model.
+    /// The memory or the file of a model is needed.
     pub(super) fn unload(
         &mut self,
         model: &str,
@@ -408,7 +407,7 @@ impl Schedule {
         }
     }
 
-    /// A model that somebody is about to use is made quick.
+    /// A model that is about to be used is made quick.
     fn keep_warm(&mut self, slot: SlotId, cx: &Context<'_>, out: &mut Vec<Action>) {
         let Some(loaded) = cx.pool.engine(slot).loaded() else { return };
         if self.nobody_waits() {

@@ -1,4 +1,4 @@
-//! Where a model goes that is to be loaded: beside those that are loaded, or in the place of some,
+//! Where a model goes that is to be loaded: beside those that are loaded, or in place of some,
 //! the least recently used first. Pure, and tried on random machines below.
 //!
 //! It never takes away a model that is at work, and never plans for more memory than there is.
@@ -41,7 +41,7 @@ pub(super) enum Place {
     },
     /// Unload these, then ask again.
     After(Vec<SlotId>),
-    /// Wait until these are idle, and give them to nobody else.
+    /// Wait until these are idle, and give them to no other request.
     Wait(Vec<SlotId>),
     /// There is no room even when all others are gone: this many bytes.
     NoRoom(u64),

@@ -1,8 +1,8 @@
 //! Who has a turn: requests on their way to a model. Its file is checked, a place is found for it,
-//! it is loaded; the first whose model is ready and that nobody is before is worked on.
+//! it is loaded; the first whose model is ready and that no other one precedes is worked on.
 //!
 //! A request that waits for a load lets others pass whose model is loaded, but not into a place
-//! that it waits for: so nobody waits for ever.
+//! that it waits for: so no request waits forever.
 
 use localcoder_protocol::{ErrorCode, ErrorInfo, LoadProfile, Stage};
 
@@ -22,9 +22,9 @@ const LOOK_AGAIN_MS: u64 = 1_000;
 /// What requests further in front want with the places.
 #[derive(Debug, Default, Clone, Copy)]
 struct InFront {
-    /// A place that one waits for, to load its model there: nobody else may take it.
+    /// A place that a request waits for, to load its model there: no other one may take it.
     claimed: [bool; SLOTS],
-    /// A place whose model one waits to use: nobody may unload it.
+    /// A place whose model a request waits to use: it may not be unloaded.
     used: [bool; SLOTS],
 }
 
@@ -215,7 +215,7 @@ impl Schedule {
             self.fail_active(errors::cancelled(), out);
         } else if let Some(ticket) = self.end_active(out) {
             out.extend(ticket.asker.clone().map(Action::Restarted));
-            self.queue.push_front(ticket.afresh());
+            self.queue.push_front(ticket.restarted());
         }
     }
 
@@ -372,7 +372,7 @@ impl Schedule {
         }
     }
 
-    /// These places are to be had later, and are given to nobody else until then.
+    /// These places become free later, and are given to no other request until then.
     fn wait_for(
         &mut self,
         slots: &[SlotId],
@@ -493,7 +493,7 @@ impl Schedule {
     }
 }
 
-/// Whether it is a suggestion that nobody waits for.
+/// Whether it is a suggestion that was not asked for.
 fn is_ghost(ticket: &Ticket) -> bool {
     ticket.job.is_suggestion() && ticket.job.is_ahead_of_need()
 }

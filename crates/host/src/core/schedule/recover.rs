@@ -7,7 +7,7 @@ use localcoder_protocol::{ErrorCode, ErrorInfo, LoadProfile, MemoryUse, Stage};
 use localcoder_settings::Settings;
 
 use super::action::Action;
-use super::ladder::{Lack, Sought, StepDown};
+use super::ladder::{MemoryShortage, SmallerModel, StepDown};
 use super::ticket::{Step, Ticket};
 use super::{Context, Schedule, USELESS_MAX};
 use crate::ModelFile;
@@ -78,7 +78,7 @@ impl Schedule {
         self.fail_waiting(|ticket| ticket.slot == Some(slot), &error, out);
         if matches!(error.code, ErrorCode::ModelDamaged | ErrorCode::ModelUnsupported) {
             self.ladder.lost(std::slice::from_ref(&file.info.reference));
-            // All who wait for it are told, wherever it would have gone.
+            // All requests that wait for it fail, wherever it would have been loaded.
             self.fail_waiting(|ticket| ticket.is_for(file), &error, out);
             self.useless.push_back(file.clone());
             if self.useless.len() > USELESS_MAX {
@@ -112,8 +112,8 @@ impl Schedule {
             (None, None) => false,
         };
         if self.active.as_ref().is_some_and(|ticket| ticket.slot == Some(slot)) {
-            let tells = "The engine ended; asking a new one";
-            if !(restarts && self.begin_again(tells, out)) {
+            let message = "The engine ended; asking a new one";
+            if !(restarts && self.begin_again(message, out)) {
                 self.fail_active(error.clone(), out);
             }
         }
@@ -146,11 +146,11 @@ impl Schedule {
 
     /// The request that is worked on begins again, once and only where nothing of an answer was
     /// shown; whether it does.
-    pub(super) fn begin_again(&mut self, tells: &str, out: &mut Vec<Action>) -> bool {
+    pub(super) fn begin_again(&mut self, message: &str, out: &mut Vec<Action>) -> bool {
         let Some(ticket) = self.active.take_if(|ticket| ticket.may_begin_again()) else {
             return false;
         };
-        let ticket = restart(ticket, tells, out);
+        let ticket = restart(ticket, message, out);
         self.queue.push_front(ticket);
         true
     }
@@ -170,7 +170,7 @@ impl Schedule {
         true
     }
 
-    /// The same for a worker that has ended, or a GPU that wrote nonsense.
+    /// Falls back to the CPU after a worker has ended, or a GPU has written nonsense.
     pub(super) fn crash_falls_back(
         &mut self,
         doing: Doing,
@@ -218,7 +218,7 @@ impl Schedule {
         self.lower((file, profile), (&settings, named), error, cx, out)
     }
 
-    /// The same for an answer: the model is loaded with less before the next one.
+    /// An answer failed for lack of memory: the model is loaded with less before the next one.
     pub(super) fn answers_with_less(
         &mut self,
         error: &ErrorInfo,
@@ -244,12 +244,12 @@ impl Schedule {
     ) -> bool {
         let on_gpu = cx.pool.gpu_of(profile).is_some();
         let (profile, free_bytes) = (*profile, self.free_bytes);
-        let lack = Lack { file, profile, on_gpu, settings, named, free_bytes, error };
-        match self.ladder.step_down(&lack) {
+        let shortage = MemoryShortage { file, profile, on_gpu, settings, named, free_bytes, error };
+        match self.ladder.step_down(&shortage) {
             StepDown::Nothing => return false,
             StepDown::Looking => {}
             StepDown::Seek { path, bytes } => out.push(Action::FindSmaller { path, bytes }),
-            StepDown::Lowered { how } => self.tell_lowered(&file.path, &how, out),
+            StepDown::Lowered { how } => self.report_lowered(&file.path, &how, out),
         }
         true
     }
@@ -264,9 +264,9 @@ impl Schedule {
     ) {
         let found = found.filter(|found| !self.useless.contains(found));
         match self.ladder.smaller_found(path, found.as_ref()) {
-            Sought::Unasked => return,
-            Sought::Found { how } => self.tell_lowered(path, &how, out),
-            Sought::NoneSmaller(error) => self.none_is_smaller(path, &error, cx, out),
+            SmallerModel::NotNeeded => return,
+            SmallerModel::Found { how } => self.report_lowered(path, &how, out),
+            SmallerModel::NoneSmaller(error) => self.none_is_smaller(path, &error, cx, out),
         }
         self.look_again();
     }
@@ -292,7 +292,7 @@ impl Schedule {
         self.fail_waiting(waits, &error, out);
     }
 
-    fn tell_lowered(&self, path: &Path, how: &str, out: &mut Vec<Action>) {
+    fn report_lowered(&self, path: &Path, how: &str, out: &mut Vec<Action>) {
         let waits = |ticket: &&Ticket| {
             let file = ticket.file.as_ref();
             ticket.step != Step::Queued && file.is_some_and(|file| file.path == path)
@@ -304,10 +304,10 @@ impl Schedule {
     }
 }
 
-/// The same from the beginning, and its client is told why.
-fn restart(ticket: Ticket, tells: &str, out: &mut Vec<Action>) -> Ticket {
+/// Starts a request over, and reports the reason to its client.
+fn restart(ticket: Ticket, message: &str, out: &mut Vec<Action>) -> Ticket {
     let ticket = ticket.again();
     out.extend(ticket.asker.clone().map(Action::Restarted));
-    ticket.report(Stage::Retrying, tells.to_owned(), out);
+    ticket.report(Stage::Retrying, message.to_owned(), out);
     ticket
 }

@@ -6,12 +6,12 @@ use localcoder_settings::{Mode, Settings};
 
 use crate::core::pool::{Engine, PoolView, SlotId};
 
-/// A model that was not used for so long is no longer at hand: macOS lets go of what a GPU had
+/// A model that was not used for this long may be paged out: macOS lets go of what a GPU had
 /// after three minutes, and pages may be swapped out.
 const COLD_AFTER_MS: u64 = 120_000;
 
-/// What goes from memory is missed by nobody after so long: the system looks at ten seconds, and this
-/// host each second one.
+/// Memory that was not used for this long can be given up: the system looks at ten seconds, and
+/// this host each second one.
 const RELIEF_MS: u64 = 15_000;
 
 /// Why nothing is loaded any more.
@@ -49,7 +49,7 @@ pub(super) struct Residency {
 }
 
 impl Residency {
-    /// Whether anything is done that nobody has asked for yet.
+    /// Whether anything is done that no client has asked for yet.
     pub(super) fn works_ahead(&self, settings: &Settings) -> bool {
         settings.mode == Mode::Performance && !self.saves_power && !self.short_of_memory
     }
@@ -105,7 +105,7 @@ pub(super) fn is_unused(engine: &Engine) -> bool {
     engine.loaded().is_some() && engine.is_idle()
 }
 
-/// Whether a loaded model was not used for so long that it may not be at hand.
+/// Whether a loaded model was not used for so long that it may be paged out.
 pub(super) fn is_cold(engine: &Engine, now_ms: u64) -> bool {
     now_ms >= engine.used_ms() + COLD_AFTER_MS
 }

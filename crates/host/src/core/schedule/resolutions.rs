@@ -8,7 +8,6 @@ use crate::ModelFile;
 /// Lists of references that are remembered; a user has a few.
 const RESOLUTIONS_MAX: usize = 16;
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Resolutions(BTreeMap<Vec<String>, ModelFile>);
 

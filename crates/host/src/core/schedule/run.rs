@@ -1,4 +1,4 @@
-//! The request whose turn it is: its job is told what has come and says what it wants. One at a
+//! The request whose turn it is: its job gets what has arrived and says what it wants. One at a
 //! time, over all models: two would share the processor.
 
 use localcoder_protocol::limits::TRIED_WITHIN_MS;
@@ -91,7 +91,7 @@ impl Schedule {
         if reads_code {
             out.push(Action::SavePrefix(slot));
         }
-        // A second attempt at the same goes on counting.
+        // A second attempt at the same keeps counting.
         let Some(settings) = settings.filter(|_| self.active.is_none()) else { return };
         let usage = total.unwrap_or(answer.usage);
         if let Some(written) = super::speed::written_tokens_per_s(usage) {
@@ -104,7 +104,7 @@ impl Schedule {
         }
     }
 
-    /// A client says how its test went on an edit. One that nobody waits for is passed over.
+    /// A client reports how its test went on an edit; ignored if no request waits for it.
     pub(in crate::core) fn tried(
         &mut self,
         client: ClientId,
@@ -120,7 +120,7 @@ impl Schedule {
         }
     }
 
-    /// Something has become due. A trial that has no end by then has told nothing.
+    /// Something has become due. A trial that has not ended by then has no result.
     pub(in crate::core) fn look(&mut self, cx: &Context<'_>, out: &mut Vec<Action>) {
         self.changed = true;
         let Some(trial) = self.trial.take_if(|trial| trial.due_ms <= cx.now_ms) else { return };
@@ -152,7 +152,7 @@ impl Schedule {
         };
         let (file, profile) = (&loaded.file, &loaded.profile);
         let had_draft = loaded.draft.is_some();
-        let tells = match error.code {
+        let message = match error.code {
             ErrorCode::OutOfMemory if self.do_without(&file.path, had_draft, &error) => {
                 "Not enough memory; trying again without the draft model"
             }
@@ -171,7 +171,7 @@ impl Schedule {
             }
             _ => return self.fail_active(error, out),
         };
-        if !self.begin_again(tells, out) {
+        if !self.begin_again(message, out) {
             self.fail_active(error.with_action(ErrorAction::Retry), out);
         }
         // What is in its memory can't be trusted, or is too much.
@@ -196,7 +196,7 @@ impl Schedule {
             }
             Step::Try { trial: number, edits, name } => {
                 ticket.report(Stage::Testing, format!("Running {name}"), out);
-                // Nobody but a client can ask for that.
+                // Only a client can ask for that.
                 let asker = ticket.asker.clone()?;
                 let due_ms = cx.now_ms + TRIED_WITHIN_MS;
                 self.trial = Some(OpenTrial { number, name, due_ms });

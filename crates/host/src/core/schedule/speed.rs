@@ -15,7 +15,6 @@ const TOKENS_MIN: u32 = 16;
 /// The profile that is suggested.
 const FAST: &str = "fast";
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Speeds {
     /// Written tokens a second of the last answers, by model.

@@ -9,7 +9,6 @@ use super::{Context, Schedule, fit, wanted};
 use crate::core::pool::{Engine, Loaded, SLOTS, SlotId};
 use crate::core::suspect::Suspect;
 
-/// See the module.
 #[derive(Debug)]
 pub(in crate::core) struct ScheduleStatus {
     /// Running or waiting.

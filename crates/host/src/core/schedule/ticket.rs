@@ -22,19 +22,18 @@ pub(super) enum Step {
     Placing,
 }
 
-/// See the module.
 #[derive(Debug)]
 pub(in crate::core) struct Ticket {
-    /// Whom to answer; nobody where the host itself wants it done.
+    /// The client to answer; `None` for work of the host itself.
     pub(super) asker: Option<Asker>,
     /// Models that would do, the best first.
     pub(super) references: Vec<String>,
     /// As they were when it was asked for, with its own values.
     pub(super) settings: Box<Settings>,
     pub(super) job: Job,
-    /// Whether nobody waits for it.
+    /// Whether no one waits for it.
     pub(super) ahead: bool,
-    /// Whether it had begun before and its worker died or failed.
+    /// Whether this is its second attempt, after its worker died or failed.
     began_again: bool,
     /// Whether the user named this very model, so that no other will do.
     pub(super) named: bool,
@@ -42,7 +41,7 @@ pub(in crate::core) struct Ticket {
     /// Where its model is, comes, or is to come.
     pub(super) slot: Option<SlotId>,
     pub(super) file: Option<ModelFile>,
-    /// Whether the file is taken on trust: it is being looked at while the work goes on.
+    /// Whether the file is taken on trust: it is being looked at while the work continues.
     pub(super) unverified: bool,
     /// Memory that could be had when the file was looked at.
     pub(super) free_bytes: Option<u64>,
@@ -74,7 +73,7 @@ impl Ticket {
         }
     }
 
-    /// The same with nobody waiting for it.
+    /// Sets whether it is done ahead, with no one waiting for it.
     pub(in crate::core) fn ahead(self, ahead: bool) -> Self {
         Self { ahead, ..self }
     }
@@ -85,15 +84,15 @@ impl Ticket {
         !self.began_again && !self.job.has_shown() && !self.job.is_ahead_of_need()
     }
 
-    /// The same from the beginning.
+    /// The ticket of a second and last attempt from the beginning.
     pub(super) fn again(self) -> Self {
         let Self { asker, references, settings, job, ahead, named, .. } = self;
         let ticket = Self::new(asker, references, job.again(), *settings);
         Self { ahead, named, began_again: true, ..ticket }
     }
 
-    /// The same with its file looked at again; what was tried does not count.
-    pub(super) fn afresh(self) -> Self {
+    /// Starts it over with another inspection of its file, without counting this as an attempt.
+    pub(super) fn restarted(self) -> Self {
         let began_again = self.began_again;
         Self { began_again, ..self.again() }
     }
@@ -117,12 +116,12 @@ impl Ticket {
         self.file.as_ref() == Some(file)
     }
 
-    /// Tells its client how far it is.
+    /// Reports its progress to its client.
     pub(super) fn report(&self, stage: Stage, message: String, out: &mut Vec<Action>) {
         self.report_fraction(stage, None, message, false, out);
     }
 
-    /// The same with how much of it is done, 0 to 1.
+    /// Reports its progress with the share of the stage that is done, 0 to 1.
     pub(super) fn report_fraction(
         &self,
         stage: Stage,

@@ -29,7 +29,7 @@ impl<P: Products> rows::Tile for Blocks<P> {
     }
 
     unsafe fn take(&mut self, matrix: &Matrix<'_>, rows: [usize; ROWS], chunk: usize) {
-        // SAFETY: the caller's promise; a chunk is a block.
+        // SAFETY: guaranteed by the caller; a chunk is a block.
         unsafe { self.tile.take(matrix, rows, chunk) };
         if !P::WITHOUT_SIGN {
             // Twice in each lane.
@@ -49,7 +49,7 @@ impl<P: Products> rows::Tile for Blocks<P> {
     ) {
         // SAFETY: a block has a sum of its own.
         let sums = unsafe { sums.add(chunk % CHAINS * ROWS * LANES) };
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             match format {
                 Format::Q4K => self.by_width::<{ Format::Q4K as u8 }>(width, columns, sums),
@@ -68,7 +68,7 @@ impl<P: Products> Blocks<P> {
     /// As for [`rows::Tile::dot`].
     unsafe fn by_width<const FORMAT: u8>(&self, width: usize, codes: *const u8, sums: *mut f32) {
         let tile = &self.tile;
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             match width {
                 4 => P::perform(Dot::<FORMAT, 4> { tile, codes, sums }),
@@ -79,7 +79,7 @@ impl<P: Products> Blocks<P> {
     }
 }
 
-/// A block of a group of `WIDTH` columns lies at `codes`, and `sums` has room for the lanes of all
+/// A block of a group of `WIDTH` columns is at `codes`, and `sums` has room for the lanes of all
 /// rows.
 struct Dot<'a, const FORMAT: u8, const WIDTH: usize> {
     tile: &'a Tile,
@@ -93,7 +93,7 @@ impl<const FORMAT: u8, const WIDTH: usize> Work for Dot<'_, FORMAT, WIDTH> {
     #[inline(always)]
     unsafe fn run<P: Products>(self) {
         for first in (0..ROWS).step_by(TOGETHER) {
-            // SAFETY: the caller's promise; there are as many rows.
+            // SAFETY: guaranteed by the caller; there are as many rows.
             unsafe {
                 let totals = match Format::of(FORMAT).most() {
                     3 => self.totals::<P, 3>(first),
@@ -122,7 +122,7 @@ impl<const FORMAT: u8, const WIDTH: usize> Dot<'_, FORMAT, WIDTH> {
     #[inline(always)]
     unsafe fn totals<P: Products, const MOST: i32>(&self, first: usize) -> Sums {
         let registers = Self::SUBBLOCK / 4 / Self::LANES_EACH;
-        // SAFETY: the caller's promise; the indices stay below the sizes of the tile.
+        // SAFETY: guaranteed by the caller; the indices stay below the sizes of the tile.
         unsafe {
             let mut totals = [[_mm256_setzero_si256(); 2]; TOGETHER];
             let rows = &*self.tile.weights.as_ptr().add(first).cast();
@@ -142,7 +142,7 @@ impl<const FORMAT: u8, const WIDTH: usize> Dot<'_, FORMAT, WIDTH> {
     #[inline(always)]
     unsafe fn offsets<P: Products>(&self, first: usize) -> Sums {
         let format = Format::of(FORMAT);
-        // SAFETY: the caller's promise; the indices stay below the sizes of the tile.
+        // SAFETY: guaranteed by the caller; the indices stay below the sizes of the tile.
         unsafe {
             let mut offsets = [[_mm256_setzero_si256(); 2]; TOGETHER];
             if format.most() > i8::MAX as i32 && !P::WITHOUT_SIGN {
@@ -169,7 +169,7 @@ impl<const FORMAT: u8, const WIDTH: usize> Dot<'_, FORMAT, WIDTH> {
     /// Adds one row's half of the lanes.
     #[inline(always)]
     unsafe fn add(&self, row: usize, half: usize, total: __m256i, offsets: __m256i) {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             let (total, offsets) = (of_all_lanes::<WIDTH>(total), of_all_lanes::<WIDTH>(offsets));
             let columns = self.codes.add(scales_at(WIDTH)).cast::<f32>().add(LANES / 2 * half);

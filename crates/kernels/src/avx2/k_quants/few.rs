@@ -1,5 +1,5 @@
-//! The products of one row with a few columns, each on its own: a row's weights are spread out in
-//! registers alone and used for all columns there.
+//! The products of one row with a few columns, each with lanes of its own: a row's weights are
+//! unpacked into registers only, and used there for all columns.
 
 use std::arch::x86_64::{
     __m128, __m256i, _mm_add_epi32, _mm_loadu_si128, _mm_madd_epi16, _mm_setzero_ps,
@@ -20,14 +20,14 @@ use crate::{CHAINS, Format};
 /// [`Format`].
 ///
 /// # Safety
-/// The processor has the features of `P`; this many blocks of the format lie at `row`, and this many
-/// of a group of one column at each of the others.
+/// The processor has the features of `P`; this many blocks of the format are at `row`, and this
+/// many of a group of one column at each of the others.
 pub(crate) unsafe fn dot<P: Products, const FORMAT: u8, const COLUMNS: usize>(
     row: *const u8,
     blocks: usize,
     columns: [*const u8; COLUMNS],
 ) -> [f32; COLUMNS] {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { P::perform(Few::<FORMAT, COLUMNS> { row, blocks, columns }) }
 }
 
@@ -42,7 +42,7 @@ impl<const FORMAT: u8, const COLUMNS: usize> Work for Few<FORMAT, COLUMNS> {
 
     #[inline(always)]
     unsafe fn run<P: Products>(self) -> [f32; COLUMNS] {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             match Format::of(FORMAT).most() {
                 3 => self.dot::<P, 3>(),
@@ -61,7 +61,7 @@ impl<const FORMAT: u8, const COLUMNS: usize> Few<FORMAT, COLUMNS> {
 
     #[inline(always)]
     unsafe fn dot<P: Products, const MOST: i32>(self) -> [f32; COLUMNS] {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             let mut sums = [_mm_setzero_ps(); COLUMNS];
             for first in (0..self.blocks).step_by(CHAINS) {
@@ -90,7 +90,7 @@ impl<const FORMAT: u8, const COLUMNS: usize> Few<FORMAT, COLUMNS> {
     ) {
         let bytes = Format::of(FORMAT).block_bytes();
         let row = self.row.wrapping_add(first * bytes);
-        // SAFETY: the caller's promise: this many blocks lie there, and as many of each column.
+        // SAFETY: guaranteed by the caller: this many blocks are there, and as many of each column.
         unsafe {
             let mut totals = [[_mm256_setzero_si256(); CHAINS]; COLUMNS];
             let mut minima = [[_mm_setzero_si128(); CHAINS]; COLUMNS];
@@ -135,7 +135,7 @@ impl<const FORMAT: u8, const COLUMNS: usize> Few<FORMAT, COLUMNS> {
         head: &Head,
         index: usize,
     ) -> [__m256i; COLUMNS] {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             let scales = head.scales.map(|scales| P::scales::<MOST>(scales));
             let weights = weights::<FORMAT>(block);
@@ -162,7 +162,7 @@ impl<const FORMAT: u8, const COLUMNS: usize> Few<FORMAT, COLUMNS> {
     /// The sums of a column's values, times the offsets.
     #[inline(always)]
     unsafe fn offsets(head: &Head, codes: *const u8) -> __m256i {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             if Self::WIDE {
                 let sums = _mm_loadu_si128(codes.add(wide_sums_at(1)).cast());

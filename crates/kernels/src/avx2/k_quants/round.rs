@@ -17,7 +17,7 @@ pub(crate) unsafe fn round(values: &[f32; CHUNK]) -> Rounded {
     let mut sums = [0i16; SUMS];
     let (mut most, mut least) = (_mm256_setzero_ps(), _mm256_setzero_ps());
     for part in values.as_chunks::<8>().0 {
-        // SAFETY: eight values lie there.
+        // SAFETY: eight values are there.
         let part = unsafe { _mm256_loadu_ps(part.as_ptr()) };
         (most, least) = (_mm256_max_ps(most, part), _mm256_min_ps(least, part));
     }
@@ -33,7 +33,7 @@ pub(crate) unsafe fn round(values: &[f32; CHUNK]) -> Rounded {
     );
     let parts = values.as_chunks::<32>().0.iter().zip(codes.as_chunks_mut::<32>().0);
     for ((part, codes), sums) in parts.zip(sums.as_chunks_mut::<2>().0) {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         let rounded = unsafe { rounded(part, to_codes) };
         let rounded = rounded.map(|part| _mm256_min_epi32(part, _mm256_set1_epi32(127)));
         sums[0] = sum(_mm256_add_epi32(rounded[0], rounded[1])) as i16;

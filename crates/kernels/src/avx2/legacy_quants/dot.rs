@@ -30,7 +30,7 @@ impl<P: Products> rows::Tile for Blocks<P> {
     }
 
     unsafe fn take(&mut self, matrix: &Matrix<'_>, rows: [usize; ROWS], chunk: usize) {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { self.tile.take(matrix, rows, chunk) };
     }
 
@@ -42,7 +42,7 @@ impl<P: Products> rows::Tile for Blocks<P> {
         _: usize,
         sums: *mut f32,
     ) {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             match format.most() {
                 15 => self.by_width::<15>(width, columns, sums),
@@ -58,7 +58,7 @@ impl<P: Products> Blocks<P> {
     /// As for [`rows::Tile::dot`].
     unsafe fn by_width<const MOST: i32>(&self, width: usize, codes: *const u8, sums: *mut f32) {
         let tile = &self.tile;
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             match width {
                 4 => P::perform(Dot::<MOST, 4> { tile, codes, sums }),
@@ -69,7 +69,7 @@ impl<P: Products> Blocks<P> {
     }
 }
 
-/// A chunk of a group of `WIDTH` columns lies at `codes`, and `sums` has room for the lanes of all
+/// A chunk of a group of `WIDTH` columns is at `codes`, and `sums` has room for the lanes of all
 /// rows.
 struct Dot<'a, const MOST: i32, const WIDTH: usize> {
     tile: &'a Tile,
@@ -84,7 +84,7 @@ impl<const MOST: i32, const WIDTH: usize> Work for Dot<'_, MOST, WIDTH> {
     unsafe fn run<P: Products>(self) {
         for first in (0..ROWS).step_by(TOGETHER) {
             for chain in 0..CHAINS / Self::LANES_EACH {
-                // SAFETY: the caller's promise; there are as many rows and sums.
+                // SAFETY: guaranteed by the caller; there are as many rows and sums.
                 unsafe { self.add::<P>(first, chain) };
             }
         }
@@ -92,14 +92,14 @@ impl<const MOST: i32, const WIDTH: usize> Work for Dot<'_, MOST, WIDTH> {
 }
 
 impl<const MOST: i32, const WIDTH: usize> Dot<'_, MOST, WIDTH> {
-    /// Blocks whose sums lie beside each other in the end.
+    /// Blocks whose sums end up beside each other.
     const LANES_EACH: usize = LANES / WIDTH;
 
     /// Adds the products of four rows to the sums of this number.
     #[inline(always)]
     unsafe fn add<P: Products>(&self, first: usize, chain: usize) {
-        // SAFETY: the caller's promise; the indices stay below the sizes of the tile. Blocks that
-        // are not there have columns and scales of zeros.
+        // SAFETY: guaranteed by the caller; the indices stay below the sizes of the tile. Blocks
+        // that are not there have columns and scales of zeros.
         unsafe {
             let sums = |row: usize| self.sums.add((chain * ROWS + first + row) * LANES);
             let mut totals = [[_mm256_setzero_ps(); 2]; TOGETHER];
@@ -133,7 +133,7 @@ impl<const MOST: i32, const WIDTH: usize> Dot<'_, MOST, WIDTH> {
     #[inline(always)]
     unsafe fn products<P: Products>(&self, first: usize, together: usize) -> Sums {
         let registers = BLOCK / 4 / Self::LANES_EACH;
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             let mut beginnings = [_mm256_setzero_si256(); 2];
             if MOST <= 127 || P::WITHOUT_SIGN {
@@ -174,6 +174,6 @@ impl<const MOST: i32, const WIDTH: usize> Dot<'_, MOST, WIDTH> {
 /// Two registers of them.
 #[inline(always)]
 unsafe fn floats(at: *const f32) -> [__m256; 2] {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { [_mm256_loadu_ps(at), _mm256_loadu_ps(at.add(LANES / 2))] }
 }

@@ -1,5 +1,5 @@
-//! The products of one row with a few columns, each on its own: a row's weights are spread out in
-//! registers alone and used for all columns there.
+//! The products of one row with a few columns, each with lanes of its own: a row's weights are
+//! unpacked into registers only, and used there for all columns.
 
 use std::arch::x86_64::{
     __m256, __m256i, _mm_set_epi16, _mm_setzero_ps, _mm256_add_epi32, _mm256_cvtph_ps,
@@ -19,14 +19,14 @@ use crate::matrix::fetch_ahead;
 /// [`Format`].
 ///
 /// # Safety
-/// The processor has the features of `P`; this many blocks of the format lie at `row`, and chunks
+/// The processor has the features of `P`; this many blocks of the format are at `row`, and chunks
 /// for them of a group of one column at each of the others.
 pub(crate) unsafe fn dot<P: Products, const FORMAT: u8, const COLUMNS: usize>(
     row: *const u8,
     blocks: usize,
     columns: [*const u8; COLUMNS],
 ) -> [f32; COLUMNS] {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { P::perform(Few::<FORMAT, COLUMNS> { row, blocks, columns }) }
 }
 
@@ -41,7 +41,7 @@ impl<const FORMAT: u8, const COLUMNS: usize> Work for Few<FORMAT, COLUMNS> {
 
     #[inline(always)]
     unsafe fn run<P: Products>(self) -> [f32; COLUMNS] {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             match Format::of(FORMAT).most() {
                 15 => self.dot::<P, 15>(),
@@ -59,7 +59,7 @@ impl<const FORMAT: u8, const COLUMNS: usize> Few<FORMAT, COLUMNS> {
     unsafe fn dot<P: Products, const MOST: i32>(self) -> [f32; COLUMNS] {
         let bytes = BLOCKS * Self::BYTES;
         let mut last = [0; BLOCKS * BLOCK_BYTES_MAX];
-        // SAFETY: a chunk lies at each place, or what is left of one, which blocks of zeros fill
+        // SAFETY: a chunk is at each place, or what is left of one, which blocks of zeros fill
         // up; and one of each column.
         unsafe {
             let mut sums = [_mm_setzero_ps(); COLUMNS];
@@ -94,13 +94,13 @@ impl<const FORMAT: u8, const COLUMNS: usize> Few<FORMAT, COLUMNS> {
         }
     }
 
-    /// Those of each block of a chunk with each column.
+    /// The products of each block of a chunk with each column.
     #[inline(always)]
     unsafe fn products<P: Products, const MOST: i32>(
         start: *const u8,
         codes: [*const u8; COLUMNS],
     ) -> [__m256i; COLUMNS] {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             let mut halves = [[_mm256_setzero_si256(); 2]; COLUMNS];
             for half in 0..2 {
@@ -134,10 +134,10 @@ impl<const FORMAT: u8, const COLUMNS: usize> Few<FORMAT, COLUMNS> {
     }
 }
 
-/// Of each block of a chunk.
+/// The scales of the blocks of a chunk.
 #[inline(always)]
 unsafe fn scales<const FORMAT: u8>(start: *const u8) -> __m256 {
-    // SAFETY: the caller's promise: a scale is the first of a block.
+    // SAFETY: guaranteed by the caller: a scale is the first of a block.
     unsafe {
         let half = |index: usize| {
             let block = start.add(index * Format::of(FORMAT).block_bytes());

@@ -20,7 +20,7 @@ pub(crate) unsafe fn round(values: &[f32; CHUNK]) -> Rounded {
     for (block, values) in values.as_chunks::<BLOCK>().0.iter().enumerate() {
         let most = furthest(values);
         let to_codes = if most == 0.0 { 0.0 } else { 127.0 / most };
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         let [first, second, third, fourth] = unsafe { rounded(values, to_codes) };
         let halves =
             _mm256_add_epi32(_mm256_add_epi32(first, second), _mm256_add_epi32(third, fourth));
@@ -40,7 +40,7 @@ fn furthest(values: &[f32; BLOCK]) -> f32 {
     let sign = _mm256_set1_ps(-0.0);
     let mut most = _mm256_setzero_ps();
     let mut lanes = [0.0f32; 8];
-    // SAFETY: eight values lie at each place, and the array has the size of a register.
+    // SAFETY: eight values are at each place, and the array has the size of a register.
     unsafe {
         for part in values.as_chunks::<8>().0 {
             let part = _mm256_andnot_ps(sign, _mm256_loadu_ps(part.as_ptr()));

@@ -19,7 +19,7 @@ use crate::matrix::ROWS;
 /// share a scale, `MINIMA` whether the offsets are that; `WIDTH` the number of columns.
 ///
 /// # Safety
-/// The processor has the features; a block of a group of this width lies at `codes`, and `sums`
+/// The processor has the features; a block of a group of this width is at `codes`, and `sums`
 /// has room for the lanes of all rows.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 pub(super) unsafe fn dot<const SUBBLOCK: usize, const MINIMA: bool, const WIDTH: usize>(
@@ -29,7 +29,7 @@ pub(super) unsafe fn dot<const SUBBLOCK: usize, const MINIMA: bool, const WIDTH:
 ) {
     let lanes = LANES / WIDTH;
     let registers = SUBBLOCK / 4 / lanes;
-    // SAFETY: the caller's promise; the indices stay below the sizes of the tile.
+    // SAFETY: guaranteed by the caller; the indices stay below the sizes of the tile.
     unsafe {
         let mut total = [_mm512_setzero_si512(); ROWS];
         for subblock in 0..CHUNK / SUBBLOCK {

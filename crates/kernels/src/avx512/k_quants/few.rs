@@ -44,7 +44,7 @@ struct Spread {
 /// [`Format`].
 ///
 /// # Safety
-/// The processor has the features; this many blocks of the format lie at `row`, and this many of a
+/// The processor has the features; this many blocks of the format are at `row`, and this many of a
 /// group of one column at each of the others.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,f16c,fma")]
 pub(crate) unsafe fn dot<const FORMAT: u8, const COLUMNS: usize>(
@@ -57,7 +57,7 @@ pub(crate) unsafe fn dot<const FORMAT: u8, const COLUMNS: usize>(
     for first in (0..blocks).step_by(CHAINS) {
         let row = row.wrapping_add(first * bytes);
         let columns = columns.map(|column| column.wrapping_add(first * chunk_bytes(1)));
-        // SAFETY: the caller's promise; this many are left.
+        // SAFETY: guaranteed by the caller; this many are left.
         unsafe {
             // All but the last are four, and known to be.
             if blocks - first >= CHAINS {
@@ -86,7 +86,7 @@ unsafe fn add_blocks<const FORMAT: u8, const COLUMNS: usize, const ALL: bool>(
     let count = if ALL { CHAINS } else { count };
     let mut totals = [[_mm512_setzero_si512(); CHAINS]; COLUMNS];
     let mut minima = [[_mm_setzero_si128(); CHAINS]; COLUMNS];
-    // SAFETY: this many blocks lie there, and as many of each column.
+    // SAFETY: this many blocks are there, and as many of each column.
     unsafe {
         for index in 0..count {
             let block = row.wrapping_add(index * bytes);
@@ -115,12 +115,12 @@ unsafe fn add_blocks<const FORMAT: u8, const COLUMNS: usize, const ALL: bool>(
 /// the minima with the values' sums.
 ///
 /// # Safety
-/// The processor has the features; a block of a group of one column lies there.
+/// The processor has the features; a block of a group of one column is there.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,f16c,fma")]
 unsafe fn of_block<const FORMAT: u8>(spread: &Spread, codes: *const u8) -> (__m512i, __m128i) {
     let mut total = _mm512_setzero_si512();
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         for part in 0..PARTS {
             let values = _mm512_loadu_si512(codes.add(part * REGISTER_BYTES).cast());
@@ -164,22 +164,22 @@ fn sums_of_each(registers: [__m512i; CHAINS]) -> __m128i {
 }
 
 /// # Safety
-/// The processor has the features; a block of `Q4_K` lies there.
+/// The processor has the features; a block of `Q4_K` is there.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,f16c")]
 unsafe fn q4_k(block: *const u8) -> Spread {
-    // SAFETY: 144 bytes lie there: two halves, 12 bytes of scales and minima, 128 of weights.
+    // SAFETY: 144 bytes are there: two halves, 12 bytes of scales and minima, 128 of weights.
     unsafe { of_four_bits(block, block.add(16)) }
 }
 
 /// What the head of a block of `Q4_K` or `Q5_K` says, with the four bits of each weight.
 ///
 /// # Safety
-/// The processor has the features; 16 bytes of a head lie there, and 128 of weights.
+/// The processor has the features; 16 bytes of a head are there, and 128 of weights.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,f16c")]
 unsafe fn of_four_bits(head: *const u8, weights: *const u8) -> Spread {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let packed = head.add(4).cast::<[u32; 3]>().read_unaligned();
         let (scales, minima) = scales_and_minima(packed);
@@ -201,11 +201,11 @@ unsafe fn of_four_bits(head: *const u8, weights: *const u8) -> Spread {
 }
 
 /// # Safety
-/// The processor has the features; a block of `Q5_K` lies there.
+/// The processor has the features; a block of `Q5_K` is there.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,f16c")]
 unsafe fn q5_k(block: *const u8) -> Spread {
-    // SAFETY: 176 bytes lie there: as of `Q4_K`, with 32 bytes of fifth bits before the weights.
+    // SAFETY: 176 bytes are there: as of `Q4_K`, with 32 bytes of fifth bits before the weights.
     unsafe {
         let high = _mm512_broadcast_i64x4(_mm256_loadu_si256(block.add(16).cast()));
         let mut spread = of_four_bits(block, block.add(48));
@@ -221,11 +221,11 @@ unsafe fn q5_k(block: *const u8) -> Spread {
 }
 
 /// # Safety
-/// The processor has the features; a block of `Q6_K` lies there.
+/// The processor has the features; a block of `Q6_K` is there.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,f16c")]
 unsafe fn q6_k(block: *const u8) -> Spread {
-    // SAFETY: 210 bytes lie there: 128 of low bits, 64 of high bits, 16 scales, and a half.
+    // SAFETY: 210 bytes are there: 128 of low bits, 64 of high bits, 16 scales, and a half.
     unsafe {
         let scales = _mm256_cvtepi8_epi16(_mm_loadu_si128(block.add(192).cast()));
         let mut weights = [_mm512_setzero_si512(); PARTS];
@@ -255,11 +255,11 @@ unsafe fn q6_k(block: *const u8) -> Spread {
 /// What every level spreads out alike.
 ///
 /// # Safety
-/// The processor has the features; a block of the format lies there.
+/// The processor has the features; a block of the format is there.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,f16c")]
 unsafe fn of_any<const FORMAT: u8>(start: *const u8) -> Spread {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     let (head, weights) =
         unsafe { (block::head::<FORMAT>(start), block::weights::<FORMAT>(start)) };
     let join =

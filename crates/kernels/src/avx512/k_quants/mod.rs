@@ -21,7 +21,7 @@ impl rows::Tile for Blocks {
     }
 
     unsafe fn take(&mut self, matrix: &Matrix<'_>, rows: [usize; ROWS], chunk: usize) {
-        // SAFETY: the caller's promise; a chunk is a block.
+        // SAFETY: guaranteed by the caller; a chunk is a block.
         unsafe { self.0.take(matrix, rows, chunk) };
     }
 
@@ -35,7 +35,7 @@ impl rows::Tile for Blocks {
     ) {
         // SAFETY: a block has a sum of its own.
         let sums = unsafe { sums.add(chunk % CHAINS * ROWS * LANES) };
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             match (format.subblock(), format.has_minima()) {
                 (16, false) => self.by_width::<16, false>(width, columns, sums),
@@ -56,7 +56,7 @@ impl Blocks {
         columns: *const u8,
         sums: *mut f32,
     ) {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             match width {
                 4 => dot::dot::<SUBBLOCK, MINIMA, 4>(&self.0, columns, sums),

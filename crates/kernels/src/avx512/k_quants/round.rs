@@ -16,7 +16,7 @@ use crate::k_quants::codes::{Rounded, SUMS, to_codes};
 pub(crate) unsafe fn round(values: &[f32; CHUNK]) -> Rounded {
     let mut codes = [0u8; CHUNK];
     let mut sums = [0i16; SUMS];
-    // SAFETY: sixteen values lie at each of the sixteen places, and this many bytes.
+    // SAFETY: sixteen values are at each of the sixteen places, and this many bytes.
     unsafe {
         let (mut most, mut least) = (_mm512_setzero_ps(), _mm512_setzero_ps());
         for part in values.as_chunks::<16>().0 {

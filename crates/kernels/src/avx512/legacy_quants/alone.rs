@@ -1,5 +1,5 @@
 //! How a column on its own is laid out: the codes of a chunk in the order in which registers of
-//! four blocks have their weights, and the scales of four chunks where they lie beside each other.
+//! four blocks have their weights, and the scales of four chunks where they are beside each other.
 
 use crate::legacy_quants::codes::{Rounded, chunk_bytes};
 use crate::legacy_quants::{BLOCK, BLOCKS};
@@ -41,7 +41,7 @@ pub(crate) unsafe fn put(
         let pair = first.wrapping_add(block / 2 * chunk_bytes(1));
         let write = |lane: usize, beginning: i32, scale: f32| {
             let lane = block % 2 * CHAINS + lane;
-            // SAFETY: the caller's promise: there are four chunks.
+            // SAFETY: guaranteed by the caller: there are four chunks.
             unsafe {
                 pair.add(beginnings_at()).cast::<i32>().add(lane).write(beginning);
                 pair.add(scales_at()).cast::<f32>().add(lane).write(scale);
@@ -55,7 +55,7 @@ pub(crate) unsafe fn put(
         // The weights are too high by as much, each.
         write(chunk % CHAINS, -format.too_high() * rounded.sums[block], rounded.scales[block]);
         if chunk + 1 == chunks {
-            // Nobody else writes what is after the end.
+            // No other thread writes what is after the end.
             for lane in chunk % CHAINS + 1..CHAINS {
                 write(lane, 0, 0.0);
             }

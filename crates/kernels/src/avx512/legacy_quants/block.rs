@@ -14,11 +14,11 @@ use crate::format::CHOICE;
 /// much too high as [`Format::too_high`] says.
 ///
 /// # Safety
-/// The processor has the features; four blocks of the format lie there.
+/// The processor has the features; four blocks of the format are there.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 pub(super) unsafe fn four_blocks<const FORMAT: u8>(start: *const u8) -> [__m512i; 2] {
-    // SAFETY: after the scale of two bytes lie 32 bytes, or 16 with two weights in each, with 4
+    // SAFETY: after the scale of two bytes come 32 bytes, or 16 with two weights in each, with 4
     // bytes of fifth bits before them.
     unsafe {
         match Format::of(FORMAT) {
@@ -58,11 +58,11 @@ pub(super) unsafe fn four_blocks<const FORMAT: u8>(start: *const u8) -> [__m512i
 /// The low halves of 16 bytes of each block, and the high ones.
 ///
 /// # Safety
-/// The processor has the features; those of the first of four blocks lie at `start`.
+/// The processor has the features; those of the first of four blocks are at `start`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
 unsafe fn four_bits<const FORMAT: u8>(start: *const u8) -> [__m512i; 2] {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     let both = unsafe { sixteen_bytes::<FORMAT>(start) };
     let four_bits = _mm512_set1_epi8(0x0f);
     [_mm512_and_si512(both, four_bits), _mm512_and_si512(_mm512_srli_epi16::<4>(both), four_bits)]
@@ -71,12 +71,12 @@ unsafe fn four_bits<const FORMAT: u8>(start: *const u8) -> [__m512i; 2] {
 /// 16 bytes of each block.
 ///
 /// # Safety
-/// The processor has the features; those of the first of four blocks lie at `start`.
+/// The processor has the features; those of the first of four blocks are at `start`.
 #[inline]
 #[target_feature(enable = "avx512f")]
 unsafe fn sixteen_bytes<const FORMAT: u8>(start: *const u8) -> __m512i {
     let bytes = Format::of(FORMAT).block_bytes();
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let first = _mm512_castsi128_si512(_mm_loadu_si128(start.cast()));
         let two = _mm512_inserti32x4::<1>(first, _mm_loadu_si128(start.add(bytes).cast()));
@@ -88,13 +88,13 @@ unsafe fn sixteen_bytes<const FORMAT: u8>(start: *const u8) -> __m512i {
 /// A bit for each of the first 16 weights of each block, and for each of the second 16.
 ///
 /// # Safety
-/// 32 bits of the first of four blocks lie at `start`.
+/// 32 bits of the first of four blocks are at `start`.
 #[inline(always)]
 unsafe fn fifth_bits<const FORMAT: u8>(start: *const u8) -> (u64, u64) {
     let bytes = Format::of(FORMAT).block_bytes();
     let (mut low, mut high) = (0, 0);
     for block in 0..4 {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         let bits = unsafe { start.add(block * bytes).cast::<u32>().read_unaligned() };
         low |= u64::from(bits & 0xffff) << (16 * block);
         high |= u64::from(bits >> 16) << (16 * block);

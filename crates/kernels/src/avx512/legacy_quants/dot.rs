@@ -18,13 +18,13 @@ use crate::matrix::ROWS;
 /// columns.
 ///
 /// # Safety
-/// The processor has the features; a chunk of a group of this width lies at `codes`, and
+/// The processor has the features; a chunk of a group of this width is at `codes`, and
 /// `sums` has room for the lanes of all rows.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 pub(super) unsafe fn dot<const WIDTH: usize>(tile: &Tile, codes: *const u8, sums: *mut f32) {
     let lanes = LANES / WIDTH;
     let registers = BLOCK / 4 / lanes;
-    // SAFETY: the caller's promise; the indices stay below the sizes of the tile.
+    // SAFETY: guaranteed by the caller; the indices stay below the sizes of the tile.
     unsafe {
         let mut totals: [_; ROWS] =
             std::array::from_fn(|row| _mm512_loadu_ps(sums.add(row * LANES)));

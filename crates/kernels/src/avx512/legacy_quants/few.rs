@@ -1,6 +1,6 @@
-//! The products of one row with a few columns, each on its own: a row's weights are spread out in
-//! registers alone and used for all columns there. Four chunks are taken together: what the same
-//! block of each of them is lies beside each other in the end.
+//! The products of one row with a few columns, each with lanes of its own: a row's weights are
+//! unpacked into registers only, and used there for all columns. Four chunks are taken together:
+//! what the same block of each of them is ends up beside each other.
 
 use std::arch::x86_64::{
     __m128, __m256, __m512i, _mm_fmadd_ps, _mm_set_epi16, _mm_setzero_ps, _mm256_add_epi32,
@@ -22,7 +22,7 @@ use crate::{CHAINS, Format};
 /// [`Format`].
 ///
 /// # Safety
-/// The processor has the features; this many blocks of the format lie at `row`, and chunks for them
+/// The processor has the features; this many blocks of the format are at `row`, and chunks for them
 /// of a group of one column at each of the others.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,f16c,fma")]
 pub(crate) unsafe fn dot<const FORMAT: u8, const COLUMNS: usize>(
@@ -37,7 +37,7 @@ pub(crate) unsafe fn dot<const FORMAT: u8, const COLUMNS: usize>(
     for first in (0..blocks).step_by(TOGETHER) {
         let mut start = row.wrapping_add(first / BLOCKS * bytes);
         let missing = (first + TOGETHER).saturating_sub(blocks);
-        // SAFETY: four chunks lie there, or what is left of them, which blocks of zeros fill up;
+        // SAFETY: four chunks are there, or what is left of them, which blocks of zeros fill up;
         // and as many of each column, whose scales are zeros for what is missing.
         unsafe {
             if missing > 0 {
@@ -56,7 +56,7 @@ pub(crate) unsafe fn dot<const FORMAT: u8, const COLUMNS: usize>(
 /// Adds the products of this many chunks to the columns' sums.
 ///
 /// # Safety
-/// As for [`dot`]; four chunks lie at `start`, and as many as `chunks` says of each column.
+/// As for [`dot`]; four chunks are at `start`, and as many as `chunks` says of each column.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,f16c,fma")]
 unsafe fn add_chunks<const FORMAT: u8, const COLUMNS: usize>(
@@ -66,7 +66,7 @@ unsafe fn add_chunks<const FORMAT: u8, const COLUMNS: usize>(
     sums: &mut [__m128; COLUMNS],
 ) {
     let block_bytes = Format::of(FORMAT).block_bytes();
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         for half in 0..2 {
             let mut weights = [[_mm512_setzero_si512(); 2]; CHAINS];
@@ -104,11 +104,11 @@ unsafe fn add_chunks<const FORMAT: u8, const COLUMNS: usize>(
 /// Four products of each block in each quarter.
 ///
 /// # Safety
-/// The processor has the features; codes of four blocks lie there.
+/// The processor has the features; codes of four blocks are there.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn products([low, high]: [__m512i; 2], codes: *const u8) -> __m512i {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let values = codes.cast::<__m512i>();
         let products = _mm512_dpbusd_epi32(_mm512_setzero_si512(), low, _mm512_loadu_si512(values));
@@ -128,12 +128,12 @@ fn add_in_turn(totals: __m256, scales: __m256, sums: __m128) -> __m128 {
 /// Of a block of each of four chunks, and of the block after it.
 ///
 /// # Safety
-/// The processor has the features; the block of the first of four chunks lies at `start`.
+/// The processor has the features; the block of the first of four chunks is at `start`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512vl,f16c")]
 unsafe fn scales<const FORMAT: u8>(start: *const u8) -> __m256 {
     let block = Format::of(FORMAT).block_bytes();
-    // SAFETY: the caller's promise: a scale is the first of a block.
+    // SAFETY: guaranteed by the caller: a scale is the first of a block.
     unsafe {
         _mm256_cvtph_ps(_mm_set_epi16(
             half(start.add((3 * BLOCKS + 1) * block)),
@@ -150,6 +150,6 @@ unsafe fn scales<const FORMAT: u8>(start: *const u8) -> __m256 {
 
 #[inline(always)]
 unsafe fn half(at: *const u8) -> i16 {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { at.cast::<i16>().read_unaligned() }
 }

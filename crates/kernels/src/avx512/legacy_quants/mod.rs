@@ -23,7 +23,7 @@ impl rows::Tile for Blocks {
     }
 
     unsafe fn take(&mut self, matrix: &Matrix<'_>, rows: [usize; ROWS], chunk: usize) {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { self.0.take(matrix, rows, chunk) };
     }
 
@@ -35,7 +35,7 @@ impl rows::Tile for Blocks {
         chunk: usize,
         sums: *mut f32,
     ) {
-        // SAFETY: a chunk has a sum of its own; the caller's promise.
+        // SAFETY: a chunk has a sum of its own; guaranteed by the caller.
         unsafe {
             let sums = sums.add(chunk % CHAINS * ROWS * LANES);
             match width {

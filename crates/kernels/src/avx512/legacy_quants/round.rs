@@ -18,7 +18,7 @@ pub(crate) unsafe fn round(values: &[f32; CHUNK]) -> Rounded {
     let mut rounded =
         Rounded { codes: [[0; BLOCK]; BLOCKS], sums: [0; BLOCKS], scales: [0.0; BLOCKS] };
     for (block, values) in values.as_chunks::<BLOCK>().0.iter().enumerate() {
-        // SAFETY: the features are the caller's promise.
+        // SAFETY: the features are guaranteed by the caller.
         let (scale, sum) = unsafe { round_block(values, &mut rounded.codes[block]) };
         (rounded.scales[block], rounded.sums[block]) = (scale, sum);
     }
@@ -32,7 +32,7 @@ pub(crate) unsafe fn round(values: &[f32; CHUNK]) -> Rounded {
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,f16c")]
 unsafe fn round_block(values: &[f32; BLOCK], codes: &mut [u8; BLOCK]) -> (f32, i32) {
-    // SAFETY: sixteen values lie at each of the two places, and this many bytes.
+    // SAFETY: sixteen values are at each of the two places, and this many bytes.
     unsafe {
         let halves = [0, 16].map(|at| _mm512_loadu_ps(values.as_ptr().add(at)));
         let most = _mm512_max_ps(_mm512_abs_ps(halves[0]), _mm512_abs_ps(halves[1]));

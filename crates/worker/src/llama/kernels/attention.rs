@@ -97,7 +97,7 @@ impl<'a> OneToken<'a> {
         if self.matrices.type_ == sys::GGML_TYPE_F16 { HALF } else { size_of::<f32>() }
     }
 
-    /// Of the values, whole numbers of what lies after them.
+    /// Of the values, whole numbers of what is after them.
     fn values_bytes(&self) -> usize {
         let all = self.count() * self.matrices.ne[2] * self.columns.ne[0];
         (size(all) * self.weight_bytes()).next_multiple_of(size_of::<f32>())
@@ -112,14 +112,14 @@ impl<'a> OneToken<'a> {
     /// Rounds this thread's part of each head.
     ///
     /// # Safety
-    /// The tensors have their data in this process's memory, [`Self::work_bytes`] bytes lie at
+    /// The tensors have their data in this process's memory, [`Self::work_bytes`] bytes are at
     /// `work`, and every thread has another part.
     pub(super) unsafe fn round(&self, work: *mut u8, part: Part) {
         let length = size(self.columns.ne[0]);
         let own = length * part.index / part.count..length * (part.index + 1) / part.count;
         for column in 0..size(self.count() * self.matrices.ne[2]) {
             let head = if self.together() == 1 { column / size(self.count()) } else { column };
-            // SAFETY: the caller's promise; each head has the length.
+            // SAFETY: guaranteed by the caller; each head has the length.
             unsafe {
                 let from = self.columns.data.cast::<u8>().add(head * self.columns.nb[2]);
                 let from = from.cast::<f32>().add(own.start);
@@ -190,7 +190,7 @@ impl<'a> OneToken<'a> {
         let Some(vec_dot) = traits.and_then(|traits| traits.vec_dot) else { return };
         for row in rows * part.index / part.count..rows * (part.index + 1) / part.count {
             for head in 0..size(self.together()) {
-                // SAFETY: the caller's promise.
+                // SAFETY: guaranteed by the caller.
                 unsafe {
                     let from = matrix.add(row * self.matrices.nb[1]).cast();
                     let with = values.add(head * length * self.weight_bytes()).cast();

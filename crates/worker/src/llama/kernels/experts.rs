@@ -114,7 +114,7 @@ impl<'a> Experts<'a> {
         wanted.clear();
         for (token, slot) in (0..tokens).flat_map(|token| (0..slots).map(move |slot| (token, slot)))
         {
-            // SAFETY: the caller's promise; such an id is there.
+            // SAFETY: guaranteed by the caller; such an id is there.
             let id = unsafe {
                 let row = self.ids.data.cast::<u8>().add(token * self.ids.nb[1]);
                 row.cast::<i32>().add(slot).read()
@@ -137,7 +137,7 @@ impl<'a> Experts<'a> {
     }
 
     /// # Safety
-    /// [`Self::work_bytes`] bytes lie at `work`.
+    /// [`Self::work_bytes`] bytes are at `work`.
     unsafe fn codes(&self, work: *mut u8, share: &Share) -> Codes<'_> {
         let (length, count) = (self.length(), share.columns.len());
         // SAFETY: the shares have room together, however the columns are distributed.
@@ -147,11 +147,11 @@ impl<'a> Experts<'a> {
     /// Rounds this thread's part of the columns.
     ///
     /// # Safety
-    /// The tensors have their data in this process's memory, [`Self::work_bytes`] bytes lie at
+    /// The tensors have their data in this process's memory, [`Self::work_bytes`] bytes are at
     /// `work`, and every thread has another part.
     pub(super) unsafe fn round(&self, work: *mut u8, part: Part) {
         SHARES.with_borrow_mut(|shares| {
-            // SAFETY: the caller's promise.
+            // SAFETY: guaranteed by the caller.
             unsafe { self.share(shares) };
             for share in &shares.each {
                 // SAFETY: as above.
@@ -176,7 +176,7 @@ impl<'a> Experts<'a> {
     unsafe fn values(&self, (_, slot, token): (usize, usize, usize)) -> &[f32] {
         let slots = usize::try_from(self.columns.ne[1]).unwrap_or(1);
         let at = slot % slots * self.columns.nb[1] + token * self.columns.nb[2];
-        // SAFETY: the caller's promise; a column is as long as a row.
+        // SAFETY: guaranteed by the caller; a column is as long as a row.
         unsafe {
             let start = self.columns.data.cast::<u8>().add(at).cast();
             std::slice::from_raw_parts(start, self.length())
@@ -188,7 +188,7 @@ impl<'a> Experts<'a> {
     ///
     /// # Safety
     /// As for [`Self::round`], which all threads have ended; `next` gives every number from the
-    /// count of threads on to one thread only, and nobody else has the result.
+    /// count of threads on to one thread only, and no other reference to the result exists.
     pub(super) unsafe fn multiply(
         &self,
         work: *mut u8,

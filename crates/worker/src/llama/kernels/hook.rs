@@ -62,18 +62,18 @@ pub(super) fn install(level: Level) {
     });
 }
 
-/// What a node is, where it is computed by ours.
-enum Ours<'a> {
+/// A node of a graph that our kernels compute.
+enum Operation<'a> {
     Product(Product<'a>),
     Experts(Experts<'a>),
     OneToken(OneToken<'a>),
 }
 
-impl<'a> Ours<'a> {
+impl<'a> Operation<'a> {
     /// # Safety
     /// The node is one of a graph.
     unsafe fn of(node: *const sys::ggml_tensor) -> Option<Self> {
-        // SAFETY: the caller's promise; the operations have their sources.
+        // SAFETY: guaranteed by the caller; the operations have their sources.
         unsafe {
             let node = &*node;
             #[cfg(test)]
@@ -88,7 +88,7 @@ impl<'a> Ours<'a> {
     /// # Safety
     /// As above.
     unsafe fn with(node: &'a sys::ggml_tensor, level: Level) -> Option<Self> {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             match node.op {
                 sys::GGML_OP_MUL_MAT => Product::of(node, level)
@@ -103,15 +103,15 @@ impl<'a> Ours<'a> {
 
 unsafe extern "C" fn takes(node: *const sys::ggml_tensor) -> bool {
     // SAFETY: ggml passes a node of a graph.
-    unsafe { Ours::of(node) }.is_some()
+    unsafe { Operation::of(node) }.is_some()
 }
 
 unsafe extern "C" fn work_bytes(node: *const sys::ggml_tensor) -> usize {
     // SAFETY: as above.
-    match unsafe { Ours::of(node) } {
-        Some(Ours::Product(product)) => product.work_bytes(),
-        Some(Ours::Experts(experts)) => experts.work_bytes(),
-        Some(Ours::OneToken(token)) => token.work_bytes(),
+    match unsafe { Operation::of(node) } {
+        Some(Operation::Product(product)) => product.work_bytes(),
+        Some(Operation::Experts(experts)) => experts.work_bytes(),
+        Some(Operation::OneToken(token)) => token.work_bytes(),
         None => 0,
     }
 }
@@ -120,7 +120,7 @@ unsafe extern "C" fn compute(params: *const ComputeParams, node: *const sys::ggm
     // SAFETY: ggml passes what it has planned with `work_bytes`, and every thread of the pool
     // calls this for the same node.
     unsafe {
-        let (params, Some(ours)) = (&*params, Ours::of(node)) else { return };
+        let (params, Some(operation)) = (&*params, Operation::of(node)) else { return };
         #[cfg(test)]
         COMPUTED.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let count = usize::try_from(params.threads).unwrap_or(1);
@@ -129,17 +129,17 @@ unsafe extern "C" fn compute(params: *const ComputeParams, node: *const sys::ggm
             ggml_threadpool_chunk_set(params.pool, params.threads);
         }
         let work = params.work.cast();
-        match &ours {
-            Ours::Product(product) => product.round(work, part),
-            Ours::Experts(experts) => experts.round(work, part),
-            Ours::OneToken(token) => token.round(work, part),
+        match &operation {
+            Operation::Product(product) => product.round(work, part),
+            Operation::Experts(experts) => experts.round(work, part),
+            Operation::OneToken(token) => token.round(work, part),
         }
         ggml_barrier(params.pool);
         let next = || usize::try_from(ggml_threadpool_chunk_add(params.pool, 1)).ok();
-        match ours {
-            Ours::Product(product) => product.multiply(work, part, &next),
-            Ours::Experts(experts) => experts.multiply(work, part, &next),
-            Ours::OneToken(token) => token.multiply(params, work, part),
+        match operation {
+            Operation::Product(product) => product.multiply(work, part, &next),
+            Operation::Experts(experts) => experts.multiply(work, part, &next),
+            Operation::OneToken(token) => token.multiply(params, work, part),
         }
     }
 }

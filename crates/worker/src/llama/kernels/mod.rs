@@ -1,5 +1,5 @@
 //! Our own kernels within ggml's CPU backend: its threads leave them the products of quantized
-//! matrices as they lie in the file, and keep all else.
+//! matrices as they are in the file, and keep all else.
 //!
 //! Nothing is copied but the columns. Where the processor has not the instructions, nothing
 //! changes.
@@ -30,7 +30,7 @@ fn chosen(name: &str) -> Option<Level> {
     let level = Level::named(name);
     if level.is_none() && name != "off" {
         let here: Vec<_> = Level::all().map(Level::name).collect();
-        crate::process::complain(&format!(
+        crate::process::log(&format!(
             "{KERNELS}={name}: this processor has no kernels of that name, so llama.cpp's are \
              used. It has: {}, or off",
             here.join(", "),

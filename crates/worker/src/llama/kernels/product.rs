@@ -84,10 +84,10 @@ impl<'a> Product<'a> {
     /// Rounds this thread's part of the columns.
     ///
     /// # Safety
-    /// The tensors have their data in this process's memory, [`Self::work_bytes`] bytes lie at
+    /// The tensors have their data in this process's memory, [`Self::work_bytes`] bytes are at
     /// `work`, and every thread has another part.
     pub(super) unsafe fn round(&self, work: *mut u8, part: Part) {
-        // SAFETY: the caller's promise; each column is as long as a row.
+        // SAFETY: guaranteed by the caller; each column is as long as a row.
         unsafe {
             let codes =
                 Codes::over_shared(work, self.level, self.format, self.length(), self.count());
@@ -107,7 +107,7 @@ impl<'a> Product<'a> {
     ///
     /// # Safety
     /// As for [`Self::round`], which all threads have ended; `next` gives every number from the
-    /// count of threads on to one thread only, and nobody else has the result.
+    /// count of threads on to one thread only, and no other reference to the result exists.
     pub(super) unsafe fn multiply(
         &self,
         work: *mut u8,

@@ -239,9 +239,9 @@ fn products_of_experts_are_those_of_llama_cpp() {
     }
 }
 
-/// Weights that are nobody's but llama.cpp's: those beside the quantized ones in a model, and
-/// formats that we don't have.
-const THEIRS: [(&str, sys::ggml_type); 5] = [
+/// Weights that only llama.cpp has kernels for: those beside the quantized ones in a model, and
+/// formats that are too rare for kernels of our own.
+const GGML_ONLY: [(&str, sys::ggml_type); 5] = [
     ("F32", sys::GGML_TYPE_F32),
     ("F16", sys::GGML_TYPE_F16),
     ("BF16", sys::GGML_TYPE_BF16),
@@ -260,7 +260,7 @@ fn a_column_comes_out_the_same_in_any_company() {
     let columns = numbers(LENGTH * 40, 0.11);
     let threads = Threads::new(2);
     let ours = KINDS.iter().flat_map(|kind| Level::all().map(move |level| (kind, Some(level))));
-    for ((name, kind), level) in ours.chain(THEIRS.iter().map(|kind| (kind, None))) {
+    for ((name, kind), level) in ours.chain(GGML_ONLY.iter().map(|kind| (kind, None))) {
         let weights = Weights::new(*kind, LENGTH, &values);
         let product = |columns: &[f32]| bits(&Graph::new(&weights, columns), &threads, level);
         let alone: Vec<_> = columns.chunks(LENGTH).flat_map(product).collect();

@@ -1,7 +1,7 @@
 /** Builds the parsed Markdown as elements. Text only ever enters as text. */
 import type { LinkedNode } from "./references";
 
-/** See the module. `link` makes the element of what leads to a line. */
+/** `link` makes the element of what leads to a line. */
 export function toDom(
   nodes: readonly LinkedNode[],
   link: (reference: number) => HTMLElement,

@@ -1,6 +1,6 @@
 /**
  * Marks in a parsed answer what leads to a line: words that the host has found in the document, where
- * they stand as it says. Nothing that the answer says makes anything else a link.
+ * they are as it says. Nothing in the answer's text makes anything else a link.
  */
 import type { Reference } from "../../generated/protocol";
 
@@ -24,7 +24,6 @@ export type LinkedNode = string | LinkedElement | Linked;
 /** Blocks of code stay as they are: they are not about the code, but code. */
 const WHOLE = new Set(["pre"]);
 
-/** See the module. */
 export function withLinks(
   nodes: readonly MarkdownNode[],
   references: readonly Pick<Reference, "words" | "inCode">[],

@@ -1,4 +1,4 @@
-/** Draws what was asked and answered. What has not changed stays, so that nobody loses their place. */
+/** Draws what was asked and answered. What has not changed stays, so that readers do not lose their place. */
 import type { Turn } from "../../lib/explanation";
 import * as l10n from "../../lib/l10n";
 
@@ -6,7 +6,7 @@ import { made, toDom } from "./dom";
 import { parseMarkdown } from "./markdown";
 import { withLinks } from "./references";
 
-/** What somebody chooses: a reference of a turn. */
+/** What the user chooses: a reference of a turn. */
 export type Jump = (turn: number, reference: number) => void;
 
 let drawn: readonly Turn[] = [];

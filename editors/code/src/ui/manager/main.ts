@@ -81,7 +81,7 @@ function draw(): void {
   setText(element("count"), l10n.t("{0} of {1}", shown.length, state.models.length));
   drawRows(shown);
   drawDetails(shown.find(({ row }) => row.id === chosen));
-  setText(element("told"), downloadsText(state.models));
+  setText(element("downloads"), downloadsText(state.models));
 }
 
 function drawRows(shown: readonly ManagedModel[]): void {

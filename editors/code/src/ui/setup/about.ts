@@ -1,4 +1,4 @@
-/** What stays the same at every step: what lies where, and air-gapped mode. */
+/** What stays the same at every step: the places on disk, and air-gapped mode. */
 import type { SetupReport } from "../../generated/protocol";
 import * as l10n from "../../lib/l10n";
 import type { SetupMessage } from "../../lib/setup-messages";

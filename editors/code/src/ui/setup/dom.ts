@@ -31,7 +31,7 @@ export function make<K extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
-/** What stands between backticks is a command or a name. */
+/** What is between backticks is a command or a name. */
 function inWords(text: string): (Node | string)[] {
   return text.split(/`([^`]+)`/u).map((part, at) => {
     if (at % 2 === 0) {

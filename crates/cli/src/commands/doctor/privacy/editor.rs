@@ -14,7 +14,7 @@ use crate::session::program;
 
 /// Of the page and the product file, which have some tens of kilobytes; and of a settings file.
 const BYTES_MAX: u64 = 4 * 1024 * 1024;
-/// Where the page's defaults stand, in the assembled editor.
+/// The file with the page's defaults in the assembled editor.
 const PAGE: &str = "vscode/out/vs/code/browser/workbench/workbench.html";
 const PRODUCT: &str = "vscode/product.json";
 /// The editor's user settings, below its folder.
@@ -23,7 +23,7 @@ const USER: &str = "user/User/settings.json";
 /// Something that would use the network, and what keeps it from that.
 struct User {
     what: &'static str,
-    /// Addresses of the product file without which there is nobody to ask.
+    /// Addresses of the product file without which no request is possible.
     unnamed: &'static [&'static str],
     /// Settings with the value that turns it off.
     off: &'static [(&'static str, Off)],
@@ -175,7 +175,7 @@ impl Editor {
         };
         let set = match &self.user {
             Ok(set) => set,
-            // With nobody to ask, no setting opens anything.
+            // Without an address to ask, no setting opens anything.
             Err(_) if unnamed.is_some() => &Map::new(),
             Err(why) => return (NetworkUse::Unknown, why.clone()),
         };
@@ -253,7 +253,7 @@ mod tests {
             assert_eq!(network, NetworkUse::Open, "{text}");
             assert!(text.contains(key) && text.contains("you have set"), "{text}");
         }
-        // With nobody to ask it makes no difference, and is reported.
+        // Without an address to ask it makes no difference, and is reported all the same.
         let user = USERS.iter().find(|it| it.what == "updates").unwrap();
         let (network, text) = editor(&json!({"update.mode": "default"})).state(user);
         assert_eq!(network, NetworkUse::None);

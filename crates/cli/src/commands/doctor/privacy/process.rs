@@ -67,7 +67,7 @@ impl fmt::Display for Seen {
             Some(0) => write!(f, "process {pid} has no socket of the network open now"),
             Some(1) => write!(f, "process {pid} has 1 socket of the network OPEN now"),
             Some(count) => write!(f, "process {pid} has {count} sockets of the network OPEN now"),
-            None => write!(f, "what process {pid} has open is not told here"),
+            None => write!(f, "what process {pid} has open can't be seen here"),
         }
     }
 }

@@ -10,8 +10,8 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
 use super::cases::{Case, WINDOW_TOKENS};
-use super::ours::Timing;
 use super::peer::Peer;
+use super::worker::Timing;
 
 /// How it is started.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// As it comes.
+    /// With its defaults.
     pub(super) const DEFAULT: Self = Self { arguments: &[] };
 
     /// For people.
@@ -75,12 +75,12 @@ const INFILL_TOKENS: u32 = 64;
 const START_DEADLINE: Duration = Duration::from_secs(300);
 
 /// A running server with the model.
-pub(super) struct Theirs {
+pub(super) struct LlamaServer {
     child: Child,
     port: u16,
 }
 
-impl Theirs {
+impl LlamaServer {
     pub(super) fn start(peer: &Peer, model: &Path, settings: &Settings) -> Result<Self> {
         let arguments = settings.arguments;
         // Free now; nothing else here takes ports.
@@ -96,10 +96,10 @@ impl Theirs {
             .stderr(Stdio::null())
             .spawn()
             .context("llama-server can't be started")?;
-        let mut theirs = Self { child, port };
+        let mut server = Self { child, port };
         let deadline = Instant::now() + START_DEADLINE;
-        while !theirs.is_healthy() {
-            if let Some(status) = theirs.child.try_wait()? {
+        while !server.is_healthy() {
+            if let Some(status) = server.child.try_wait()? {
                 bail!("llama-server {} ended: {status}", arguments.join(" "));
             }
             if Instant::now() > deadline {
@@ -107,7 +107,7 @@ impl Theirs {
             }
             std::thread::sleep(Duration::from_millis(2));
         }
-        Ok(theirs)
+        Ok(server)
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -137,8 +137,8 @@ impl Theirs {
         Ok(BufReader::new(stream))
     }
 
-    /// Fills a gap as it comes: what is written there, what that took, and how many tokens of the
-    /// prompt were read for it. With `one_line` it ends with the line.
+    /// Fills a gap with its defaults: what is written there, what that took, and how many tokens of
+    /// the prompt were read for it. With `one_line` it ends with the line.
     pub(super) fn infill(
         &mut self,
         [before, after, typed]: [&str; 3],
@@ -186,7 +186,7 @@ impl Theirs {
         let begun = Instant::now();
         let lines = self.ask("POST", "/completion", &body.to_string())?.lines();
         let mut first_ms = None;
-        // Lengths of chunks stand between the events; only the events begin with `data: `.
+        // Lengths of chunks come between the events; only the events begin with `data: `.
         for line in lines {
             let line = line?;
             let Some(event) = line.strip_prefix("data: ") else { continue };
@@ -213,7 +213,7 @@ impl Theirs {
     }
 }
 
-impl Drop for Theirs {
+impl Drop for LlamaServer {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -1,4 +1,4 @@
-//! The engine as its host runs it: the worker over pipes, with every switch in our hand.
+//! The worker as the host runs it, over pipes, with each of its switches set by the benchmark.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -27,7 +27,7 @@ use serde_json::Value;
 use super::cases::{Case, WINDOW_TOKENS};
 use crate::places;
 
-/// It stands still while something is generated, so it is seldom asked.
+/// A measurement needs an idle worker, so a busy one is asked seldom.
 const SETTLE_EVERY: Duration = Duration::from_secs(3);
 const SETTLE_DEADLINE: Duration = Duration::from_secs(180);
 /// A cost is the best of this many.
@@ -41,7 +41,7 @@ pub(super) const WITHOUT_ROLES: &str =
     "{% for message in messages %}{{ message.content }}\n\n{% endfor %}";
 
 /// A running worker with a model.
-pub(super) struct Ours {
+pub(super) struct LocalCoderWorker {
     child: Child,
     client: Client,
     giver: Giver,
@@ -85,7 +85,7 @@ pub(super) struct Cancelled {
     pub(super) was_writing: bool,
 }
 
-impl Ours {
+impl LocalCoderWorker {
     pub(super) fn start(model: &Path) -> Result<Self> {
         Self::start_with(model, true)
     }
@@ -117,7 +117,7 @@ impl Ours {
             None => Some(WITHOUT_ROLES.to_owned()),
         };
         let model = model.to_str().context("the model's path is not UTF-8")?.to_owned();
-        let mut ours = Self {
+        let mut started = Self {
             child,
             client,
             giver,
@@ -136,10 +136,10 @@ impl Ours {
             worker,
             heartbeat_ms: localcoder_protocol::HEARTBEAT_MS,
         };
-        let answer = ours.client.call::<WorkerHello>(&hello, |_, _| {}).map_err(plain)?;
-        ours.llama_build = answer.llama_build;
-        ours.load()?;
-        Ok(ours)
+        let answer = started.client.call::<WorkerHello>(&hello, |_, _| {}).map_err(plain)?;
+        started.llama_build = answer.llama_build;
+        started.load()?;
+        Ok(started)
     }
 
     /// Waits until the engine has the weights that it will keep: those that are the faster ones
@@ -419,7 +419,7 @@ impl Ours {
     }
 }
 
-impl Drop for Ours {
+impl Drop for LocalCoderWorker {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
