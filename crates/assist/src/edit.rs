@@ -211,16 +211,13 @@ pub fn prepare(
     selection: LineRange,
     command: Command,
 ) -> Result<Task, AssistError> {
+    let name = || file_name(&document.path).to_owned();
     if document.text.contains('\0') {
-        return Err(AssistError::Binary { name: file_name(&document.path).to_owned() });
+        return Err(AssistError::Binary { name: name() });
     }
-    if let Some(instruction) = &command.instruction
-        && instruction.len() > INSTRUCTION_BYTES_MAX
-    {
-        return Err(AssistError::InstructionTooLong {
-            bytes: instruction.len(),
-            bytes_max: INSTRUCTION_BYTES_MAX,
-        });
+    let bytes = command.instruction.as_ref().map_or(0, String::len);
+    if bytes > INSTRUCTION_BYTES_MAX {
+        return Err(AssistError::InstructionTooLong { bytes, bytes_max: INSTRUCTION_BYTES_MAX });
     }
     let all = document::lines(&document.text);
     let gap = command.writes().then(|| document::gap(document, &all, selection)).flatten();
@@ -237,12 +234,8 @@ pub fn prepare(
     let lines = lines.unwrap_or_else(|| selected.clone());
     let bytes: usize = all[lines.clone()].iter().map(|line| line.text.len()).sum();
     if bytes > SELECTION_BYTES_MAX {
-        return Err(AssistError::TooManyBytes {
-            name: file_name(&document.path).to_owned(),
-            lines: document::range(&lines),
-            bytes,
-            bytes_max: SELECTION_BYTES_MAX,
-        });
+        let (lines, bytes_max) = (document::range(&lines), SELECTION_BYTES_MAX);
+        return Err(AssistError::TooManyBytes { name: name(), lines, bytes, bytes_max });
     }
     let (before, after) = surroundings::both(&all, &lines);
     let mut conversation = Conversation::default();

@@ -96,7 +96,7 @@ fn code(error: &AssistError) -> ErrorCode {
     }
 }
 
-/// What makes room for so many tokens: fewer lines, and where there is one a longer window.
+/// What makes room for that many tokens: fewer lines, or a longer window where one can be had.
 fn with_room(info: ErrorInfo, needed: u32, lines_max: u64, trained_tokens: u32) -> ErrorInfo {
     let fewer = match lines_max {
         0 => "select fewer lines".to_owned(),

@@ -16,7 +16,6 @@ pub(super) fn configuration(repository: &Repository) -> Result<Vec<String>> {
 
 fn complaints(launch: &Value, tasks: &Value) -> Vec<String> {
     let all = |of: &Value, list: &str| of[list].as_array().cloned().unwrap_or_default();
-    let text = |of: &Value| of.as_str().unwrap_or_default().to_owned();
     let (configurations, tasks) = (all(launch, "configurations"), all(tasks, "tasks"));
     let mut complaints = Vec::new();
     for compound in all(launch, "compounds") {
@@ -34,7 +33,7 @@ fn complaints(launch: &Value, tasks: &Value) -> Vec<String> {
         }
         let port = &configuration["port"];
         let given = found.map(|it| all(it, "args")).unwrap_or_default();
-        if !port.is_null() && !given.iter().any(|it| text(it) == port.to_string()) {
+        if !port.is_null() && !given.contains(&Value::String(port.to_string())) {
             complaints
                 .push(format!("launch.json attaches to port {port}, which {task} does not open"));
         }

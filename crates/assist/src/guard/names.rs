@@ -73,7 +73,7 @@ pub(super) fn out_of_use(rewrite: &Rewrite<'_>) -> Option<Problem> {
     Some(Problem::new(Severity::Doubtful, reason))
 }
 
-/// Names of functions, of types, and of the methods of these; not of what stands in a function.
+/// Names of functions, types and methods; not of functions in functions.
 fn definitions(language: &Language, code: &str) -> Vec<String> {
     let Some(tree) = syntax::parse(language, code) else { return Vec::new() };
     let mut names = Vec::new();

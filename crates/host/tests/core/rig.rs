@@ -210,10 +210,7 @@ impl Rig {
         while !events.is_empty() {
             rounds += 1;
             assert!(rounds < 10_000, "the host and its world answer one another without an end");
-            let event = events.remove(0);
-            self.said.extend(arrow_of_event(&event));
-            for effect in self.host.handle(self.now_ms, event) {
-                self.said.extend(arrow_of_effect(&effect));
+            for effect in self.handled(events.remove(0)) {
                 match effect {
                     Effect::Reply { .. } | Effect::Notify(..) => self.sent.extend(effect.message()),
                     Effect::Close(_) => {}
@@ -278,6 +275,13 @@ impl Rig {
                 }
             }
         }
+    }
+
+    fn handled(&mut self, event: Event) -> Vec<Effect> {
+        self.said.extend(arrow_of_event(&event));
+        let effects = self.host.handle(self.now_ms, event);
+        self.said.extend(effects.iter().filter_map(arrow_of_effect));
+        effects
     }
 
     fn worker_asked(&mut self, generation: u64, message: Message) -> Option<Event> {
