@@ -238,8 +238,7 @@ pub fn prepare(
         return Err(AssistError::TooManyBytes { name: name(), lines, bytes, bytes_max });
     }
     let (before, after) = surroundings::both(&all, &lines);
-    let mut conversation = Conversation::default();
-    let mut command = command;
+    let (mut conversation, mut command) = (Conversation::default(), command);
     if command.spec.answer == AnswerKind::Text {
         let question = command.instruction.take();
         command.instruction = question.map(|it| conversation.question(&it, &all));

@@ -6,8 +6,7 @@ use std::sync::LazyLock;
 
 use super::{Problem, Rewrite, Severity};
 
-/// Names as they stand in a sentence: behind what they are names of, or of a shape that no word of
-/// English has. A word in backticks alone may be a value or a variable of a formula: of 2,080 recorded
+/// Names in a sentence: behind what they are names of, or of a shape that no word of English has. A word in backticks alone may be a value or a variable of a formula: of 2,080 recorded
 /// answers 33 right ones have none of that name.
 static NAMES: LazyLock<Regex> = LazyLock::new(|| {
     let kinds = "(?:class|constant|enum|field|function|helper|interface|method|parameter|property|\
