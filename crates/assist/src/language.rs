@@ -21,7 +21,6 @@ pub(crate) enum Comments {
     Any,
 }
 
-/// One language.
 #[derive(Debug)]
 pub(crate) struct Language {
     /// The editor's id, such as `typescriptreact`.

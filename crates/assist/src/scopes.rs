@@ -182,7 +182,6 @@ pub(crate) fn is_type(node: Node<'_>) -> bool {
     node.parent().is_some() && node.is_named() && TYPES.contains(&node.kind())
 }
 
-/// The name of one.
 pub(crate) fn name<'a>(node: Node<'_>, text: &'a str) -> Option<&'a str> {
     let parent = node.parent();
     let holder = parent.filter(|_| is_closure(node)).unwrap_or(node);

@@ -188,7 +188,6 @@ fn a_flood_of_stderr_neither_fills_the_disk_nor_slows_the_host() {
     assert!(told("ending=\"exit code 3\""));
 }
 
-/// The one report in the folder.
 fn report(folder: &Path) -> PathBuf {
     let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let name = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();

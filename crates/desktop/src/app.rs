@@ -35,7 +35,6 @@ pub(crate) enum Message {
     Command(Command),
     /// Something happened in a page.
     Page {
-        /// In which window.
         window: u32,
         /// What it was.
         event: PageEvent,

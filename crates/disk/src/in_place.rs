@@ -11,7 +11,6 @@ use rustix::io::Errno;
 
 use crate::replace::sync_folder_of;
 
-/// How it failed.
 pub(crate) enum Failed {
     /// The file is as it was, and there is no copy.
     AsBefore(io::Error),

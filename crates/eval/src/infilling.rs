@@ -28,7 +28,6 @@ pub struct Hole {
     pub id: String,
     /// `infill-line`, `infill-lines` or `infill-span`.
     pub kind: &'static str,
-    /// What is before it.
     pub(crate) before: String,
     /// What is behind it: where whole lines are missing, that begins with the end of an empty one, as
     /// somebody has it who is about to write there.

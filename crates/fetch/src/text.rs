@@ -13,7 +13,6 @@ use crate::hosts::Hosts;
 use crate::permission::Permission;
 use crate::response::check_kind;
 
-/// Loads it.
 pub(crate) fn load(request: &FetchText, permission: &Permission) -> Result<String, Failed> {
     let agent = agent(&request.limits);
     let mut last = Failed::new(FetchFailure::Invalid, "there is no address");

@@ -49,13 +49,11 @@ pub(crate) struct TensorType {
     pub(crate) name: &'static str,
     /// Numbers in a block.
     pub(crate) block: u64,
-    /// Bytes of a block.
     pub(crate) block_bytes: u64,
 }
 
 macro_rules! tensor_types {
     ($($number:literal $name:literal $block:literal $bytes:literal;)*) => {
-        /// The tensor type with a number.
         pub(crate) fn tensor_type(number: u32) -> Result<TensorType, GgufError> {
             let (name, block, block_bytes) = match number {
                 $($number => ($name, $block, $bytes),)*

@@ -189,7 +189,6 @@ impl<'a> Codes<'a> {
         self.shape.group(index)
     }
 
-    /// A chunk of a group.
     pub(crate) fn chunk(&self, group: Group, chunk: usize) -> *const u8 {
         self.start.wrapping_add(group.start + chunk * self.shape.chunk_bytes(group.width))
     }

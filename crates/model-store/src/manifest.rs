@@ -87,9 +87,7 @@ pub struct Installed {
 pub enum Source {
     /// An entry of a catalog.
     Catalog {
-        /// The repository.
         repository: String,
-        /// Its revision.
         revision: String,
         /// The address.
         url: String,
@@ -196,7 +194,6 @@ impl Installed {
         self.sampling = entry.sampling;
     }
 
-    /// Reads one.
     pub(crate) fn read(path: &Path) -> Result<Self, Unread> {
         let text =
             read_text(path, MANIFEST_BYTES_MAX).map_err(|error| Unread::Disk(error.cause(path)))?;

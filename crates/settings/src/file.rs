@@ -152,7 +152,6 @@ struct Keys<'a> {
     /// How much of the text was counted, and how many lines are in it.
     counted: (usize, usize),
     lines: BTreeMap<String, usize>,
-    /// The value of each.
     values: BTreeMap<String, &'a str>,
     repeated: Vec<String>,
 }

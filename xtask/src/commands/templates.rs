@@ -45,7 +45,6 @@ struct Line {
 /// By template and conversation.
 type Lines = BTreeMap<(String, String), Line>;
 
-/// What is kept.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Kept {
     /// Templates of ours, with what comes out, or nothing where they refuse.

@@ -12,7 +12,6 @@ use super::{build, demo_model, handed_on, ide, stories, tidy};
 use crate::setup::{self, Group};
 use crate::{files, node, places, process, report};
 
-/// One stage.
 struct Stage {
     name: &'static str,
     run: fn() -> Result<()>,

@@ -12,7 +12,6 @@ use anyhow::{Context as _, Result, bail};
 use super::needs::Need;
 use crate::{places, process, report};
 
-/// Installs what is missing.
 pub(super) fn install(missing: &[&Need], yes: bool) -> Result<()> {
     report::line("This needs system packages that are not installed:");
     for need in missing {

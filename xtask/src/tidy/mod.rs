@@ -23,7 +23,6 @@ use anyhow::Result;
 pub(crate) use graph::picture as crates_page;
 pub(crate) use repository::Repository;
 
-/// One rule.
 pub(crate) struct Rule {
     /// How complaints are headed.
     pub(crate) name: &'static str,

@@ -14,7 +14,6 @@ use crate::{files, process};
 pub(crate) struct SourceFile {
     /// Relative to the root, with `/`.
     pub(crate) path: String,
-    /// Its text, if it is text.
     pub(crate) text: String,
     /// Its size.
     pub(crate) bytes: u64,
@@ -53,7 +52,6 @@ impl Repository {
         Ok(Self { root, files: sources, metadata: OnceCell::new() })
     }
 
-    /// The file at a path.
     pub(crate) fn file(&self, path: &str) -> Option<&SourceFile> {
         self.files.iter().find(|file| file.path == path)
     }
@@ -79,7 +77,6 @@ impl Repository {
         Ok(packages.context("cargo metadata names no packages")?)
     }
 
-    /// The packages that are ours.
     pub(crate) fn our_packages(&self) -> Result<Vec<&Value>> {
         // Only a package from a registry has a source.
         Ok(self.packages()?.iter().filter(|package| package["source"].is_null()).collect())

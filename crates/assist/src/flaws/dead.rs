@@ -14,6 +14,13 @@ const EXITS: &[&str] = &[
     "throw_statement",
 ];
 
+/// Whether a statement leaves its block, with or without the brackets of it.
+pub(super) fn leaves(statement: Node<'_>) -> bool {
+    let inner = statement.named_child(0).filter(|_| statement.kind() == "expression_statement");
+    let expressions = ["break_expression", "continue_expression", "return_expression"];
+    EXITS.contains(&statement.kind()) || expressions.contains(&inner.unwrap_or(statement).kind())
+}
+
 /// A statement behind one that leaves.
 pub(super) fn unreachable(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     let mut before = node.prev_named_sibling()?;
@@ -76,7 +83,7 @@ fn is_read(code: &Code<'_>, function: Node<'_>, name: &str) -> bool {
     syntax::walk(&mut function.walk(), &mut |node| {
         let is_name = node.child_count() == 0 && code.of(node) == name;
         let is_word = node.child_count() == 0 && node.kind().contains("identifier");
-        is_read |= is_name && (is_word && !is_written(node));
+        is_read |= is_name && is_word && !is_written(node) && !is_of_itself(code, node, name);
         // What is in a text with holes, or in a macro, may read it, too.
         is_read |= node.child_count() == 0
             && (node.kind().contains("string") || node.kind() == "token_tree")
@@ -84,6 +91,17 @@ fn is_read(code: &Code<'_>, function: Node<'_>, name: &str) -> bool {
         !is_read
     });
     is_read
+}
+
+/// Whether a name is read for nothing but its own next value: `n = max(n, 1)`.
+fn is_of_itself(code: &Code<'_>, node: Node<'_>, name: &str) -> bool {
+    let assigned = std::iter::successors(node.parent(), Node::parent).find(|it| {
+        ["assignment", "assignment_expression", "assignment_statement"].contains(&it.kind())
+    });
+    assigned.is_some_and(|it| {
+        let is_statement = it.parent().is_some_and(|outer| outer.kind() == "expression_statement");
+        is_statement && it.child_by_field_name("left").is_some_and(|left| code.of(left) == name)
+    })
 }
 
 /// Whether a name stands where something is put into it, and for nothing else.
@@ -135,6 +153,16 @@ mod tests {
             "def f(a):\n    n = 0\n    for b in a:\n        n += 1\n    return a\n",
             2,
             "`n`, which is never used",
+        );
+        check(
+            "a.py",
+            "def f(a):\n    n = 0\n    for b in a:\n        n = max(n, b)\n    return a\n",
+            2,
+            "`n`, which is never used",
+        );
+        clean(
+            "a.py",
+            "def f(a):\n    n = 0\n    for b in a:\n        n = m = max(n, b)\n    return m\n",
         );
         clean("a.py", "def f(a):\n    n = 0\n    for b in a:\n        n += 1\n    return f'{n}'\n");
         check(

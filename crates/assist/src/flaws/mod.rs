@@ -7,6 +7,7 @@
 mod dead;
 mod errors;
 mod loops;
+mod ranges;
 mod repeated;
 mod resources;
 
@@ -60,6 +61,7 @@ const CHECKS: &[Check] = &[
     resources::left_open,
     dead::unreachable,
     dead::never_true,
+    ranges::never_true,
     dead::unused,
     repeated::compiled,
     repeated::looks_twice,
@@ -96,7 +98,6 @@ pub(crate) fn found(language: &Language, text: &str, lines: &Range<usize>) -> Ve
     flaws
 }
 
-/// The text of the lines.
 fn selection<'a>(text: &'a str, lines: &Range<usize>) -> &'a str {
     let starts: Vec<usize> =
         std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();

@@ -79,7 +79,6 @@ impl Row {
     }
 }
 
-/// Prints rows.
 pub(super) fn print(rows: &[Row]) {
     for row in rows {
         let Figure { value, low, high, n } = row.figure;

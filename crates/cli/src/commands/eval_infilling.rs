@@ -107,7 +107,6 @@ fn unanswered(hole: &Hole) -> Outcome {
     Outcome { attempts: 1, ..Outcome::unanswered(&hole.id, hole.kind, python, "") }
 }
 
-/// The outcome of a text in the hole.
 fn filled(outcome: Outcome, hole: &Hole, runner: &Runner, suggestion: GhostText) -> Outcome {
     let done = hole.is_same(&suggestion);
     let ran = hole.judge(runner, &suggestion);

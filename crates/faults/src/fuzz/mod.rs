@@ -69,7 +69,6 @@ pub(super) fn run(options: Fuzz) -> Result<()> {
     )
 }
 
-/// The target of a name, or all.
 fn chosen(name: Option<&str>) -> Result<Vec<&'static Target>> {
     let Some(name) = name else { return Ok(TARGETS.iter().collect()) };
     let named = TARGETS.iter().find(|it| it.name == name);

@@ -77,7 +77,6 @@ impl Ran {
     }
 }
 
-/// The number behind a word of a line.
 fn number_behind(line: &str, word: &str) -> Option<u64> {
     let rest = line.split_once(word)?.1.trim_start();
     let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());

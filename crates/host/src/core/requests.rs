@@ -42,7 +42,6 @@ pub(super) enum Asked {
     Work(Box<Work>),
 }
 
-/// What is to be suggested.
 #[derive(Debug)]
 pub(super) struct Suggest {
     pub(super) request_id: RequestId,

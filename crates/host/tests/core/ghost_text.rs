@@ -17,7 +17,6 @@ fn loaded(settings: &Value) -> Rig {
     rig
 }
 
-/// A request at `|`.
 fn params(request_id: &str, marked: &str) -> Value {
     let (before, after) = marked.split_once('|').unwrap();
     json!({

@@ -41,7 +41,6 @@ pub(super) fn store(rounded: [__m256i; 4], to: &mut [u8; 32]) {
     unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), bytes) };
 }
 
-/// The sum of all lanes.
 #[inline]
 #[target_feature(enable = "avx2")]
 pub(super) fn sum(lanes: __m256i) -> i32 {

@@ -21,7 +21,6 @@ const AFTER: &str = "inv 4: nothing is said after the end";
 const FOR_MODELS: &[&str] =
     &["improve", "explain", "generate", "warm", "prepare", "complete", "complete now"];
 
-/// A request.
 #[derive(Debug)]
 pub(crate) struct ClientRequest {
     client: ClientId,

@@ -55,7 +55,6 @@ impl Trust {
 /// A guess.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Draft {
-    /// The tokens.
     pub(super) tokens: Vec<Token>,
     /// How well they are founded.
     pub(super) trust: Trust,

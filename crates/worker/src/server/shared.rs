@@ -118,7 +118,6 @@ impl Shared {
         Ok(())
     }
 
-    /// Notes that it has ended.
     pub(crate) fn generation_ended(&self) {
         let mut running = lock(&self.running);
         *running = None;

@@ -80,7 +80,6 @@ fn words(seed: usize, count: usize) -> String {
     (0..count).map(|at| format!(" {}", word(at))).collect()
 }
 
-/// A command on a selection.
 fn command(selection: usize, order: &str) -> WorkerGenerateParams {
     let head = "File: ";
     let around = format!("{head}a.py\n{}\n", words(1, 40));

@@ -95,7 +95,6 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Adds a trace.
     pub(super) fn add(&mut self, trace: &str) {
         let calls: Vec<(usize, u32, Call)> = trace
             .lines()
@@ -147,7 +146,6 @@ impl Tally {
         }
     }
 
-    /// What of a program was counted.
     pub(super) fn of(&self, program: &str) -> Counts {
         self.programs.get(program).cloned().unwrap_or_default()
     }

@@ -25,7 +25,6 @@ pub(super) enum Call {
     Sent {
         /// The socket.
         descriptor: u32,
-        /// How it begins.
         begin: Vec<u8>,
     },
     /// It has become another program: path and words.

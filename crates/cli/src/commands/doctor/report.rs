@@ -118,7 +118,6 @@ fn versions(status: Option<&HostStatus>, logs: &[Log]) -> String {
     )
 }
 
-/// The last `key="value"` of a log.
 fn last_value(log: &str, key: &str) -> Option<String> {
     let (_, rest) = log.rsplit_once(&format!("{key}=\""))?;
     Some(rest.split_once('"')?.0.to_owned())

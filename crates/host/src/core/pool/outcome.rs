@@ -37,7 +37,6 @@ pub(in crate::core) struct GenerateCall {
 #[derive(Debug)]
 pub(in crate::core) struct Died {
     pub(in crate::core) doing: Doing,
-    /// The model that was loaded.
     pub(in crate::core) lost: Option<(ModelFile, LoadProfile)>,
     /// Whether a draft model was loaded beside it, or about to be.
     pub(in crate::core) had_draft: bool,

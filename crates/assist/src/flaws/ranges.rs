@@ -1,0 +1,353 @@
+//! Conditions that are never true, since whoever has such a value has left before: `if x < 1: return`, and
+//! later `if x == 0`.
+//!
+//! What is compared with whole numbers is followed through the conditions before it, in the same block
+//! and in the branches of the same choice. Numbers need not be whole: of `x < 1` it follows that `x` is at
+//! least 1, and no more.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+use tree_sitter::Node;
+
+use super::Code;
+
+/// Conditions before one are looked at this far.
+const STATEMENTS_MAX: usize = 30;
+
+const IFS: &[&str] = &["if_expression", "if_statement"];
+
+/// A value without effects, and a whole number; either may come first.
+static COMPARED: LazyLock<Regex> = LazyLock::new(|| {
+    let value = r"((?:len\([\w.]+\))|(?:[A-Za-z_][\w.]*(?:\.(?:len|length|size)\(\))?))";
+    let (relation, number) = (r"\s*(<=|>=|===|==|<|>)\s*", r"(-?\d{1,9})");
+    Regex::new(&format!("^(?:{value}{relation}{number}|{number}{relation}{value})$"))
+        .expect("it was tried")
+});
+
+/// A value that is outside of two bounds: in Python, and in Rust.
+static OUTSIDE: LazyLock<Regex> = LazyLock::new(|| {
+    let python = r"not\s+\(?\s*(-?\d{1,9})\s*(<=?)\s*([A-Za-z_][\w.]*)\s*(<=?)\s*(-?\d{1,9})\s*\)?";
+    let rust =
+        r"!\(\s*(-?\d{1,9})\s*(\.\.=?)\s*(-?\d{1,9})\s*\)\s*\.contains\(\s*&([A-Za-z_][\w.]*)\s*\)";
+    Regex::new(&format!("^(?:{python}|{rust})$")).expect("it was tried")
+});
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Relation {
+    Below,
+    AtMost,
+    Above,
+    AtLeast,
+    Equal,
+}
+
+impl Relation {
+    fn of(sign: &str) -> Option<Self> {
+        match sign {
+            "<" => Some(Self::Below),
+            "<=" => Some(Self::AtMost),
+            ">" => Some(Self::Above),
+            ">=" => Some(Self::AtLeast),
+            "==" | "===" => Some(Self::Equal),
+            _ => None,
+        }
+    }
+
+    /// The same with its sides exchanged.
+    fn turned(self) -> Self {
+        match self {
+            Self::Below => Self::Above,
+            Self::AtMost => Self::AtLeast,
+            Self::Above => Self::Below,
+            Self::AtLeast => Self::AtMost,
+            Self::Equal => Self::Equal,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Comparison {
+    value: String,
+    relation: Relation,
+    number: i64,
+}
+
+/// What a value can still be.
+#[derive(Debug, Default)]
+struct Left {
+    /// The least, and whether it is excluded itself.
+    least: Option<(i64, bool)>,
+    most: Option<(i64, bool)>,
+    not: Vec<i64>,
+}
+
+impl Left {
+    /// Takes away what a comparison that came out false has.
+    fn without(&mut self, relation: Relation, number: i64) {
+        let least =
+            |old: Option<(i64, bool)>, new: (i64, bool)| Some(old.map_or(new, |old| old.max(new)));
+        // Of two equal upper bounds the one that is excluded is the narrower.
+        let most = |old: Option<(i64, bool)>, new: (i64, bool)| {
+            Some(old.map_or(new, |old| if (old.0, !old.1) < (new.0, !new.1) { old } else { new }))
+        };
+        match relation {
+            Relation::Below => self.least = least(self.least, (number, false)),
+            Relation::AtMost => self.least = least(self.least, (number, true)),
+            Relation::Above => self.most = most(self.most, (number, false)),
+            Relation::AtLeast => self.most = most(self.most, (number, true)),
+            Relation::Equal => self.not.push(number),
+        }
+    }
+
+    fn allows(&self, relation: Relation, number: i64) -> bool {
+        let (least, most) = (self.least, self.most);
+        let is_below = || least.is_none_or(|(it, _)| it < number);
+        let is_above = || most.is_none_or(|(it, _)| it > number);
+        let can_be = || {
+            least.is_none_or(|(it, excluded)| it < number || it == number && !excluded)
+                && most.is_none_or(|(it, excluded)| it > number || it == number && !excluded)
+                && !self.not.contains(&number)
+        };
+        match relation {
+            Relation::Below => is_below(),
+            Relation::Above => is_above(),
+            Relation::AtMost => is_below() || can_be(),
+            Relation::AtLeast => is_above() || can_be(),
+            Relation::Equal => can_be(),
+        }
+    }
+}
+
+/// A condition all of whose comparisons have come out false before it is asked.
+pub(super) fn never_true(code: &Code<'_>, node: Node<'_>) -> Option<String> {
+    if !IFS.contains(&node.kind()) && node.kind() != "elif_clause" {
+        return None;
+    }
+    let compared = comparisons(code.of(node.child_by_field_name("condition")?))?;
+    let [first, ..] = compared.as_slice() else { return None };
+    let value = first.value.as_str();
+    if compared.iter().any(|it| it.value != value) {
+        return None;
+    }
+    let mut left = Left::default();
+    for before in before(code, node, value) {
+        left.without(before.relation, before.number);
+    }
+    let is_possible = compared.iter().any(|it| left.allows(it.relation, it.number));
+    (!is_possible)
+        .then(|| format!("is never true: the conditions before it leave no such `{value}`"))
+}
+
+/// The comparisons of a value that are known to be false where a choice is made.
+fn before(code: &Code<'_>, node: Node<'_>, value: &str) -> Vec<Comparison> {
+    let mut known = Vec::new();
+    let mut at = node;
+    loop {
+        let mut next = at.prev_named_sibling();
+        for _ in 0..STATEMENTS_MAX {
+            let Some(statement) = next else { break };
+            next = statement.prev_named_sibling();
+            if statement.kind() == "elif_clause" {
+                known.extend(falsified(code, statement));
+            } else if let Some(guard) = guard(statement) {
+                known.extend(falsified(code, guard));
+            } else if changes(code.of(statement), value) {
+                return known.into_iter().filter(|it: &Comparison| it.value == value).collect();
+            }
+        }
+        let Some(parent) = at.parent() else { break };
+        let is_alternative = parent.child_by_field_name("alternative") == Some(at)
+            || at.kind() == "elif_clause" && IFS.contains(&parent.kind());
+        if is_alternative && IFS.contains(&parent.kind()) {
+            known.extend(falsified(code, parent));
+        } else if !["else_clause", "expression_statement"].contains(&parent.kind()) {
+            break;
+        }
+        at = parent;
+    }
+    known.into_iter().filter(|it| it.value == value).collect()
+}
+
+/// The choice that a statement is, where its one branch leaves the block.
+fn guard(statement: Node<'_>) -> Option<Node<'_>> {
+    let choice = match statement.kind() {
+        "expression_statement" => statement.named_child(0)?,
+        _ => statement,
+    };
+    if !IFS.contains(&choice.kind()) || choice.child_by_field_name("alternative").is_some() {
+        return None;
+    }
+    let body = choice.child_by_field_name("consequence")?;
+    let count = u32::try_from(body.named_child_count()).ok()?;
+    let last =
+        if super::dead::leaves(body) { body } else { body.named_child(count.checked_sub(1)?)? };
+    super::dead::leaves(last).then_some(choice)
+}
+
+/// What a choice has found to be false where its branch is not taken.
+fn falsified(code: &Code<'_>, choice: Node<'_>) -> Vec<Comparison> {
+    let condition = choice.child_by_field_name("condition");
+    condition.and_then(|it| comparisons(code.of(it))).unwrap_or_default()
+}
+
+/// Whether a statement may give a value another one.
+fn changes(statement: &str, value: &str) -> bool {
+    let base = value.trim_start_matches("len(").split(['.', ')']).next().unwrap_or_default();
+    super::count_of_word(statement, base) > 0
+}
+
+/// The comparisons of which one has to be true; nothing where the condition is of another kind.
+fn comparisons(condition: &str) -> Option<Vec<Comparison>> {
+    let condition = unwrapped(condition);
+    if condition.contains("&&") || condition.split_whitespace().any(|word| word == "and") {
+        return None;
+    }
+    let parts = condition.split("||").flat_map(|part| part.split(" or "));
+    let mut all = Vec::new();
+    for part in parts {
+        all.extend(comparison(unwrapped(part)).or_else(|| outside(unwrapped(part)))?);
+    }
+    Some(all)
+}
+
+fn comparison(part: &str) -> Option<Vec<Comparison>> {
+    let found = COMPARED.captures(part)?;
+    let text = |at: usize| found.get(at).map(|it| it.as_str());
+    let (value, relation, number) = match text(1) {
+        Some(value) => (value, Relation::of(text(2)?)?, text(3)?),
+        None => (text(6)?, Relation::of(text(5)?)?.turned(), text(4)?),
+    };
+    Some(vec![Comparison { value: value.to_owned(), relation, number: number.parse().ok()? }])
+}
+
+fn outside(part: &str) -> Option<Vec<Comparison>> {
+    let found = OUTSIDE.captures(part)?;
+    let text = |at: usize| found.get(at).map(|it| it.as_str());
+    let (value, least, most, includes) = match text(3) {
+        Some(value) => (value, text(1)?, text(5)?, (text(2)? == "<=", text(4)? == "<=")),
+        None => (text(9)?, text(6)?, text(8)?, (true, text(7)? == "..=")),
+    };
+    let below = if includes.0 { Relation::Below } else { Relation::AtMost };
+    let above = if includes.1 { Relation::Above } else { Relation::AtLeast };
+    let of = |relation, number: &str| {
+        Some(Comparison { value: value.to_owned(), relation, number: number.parse().ok()? })
+    };
+    Some(vec![of(below, least)?, of(above, most)?])
+}
+
+/// Without brackets round all of it.
+fn unwrapped(text: &str) -> &str {
+    let text = text.trim();
+    let inner = text.strip_prefix('(').and_then(|it| it.strip_suffix(')'));
+    inner.filter(|it| !it.contains(['(', ')'])).map_or(text, str::trim)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{check, clean};
+
+    const SAYS: &str = "leave no such";
+
+    #[test]
+    fn what_was_excluded_before_is_never_true() {
+        for (path, text, line) in [
+            (
+                "a.py",
+                "def f(x):\n    if x < 1 or x > 9:\n        return 0\n    if x == 0:\n        g()\n",
+                4,
+            ),
+            (
+                "a.py",
+                "def f(x):\n    if not 1 <= x <= 9:\n        raise E\n    y = 1\n    if x > 9:\n        g(y)\n",
+                5,
+            ),
+            (
+                "a.py",
+                "def f(a):\n    if len(a) == 0:\n        return 1\n    if len(a) < 0 or 0 == len(a):\n        g()\n",
+                4,
+            ),
+            ("a.py", "def f(x):\n    if x < 5:\n        g()\n    elif x < 3:\n        h()\n", 4),
+            (
+                "a.js",
+                "function f(x) {\n  if (x <= 0) throw e;\n  if (x === 0) {\n    g();\n  }\n}\n",
+                3,
+            ),
+            (
+                "a.js",
+                "function f(x) {\n  if (x < 5) {\n    g();\n  } else if (x < 2) {\n    h();\n  }\n}\n",
+                4,
+            ),
+            (
+                "a.rs",
+                "fn f(x: u8) {\n    if !(1..=12).contains(&x) {\n        return;\n    }\n    if x == 0 {\n        g();\n    }\n}\n",
+                5,
+            ),
+            (
+                "a.go",
+                "package a\n\nfunc f(x int) {\n\tif x <= 0 {\n\t\treturn\n\t}\n\tif x < 0 {\n\t\tg()\n\t}\n}\n",
+                7,
+            ),
+            (
+                "A.java",
+                "class A { int f(int x) {\n  if (x < 0) { throw e; }\n  if (x < -1) { return 1; }\n  return 0; } }\n",
+                3,
+            ),
+            (
+                "a.cpp",
+                "int f(int x) {\n  if (x < 0 || x > 10) {\n    return 1;\n  }\n  if (x > 10) {\n    return 2;\n  }\n  return 0;\n}\n",
+                5,
+            ),
+        ] {
+            check(path, text, line, SAYS);
+        }
+    }
+
+    #[test]
+    fn what_can_still_be_is_left_alone() {
+        for (path, text) in [
+            // The bound itself is left.
+            ("a.py", "def f(x):\n    if x < 1:\n        return 0\n    if x == 1:\n        g()\n"),
+            ("a.py", "def f(x):\n    if x < 1:\n        return 0\n    if x <= 1:\n        g()\n"),
+            // It does not leave, or not always.
+            ("a.py", "def f(x):\n    if x < 1:\n        g()\n    if x == 0:\n        g()\n"),
+            (
+                "a.py",
+                "def f(x):\n    if x < 1 and g():\n        return 0\n    if x == 0:\n        g()\n",
+            ),
+            (
+                "a.py",
+                "def f(x):\n    if x < 1:\n        return 0\n    else:\n        x = 0\n    if x == 0:\n        g()\n",
+            ),
+            // It has another value by then, or is another one.
+            (
+                "a.py",
+                "def f(x):\n    if x < 1:\n        return 0\n    x -= 1\n    if x == 0:\n        g()\n",
+            ),
+            (
+                "a.py",
+                "def f(a):\n    if len(a) == 0:\n        return 0\n    a.pop()\n    if len(a) == 0:\n        g()\n",
+            ),
+            (
+                "a.py",
+                "def f(x, y):\n    if x < 1:\n        return 0\n    if y == 0:\n        g()\n",
+            ),
+            // Between whole numbers there are others.
+            (
+                "a.js",
+                "function f(x) {\n  if (x <= 2) return 1;\n  if (x < 3) return 2;\n  return 3;\n}\n",
+            ),
+            // What is called may give another value each time.
+            (
+                "a.py",
+                "def f():\n    if n() < 1:\n        return 0\n    if n() == 0:\n        g()\n",
+            ),
+            (
+                "a.rs",
+                "fn f(x: u8) {\n    if !(1..12).contains(&x) {\n        return;\n    }\n    if x == 11 {\n        g();\n    }\n}\n",
+            ),
+        ] {
+            clean(path, text);
+        }
+    }
+}
