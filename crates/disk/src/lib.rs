@@ -8,6 +8,7 @@
 mod attributes;
 mod cause;
 mod in_place;
+mod log_ring;
 mod read;
 mod replace;
 mod rewrite;
@@ -15,6 +16,7 @@ mod stamp;
 pub mod tally;
 
 pub use cause::{Cause, Kind, cause_of, cause_of_start, user_name};
+pub use log_ring::LogRing;
 pub use read::{Contents, ReadError, open, read, read_text};
 pub use replace::{Options, create, replace, replace_with, sync_folder_of, unfinished_in};
 pub use rewrite::{RewriteError, recovery_copy, rewrite};

@@ -1,12 +1,14 @@
-//! The editor server's log: a file that is turned over when it is full, and the last lines in
-//! memory for an error message. Lines come from the server's two output streams.
+//! The editor server's log: a file within bounds, and the last lines in memory for an error message.
+//! Lines come from the server's two output streams.
 
 use std::collections::VecDeque;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-/// Size at which the file becomes `.1` and a new one begins.
+use localcoder_disk::LogRing;
+
+/// Of the file, and of the one before it.
 const FILE_BYTES_MAX: u64 = 2 * 1024 * 1024;
 /// Lines kept for an error message.
 const TAIL_LINES: usize = 20;
@@ -23,18 +25,14 @@ pub(crate) struct Log {
 
 #[derive(Debug)]
 struct State {
-    file: Option<std::fs::File>,
-    written: u64,
+    file: LogRing,
     tail: VecDeque<String>,
 }
 
 impl Log {
-    /// Opens the file for appending. Where that fails the log is kept in memory only: a full
-    /// disk must not keep the editor from starting.
     pub(crate) fn open(path: PathBuf) -> Self {
-        let file = open(&path);
-        let written = file.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |m| m.len());
-        Self { path, state: Mutex::new(State { file, written, tail: VecDeque::new() }) }
+        let file = LogRing::new(path.clone(), FILE_BYTES_MAX, 1);
+        Self { path, state: Mutex::new(State { file, tail: VecDeque::new() }) }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -43,21 +41,12 @@ impl Log {
 
     pub(crate) fn line(&self, line: &str) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let state = &mut *state;
         if state.tail.len() == TAIL_LINES {
             state.tail.pop_front();
         }
         state.tail.push_back(line.to_owned());
-        if state.written > FILE_BYTES_MAX {
-            let _ = std::fs::rename(&self.path, self.path.with_extension("log.1"));
-            state.file = open(&self.path);
-            state.written = 0;
-        }
-        if let Some(file) = &mut state.file
-            && writeln!(file, "{line}").is_ok()
-        {
-            state.written += line.len() as u64 + 1;
-        }
+        // In one piece, since each write is a line.
+        let _ = state.file.write_all(format!("{line}\n").as_bytes());
     }
 
     /// The last lines.
@@ -65,16 +54,6 @@ impl Log {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         Vec::from_iter(state.tail.iter().map(String::as_str)).join("\n")
     }
-}
-
-fn open(path: &Path) -> Option<std::fs::File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut options = std::fs::OpenOptions::new();
-    let opened = options.append(true).create(true).mode(0o600).open(path);
-    if let Err(error) = &opened {
-        tracing::warn!(%error, path = %path.display(), "the log can't be opened");
-    }
-    opened.ok()
 }
 
 #[cfg(test)]
@@ -94,7 +73,7 @@ mod tests {
             .map(|e| e.unwrap().metadata().unwrap().len())
             .collect();
         assert_eq!(sizes.len(), 2);
-        assert!(sizes.iter().all(|&size| size < FILE_BYTES_MAX + 10_000), "{sizes:?}");
+        assert!(sizes.iter().all(|&size| size <= FILE_BYTES_MAX), "{sizes:?}");
         assert!(log.tail().lines().last().unwrap().starts_with("999 "));
     }
 }

@@ -7,6 +7,7 @@
 use std::path::Path;
 use std::sync::Mutex;
 
+use localcoder_disk::LogRing;
 use localcoder_protocol::{BUILD_ID, PROTOCOL_VERSION, WORKER_VERSION};
 use localcoder_settings::env;
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -15,18 +16,18 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, fmt};
 
-use super::log_ring::LogRing;
 use super::{last_lines, machine};
 
 /// A file of this size is set aside. With three older ones the log has 8 MiB: weeks of one user's
 /// work, and still no trouble on a small disk.
 const LOG_BYTES_MAX: u64 = 2 * 1024 * 1024;
+const OLDER_LOGS: usize = 3;
 
 /// Starts logging to `host.log`. Without a writable folder there is no log, and nothing else
 /// changes: the host must run from a full disk too.
 pub(super) fn start(folder: &Path) {
     let filter = env::text(env::LOG).unwrap_or_else(|| "info".to_owned());
-    let ring = LogRing::new(folder.join("host.log"), LOG_BYTES_MAX);
+    let ring = LogRing::new(folder.join("host.log"), LOG_BYTES_MAX, OLDER_LOGS);
     let _ = tracing_subscriber::registry()
         .with(EnvFilter::new(filter))
         .with(FilterFn::new(|metadata| is_ours(metadata.target())))

@@ -10,7 +10,6 @@ mod ledger_file;
 mod level;
 mod listener;
 mod log;
-mod log_ring;
 mod look;
 mod machine;
 mod oom;

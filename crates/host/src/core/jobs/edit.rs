@@ -24,8 +24,9 @@ const SAMPLES_MAX: u32 = 3;
 /// themselves.
 const TESTED_SAMPLES_MAX: u32 = 6;
 
-/// How often a model must come again to what nothing but itself speaks for. Of 13 such changes of the
-/// 1.5B to right functions three broke them; of those that it came to once more, one of two did.
+/// How often a model must come again to what nothing but itself speaks for. The 1.5B changed 13 of 38
+/// right functions (HumanEvalPack) of its own accord and broke three; it came to four of these changes
+/// once more, and to one twice.
 const OPINIONS: u32 = 2;
 
 /// All attempts together take at most so long, as far as those before tell: that long people wait

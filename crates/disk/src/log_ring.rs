@@ -1,5 +1,5 @@
 //! A log file that never grows beyond its bound: full, it becomes `.1`, that one `.2`, and the
-//! oldest is gone. Used by `log` alone.
+//! oldest is gone. Used by the host and the launcher.
 //!
 //! Nothing here fails: where the disk is full or the folder can't be written, lines are counted
 //! instead, and reported once there is room again.
@@ -10,8 +10,6 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// Older files that are kept.
-const OLDER_MAX: usize = 3;
 /// A file that could not be opened is tried again after this: often enough for a maintainer,
 /// seldom enough for a slow network folder.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -19,9 +17,12 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 const LINE_BYTES_MAX: usize = 16 * 1024;
 
 /// Each call of `write` is one line.
-pub(super) struct LogRing {
+#[derive(Debug)]
+pub struct LogRing {
     path: PathBuf,
     bytes_max: u64,
+    /// How many older files are kept.
+    older_max: usize,
     file: Option<File>,
     /// Length of the file.
     written: u64,
@@ -32,9 +33,12 @@ pub(super) struct LogRing {
 }
 
 impl LogRing {
-    /// Appends to the file where there is one. No file becomes longer than `bytes_max`.
-    pub(super) fn new(path: PathBuf, bytes_max: u64) -> Self {
-        let mut ring = Self { path, bytes_max, file: None, written: 0, failed: None, lost: 0 };
+    /// Appends to the file where there is one. No file becomes longer than `bytes_max`, and
+    /// `older_max` of those before it are kept.
+    #[must_use]
+    pub fn new(path: PathBuf, bytes_max: u64, older_max: usize) -> Self {
+        let (file, failed, written, lost) = (None, None, 0, 0);
+        let mut ring = Self { path, bytes_max, older_max, file, written, failed, lost };
         ring.open();
         ring
     }
@@ -67,7 +71,7 @@ impl LogRing {
     /// Sets the file aside and begins another. One that can't be set aside is emptied: the bound
     /// counts more than what is in it.
     fn turn(&mut self) {
-        for number in (1..OLDER_MAX).rev() {
+        for number in (1..self.older_max).rev() {
             let _ = std::fs::rename(self.older(number), self.older(number + 1));
         }
         match std::fs::rename(&self.path, self.older(1)) {
@@ -125,7 +129,7 @@ mod tests {
     }
 
     fn sizes(folder: &Path) -> Vec<(String, u64)> {
-        let entries = fs_err::read_dir(folder).unwrap().map(Result::unwrap);
+        let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
         let mut sizes: Vec<_> = entries
             .map(|it| (it.file_name().into_string().unwrap(), it.metadata().unwrap().len()))
             .collect();
@@ -137,7 +141,7 @@ mod tests {
     fn four_files_bound_the_log_and_the_newest_lines_are_in_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("logs/host.log");
-        let mut ring = LogRing::new(path.clone(), 1_000);
+        let mut ring = LogRing::new(path.clone(), 1_000, 3);
         for number in 0..1_000 {
             say(&mut ring, &format!("line {number}"));
         }
@@ -145,9 +149,9 @@ mod tests {
         let names: Vec<&str> = sizes.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["host.log", "host.log.1", "host.log.2", "host.log.3"]);
         assert!(sizes.iter().all(|(_, size)| *size <= 1_000), "{sizes:?}");
-        let newest = fs_err::read_to_string(&path).unwrap();
+        let newest = std::fs::read_to_string(&path).unwrap();
         assert!(newest.ends_with("line 999\n"), "{newest}");
-        let mode = fs_err::metadata(&path).unwrap().permissions().mode();
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "what a host did is nobody else's business");
     }
 
@@ -156,7 +160,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("host.log");
         for number in 0..30 {
-            say(&mut LogRing::new(path.clone(), 100), &format!("host {number} has begun"));
+            say(&mut LogRing::new(path.clone(), 100, 3), &format!("host {number} has begun"));
         }
         let sizes = sizes(folder.path());
         assert_eq!(sizes.len(), 4);
@@ -167,14 +171,14 @@ mod tests {
     fn a_folder_that_can_not_be_made_loses_lines_and_stops_nobody() {
         let folder = tempfile::tempdir().unwrap();
         let blocked = folder.path().join("logs");
-        fs_err::write(&blocked, "no folder").unwrap();
-        let mut ring = LogRing::new(blocked.join("host.log"), 1_000);
+        std::fs::write(&blocked, "no folder").unwrap();
+        let mut ring = LogRing::new(blocked.join("host.log"), 1_000, 3);
         say(&mut ring, "lost");
         say(&mut ring, "lost as well");
-        fs_err::remove_file(&blocked).unwrap();
+        std::fs::remove_file(&blocked).unwrap();
         ring.failed = None;
         say(&mut ring, "kept");
-        let text = fs_err::read_to_string(blocked.join("host.log")).unwrap();
+        let text = std::fs::read_to_string(blocked.join("host.log")).unwrap();
         assert_eq!(text, "… 2 lines could not be written\nkept\n");
     }
 
@@ -184,7 +188,7 @@ mod tests {
         if !full.exists() {
             return;
         }
-        let mut ring = LogRing::new(full.to_owned(), u64::MAX);
+        let mut ring = LogRing::new(full.to_owned(), u64::MAX, 3);
         for _ in 0..3 {
             say(&mut ring, "lost");
         }
@@ -196,13 +200,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("host.log");
         // A folder that is not empty can't be replaced by a file.
-        fs_err::create_dir_all(folder.path().join("host.log.1/in the way")).unwrap();
-        fs_err::create_dir_all(folder.path().join("host.log.2/in the way")).unwrap();
-        let mut ring = LogRing::new(path.clone(), 100);
+        std::fs::create_dir_all(folder.path().join("host.log.1/in the way")).unwrap();
+        std::fs::create_dir_all(folder.path().join("host.log.2/in the way")).unwrap();
+        let mut ring = LogRing::new(path.clone(), 100, 3);
         for number in 0..100 {
             say(&mut ring, &format!("line {number}"));
         }
-        let text = fs_err::read_to_string(&path).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.len() <= 100 && text.ends_with("line 99\n"), "{text}");
     }
 
@@ -210,7 +214,7 @@ mod tests {
     fn a_line_without_an_end_in_sight_is_cut() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("host.log");
-        say(&mut LogRing::new(path.clone(), 1 << 20), &"x".repeat(1 << 19));
-        assert!(fs_err::metadata(&path).unwrap().len() < 20_000);
+        say(&mut LogRing::new(path.clone(), 1 << 20, 3), &"x".repeat(1 << 19));
+        assert!(std::fs::metadata(&path).unwrap().len() < 20_000);
     }
 }
