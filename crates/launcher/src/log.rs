@@ -1,5 +1,5 @@
-//! The editor server's log: a file that is turned over when it is full, and the last lines in
-//! memory for an error message. Lines come from the server's two output streams.
+//! The editor server's log: a file that is rotated when it is full, and the last lines in memory
+//! for an error message. The lines come from the server's two output streams.
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 const FILE_BYTES_MAX: u64 = 2 * 1024 * 1024;
 /// Lines kept for an error message.
 const TAIL_LINES: usize = 20;
-/// A longer line is cut: a stack trace has shorter ones, and output without line ends must not
+/// A longer line is cut: those of stack traces are shorter, and output without line ends must not
 /// fill the memory.
 pub(crate) const LINE_BYTES_MAX: u64 = 8 * 1024;
 
@@ -29,8 +29,8 @@ struct State {
 }
 
 impl Log {
-    /// Opens the file for appending. Where that fails the log is kept in memory only: a full
-    /// disk must not keep the editor from starting.
+    /// Opens the file for appending. If that fails, the log is kept in memory only: a full disk
+    /// must not keep the editor from starting.
     pub(crate) fn open(path: PathBuf) -> Self {
         let file = open(&path);
         let written = file.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |m| m.len());
