@@ -1,4 +1,4 @@
-//! How much of the file fits beside the selection, and how long the answer may be.
+//! How much of the file fits in addition to the selection, and how long the answer may be.
 //!
 //! Pure arithmetic on token counts that the worker made. It decides numbers only; `edit` takes
 //! the lines. The nearest lines come first, two tokens before the selection for one after it.
@@ -106,6 +106,7 @@ pub(crate) fn plan(counts: Counts<'_>, limits: Limits, answer: Answer) -> Result
     let needed = prompt.saturating_add(least);
     if needed > window {
         let left = window.saturating_sub(fixed);
+        // Prompt and answer both have the selection, and the answer a tenth more: 2.1 times in all.
         let selection_max = match answer {
             Answer::Edit => left.saturating_sub(answer_tokens(0, answer).1) * 10 / 21,
             Answer::New | Answer::Text(_) => left.saturating_sub(least),

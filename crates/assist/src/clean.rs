@@ -56,7 +56,7 @@ const OPENING_TURNS: &[&str] = &[
     "<\u{ff5c}Assistant\u{ff5c}>",
 ];
 
-/// How prose about code begins, in lower case. Where the answer has code as well, only these
+/// How prose about code begins, in lower case. If the answer has code as well, only these
 /// openings count as prose: better to leave a remark in than to lose a line of code.
 const OPENINGS: &[&str] = &[
     "here is",
@@ -128,8 +128,7 @@ pub(crate) fn code(
     language: &Language,
 ) -> Result<String, Unusable> {
     let text = raw.trim_start_matches('\u{FEFF}');
-    // Where no line ends in `
-    // `, each `\r` is the end of a line.
+    // If there is no `\n`, each `\r` is the end of a line.
     let end = if text.contains('\n') { "\r\n" } else { "\r" };
     let text = text.replace(end, "\n");
     let text = after_opening(&text, selection);
@@ -242,8 +241,8 @@ fn before_control<'a>(text: &'a str, selection: &str) -> &'a str {
     surplus.and_then(|token| text.trim_end().strip_suffix(token)).unwrap_or(text)
 }
 
-/// Whether the model says that it can't, or that there is nothing to do, in words that the selection
-/// does not have.
+/// Whether the model says that it can't, or that there is nothing to do, in words that the
+/// selection does not have.
 fn declines(lines: &[&str], selection: &str, language: &Language) -> bool {
     let text = trim_blank(lines).join(" ").to_lowercase().replace('\u{2019}', "'");
     let own = selection.to_lowercase().replace('\u{2019}', "'");

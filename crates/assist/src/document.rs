@@ -1,9 +1,7 @@
 //! A document as lines with their line ends, and checks of what a user selected in it.
 //!
-//! Line ends are `
-//! ` and `\r
-//! `, in any mixture; a lone `\r` is an ordinary character, as it is to `git`. Nothing here changes
-//! a document (see `place`).
+//! Line ends are `\n` and `\r\n`, in any mixture; a lone `\r` is an ordinary character, as it is
+//! to `git`. Nothing here changes a document (see `place`).
 
 use localcoder_protocol::{DocumentText, LineRange};
 

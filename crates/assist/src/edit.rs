@@ -75,7 +75,7 @@ impl Command {
     /// as none.
     ///
     /// # Errors
-    /// `protocol` where there is no such command.
+    /// `protocol` if there is no such command.
     pub fn new(id: &str, instruction: Option<&str>) -> Result<Self, AssistError> {
         let spec = CommandSpec::of(id).ok_or_else(|| AssistError::NoCommand(id.to_owned()))?;
         let words = instruction.map(str::trim).filter(|text| !text.is_empty());
@@ -112,7 +112,7 @@ pub struct Finished {
     /// The edit's changes, each of which can be kept or dropped by itself: together they are the
     /// edit.
     pub hunks: Vec<Edit>,
-    /// The change as a unified diff, with the document's path; empty where `unchanged`.
+    /// The change as a unified diff, with the document's path; empty if `unchanged`.
     pub diff: String,
     /// What the user should look at before keeping it.
     pub warnings: Vec<String>,
@@ -169,7 +169,7 @@ pub struct Task {
     diagnostics: String,
     /// What the document was made from, if an edit in it is still undecided.
     base: Option<Box<Base>>,
-    /// What a text about the lines depends on beside the command.
+    /// What a text about the lines depends on in addition to the command.
     conversation: Conversation,
 }
 
@@ -204,7 +204,7 @@ pub fn prepare_follow(
 /// Checks a request and takes everything that is needed later from the document.
 ///
 /// # Errors
-/// `linesOutOfRange`, `selectionEmpty`, `selectionTooLarge` or `usage` where selection or
+/// `linesOutOfRange`, `selectionEmpty`, `selectionTooLarge` or `usage` if selection or
 /// instruction are beyond any context window, `notText` for a document with NUL characters.
 pub fn prepare(
     document: &DocumentText,
@@ -325,7 +325,7 @@ impl Task {
         self.command.spec
     }
 
-    /// The document's language by our own name; `other` where we have none.
+    /// The document's language by our own name; `other` if we have none.
     #[must_use]
     pub fn language(&self) -> &'static str {
         if self.language.id.is_empty() { "other" } else { self.language.id }
@@ -374,7 +374,7 @@ impl Task {
     /// Lays the prompt out so that it and its answer fit.
     ///
     /// # Errors
-    /// `selectionTooLarge`; `internal` where `counts` do not belong to
+    /// `selectionTooLarge`; `internal` if `counts` do not belong to
     /// [`Self::texts_to_count`].
     pub fn layout(
         &self,

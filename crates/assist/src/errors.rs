@@ -69,7 +69,7 @@ pub enum AssistError {
     /// An answer for which the context window had no room.
     #[error("the model's answer could not be used")]
     WindowFull(String),
-    /// A model that goes on thinking; asking again would take as long.
+    /// A model that keeps thinking; asking again would take as long.
     #[error("the model thinks before it answers, and {0} tokens were not enough for an answer")]
     ThinksTooLong(u32),
     /// A model that does not follow instructions; the text is the name it gives itself.

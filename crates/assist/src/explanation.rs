@@ -27,7 +27,7 @@ enum State {
 }
 
 impl Explanation {
-    /// An answer of which nothing has been written yet.
+    /// An answer that is still empty.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

@@ -57,6 +57,7 @@ pub(crate) fn hunks(document: &str, edit: &Edit) -> Vec<Edit> {
     let parts = joined(parts, is_blank);
     let made: Vec<Edit> =
         grown(parts, &range).into_iter().map(|part| one(document, &old, &new, &part)).collect();
+    // Better one hunk for everything than several that do not add up to the edit.
     if made.len() < LOCATED_EDITS_MAX
         && together(document, &made).as_deref() == Some(edited.as_str())
     {

@@ -76,8 +76,8 @@ impl Dedented {
         self.original.iter().map(|(text, end)| format!("{text}{end}")).collect()
     }
 
-    /// Puts indentation and line ends back on an answer, which has `
-    /// ` and no blank lines at either end. Unchanged lines get back exactly the bytes they had.
+    /// Puts indentation and line ends back on an answer, which has `\n` and no blank lines at
+    /// either end. Unchanged lines get back exactly the bytes they had.
     pub(crate) fn restore(&self, answer: &str) -> String {
         let answer = self.normalize(answer);
         let old = self.original.iter().map(|(text, _)| text.as_str());

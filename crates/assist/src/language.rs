@@ -96,7 +96,7 @@ const UNKNOWN: &Language =
     &Language { id: "", fence: "", extensions: &[], comments: Comments::Any, prose: false };
 
 impl Language {
-    /// The language of a document: the editor's word for it where we know it, else the file
+    /// The language of a document: the editor's word for it if we know it, else the file
     /// name's ending.
     pub(crate) fn of(language_id: Option<&str>, path: &str) -> &'static Self {
         let by_id = language_id.and_then(|id| LANGUAGES.iter().find(|language| language.id == id));

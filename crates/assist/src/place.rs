@@ -81,6 +81,7 @@ fn place(
     let wanted = crate::document::lines(&edit.original);
     let anchor = &edit.anchor;
     let changed = |what: &'static str| Err(moved_away(document, what));
+    // In an unchanged document the line numbers still hold, even among lines that read the same.
     if document_sha256 == anchor.document_sha256 {
         let there = (edit.range.start as usize).wrapping_sub(1);
         if stands_at(lines, there, &wanted) {

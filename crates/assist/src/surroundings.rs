@@ -76,7 +76,7 @@ impl Side {
         self.lines[..self.given(fitting)].join("\n")
     }
 
-    /// How many lines are given and how many left out. Blank lines beside the selection count
+    /// How many lines are given and how many left out. Blank lines next to the selection count
     /// as given with those beyond them.
     pub(crate) fn account(&self, fitting: usize) -> (u32, u32) {
         let given = self.given(fitting);

@@ -98,8 +98,8 @@ pub(crate) fn declared(node: Node<'_>) -> Option<Node<'_>> {
     Some(inner)
 }
 
-/// Names of the variables that the lines have at their own outermost level, for languages in which a
-/// function may be the value of one.
+/// Names of the variables that the lines have at their own outermost level, for languages in which
+/// a function may be the value of a variable.
 pub(crate) fn bound_names(language: &Language, code: &str) -> Vec<String> {
     let Some(tree) = parse(language, code) else { return Vec::new() };
     let mut names = Vec::new();

@@ -5,7 +5,7 @@
 
 use localcoder_protocol::{ANSWER_OPENINGS, THOUGHTS, Thought};
 
-/// Most tokens of thoughts in one answer: half a minute where a laptop writes 17 in a second.
+/// Most tokens of thoughts in one answer: half a minute on a laptop that writes 17 a second.
 pub const THOUGHT_TOKENS_MAX: u32 = 512;
 
 /// An answer that grows. Feed it what the model writes, a token at a time.

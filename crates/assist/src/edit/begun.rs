@@ -1,5 +1,5 @@
 //! A model that writes the file from its first line instead of the selection is asked again, with
-//! the first lines of the selection already written for it.
+//! the first word of the selection already written for it.
 //!
 //! Of a 1.5B model's answers to 29 instructions (`types`, `simplify`, `performance`) two were cut
 //! off for this reason, in the second attempt as in the first.
@@ -7,7 +7,7 @@
 use super::Task;
 use crate::layout::Layout;
 
-/// This many first lines of the file are not the selection's by chance.
+/// An answer with this many first lines of the file does not begin like it by chance.
 const LINES_MIN: usize = 2;
 
 impl Task {

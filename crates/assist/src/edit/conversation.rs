@@ -53,7 +53,7 @@ impl Length {
     }
 }
 
-/// What a text about the selection depends on beside the command.
+/// What a text about the selection depends on in addition to the command.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Conversation {
     pub(super) length: Length,

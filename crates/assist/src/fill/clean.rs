@@ -29,6 +29,7 @@ pub(super) fn finish(
         Lines::Free => (text, 0),
         _ => without_rest(gap, without_following(gap, text.trim_end()).trim_end()),
     };
+    // Brackets come last: the lines cut off before may have closed some of them.
     let text = closed(gap, lines, fitting(gap, lines, text));
     // Nothing but white space, or what the line already has.
     if text.trim().is_empty() || (replaces > 0 && text == gap.rest().trim_end()) {

@@ -13,8 +13,7 @@ pub(super) const BLANKS: [char; 2] = [' ', '\t'];
 /// At most this many characters of it.
 const REST_CHARS_MAX: usize = 8;
 
-/// A place in a document. Line ends are `
-/// ` here, whatever the document has.
+/// A place in a document. Line ends are `\n` here, whatever the document has.
 #[derive(Debug, Clone)]
 pub(super) struct Gap {
     pub(super) path: String,

@@ -7,7 +7,7 @@ use super::gap::{BLANKS, Gap};
 use super::header;
 
 /// A prompt takes at most this much of the window, and no more than [`TOKENS_MAX`]: what was read
-/// for edits stays beside it.
+/// for edits stays in the cache next to it.
 const WINDOW_SHARE: usize = 4;
 const TOKENS_MIN: usize = 192;
 const TOKENS_MAX: usize = 1024;
@@ -171,7 +171,7 @@ pub(super) fn hold(
 }
 
 /// Where the gap begins: at the first word of the cursor's line, so that it stays while the line is
-/// written; at the cursor where there is none, or too much.
+/// written; at the cursor if there is none, or too much.
 fn anchor(gap: &Gap) -> usize {
     let line = gap.line_before();
     let written = line.trim_start();

@@ -309,7 +309,7 @@ fn blanks_at_the_end_of_the_line_are_written_by_the_model_and_not_twice() {
 }
 
 proptest! {
-    /// Nothing that is shown repeats the line behind it, has a control token, or breaks a character.
+    /// Nothing that is shown repeats the line after it, has a control token, or breaks a character.
     #[test]
     fn whatever_is_written_what_is_shown_can_be_put_in(
         before in "[ a-c(\\[{:\n\"é]{0,30}",

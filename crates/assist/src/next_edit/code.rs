@@ -35,7 +35,7 @@ impl Name<'_> {
         self.node.byte_range()
     }
 
-    /// Whether it stands for a member and a variable of the same name.
+    /// Whether it is both a member and a variable of that name.
     pub(super) fn is_shorthand(&self) -> bool {
         self.node.kind().starts_with("shorthand_")
             || self.node.parent().is_some_and(|it| it.kind() == "shorthand_field_initializer")
