@@ -59,7 +59,7 @@ enum Stage {
 /// How a client wants its edit.
 #[derive(Debug, Clone, Default)]
 pub(in crate::core) struct EditWish {
-    /// The user's own test, where the client can run it on an edit.
+    /// The user's own test, if the client can run it on an edit.
     pub(in crate::core) test: Option<TestRun>,
     /// The number of the other answer that the user asks for; `None` for the usual one.
     pub(in crate::core) variation: Option<u32>,
@@ -85,7 +85,7 @@ pub(in crate::core) struct EditJob {
     line_breaks: usize,
     /// A change that nothing but the model asks for.
     proposed: Option<Finished>,
-    /// The first answer, where it was doubtful.
+    /// The first answer, if it was doubtful.
     doubtful: Option<(String, FinishReason)>,
     /// The model's own words on what there is to change.
     plan: Option<String>,
@@ -306,6 +306,7 @@ impl EditJob {
         });
         self.doubtful = Some((std::mem::take(&mut self.text), finish));
         let step = self.retry(Stage::Again, layout_call(&next, Purpose::Edit), reason);
+        // Only now: `retry` has emptied the text, which begins with what was written for the model.
         self.text = begun;
         step
     }
