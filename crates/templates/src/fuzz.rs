@@ -30,8 +30,8 @@ pub enum Tried {
     Ended,
     /// It had to be stopped, and keeps holding what it held.
     Stopped,
-    /// It was not run: so many templates were stopped in this process that no more are. Start
-    /// another process.
+    /// It was not run: too many templates were stopped in this process before. Start another
+    /// process.
     NotRun,
 }
 

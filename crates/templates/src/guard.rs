@@ -197,6 +197,7 @@ impl Watch {
         }
         self.held.store(both.saturating_sub(signed(given)), Ordering::Relaxed);
         PEAK.fetch_max(both, Ordering::Relaxed);
+        // While this is set, the stop signal's handler does not park: the lock may be held.
         self.in_allocator.store(true, Ordering::Relaxed);
         compiler_fence(Ordering::SeqCst);
         let done = work();
