@@ -402,7 +402,7 @@ impl Model<'_> {
         Ok(said.map_or(embedding.saturating_mul(4), |said| said.most))
     }
 
-    /// Numbers that llama.cpp computes with: finite and above zero where they are given.
+    /// Numbers that llama.cpp computes with: finite and above zero if they are given.
     fn check_floats(&self) -> Result<(), GgufError> {
         for name in
             ["attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon", "rope.freq_base"]

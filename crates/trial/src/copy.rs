@@ -1,4 +1,4 @@
-//! A copy of a project for one test: its files, and links to what a project has beside them.
+//! A copy of a project for one test: its files, and links to what a project has besides.
 
 use std::path::Path;
 

@@ -43,7 +43,7 @@ pub(crate) struct NoTest {
 /// `within`: the folder that is open, above which nothing is searched.
 ///
 /// # Errors
-/// Why a test can't be run, with the reason: there may be one, so the user is told.
+/// If a test can't be run, with the reason: there may be one, so the user should know.
 pub fn find(
     document: &DocumentText,
     lines: LineRange,

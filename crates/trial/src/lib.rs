@@ -2,9 +2,9 @@
 //! another text: so an edit is tried before the user sees it, and none of the user's files are
 //! written.
 //!
-//! [`find`] says which test there is, [`Test::run`] how it goes on a text. Called by the command
-//! line, for itself and for the editor; the host does not start programs of the user's. [`program`]
-//! runs a program within limits, for `eval` as well.
+//! [`find`] says which test there is, [`Test::run`] whether it passes on a text. Called by the
+//! command line, for itself and for the editor; the host does not start programs of the user's.
+//! [`program`] runs a program within limits, for `eval` as well.
 
 mod copy;
 mod find;
