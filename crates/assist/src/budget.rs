@@ -72,7 +72,7 @@ pub(crate) struct Plan {
     pub(crate) before: usize,
     /// How many lines after the selection.
     pub(crate) after: usize,
-    /// How many outline lines; `None` if all of them are given.
+    /// How many outline lines; 0 if the whole file is given.
     pub(crate) outline: usize,
     /// How many of the latest questions and answers.
     pub(crate) exchanges: usize,

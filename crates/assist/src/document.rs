@@ -112,7 +112,7 @@ pub(crate) fn rows(
     Ok(start - 1..end)
 }
 
-/// The first line of a selection that is empty, so that new code can be written there.
+/// Where new code can be written: the first line of a selection that has nothing in it.
 pub(crate) fn gap(
     document: &DocumentText,
     lines: &[Line<'_>],

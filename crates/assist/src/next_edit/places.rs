@@ -61,8 +61,8 @@ impl View<'_> {
     }
 }
 
-/// How many recent changes are considered as the cause: after a function's head, its body is what
-/// is changed next.
+/// How many recent changes are considered as the cause: after a function's head, users change its
+/// body, so the newest change need not be the one.
 const CHANGES_MAX: usize = 4;
 
 type Rule = fn(View<'_>, &Change) -> Vec<Place>;
