@@ -87,7 +87,9 @@ pub struct Installed {
 pub enum Source {
     /// An entry of a catalog.
     Catalog {
+        /// Its name at the place that it comes from.
         repository: String,
+        /// The commit of it.
         revision: String,
         /// The address.
         url: String,

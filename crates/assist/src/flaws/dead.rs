@@ -46,8 +46,10 @@ pub(super) fn never_true(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     };
     let text: String = code.of(condition).split_whitespace().collect();
     let text = text.trim_start_matches('(').trim_end_matches(')');
-    let of_length = [".length<0", ".size()<0", ".length()<0", ".len()<0"];
-    let is_length = of_length.iter().any(|it| text.ends_with(it))
+    let of_length = [".size()<0", ".length()<0", ".len()<0"];
+    let has_field = code.is(&["javascript", "typescript", "java"]) && text.ends_with(".length<0");
+    let is_length = has_field
+        || of_length.iter().any(|it| text.ends_with(it))
         || (text.starts_with("len(") && text.ends_with(")<0"));
     let is_constant = ["False", "false", "0"].contains(&text);
     (is_length || is_constant).then(|| "is never true".to_owned())
@@ -67,6 +69,11 @@ pub(super) fn unused(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     let text = code.of(name);
     let function = around(node, FUNCTIONS)?;
     if !name.kind().ends_with("identifier") || text.starts_with('_') {
+        return None;
+    }
+    // Where it is set first, that is enough.
+    let before = code.text.get(function.start_byte()..name.start_byte()).unwrap_or_default();
+    if super::count_of_word(before, text) > 0 {
         return None;
     }
     let is_outside = ["global ", "nonlocal "].iter().any(|word| code.of(function).contains(word));

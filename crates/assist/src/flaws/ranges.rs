@@ -17,6 +17,8 @@ const STATEMENTS_MAX: usize = 30;
 
 const IFS: &[&str] = &["if_expression", "if_statement"];
 
+const BLOCKS: &[&str] = &["block", "compound_statement", "statement_block", "statement_list"];
+
 /// A comparison of an expression without effects with an integer; either may come first.
 static COMPARED: LazyLock<Regex> = LazyLock::new(|| {
     let value = r"((?:len\([\w.]+\))|(?:[A-Za-z_][\w.]*(?:\.(?:len|length|size)\(\))?))";
@@ -130,7 +132,11 @@ pub(super) fn never_true(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     if compared.iter().any(|it| it.value != value) {
         return None;
     }
-    let mut left = Left::default();
+    // What is set in the same breath has its value from there.
+    if node.child_by_field_name("initializer").is_some_and(|it| changes(code.of(it), value)) {
+        return None;
+    }
+    let mut left = Left { least: is_length(code, value).then_some((0, false)), ..Left::default() };
     for before in before(code, node, value) {
         left.without(before.relation, before.number);
     }
@@ -139,20 +145,29 @@ pub(super) fn never_true(code: &Code<'_>, node: Node<'_>) -> Option<String> {
         .then(|| format!("is never true: the conditions before it leave no such `{value}`"))
 }
 
+/// Whether a value is the length of something, which is never below 0.
+fn is_length(code: &Code<'_>, value: &str) -> bool {
+    let calls = [".len()", ".length()", ".size()"];
+    let has_field = code.is(&["javascript", "typescript", "java"]) && value.ends_with(".length");
+    value.starts_with("len(") || has_field || calls.iter().any(|it| value.ends_with(it))
+}
+
 /// The comparisons of a value that are known to be false when a condition is evaluated.
 fn before(code: &Code<'_>, node: Node<'_>, value: &str) -> Vec<Comparison> {
     let mut known = Vec::new();
     let mut at = node;
     loop {
+        // Beside a branch are the condition and the other branches, and no statements before it.
+        let is_branch = at.parent().is_some_and(|parent| IFS.contains(&parent.kind()));
         let mut next = at.prev_named_sibling();
         for _ in 0..STATEMENTS_MAX {
             let Some(statement) = next else { break };
             next = statement.prev_named_sibling();
             if statement.kind() == "elif_clause" {
                 known.extend(falsified(code, statement));
-            } else if let Some(guard) = guard(statement) {
+            } else if let Some(guard) = guard(statement).filter(|_| !is_branch) {
                 known.extend(falsified(code, guard));
-            } else if changes(code.of(statement), value) {
+            } else if !is_branch && changes(code.of(statement), value) {
                 return known.into_iter().filter(|it: &Comparison| it.value == value).collect();
             }
         }
@@ -178,10 +193,12 @@ fn guard(statement: Node<'_>) -> Option<Node<'_>> {
     if !IFS.contains(&choice.kind()) || choice.child_by_field_name("alternative").is_some() {
         return None;
     }
-    let body = choice.child_by_field_name("consequence")?;
-    let count = u32::try_from(body.named_child_count()).ok()?;
-    let last =
-        if super::dead::leaves(body) { body } else { body.named_child(count.checked_sub(1)?)? };
+    let mut last = choice.child_by_field_name("consequence")?;
+    // A block has its statements in it, in Go in a list.
+    while !super::dead::leaves(last) && BLOCKS.contains(&last.kind()) {
+        let count = u32::try_from(last.named_child_count()).ok()?;
+        last = last.named_child(count.checked_sub(1)?)?;
+    }
     super::dead::leaves(last).then_some(choice)
 }
 
@@ -336,6 +353,15 @@ mod tests {
             (
                 "a.js",
                 "function f(x) {\n  if (x <= 2) return 1;\n  if (x < 3) return 2;\n  return 3;\n}\n",
+            ),
+            // It is set in the condition itself, or is a field that happens to have that name.
+            (
+                "a.go",
+                "package a\n\nfunc f(x int) {\n\tif x <= 0 {\n\t\treturn\n\t}\n\tif x = g(); x < 0 {\n\t\th()\n\t}\n}\n",
+            ),
+            (
+                "a.py",
+                "def f(a):\n    if a.length == 0:\n        return 0\n    if a.length < 0:\n        g()\n",
             ),
             // A call may return another value each time.
             (
