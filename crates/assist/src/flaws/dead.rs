@@ -14,7 +14,7 @@ const EXITS: &[&str] = &[
     "throw_statement",
 ];
 
-/// Whether a statement leaves its block, be it inside brackets or not.
+/// Whether a statement leaves its block. In Rust it is the expression inside of it that does.
 pub(super) fn leaves(statement: Node<'_>) -> bool {
     let inner = statement.named_child(0).filter(|_| statement.kind() == "expression_statement");
     let expressions = ["break_expression", "continue_expression", "return_expression"];
@@ -71,7 +71,7 @@ pub(super) fn unused(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     if !name.kind().ends_with("identifier") || text.starts_with('_') {
         return None;
     }
-    // Where it is set first, that is enough.
+    // One report for each variable is enough: at the place where it is set first.
     let before = code.text.get(function.start_byte()..name.start_byte()).unwrap_or_default();
     if super::count_of_word(before, text) > 0 {
         return None;

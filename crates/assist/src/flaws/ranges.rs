@@ -132,7 +132,7 @@ pub(super) fn never_true(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     if compared.iter().any(|it| it.value != value) {
         return None;
     }
-    // What is set in the same breath has its value from there.
+    // A value that the `if` itself sets, as in Go, says nothing about the conditions before.
     if node.child_by_field_name("initializer").is_some_and(|it| changes(code.of(it), value)) {
         return None;
     }
@@ -157,7 +157,7 @@ fn before(code: &Code<'_>, node: Node<'_>, value: &str) -> Vec<Comparison> {
     let mut known = Vec::new();
     let mut at = node;
     loop {
-        // Beside a branch are the condition and the other branches, and no statements before it.
+        // The siblings of a branch are the condition and other branches, not earlier statements.
         let is_branch = at.parent().is_some_and(|parent| IFS.contains(&parent.kind()));
         let mut next = at.prev_named_sibling();
         for _ in 0..STATEMENTS_MAX {
@@ -194,7 +194,7 @@ fn guard(statement: Node<'_>) -> Option<Node<'_>> {
         return None;
     }
     let mut last = choice.child_by_field_name("consequence")?;
-    // A block has its statements in it, in Go in a list.
+    // Blocks contain their statements directly, or, in Go, in a list inside.
     while !super::dead::leaves(last) && BLOCKS.contains(&last.kind()) {
         let count = u32::try_from(last.named_child_count()).ok()?;
         last = last.named_child(count.checked_sub(1)?)?;
