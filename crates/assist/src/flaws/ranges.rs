@@ -132,7 +132,7 @@ pub(super) fn never_true(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     if compared.iter().any(|it| it.value != value) {
         return None;
     }
-    // A value that the `if` itself sets, as in Go, says nothing about the conditions before.
+    // Earlier conditions say nothing about a value that the `if` itself sets, as in Go.
     if node.child_by_field_name("initializer").is_some_and(|it| changes(code.of(it), value)) {
         return None;
     }
