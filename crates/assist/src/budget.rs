@@ -1,4 +1,4 @@
-//! How much of the file fits beside the selection, and how long the answer may be.
+//! How much of the file fits in addition to the selection, and how long the answer may be.
 //!
 //! Pure arithmetic on token counts that the worker made. It decides numbers only; `edit` takes
 //! the lines. The nearest lines come first, two tokens before the selection for one after it.
@@ -14,8 +14,8 @@ const SMALL_SURROUNDINGS_MAX: u32 = 160;
 /// Most tokens of surroundings for any model; more costs time and adds little.
 const SURROUNDINGS_MAX: u32 = 1024;
 
-/// A fourth of what is given of the file may be what the selection uses: more would take the place of
-/// the lines beside it.
+/// The outline (lines elsewhere in the file that the selection uses) may take one fourth of what
+/// the prompt has of the file: more would crowd out the lines next to the selection.
 const OUTLINE_SHARE: u32 = 4;
 
 /// Room for the chat template's own tokens, for tokens that split differently where texts meet,
@@ -26,17 +26,17 @@ const RESERVE_TOKENS: u32 = 96;
 /// selection get the same surroundings and share the beginning of their prompts.
 const COMMAND_TOKENS: u32 = 64;
 
-/// Room that is kept for a text about the code when surroundings are chosen, whatever its length, and
-/// the least that one is worth starting with.
+/// Room that is kept for a text about the code when surroundings are chosen, however long it is to
+/// be, and the least that such a text is worth starting with.
 const TEXT_TOKENS: (u32, u32) = (400, 96);
 
-/// What the chat template puts round a question and its answer.
+/// What the chat template adds around a question and its answer.
 const EXCHANGE_TOKENS: u32 = 16;
 
 /// Most tokens of new code, about 60 lines, and the least it is worth starting with.
 const NEW_TOKENS: (u32, u32) = (600, 96);
 
-/// What is to be written.
+/// What the model is to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// The selection again, changed.
@@ -47,42 +47,42 @@ pub(crate) enum Answer {
     Text(u32),
 }
 
-/// Tokens of the parts of a prompt.
+/// Token counts of the parts of a prompt.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Counts<'a> {
     /// System message and headings.
     pub(crate) overhead: u32,
-    /// What the model is told to do.
+    /// The instruction.
     pub(crate) command: u32,
     pub(crate) selection: u32,
     /// Each line before the selection, the nearest first.
     pub(crate) before: &'a [u32],
     /// Each line after the selection, the nearest first.
     pub(crate) after: &'a [u32],
-    /// Each line that the selection uses, the most useful first.
+    /// Each line elsewhere in the file that the selection uses, the most useful first.
     pub(crate) outline: &'a [u32],
-    /// Each question with its answer that came before, the latest first.
+    /// Each earlier question with its answer, the latest first.
     pub(crate) conversation: &'a [u32],
 }
 
-/// What fits.
+/// What fits into the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Plan {
     /// How many lines before the selection.
     pub(crate) before: usize,
-    /// How many lines after it.
+    /// How many lines after the selection.
     pub(crate) after: usize,
-    /// How many lines that it uses; none where all lines are given.
+    /// How many outline lines; 0 if the whole file is given.
     pub(crate) outline: usize,
-    /// How many questions and answers, the latest.
+    /// How many of the latest questions and answers.
     pub(crate) exchanges: usize,
-    /// Tokens of these.
+    /// Tokens of those questions and answers.
     pub(crate) conversation_tokens: u32,
     /// Most tokens to write.
     pub(crate) max_tokens: u32,
     /// Tokens that are left for an answer.
     pub(crate) free_tokens: u32,
-    /// Tokens of these lines.
+    /// Tokens of those lines.
     pub(crate) surroundings_tokens: u32,
 }
 
@@ -91,7 +91,7 @@ pub(crate) struct Plan {
 pub(crate) struct TooLarge {
     /// Tokens that prompt and answer need at least.
     pub(crate) needed: u32,
-    /// Tokens that the window has.
+    /// Size of the window in tokens.
     pub(crate) window: u32,
     /// Tokens of the largest selection that would fit.
     pub(crate) selection_max: u32,
@@ -106,6 +106,7 @@ pub(crate) fn plan(counts: Counts<'_>, limits: Limits, answer: Answer) -> Result
     let needed = prompt.saturating_add(least);
     if needed > window {
         let left = window.saturating_sub(fixed);
+        // Prompt and answer both have the selection, and the answer a tenth more: 2.1 times in all.
         let selection_max = match answer {
             Answer::Edit => left.saturating_sub(answer_tokens(0, answer).1) * 10 / 21,
             Answer::New | Answer::Text(_) => left.saturating_sub(least),
@@ -124,7 +125,8 @@ pub(crate) fn plan(counts: Counts<'_>, limits: Limits, answer: Answer) -> Result
         (before, after, used) = nearest(counts.before, counts.after, room - tokens);
         (outline, used) = (lines, used + tokens);
     }
-    // The same surroundings as before, so that what was read of them need not be read again.
+    // The surroundings were chosen without regard to the conversation, so that they stay the same
+    // and what was read of them need not be read again.
     let (exchanges, conversation_tokens) =
         latest(counts.conversation, (free - used).saturating_sub(wanted));
     let free_tokens = free - used - conversation_tokens;
@@ -176,8 +178,8 @@ fn while_they_fit(counts: &[u32], room: u32) -> (usize, u32) {
     (fits.count(), used)
 }
 
-/// Takes whole lines from both sides while they fit. A side ends at its first line that does
-/// not, since lines beyond a gap would mislead.
+/// Takes whole lines from both sides while they fit. A side ends at its first line that does not
+/// fit: lines from beyond a gap would mislead the model.
 fn nearest(before: &[u32], after: &[u32], room: u32) -> (usize, usize, u32) {
     let mut sides = [Side::new(before), Side::new(after)];
     loop {
@@ -242,7 +244,7 @@ mod tests {
         };
         assert_eq!(limit(Answer::Edit, 100), 194);
         assert_eq!(limit(Answer::Text(400), 100), 400);
-        // 4096 - 100 - 96 - 1800 leaves less than was wished for.
+        // 4096 - 100 - 96 - 1800 leaves less than the limit for an edit.
         assert_eq!(limit(Answer::Edit, 1800), 2100);
     }
 
@@ -303,7 +305,8 @@ mod tests {
         let told = Counts { conversation: &[50, 40, 900, 1], ..counts };
         let next = plan(told, limits, Answer::Text(200)).unwrap();
         assert_eq!((first.before, first.after), (next.before, next.after));
-        // One that does not fit ends it: what came before it would be out of place.
+        // The first exchange that does not fit ends the list: anything before it would lack its
+        // context.
         assert_eq!((next.exchanges, next.conversation_tokens), (2, 90 + 2 * EXCHANGE_TOKENS));
         assert_eq!(next.free_tokens, first.free_tokens - next.conversation_tokens);
     }

@@ -1,8 +1,8 @@
 //! From what the model wrote to code: fences, chatter, thoughts and control tokens go.
 //!
-//! The answer begins inside a fence that the prompt opened, but models open it again, talk
-//! before it, or go on after it. Whatever also is in the selection is code and stays.
-//! Whether the code is any good is not asked here (see `guard`).
+//! The answer begins inside a fence that the prompt opened, but models open it again, talk before
+//! it, or continue after it. Whatever the selection has as well is code and stays. Whether the code
+//! is any good is not decided here (see `guard`).
 
 use localcoder_protocol::{THOUGHTS, Thought};
 
@@ -20,8 +20,8 @@ pub(crate) enum Unusable {
     Unfinished,
 }
 
-/// Words that end or begin a turn in the templates of common models. They are control tokens
-/// and no text; a worker that shows them has a model with a broken vocabulary.
+/// Words that end or begin a turn in the templates of common models. They are control tokens and
+/// never text: a worker that shows them has a model with a broken vocabulary.
 pub const CONTROL: &[&str] = &[
     "<|im_end|>",
     "<|im_start|>",
@@ -46,7 +46,7 @@ pub const CONTROL: &[&str] = &[
     "[/INST]",
 ];
 
-/// The same where they open the turn of the answer.
+/// Control tokens that open the turn of the answer.
 const OPENING_TURNS: &[&str] = &[
     "<|im_start|>assistant",
     "<|start_header_id|>assistant<|end_header_id|>",
@@ -56,8 +56,8 @@ const OPENING_TURNS: &[&str] = &[
     "<\u{ff5c}Assistant\u{ff5c}>",
 ];
 
-/// How prose about code begins, in lower case. Only these are taken for prose where the answer
-/// has code as well: better a remark left in than a line of code lost.
+/// How prose about code begins, in lower case. If the answer has code as well, only these
+/// openings count as prose: better to leave a remark in than to lose a line of code.
 const OPENINGS: &[&str] = &[
     "here is",
     "here's",
@@ -92,7 +92,7 @@ const OPENINGS: &[&str] = &[
     "you can",
 ];
 
-/// How models begin that will not do it, in lower case.
+/// How an answer begins when the model declines, in lower case.
 const DECLINING: &[&str] = &[
     "i'm sorry",
     "i am sorry",
@@ -108,7 +108,7 @@ const DECLINING: &[&str] = &[
     "as an ai ",
 ];
 
-/// What models write that find nothing to do, and nothing else.
+/// The whole answer of models that find nothing to do.
 const NOTHING_TO_DO: &[&str] = &[
     "no changes",
     "no changes needed",
@@ -128,7 +128,7 @@ pub(crate) fn code(
     language: &Language,
 ) -> Result<String, Unusable> {
     let text = raw.trim_start_matches('\u{FEFF}');
-    // Where there is no other end, each `\r` is the end of a line.
+    // If there is no `\n`, each `\r` is the end of a line.
     let end = if text.contains('\n') { "\r\n" } else { "\r" };
     let text = text.replace(end, "\n");
     let text = after_opening(&text, selection);
@@ -158,7 +158,7 @@ pub(crate) fn code(
         [] => Err(Unusable::Empty),
         lines => {
             let mut code = lines.join("\n").trim_end().to_owned();
-            // A fence that is closed on the last line of the code.
+            // The closing fence is on the last line of the code.
             if code.matches("```").count() == 1
                 && code.ends_with("```")
                 && !selection.contains("```")
@@ -170,7 +170,7 @@ pub(crate) fn code(
     }
 }
 
-/// What stands behind the words that open the assistant's turn, which some models write again.
+/// What follows the words that open the assistant's turn, which some models write again.
 fn after_opening<'a>(text: &'a str, selection: &str) -> &'a str {
     let rest = text.trim_start();
     let opening = OPENING_TURNS.iter().find(|words| rest.starts_with(**words));
@@ -180,7 +180,7 @@ fn after_opening<'a>(text: &'a str, selection: &str) -> &'a str {
     }
 }
 
-/// Thoughts that the selection has no marks of.
+/// The marks of thoughts that the selection does not contain itself.
 fn foreign_thoughts(selection: &str) -> impl Iterator<Item = &'static Thought> {
     THOUGHTS.iter().filter(|it| !selection.contains(it.open) && !selection.contains(it.close))
 }
@@ -189,8 +189,8 @@ fn foreign_thoughts(selection: &str) -> impl Iterator<Item = &'static Thought> {
 fn without_thoughts<'a>(text: &'a str, selection: &str) -> Result<&'a str, Unusable> {
     for thought in foreign_thoughts(selection) {
         let opens = text.trim_start().starts_with(thought.open);
-        // Where the template opened the thought, only its end is in the answer. Templates know the
-        // first words only, and the others may be tags of a page.
+        // If the template opened the thought, the answer has only its end. Templates open thoughts
+        // only with the first pair of words; the others may be tags of a page.
         let is_only_end =
             |end: &usize| thought.open == THOUGHTS[0].open && !text[..*end].contains(thought.open);
         match text.find(thought.close).filter(|end| opens || is_only_end(end)) {
@@ -202,7 +202,7 @@ fn without_thoughts<'a>(text: &'a str, selection: &str) -> Result<&'a str, Unusa
     Ok(text)
 }
 
-/// Drops thoughts that begin a line within the answer, and what stands behind one that has no end.
+/// Drops thoughts that begin a line within the answer, and everything after one that has no end.
 fn without_inner_thoughts(text: &str, selection: &str) -> String {
     let mut text = text.to_owned();
     for thought in foreign_thoughts(selection).filter(|it| !it.is_tag) {
@@ -228,12 +228,12 @@ fn without_inner_thoughts(text: &str, selection: &str) -> String {
     text
 }
 
-/// What stands before the first control token that is not part of the user's own code.
+/// What comes before the first control token that is not part of the user's own code.
 fn before_control<'a>(text: &'a str, selection: &str) -> &'a str {
     let foreign = CONTROL.iter().filter(|token| !selection.contains(**token));
     let end = foreign.filter_map(|token| text.find(token)).min();
     let text = &text[..end.unwrap_or(text.len())];
-    // One that the selection has as well may end the turn all the same.
+    // A control token that the selection contains may still end the turn: only the surplus counts.
     let surplus = CONTROL.iter().find(|token| {
         let count = |text: &str| text.matches(**token).count();
         text.trim_end().ends_with(**token) && count(text) > count(selection)
@@ -241,8 +241,8 @@ fn before_control<'a>(text: &'a str, selection: &str) -> &'a str {
     surplus.and_then(|token| text.trim_end().strip_suffix(token)).unwrap_or(text)
 }
 
-/// Whether the model says that it can't, or that there is nothing to do, in words that the selection
-/// does not have.
+/// Whether the model says that it can't, or that there is nothing to do, in words that the
+/// selection does not have.
 fn declines(lines: &[&str], selection: &str, language: &Language) -> bool {
     let text = trim_blank(lines).join(" ").to_lowercase().replace('\u{2019}', "'");
     let own = selection.to_lowercase().replace('\u{2019}', "'");
@@ -251,11 +251,11 @@ fn declines(lines: &[&str], selection: &str, language: &Language) -> bool {
         let bare = text.trim_end_matches(['.', '!']);
         return !language.prose && own.trim() != text && NOTHING_TO_DO.contains(&bare);
     };
-    // A text may say that someone is sorry; only a model speaks of requests.
+    // A text may well say that someone is sorry; only a model speaks of requests.
     !language.prose || ["assist", "help with", "request"].iter().any(|word| text.contains(word))
 }
 
-/// Without the name of the language in the first line: it stood behind a fence.
+/// The text without the language's name in the first line, left over from the opening fence.
 fn without_name<'a, 'b>(
     lines: &'a [&'b str],
     selection: &str,
@@ -296,7 +296,7 @@ fn without_remarks<'a, 'b>(
     {
         lines = trim_blank(rest);
     }
-    // Remarks behind the code are paragraphs of their own, and nothing but prose follows.
+    // Remarks after the code are paragraphs of their own, with nothing but prose after them.
     let prose = |line: &&str| line.trim().is_empty() || is_prose(line) && !known(line);
     let gaps = (0..lines.len()).filter(|&at| lines[at].trim().is_empty());
     let end = gaps.filter(|&at| at + 1 < lines.len()).find(|&at| {
@@ -306,7 +306,7 @@ fn without_remarks<'a, 'b>(
     Ok(trim_blank(&lines[..end.unwrap_or(lines.len())]))
 }
 
-/// A line that is in a remark: one that opens it, a sentence, or an item of a list.
+/// Whether a line belongs to a remark: one that opens it, a sentence, or a list item.
 pub(crate) fn is_prose(line: &str) -> bool {
     let after_number = line.trim_start_matches(|c: char| c.is_ascii_digit());
     let numbered = after_number.len() < line.len() && after_number.starts_with(". ");
@@ -314,7 +314,7 @@ pub(crate) fn is_prose(line: &str) -> bool {
     is_remark(line) || is_sentence(line) || item
 }
 
-/// A line at the left edge that begins as remarks about code do.
+/// Whether a line at the left edge begins as remarks about code do.
 pub(crate) fn is_remark(line: &str) -> bool {
     let bare = line.trim_start_matches(['*', '_']).trim_start();
     let lower = bare.to_lowercase();
@@ -327,7 +327,7 @@ pub(crate) fn is_remark(line: &str) -> bool {
         || matches!(lower.trim_end_matches('*'), "explanation:" | "changes:" | "improvements:")
 }
 
-/// A line that is a sentence of plain words: four or more, with a full stop or a colon.
+/// Whether a line is a sentence of plain words: four or more, with a full stop or a colon.
 fn is_sentence(line: &str) -> bool {
     let line = line.trim();
     let words = line.split_whitespace().filter(|word| {
@@ -335,7 +335,7 @@ fn is_sentence(line: &str) -> bool {
         word.chars().all(|c| c.is_alphabetic() || c == '\'' || c == '-') && !word.is_empty()
     });
     let total = line.split_whitespace().count();
-    // Two dashes begin a comment of some languages.
+    // Two dashes begin a comment in some languages.
     let capital = !line.starts_with("--")
         && line.starts_with(|c: char| c.is_uppercase() || "-*`".contains(c));
     total >= 4
@@ -345,7 +345,7 @@ fn is_sentence(line: &str) -> bool {
         && !looks_like_code(line)
 }
 
-/// A heading of Markdown, or a line in bold type that serves as one.
+/// Whether a line is a Markdown heading, or a line in bold type that serves as one.
 pub(crate) fn is_heading(line: &str) -> bool {
     let line = line.trim();
     let words = line.trim_start_matches('#');
@@ -354,7 +354,7 @@ pub(crate) fn is_heading(line: &str) -> bool {
     bold || (1..=6).contains(&(line.len() - words.len())) && words.starts_with(' ')
 }
 
-/// Signs that prose does not end or continue.
+/// Whether a line ends or continues with signs that prose does not.
 fn looks_like_code(line: &str) -> bool {
     line.ends_with([';', '{', '}', ')', ',', '\\'])
         || [" = ", "==", "();", " := ", "->", "=>"].iter().any(|sign| line.contains(sign))
@@ -429,7 +429,7 @@ mod tests {
             let text = clean(&format!("{answer}{end}"), selection, "````");
             assert_eq!(text.as_deref(), Ok(answer.as_str()), "{end:?}");
         }
-        // The fence is the selection's own where it has one more itself.
+        // The fence is the selection's own if the selection has another one itself.
         let half = "text\n```";
         assert_eq!(clean(half, half, "````").as_deref(), Ok(half));
     }

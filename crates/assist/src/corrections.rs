@@ -1,5 +1,6 @@
-//! What a small model forgets and what leaves no choice, put right before the answer is checked: the
-//! return type of a function that returns nothing, and the order of functions in C and C++.
+//! Puts right, before the answer is checked, what a small model forgets and what can only be meant
+//! one way: the return type of a function that returns nothing, and the order of functions in C and
+//! C++.
 
 use std::ops::Range;
 
@@ -8,12 +9,12 @@ use tree_sitter::Node;
 use crate::language::Language;
 use crate::syntax;
 
-/// How people ask for type hints.
+/// How users ask for type hints.
 const HINTS: &[&str] = &["type hint", "type annotation", "annotate"];
-/// How they say that they mean what comes back, too.
+/// How they say that they mean the return type, too.
 const RETURNS: &[&str] = &["return", "result"];
 
-/// The answer with what can be put right, for lines of a document that begin at a line of it.
+/// The answer with such corrections made. `line`: where in `document` (from 0) it goes.
 pub(crate) fn code(
     language: &Language,
     (document, line): (&str, usize),
@@ -28,7 +29,7 @@ pub(crate) fn code(
     }
 }
 
-/// Whether type hints are asked for, those of what comes back among them.
+/// Whether type hints are asked for, including those of return values.
 pub(crate) fn asks_for_returns(instruction: Option<&str>) -> bool {
     instruction.is_some_and(|text| {
         let text = text.to_lowercase();
@@ -37,7 +38,7 @@ pub(crate) fn asks_for_returns(instruction: Option<&str>) -> bool {
     })
 }
 
-/// `-> None` where a function without a return type returns nothing.
+/// Adds `-> None` to functions without a return type that return nothing.
 fn with_none(language: &Language, mut answer: String) -> String {
     let Some(tree) = syntax::parse(language, &answer) else { return answer };
     let mut places = Vec::new();
@@ -56,7 +57,8 @@ fn with_none(language: &Language, mut answer: String) -> String {
     answer
 }
 
-/// Whether a body never returns a value. One that only raises may be there to be overridden.
+/// Whether a body never returns a value. A body that only raises may be there to be overridden, so
+/// it does not count.
 fn gives_nothing(body: Node<'_>) -> bool {
     let (mut gives, mut does) = (false, false);
     syntax::walk(&mut body.walk(), &mut |node| {
@@ -69,8 +71,8 @@ fn gives_nothing(body: Node<'_>) -> bool {
     does && !gives
 }
 
-/// A new function that is called above the place where it is defined, put in front of the one that
-/// calls it: these languages know nothing of what comes later.
+/// Moves a new function that is called above its definition in front of its caller: these languages
+/// can't call what is declared later.
 fn defined_first(language: &Language, document: &str, answer: String) -> String {
     let Some(tree) = syntax::parse(language, &answer) else { return answer };
     let functions = functions(tree.root_node(), &answer);
@@ -92,7 +94,7 @@ fn defined_first(language: &Language, document: &str, answer: String) -> String 
 /// A function at the outermost level.
 struct Function {
     name: String,
-    /// With the comment above it.
+    /// Including the comment above it.
     lines: Range<usize>,
     calls: Vec<String>,
 }
@@ -121,7 +123,7 @@ fn functions(root: Node<'_>, text: &str) -> Vec<Function> {
     functions
 }
 
-/// The name of a function by itself; none of one that belongs to a type.
+/// The name of a free function; `None` for one that belongs to a type.
 fn declared_name(function: Node<'_>, text: &str) -> Option<String> {
     let node = syntax::declared(function)?;
     (node.kind() == "identifier").then(|| text[node.byte_range()].to_owned())
@@ -163,7 +165,7 @@ mod tests {
         let above = "// The next one.\nint next(int a) {\n    return a + 1;\n}\n\n// F.\nint f(int a) {\n    return next(a);\n}\n";
         assert_eq!(put_right("a.cpp", before, "Extract it.", below), above);
         assert_eq!(put_right("a.cpp", before, "Extract it.", above), above);
-        // It is declared, or of a type.
+        // It is declared before, or belongs to a type.
         let declared = format!("int next(int a);\n{before}");
         assert_eq!(put_right("a.cpp", &declared, "Extract it.", below), below);
         let member = below.replace("int next", "int A::next");

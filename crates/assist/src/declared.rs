@@ -1,6 +1,6 @@
-//! Names that code of languages without a parser of their own here uses and that nothing declares, as
-//! far as a grammar tells: a small model invents a constant, or forgets a variable, and the code looks
-//! right.
+//! Names that an answer uses and that nothing declares, for languages without a parser of their own
+//! here, as far as a grammar can say: a small model invents a constant or forgets a variable, and
+//! the code looks right.
 
 use std::collections::BTreeSet;
 
@@ -9,15 +9,15 @@ use tree_sitter::Node;
 use crate::language::Language;
 use crate::syntax;
 
-/// Whose identifiers are told from types, members and what the language has by itself.
+/// Languages whose grammars tell identifiers from types, members and built-in names.
 const LANGUAGES: &[&str] =
     &["go", "java", "javascript", "javascriptreact", "rust", "typescript", "typescriptreact"];
 
-/// Those in which code outside of functions can use nothing that is declared in one.
+/// Those of them in which code outside of functions can't use anything that is declared in one.
 const OUTSIDE_LANGUAGES: &[&str] =
     &["javascript", "javascriptreact", "typescript", "typescriptreact"];
 
-/// What these languages and their surroundings have by themselves.
+/// What these languages and their environments define themselves.
 const BUILTIN: &[&str] = &[
     "Infinity",
     "NaN",
@@ -112,7 +112,7 @@ const BUILTIN: &[&str] = &[
     "int",
 ];
 
-/// Parents under which a name is one of something else's, or no use of a variable.
+/// Parent nodes under which a name belongs to something else, or is not the use of a variable.
 const ELSEWHERE: &[&str] = &[
     "attribute",
     "break_statement",
@@ -139,8 +139,8 @@ const ELSEWHERE: &[&str] = &[
     "use_list",
 ];
 
-/// The first name that the answer uses and that neither it nor the document has. `None` where that
-/// can't be reported.
+/// The first name that the answer uses and that neither it nor the document declares. `None` if
+/// there is none, or if it can't be known.
 pub(crate) fn missing(language: &Language, document: &str, answer: &str) -> Option<String> {
     if !LANGUAGES.contains(&language.id) {
         return None;
@@ -165,16 +165,16 @@ pub(crate) fn missing(language: &Language, document: &str, answer: &str) -> Opti
     used.into_iter().find(|name| !is_known(name)).map(str::to_owned)
 }
 
-/// The first name that a document uses outside of all functions, where only functions declare it: a
-/// parameter's value was moved out of the function that has it. `None` where that can't be told. Of
-/// 1,694 files of published packages, each as if it was new, one has such a name.
+/// The first name that a document uses outside of all functions though only functions declare it,
+/// as when a parameter's value was moved out of its function. `None` if there is none, or if it
+/// can't be known. Of 1,694 files of published packages, each treated as new, one has such a name.
 pub(crate) fn out_of_reach(language: &Language, before: &str, after: &str) -> Option<String> {
     let has = used_outside(language, after).filter(|names| !names.is_empty())?;
     let had = used_outside(language, before)?;
     has.into_iter().find(|name| !had.contains(name))
 }
 
-/// What is used outside of all functions and not declared there.
+/// The names that are used outside of all functions and not declared there.
 fn used_outside(language: &Language, document: &str) -> Option<Vec<String>> {
     if !OUTSIDE_LANGUAGES.contains(&language.id) {
         return None;
@@ -186,7 +186,7 @@ fn used_outside(language: &Language, document: &str) -> Option<Vec<String>> {
         let kind = node.kind();
         let is_function = node.is_named() && (kind.contains("function") || kind.contains("method"));
         if is_function {
-            // Its name is of the outside, and nothing else of it.
+            // A function's name belongs to the outside, and nothing else of the function does.
             let name = node.child_by_field_name("name");
             declared.extend(name.and_then(|it| document.get(it.byte_range())));
         } else if node.child_count() == 0 && kind.contains("identifier") {
@@ -203,7 +203,7 @@ fn used_outside(language: &Language, document: &str) -> Option<Vec<String>> {
     if used.is_empty() {
         return Some(Vec::new());
     }
-    // What no function declares either may come from anywhere.
+    // A name that no function declares either may come from anywhere.
     let mut of_functions = BTreeSet::new();
     syntax::walk(&mut tree.walk(), &mut |node| {
         let is_name = node.child_count() == 0 && node.kind() == "identifier";
@@ -215,15 +215,15 @@ fn used_outside(language: &Language, document: &str) -> Option<Vec<String>> {
     Some(used.into_iter().filter(|name| of_functions.contains(name)).map(str::to_owned).collect())
 }
 
-/// Whether a name is that of a variable or constant, and not of a type or a function: those come from
-/// elsewhere more often than not.
+/// Whether a name is that of a variable or constant, not of a type or a function: those are often
+/// declared elsewhere.
 fn is_variable(node: Node<'_>, name: &str) -> bool {
     let Some(parent) = node.parent() else { return false };
     let is_word = name.chars().all(|c| c.is_alphanumeric() || c == '_');
     let is_type = name.starts_with(char::is_uppercase) && name.chars().any(char::is_lowercase);
     let is_called = parent.child_by_field_name("function") == Some(node)
         || parent.child_by_field_name("constructor") == Some(node);
-    // `strings.ToLower`: a package, which the imports know.
+    // `strings.ToLower`: a package, which the imports account for.
     let owner = ["object", "operand", "value"].iter().any(|field| {
         parent.child_by_field_name(field) == Some(node)
             && (parent.kind().contains("selector")
@@ -233,7 +233,7 @@ fn is_variable(node: Node<'_>, name: &str) -> bool {
     is_word && !is_type && !is_called && !owner && !ELSEWHERE.contains(&parent.kind())
 }
 
-/// Whether a name is declared where it stands, by it or by what it is in.
+/// Whether a name is declared where it occurs, by its own node or by one around it.
 fn is_declared(node: Node<'_>) -> bool {
     let mut next = node.parent();
     for _ in 0..4 {

@@ -1,4 +1,4 @@
-//! What an edit changes: runs of lines, and the same as a unified diff.
+//! What an edit changes, as runs of lines and as a unified diff.
 //!
 //! Only the edit's own lines are compared, so no hunk ever reaches outside of them. Lines are
 //! compared with their ends.
@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use imara_diff::{Algorithm, Diff, InternedInput};
 
-/// Unchanged lines shown round a change, as in `git diff`.
+/// Unchanged lines shown around a change, as in `git diff`.
 const CONTEXT_LINES: usize = 3;
 
 /// One changed run, as 0-based ranges of the old and the new document's lines.
@@ -25,7 +25,7 @@ impl Change {
     }
 }
 
-/// Compares two versions of a document that differ only within `edited` lines of the old one.
+/// Compares two versions of a document that differ only within the `edited` lines of the old one.
 pub(crate) fn changes(old: &str, new: &str, edited: Range<usize>) -> Vec<Change> {
     let (old, new) = (split(old), split(new));
     let after = old.len().saturating_sub(edited.end);
@@ -49,8 +49,8 @@ pub fn unified_diff(path: &str, old: &str, new: &str) -> String {
     unified(path, old, new, &changes(old, new, all))
 }
 
-/// Writes changes as `git diff` does; empty without changes. An absolute path is one from the root:
-/// `git apply` there, or `patch -p1 -d /`, takes it.
+/// Writes changes as `git diff` does; empty without changes. An absolute path is written relative
+/// to the root, so that `git apply` there, or `patch -p1 -d /`, takes it.
 pub(crate) fn unified(path: &str, old: &str, new: &str, changes: &[Change]) -> String {
     let mut text = String::new();
     if changes.is_empty() {
@@ -70,8 +70,8 @@ pub(crate) fn unified(path: &str, old: &str, new: &str, changes: &[Change]) -> S
     text
 }
 
-/// A file's name on one side, as `git` writes it and reads it: in quotes where something in it would
-/// end the line or the name, and with a tab behind one that a date could seem to follow.
+/// A file's name on one side, as `git` writes and reads it: in quotes if something in it would end
+/// the line or the name, and with a tab after a name that a date might seem to follow.
 fn name(side: &str, path: &str) -> String {
     if !path.contains(|c: char| c.is_ascii_control() || matches!(c, '"' | '\\')) {
         let end = if path.contains(' ') { "\t" } else { "" };
@@ -97,7 +97,7 @@ fn write_group(text: &mut String, old: &[&str], new: &[&str], group: &[Change]) 
     let lead = first.old.start.min(CONTEXT_LINES);
     let trail = (old.len() - last.old.end).min(CONTEXT_LINES);
     let head = |start: usize, end: usize| match end - start {
-        // An empty side is named by the line before it.
+        // An empty side is given by the line before it.
         0 => format!("{start},0"),
         1 => format!("{}", start + 1),
         length => format!("{},{length}", start + 1),
@@ -133,7 +133,7 @@ fn put(text: &mut String, what: std::fmt::Arguments<'_>) {
     text.write_fmt(what).expect("a String takes all that is written to it");
 }
 
-/// Lines with their ends, as `diff` counts them: no empty one after the last end.
+/// Lines with their ends, as `diff` counts them: without an empty one after the last end.
 fn split(text: &str) -> Vec<&str> {
     text.split_inclusive('\n').collect()
 }
@@ -204,7 +204,7 @@ mod tests {
     }
 
     proptest! {
-        /// The hunks are the whole difference: putting them into the old text gives the new one.
+        /// The hunks are the whole difference: applying them to the old text gives the new one.
         #[test]
         fn hunks_rebuild_the_new_document(
             head in "([ab]\n){0,3}", old in "([a-c]\n){0,6}", new in "([a-c]\n){0,6}", tail in "([ab]\n){0,3}[ab]?",

@@ -1,7 +1,7 @@
-//! A document as lines with their line ends, and the checks of what a user selected in it.
+//! A document as lines with their line ends, and checks of what a user selected in it.
 //!
-//! Line ends are `\n` and `\r\n`, mixed as they come; a lone `\r` is an ordinary character, as
-//! it is to `git`. Nothing here changes a document (see `place`).
+//! Line ends are `\n` and `\r\n`, in any mixture; a lone `\r` is an ordinary character, as it is
+//! to `git`. Nothing here changes a document (see `place`).
 
 use localcoder_protocol::{DocumentText, LineRange};
 
@@ -35,7 +35,7 @@ pub fn check_text<'a>(name: &str, bytes: &'a [u8]) -> Result<FileText<'a>, Assis
         return refuse(format!("it has a NUL byte at offset {place}, so it is probably binary"));
     }
     if body.contains(&b'\r') && !body.contains(&b'\n') {
-        // It would be one line, and whatever is written into it would end the lines otherwise.
+        // It would count as one line, and an edit would mix other line ends into it.
         return Err(AssistError::OneLine { name: name.to_owned() });
     }
     match std::str::from_utf8(body) {
@@ -73,7 +73,7 @@ pub(crate) fn lines(text: &str) -> Vec<Line<'_>> {
         .collect()
 }
 
-/// The line end that most of these lines have.
+/// The line end that most of these lines have; `None` if none has one.
 pub(crate) fn usual_end(lines: &[Line<'_>]) -> Option<&'static str> {
     let crlf = lines.iter().filter(|line| line.end == "\r\n").count();
     let lf = lines.iter().filter(|line| line.end == "\n").count();
@@ -92,7 +92,7 @@ pub(crate) fn count(lines: &[Line<'_>]) -> usize {
     }
 }
 
-/// Lines as they are said: from 1, with the last one.
+/// Rows as a range for the user: counted from 1, the last one included.
 pub(crate) fn range(rows: &std::ops::Range<usize>) -> LineRange {
     let number = |line: usize| u32::try_from(line).unwrap_or(u32::MAX);
     LineRange { start: number(rows.start + 1), end: number(rows.end) }
@@ -112,7 +112,7 @@ pub(crate) fn rows(
     Ok(start - 1..end)
 }
 
-/// The first line of a selection in which there is nothing: new code can be there.
+/// Where new code can be written: the first line of a selection that has nothing in it.
 pub(crate) fn gap(
     document: &DocumentText,
     lines: &[Line<'_>],

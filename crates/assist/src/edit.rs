@@ -2,8 +2,8 @@
 //! [`prepare`] → count [`Task::texts_to_count`] → [`Task::layout`] → generate →
 //! [`Task::finish`] → perhaps once more with [`Task::retry_layout`].
 //!
-//! This module only composes the others. It asks no model and keeps no clock; called by the
-//! host's core.
+//! This module only composes the others. It neither asks a model nor keeps a clock; the host's core
+//! calls it.
 
 mod begun;
 mod conversation;
@@ -39,12 +39,12 @@ pub use conversation::Length;
 /// A larger selection fits no context window we support, so it is not even counted.
 const SELECTION_BYTES_MAX: usize = 256 * 1024;
 
-/// The same for an instruction.
+/// A longer instruction fits no context window we support, either.
 const INSTRUCTION_BYTES_MAX: usize = 16 * 1024;
 
-/// Diagnostics of tools that are reported, and characters of each: enough for what a person would look at.
+/// How many diagnostics the prompt has at most, as many as a person would look at.
 const DIAGNOSTICS_MAX: usize = 8;
-/// Words with which people ask to fix what does not work.
+/// Words that ask for a fix of what does not work.
 const FIXES: &[&str] = &[
     "fix",
     "fixes",
@@ -60,7 +60,7 @@ const FIXES: &[&str] = &[
     "incorrect",
 ];
 
-/// Of what a model says that there is to change: two long sentences have 80.
+/// Most tokens of a model's answer to what there is to change: two long sentences have 80.
 const PLAN_TOKENS_MAX: u32 = 96;
 
 /// What the user asks for.
@@ -71,11 +71,11 @@ pub struct Command {
 }
 
 impl Command {
-    /// A command by its id, as it is; in words of the user's where it takes any. Blank words count
+    /// The command with this id, and the user's words for commands that take any. Blank words count
     /// as none.
     ///
     /// # Errors
-    /// `protocol` where there is no such command.
+    /// `protocol` if there is no such command.
     pub fn new(id: &str, instruction: Option<&str>) -> Result<Self, AssistError> {
         let spec = CommandSpec::of(id).ok_or_else(|| AssistError::NoCommand(id.to_owned()))?;
         let words = instruction.map(str::trim).filter(|text| !text.is_empty());
@@ -85,7 +85,7 @@ impl Command {
         Ok(Self { spec, instruction: words.map(str::to_owned) })
     }
 
-    /// Whether it can be asked for code where there is none yet.
+    /// Whether the command can write code where there is none yet.
     fn writes(&self) -> bool {
         self.spec.answer == AnswerKind::Edit && self.instruction.is_some()
     }
@@ -103,23 +103,24 @@ pub enum Attempt {
 /// A rewrite that may be shown to the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finished {
-    /// The edit. Where `unchanged`, its replacement is its original.
+    /// The edit. If `unchanged`, its replacement is its original.
     pub edit: Edit,
-    /// What it needs where the file's imports are, applied in the same step.
+    /// Imports that the edit needs, to be applied in the same step.
     pub imports: Option<Edit>,
     /// The model found nothing to change.
     pub unchanged: bool,
-    /// The edit's changes, each to be kept or dropped by itself: together they are the edit.
+    /// The edit's changes, each of which can be kept or dropped by itself: together they are the
+    /// edit.
     pub hunks: Vec<Edit>,
-    /// The change as a unified diff, with the document's path; empty where `unchanged`.
+    /// The change as a unified diff, with the document's path; empty if `unchanged`.
     pub diff: String,
     /// What the user should look at before keeping it.
     pub warnings: Vec<String>,
-    /// What was done otherwise than was asked for.
+    /// Where the result differs from what was asked for.
     pub notes: Vec<String>,
-    /// Why it may well be wrong.
+    /// Why it may well be wrong; `None` if nothing suggests so.
     pub unsure: Option<String>,
-    /// Why the user is to be asked before it is written.
+    /// Why the user must be asked before it is written; `None` if that is not needed.
     pub sensitive: Option<String>,
 }
 
@@ -134,59 +135,58 @@ pub enum Outcome {
         /// What was wrong, as a clause: "it was cut off before the end".
         reason: String,
     },
-    /// The model was told what to do and has changed nothing. Ask it what there is to change, with
-    /// [`Task::plan_layout`], and then once more.
+    /// The model was given an instruction and changed nothing. Ask it what there is to change, with
+    /// [`Task::plan_layout`], and then for the code again.
     Unchanged,
     /// Answer the request with this error.
     Refused(AssistError),
 }
 
-/// A checked request: which lines, in which shape the model sees them, and what stands round
-/// them.
+/// A checked request: which lines, in which form the model sees them, and what surrounds them.
 #[derive(Debug, Clone)]
 pub struct Task {
     document: DocumentText,
     command: Command,
     language: &'static Language,
-    /// The fence's tag; the editor's own word for a language we don't know.
+    /// The fence's tag; the editor's own id for a language we don't know.
     tag: String,
-    /// The file's name as the model is told it.
+    /// The file's name as the prompt gives it.
     file: String,
     /// The lines to rewrite, 0-based and half open.
     lines: Range<usize>,
-    /// Those that the user selected; fewer where these cut through code.
+    /// The lines that the user selected; fewer than `lines` if the selection cut through code.
     selected: Range<usize>,
     selection: Dedented,
-    /// Whether there is nothing in it.
+    /// Whether the selection is empty, so that the code is new.
     is_new: bool,
     before: Side,
     after: Side,
-    /// What the selection uses of the rest.
+    /// Lines elsewhere in the file that the selection uses.
     outline: Vec<OutlineLine>,
     /// The flaws that are found without a model.
     flaws: Vec<Flaw>,
-    /// What tools say of these lines, as the model is told it.
+    /// What tools report for these lines, as the prompt gives it.
     diagnostics: String,
-    /// What the document was made from, where it has an edit in it that waits for a decision.
+    /// What the document was made from, if an edit in it is still undecided.
     base: Option<Box<Base>>,
-    /// What a text about the lines goes by.
+    /// What a text about the lines depends on in addition to the command.
     conversation: Conversation,
 }
 
-/// A rewrite as far as it is written.
+/// A rewrite as far as it has been written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SoFar {
-    /// Lines of the document.
+    /// The lines of the document that the text replaces.
     pub range: LineRange,
-    /// What is there so far.
+    /// The text so far.
     pub text: String,
 }
 
-/// Checks a request for a change of an edit that waits for a decision. The document is as it was
-/// before that edit.
+/// Checks a request to change an edit that is still undecided. `document` is as it was before that
+/// edit.
 ///
 /// # Errors
-/// As [`prepare`], and `documentChanged` where the edit has no place any more.
+/// As [`prepare`], and `documentChanged` if the edit has no place any more.
 pub fn prepare_follow(
     document: &DocumentText,
     pending: &PendingEdit,
@@ -201,10 +201,10 @@ pub fn prepare_follow(
     Ok(Task { base: Some(Box::new(base)), ..task })
 }
 
-/// Checks a request and takes from the document all that is needed later.
+/// Checks a request and takes everything that is needed later from the document.
 ///
 /// # Errors
-/// `linesOutOfRange`, `selectionEmpty`, `selectionTooLarge` or `usage` where selection or
+/// `linesOutOfRange`, `selectionEmpty`, `selectionTooLarge` or `usage` if selection or
 /// instruction are beyond any context window, `notText` for a document with NUL characters.
 pub fn prepare(
     document: &DocumentText,
@@ -252,7 +252,7 @@ pub fn prepare(
         follows: None,
         length: Length::default(),
     };
-    // What an explanation says to watch out for is one of these, or what tools say.
+    // An explanation warns only of these flaws and of what tools report.
     let explains = order.spec.answer == AnswerKind::Text;
     let flaws = match order.looks_for_flaws() || explains {
         true => flaws::found(language, &document.text, &lines),
@@ -282,7 +282,7 @@ pub fn prepare(
 }
 
 impl Task {
-    /// The same with what tools say of the document.
+    /// The task with what tools report for the document.
     #[must_use]
     pub fn with_diagnostics(mut self, diagnostics: &[Diagnostic]) -> Self {
         let all = document::lines(&self.document.text);
@@ -297,8 +297,8 @@ impl Task {
         self
     }
 
-    /// The same with how the user's own test goes before the edit: where a fix is asked for, what it
-    /// says is reported, since that is what is to be fixed.
+    /// The task with the result of the user's own test before the edit: if a fix is asked for, the
+    /// prompt includes the failure, since that is what is to be fixed.
     #[must_use]
     pub fn with_test(mut self, run: &TestRun) -> Self {
         if run.outcome == TestOutcome::Failed && self.wants_fix() {
@@ -311,7 +311,7 @@ impl Task {
         self
     }
 
-    /// Whether the instruction is to fix what does not work.
+    /// Whether the instruction asks to fix what does not work.
     #[must_use]
     pub fn wants_fix(&self) -> bool {
         let words = self.instruction().unwrap_or_default().to_lowercase();
@@ -325,26 +325,27 @@ impl Task {
         self.command.spec
     }
 
-    /// The document's language by our own name; `other` where we have none.
+    /// The document's language by our own name; `other` if we have none.
     #[must_use]
     pub fn language(&self) -> &'static str {
         if self.language.id.is_empty() { "other" } else { self.language.id }
     }
 
-    /// The selected code, at the left edge.
+    /// The selected code without its common indentation.
     #[must_use]
     pub fn selected(&self) -> &str {
         &self.selection.text
     }
 
-    /// Whether it is told in words what is to be done.
+    /// Whether there is an instruction in words.
     #[must_use]
     pub fn is_instructed(&self) -> bool {
         self.command.instruction.is_some()
     }
 
-    /// Whether anything but the model says that there is something to change: words, tools, a flaw
-    /// that is found without it, a test that fails, a command that adds what is not there.
+    /// Whether anything but the model suggests that there is something to change: an instruction, a
+    /// tool, a flaw that was found without a model, a failing test, or a command that adds
+    /// something.
     #[must_use]
     pub fn is_prompted(&self) -> bool {
         !self.order().looks_for_flaws() || !self.diagnostics.is_empty() || self.base.is_some()
@@ -373,7 +374,7 @@ impl Task {
     /// Lays the prompt out so that it and its answer fit.
     ///
     /// # Errors
-    /// `selectionTooLarge`; `internal` where `counts` do not belong to
+    /// `selectionTooLarge`; `internal` if `counts` do not belong to
     /// [`Self::texts_to_count`].
     pub fn layout(
         &self,
@@ -443,16 +444,16 @@ impl Task {
         })
     }
 
-    /// The same prompt with one more line that says what was wrong. All before that line is kept, so
-    /// the model need not read it again. An answer that was cut off gets more room.
+    /// The same prompt with one more line that says what was wrong. Everything before that line is
+    /// kept, so that the model need not read it again. An answer that was cut off gets more room.
     #[must_use]
     pub fn retry_layout(&self, prompts: &Prompts, first: &Layout, reason: &str) -> Layout {
         let user = first.user.clone() + &prompts.retry_line(reason);
         self.with_more_room(first, user)
     }
 
-    /// The question what the instruction means for the code, to be answered in a sentence or two.
-    /// `None` where the set has no words for it.
+    /// Asks what the instruction means for the code, to be answered in a sentence or two. `None` if
+    /// this model's prompt set has no words for it.
     #[must_use]
     pub fn plan_layout(&self, prompts: &Prompts, first: &Layout) -> Option<Layout> {
         let question = prompts.question(self.instruction()?)?;
@@ -467,7 +468,7 @@ impl Task {
         })
     }
 
-    /// The command once more, with what the model has said that there is to change.
+    /// The command again, with what the model has said there is to change.
     #[must_use]
     pub fn planned_layout(&self, prompts: &Prompts, first: &Layout, plan: &str) -> Option<Layout> {
         let words = prompts.planned(self.instruction()?, plan)?;
@@ -511,7 +512,8 @@ impl Task {
                     problems.iter().partition(|problem| problem.severity == Severity::Doubtful);
                 finished.unsure = doubts.first().map(|problem| problem.reason.clone());
                 if !finished.unchanged && self.flaws.iter().any(|flaw| flaw.is_guess) {
-                    // Which errors can happen is in code that the model has not seen.
+                    // What the code can raise depends on code that the model has not seen, so such
+                    // an answer is a guess.
                     let guessed =
                         "it takes fewer kinds of errors than before, by a guess".to_owned();
                     finished.unsure.get_or_insert(guessed);
@@ -527,8 +529,8 @@ impl Task {
         }
     }
 
-    /// The rewrite as far as `answer` has come, in whole lines: behind them stand the lines that it has
-    /// not come to yet. `None` while there is nothing to be seen of it. Nothing is checked.
+    /// The rewrite as far as `answer` has come, in whole lines, followed by the old lines that it
+    /// has not reached yet. `None` while nothing can be shown. Nothing is checked.
     #[must_use]
     pub fn so_far(&self, answer: &str) -> Option<SoFar> {
         let (lines, _) = answer.rsplit_once('\n')?;
@@ -549,7 +551,8 @@ impl Task {
         is_seen.then_some(SoFar { range: edit.range, text: edit.replacement })
     }
 
-    /// What is told of a rewrite where the document has an edit in it that waits: the edit in its place.
+    /// The result in terms of the document without the undecided edit, whose place the new one
+    /// takes.
     fn of_document(&self, finished: Finished) -> Finished {
         let Some(base) = &self.base else { return finished };
         let after = self.edited(&finished.edit, finished.imports.as_ref());
@@ -566,7 +569,7 @@ impl Task {
         }
     }
 
-    /// What the model was told to fix and has left as it was; `None` where it was told nothing.
+    /// What the model was told to fix and left as it was; `None` if there was nothing to fix.
     #[must_use]
     pub fn unmended(&self, prompts: &Prompts, finished: &Finished) -> Option<String> {
         if self.flaws.is_empty() || self.base.is_some() || !prompts.tells_flaws() {
@@ -582,8 +585,8 @@ impl Task {
         Some(format!("`{}` {}", line.trim(), flaw.message))
     }
 
-    /// The edit that an answer makes, and what is wrong with it; an error where there is no code
-    /// in it.
+    /// The edit that an answer makes, and what is wrong with it; an error if there is no code in
+    /// the answer.
     fn rewrite(
         &self,
         raw: &str,
@@ -592,7 +595,7 @@ impl Task {
         let cut = guard::cut(finish);
         let raw = match (&cut, finish) {
             (None, _) => raw,
-            // It may have continued with what stands behind the selection; the last line is a piece.
+            // It may have continued with what follows the selection; its last line is cut off.
             (Some(_), FinishReason::TokenLimit) => raw.rsplit_once('\n').map_or("", |(all, _)| all),
             (Some(problem), _) => return Err(problem.clone()),
         };
@@ -628,7 +631,8 @@ impl Task {
             &code,
             &self.diagnostics,
         );
-        // Behind imports that are put elsewhere it may begin with what stands before the selection.
+        // After imports that are moved elsewhere, the answer may begin with what precedes the
+        // selection.
         let code = guard::trim_echo(&code, original, around.0, around.1);
         let code = if self.is_new { self.set_off(&code) } else { code };
         let mut finished = self.edit(&code, needed.as_ref());
@@ -643,7 +647,7 @@ impl Task {
             return Ok((self.edit(original, None), Vec::new()));
         }
         if finished.edit.range != self.range() {
-            // Only an import comes: the code stays as it is, and there is nothing to check in it.
+            // Only an import is added: the code stays as it is, so there is nothing in it to check.
             return Ok((finished, Vec::new()));
         }
         let edited = self.edited(&finished.edit, finished.imports.as_ref());
@@ -660,7 +664,8 @@ impl Task {
         Ok((finished, problems))
     }
 
-    /// The edit that puts `code` in place of the selection, with the imports that it needs.
+    /// The edit that puts `code` in place of the selection, together with the imports that it
+    /// needs.
     fn edit(&self, code: &str, needed: Option<&imports::Needed>) -> Finished {
         let edit = Edit {
             range: self.range(),
@@ -670,7 +675,8 @@ impl Task {
         };
         let imports = needed.map(|needed| self.import_edit(needed));
         let (edit, imports) = match imports {
-            // A name that is reported as unknown is fixed where the imports are, and not where it is.
+            // A name that is reported as unknown is fixed by the import, not at the line that was
+            // reported.
             Some(import) if edit.replacement == edit.original && self.wants_fix() => (import, None),
             imports => (edit, imports),
         };
@@ -692,7 +698,7 @@ impl Task {
         }
     }
 
-    /// That more was rewritten than was selected.
+    /// The note that more was rewritten than was selected.
     fn grown(&self) -> Option<String> {
         let words = |lines: &Range<usize>| match (lines.start + 1, lines.end) {
             (start, end) if start == end => format!("line {start}"),
@@ -707,7 +713,7 @@ impl Task {
         })
     }
 
-    /// The document after the edit, and after that of the imports, which stand before it.
+    /// The document after the edit, and after the import edit, which comes before it.
     fn edited(&self, edit: &Edit, imports: Option<&Edit>) -> String {
         let edits = std::iter::once(edit).chain(imports);
         edits.fold(self.document.text.clone(), |text, edit| {
@@ -715,7 +721,7 @@ impl Task {
         })
     }
 
-    /// New code with the blank lines that stand between blocks of the document.
+    /// New code with the usual blank lines between it and its neighbors.
     fn set_off(&self, code: &str) -> String {
         let all = document::lines(&self.document.text);
         new_code::set_off(self.language, &all, self.lines.start, code)
@@ -740,7 +746,7 @@ impl Task {
         self.command.instruction.as_deref()
     }
 
-    /// The lines that may be given though they stand far off.
+    /// The outline lines, if this model's prompts have a place for them.
     fn outline(&self, prompts: &Prompts) -> &[OutlineLine] {
         if prompts.has_outline() { &self.outline } else { &[] }
     }

@@ -1,11 +1,11 @@
-//! What can be wrong with what is asked, and with what a model answers. How it is shown: `explain.rs`.
+//! What can be wrong with a request, and with a model's answer. How it is shown: `explain.rs`.
 
 use localcoder_protocol::LineRange;
 
 use crate::budget::TooLarge;
 use crate::layout::Limits;
 
-/// See the module. Its text says what happened, in one clause.
+/// An error of text work. Its message says what happened, in one clause.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the text of each variant says what it is")]
 pub enum AssistError {
@@ -45,14 +45,14 @@ pub enum AssistError {
         lines: LineRange,
         needed: u32,
         window: u32,
-        /// How many lines of that kind would fit.
+        /// How many lines like the selected ones would fit.
         lines_max: u64,
         /// The longest context that the model was trained on.
         trained_context_tokens: u32,
     },
     #[error("the instruction has {bytes} bytes; at most {bytes_max} can be used")]
     InstructionTooLong { bytes: usize, bytes_max: usize },
-    /// A command that a newer client knows.
+    /// A command that this version does not know; a newer client may.
     #[error("there is no command `{0}`")]
     NoCommand(String),
     #[error("`{0}` takes no instruction")]
@@ -60,19 +60,19 @@ pub enum AssistError {
     /// A document in which an edit has no place any more, or several.
     #[error("`{name}` has changed since the edit was made")]
     Changed { name: String, why: &'static str },
-    /// Other text stands where the edit's own was found.
+    /// The edit's place does not hold the text that the edit replaces.
     #[error("lines {}-{} are not those that the edit replaces", .0.start, .0.end)]
     NotThose(LineRange),
-    /// An answer that asking again may better.
+    /// An answer that asking again may improve.
     #[error("the model's answer could not be used")]
     Unusable(String),
     /// An answer for which the context window had no room.
     #[error("the model's answer could not be used")]
     WindowFull(String),
-    /// A model that goes on thinking; asking again would take as long.
+    /// A model that keeps thinking; asking again would take as long.
     #[error("the model thinks before it answers, and {0} tokens were not enough for an answer")]
     ThinksTooLong(u32),
-    /// A model that follows no instructions, by its own name.
+    /// A model that does not follow instructions; the text is the name it gives itself.
     #[error("`{0}` is a base model")]
     BaseModel(String),
     #[error("the token counts are incomplete")]
@@ -80,7 +80,7 @@ pub enum AssistError {
 }
 
 impl AssistError {
-    /// A selection of `selection` tokens that does not fit the window.
+    /// The error for a selection of `selection` tokens that does not fit the window.
     pub(crate) fn too_many_tokens(
         lines: LineRange,
         file: &str,

@@ -1,5 +1,5 @@
-//! What is wrong with text work as a client shows it: its code, why, what helps, and what can be
-//! offered.
+//! What is wrong with text work as a client shows it: the error code, the reason, what helps, and
+//! which actions can be offered.
 
 use localcoder_protocol::limits::CONTEXT_TOKENS_MAX as WINDOW_TOKENS_MAX;
 use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo};
@@ -96,7 +96,8 @@ fn code(error: &AssistError) -> ErrorCode {
     }
 }
 
-/// What makes room for that many tokens: fewer lines, or a longer window where one can be had.
+/// How to make room for this many tokens: fewer lines, or a larger context window if the model has
+/// one.
 fn with_room(info: ErrorInfo, needed: u32, lines_max: u64, trained_tokens: u32) -> ErrorInfo {
     let fewer = match lines_max {
         0 => "select fewer lines".to_owned(),
@@ -114,7 +115,7 @@ fn with_room(info: ErrorInfo, needed: u32, lines_max: u64, trained_tokens: u32) 
     }
 }
 
-/// The window to set for this many tokens: a round number.
+/// The context window to set for this many tokens: a round number.
 fn window_for(needed: u32) -> Option<u32> {
     [1024, 2048, 4096, 6144, WINDOW_TOKENS_MAX].into_iter().find(|window| *window >= needed)
 }

@@ -1,16 +1,16 @@
 //! The text of an explanation as it streams: thoughts and control tokens never reach the user.
 //!
-//! What is handed out is final: the pieces joined are the whole text. Rewrites have rules of
-//! their own (see `clean`).
+//! What is handed out is final: the pieces joined are the whole text. Rewrites have rules of their
+//! own (see `clean`).
 
 use crate::clean::CONTROL;
 
 const THOUGHT: (&str, &str) = ("<think>", "</think>");
 
-/// A prose answer that grows. Give it what the model writes, show what it gives back.
+/// A prose answer that grows. Feed it what the model writes, and show what it returns.
 #[derive(Debug, Clone, Default)]
 pub struct Explanation {
-    /// Written and not yet handed out, because it may become a token.
+    /// Written and not yet handed out, because it may become a control token.
     held: String,
     state: State,
 }
@@ -27,13 +27,13 @@ enum State {
 }
 
 impl Explanation {
-    /// An answer of which nothing is written yet.
+    /// An answer that is still empty.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes a piece from the model and gives back what can be shown now; often the same.
+    /// Takes a piece from the model and returns what can be shown now; often the piece itself.
     pub fn push(&mut self, piece: &str) -> String {
         self.held.push_str(piece);
         let mut shown = String::new();
@@ -41,7 +41,7 @@ impl Explanation {
         shown
     }
 
-    /// Gives back what was held until it was clear that it is text.
+    /// Returns what was held back in case it became a control token.
     #[must_use]
     pub fn finish(self) -> String {
         match self.state {
@@ -50,7 +50,7 @@ impl Explanation {
         }
     }
 
-    /// Does one thing with what is held; false where more must come first.
+    /// Takes one step with the held text; false if more must come first.
     fn step(&mut self, shown: &mut String) -> bool {
         match self.state {
             State::Start => {

@@ -1,12 +1,12 @@
-//! Fences round the code of an answer: which line opens the outer one, which one closes it, and what
-//! is left when they go.
+//! Fences around the code of an answer: which line opens the outer one, which one closes it, and
+//! what remains without them.
 //!
-//! Fences that are a part of the code or of the text stay. Called by `clean`.
+//! Fences that are part of the code or of the text stay. Called by `clean`.
 
 use crate::clean::{is_heading, is_prose, is_remark};
 use crate::language::Language;
 
-/// Signs of a fence round code that has none.
+/// Length of a fence around code that contains no fence.
 const USUAL: usize = 3;
 
 /// A line that is a fence.
@@ -15,9 +15,9 @@ struct Fence {
     sign: char,
     length: usize,
     indent: usize,
-    /// Nothing stands behind it, so that it may close one.
+    /// Nothing follows the signs, so that it may close a fence.
     bare: bool,
-    /// What stands behind it is one word.
+    /// What follows the signs is one word.
     plain: bool,
 }
 
@@ -42,7 +42,7 @@ fn count(lines: &[&str]) -> usize {
     lines.iter().filter(|line| fence(line).is_some()).count()
 }
 
-/// The lines that are in the fence that the prompt opened with `length` backticks, or in the one
+/// The lines inside the fence that the prompt opened with `length` backticks, or inside the one
 /// that the answer opens itself.
 pub(crate) fn inside<'a, 'b>(
     lines: &'a [&'b str],
@@ -56,14 +56,14 @@ pub(crate) fn inside<'a, 'b>(
     };
     let mut inner = closed(&lines[at..], &own);
     if !language.prose {
-        // The old code is shown first, and then the new one.
+        // The old code is shown first, then the new code.
         let rest = &lines[at + 1 + inner.len()..];
         if trimmed(inner) == trimmed(&own)
             && let Some(next) = rest.iter().skip(1).position(|line| fence(line).is_some())
         {
             inner = closed(&rest[next + 1..], &own);
         }
-        // One in the other.
+        // Fences within fences.
         while let Some(at) = opened(inner, &own, language) {
             inner = closed(&inner[at..], &own);
         }
@@ -75,11 +75,11 @@ fn trimmed<'a>(lines: &[&'a str]) -> Vec<&'a str> {
     lines.iter().map(|line| line.trim()).filter(|line| !line.is_empty()).collect()
 }
 
-/// The line that opens a fence round all of the code: the first one, talk about it aside.
+/// The line that opens a fence around all of the code: the first one, apart from talk before it.
 fn opened(lines: &[&str], own: &[&str], language: &Language) -> Option<usize> {
     let at = lines.iter().position(|line| fence(line).is_some())?;
     let known = |line: &str| own.iter().any(|own| own.trim() == line.trim());
-    // In a text sentences and headings are what was asked for.
+    // In a prose text, sentences and headings are what was asked for.
     let announces = |line: &&str| line.trim().is_empty() || is_remark(line);
     let talks = |line: &&str| {
         announces(line)
@@ -92,14 +92,14 @@ fn opened(lines: &[&str], own: &[&str], language: &Language) -> Option<usize> {
     let all = count(&lines[at..]);
     let is_outer = first_own.is_none_or(|line| fence(line).is_none()) && all > own_fences;
     let head = &lines[..at];
-    // What may be code all the same is talk where the fence is surely no end.
+    // What may be code otherwise is talk if the fence clearly does not close anything.
     let opens = fence(lines[at]).is_some_and(|it| !it.bare) || all > own_fences + 1;
     let is_talk = head.iter().all(announces) || opens && head.iter().all(talks);
     let has_code = lines[at + 1..].iter().any(|line| !line.trim().is_empty());
     (is_outer && is_talk && (has_code || fence(lines[at]).is_some_and(|it| !it.bare))).then_some(at)
 }
 
-/// A few words with a sign that ends them ("Answer:", "Sure!"), or the name of a file.
+/// Whether a line is a few words with a closing sign ("Answer:", "Sure!"), or the name of a file.
 fn is_label(line: &str) -> bool {
     let line = line.trim_end();
     let is_of_name = |c: char| c.is_alphanumeric() || "._-/`*:".contains(c);
@@ -110,12 +110,13 @@ fn is_label(line: &str) -> bool {
             && line.split_whitespace().count() <= 4
 }
 
-/// What stands between the fence in the first line and the one that closes it.
+/// What is between the fence in the first line and the one that closes it.
 fn closed<'a, 'b>(lines: &'a [&'b str], own: &[&str]) -> &'a [&'b str] {
     let (Some(outer), tail) = (fence(lines[0]), &lines[1..]) else { return lines };
     let closes = |it: Fence| it.bare && it.sign == outer.sign && it.length >= outer.length;
     let last = tail.iter().rposition(|line| !line.trim().is_empty());
-    // A text that has fences is closed where it ends, whatever of its own stands before that.
+    // If the selection contains fences itself, the outer fence closes at the end, provided that as
+    // many fences as the selection has come before it.
     if let Some(last) = last
         && count(own) > 0
         && fence(tail[last]).is_some_and(closes)
@@ -126,7 +127,7 @@ fn closed<'a, 'b>(lines: &'a [&'b str], own: &[&str]) -> &'a [&'b str] {
     let mut depth = 1;
     for (at, line) in tail.iter().enumerate() {
         match fence(line) {
-            // Deeper ones are of a docstring.
+            // More deeply indented fences belong to a docstring.
             Some(it) if it.indent > outer.indent || it.sign != outer.sign => {}
             Some(it) if closes(it) => depth -= 1,
             Some(it) if it.length >= outer.length && it.plain => depth += 1,
@@ -139,22 +140,22 @@ fn closed<'a, 'b>(lines: &'a [&'b str], own: &[&str]) -> &'a [&'b str] {
     tail
 }
 
-/// What stands before the fence that closes the prompt's. Shorter ones are part of the code.
+/// What comes before the fence that closes the prompt's. Shorter fences are part of the code.
 fn before_end<'a, 'b>(lines: &'a [&'b str], length: usize, language: &Language) -> &'a [&'b str] {
     let ends = |line: &&str| {
         fence(line)
             .is_some_and(|it| it.sign == '`' && it.indent == 0 && it.length >= length && it.plain)
     };
     match lines.iter().position(ends) {
-        // A text may have got a fence of its own; half of one is none.
+        // A prose text may have been given a fence of its own; half a pair does not count.
         Some(_) if language.prose && count(lines).is_multiple_of(2) => lines,
         Some(end) => &lines[..end],
         None => lines,
     }
 }
 
-/// Drops a fence that is left over at the end: where the prompt's fence is a long one, a model closes
-/// it with the usual.
+/// Drops a fence that is left over at the end: models close the prompt's long fence with one of the
+/// usual length.
 fn without_last<'a, 'b>(lines: &'a [&'b str], own_fences: usize) -> &'a [&'b str] {
     match lines.iter().rposition(|line| !line.trim().is_empty()) {
         Some(last)

@@ -1,5 +1,5 @@
-//! What is found in code before a model sees it, as the model is told it: by tools, by our own checks, by
-//! the user's test.
+//! What is found in code before a model sees it, as it is put into the prompt: by tools, by our own
+//! checks, by the user's test.
 
 use localcoder_protocol::{Diagnostic, TestRun};
 
@@ -8,10 +8,11 @@ use crate::flaws::Flaw;
 
 const DIAGNOSTIC_CHARS_MAX: usize = 200;
 
-/// Of what a failing test says, from its end: the first failure with what was expected.
+/// Most characters of a failing test's output, from its end: enough for the first failure with what
+/// was expected.
 const TEST_CHARS_MAX: usize = 800;
 
-/// What a tool says of a line, with the name or number by which it knows that.
+/// What a tool reports for a line, with the tool's name or number for it.
 pub(crate) fn of_tool(code: &str, diagnostic: &Diagnostic) -> String {
     let told = told(code, &diagnostic.message);
     match diagnostic.source.as_deref().map(str::trim).filter(|source| !source.is_empty()) {
@@ -20,7 +21,7 @@ pub(crate) fn of_tool(code: &str, diagnostic: &Diagnostic) -> String {
     }
 }
 
-/// What is told of a line.
+/// A finding for a line, as the prompt has it.
 pub(crate) fn told(code: &str, message: &str) -> String {
     format!("- `{}`: {}", short(code), short(message))
 }
@@ -30,13 +31,13 @@ fn short(text: &str) -> String {
     words.chars().take(DIAGNOSTIC_CHARS_MAX).collect()
 }
 
-/// The flaws that are found without a model.
+/// The flaws found without a model, as the prompt has them.
 pub(crate) fn of_flaws(all: &[Line<'_>], flaws: &[Flaw]) -> String {
     let told = flaws.iter().map(|flaw| told(all[flaw.line].text, &flaw.message));
     told.collect::<Vec<_>>().join("\n")
 }
 
-/// That a test fails, and the end of what it says, where the reason stands.
+/// That a test fails, and the end of its output, which has the reason.
 pub(crate) fn of_test(run: &TestRun) -> String {
     let said = run.said.trim();
     let most = TEST_CHARS_MAX.saturating_sub(1);

@@ -1,5 +1,6 @@
-//! A change of an edit that waits for a decision. The model is given the document as it would be with
-//! that edit; what comes of it is told as an edit of the document as it is, in the other one's place.
+//! A change to an edit that is still undecided. The model is given the document as it would be with
+//! that edit; the result is returned as an edit of the document as it is, in the place of the
+//! undecided one.
 
 use std::ops::Range;
 
@@ -10,22 +11,22 @@ use crate::errors::AssistError;
 use crate::hunks::{self, Part};
 use crate::{diff, document, place};
 
-/// What the edit that waits was made from.
+/// What the undecided edit was made from.
 #[derive(Debug, Clone)]
 pub(crate) struct Base {
     document: DocumentText,
     /// The lines that the edit replaces, 0-based and half open.
     lines: Range<usize>,
-    /// These lines, as the model is told them.
+    /// These lines, as the prompt gives them.
     pub(crate) original: String,
-    /// What was asked for so far, as the model is told it; empty where it was not an instruction.
+    /// The instructions so far, as the prompt gives them; empty if the edit was made without any.
     pub(crate) instructions: String,
 }
 
-/// The document with the edit in it, where the edit's text is there, and what it was made from.
+/// The document with the edit in it, the lines of the edit's text there, and what it was made from.
 ///
 /// # Errors
-/// `documentChanged` where the edit has no place in the document.
+/// `documentChanged` if the edit has no place in the document.
 pub(crate) fn with_pending(
     document: &DocumentText,
     pending: &PendingEdit,
@@ -51,8 +52,8 @@ pub(crate) fn with_pending(
 }
 
 impl Base {
-    /// The edits that make `after` of the document: of the lines that are worked on, and before them of
-    /// the imports.
+    /// The edits that turn the document into `after`: the one of the selected lines, and that of
+    /// the imports before them, if any.
     pub(crate) fn edits_to(&self, after: &str) -> (Edit, Option<Edit>) {
         let before = self.document.text.as_str();
         let (old, new) = (hunks::lines(before), hunks::lines(after));
@@ -63,7 +64,7 @@ impl Base {
         for change in diff::changes(before, after, 0..old.len()) {
             let (from, to) = change.sides();
             let more = to.len() as isize - from.len() as isize;
-            // What is put right before the lines is a comment on them, or belongs with them.
+            // What is inserted right before the lines is a comment on them, or belongs to them.
             if from.start < self.lines.start && from.end <= self.lines.start {
                 let part = Part { old: from, new: to };
                 above = Some(above.map_or(part.clone(), |it| it.up_to(&part)));
@@ -81,7 +82,7 @@ impl Base {
         (edit, above.map(|part| hunks::one(before, &old, &new, &part)))
     }
 
-    /// The document as it is.
+    /// The document without the edit.
     pub(crate) fn text(&self) -> &str {
         &self.document.text
     }

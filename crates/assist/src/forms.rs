@@ -1,14 +1,14 @@
-//! Answers that have the code in another form: as a patch, with marks of search and replacement, with
-//! a number before each line, in JSON, between tags.
+//! Answers whose code comes in another form: as a patch, between marks of search and replacement,
+//! with a number before each line, in JSON, or between tags.
 //!
-//! A form is undone only where nothing has to be guessed: what a patch takes away must be in the
-//! selection, once. The others are left as they are, and the guard of patches refuses them. Called by
-//! `clean`.
+//! A form is undone only if nothing has to be guessed: what a patch removes must occur in the
+//! selection exactly once. Otherwise the answer is left as it is, and the guard against patches
+//! refuses it. Called by `clean`.
 
 use crate::clean::trim_blank;
 use crate::language::Language;
 
-/// Words of tags that models put round code on lines of their own.
+/// Tags that models put around code, on lines of their own.
 const TAGS: &[&str] = &[
     "code",
     "answer",
@@ -21,7 +21,7 @@ const TAGS: &[&str] = &[
     "improved_code",
 ];
 
-/// Those of them that pages have, too.
+/// Those of the tags that web pages use, too.
 const OF_PAGES: &[&str] = &["code", "output"];
 
 /// Keys under which models give code in JSON.
@@ -37,10 +37,10 @@ const KEYS: &[&str] = &[
     "improved_code",
 ];
 
-/// Fewer lines with numbers or signs may mean something else.
+/// Fewer lines with numbers or signs may not be marks at all.
 const MARKED_LINES_MIN: usize = 2;
 
-/// The lines between a tag and its end, where they are the first and the last line.
+/// The lines between a tag and its end, if those are the first and the last line.
 pub(crate) fn inside_tags<'a, 'b>(
     lines: &'a [&'b str],
     selection: &str,
@@ -62,7 +62,8 @@ pub(crate) fn inside_tags<'a, 'b>(
     }
 }
 
-/// The code of an answer in another form. `None` where it is in none, or where it can't be undone.
+/// The code of an answer in another form. `None` if it is in none of these, or if it can't be
+/// undone.
 pub(crate) fn code(answer: &str, selection: &str, language: &Language) -> Option<String> {
     of_prefixed(answer, selection, language)
         .or_else(|| of_patch(answer, selection))
@@ -71,7 +72,7 @@ pub(crate) fn code(answer: &str, selection: &str, language: &Language) -> Option
         .or_else(|| of_json(answer, selection))
 }
 
-/// Lines that all begin with the same sign, as what a patch adds or what a mail quotes.
+/// Lines that all begin with the same sign, as the added lines of a patch or a quoted mail.
 fn of_prefixed(answer: &str, selection: &str, language: &Language) -> Option<String> {
     let lines = || answer.split('\n').filter(|line| !line.trim().is_empty());
     let sign = ['+', '>'].into_iter().find(|sign| lines().all(|line| line.starts_with(*sign)))?;
@@ -80,14 +81,14 @@ fn of_prefixed(answer: &str, selection: &str, language: &Language) -> Option<Str
     }
     let lines: Vec<&str> =
         answer.split('\n').map(|line| line.strip_prefix(sign).unwrap_or(line)).collect();
-    // A mail has a blank behind the sign.
+    // A quoted mail has a blank after the sign.
     let is_apart = sign == '>' && lines.iter().all(|line| line.is_empty() || line.starts_with(' '));
     let width = usize::from(is_apart);
     let code: Vec<&str> = lines.iter().map(|line| line.get(width..).unwrap_or("")).collect();
     Some(code.join("\n"))
 }
 
-/// One place of a patch: what is there, and what is to be there.
+/// One place of a patch: the old lines and the new ones.
 #[derive(Debug, Default)]
 struct Change<'a> {
     old: Vec<&'a str>,
@@ -96,7 +97,7 @@ struct Change<'a> {
 
 #[derive(Debug)]
 enum New<'a> {
-    /// The line of the old ones with this number.
+    /// The old line with this number.
     Kept(usize),
     Added(&'a str),
 }
@@ -138,7 +139,7 @@ fn kept(change: &Change<'_>) -> usize {
     change.new.iter().filter(|new| matches!(new, New::Kept(_))).count()
 }
 
-/// Blocks between the marks of merge conflicts: what is searched, and what replaces it.
+/// Blocks between merge conflict marks: what is searched for, and what replaces it.
 fn of_search_and_replace(answer: &str, selection: &str) -> Option<String> {
     #[derive(PartialEq)]
     enum At {
@@ -153,7 +154,7 @@ fn of_search_and_replace(answer: &str, selection: &str) -> Option<String> {
                 at = At::Search;
                 changes.push(Change::default());
             }
-            // A name of a file may be there.
+            // The file's name may be there.
             At::Outside => {}
             At::Search if line.starts_with("=======") => at = At::Replace,
             At::Search => changes.last_mut()?.old.push(line),
@@ -175,7 +176,7 @@ fn of_search_and_replace(answer: &str, selection: &str) -> Option<String> {
         .flatten()
 }
 
-/// The selection with the changes made. `None` where one doesn't fit at exactly one place.
+/// The selection with the changes applied. `None` if one of them does not fit at exactly one place.
 fn applied(changes: &[Change<'_>], selection: &str) -> Option<String> {
     let mut lines: Vec<String> = selection.split('\n').map(str::to_owned).collect();
     let changes: Vec<_> =
@@ -203,8 +204,8 @@ fn applied(changes: &[Change<'_>], selection: &str) -> Option<String> {
     Some(lines.join("\n"))
 }
 
-/// By how much the old lines are indented deeper than the lines they are to be, which are the same but
-/// for that. `None` where they are others.
+/// The additional indentation of the old lines compared with the selection's lines, which must be
+/// equal otherwise. `None` if they are not.
 fn shift<'a>(change: &Change<'a>, lines: &[String]) -> Option<&'a str> {
     let pairs = || change.old.iter().zip(lines).filter(|(old, _)| !old.trim().is_empty());
     let (first, line) = pairs().next()?;
@@ -216,7 +217,7 @@ fn shift<'a>(change: &Change<'a>, lines: &[String]) -> Option<&'a str> {
     (same && shift.trim().is_empty()).then_some(shift)
 }
 
-/// Lines that have their numbers before them, with a sign between.
+/// Lines with their number and a separator in front.
 fn of_numbered(answer: &str, selection: &str, language: &Language) -> Option<String> {
     let split = |line: &str| -> Option<(usize, char, String)> {
         let line = line.trim_start();
@@ -228,7 +229,7 @@ fn of_numbered(answer: &str, selection: &str, language: &Language) -> Option<Str
         let code = if sign == '\t' { code } else { code.strip_prefix(' ').unwrap_or(code) };
         "|:\t".contains(sign).then(|| (number, sign, code.to_owned()))
     };
-    // There lines with numbers are keys, items or rows.
+    // In these languages, numbered lines can be keys, items or rows.
     let means_something = language.prose || matches!(language.id, "yaml" | "json" | "jsonc" | "");
     if means_something || selection.lines().any(|line| split(line).is_some()) {
         return None;
@@ -241,7 +242,7 @@ fn of_numbered(answer: &str, selection: &str, language: &Language) -> Option<Str
     in_order.then(|| code.join("\n").trim_end().to_owned())
 }
 
-/// The only text of an object that is called as code is, or a text of several lines.
+/// The only string of an object under a key for code, or its only string of several lines.
 fn of_json(answer: &str, selection: &str) -> Option<String> {
     if answer.starts_with('"') && !selection.starts_with('"') {
         let text: String = serde_json::from_str(answer).ok()?;
@@ -253,6 +254,6 @@ fn of_json(answer: &str, selection: &str) -> Option<String> {
     let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(answer).ok()?;
     let mut codes = object.iter().filter(|(key, _)| KEYS.contains(&key.as_str()));
     let code = codes.next()?.1.as_str()?;
-    // Two of them are the old one and the new one, or something else.
+    // Two of them are the old and the new code, or something else.
     codes.next().is_none().then(|| code.replace("\r\n", "\n").trim_end().to_owned())
 }

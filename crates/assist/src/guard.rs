@@ -1,9 +1,9 @@
-//! Checks of an answer against the selection it is to replace: is it whole, is it the selection
-//! and nothing else, does it still parse?
+//! Checks of an answer against the selection that it is to replace: is it complete, is it the
+//! selection and nothing else, does it still parse?
 //!
-//! Each finding says whether the model should be asked again and whether the answer may be shown
-//! at all. What the user gets to see of it is decided in `edit`. The answer is cleaned and
-//! dedented already, as the selection is.
+//! Each finding says whether the model should be asked again and whether the answer may be shown at
+//! all. What the user gets to see of it is decided in `edit`. The answer has already been cleaned
+//! and dedented, as the selection has.
 
 mod asked;
 mod brackets;
@@ -46,7 +46,7 @@ pub(crate) enum Severity {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {
     pub(crate) severity: Severity,
-    /// A clause that follows "The answer could not be used:" and tells the model too.
+    /// A clause that can follow "The answer could not be used:" and that a retry gives the model.
     pub(crate) reason: String,
 }
 
@@ -56,7 +56,7 @@ impl Problem {
     }
 }
 
-/// What is compared.
+/// What the checks compare.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rewrite<'a> {
     pub(crate) language: &'static Language,
@@ -69,15 +69,15 @@ pub(crate) struct Rewrite<'a> {
     /// The lines next to the selection in the order of the document: before and after.
     pub(crate) around: (&'a [String], &'a [String]),
     pub(crate) instruction: Option<&'a str>,
-    /// Whether nothing but comments may differ.
+    /// Whether only comments may differ.
     pub(crate) only_comments: bool,
-    /// Whether flaws were told that are to be fixed; what they are in may go with them.
+    /// Whether the prompt named flaws to be fixed; the code around them may go with them.
     pub(crate) is_told_flaws: bool,
 }
 
 #[cfg(test)]
 impl<'a> Rewrite<'a> {
-    /// Of a whole document that is improved.
+    /// A whole document that is improved.
     fn of(path: &str, original: &'a str, answer: &'a str) -> Self {
         Self {
             language: Language::of(None, path),
@@ -92,7 +92,7 @@ impl<'a> Rewrite<'a> {
     }
 }
 
-/// What the way a generation ended says of the answer.
+/// The problem that the way a generation ended implies, if any.
 pub(crate) fn cut(finish: FinishReason) -> Option<Problem> {
     match finish {
         FinishReason::EndOfTurn | FinishReason::StopString => None,
@@ -106,7 +106,7 @@ pub(crate) fn cut(finish: FinishReason) -> Option<Problem> {
     }
 }
 
-/// All that is wrong with a rewrite, the worst first.
+/// Everything that is wrong with a rewrite, the worst first.
 pub(crate) fn check(rewrite: &Rewrite<'_>) -> Vec<Problem> {
     let mut problems: Vec<Problem> = [
         characters::introduced(rewrite.original, rewrite.answer),
@@ -156,7 +156,7 @@ pub(crate) fn asks_to_delete(instruction: Option<&str>) -> bool {
     })
 }
 
-/// Code that parsed before and does not now.
+/// Code that parsed before and no longer does.
 fn broken(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let (before, after) = rewrite.document;
     if let Some(why) = refused_by_python(rewrite) {
@@ -168,7 +168,7 @@ fn broken(rewrite: &Rewrite<'_>) -> Option<Problem> {
         (Some(before), Some(after)) => {
             (after > before).then(|| Problem::new(Severity::Unusable, "the code does not parse"))
         }
-        // Without a parser brackets are all that can be counted, and less surely so.
+        // Without a parser only brackets can be counted, and not as surely.
         _ => brackets::unbalanced(rewrite.original, rewrite.answer).map(|bracket| {
             let reason = format!("its `{bracket}` brackets are not balanced");
             Problem::new(Severity::Doubtful, reason)
@@ -176,7 +176,7 @@ fn broken(rewrite: &Rewrite<'_>) -> Option<Problem> {
     }
 }
 
-/// What Python's own grammar says of a document that it took before.
+/// What Python's own grammar reports for a document that it accepted before.
 fn refused_by_python(rewrite: &Rewrite<'_>) -> Option<String> {
     let (before, after) = rewrite.document;
     if rewrite.language.id != "python" || !python::errors(before)?.is_empty() {
@@ -185,7 +185,7 @@ fn refused_by_python(rewrite: &Rewrite<'_>) -> Option<String> {
     python::errors(after)?.into_iter().next()
 }
 
-/// Python that only the newest versions take: the user's may be one of them, or not.
+/// Syntax that only the newest versions of Python accept: the user's may be one of them, or not.
 fn too_new(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let (before, after) = rewrite.document;
     if rewrite.language.id != "python" || !python::newer(before)?.is_empty() {
@@ -195,7 +195,7 @@ fn too_new(rewrite: &Rewrite<'_>) -> Option<Problem> {
     Some(Problem::new(Severity::Doubtful, format!("older versions of Python refuse it: {why}")))
 }
 
-/// From here on a selection is more than a function.
+/// From this length on, a selection is more than a function.
 const LONG_LINES: usize = 25;
 
 /// An answer that lost most of the selection without being asked to.
@@ -204,8 +204,8 @@ fn shrank(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let lines = |text: &str| text.lines().filter(|line| !line.trim().is_empty()).count();
     let (before, after) = (size(rewrite.original), size(rewrite.answer));
     let few = lines(rewrite.original) < 5;
-    // A function can become a line; what is as long as a file can't. Of recorded answers to whole
-    // files with less than 60 % 100 are wrong and none is right.
+    // A function can become a single line; something as long as a file can't. Of recorded answers
+    // to whole files, all 100 that kept less than 60 % are wrong.
     let part = if lines(rewrite.original) < LONG_LINES { 4 } else { 6 };
     let lost = after * 10 < before * part;
     (lost && !few && !asks_to_delete(rewrite.instruction)).then(|| {
@@ -219,7 +219,7 @@ fn shrank(rewrite: &Rewrite<'_>) -> Option<Problem> {
 mod tests {
     use super::*;
 
-    /// The worst finding on a rewrite of a whole document.
+    /// The worst finding for a rewrite of a whole document.
     fn worst(id: &str, original: &str, answer: &str, instruction: Option<&str>) -> Option<Problem> {
         let rewrite = Rewrite {
             language: Language::of(Some(id), ""),

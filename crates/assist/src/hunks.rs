@@ -1,8 +1,8 @@
-//! An edit taken apart into changes that can be kept or dropped one by one.
+//! An edit split into changes that can be kept or dropped one by one.
 //!
-//! Each is an edit of its own, with its own anchor, so that it finds its place when the code beside it
-//! was changed by hand. What only adds or only takes away lines has a neighboring line in it, since an
-//! edit replaces whole lines. All of them together are the edit.
+//! Each is an edit of its own, with its own anchor, so that it finds its place even if the code
+//! next to it was changed by hand. A change that only adds or only removes lines includes a
+//! neighboring line, since an edit replaces whole lines. All of them together are the edit.
 
 use std::ops::Range;
 
@@ -19,13 +19,13 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// This one, another, and all between them.
+    /// This part, another, and everything between them.
     pub(crate) fn up_to(&self, other: &Self) -> Self {
         Self { old: self.old.start..other.old.end, new: self.new.start..other.new.end }
     }
 
-    /// With a neighboring line where one side has none: the line before, or the one behind where there
-    /// is no other within those.
+    /// The part with a neighboring line if one side is empty: the line before, or the one after if
+    /// `within` has none before.
     pub(crate) fn with_neighbor(mut self, within: Range<usize>) -> Self {
         if self.old.is_empty() || self.new.is_empty() {
             if self.old.start > within.start {
@@ -40,7 +40,7 @@ impl Part {
     }
 }
 
-/// The changes of an edit that was made from this document, in order; none where it changes nothing.
+/// The changes of an edit that was made from this document, in order; empty if it changes nothing.
 pub(crate) fn hunks(document: &str, edit: &Edit) -> Vec<Edit> {
     let Ok(edited) = place::apply(document, edit.range, edit) else { return vec![edit.clone()] };
     if edited == document {
@@ -57,6 +57,7 @@ pub(crate) fn hunks(document: &str, edit: &Edit) -> Vec<Edit> {
     let parts = joined(parts, is_blank);
     let made: Vec<Edit> =
         grown(parts, &range).into_iter().map(|part| one(document, &old, &new, &part)).collect();
+    // Better one hunk for everything than several that do not add up to the edit.
     if made.len() < LOCATED_EDITS_MAX
         && together(document, &made).as_deref() == Some(edited.as_str())
     {
@@ -66,7 +67,7 @@ pub(crate) fn hunks(document: &str, edit: &Edit) -> Vec<Edit> {
     }
 }
 
-/// Those with nothing between them are one. `is_nothing`: of lines of the old document.
+/// Joins parts that have nothing between them. `is_nothing`: for lines of the old document.
 fn joined(
     parts: impl Iterator<Item = Part>,
     is_nothing: impl Fn(Range<usize>) -> bool,
@@ -85,7 +86,7 @@ fn joined(
     all
 }
 
-/// Each with the lines that an edit needs; none takes one that another has.
+/// Gives each part the lines that an edit needs; none takes a line that another has.
 fn grown(parts: Vec<Part>, range: &Range<usize>) -> Vec<Part> {
     let mut free_from = range.start;
     let grown = parts.into_iter().map(|part| {
@@ -96,7 +97,7 @@ fn grown(parts: Vec<Part>, range: &Range<usize>) -> Vec<Part> {
     joined(grown.collect::<Vec<_>>().into_iter(), |lines| lines.is_empty())
 }
 
-/// The edit that a part is.
+/// The edit that corresponds to a part.
 pub(crate) fn one(document: &str, old: &[&str], new: &[&str], part: &Part) -> Edit {
     Edit {
         range: document::range(&part.old),
@@ -106,14 +107,14 @@ pub(crate) fn one(document: &str, old: &[&str], new: &[&str], part: &Part) -> Ed
     }
 }
 
-/// Lines without the end of the last, as an edit has them.
+/// Lines without the last line end, as edits have them.
 fn whole(lines: &[&str]) -> String {
     let text = lines.concat();
     let without = text.strip_suffix("\r\n").or(text.strip_suffix('\n'));
     without.map(str::to_owned).unwrap_or(text)
 }
 
-/// The document after all of them; nothing where one has no text of its own.
+/// The document after all of them; `None` if one of them does not apply.
 fn together(document: &str, hunks: &[Edit]) -> Option<String> {
     hunks
         .iter()
@@ -121,7 +122,7 @@ fn together(document: &str, hunks: &[Edit]) -> Option<String> {
         .try_fold(document.to_owned(), |text, hunk| place::apply(&text, hunk.range, hunk).ok())
 }
 
-/// Lines with their ends; the last, without one, is there also where it is empty.
+/// Lines with their ends; the last one, without an end, is included even if empty.
 pub(crate) fn lines(text: &str) -> Vec<&str> {
     let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
     if text.is_empty() || text.ends_with('\n') {
@@ -216,7 +217,8 @@ mod tests {
     }
 
     proptest! {
-        /// All of them are the edit, and any of them leaves the lines of the others as they were.
+        /// All of them together are the edit, and any subset leaves the lines of the others as they
+        /// were.
         #[test]
         fn all_together_are_the_edit(
             text in "([a-c]{1,2}(\n|\r\n)){0,9}[a-c]{0,2}",

@@ -1,15 +1,15 @@
 //! Indentation and line ends: taken off before the model sees the selection, put back on its
 //! answer.
 //!
-//! Small models copy deep indentation badly, so they get none. Nothing is lost by it: an answer
-//! that repeats the selection restores every byte of it.
+//! Small models copy deep indentation badly, so they get none. Nothing is lost: an answer that
+//! repeats the selection restores every byte of it.
 
 use imara_diff::{Algorithm, Diff, InternedInput};
 
 use crate::document::{Line, usual_end};
 
-/// Lines of a selection beyond as many as are written where the next one is looked for: more are seldom
-/// taken away at once, and what is far off may read the same by chance.
+/// How far beyond the lines already written the next old line is searched for: more lines are
+/// seldom removed at once, and a distant one may match by chance.
 const LOOK_AHEAD_LINES: usize = 6;
 
 /// A selection as the model sees it, and how to undo that.
@@ -17,13 +17,13 @@ const LOOK_AHEAD_LINES: usize = 6;
 pub(crate) struct Dedented {
     /// The lines without their common indentation, joined with `\n`; blank lines are empty.
     pub(crate) text: String,
-    /// What every line that is not blank began with.
+    /// What every non-blank line began with.
     base: String,
-    /// The selection's lines and their ends, the last one's end left out.
+    /// The selection's lines with their ends; the last one has none.
     original: Vec<(String, String)>,
     /// The line end for new lines.
     end: &'static str,
-    /// What one step of indentation is in this document.
+    /// One step of indentation in this document.
     unit: Unit,
 }
 
@@ -61,7 +61,7 @@ impl Dedented {
         }
     }
 
-    /// A line without anything in it, as the place of new code.
+    /// An empty line, as the place of new code.
     pub(crate) fn gap(row: usize, document: &[Line<'_>]) -> Self {
         let line = document[row];
         let base = match line.text {
@@ -77,7 +77,7 @@ impl Dedented {
     }
 
     /// Puts indentation and line ends back on an answer, which has `\n` and no blank lines at
-    /// its ends. Lines that did not change get back exactly the bytes they had.
+    /// either end. Unchanged lines get back exactly the bytes they had.
     pub(crate) fn restore(&self, answer: &str) -> String {
         let answer = self.normalize(answer);
         let old = self.original.iter().map(|(text, _)| text.as_str());
@@ -96,8 +96,8 @@ impl Dedented {
         restored
     }
 
-    /// The same for the first lines of an answer: behind them stand the selection's lines from where
-    /// these have come to.
+    /// [`Self::restore`] for the first lines of an answer, followed by those lines of the selection
+    /// that it has not reached yet.
     pub(crate) fn restore_so_far(&self, answer: &str) -> String {
         let written = self.normalize(answer);
         let near = (written.len() + LOOK_AHEAD_LINES).min(self.original.len());
@@ -115,7 +115,7 @@ impl Dedented {
         text
     }
 
-    /// The answer's lines with the selection's base indentation and in its kind of white space.
+    /// The answer's lines with the selection's base indentation and kind of white space.
     fn normalize(&self, answer: &str) -> Vec<String> {
         let mut lines: Vec<String> = answer
             .split('\n')
@@ -133,8 +133,8 @@ impl Dedented {
         lines
     }
 
-    /// How far all lines but the first are indented too deep. It happens because the text
-    /// before the answer already ends the first line's indentation, while the model writes the
+    /// By how much all lines but the first are indented too deeply. It happens because the text
+    /// before the answer already includes the first line's indentation, while the model writes the
     /// others as they are in the file.
     fn hanging(&self, lines: &[String]) -> Option<usize> {
         if self.base.is_empty() {
@@ -151,8 +151,8 @@ fn white_space(text: &str) -> &str {
     &text[..text.len() - text.trim_start_matches([' ', '\t']).len()]
 }
 
-/// How far code is indented that is to be in an empty line: as what opens a block before it says, else
-/// as the less indented of its neighbors, since a block may end there.
+/// The indentation for code in an empty line: if a line before it opens a block, the block's;
+/// otherwise that of the less indented neighbor, since a block may end there.
 fn indentation_at(row: usize, document: &[Line<'_>]) -> String {
     let is_filled = |line: &&Line<'_>| !line.is_blank();
     let before = document[..row].iter().rfind(is_filled).map_or("", |line| line.text.trim_end());
@@ -208,12 +208,12 @@ fn unit(selection: &[Line<'_>], document: &[Line<'_>]) -> Unit {
     Unit::Unknown
 }
 
-/// The smallest indentation there is, as one step; 4 where that says nothing.
+/// The smallest indentation as one step; 4 if that says nothing.
 fn step(lengths: impl Iterator<Item = usize>) -> usize {
     lengths.filter(|&length| length > 1).min().filter(|&length| length <= 8).unwrap_or(4)
 }
 
-/// Rewrites leading tabs or spaces where the model used the other kind than it was `shown`.
+/// Rewrites leading tabs or spaces if the model used the other kind than it was `shown`.
 fn convert(lines: &mut [String], unit: Unit, shown: &str) {
     let indents: Vec<_> = lines.iter().map(|line| white_space(line)).collect();
     let only = |kind: char| {
@@ -239,7 +239,7 @@ fn convert(lines: &mut [String], unit: Unit, shown: &str) {
     }
 }
 
-/// For each new line the old line that it is, where it did not change.
+/// For each new line, the index of the old line that it is, if it did not change.
 fn unchanged(old: &[&str], new: &[&str]) -> Vec<Option<usize>> {
     let mut input = InternedInput::default();
     input.update_before(old.iter().copied());

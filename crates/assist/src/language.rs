@@ -6,7 +6,7 @@
 
 use tree_sitter::Language as Grammar;
 
-/// How a language writes comments, as far as the guards care.
+/// How a language writes comments, as far as the guards need to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Comments {
     /// `#`
@@ -17,7 +17,7 @@ pub(crate) enum Comments {
     Dash,
     /// `<!-- -->`
     Markup,
-    /// Any of these, where we do not know.
+    /// Any of these, for languages that we do not know.
     Any,
 }
 
@@ -25,13 +25,12 @@ pub(crate) enum Comments {
 pub(crate) struct Language {
     /// The editor's id, such as `typescriptreact`.
     pub(crate) id: &'static str,
-    /// What stands behind the fence's backticks.
+    /// The word after the fence's backticks.
     pub(crate) fence: &'static str,
     /// File name endings, without the dot.
     extensions: &'static [&'static str],
-    /// How it writes comments.
     pub(crate) comments: Comments,
-    /// Whether its text is prose, so that prose in an answer is not a fault.
+    /// Whether its text is prose, so that prose in an answer is expected.
     pub(crate) prose: bool,
 }
 
@@ -97,7 +96,7 @@ const UNKNOWN: &Language =
     &Language { id: "", fence: "", extensions: &[], comments: Comments::Any, prose: false };
 
 impl Language {
-    /// The language of a document: the editor's word for it where we know it, else the file
+    /// The language of a document: the editor's word for it if we know it, else the file
     /// name's ending.
     pub(crate) fn of(language_id: Option<&str>, path: &str) -> &'static Self {
         let by_id = language_id.and_then(|id| LANGUAGES.iter().find(|language| language.id == id));
@@ -126,7 +125,7 @@ impl Language {
             "java" => tree_sitter_java::LANGUAGE.into(),
             "json" => tree_sitter_json::LANGUAGE.into(),
             "markdown" => tree_sitter_md::LANGUAGE.into(),
-            // A part of a file is not a page with code in it, but code alone.
+            // A part of a file is code alone, not a page with code in it.
             "php" if !text.contains("<?") => tree_sitter_php::LANGUAGE_PHP_ONLY.into(),
             "php" => tree_sitter_php::LANGUAGE_PHP.into(),
             "python" => tree_sitter_python::LANGUAGE.into(),

@@ -1,12 +1,12 @@
-//! A prompt that fits, as it is sent, and what of the document is in it. How it comes about is in
-//! `edit` and `budget`.
+//! A prompt that fits, in the form in which it is sent, and the parts of the document in it. `edit`
+//! and `budget` put it together.
 
 use localcoder_protocol::{ChatMessage, ContextUse, Role, WorkerPrompt};
 
 /// What the loaded model allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Context window that the worker made, in tokens.
+    /// Context window that the worker allocated, in tokens.
     pub window_tokens: u32,
     /// Context length the model was trained for, in tokens.
     pub trained_context_tokens: u32,
@@ -17,28 +17,29 @@ pub struct Limits {
 pub struct Layout {
     /// The system message.
     pub system: String,
-    /// What was asked and answered before, in messages; the first has the code then.
+    /// Earlier questions and answers as messages; if there are any, the first one has the code.
     pub earlier: Vec<ChatMessage>,
-    /// The user's message. Everything that two commands on the same selection share comes
-    /// first, the command last, so that the KV cache serves both.
+    /// The user's message. Everything that two commands on the same selection share comes first and
+    /// the command last, so that the KV cache serves both.
     pub user: String,
-    /// How many bytes of it others share: on any file, on the same lines round a selection, and on
-    /// the same selection. Of a conversation nothing is said: all before the last question is shared.
+    /// How many bytes of it other prompts share: those for the same file, for the same lines around
+    /// a selection, and for the same selection. Empty for a conversation, in which everything
+    /// before the last question is shared.
     pub partings: Vec<u32>,
     /// What the assistant's turn begins with; empty for an explanation.
     pub prefill: String,
     /// Strings that end the answer and are not part of it.
     pub stop: Vec<String>,
-    /// What the answer is expected to resemble: the code with what ends it; empty for an
+    /// What the answer is expected to resemble: the code and what ends it; empty for an
     /// explanation.
     pub draft: String,
-    /// What it has of the document before the code.
+    /// The part of the document in it that precedes the code.
     pub before: String,
     /// Most tokens to write.
     pub max_tokens: u32,
     /// Tokens that are free for an answer; a retry of a cut answer may use them all.
     pub free_tokens: u32,
-    /// What of the document is in it.
+    /// What of the document is in the prompt.
     pub context: ContextUse,
 }
 

@@ -4,8 +4,8 @@ use crate::document::Line;
 use crate::language::Language;
 use crate::syntax;
 
-/// Code that defines something is a block of its own: between it and its neighbors stand as many blank
-/// lines as is usual in the language. Other code stays as it is.
+/// Code that defines something is a block of its own: it is set off from its neighbors by as many
+/// blank lines as is usual in the language. Other code stays as it is.
 pub(crate) fn set_off(language: &Language, all: &[Line<'_>], row: usize, code: &str) -> String {
     if syntax::defined_names(language, code).is_empty() {
         return code.to_owned();
@@ -16,7 +16,7 @@ pub(crate) fn set_off(language: &Language, all: &[Line<'_>], row: usize, code: &
     let after = blank(&mut all[row + 1..].iter());
     let is_nested =
         all[row + 1..].get(after).is_some_and(|next| next.text.starts_with([' ', '\t']));
-    // The style of Python has two round what stands outside of everything.
+    // Python style has two blank lines around definitions at the outermost level.
     let usual: usize = if language.id == "python" && !is_nested { 2 } else { 1 };
     let lines = |has_neighbor: bool, there: usize| match has_neighbor {
         true => "\n".repeat(usual.saturating_sub(there)),

@@ -1,6 +1,6 @@
-//! What the selection uses of the rest of the file, a line each: what it is in, the heads of the
-//! functions and types that it names, and the imports. It is given where these lines are too far
-//! away to be given with the others.
+//! Single lines elsewhere in the file that the selection uses: the heads of what it is in, of the
+//! functions and types that it names, and the imports. They are given if they are too far away to
+//! be among the surroundings.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -12,10 +12,11 @@ use crate::imports;
 use crate::language::Language;
 use crate::{scopes, syntax};
 
-/// More are not even counted.
+/// Further lines are not even counted.
 const LINES_MAX: usize = 40;
 
-/// Lines of the head of one function: one with a parameter a line is reported by its name and the first.
+/// Lines of a function's head; a head with one parameter a line is reduced to the name and the
+/// first one.
 const HEAD_LINES_MAX: usize = 4;
 
 /// A line of the document, from 0, and its text.

@@ -1,4 +1,4 @@
-//! A part of an edit: what is left of it may not be code any more.
+//! Checks a part of an edit: by itself, it may no longer be valid code.
 
 use localcoder_protocol::{DocumentText, Edit};
 
@@ -6,8 +6,8 @@ use crate::language::Language;
 use crate::place::apply_all;
 use crate::{python, syntax};
 
-/// What does not parse in a document with these edits in it; `None` where it does, where it does not
-/// without them either, and where nobody can tell.
+/// What does not parse in a document with these edits in it; `None` if it parses, if it does not
+/// parse without them either, or if there is no parser.
 #[must_use]
 pub fn broken_by(document: &DocumentText, edits: &[Edit]) -> Option<String> {
     let language = Language::of(document.language_id.as_deref(), &document.path);

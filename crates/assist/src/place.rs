@@ -1,8 +1,8 @@
-//! Where an edit belongs in a document, and putting it there.
+//! Where an edit belongs in a document, and how it is applied there.
 //!
-//! An edit is applied only where its original text stands, whole lines, byte for byte, between the
-//! neighbors that told its place from others when it was made. Every byte outside of it stays.
-//! Nothing is guessed: what could belong to two places is refused.
+//! An edit is applied only where its original text is found, as whole lines, byte for byte, between
+//! the neighbors that told its place from others when it was made. Every byte outside of it stays.
+//! Nothing is guessed: if two places would do, the edit is refused.
 
 use std::ops::Range;
 
@@ -14,15 +14,15 @@ use crate::document::{self, Line, lines};
 use crate::errors::AssistError;
 use crate::language::file_name;
 
-/// How many neighbors on either side tell a place from others: at least as many as a unified diff
-/// has, and at most this many, since text that is written twice is seldom the same for longer.
+/// How many neighbors on either side identify a place: at least as many as a unified diff has, and
+/// at most as many as text that occurs twice seldom agrees for.
 const NEIGHBORS: std::ops::RangeInclusive<usize> = 3..=8;
 
-/// Fewer lines come about by chance, when others are moved or typed; they need neighbors on one side
-/// at least, even where they stood at one place only.
+/// Fewer lines may match by chance when others are moved or typed; such an edit needs a matching
+/// neighbor on at least one side, even if its text occurred only once.
 const LINES_ALONE_MIN: usize = 5;
 
-/// What tells lines of a document (0-based and half open) from others that read the same.
+/// What tells lines of a document (0-based, half open) from others that read the same.
 pub(crate) fn anchor(text: &str, range: &Range<usize>) -> Anchor {
     let lines = lines(text);
     let own = &lines[range.clone()];
@@ -41,10 +41,10 @@ pub(crate) fn anchor(text: &str, range: &Range<usize>) -> Anchor {
     }
 }
 
-/// The edit that puts a text in place of lines of a document.
+/// The edit that replaces lines of a document with a text.
 ///
 /// # Errors
-/// `linesOutOfRange` where the document does not have them.
+/// `linesOutOfRange` if the document does not have them.
 pub fn edit_of(
     document: &DocumentText,
     range: LineRange,
@@ -67,7 +67,7 @@ pub fn edit_of(
 /// Finds the place of an edit in the document as it is now, and says whether it moved.
 ///
 /// # Errors
-/// `documentChanged` where the edit has no place any more, or could have several.
+/// `documentChanged` if the edit has no place any more, or could have several.
 pub fn locate(document: &DocumentText, edit: &Edit) -> Result<(LineRange, bool), AssistError> {
     place(document, &lines(&document.text), &sha256(&document.text), edit)
 }
@@ -81,6 +81,7 @@ fn place(
     let wanted = crate::document::lines(&edit.original);
     let anchor = &edit.anchor;
     let changed = |what: &'static str| Err(moved_away(document, what));
+    // In an unchanged document the line numbers still hold, even among lines that read the same.
     if document_sha256 == anchor.document_sha256 {
         let there = (edit.range.start as usize).wrapping_sub(1);
         if stands_at(lines, there, &wanted) {
@@ -120,8 +121,8 @@ fn place(
     }
 }
 
-/// Finds the places of edits that were made from one document, each by itself. Two that now claim the
-/// same lines have no place.
+/// Finds the places of edits that were made from one document, each by itself. Two edits that now
+/// claim the same lines have no place.
 #[must_use]
 pub fn locate_all(document: &DocumentText, edits: &[Edit]) -> Vec<Result<LineRange, AssistError>> {
     let (lines, now) = (lines(&document.text), sha256(&document.text));
@@ -141,8 +142,8 @@ pub fn locate_all(document: &DocumentText, edits: &[Edit]) -> Vec<Result<LineRan
     placed.collect()
 }
 
-/// Puts edits that belong together into a document: all of them, or none. Returns the text, and where
-/// the first of them stood.
+/// Applies edits that belong together to a document: all of them, or none. Returns the text, and
+/// where the first of them was.
 ///
 /// # Errors
 /// As [`locate`].
@@ -168,7 +169,7 @@ fn moved_away(document: &DocumentText, why: &'static str) -> AssistError {
     AssistError::Changed { name: file_name(&document.path).to_owned(), why }
 }
 
-/// Where `own` stands between `before` and `after`: the index of its first line.
+/// The index of each line at which `own` follows `before` and is followed by `after`.
 fn places<'a>(
     lines: &'a [Line<'a>],
     before: &'a [Line<'a>],
@@ -190,7 +191,7 @@ fn texts<'a>(lines: &'a [Line<'a>]) -> impl Iterator<Item = &'a str> {
     lines.iter().map(|line| line.text)
 }
 
-/// This many lines on either side, fewer where there are no more.
+/// This many lines on either side, or fewer if the document ends.
 fn neighbors<'a>(
     lines: &'a [Line<'a>],
     range: &Range<usize>,
@@ -213,10 +214,10 @@ fn sha256(text: &str) -> String {
     HEXLOWER.encode(&Sha256::digest(text.as_bytes()))
 }
 
-/// Puts an edit's replacement in place of `range`, which [`locate`] has found in the same text.
+/// Replaces `range`, which [`locate`] has found in the same text, with an edit's replacement.
 ///
 /// # Errors
-/// `documentChanged` where the edit's original is not there.
+/// `documentChanged` if the edit's original is not there.
 pub fn apply(text: &str, range: LineRange, edit: &Edit) -> Result<String, AssistError> {
     let lines = lines(text);
     let wanted = crate::document::lines(&edit.original);
@@ -248,7 +249,7 @@ mod tests {
         DocumentText { path: "a/b.py".into(), language_id: None, text: text.into() }
     }
 
-    /// Made from a document in which its original stands where `start` says.
+    /// An edit made from a document that has `original` at `start`.
     fn edit(text: &str, start: u32, original: &str, replacement: &str) -> Edit {
         let end = start + original.matches('\n').count() as u32;
         Edit {
@@ -259,7 +260,7 @@ mod tests {
         }
     }
 
-    /// The text of whole lines, without the end of the last.
+    /// The text of whole lines, without the last line end.
     fn text_of(lines: &[Line<'_>], range: std::ops::Range<usize>) -> String {
         let text: String = lines[range].iter().map(|line| [line.text, line.end].concat()).collect();
         text.strip_suffix("\r\n").or(text.strip_suffix('\n')).unwrap_or(&text).to_owned()
@@ -307,7 +308,7 @@ mod tests {
         let of_g = edit(text, 7, "    x = 1", "    x = 2");
         assert!(of_g.anchor.unique && !of_g.anchor.before.is_empty(), "{:?}", of_g.anchor);
         check(&format!("import os\n{text}"), &of_g, Ok((8, 8, true)));
-        // Its own are gone, and the other one is still there, even at its place.
+        // Its own lines are gone, and similar ones are still there, even at its place.
         let gone = text.replace("def g():\n    x = 1\n", "def g():\n    y = 1\n");
         check(&gone, &of_g, Err("beside those"));
         let moved = format!("\n\n\n\n\n{}", text.split("\n\n\n").next().unwrap());
@@ -335,8 +336,8 @@ mod tests {
     }
 
     proptest! {
-        /// Line ends of both kinds, no last line end, empty documents: what is outside of the
-        /// edit is the same afterwards, and applying the reverse edit gives the document back.
+        /// Line ends of both kinds, no last line end, empty documents: what is outside of the edit
+        /// does not change, and applying the reverse edit restores the document.
         #[test]
         fn every_byte_outside_of_the_edit_stays(
             text in "([a-c]{0,2}(\n|\r\n)){0,6}[a-c]{0,2}",

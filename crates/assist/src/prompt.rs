@@ -1,9 +1,9 @@
-//! The words of the prompt, and how they are put together. Words belong to models: each set in
-//! `prompts/` is for a kind of them, and has words for every command.
+//! The words of the prompt, and how they are put together. Words depend on the model: each set in
+//! `prompts/` is for one kind of models, and has words for every command.
 //!
 //! What two commands on the same selection share comes first and the command last, so that the
 //! model reads the shared part once. The bundled demo model is trained on exactly the texts of
-//! `demo.json`: a change of them needs a new demo model, a change of another set does not. Nothing
+//! `demo.json`: changing them requires a new demo model, changing another set does not. Nothing
 //! here counts tokens (see `budget`).
 
 use std::collections::BTreeMap;
@@ -18,60 +18,61 @@ use crate::renames;
 /// The words for one kind of models.
 #[derive(Debug, Deserialize)]
 pub struct Prompts {
-    /// Of its set.
+    /// The name of its set.
     #[serde(skip)]
     name: &'static str,
     version: u32,
     system: String,
     file: String,
-    /// Lines of the file that stand far off. Without these words they are not given.
+    /// Introduces the outline. Without these words the prompt has none.
     outline: Option<String>,
     before: String,
     after: String,
     selection: String,
     retry: String,
     prefill: String,
-    /// What the user wants, where it is said in words.
+    /// The request, if the user gives an instruction.
     instructed: String,
-    /// The same where there is no code yet. Without these words it is said as of code that is there.
+    /// The request for code where there is none yet. Without these words `instructed` is used.
     write: Option<String>,
-    /// What the user asks about the code. Without these words the command is given in its place.
+    /// The request if the user asks a question about the code. Without these words the command is
+    /// used.
     question: Option<String>,
-    /// Asks an explanation for what to watch out for, where tools have found something. Stands for
-    /// `{watch}` in the command. Small models that are asked for it where nothing is known make it up.
+    /// Asks an explanation what to watch out for, if tools have found something. Replaces `{watch}`
+    /// in the command. Small models that are asked this when nothing was found make something up.
     watch: Option<String>,
-    /// How long a text about the code is to be, by the length's name. Stands for `{length}` in the
+    /// How long a text about the code is to be, by the length's name. Replaces `{length}` in the
     /// command and the question.
     #[serde(default)]
     lengths: BTreeMap<String, String>,
-    /// Asks a model that has changed nothing what there is to change. Without these words it is not
+    /// Asks a model that changed nothing what there is to change. Without these words it is not
     /// asked again.
     plan: Option<String>,
-    /// Says before the instruction what the selected code was before an edit that waits, and by which
-    /// instructions it became what it is. Without these words it is not told.
+    /// Says before the instruction what the selected code was before the undecided edit, and which
+    /// instructions turned it into what it is. Without these words the prompt omits that.
     follow: Option<String>,
-    /// The same of an edit that was made without any.
+    /// The same for an edit that was made without an instruction.
     follow_improved: Option<String>,
-    /// Says by which instructions it became what it is, and no more.
+    /// Only says which instructions turned the code into what it is.
     follow_told: Option<String>,
-    /// What the user wants, with what the model has said of it.
+    /// The instruction together with what the model said about it.
     again: Option<String>,
-    /// How freely the model writes when it is asked for several answers. Without it only one is.
+    /// The temperature for further answers to the same question. Without it there is only one
+    /// answer.
     sampling_temperature: Option<f32>,
-    /// What the user's tools say of the code. Without these words it is not told.
+    /// What the user's tools report for the code. Without these words the prompt omits that.
     diagnostics: Option<String>,
-    /// What a command wants that looks for flaws, where some are reported.
+    /// The request of a command that looks for flaws, if some were found.
     mend: Option<String>,
-    /// What a command looks for in code of a language, by the language's id; of others by none.
-    /// Stands for `{flaws}` in the command.
+    /// The flaws that a command looks for in a language, by the language's id; in other languages
+    /// none are named. Replaces `{flaws}` in the command.
     #[serde(default)]
     flaws: BTreeMap<String, String>,
-    /// What each command wants, by its id.
+    /// The request of each command, by its id.
     #[serde(flatten)]
     commands: BTreeMap<String, String>,
 }
 
-/// A set by its name.
 struct Set {
     name: &'static str,
     prompts: LazyLock<Prompts>,
@@ -90,20 +91,20 @@ macro_rules! sets {
     };
 }
 
-/// All sets. The first is for models that are trained on it; the last is for those of which nothing
-/// is known.
+/// All sets. The first is for models that are trained on it; the last is for models that nothing is
+/// known about.
 static SETS: [Set; 2] = sets!["demo", "instruct"];
 
-/// Which set a family of models is asked with, by the architecture that its files name. Others take
-/// the last one.
+/// The set for a family of models, by the architecture that the model's file names. Other families
+/// take the last set.
 const FAMILIES: &[(&str, &str)] = &[("qwen2", "instruct"), ("llama", "instruct")];
 
-/// A model of a few megabytes understands the words that it was trained on and no others. Whatever it
-/// is called, one of this size is a copy of the demo model; the smallest that follows instructions has
+/// A model of a few megabytes understands only the words that it was trained on. Whatever its name,
+/// a model of this size is a copy of the demo model: the smallest one that follows instructions has
 /// 100 MB.
 const TRAINED_ON_WORDS_BYTES_MAX: u64 = 16_000_000;
 
-/// What the demo model is called in its own file, and in those that are made from it.
+/// The name of the demo model in its own file, and in files made from it.
 const DEMO_NAME: &str = "LocalCoder demo";
 
 fn is_demo(model: &ModelInfo) -> bool {
@@ -118,7 +119,7 @@ impl Prompts {
         &SETS[0].prompts
     }
 
-    /// The words for a model of which nothing is known.
+    /// The words for a model that nothing is known about.
     #[must_use]
     pub fn usual() -> &'static Self {
         &SETS[SETS.len() - 1].prompts
@@ -136,21 +137,21 @@ impl Prompts {
         SETS.iter().find(|set| set.name == wanted).map_or_else(Self::usual, |set| &set.prompts)
     }
 
-    /// Which words these are: answers to others are not comparable.
+    /// The name of the set; answers to other words are not comparable.
     #[must_use]
     pub fn label(&self) -> String {
         format!("{}/{}", self.name, self.version)
     }
 
     /// What every prompt begins with: the system message, and the head of the user's message up to
-    /// the first word that is the user's.
+    /// the first part that depends on the request.
     #[must_use]
     pub fn beginning(&self) -> (&str, &str) {
         let head = self.file.split('{').next().unwrap_or_default();
         (&self.system, head)
     }
 
-    /// Whether the model is told of flaws.
+    /// Whether the prompt lists flaws that were found.
     pub(crate) fn tells_flaws(&self) -> bool {
         self.mend.is_some()
     }
@@ -160,37 +161,37 @@ impl Prompts {
         self.question.is_some()
     }
 
-    /// Whether lines are given that stand far off.
+    /// Whether the prompt has an outline.
     pub(crate) fn has_outline(&self) -> bool {
         self.outline.is_some()
     }
 
-    /// How freely the model writes when it is asked for several answers; `None` where that is of no
-    /// use with it.
+    /// The temperature for further answers; `None` if these do not help with this model.
     #[must_use]
     pub fn sampling_temperature(&self) -> Option<f32> {
         self.sampling_temperature
     }
 
-    /// The line that a second request has behind the command.
+    /// The line that a second attempt adds after the command.
     pub(crate) fn retry_line(&self, complaint: &str) -> String {
         fill(&self.retry, &[("reason", complaint)])
     }
 
-    /// The question what an instruction means for the code.
+    /// Asks what an instruction means for the code.
     pub(crate) fn question(&self, instruction: &str) -> Option<String> {
         self.plan.as_deref().map(|words| fill(words, &[("instruction", instruction)]))
     }
 
-    /// An instruction with what the model has said of it.
+    /// An instruction together with what the model said about it.
     pub(crate) fn planned(&self, instruction: &str, plan: &str) -> Option<String> {
         let values = [("instruction", instruction), ("plan", plan)];
         self.again.as_deref().map(|words| fill(words, &values))
     }
 
-    /// The command in words, the last part of the prompt.
+    /// The request in words, the last part of the prompt.
     pub(crate) fn words(&self, order: Order<'_>) -> String {
-        // Whoever asks a question is answered that. The explanation before it has been given.
+        // A question is answered and nothing else: the findings were part of the explanation before
+        // it.
         let is_told = !order.diagnostics.is_empty() && !order.is_question();
         let values = [("diagnostics", order.diagnostics)];
         if let Some(words) = self.mend.as_deref()
@@ -248,14 +249,14 @@ impl Prompts {
     }
 }
 
-/// Words with which people ask for what an edit has taken away.
+/// Words that ask for what an edit has removed.
 const WHAT_WAS: &[&str] = &[
     "keep", "back", "restore", "original", "before", "again", "revert", "undo", "was", "were",
     "lost", "missing",
 ];
 
-/// Whether an instruction is about the code before the edit that waits. Else the model is not shown
-/// that code: small ones go back to it then, whatever they are told (of 30 tasks, six).
+/// Whether an instruction is about the code before the undecided edit. Otherwise the model is not
+/// shown that code: small models return to it, whatever the instruction says (in six of 30 tasks).
 fn asks_for_what_was(instruction: Option<&str>) -> bool {
     let words = instruction.unwrap_or_default().to_lowercase();
     let mut words = words.split(|letter: char| !letter.is_alphanumeric());
@@ -271,15 +272,15 @@ pub(crate) struct Order<'a> {
     pub(crate) language: &'static str,
     /// Whether there is no code yet.
     pub(crate) is_new: bool,
-    /// What tools say of the code, a line each.
+    /// What tools report for the code, a line each.
     pub(crate) diagnostics: &'a str,
-    /// What the selected code was made from, where it waits for a decision.
+    /// What the selected code was made from, if it is an undecided edit.
     pub(crate) follows: Option<Follows<'a>>,
     /// How long a text is to be.
     pub(crate) length: Length,
 }
 
-/// What came before an instruction.
+/// What precedes an instruction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Follows<'a> {
     pub(crate) original: &'a str,
@@ -287,12 +288,12 @@ pub(crate) struct Follows<'a> {
 }
 
 impl Order<'_> {
-    /// Whether something is asked about the code, and no explanation of it.
+    /// Whether it is a question about the code, and not a request to explain it.
     fn is_question(&self) -> bool {
         self.instruction.is_some() && self.spec.answer == AnswerKind::Text
     }
 
-    /// Whether it is to find out by itself what to do.
+    /// Whether the model must find out by itself what to do.
     pub(crate) fn looks_for_flaws(&self) -> bool {
         let is_edit = self.spec.answer == AnswerKind::Edit;
         self.instruction.is_none() && is_edit && !self.spec.only_comments
@@ -306,11 +307,11 @@ pub(crate) struct Input<'a> {
     pub(crate) file: &'a str,
     /// The fence's tag.
     pub(crate) language: &'a str,
-    /// Lines that stand far off and that the selection uses; no section where empty.
+    /// The outline; no section if empty.
     pub(crate) outline: &'a str,
-    /// Lines before the selection; no section where empty.
+    /// Lines before the selection; no section if empty.
     pub(crate) before: &'a str,
-    /// Lines after the selection; no section where empty.
+    /// Lines after the selection; no section if empty.
     pub(crate) after: &'a str,
     pub(crate) selection: &'a str,
     pub(crate) order: Order<'a>,
@@ -321,17 +322,17 @@ pub(crate) struct Input<'a> {
 pub(crate) struct Prompt {
     pub(crate) system: String,
     pub(crate) user: String,
-    /// How many bytes of the user's message other prompts have too: with any file, with any selection
-    /// of this one, with any command on this selection.
+    /// How many bytes of the user's message other prompts share: those for the same file, for the
+    /// same lines around a selection, and for the same selection.
     pub(crate) partings: Vec<u32>,
     pub(crate) prefill: String,
     pub(crate) stop: Vec<String>,
-    /// What the answer looks like where nothing is changed but the names that were reported.
+    /// The expected answer if only the names in the instruction are changed; empty for a text.
     pub(crate) draft: String,
 }
 
 impl Input<'_> {
-    /// The fence round all code in the prompt: longer than any run of backticks inside.
+    /// The fence around all code in the prompt: longer than any run of backticks inside.
     pub(crate) fn fence(&self) -> String {
         fence(&[self.outline, self.before, self.after, self.selection])
     }
@@ -400,7 +401,7 @@ impl Input<'_> {
         fill(piece, &[("fence", &fence), ("language", self.language), ("text", text)])
     }
 
-    /// All that is in every prompt for this file whatever the selection, to count its tokens.
+    /// What every prompt for this file has, whatever the selection, to count its tokens.
     pub(crate) fn frame(&self) -> String {
         let bare = Self { outline: "-", before: "-", after: "-", selection: "", ..*self };
         [self.prompts.system.as_str(), &bare.shared(), &bare.section(&self.prompts.prefill, "")]
@@ -545,7 +546,7 @@ mod tests {
         };
         assert!(is(&model("qwen2", true), 0));
         assert!(is(&model("qwen2", false), 1) && is(&model("never-heard-of", false), 1));
-        // A copy of it under another name.
+        // A copy of the demo model under another name.
         assert!(is(&ModelInfo { size_bytes: 4_000_000, ..model("qwen2", false) }, 0));
     }
 
@@ -570,8 +571,8 @@ mod tests {
         assert_eq!((&improve.system, explain.prefill.as_str()), (&explain.system, ""));
     }
 
-    /// The demo model's training tool renders the same requests with its own code. Both must
-    /// agree to the byte, or the model is asked what it was never taught.
+    /// The demo model's training tool renders the same requests with its own code. Both must agree
+    /// byte for byte, or the model is asked what it was never taught.
     #[test]
     fn prompts_are_those_that_the_demo_model_is_trained_on() {
         const GOLDEN: &str = include_str!("../../../models/demo/golden_prompts.json");

@@ -1,5 +1,5 @@
-//! Python by a real parser: what its own grammar refuses, where the one of the editor is lenient,
-//! and names that nothing in a file defines.
+//! Python by a real parser: syntax that its own grammar refuses though the editor's grammar accepts
+//! it, and names that nothing in a file defines.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use ruff_python_parser::{Mode, ParseOptions, UnsupportedSyntaxErrorKind, parse_u
 
 use crate::syntax::BYTES_MAX;
 
-/// What can't be parsed, in the parser's words. `None` where the text is too much.
+/// The parser's messages for what can't be parsed. `None` if the text is too long.
 pub(crate) fn errors(text: &str) -> Option<Vec<String>> {
     (text.len() <= BYTES_MAX).then(|| {
         let parsed = parse_unchecked(text, ParseOptions::from(Mode::Module));
@@ -25,8 +25,8 @@ pub(crate) fn errors(text: &str) -> Option<Vec<String>> {
     })
 }
 
-/// What versions that are still in use refuse, in the parser's words: of what is new, that which small
-/// models write by mistake. `None` where the text is too much.
+/// The parser's messages for syntax that Python versions still in use refuse: of the newer
+/// features, those that small models use by mistake. `None` if the text is too long.
 pub(crate) fn newer(text: &str) -> Option<Vec<String>> {
     (text.len() <= BYTES_MAX).then(|| {
         let options = ParseOptions::from(Mode::Module).with_target_version(PythonVersion::PY311);
@@ -39,7 +39,7 @@ pub(crate) fn newer(text: &str) -> Option<Vec<String>> {
     })
 }
 
-/// What parses, and what Python refuses all the same for where it stands.
+/// What parses, but which Python refuses because of where it is.
 #[derive(Debug, Default)]
 struct Misplaced {
     found: Vec<String>,
@@ -110,7 +110,7 @@ impl<'a> Visitor<'a> for Misplaced {
             Expr::Yield(_) | Expr::YieldFrom(_) if self.function == Function::None => {
                 self.found("`yield` outside of a function");
             }
-            // A cell of a notebook may wait outside of functions.
+            // A notebook cell may `await` outside of functions.
             Expr::Await(_) if self.function == Function::Plain => {
                 self.found("`await` outside of an `async` function");
             }
@@ -120,9 +120,9 @@ impl<'a> Visitor<'a> for Misplaced {
     }
 }
 
-/// Names that are used and that nothing in the text defines, wherever it does so: one of another
-/// function counts as well, so that what is found is surely missing. `None` where that can't be
-/// known: it does not parse, or brings in everything of another module.
+/// Names that are used and that nothing in the text defines. A definition counts wherever it is,
+/// even inside another function, so that what is reported is surely missing. `None` if that can't
+/// be known: the text does not parse, or imports everything of another module.
 pub(crate) fn undefined(text: &str) -> Option<BTreeSet<String>> {
     let mut names = Names::default();
     names.visit_body(module(text)?.body.as_slice());
@@ -133,8 +133,8 @@ pub(crate) fn undefined(text: &str) -> Option<BTreeSet<String>> {
     Some(names.used.iter().filter(|name| !is_known(name)).cloned().collect())
 }
 
-/// Names of all functions, methods and classes of a text, but for those that Python itself calls.
-/// `None` where it does not parse.
+/// Names of all functions, methods and classes of a text, except those that Python itself calls.
+/// `None` if it does not parse.
 pub(crate) fn definitions(text: &str) -> Option<Vec<String>> {
     #[derive(Default)]
     struct Definitions(Vec<String>);
@@ -154,7 +154,7 @@ pub(crate) fn definitions(text: &str) -> Option<Vec<String>> {
     Some(found.0)
 }
 
-/// A text that parses and is not too much.
+/// The parsed text, if it parses and is not too long.
 fn module(text: &str) -> Option<ModModule> {
     if text.len() > BYTES_MAX {
         return None;
@@ -166,16 +166,16 @@ fn module(text: &str) -> Option<ModModule> {
     parsed.into_syntax().module()
 }
 
-/// What classes of a text have, all of them together, and what they use of `self`.
+/// What all classes of a text define together, and what they use of `self`.
 #[derive(Debug, Default)]
 pub(crate) struct Members {
-    /// Functions, classes, and whatever is assigned to anything.
+    /// Functions, classes, and everything that is assigned.
     pub(crate) defined: BTreeSet<String>,
     /// `self.NAME` where it is read.
     pub(crate) used: BTreeSet<String>,
 }
 
-/// See [`Members`]. `None` where the text does not parse.
+/// `None` if the text does not parse.
 pub(crate) fn members(text: &str) -> Option<Members> {
     let mut members = Members::default();
     members.visit_body(module(text)?.body.as_slice());
@@ -218,7 +218,7 @@ impl<'a> Visitor<'a> for Members {
 struct Names {
     bound: BTreeSet<String>,
     used: BTreeSet<String>,
-    /// Whether a star brings in what nobody knows.
+    /// Whether a star import brings in names that can't be known.
     everything: bool,
 }
 
@@ -286,7 +286,7 @@ impl<'a> Visitor<'a> for Names {
     }
 }
 
-/// Names that every module has, of Python 3, and those of its own that are set from outside.
+/// Names that are built into Python 3, and those of each module that Python sets itself.
 fn is_builtin(name: &str) -> bool {
     const BUILTINS: &str = include_str!("python_builtins.txt");
     BUILTINS.split_whitespace().any(|builtin| builtin == name)

@@ -1,6 +1,6 @@
-//! What an answer names, and its line in the document. Models name what is not there, so what is not
-//! found is not a reference; and nothing of an answer becomes one but a name, a piece of code or a line
-//! that exists.
+//! What an answer refers to, and its line in the document. Models name things that do not exist, so
+//! what is not found is not a reference; and only a name, a piece of code or a line that exists
+//! becomes one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -11,25 +11,25 @@ use crate::document::{self, Line};
 use crate::language::Language;
 use crate::{place, scopes, syntax};
 
-/// More would not be looked at.
+/// Nobody would look at more.
 const REFERENCES_MAX: usize = 48;
 
 /// Characters of words that can be a reference; longer ones are neither a name nor a line of code.
 const WORDS_CHARS_MAX: usize = 120;
 
-/// Bytes of a place with its neighbors: more comes of files that are not written by hand.
+/// Bytes of a place with its neighbors: larger ones occur in generated files only.
 const PLACE_BYTES_MAX: usize = 8 * 1024;
 
-/// Bytes of an answer that are looked at.
+/// Bytes of an answer that are searched.
 const TEXT_BYTES_MAX: usize = 64 * 1024;
 
-/// Values and other words that are of the language, though its grammar has names for them.
+/// Values and other words that belong to the language, though its grammar treats them as names.
 const OF_LANGUAGES: &[&str] =
     &["None", "True", "False", "null", "nil", "true", "false", "undefined", "self", "this", "NULL"];
 
-/// The lines that an answer names.
+/// The lines that an answer refers to.
 ///
-/// `lines`: the selection, 0-based. `told`: the lines, from 1, that the model knows by their numbers.
+/// `lines`: the selection, 0-based. `told`: lines, from 1, whose numbers the model was given.
 pub(crate) fn of(
     text: &str,
     document: &DocumentText,
@@ -88,18 +88,18 @@ pub(crate) fn lines_in(question: &str, line_count: usize) -> BTreeSet<u32> {
     ranges.flatten().filter(exists).take(LINES_TOLD_MAX as usize).collect()
 }
 
-/// Lines that a question can name, each of which the model is told.
+/// Most lines of a question that the prompt includes.
 const LINES_TOLD_MAX: u32 = 8;
 
-/// The document as words and their lines.
+/// The document as words with their lines.
 struct Code<'a> {
     all: Vec<Line<'a>>,
     selected: Range<usize>,
-    /// Each name of the code with its first line in the selection.
+    /// Each name in the code with the line of its first occurrence in the selection.
     names: BTreeMap<&'a str, usize>,
-    /// Each word of the texts in the code.
+    /// Each word in the code's strings.
     texts: BTreeMap<&'a str, usize>,
-    /// Each function and type of the rest of the document.
+    /// Each function and type in the rest of the document.
     declared: BTreeMap<&'a str, usize>,
     keywords: BTreeSet<&'a str>,
 }
@@ -154,13 +154,13 @@ impl<'a> Code<'a> {
         self.names.get(name).or_else(|| self.declared.get(name)).copied()
     }
 
-    /// Words that the answer has as code.
+    /// The line for words that the answer has in a code span.
     fn line_of(&self, words: &str) -> Option<usize> {
         let words = words.trim();
         if is_name(words) {
             return match self.keywords.contains(words) {
                 true => None,
-                // A key or a value is in a text, not among the names.
+                // A key or a value is in a string, not among the names.
                 false => {
                     let named = self.line_of_name(words);
                     named.or_else(|| self.texts.get(words).copied()).or_else(|| self.first(words))
@@ -183,12 +183,12 @@ impl<'a> Code<'a> {
         })
     }
 
-    /// The first line of the selection that has these words.
+    /// The first line of the selection that contains these words.
     fn first(&self, words: &str) -> Option<usize> {
         self.having(words).next()
     }
 
-    /// The line of the selection that has them, where only one does.
+    /// The line of the selection that contains them, if only one does.
     fn only(&self, words: &str) -> Option<usize> {
         let mut rows = self.having(words);
         rows.next().filter(|_| rows.next().is_none())
@@ -200,12 +200,12 @@ impl<'a> Code<'a> {
     }
 }
 
-/// The same with one blank wherever there are some.
+/// The text with each run of white space as one blank.
 fn spaced(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Whether words are in a text, and not as a part of longer ones.
+/// Whether words occur in a text, and not only as part of longer ones.
 fn stands_in(text: &str, words: &str) -> bool {
     let part = |c: Option<char>| c.is_some_and(is_part);
     text.match_indices(words).any(|(at, _)| {
@@ -237,15 +237,15 @@ struct Mention {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// It stands as code.
+    /// It is in a code span.
     Code,
-    /// It stands among other words and can only be a name.
+    /// It is among other words and can only be a name.
     Name,
-    /// It says lines, from 1.
+    /// Line numbers, from 1.
     Lines(u32, u32),
 }
 
-/// All of an answer that may name something, in its order. Blocks of code are not mentions.
+/// Everything in an answer that may refer to something, in order. Code blocks are not mentions.
 fn mentions(text: &str) -> Vec<Mention> {
     let mut found = Vec::new();
     let mut fence: Option<&str> = None;
@@ -273,14 +273,14 @@ fn mentions(text: &str) -> Vec<Mention> {
     found
 }
 
-/// What a span of code reads as, which is what the view has of it.
+/// The text of a code span, as the view displays it.
 fn span_text(inner: &str) -> String {
     let text = inner.replace('\n', " ");
     let is_padded = text.starts_with(' ') && text.ends_with(' ') && !text.trim().is_empty();
     if is_padded { text[1..text.len() - 1].to_owned() } else { text }
 }
 
-/// Prose and spans of code in turn.
+/// Prose and code spans, alternating.
 fn spans(text: &str) -> Vec<(bool, &str)> {
     let (mut pieces, mut rest) = (Vec::new(), text);
     let run = |at: &str| at.len() - at.trim_start_matches('`').len();
@@ -327,7 +327,7 @@ fn words_at(text: &str) -> impl Iterator<Item = (usize, &str)> {
     words(text).map(move |word| (word.as_ptr() as usize - start, word))
 }
 
-/// Whether a word of prose can be nothing but a name of code.
+/// Whether a word of prose can only be a name from the code.
 fn is_distinct(word: &str) -> bool {
     let inner = word.trim_matches('_');
     let humps = word.chars().zip(word.chars().skip(1));
@@ -389,7 +389,7 @@ def total_stock(items):
         DocumentText { path: "a.py".to_owned(), language_id: None, text: TEXT.to_owned() }
     }
 
-    /// Words and lines of what an answer about the last function names.
+    /// The words of an answer about the last function that became references, and their lines.
     fn found(answer: &str, told: &[u32]) -> Vec<(String, u32)> {
         let told = told.iter().copied().collect();
         let references = of(answer, &document(), Language::of(None, "a.py"), &(7..15), &told);
@@ -406,11 +406,11 @@ def total_stock(items):
     #[test]
     fn names_lead_to_the_line_where_they_come_first() {
         check("`total_stock` sums up `item`.", &[("total_stock", 8), ("item", 11)]);
-        // Not to the comment, which comes before it.
+        // Not the comment, which comes before it.
         check("`total` and `total` again", &[("total", 10)]);
-        // A key is in a text.
+        // A key is in a string.
         check("`quantity`, `LIMIT`", &[("quantity", 12), ("LIMIT", 15)]);
-        // Where it is used counts more than where it is declared, if that is elsewhere.
+        // A use in the selection counts more than a declaration elsewhere.
         check("`helper()` and `helper(x)`", &[("helper()", 15), ("helper(x)", 15)]);
     }
 
@@ -427,7 +427,7 @@ def total_stock(items):
     fn what_is_not_there_leads_nowhere() {
         check("`totals`, `tot`, `item_count`, `sum()`, `total.add(1)`", &[]);
         check("`return`, `for`, `in`, `None`, `+=`, `0`, ``", &[]);
-        // Outside of the selection only what is declared there counts.
+        // Outside of the selection only declarations count.
         check("`os`, `x`, and `helper` is `total_stock`", &[("helper", 15), ("total_stock", 8)]);
     }
 
@@ -494,7 +494,7 @@ def total_stock(items):
     }
 
     proptest! {
-        /// Whatever is written, a reference is about words of the answer that stand at their line.
+        /// Whatever is written, a reference is about words of the answer that occur at its line.
         #[test]
         fn no_answer_leads_to_a_wrong_line(
             answer in "([`\n a-z_()+=]|total|item|quantity|line 9|lines 8-99){0,60}",

@@ -1,8 +1,9 @@
-//! Renames that an instruction asks for by both names, such as "rename `total` to `sum`": the
-//! code as it is expected afterwards, which the engine drafts from.
+//! Renames for which an instruction gives both names, such as "rename `total` to `sum`": the code
+//! as it is expected afterwards, which the engine uses as a draft.
 //!
-//! The draft only guesses: what is written is the model's own, and a wrong guess costs time alone.
-//! Where nothing but names is asked for and the model changes more, the names alone are changed here.
+//! The draft is only a guess: the model decides what is written, and a wrong guess only costs time.
+//! If the instruction asks for nothing but a rename and the model changes more, the names alone are
+//! changed here.
 
 use tree_sitter::Node;
 
@@ -11,9 +12,9 @@ use crate::syntax;
 
 /// Words and arrows between the old name and the new one.
 const BETWEEN: &[&str] = &["to", "into", "as", "->", "=>", "→"];
-/// Words that make of plain words names: "rename total to sum".
+/// Words that mark plain words as names: "rename total to sum".
 const ORDERS: &[&str] = &["rename", "renaming", "renamed", "call"];
-/// What may stand beside the names where nothing else is asked for.
+/// What may accompany the names if nothing else is asked for.
 const FILLERS: &[&str] = &[
     "a",
     "also",
@@ -42,10 +43,10 @@ const FILLERS: &[&str] = &[
     "type",
     "variable",
 ];
-/// What may stand round a name.
+/// What may surround a name.
 const QUOTES: &[char] = &['`', '\'', '"', ',', '.', ';', ':', '(', ')'];
 
-/// The code with the names that the instruction gives it.
+/// The code with the names that the instruction gives.
 pub(crate) fn renamed(code: &str, instruction: &str) -> String {
     let pairs =
         pairs(instruction, |name| code.split(|c: char| !is_of_a_name(c)).any(|word| word == name));
@@ -58,8 +59,9 @@ pub(crate) fn renamed(code: &str, instruction: &str) -> String {
         .collect()
 }
 
-/// A rename once more, with the name that is meant: "call it `worth`" after "rename `x` to `total`" is
-/// "rename `total` to `worth`". Small models don't know what "it" is. `code`: as it is now.
+/// A further rename, with the name that is meant: "call it `worth`" after "rename `x` to `total`"
+/// becomes "rename `total` to `worth`". Small models do not know what "it" is. `code`: as it is
+/// now.
 pub(crate) fn meant(instruction: &str, earlier: &[String], code: &str) -> Option<String> {
     let words = instruction.split_whitespace().map(|word| word.trim_matches(QUOTES));
     let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
@@ -75,7 +77,7 @@ pub(crate) fn meant(instruction: &str, earlier: &[String], code: &str) -> Option
         return None;
     }
     let stands = |name: &str| code.split(|c: char| !is_of_a_name(c)).any(|word| word == name);
-    // It is done: the old name is gone, and the new one is there.
+    // That rename was made: the old name is gone, and the new one is there.
     let before = earlier.iter().rev().find_map(|instruction| {
         match pairs(instruction, |name| !stands(name)).as_slice() {
             [(_, new)] => Some(*new),
@@ -85,15 +87,15 @@ pub(crate) fn meant(instruction: &str, earlier: &[String], code: &str) -> Option
     Some(format!("Rename `{before}` to `{name}`."))
 }
 
-/// The code with other names and no other change, where an instruction asks for nothing else and an
-/// answer is more than that. Comments and texts stay as they are.
+/// The code with nothing but its names changed, if an instruction asks for nothing else and the
+/// answer changes more. Comments and strings stay as they are.
 pub(crate) fn alone(
     language: &Language,
     code: &str,
     instruction: &str,
     answer: &str,
 ) -> Option<String> {
-    // Another than the draft's: a word of a text is not a name.
+    // Stricter than the draft's names: a word in a string does not count.
     let names = syntax::identifiers(language, code);
     let pairs = pairs(instruction, |name| names.contains(name));
     if pairs.is_empty() || !asks_for_nothing_else(instruction, &pairs) {
@@ -104,7 +106,7 @@ pub(crate) fn alone(
         let words = syntax::words_of_code(language, text)?;
         Some(words.iter().map(|word| new(word).unwrap_or(word).to_owned()).collect())
     };
-    // Which of several things with that name is meant the model may know better.
+    // If only the choice of occurrences differs, the model may know better which are meant.
     if words(code)? == words(answer)? {
         return None;
     }
@@ -127,7 +129,7 @@ pub(crate) fn alone(
     (!replaced.is_empty()).then_some(renamed)
 }
 
-/// What is in place of an identifier; nothing where it names a member of something else.
+/// The replacement for an identifier; `None` if it names a member of something else.
 fn in_place(node: Node<'_>, old: &str, new: &str) -> Option<String> {
     let parent = node.parent()?;
     let is = |field| parent.child_by_field_name(field) == Some(node);
@@ -164,7 +166,7 @@ fn pairs<'a>(instruction: &'a str, stands: impl Fn(&str) -> bool) -> Vec<(&'a st
     words.windows(3).filter_map(pair).collect()
 }
 
-/// Told from a word of a sentence by its quotes or by its letters.
+/// Whether its quotes or letters tell it from a word of a sentence.
 fn looks_like_code(word: &str) -> bool {
     let inner = word.trim_matches(QUOTES);
     word.starts_with(['`', '\'', '"'])
@@ -263,9 +265,9 @@ mod tests {
         for instruction in [
             "",
             "add types",
-            // No order to rename, and no name to be told from a word.
+            // Not an order to rename, and nothing that tells a name from a word.
             "convert n to int",
-            // The old name is not there, the new one is.
+            // The old name is not there, and the new one is.
             "rename count to sum",
             "rename total to ns",
             "rename total to 2 sums",

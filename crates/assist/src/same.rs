@@ -1,31 +1,31 @@
-//! Whether two pieces of code are the same but for how they are laid out, or for the order of what
-//! is added, multiplied or compared: no user would call the one an improvement of the other.
+//! Whether two pieces of code are the same except for layout, or for the order of what is added,
+//! multiplied or compared: no user would call one an improvement of the other.
 
 use tree_sitter::Node;
 
 use crate::language::Language;
 use crate::syntax;
 
-/// Signs whose sides can be swapped, as far as reading goes. Whether a type gives them another
-/// meaning is not asked: who swaps them has improved nothing either way.
+/// Operators whose sides can be swapped, as far as a reader is concerned. That a type may overload
+/// them does not matter: swapping the sides improves nothing either way.
 const SWAPPED: &[&str] =
     &["+", "*", "==", "!=", "===", "!==", "&", "|", "^", "&&", "||", "and", "or"];
 
-/// Deeper code is compared as it is written.
+/// Code that is nested more deeply is compared as it is written.
 const DEPTH_MAX: usize = 200;
 
-/// Whether nothing but layout and order differs. Without a grammar that is never known.
+/// Whether only layout and order differ. Without a grammar that is never known.
 pub(crate) fn code(language: &Language, before: &str, after: &str) -> bool {
     alike(language, before, after, SWAPPED)
 }
 
-/// Whether nothing but layout differs.
+/// Whether only layout differs.
 pub(crate) fn but_for_layout(language: &Language, before: &str, after: &str) -> bool {
     alike(language, before, after, &[])
 }
 
 fn alike(language: &Language, before: &str, after: &str, swapped: &[&str]) -> bool {
-    // In a text blanks and words mean what they mean, and its grammar has no leaves for words.
+    // In prose, blanks and words carry the meaning, and the grammar has no leaves for words.
     if language.prose {
         return false;
     }
@@ -33,11 +33,11 @@ fn alike(language: &Language, before: &str, after: &str, swapped: &[&str]) -> bo
         let tree = syntax::parse(language, text)?;
         (!tree.root_node().has_error()).then(|| form(tree.root_node(), text, swapped, 0))
     };
-    // Blanks between words are layout; how lines are indented is a statement's place in some.
+    // Blanks between words are layout; in some languages indentation is the nesting of a statement.
     matches!((form(before), form(after)), (Some(before), Some(after)) if before == after)
 }
 
-/// A node as a text that is the same for whatever reads the same.
+/// A text for a node that is the same for everything that reads the same.
 fn form(node: Node<'_>, text: &str, swapped: &[&str], depth: usize) -> String {
     let own = || text.get(node.byte_range()).unwrap_or_default().trim().to_owned();
     if node.child_count() == 0 || depth > DEPTH_MAX || node.kind().contains("string") {
@@ -56,7 +56,7 @@ fn form(node: Node<'_>, text: &str, swapped: &[&str], depth: usize) -> String {
     {
         std::mem::swap(left, right);
     }
-    // What stands between the children and is none of them, such as the text of a here-document.
+    // Text between the children that belongs to none of them, such as that of a here-document.
     let ends = children.iter().map(Node::end_byte);
     let starts = children.iter().skip(1).map(Node::start_byte).chain([node.end_byte()]);
     let gaps = [(node.start_byte(), children.first().map_or(0, Node::start_byte))];

@@ -1,7 +1,7 @@
-//! Which lines are meant where nothing is selected, and what there is to choose from where much is.
+//! Which lines are meant if nothing is selected, and what there is to choose from if a lot is.
 //!
-//! The function round the cursor is meant; else the type, else the statement; where no grammar says
-//! what is one, the lines between two blank ones.
+//! The function around the cursor is meant; else the type, else the statement; without a grammar,
+//! the lines between two blank ones.
 
 use std::ops::Range;
 
@@ -14,10 +14,10 @@ use crate::errors::AssistError;
 use crate::language::{Language, file_name};
 use crate::syntax;
 
-/// How many are offered: a list is read, and more are not.
+/// How many are offered: a longer list is not read.
 const OFFERED_MAX: usize = 30;
 
-/// What grammars call functions.
+/// Grammar names of functions.
 const FUNCTIONS: &[&str] = &[
     "constructor_declaration",
     "function_declaration",
@@ -32,11 +32,11 @@ const FUNCTIONS: &[&str] = &[
     "singleton_method",
 ];
 
-/// What they call functions that may have no name.
+/// Grammar names of functions that may have no name.
 const CLOSURES: &[&str] =
     &["arrow_function", "closure_expression", "func_literal", "function", "function_expression"];
 
-/// What they call types and other parts of a file with a name.
+/// Grammar names of types and other named parts of a file.
 const TYPES: &[&str] = &[
     "class",
     "class_declaration",
@@ -62,10 +62,10 @@ const TYPES: &[&str] = &[
     "type_declaration",
 ];
 
-/// See the module.
+/// The scopes that a command may be meant for.
 ///
 /// # Errors
-/// `linesOutOfRange`; `selectionEmpty` where there is no code at the cursor.
+/// `linesOutOfRange`; `selectionEmpty` if there is no code at the cursor.
 pub fn scopes(params: &ScopesParams) -> Result<ScopesAnswer, AssistError> {
     let ScopesParams { document, selection, empty } = params;
     let all = document::lines(&document.text);
@@ -105,8 +105,8 @@ fn at_cursor(
     Ok(ScopesAnswer { chosen, scopes })
 }
 
-/// What stands round a line, the likeliest first: its function, then what that is in, then, where
-/// that is a lot, the statements in it.
+/// What surrounds a line, the likeliest first: its function, then what that is in, then, if that is
+/// long, the statements in it.
 fn around(language: &Language, text: &str, line_text: &str, line: usize) -> Vec<Scope> {
     let Some(tree) = syntax::parse(language, text) else { return Vec::new() };
     if line_text.trim().is_empty() && language.prose {
@@ -137,7 +137,7 @@ fn around(language: &Language, text: &str, line_text: &str, line: usize) -> Vec<
     let is_large = |scope: &Scope| scope.range.end - scope.range.start >= SCOPE_LINES_MAX;
     if scopes.first().is_none_or(is_large) {
         statements.retain(|statement| !is_large(statement));
-        // The widest that is not too wide.
+        // The widest one that is not too wide.
         statements.reverse();
         scopes.extend(statements);
     }
@@ -146,7 +146,7 @@ fn around(language: &Language, text: &str, line_text: &str, line: usize) -> Vec<
     scopes
 }
 
-/// The functions and types that stand wholly amid some lines, each small enough to be worked on.
+/// The functions and types completely within some lines, each small enough to be worked on.
 fn within(language: &Language, text: &str, lines: &Range<usize>) -> Vec<Scope> {
     let Some(tree) = syntax::parse(language, text) else { return Vec::new() };
     let mut found = Vec::new();
@@ -189,7 +189,7 @@ pub(crate) fn name<'a>(node: Node<'_>, text: &'a str) -> Option<&'a str> {
     name.and_then(|name| text.get(name.byte_range()))
 }
 
-/// A function or type with its name, and with what belongs to it before that.
+/// A function or type with its name, and with what belongs to it in front of it.
 fn named_scope(node: Node<'_>, text: &str) -> Option<Scope> {
     let kind = match node.kind() {
         kind if FUNCTIONS.contains(&kind) && kind.contains("method") => "method",
@@ -207,7 +207,7 @@ fn named_scope(node: Node<'_>, text: &str) -> Option<Scope> {
     Some(Scope { range, label })
 }
 
-/// A function without a name of its own that is given one where it stands.
+/// Whether it is an anonymous function that is given a name where it is defined.
 fn is_closure(node: Node<'_>) -> bool {
     let named = ["variable_declarator", "pair", "assignment_expression", "public_field_definition"];
     CLOSURES.contains(&node.kind())
@@ -223,7 +223,7 @@ fn is_statement(node: Node<'_>) -> bool {
             || kind.ends_with("_item"))
 }
 
-/// The lines round one that are not blank.
+/// The non-blank lines around a line.
 fn paragraph(all: &[Line<'_>], line: usize) -> Option<Scope> {
     let is_blank = |at: &usize| all[*at].is_blank();
     if is_blank(&line) {

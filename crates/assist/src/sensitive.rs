@@ -1,8 +1,8 @@
-//! Files that programs of the user's machine act on without being asked. A model's text in one of
+//! Files that programs on the user's machine act on without being asked. A model's text in one of
 //! them can do more than be wrong code, so the user is asked before it is written.
 
 /// Which files, by the end of their path, and what reads them. A name that ends in a slash is a
-/// folder with all in it.
+/// folder with everything in it.
 const FILES: &[(&str, &str)] = &[
     (".git/", "git runs programs that are named in it"),
     (".gitmodules", "git fetches from the addresses in it"),
@@ -39,7 +39,7 @@ const FILES: &[(&str, &str)] = &[
     ("mcp.json", "assistants run the programs in it"),
 ];
 
-/// Why the user is asked before this file is written; `None` where that is not needed.
+/// Why the user is asked before this file is written; `None` if that is not needed.
 #[must_use]
 pub fn reason(path: &str) -> Option<&'static str> {
     let path = format!("/{}", path.replace('\\', "/").to_lowercase());
@@ -48,7 +48,7 @@ pub fn reason(path: &str) -> Option<&'static str> {
         match wanted.strip_suffix('/') {
             Some(folder) => path.contains(&format!("/{folder}/")),
             None if wanted == ".code-workspace" => path.ends_with(&wanted),
-            // `.env.local` and its kind.
+            // `.env.local` and the like.
             None if wanted == ".env" => path
                 .rsplit('/')
                 .next()

@@ -1,4 +1,4 @@
-//! The lines round a selection that may go into its prompt, and the account of those that do.
+//! The lines around a selection that may go into its prompt, and the account of those that do.
 //!
 //! Whole lines only, without blank lines at the ends. Which of them fit is decided in `budget`.
 
@@ -9,7 +9,7 @@ use crate::document::Line;
 /// More lines than this on one side never fit the budget, so they are not even counted.
 const LINES_MAX: usize = 512;
 
-/// The same in bytes.
+/// The limit of one side in bytes.
 const BYTES_MAX: usize = 32 * 1024;
 
 /// One side of the selection.
@@ -31,7 +31,6 @@ pub(crate) fn both(lines: &[Line<'_>], selection: &Range<usize>) -> (Side, Side)
 }
 
 impl Side {
-    /// Takes a side's lines, the nearest first.
     fn new(total: &[&Line<'_>]) -> Self {
         let filled = total.iter().rposition(|line| !line.is_blank()).map_or(0, |last| last + 1);
         let gap = total.iter().take_while(|line| line.is_blank()).count().min(filled);
@@ -44,8 +43,8 @@ impl Side {
         Self { lines: near.map(str::to_owned).collect(), gap, total: filled }
     }
 
-    /// The lines with one blank line for all that stand between them and the selection, the nearest
-    /// first.
+    /// The lines, the nearest first, with one blank line for all blank lines between them and the
+    /// selection.
     pub(crate) fn with_gap(&self) -> impl DoubleEndedIterator<Item = String> {
         let gap = (self.gap > 0).then(String::new);
         gap.into_iter().chain(self.lines.iter().cloned())
@@ -77,7 +76,7 @@ impl Side {
         self.lines[..self.given(fitting)].join("\n")
     }
 
-    /// How many lines are given and how many left out. Blank lines beside the selection count
+    /// How many lines are given and how many left out. Blank lines next to the selection count
     /// as given with those beyond them.
     pub(crate) fn account(&self, fitting: usize) -> (u32, u32) {
         let given = self.given(fitting);

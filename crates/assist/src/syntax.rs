@@ -1,7 +1,7 @@
-//! What a parser says of a document: how many errors, and which node holds a range.
+//! What a parser says of a document: how many errors, and which node covers a range.
 //!
-//! It compares, it does not judge: a document may be broken before we touch it. Bounded by size
-//! and by steps, never by time, so that the same text gives the same answer.
+//! It compares and does not judge: a document may be broken before we touch it. Bounded by size and
+//! by steps, never by time, so that the same text gives the same answer.
 
 use std::collections::BTreeSet;
 use std::ops::{ControlFlow, Range};
@@ -14,10 +14,10 @@ use crate::language::Language;
 pub(crate) const BYTES_MAX: usize = 512 * 1024;
 
 /// How often the parser may report progress (every few hundred steps) before it is stopped. A
-/// document of [`BYTES_MAX`] takes a small part of it.
+/// document of [`BYTES_MAX`] needs a small part of that.
 const REPORTS_MAX: u32 = 200_000;
 
-/// Parses a document; `None` where there is no grammar or the text is too much.
+/// Parses a document; `None` if there is no grammar or the text is too long.
 pub(crate) fn parse(language: &Language, text: &str) -> Option<Tree> {
     if text.len() > BYTES_MAX {
         return None;
@@ -37,12 +37,12 @@ pub(crate) fn parse(language: &Language, text: &str) -> Option<Tree> {
     )
 }
 
-/// How many places the parser could not make sense of. `None` where it did not parse.
+/// How many places the parser could not make sense of. `None` if the document was not parsed.
 pub(crate) fn error_count(language: &Language, text: &str) -> Option<usize> {
     let tree = parse(language, text)?;
     let mut errors = 0;
-    // The grammars of pages take tags that close what is not open, and Ruby's takes an `end` too many
-    // for a name.
+    // The grammars of markup accept closing tags without an opening one, and Ruby's takes a
+    // superfluous `end` for a name.
     let is_lenient = text.contains("</") || language.id == "ruby";
     walk(&mut tree.walk(), &mut |node| {
         errors += usize::from(node.is_error() || node.is_missing() || is_let_pass(node, text));
@@ -52,7 +52,7 @@ pub(crate) fn error_count(language: &Language, text: &str) -> Option<usize> {
     Some(errors)
 }
 
-/// Whether a node is an error that a grammar lets pass.
+/// Whether a node is an error that its grammar accepts.
 fn is_let_pass(node: Node<'_>, text: &str) -> bool {
     let name = |field| {
         let tag = node.child_by_field_name(field)?;
@@ -89,7 +89,7 @@ pub(crate) fn defined_names(language: &Language, code: &str) -> Vec<String> {
     names
 }
 
-/// What a declaration in C or C++ declares: the innermost of the declarators that are round its name.
+/// What a declaration in C or C++ declares: the innermost of the declarators around its name.
 pub(crate) fn declared(node: Node<'_>) -> Option<Node<'_>> {
     let mut inner = node.child_by_field_name("declarator")?;
     while let Some(next) = inner.child_by_field_name("declarator") {
@@ -98,8 +98,8 @@ pub(crate) fn declared(node: Node<'_>) -> Option<Node<'_>> {
     Some(inner)
 }
 
-/// Names of the variables that the lines have at their own outermost level, for languages in which a
-/// function may be the value of one.
+/// Names of the variables that the lines have at their own outermost level, for languages in which
+/// a function may be the value of a variable.
 pub(crate) fn bound_names(language: &Language, code: &str) -> Vec<String> {
     let Some(tree) = parse(language, code) else { return Vec::new() };
     let mut names = Vec::new();
@@ -121,7 +121,7 @@ pub(crate) fn defined_twice(language: &Language, text: &str) -> BTreeSet<String>
     let Some(tree) = parse(language, text) else { return twice };
     let mut cursor = tree.walk();
     for node in tree.root_node().named_children(&mut cursor) {
-        // What is decorated may be a part of one that is overloaded.
+        // A decorated function may be one part of an overload.
         let inner = match node.kind() {
             "export_statement" => node.child_by_field_name("declaration"),
             "function_definition"
@@ -141,7 +141,7 @@ pub(crate) fn defined_twice(language: &Language, text: &str) -> BTreeSet<String>
     twice
 }
 
-/// Whether an attribute before a piece of Rust says that it is there at times only.
+/// Whether an attribute says that a piece of Rust is only compiled under some condition.
 fn is_of_a_platform(node: Node<'_>, text: &str) -> bool {
     let before = std::iter::successors(node.prev_sibling(), Node::prev_sibling);
     let mut attributes = before
@@ -149,8 +149,8 @@ fn is_of_a_platform(node: Node<'_>, text: &str) -> bool {
     attributes.any(|node| text.get(node.byte_range()).is_some_and(|text| text.starts_with("#[cfg")))
 }
 
-/// Every identifier in a piece of code; words of comments and strings are none. Empty where we
-/// have no grammar.
+/// Every identifier in a piece of code, without the words of comments and strings. Empty if we have
+/// no grammar.
 pub(crate) fn identifiers<'a>(language: &Language, code: &'a str) -> BTreeSet<&'a str> {
     let mut names = BTreeSet::new();
     if let Some(tree) = parse(language, code) {
@@ -164,8 +164,8 @@ pub(crate) fn identifiers<'a>(language: &Language, code: &'a str) -> BTreeSet<&'
     names
 }
 
-/// The words and signs of a piece of code in their order, without comments and the strings that
-/// some languages have in their place. `None` where we have no grammar.
+/// The words and signs of a piece of code in order, without comments and without the strings that
+/// some languages use as comments. `None` if we have no grammar.
 pub(crate) fn words_of_code<'a>(language: &Language, code: &'a str) -> Option<Vec<&'a str>> {
     let tree = parse(language, code)?;
     let mut words = Vec::new();
@@ -181,7 +181,7 @@ pub(crate) fn words_of_code<'a>(language: &Language, code: &'a str) -> Option<Ve
     Some(words)
 }
 
-/// Whether a text is all of its statement.
+/// Whether a string is its whole statement.
 pub(crate) fn is_docstring_text(node: Node<'_>) -> bool {
     node.parent().is_some_and(is_docstring)
 }
@@ -192,9 +192,9 @@ fn is_docstring(node: Node<'_>) -> bool {
     node.kind() == "expression_statement" && only.is_some_and(|child| child.kind() == "string")
 }
 
-/// The lines that a selection has to have so that it cuts through no piece of code: as many of its
-/// neighbors' as begin or end amid it. `None` where it cuts through none, where that can't be known,
-/// and where only much more would do.
+/// The selection extended so that it does not cut through a construct: those neighboring lines are
+/// added that a partly selected construct spans. `None` if it cuts through none, if that can't be
+/// known, or if too many lines would be needed.
 pub(crate) fn whole(
     language: &Language,
     text: &str,
@@ -207,7 +207,7 @@ pub(crate) fn whole(
     let start = Point::new(lines.start, first.len() - first.trim_start().len());
     let end = Point::new(lines.end - 1, last.trim_end().len());
     let node = tree.root_node().descendant_for_point_range(start, end)?;
-    // What is broken already says nothing of where it ends.
+    // In broken code it is unclear where a construct ends.
     if node.has_error() {
         return None;
     }
@@ -222,16 +222,16 @@ pub(crate) fn whole(
     (grown != *lines && grown.len() <= lines_max).then_some(grown)
 }
 
-/// The lines (from 0, half open) that a node stands on.
+/// The lines (from 0, half open) that a node spans.
 pub(crate) fn rows(node: Node<'_>) -> Range<usize> {
     let end = node.end_position();
-    // A piece that ends with its line ends before the next one.
+    // A node that includes its line end ends before the next line.
     let end_row = if end.column == 0 { end.row.saturating_sub(1) } else { end.row };
     node.start_position().row..end_row.max(node.start_position().row) + 1
 }
 
-/// Visits nodes in order, without recursion: nesting is as deep as the text says. Goes into a
-/// node's children where `visit` says so.
+/// Visits nodes in order, without recursion: the text decides how deeply they are nested. Descends
+/// into a node's children if `visit` says so.
 pub(crate) fn walk(cursor: &mut TreeCursor<'_>, visit: &mut dyn FnMut(Node<'_>) -> bool) {
     loop {
         if visit(cursor.node()) && cursor.goto_first_child() {
@@ -306,7 +306,7 @@ mod tests {
         );
         assert_eq!(names("typescript", "export function f() {}\ninterface I {}\n"), "f I");
         assert_eq!(names("rust", "fn f() {}\nstruct S;\nuse a::b;\n"), "f S");
-        // A part of a file of PHP has no tag that opens it.
+        // A part of a PHP file has no opening tag.
         assert_eq!(names("php", "function f() {}\n"), "f");
         let bound = bound_names(language("typescript"), "export const f = () => { let g; };\n");
         assert_eq!(bound, ["f"]);
@@ -334,14 +334,14 @@ mod tests {
         let grown = |id, text: &str, lines: Range<usize>| whole(language(id), text, &lines, 100);
         let python =
             "import a\n\ndef f(x):\n    if x:\n        g()\n        h()\n    return 1\n\ny = 1\n";
-        // Whole statements, one or several of them, are whole.
+        // Whole statements, one or several of them, are complete.
         for lines in [2..7, 3..6, 4..5, 4..6, 3..7, 6..7, 0..9, 8..9] {
             assert_eq!(grown("python", python, lines.clone()), None, "{lines:?}");
         }
         assert_eq!(grown("python", python, 3..5), Some(3..6));
         assert_eq!(grown("python", python, 2..4), Some(2..7));
         assert_eq!(grown("python", python, 5..7), Some(3..7));
-        // Without the last bracket, or from the middle of one function to that of the next.
+        // Without the last bracket, or from the middle of one function to the middle of the next.
         let java = "class A {\n    int f() {\n        g();\n        return 1;\n    }\n\n    int h() {\n        return 2;\n    }\n}\n";
         assert_eq!(grown("java", java, 1..4), Some(1..5));
         assert_eq!(grown("java", java, 3..7), Some(1..9));

@@ -1,14 +1,14 @@
-//! Takes the thoughts out of an answer while it is written, so that they are neither shown nor taken
-//! for code, and counts them: a model that thinks for ever is ended.
+//! Takes the thoughts out of an answer while it is written, so that they are neither shown nor
+//! taken for code, and counts them: a model that thinks forever is stopped.
 //!
-//! What is handed out is final. Thoughts in the middle of an answer are `clean`'s.
+//! What is handed out is final. Thoughts in the middle of an answer are left to `clean`.
 
 use localcoder_protocol::{ANSWER_OPENINGS, THOUGHTS, Thought};
 
-/// Most tokens of thoughts in one answer: half a minute where a laptop writes 17 in a second.
+/// Most tokens of thoughts in one answer: half a minute on a laptop that writes 17 a second.
 pub const THOUGHT_TOKENS_MAX: u32 = 512;
 
-/// An answer that grows. Give it what the model writes, a token at a time.
+/// An answer that grows. Feed it what the model writes, a token at a time.
 #[derive(Debug, Clone)]
 pub struct Thoughts {
     marks: Vec<&'static Thought>,
@@ -23,14 +23,14 @@ enum State {
     /// Nothing but white space so far, which may be the answer's own.
     Start,
     Thinking(&'static str),
-    /// Behind a thought: line ends are its, not the answer's.
+    /// After a thought: the line ends there belong to it, not to the answer.
     Behind,
     Answering,
 }
 
 impl Thoughts {
-    /// For an answer that may itself begin as `own` does, such as code that has marks of thoughts in
-    /// it: those are not marks then.
+    /// For an answer that may itself begin as `own` does, such as code that contains marks of
+    /// thoughts: those do not count as marks then.
     #[must_use]
     pub fn new(own: &str) -> Self {
         let is_mark = |it: &&Thought| !own.contains(it.open) && !own.contains(it.close);
@@ -42,7 +42,7 @@ impl Thoughts {
         }
     }
 
-    /// Takes a piece from the model and gives back what of it belongs to the answer.
+    /// Takes a piece from the model and returns the part of it that belongs to the answer.
     pub fn push(&mut self, piece: &str) -> String {
         if matches!(self.state, State::Thinking(_)) {
             self.tokens += 1;
@@ -55,7 +55,7 @@ impl Thoughts {
         }
     }
 
-    /// Gives back what was held until it was clear that it is not a thought.
+    /// Returns what was held back in case it became a thought.
     #[must_use]
     pub fn finish(&mut self) -> String {
         match self.state {
@@ -64,21 +64,21 @@ impl Thoughts {
         }
     }
 
-    /// Tokens that were thoughts, where that is all there was and there may be no end: either there
-    /// were too many, or nothing more comes (`at_end`).
+    /// The number of thought tokens, if there was nothing else and may never be: either there were
+    /// too many, or nothing more comes (`at_end`).
     #[must_use]
     pub fn endless(&self, at_end: bool) -> Option<u32> {
         let thinks = matches!(self.state, State::Thinking(_));
         (thinks && (at_end || self.tokens >= THOUGHT_TOKENS_MAX)).then_some(self.tokens)
     }
 
-    /// Whether it is thinking now.
+    /// Whether the model is thinking now.
     #[must_use]
     pub fn is_thinking(&self) -> bool {
         matches!(self.state, State::Thinking(_))
     }
 
-    /// Does one thing with what is held; false where more must come first.
+    /// Takes one step with the held text; false if more must come first.
     fn step(&mut self) -> bool {
         match self.state {
             State::Answering => false,

@@ -1,13 +1,13 @@
-//! Text of others made safe to show on a terminal: names out of model files, licenses, answers and
-//! file names may hold characters that move the cursor, set colors, name the window, or turn the
-//! direction of what follows. They are shown, not obeyed. Changes nothing that goes to a file or a
-//! pipe; the command line calls it.
+//! Foreign text made safe to show on a terminal: names from model files, licenses, answers and file
+//! names may hold characters that move the cursor, set colors, change the window title, or turn the
+//! direction of what follows. They are shown, not obeyed. The command line calls it; what goes to a
+//! file or a pipe is not changed.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// The text with what a terminal would obey written out as `\u001b`: the way that JSON writes it, so
-/// that what is printed with `--json` stays what it was.
+/// The text with what a terminal would obey written out as `\u001b`: JSON's own notation, so that
+/// what is printed with `--json` keeps its meaning.
 #[must_use]
 pub fn visible(text: &str) -> Cow<'_, str> {
     if !text.contains(is_obeyed) {
@@ -16,7 +16,7 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     let mut shown = String::with_capacity(text.len() + 16);
     let mut rest = text.chars().peekable();
     while let Some(character) = rest.next() {
-        // An end of a line of Windows moves the cursor nowhere that the next character does not.
+        // A Windows line end moves the cursor no further than its second character would.
         if is_obeyed(character) && !(character == '\r' && rest.peek() == Some(&'\n')) {
             let _ = write!(shown, "\\u{:04x}", u32::from(character));
         } else {
@@ -26,8 +26,8 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Of the controls a new line and a tab are as good as letters. The others are those of Unicode's
-/// table of directions.
+/// A new line and a tab are as harmless as letters; all other controls are obeyed. The rest are the
+/// direction characters of Unicode.
 fn is_obeyed(character: char) -> bool {
     let plain = ['\n', '\t'].contains(&character);
     let turns = matches!(

@@ -1,5 +1,5 @@
-//! A request from selection to edit through the public interface, with a model that is played
-//! by the test: what the user gets for which answer.
+//! A request from selection to edit through the public interface, with the test playing the model:
+//! what the user gets for which answer.
 
 use localcoder_assist::{
     Attempt, Command, Finished, Layout, Limits, Outcome, Prompts, Task, apply, locate, prepare,
@@ -103,7 +103,7 @@ fn a_name_that_is_reported_as_unknown_is_imported_where_the_code_is_right_as_it_
     assert_eq!(apply(text, edit.range, edit).unwrap(), fixed);
     assert!(finished.diff.contains("+import os"), "{}", finished.diff);
 
-    // Where it was not reported, an answer that changes nothing is none.
+    // If nothing was reported, an answer that changes nothing does not count.
     let unreported = prepare(&document("a.py", text), task.range(), command()).unwrap();
     assert!(matches!(answer(&unreported, raw), Outcome::Unchanged));
 }
@@ -217,7 +217,7 @@ fn a_model_that_writes_the_file_from_its_first_line_is_asked_with_the_selection_
     assert_eq!((begun.as_str(), next.user), ("def", first.user.clone()));
     assert_eq!(next.prefill, first.prefill.clone() + "def");
     assert_eq!(format!("def{}", next.draft), first.draft);
-    // An import that the edit needs is not the file.
+    // An import that the edit needs is not the whole file.
     let imports = "import os\n\ndef f(self):\n    return os.sep\n";
     assert_eq!(cut.begun_layout(&first, imports), None);
     let whole = task(text, (1, 7), instructed("Return 3."));
@@ -242,7 +242,7 @@ fn where_an_instruction_changed_nothing_the_model_says_what_to_change_and_does_i
     assert_eq!(second.user[..shared], first.user[..shared]);
     assert!(second.user[shared..].contains(said), "{}", second.user);
     assert_eq!((&second.prefill, &second.draft), (&first.prefill, &first.draft));
-    // Nothing was asked for in words: then nothing to change is an answer.
+    // There was no instruction: then leaving the code as it is is an answer.
     let improved = self::task(text, (1, 2), improve());
     assert!(done(answer(&improved, text)).unchanged);
     assert_eq!(improved.plan_layout(Prompts::usual(), &first), None);

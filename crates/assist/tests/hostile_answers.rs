@@ -1,8 +1,9 @@
-//! What becomes of answers that a model should not have written: fences, chatter, echoes, cut and
-//! broken code, characters that no one sees. The cases are data, in `tests/hostile`, a file for each
-//! theme; the documents that they are about stand in its `documents`.
+//! What becomes of answers that a model should not have written: fences, chatter, echoes, cut off
+//! and broken code, invisible characters. The cases are data, in `tests/hostile`, one file for each
+//! theme; the documents that they are about are in its `documents`.
 //!
-//! `wrappings.toml` is crossed with all documents, so that a wrapping is taken off in every language.
+//! `wrappings.toml` is crossed with all documents, so that each wrapping is removed in every
+//! language.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -31,14 +32,14 @@ struct Cases {
     case: Vec<Case>,
 }
 
-/// An answer to a selection, and what must come of it.
+/// An answer to a selection, and the required result.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Case {
     name: String,
     /// The document's name.
     r#in: String,
-    /// A selection in place of the document's own, for what its own does not show.
+    /// A selection instead of the document's own, for cases that the latter can't show.
     before: Option<String>,
     code: Option<String>,
     after: Option<String>,
@@ -47,19 +48,19 @@ struct Case {
     /// How the generation ended, as the protocol says it.
     finish: Option<FinishReason>,
     answer: String,
-    /// What `{filler}` stands for, so many times over.
+    /// What `{filler}` is replaced with, repeated.
     filler: String,
     times: usize,
-    /// What stands in place of the selection afterwards. Without another word: at once and without
-    /// a warning.
+    /// What replaces the selection in the end. If nothing else is given: at once and without a
+    /// warning.
     becomes: Option<String>,
-    /// The whole document afterwards, where more than the selection changes.
+    /// The whole document in the end, if more than the selection changes.
     document: Option<String>,
-    /// It is shown at once, with a warning that has this in it.
+    /// It is shown at once, with a warning that contains this text.
     warns: Option<String>,
-    /// The model is asked again for this reason; the same answer once more is shown with a warning.
+    /// The model is asked again for this reason; the same answer is then shown with a warning.
     retry: Option<String>,
-    /// The model may be asked again; the same answer once more is refused for this reason.
+    /// The model may be asked again; the same answer is then refused for this reason.
     refused: Option<String>,
     /// Nothing is changed.
     unchanged: bool,
@@ -71,13 +72,13 @@ struct Wrappings {
     wrapping: Vec<Wrapping>,
 }
 
-/// An answer with `{good}` in it that must become just that.
+/// An answer with `{good}` in it that must be reduced to exactly that.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wrapping {
     name: String,
     answer: String,
-    /// Documents of which it is not true, with the reason beside it in the file.
+    /// Documents that are exempt; the file gives the reason next to them.
     #[serde(default)]
     except: Vec<String>,
 }
@@ -144,7 +145,7 @@ fn text_with(document: &Document, finished: &Finished) -> String {
     apply_all(&document, &edits).expect("an edit of this text").0
 }
 
-/// What is wrong with what came of a case.
+/// What is wrong with the result of a case.
 fn check(documents: &BTreeMap<String, Document>, case: &Case) -> Result<(), String> {
     let base = documents.get(&case.r#in).ok_or_else(|| format!("no document `{}`", case.r#in))?;
     let or = |own: &Option<String>, shared: &String| own.as_ref().unwrap_or(shared).clone();
@@ -185,7 +186,7 @@ fn check(documents: &BTreeMap<String, Document>, case: &Case) -> Result<(), Stri
     Ok(())
 }
 
-/// Whether the outcomes are those that a case wants, and what is shown in the end.
+/// Whether the outcomes are those that a case requires, and what is shown in the end.
 fn verdict<'a>(
     case: &Case,
     first: &'a Outcome,
@@ -226,7 +227,7 @@ fn verdict<'a>(
     }
 }
 
-/// With its reason.
+/// The error's message with its reason.
 fn full(error: &AssistError) -> String {
     ErrorInfo::from(error.clone()).to_string()
 }
@@ -243,7 +244,7 @@ fn told(outcome: &Outcome) -> String {
     }
 }
 
-/// A text on one line, in a length that can be read.
+/// A text on one line, short enough to read.
 fn brief(text: &str) -> String {
     let shown: String = text.chars().take(700).collect();
     format!("{shown:?}")

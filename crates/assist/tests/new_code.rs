@@ -1,4 +1,5 @@
-//! Code where there is none yet: an empty line is selected, and it is said in words what is to stand there.
+//! Code where there is none yet: an empty line is selected, and the instruction says what is to be
+//! there.
 
 use localcoder_assist::{Attempt, Command, Limits, Outcome, Prompts, Task, apply, prepare};
 use localcoder_protocol::{DocumentText, ErrorCode, ErrorInfo, FinishReason, LineRange};
@@ -12,7 +13,7 @@ fn task(text: &str, line: u32, words: &str) -> Task {
     prepare(&document(text), LineRange { start: line, end: line }, command).expect("a good request")
 }
 
-/// The document with what a model wrote there.
+/// The document with the model's code in it.
 #[track_caller]
 fn written(text: &str, line: u32, code: &str) -> String {
     let task = task(text, line, "Write it.");

@@ -1,4 +1,5 @@
-//! An edit before the user has decided on it: as far as it is written, and changed once more.
+//! An edit before the user has decided on it: while it is written, and when it is changed once
+//! more.
 
 use localcoder_assist::{
     Attempt, Command, Finished, Limits, Outcome, Prompts, Task, apply_all, prepare, prepare_follow,

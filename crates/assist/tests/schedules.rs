@@ -1,5 +1,5 @@
-//! Edits that wait while their document changes: whatever the user does meanwhile, an edit goes to the
-//! lines it was made from or nowhere, and taking it back restores every byte.
+//! Edits that wait while their document changes: whatever the user does meanwhile, an edit goes to
+//! the lines it was made from or nowhere, and undoing it restores every byte.
 
 use std::cell::Cell;
 use std::ops::Range;
@@ -9,7 +9,7 @@ use localcoder_protocol::{Anchor, DocumentText, Edit, FinishReason, LineRange};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-/// Lines that stand in files more than once, and some that do not.
+/// Lines that occur in files more than once, and some that do not.
 const LINES: &[&str] = &[
     "def total(items):",
     "def count(items):",
@@ -32,14 +32,14 @@ const LINES: &[&str] = &[
     "x = 1",
 ];
 
-/// A line, and where it came from: a copy comes from what it was copied of.
+/// A line and its origin; a copy has the origin of what it was copied from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Line {
     text: String,
     origin: usize,
 }
 
-/// What a user does to a document. Places are parts of its length, in thousandths.
+/// What a user does to a document. Places are fractions of its length, in thousandths.
 #[derive(Debug, Clone)]
 enum Act {
     Type(u16, usize),
@@ -49,11 +49,12 @@ enum Act {
     Copy(u16, usize, u16),
     Move(u16, usize, u16),
     Undo,
-    /// The editor or another program writes all line ends anew.
+    /// The editor or another program rewrites all line ends.
     LineEnds,
-    /// A formatter, as it runs where a file is saved: other indentation, and one blank line for several.
+    /// A formatter that runs on save: other indentation, and several blank lines reduced to one.
     Format,
-    /// Another window writes the file, and the editor reads it again: nothing before that can be undone.
+    /// Another window writes the file, and the editor reloads it: nothing before that can be
+    /// undone.
     OtherWindow(u16, usize),
 }
 
@@ -160,8 +161,8 @@ impl Document {
 
 #[test]
 fn an_edit_goes_to_its_own_lines_or_nowhere_and_is_taken_back_whole() {
-    // Functions that differ in a line or in none, as in real files.
-    // No two lines in a row read the same: which of such two is meant is all one.
+    // Functions that differ in one line or in none, as in real files. No two adjacent lines read
+    // the same: it would not matter which of the two is meant.
     let body =
         proptest::sample::subsequence((2..16_usize).collect::<Vec<_>>(), 2..7).prop_shuffle();
     let function =
@@ -177,7 +178,7 @@ fn an_edit_goes_to_its_own_lines_or_nowhere_and_is_taken_back_whole() {
             let start = u32::try_from(place.start).unwrap() + 1;
             let selection = LineRange { start, end: u32::try_from(place.end).unwrap() };
             let command = Command::new("improve", Some("Call it with one.")).unwrap();
-            // A selection of blank lines is none.
+            // A selection of blank lines is not accepted.
             let Ok(task) = prepare(&document.text(), selection, command) else { return Ok(()) };
             let answer = "    result = one(items)\n";
             let Outcome::Done(done) = task.finish(answer, FinishReason::StopString, Attempt::Last)
@@ -203,9 +204,9 @@ fn an_edit_goes_to_its_own_lines_or_nowhere_and_is_taken_back_whole() {
                 return Ok(());
             };
             let rows = range.start as usize - 1..range.end as usize;
-            // A line that was typed or copied again in the place of another is as good as that one.
-            // But the place must be that of the edit: lines that it replaces, or beside these, are
-            // those that were there, and not others that read the same.
+            // A line that was typed or copied to the place of another counts as that one. But the
+            // place must be the edit's: the lines that it replaces, or those next to them, are the
+            // original ones, and not others that read the same.
             let near = |rows: &Range<usize>, lines: &[Line]| {
                 let near = rows.start.saturating_sub(2)..(rows.end + 2).min(lines.len());
                 origins(&lines[near])
@@ -234,7 +235,7 @@ fn an_edit_goes_to_its_own_lines_or_nowhere_and_is_taken_back_whole() {
     assert!(applied > 200, "only {applied} of 1000 were applied: the test proves little");
 }
 
-/// What an answer makes of a line.
+/// What an answer does to a line.
 #[derive(Debug, Clone, Copy)]
 enum Rewritten {
     Same,
@@ -267,7 +268,7 @@ fn rewrite(lines: &[Line], how: &[Rewritten]) -> String {
     answer
 }
 
-/// Where the lines came from that an edit replaces, and those beside them.
+/// The origins of the lines that an edit replaces, and of those next to them.
 fn origins_near(lines: &[Line], range: LineRange) -> Vec<usize> {
     let start = (range.start as usize).saturating_sub(3);
     let end = (range.end as usize + 2).min(lines.len());
@@ -345,11 +346,12 @@ fn each_change_of_an_edit_goes_to_its_own_lines_or_nowhere_whichever_are_kept() 
                     kept_hunks.push((hunk, *range));
                 }
             }
-            // Lines that were moved may stand in another order.
+            // Lines that were moved may be in another order.
             kept_hunks.sort_by_key(|(_, range)| range.start);
             let edits: Vec<&Edit> = kept_hunks.iter().map(|(hunk, _)| *hunk).collect();
             let (after, _) = apply_all(&now, &edits).unwrap();
-            // What no kept change replaces is there, byte for byte, and so is what it puts there.
+            // What no kept change replaces is there, byte for byte, and so is what the kept changes
+            // insert.
             prop_assert_eq!(after, written_by_hand(&now.text, &kept_hunks));
             written.set(written.get() + kept_hunks.len());
             Ok(())

@@ -1,4 +1,4 @@
-//! What a model is told of the user's own test.
+//! What the prompt says about the user's own test.
 
 use localcoder_assist::{Command, Prompts, prepare};
 use localcoder_protocol::{DocumentText, LineRange, TestOutcome, TestRun};

@@ -16,7 +16,7 @@ pub struct Followed {
 }
 
 impl NextEditTask {
-    /// The name of the language, by the file's.
+    /// The language's name, by the file's ending.
     #[must_use]
     pub fn language(&self) -> &str {
         let ending = self.file.rsplit('.').next().unwrap_or_default();
@@ -37,7 +37,7 @@ impl NextEditTask {
         DocumentText { path: self.file.clone(), language_id: None, text: self.after().to_owned() }
     }
 
-    /// The edits, as an editor tells them: the lines that each has changed.
+    /// The edits as an editor reports them: the lines that each has changed.
     #[must_use]
     pub fn edits(&self) -> Vec<RecentEdit> {
         let steps = self.texts.windows(2);
@@ -50,14 +50,14 @@ impl NextEditTask {
                 path: self.file.clone(),
                 before: before[old].join("\n"),
                 after: after[new].join("\n"),
-                // Where the others are now is another matter.
+                // Where the earlier ones are by now is not known.
                 line: (at == last).then_some(line),
             }
         };
         steps.enumerate().map(edit).collect()
     }
 
-    /// Judges an edit of the document after the last edit.
+    /// Judges a next edit, made in the document after the last edit.
     #[must_use]
     pub fn judge(&self, edit: &NextEdit) -> Followed {
         let now = lines(self.after());
@@ -86,7 +86,7 @@ fn lines(text: &str) -> Vec<&str> {
     text.split('\n').collect()
 }
 
-/// The lines of both between those that they begin and end with.
+/// The lines of both that are between their common beginning and end.
 fn difference(before: &[&str], after: &[&str]) -> (Range<usize>, Range<usize>) {
     let most = before.len().min(after.len());
     let head = before.iter().zip(after).take_while(|(one, other)| one == other).count();

@@ -1,5 +1,5 @@
-//! Holes to be filled: HumanEval-infilling, where the user has it. Each is a program with a line, some
-//! lines or any stretch of characters taken out, and tests that are run with what is put there.
+//! Holes to be filled: HumanEval-infilling, if the user has it. Each is a program with one line,
+//! several lines or any stretch of characters taken out, and tests that run with what is put there.
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ struct Row {
     entry_point: String,
 }
 
-/// One of them.
+/// One hole.
 #[derive(Debug, Clone)]
 pub struct Hole {
     /// Unique among all.
@@ -29,29 +29,29 @@ pub struct Hole {
     /// `infill-line`, `infill-lines` or `infill-span`.
     pub kind: &'static str,
     pub(crate) before: String,
-    /// What is behind it: where whole lines are missing, that begins with the end of an empty one, as
-    /// somebody has it who is about to write there.
+    /// The code after it: if whole lines are missing, this begins with the end of an empty line, as
+    /// the document looks when someone is about to write there.
     pub(crate) after: String,
     /// What was taken out.
     pub(crate) right: String,
     tests: String,
 }
 
-/// A text that somebody else has put into a hole.
+/// A text that another program has put into a hole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Filled {
     /// The hole's id.
     pub task: String,
     /// The text.
     pub answer: String,
-    /// From the request to the answer.
+    /// Seconds from the request to the answer.
     pub seconds: f64,
 }
 
-/// The texts of a file with a line of JSON each.
+/// Reads such texts from a file with one JSON object a line.
 ///
 /// # Errors
-/// Where it can't be read, or is another kind of file.
+/// If it can't be read, or is another kind of file.
 pub fn read_filled(path: &Path) -> Result<Vec<Filled>, String> {
     let lines = lines_of(path)?.into_iter().map(|line| {
         serde_json::from_str(&line)
@@ -69,7 +69,7 @@ pub fn is_infilling(path: &Path) -> bool {
 /// The holes of a file of HumanEval-infilling.
 ///
 /// # Errors
-/// Where it can't be read, or is another kind of file.
+/// If it can't be read, or is another kind of file.
 pub fn read_holes(path: &Path) -> Result<Vec<Hole>, String> {
     let rows = lines_of(path)?.into_iter().map(|line| {
         serde_json::from_str::<Row>(&line)
@@ -99,14 +99,14 @@ fn hole(row: Row) -> Hole {
 }
 
 impl Hole {
-    /// In which half it is; all of a program are in the same one.
+    /// Which half it belongs to; all holes of a program are in the same one.
     #[must_use]
     pub fn half(&self) -> Half {
         let program = self.id.split_once('/').map_or(self.id.as_str(), |(_, rest)| rest);
         Half::of_program(program.rsplit_once('/').map_or(program, |(program, _)| program))
     }
 
-    /// What is before it, what is behind it, and what was taken out.
+    /// The code before it, the code after it, and what was taken out.
     #[must_use]
     pub fn parts(&self) -> [&str; 3] {
         [&self.before, &self.after, &self.right]
@@ -118,7 +118,7 @@ impl Hole {
         document(&self.before, &self.after)
     }
 
-    /// Where in it the hole is.
+    /// The place of the hole in the document.
     #[must_use]
     pub fn position(&self) -> Position {
         position(&self.before)
@@ -136,7 +136,7 @@ impl Hole {
         self.judge_behind(runner, &self.before, suggestion)
     }
 
-    /// The same where more of it is written already.
+    /// What the program does with a suggestion if more of it is written already.
     pub(crate) fn judge_behind(
         &self,
         runner: &Runner,
@@ -169,7 +169,7 @@ pub(crate) fn document(before: &str, after: &str) -> DocumentText {
     }
 }
 
-/// The place behind a text.
+/// The place after a text.
 pub(crate) fn position(before: &str) -> Position {
     let line = before.rsplit('\n').next().unwrap_or_default();
     let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
@@ -179,7 +179,7 @@ pub(crate) fn position(before: &str) -> Position {
     }
 }
 
-/// For tests: a function `f` that is to be the next number.
+/// For tests: a function `f` that should return the next number.
 #[cfg(test)]
 pub(crate) fn sample(id: &str, prompt: &str, suffix: &str, right: &str) -> Hole {
     hole(Row {

@@ -1,5 +1,5 @@
-//! The languages that tasks are in, and how a program in each is built and run. One table: another
-//! language is a row.
+//! The languages of the tasks, and how a program in each is built and run. A table: adding a
+//! language means adding a row.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,17 +24,17 @@ pub enum Language {
 /// How a program in a language is built and run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Toolchain {
-    /// In an answer of `localcoder eval`, and as the option `--language` has it.
+    /// The name in the output of `localcoder eval`, and as a value of the option `--language`.
     pub(crate) name: &'static str,
-    /// The program's file.
+    /// The name of the program's file.
     pub(crate) file: &'static str,
-    /// Where tests are a file of their own: its name.
+    /// The name of the file for tests, if they have one of their own.
     pub(crate) tests_file: &'static str,
-    /// What must be there, asked for its version.
+    /// The command that must be available, called for its version.
     pub(crate) probe: &'static [&'static str],
-    /// Built by each of these in turn, then run by the last.
+    /// The commands that build the program, in order; the last one runs it.
     pub(crate) steps: &'static [&'static [&'static str]],
-    /// The same for a program whose tests are marked as such.
+    /// The commands for a program whose tests are marked as such.
     pub(crate) test_steps: &'static [&'static [&'static str]],
 }
 
@@ -43,7 +43,7 @@ impl Language {
     pub const ALL: [Self; 6] =
         [Self::Python, Self::JavaScript, Self::Rust, Self::Go, Self::Java, Self::Cpp];
 
-    /// The language of that name.
+    /// The language with this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|language| language.name() == name)

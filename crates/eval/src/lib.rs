@@ -1,8 +1,8 @@
-//! Judges what a model does with code: tasks with checks that run, what became of each, and a
-//! report. `localcoder eval` has them asked of a model; nothing here asks one.
+//! Judges what a model does with code: tasks with checks that run, the outcome of each, and a
+//! report. `localcoder eval` asks a model; nothing here does.
 //!
-//! Knows no host and no connection: whoever calls gives the answers, and gets outcomes back. What
-//! an answer did is found out by running it, in a process of its own with limits and no network.
+//! Knows neither hosts nor connections: the caller passes the answers and gets the outcomes. What
+//! an answer does is found out by running it, in a process of its own with limits and no network.
 
 mod followed;
 mod infilling;

@@ -1,9 +1,9 @@
-//! What was measured with the product's own tasks and is told in `docs/eval.md`, as numbers: to be
-//! shown beside what people did with the edits of the same model.
+//! The results of the product's own tasks in `docs/eval.md`, as numbers: they are shown next to
+//! what users did with the edits of the same model.
 
 use localcoder_protocol::EvalShare;
 
-/// A row of the page's results.
+/// A row of that page's results.
 struct Measured {
     /// The model's id in the catalog.
     model: &'static str,
@@ -12,7 +12,7 @@ struct Measured {
     tasks: u32,
     /// Of all tasks, in percent.
     right: f64,
-    /// Shown and not right, of all tasks, in percent.
+    /// Answers that were shown and not right, in percent of all tasks.
     wrong: f64,
 }
 
@@ -33,7 +33,7 @@ const MEASURED: &[Measured] = &[
     },
 ];
 
-/// What was measured of a model, by its id in the catalog; nothing where it was not.
+/// The results of a model, by its id in the catalog; empty if it was not measured.
 #[must_use]
 pub fn measured(model: &str) -> Vec<EvalShare> {
     let of_model = MEASURED.iter().filter(|row| row.model == model);

@@ -1,5 +1,5 @@
-//! What follows from an edit: files, edits that a user makes in them, and the next ones that are
-//! right, or that there is none. `tasks/next-edit.toml` has them, by the program that they are of.
+//! What follows from an edit: files, edits that a user makes in them, and the right next edits, or
+//! that there is none. They are in `tasks/next-edit.toml`, by program.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -34,11 +34,12 @@ struct Program {
 struct Row {
     name: String,
     kind: NextEditKind,
-    /// What the user does, in this order; the cursor is behind the last.
+    /// What the user does, in this order; the cursor is after the last edit.
     edits: Vec<Replaced>,
     #[serde(default)]
     diagnostics: Vec<Told>,
-    /// The places that remain after the edits. Each is a next edit, and neighbors at once are one too.
+    /// The places that remain to be edited. Each is a next edit, and so are several adjacent ones
+    /// at once.
     #[serde(default)]
     next: Vec<Place>,
 }
@@ -53,7 +54,7 @@ struct Replaced {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Told {
-    /// Something of the line that it is about.
+    /// Some text of the line that it is about.
     find: String,
     message: String,
     code: Option<String>,
@@ -66,7 +67,7 @@ struct Place {
     replace: Texts,
 }
 
-/// What may stand at a place.
+/// What may be at a place.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Texts {
@@ -87,30 +88,30 @@ impl Texts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NextEditKind {
-    /// A name has been changed at one place of several.
+    /// A name was changed at one of several places.
     Rename,
-    /// What a function takes or returns has been.
+    /// A function's parameters or return value were changed.
     Signature,
-    /// What has been done is to be done again.
+    /// A change that was made is to be repeated.
     Pattern,
-    /// The edit has broken something, and a language server says so.
+    /// The edit broke something, and a language server reports it.
     Diagnostic,
-    /// Nothing does: there is no next edit.
+    /// Nothing follows: there is no next edit.
     Nothing,
 }
 
-/// What a language server says after the edits.
+/// What a language server reports after the edits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NextEditDiagnostic {
     /// The line, from 1.
     pub line: u32,
-    /// In its words.
+    /// The message in the server's words.
     pub message: String,
-    /// Its rule or number.
+    /// The server's rule or number for it.
     pub code: Option<String>,
 }
 
-/// A task.
+/// One task.
 #[derive(Debug, Clone)]
 pub struct NextEditTask {
     /// Unique among all: language, program and name.
@@ -121,11 +122,11 @@ pub struct NextEditTask {
     pub file: String,
     /// Its text before the first edit, and after each of them.
     pub texts: Vec<String>,
-    /// Behind what the last edit put there.
+    /// The place after the text that the last edit inserted.
     pub cursor: Position,
-    /// What is told of the file after the last edit.
+    /// What is reported for the file after the last edit.
     pub diagnostics: Vec<NextEditDiagnostic>,
-    /// What the file is after a next edit that is right: one of these. None where nothing follows.
+    /// The file after each next edit that is right; empty if nothing follows.
     pub right: Vec<String>,
 }
 
@@ -142,17 +143,17 @@ impl NextEditTask {
         self.texts.last().map_or("", String::as_str)
     }
 
-    /// In which half it is; the tasks of a program are in the same one.
+    /// Which half it belongs to; all tasks of a program are in the same one.
     #[must_use]
     pub fn half(&self) -> Half {
         Half::of(&self.id)
     }
 }
 
-/// All of them.
+/// All tasks.
 ///
 /// # Errors
-/// Where the file is malformed; a test reads it.
+/// If the file is malformed; a test reads it.
 pub fn next_edit_tasks() -> Result<Vec<NextEditTask>, String> {
     tasks_of(TASKS)
 }
@@ -196,7 +197,7 @@ fn task_of(program: &Program, row: &Row, id: String) -> Result<NextEditTask, Str
     })
 }
 
-/// Where something is in a text that has it only once.
+/// The place of something that occurs exactly once in a text.
 fn only(text: &str, find: &str) -> Result<Range<usize>, String> {
     let mut found = text.match_indices(find);
     match (found.next(), found.next()) {
@@ -220,8 +221,8 @@ fn position(text: &str, at: usize) -> Position {
     }
 }
 
-/// The file after each of the next edits that are right: one place or neighbors, each with each text
-/// that may stand there.
+/// The file after each right next edit: at one place or at adjacent ones, with each text that may
+/// be there.
 fn right(text: &str, places: &[Place]) -> Result<Vec<String>, String> {
     let found = places.iter().map(|place| Ok((only(text, &place.find)?, place.replace.all())));
     let mut found = found.collect::<Result<Vec<_>, String>>()?;
@@ -238,7 +239,7 @@ fn right(text: &str, places: &[Place]) -> Result<Vec<String>, String> {
                 break;
             }
             let each = |file: &String| {
-                // As much stands behind the place as before the edits.
+                // The text after the place is as long as before the edits.
                 let place =
                     range.start + file.len() - text.len()..range.end + file.len() - text.len();
                 texts.iter().map(|new| put(file, place.clone(), new)).collect::<Vec<_>>()
@@ -265,7 +266,7 @@ mod tests {
 
     use super::*;
 
-    /// What does not parse in a text: that which a file without anything in it has not.
+    /// What does not parse in a text, apart from what does not parse in an empty file either.
     fn broken(file: &str, text: &str) -> Option<String> {
         let empty = DocumentText { path: file.to_owned(), language_id: None, text: String::new() };
         let edit = edit_of(&empty, LineRange { start: 1, end: 1 }, text).unwrap();
@@ -312,7 +313,8 @@ mod tests {
         }
     }
 
-    /// Half a rename is wrong, but it is code: in every language with a grammar, at every step.
+    /// Half a rename is wrong, but it is valid code: in every language with a grammar, at every
+    /// step.
     #[test]
     fn files_parse_before_the_next_edit_and_after_it() {
         for task in next_edit_tasks().unwrap() {

@@ -1,5 +1,5 @@
-//! The product's own tasks, one file a language in `tasks/`. A file holds programs with their tests,
-//! and what is to be done with parts of them; CONTRIBUTING says how to add one.
+//! The product's own tasks, one file for each language in `tasks/`. A file holds programs with
+//! their tests, and what is to be done with parts of them; CONTRIBUTING says how to add one.
 
 use localcoder_protocol::{DocumentText, LineRange};
 use regex::{Regex, RegexBuilder};
@@ -18,7 +18,7 @@ const FILES: &[(Language, &str)] = &[
     (Language::Cpp, include_str!("../tasks/cpp.toml")),
 ];
 
-/// What is to be changed about the right answers to others.
+/// Further changes that are asked for after the right answers to other tasks.
 const FOLLOWS: &str = include_str!("../tasks/follow.toml");
 
 #[derive(Debug, Deserialize)]
@@ -42,7 +42,7 @@ struct Program {
 struct Row {
     kind: String,
     name: String,
-    /// Sort of flaw, where the kind is one.
+    /// The sort of flaw, if the kind is `flaw`.
     flaw: Option<String>,
     /// First and last line of the selection.
     select: [String; 2],
@@ -51,12 +51,12 @@ struct Row {
     asked: Vec<String>,
     #[serde(default)]
     forbidden: Vec<String>,
-    /// What makes the good code of the program the one that is shown.
+    /// Turns the good code of the program into the one that is shown.
     buggy: Option<Change>,
-    /// What makes the right answer of what is shown; the program's own code where absent.
+    /// Turns what is shown into the right answer; if absent, that is the program's own code.
     right: Option<Change>,
     wrong: Change,
-    /// In place of the program's.
+    /// Tests that replace the program's.
     tests: Option<String>,
 }
 
@@ -66,7 +66,7 @@ struct FollowFile {
     follow: Vec<Follow>,
 }
 
-/// A change of the right answer to another task.
+/// A further change to the right answer to another task.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Follow {
@@ -85,9 +85,9 @@ struct Follow {
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Change {
-    /// The text in its place.
+    /// The text that replaces it.
     Text(String),
-    /// Each is replaced wherever it stands, one after the other.
+    /// Each first text is replaced with the second wherever it occurs, one pair after the other.
     Pairs(Vec<[String; 2]>),
 }
 
@@ -111,7 +111,7 @@ impl Change {
 /// All of the product's own tasks.
 ///
 /// # Errors
-/// Where one of the files is malformed; a test reads them all.
+/// If one of the files is malformed; a test reads them all.
 pub fn own_tasks() -> Result<Vec<Task>, String> {
     let read = |(language, text): &(Language, &str)| tasks_of(*language, text);
     let files = FILES.iter().map(read).collect::<Result<Vec<_>, String>>()?;
@@ -124,8 +124,8 @@ pub fn own_tasks() -> Result<Vec<Task>, String> {
     Ok(tasks)
 }
 
-/// A task of the kind `follow`. What the other one asked for is to be there still, but for what the
-/// right answer has otherwise.
+/// A task of the kind `follow`. What the other task asked for must still be there, except where the
+/// right answer differs.
 fn follow(tasks: &[Task], row: &Follow) -> Result<Task, String> {
     let Follow { base, name, instruction, asked, forbidden, right } = row;
     let id = format!("{base}-{name}");
@@ -220,7 +220,7 @@ mod tests {
 
     use super::*;
 
-    /// Kinds that are told what to do.
+    /// Kinds with an instruction.
     const INSTRUCTED: [&str; 8] =
         ["rename", "types", "docs", "errors", "simplify", "extract", "performance", "bug"];
 
@@ -249,7 +249,7 @@ mod tests {
         assert_eq!(sorts.len(), 5, "{sorts:?}");
     }
 
-    /// What every check is worth: right answers that it lets pass.
+    /// How good the checks are: they must let the right answers pass.
     #[test]
     fn right_answers_pass_the_checks_of_answers() {
         let tasks = own_tasks().unwrap();
@@ -260,7 +260,8 @@ mod tests {
                 Some(pending) => prepare_follow(&task.document, &pending, command).unwrap(),
                 None => prepare(&task.document, task.lines, command).unwrap(),
             };
-            // A selection that cut through code has grown, and the answer is to the grown one.
+            // A selection that cut through code has been extended, and the answer is for the
+            // extended one.
             if task.first.is_none() && asked.range() != trimmed(task) {
                 continue;
             }
@@ -277,8 +278,8 @@ mod tests {
         );
     }
 
-    /// What Improve looks for without a model: it tells planted flaws, and little of the same code
-    /// without them.
+    /// What Improve finds without a model: planted flaws are recognized, and little is reported in
+    /// the same code without them.
     #[test]
     fn planted_flaws_are_reported_and_code_without_them_is_left_alone() {
         let told = |text: String, lines: LineRange, document: &DocumentText| {
@@ -316,8 +317,8 @@ mod tests {
         LineRange { end: end.unwrap(), ..task.lines }
     }
 
-    /// By their own references, in languages that can be run here. All of them take minutes, so a few of
-    /// each stand for all; `localcoder eval --prove` proves every one.
+    /// Tasks prove themselves with their references, in languages that can be run here. All of them
+    /// would take minutes, so a few represent each; `localcoder eval --prove` proves every one.
     #[test]
     fn right_answers_count_and_wrong_ones_do_not() {
         let runner = crate::run::free();

@@ -1,6 +1,6 @@
-//! HumanEvalPack, where the user has it: the same functions in six languages, each with one bug and
-//! tests. Three tasks come of each: to fix the bug without a word of what the function is for, to fix
-//! it where its documentation says so, and to leave the right code alone.
+//! HumanEvalPack, if the user has it: the same functions in six languages, each with one bug and
+//! tests. Each gives three tasks: to fix the bug without a description of the function, to fix it
+//! with the documentation, and to leave the right code alone.
 
 use std::io::{BufRead as _, BufReader, Read};
 use std::path::Path;
@@ -12,7 +12,7 @@ use serde::Deserialize;
 use crate::language::Language;
 use crate::task::{Check, Task};
 
-/// Of one row. The longest there are have a hundredth of it.
+/// Limit of one row. The longest known one has a hundredth of it.
 const LINE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 #[derive(Debug, Deserialize)]
@@ -29,7 +29,7 @@ struct Row {
     docstring: String,
 }
 
-/// What is asked with a row.
+/// What is asked about a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     Fix,
@@ -49,7 +49,7 @@ impl Form {
     }
 }
 
-/// Lines of a file, which may be packed with gzip.
+/// The lines of a file, which may be compressed with gzip.
 pub(crate) fn lines_of(path: &Path) -> Result<Vec<String>, String> {
     let told = |error: &dyn std::fmt::Display| format!("`{}`: {error}", path.display());
     let file = fs_err::File::open(path).map_err(|error| error.to_string())?;
@@ -70,11 +70,11 @@ pub(crate) fn lines_of(path: &Path) -> Result<Vec<String>, String> {
     }
 }
 
-/// The tasks of a file of HumanEvalPack, by its name `humanevalpack-LANGUAGE.jsonl[.gz]` or what its
-/// rows say.
+/// The tasks of a HumanEvalPack file; the language comes from its name
+/// `humanevalpack-LANGUAGE.jsonl[.gz]`, or from its rows.
 ///
 /// # Errors
-/// Where it can't be read, or is another kind of file.
+/// If it can't be read, or is another kind of file.
 pub fn read_pack(path: &Path) -> Result<Vec<Task>, String> {
     let rows = lines_of(path)?.into_iter().map(|line| {
         serde_json::from_str::<Row>(&line)
@@ -90,7 +90,7 @@ pub fn read_pack(path: &Path) -> Result<Vec<Task>, String> {
     Ok(tasks.into_iter().flatten().flatten().collect())
 }
 
-/// `Python/0`.
+/// The language of an id such as `Python/0`.
 fn language_of(id: &str) -> Option<Language> {
     Some(match id.split('/').next()? {
         "Python" => Language::Python,
@@ -117,7 +117,7 @@ fn task(language: Language, row: &Row, form: Form) -> Option<Task> {
     let document = |solution: &str| format!("{}\n{}", head.trim_end(), solution.trim_end());
     let end = |solution: &str| {
         let lines = document(solution).split('\n').count();
-        // The class that Java has round it stays outside.
+        // In Java, the surrounding class stays outside.
         if language == Language::Java { lines - 1 } else { lines }
     };
     let selection = |solution: &str| {
@@ -148,10 +148,10 @@ fn task(language: Language, row: &Row, form: Form) -> Option<Task> {
     })
 }
 
-/// What stands before the solution.
+/// The code before the solution.
 fn head(language: Language, row: &Row) -> String {
     match language {
-        // Packages that nothing but a few of the solutions needs; those can't be run here.
+        // Packages that only a few of the solutions need; those can't be run here.
         Language::Rust => {
             let foreign = ["use rand", "use regex", "use md5"];
             let lines = row.declaration.lines();
@@ -163,14 +163,15 @@ fn head(language: Language, row: &Row) -> String {
     }
 }
 
-/// Where the function begins: where it is named. Its first line may be one before the last.
+/// Where the function begins: the line with its name. The head may end with the function's first
+/// line.
 fn entry<'a>(head: impl Iterator<Item = &'a str>, row: &Row) -> usize {
     let lines: Vec<&str> = head.collect();
     lines.iter().rposition(|line| names(line, &row.entry_point)).unwrap_or(lines.len() - 1)
 }
 
 /// The head with the function's documentation in the form of the language, and the line on which
-/// both begin; `None` where there is none.
+/// both begin; `None` if there is no documentation.
 fn documented(language: Language, row: &Row) -> Option<(String, usize)> {
     let head = head(language, row);
     let text = row.docstring.trim();
@@ -222,7 +223,7 @@ fn ending(language: Language) -> &'static str {
     }
 }
 
-/// Whether a line has the name as a word of its own.
+/// Whether a line contains the name as a whole word.
 fn names(line: &str, name: &str) -> bool {
     line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name)
 }

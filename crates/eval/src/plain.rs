@@ -1,9 +1,10 @@
-//! A task as somebody would put it to a model without this product: the instruction and the code, and
-//! of the answer the first block of code. What the product's words and checks bring is the difference.
+//! A task as one would put it to a model without this product: the instruction and the code, and
+//! the first code block of the answer. The difference is what the product's prompts and checks are
+//! worth.
 
 use crate::task::Task;
 
-/// What an improvement is called there.
+/// The instruction for an improvement.
 const IMPROVE: &str = "Improve this code without changing what it does.";
 
 impl Task {
@@ -16,7 +17,7 @@ impl Task {
     }
 }
 
-/// The code of an answer: its first block, or all of it where there is none.
+/// The code of an answer: its first code block, or all of it if there is none.
 #[must_use]
 pub fn code_of(answer: &str) -> &str {
     let Some((_, block)) = answer.split_once("```") else { return answer.trim_end() };

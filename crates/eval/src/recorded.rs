@@ -1,5 +1,5 @@
 //! Recorded answers of a model to edits of whole files, each with the verdict of its hidden tests:
-//! what the guards would have let through, without any model.
+//! which of them the guards would have let through, without running a model.
 
 use std::path::Path;
 
@@ -36,7 +36,7 @@ pub struct Replay {
 /// Reads recorded answers.
 ///
 /// # Errors
-/// Where the file can't be read or is another kind of file.
+/// If the file can't be read or is another kind of file.
 pub fn read_recorded(path: &Path) -> Result<Vec<Replay>, String> {
     let rows = lines_of(path)?.into_iter().map(|line| {
         serde_json::from_str::<Row>(&line)
@@ -61,7 +61,7 @@ fn replays(row: Row) -> impl Iterator<Item = Replay> {
 /// Has each answer judged by the guards.
 ///
 /// # Errors
-/// Where an answer's document can't be worked on at all.
+/// If an answer's document can't be worked on at all.
 pub fn replay(replays: &[Replay]) -> Result<EvalReplayed, ErrorInfo> {
     let mut all = EvalReplayed {
         answers: 0,
@@ -104,7 +104,7 @@ fn kind_of(finding: &str) -> String {
 }
 
 impl Replay {
-    /// Why the answer is not shown as it is, where it is not.
+    /// Why the answer would not be shown as it is; `None` if it would.
     fn finding(&self) -> Result<Option<String>, ErrorInfo> {
         let lines = self.document.text.trim_end().split('\n').count();
         let range = LineRange { start: 1, end: u32::try_from(lines).unwrap_or(u32::MAX) };

@@ -1,4 +1,4 @@
-//! What became of each task, as a line of a file that another run continues, and as a table.
+//! The outcome of each task, as a line of a file that another run can continue, and as a table.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -6,21 +6,21 @@ use std::fmt::Write as _;
 use localcoder_protocol::EvalRow;
 use serde::{Deserialize, Serialize};
 
-/// What became of an answer.
+/// How an answer was judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Verdict {
-    /// It was shown and is right; of code that was to be left alone, also where it was.
+    /// It was shown and is right; for code that was to be left alone, also if it was left alone.
     Right,
     /// It was shown and is not.
     Wrong,
-    /// Nothing was changed where something was to be.
+    /// Nothing was changed though something should have been.
     Unchanged,
     /// It was not shown: an error said why.
     Refused,
 }
 
-/// What became of a task.
+/// The outcome of a task.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Outcome {
@@ -30,11 +30,11 @@ pub struct Outcome {
     pub kind: String,
     /// Its language.
     pub language: String,
-    /// The model, and the build that asked it: outcomes of others are not comparable.
+    /// The model and the build that asked it: outcomes with others are not comparable.
     pub asked: String,
-    /// What became of it.
+    /// How the answer was judged.
     pub verdict: Verdict,
-    /// Whether it has what was asked.
+    /// Whether it does what was asked.
     pub done: bool,
     /// Whether the program works.
     pub passes: bool,
@@ -47,27 +47,27 @@ pub struct Outcome {
     pub attempts: u32,
     /// Tokens written.
     pub tokens: u32,
-    /// From the request to the answer.
+    /// Seconds from the request to the answer.
     pub seconds: f64,
-    /// How much of that the model took.
+    /// How many of these the model took.
     #[serde(default)]
     pub model_seconds: f64,
-    /// Tokens of the prompt that had to be computed, of a hole.
+    /// For a hole: tokens of the prompt that had to be computed.
     #[serde(default)]
     pub uncached_tokens: u32,
-    /// How sure the model was, of a hole: the mean logarithm of its tokens' probabilities.
+    /// For a hole: how sure the model was, as the mean log-probability of its tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mean_log_probability: Option<f32>,
     /// What was wrong with it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub why: String,
-    /// What is in place of the selection.
+    /// What replaced the selection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
 }
 
 impl Outcome {
-    /// Of a task before anything was answered.
+    /// The outcome of a task before there is an answer.
     #[must_use]
     pub fn unanswered(task: &str, kind: &str, language: &str, asked: &str) -> Self {
         Self {
@@ -142,7 +142,7 @@ pub fn percent(part: u32, all: u32) -> f64 {
     if all == 0 { 0.0 } else { 100.0 * f64::from(part) / f64::from(all) }
 }
 
-/// Outcomes by kind and language, then those that were told what to do, then all.
+/// Outcomes by kind and language, then those of tasks with an instruction, then all.
 #[must_use]
 pub fn rows<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> Vec<EvalRow> {
     let mut by_kind: BTreeMap<&str, EvalRow> = BTreeMap::new();
@@ -161,7 +161,7 @@ pub fn rows<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> Vec<EvalRow>
     named.map(|(name, row)| EvalRow { name: name.to_owned(), ..row }).collect()
 }
 
-/// Rows as a table in Markdown.
+/// Rows as a Markdown table.
 #[must_use]
 pub fn table(rows: &[EvalRow]) -> String {
     let mut table = String::from(

@@ -1,5 +1,5 @@
-//! Runs programs that a model has written: each in a folder of its own, within limits, and without a
-//! network where the system can hold one back.
+//! Runs programs that a model has written: each in a folder of its own, within limits, and without
+//! a network if the system can keep them from it.
 
 use std::cell::OnceCell;
 use std::path::Path;
@@ -9,33 +9,33 @@ use localcoder_trial::program::{self, Confine, Program};
 
 use crate::language::{Language, Toolchain};
 
-/// A compiler on a busy machine needs seconds; a program that is right needs less than one.
+/// A compiler on a busy machine needs seconds; a correct program needs less than one.
 const STEP_WITHIN: Duration = Duration::from_secs(30);
 
-/// What became of a program.
+/// The result of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ran {
     /// It ended with 0.
     Passed,
-    /// It did not; what it said, or why it was ended.
+    /// It did not; its output, or why it was ended.
     Failed(String),
 }
 
 /// Runs programs.
 pub struct Runner {
     confinement: Box<dyn Confine>,
-    /// Why a language can't be run here, where it can't; looked at when it is asked for.
+    /// Why a language can't be run here, if it can't; checked when first needed.
     missing: [OnceCell<Option<String>>; Language::ALL.len()],
 }
 
 impl Runner {
-    /// Runs what it is given so confined.
+    /// A runner that confines programs in this way.
     #[must_use]
     pub fn new(confinement: Box<dyn Confine>) -> Self {
         Self { confinement, missing: Default::default() }
     }
 
-    /// Why programs are not kept from the network, where they are not.
+    /// Why programs are not kept from the network; `None` if they are.
     #[must_use]
     pub fn network(&self) -> Option<&str> {
         self.confinement.why_not()
@@ -47,7 +47,7 @@ impl Runner {
         self.why_not(language).is_none()
     }
 
-    /// Why programs in a language can't be run here.
+    /// Why programs in a language can't be run here; `None` if they can.
     #[must_use]
     pub fn why_not(&self, language: Language) -> Option<&str> {
         self.missing[language as usize].get_or_init(|| self.probe(language)).as_deref()
@@ -64,7 +64,7 @@ impl Runner {
         Some(format!("`{}` does not run: {why}", probe[0]))
     }
 
-    /// Builds and runs a program: the document, and its tests behind it or beside it.
+    /// Builds and runs a program: the document, with its tests after it or in a file of their own.
     #[must_use]
     pub fn run(&self, language: Language, document: &str, tests: &str) -> Ran {
         let toolchain = language.toolchain();
@@ -98,12 +98,12 @@ impl Runner {
     }
 }
 
-/// Where a step's output goes.
+/// The file for a step's output.
 const SAID: &str = "said.txt";
 
 type Steps = &'static [&'static [&'static str]];
 
-/// Which files a program is, and how it is built and run.
+/// Which files a program consists of, and how it is built and run.
 fn laid_out(
     toolchain: &Toolchain,
     document: &str,
@@ -115,7 +115,7 @@ fn laid_out(
         _ => toolchain.steps,
     };
     if !toolchain.tests_file.is_empty() && tests.trim_start().starts_with("package ") {
-        // Go tests import the package that they test, and none can import one called `main`.
+        // Go tests import the package under test, and a package called `main` can't be imported.
         let module = ("go.mod", "module judged\n\ngo 1.21\n".to_owned());
         let files =
             [(toolchain.file, document.to_owned()), (toolchain.tests_file, tests.to_owned())];

@@ -6,59 +6,59 @@ use regex::Regex;
 use crate::language::Language;
 use crate::run::{Ran, Runner};
 
-/// A task.
+/// One task.
 #[derive(Debug, Clone)]
 pub struct Task {
     /// Unique among all: language, program and name.
     pub id: String,
-    /// What it is written in.
+    /// The language of the code.
     pub language: Language,
-    /// Sort of task, such as `rename`; `flaw` and `keep` are asked without an instruction.
+    /// Sort of task, such as `rename`; `flaw` and `keep` have no instruction.
     pub kind: String,
     /// The document that the model is shown a part of.
     pub document: DocumentText,
     /// The selection.
     pub lines: LineRange,
-    /// What is to be done, where that is said in words.
+    /// The instruction, if there is one.
     pub instruction: Option<String>,
-    /// The edit that waits and is to be changed; none where the code is to be.
+    /// The undecided edit that is to be changed; `None` if the code itself is.
     pub first: Option<First>,
-    /// What the answer must be like.
+    /// The criteria for its answer.
     pub check: Check,
-    /// An answer that is right; an edit of the selection.
+    /// A right answer: an edit of the selection.
     pub right: String,
-    /// An answer that is not, where one is known.
+    /// A wrong answer, if one is known.
     pub wrong: Option<String>,
 }
 
-/// An edit that the user has and wants otherwise.
+/// An edit that the user has and wants changed.
 #[derive(Debug, Clone)]
 pub struct First {
-    /// What led to it.
+    /// The instruction that led to it.
     pub instruction: String,
     /// The selection after it.
     pub selection: String,
 }
 
-/// What an answer must be like.
+/// Criteria for an answer.
 #[derive(Debug, Clone, Default)]
 pub struct Check {
-    /// Each is found in the new selection.
+    /// Each of these is found in the new selection.
     pub asked: Vec<Regex>,
-    /// None is.
+    /// None of these is.
     pub forbidden: Vec<Regex>,
-    /// The program that the document with this behind it is ends with 0.
+    /// Appended to the document, they make a program that ends with 0.
     pub tests: String,
 }
 
-/// What was found out of an answer.
+/// What was found out about an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judged {
-    /// Whether it has what was asked and nothing that was not.
+    /// Whether it does what was asked, and nothing that it must not.
     pub done: bool,
     /// Whether the program still works.
     pub passes: bool,
-    /// What is missing, or what the program said.
+    /// What is missing, or the program's output.
     pub why: String,
 }
 
@@ -71,7 +71,7 @@ impl Judged {
 }
 
 impl Task {
-    /// Whether it is to be told what to do.
+    /// Whether it has an instruction.
     #[must_use]
     pub fn is_instructed(&self) -> bool {
         self.instruction.is_some()
@@ -84,13 +84,13 @@ impl Task {
         lines[self.range()].join("\n")
     }
 
-    /// The code that the user sees before anything is asked for.
+    /// The code that the user sees before the request.
     #[must_use]
     pub fn shown(&self) -> String {
         self.first.as_ref().map_or_else(|| self.selection(), |first| first.selection.clone())
     }
 
-    /// The edit that waits, as a client sends it.
+    /// The undecided edit, as a client sends it.
     #[must_use]
     pub fn pending(&self) -> Option<PendingEdit> {
         let First { instruction, selection } = self.first.as_ref()?;
@@ -131,8 +131,8 @@ impl Task {
         }
     }
 
-    /// Whether its own references say what they must: the right answer counts, the wrong one and
-    /// none at all do not. An error says which does not.
+    /// Checks the task with its own references: the right answer must count, the wrong one and an
+    /// unchanged document must not. An error says which of them does not.
     ///
     /// # Errors
     /// What is wrong with the task.
@@ -152,37 +152,37 @@ impl Task {
         }
     }
 
-    /// In which half it is.
+    /// Which half it belongs to.
     #[must_use]
     pub fn half(&self) -> Half {
         Half::of(&self.id)
     }
 }
 
-/// Words and rules are chosen on the one half and reported on the other.
+/// The halves of the tasks: prompts and rules are chosen with one and reported with the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Half {
-    /// To choose on.
+    /// The half for choosing.
     Tuning,
-    /// To report on.
+    /// The half for reporting.
     HeldOut,
 }
 
 impl Half {
-    /// That of a task with this id. Tasks on one program are in the same one: what was chosen on some
-    /// tells too much of the others.
+    /// The half of a task with this id. Tasks about one program are in the same one: choosing with
+    /// some would reveal too much about the others.
     pub(crate) fn of(id: &str) -> Self {
         Self::of_program(id.rsplit_once('/').map_or(id, |(program, _)| program))
     }
 
-    /// That of a program, by its name.
+    /// The half of a program, by its name.
     pub(crate) fn of_program(program: &str) -> Self {
-        // FNV-1a, as it is described everywhere: stable, and without a pattern in names.
+        // FNV-1a as commonly specified: stable, and without a pattern in names.
         let hash = program.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
-        // Its upper bits are far from even for names that differ at their ends alone: mixed once more,
-        // by the finalizer of MurmurHash3.
+        // For names that differ only at their ends, its upper bits are far from evenly distributed:
+        // they are mixed once more, by the finalizer of MurmurHash3.
         let mixed = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
         if mixed >> 63 == 0 { Self::Tuning } else { Self::HeldOut }
     }

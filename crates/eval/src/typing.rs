@@ -1,5 +1,6 @@
-//! A hole that is typed key by key, by somebody who knows what belongs there: what they are shown at
-//! pauses, and what they take of it. The whole, the first line, the first words, or nothing.
+//! A hole that is typed key by key, by a typist who knows what belongs there: what is suggested at
+//! each pause, and how much of it the typist takes: all of it, the first line, the first words, or
+//! nothing.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,7 +16,7 @@ use crate::run::{Ran, Runner};
 
 const BLANKS: [char; 2] = [' ', '\t'];
 
-/// What is taken of a suggestion.
+/// How much of a suggestion is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Taken {
@@ -29,19 +30,20 @@ pub enum Taken {
     Nothing,
 }
 
-/// What was there at a pause.
+/// What there was at a pause.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Pause {
-    /// Bytes of the hole that were written.
+    /// Bytes of the hole that were written by then.
     pub at: usize,
     /// What was suggested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// What was taken of it; nothing is said of one that was there at the pause before.
+    /// How much of it was taken; absent if the suggestion was there at the pause before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taken: Option<Taken>,
-    /// What would have been taken of one that the model was too unsure of.
+    /// How much would have been taken of a suggestion that was withheld because the model was too
+    /// unsure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withheld: Option<Taken>,
     /// Why there was none.
@@ -52,10 +54,10 @@ pub struct Pause {
     /// Whether it was made for another text.
     #[serde(default)]
     pub stale: bool,
-    /// Whether it repeats the line behind it.
+    /// Whether it repeats the line after it.
     #[serde(default)]
     pub repeats: bool,
-    /// From the request to the answer.
+    /// Milliseconds from the request to the answer.
     pub ms: f64,
     /// Tokens of the prompt that had to be computed.
     pub uncached_tokens: u32,
@@ -70,32 +72,33 @@ pub struct Pause {
 pub struct TypedHole {
     /// The hole's id.
     pub task: String,
-    /// The model, and the build that asked it.
+    /// The model and the build that asked it.
     pub asked: String,
-    /// Characters that had to be there.
+    /// Characters to be written in all.
     pub characters: u32,
     /// How many of them came with suggestions.
     pub taken_characters: u32,
-    /// In their order.
+    /// The pauses, in order.
     pub pauses: Vec<Pause>,
 }
 
-/// See the module.
+/// A hole that is being typed.
 #[derive(Debug, Clone)]
 pub struct Typist<'a> {
     hole: &'a Hole,
-    /// The document up to the cursor as the typist finds it: an editor indents a new line by itself.
+    /// The document up to the cursor when the typist begins: an editor indents a new line by
+    /// itself.
     start: String,
     right: &'a str,
     written: String,
     taken: usize,
-    /// Where suggestions were that were shown, and their texts.
+    /// The suggestions that were shown, with their positions.
     shown: Vec<(usize, String)>,
     done: bool,
 }
 
 impl<'a> Typist<'a> {
-    /// Before an empty hole.
+    /// A typist before an empty hole.
     #[must_use]
     pub fn new(hole: &'a Hole) -> Self {
         let indent = hole.right.len() - hole.right.trim_start_matches(BLANKS).len();
@@ -122,13 +125,13 @@ impl<'a> Typist<'a> {
         self.right.get(self.written.len()..).unwrap_or_default()
     }
 
-    /// Whether all is there.
+    /// Whether the hole is filled.
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.done || self.left().is_empty()
     }
 
-    /// Whether somebody who types stops here for a moment: at the beginning, and before each word.
+    /// Whether a typist pauses here: at the beginning, and before each word.
     #[must_use]
     pub fn is_pause(&self) -> bool {
         let is_word = |c: char| c.is_alphanumeric() || c == '_';
@@ -137,7 +140,7 @@ impl<'a> Typist<'a> {
         last.is_none() || (begins && !last.is_some_and(is_word))
     }
 
-    /// Bytes that are written.
+    /// Bytes that have been written.
     #[must_use]
     pub fn at(&self) -> usize {
         self.written.len()
@@ -155,7 +158,7 @@ impl<'a> Typist<'a> {
         infilling::position(&self.before())
     }
 
-    /// What was changed so far, as the editor tells it: one stretch of lines.
+    /// What was changed so far, as an editor reports it: one stretch of lines.
     #[must_use]
     pub fn edits(&self) -> Vec<RecentEdit> {
         let opened = format!("{}{}", self.start, self.hole.after);
@@ -165,7 +168,7 @@ impl<'a> Typist<'a> {
         if is_nothing { Vec::new() } else { vec![RecentEdit { path, before, after, line: None }] }
     }
 
-    /// Types on; the indentation of a new line comes with it.
+    /// Types the next key; the indentation of a new line comes with it.
     pub fn key(&mut self) {
         let left = self.left();
         let Some(first) = left.chars().next() else { return };
@@ -187,8 +190,8 @@ impl<'a> Typist<'a> {
         })
     }
 
-    /// Whether one that was not computed now neither continues one that was shown, nor follows from
-    /// one that was taken: then it is for another text.
+    /// Whether a suggestion that took no computing now neither continues one that was shown nor
+    /// follows one that was taken: then it is for another text.
     #[must_use]
     pub fn is_stale(&self, suggestion: &GhostText) -> bool {
         let follows = |(at, text): &(usize, String)| {
@@ -197,7 +200,7 @@ impl<'a> Typist<'a> {
         !self.stays(suggestion) && !self.shown.iter().any(follows)
     }
 
-    /// Whether the last line of one stands behind the cursor already.
+    /// Whether the last line of a suggestion already follows the cursor.
     #[must_use]
     pub fn repeats(&self, suggestion: &GhostText) -> bool {
         let next = self.hole.after.split('\n').skip(1).find(|line| !line.trim().is_empty());
@@ -208,11 +211,11 @@ impl<'a> Typist<'a> {
             false => format!("{}{last}", before.rsplit('\n').next().unwrap_or_default()),
         };
         next.is_some_and(|next| next.trim_end() == line.trim_end() && !line.trim().is_empty())
-            // What was taken out may be the same as what stands behind it.
+            // What was taken out may be equal to what follows it.
             && !self.left().trim_end().ends_with(last.trim())
     }
 
-    /// Takes of a suggestion what is right.
+    /// Takes as much of a suggestion as is right.
     pub fn take(&mut self, runner: &Runner, suggestion: &GhostText) -> Taken {
         self.shown.push((self.written.len(), suggestion.text.clone()));
         let left = self.left();
@@ -242,7 +245,7 @@ impl<'a> Typist<'a> {
         taken
     }
 
-    /// What came of it.
+    /// The result.
     #[must_use]
     pub fn ended(self, asked: &str, pauses: Vec<Pause>) -> TypedHole {
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
@@ -260,7 +263,7 @@ fn first_line(text: &str) -> &str {
     text.split('\n').next().unwrap_or_default().trim_end()
 }
 
-/// How much two texts have in common, in whole words.
+/// How many bytes two texts have in common at their beginning, in whole words.
 fn same_words(one: &str, other: &str) -> usize {
     let same = one.char_indices().zip(other.chars()).take_while(|((_, a), b)| a == b);
     let end = same.last().map_or(0, |((at, c), _)| at + c.len_utf8());
@@ -283,7 +286,7 @@ fn difference(one: &str, other: &str) -> (String, String) {
     (of(&before), of(&after))
 }
 
-/// What became of all of them.
+/// The results of all holes together.
 #[must_use]
 pub fn typing(holes: &[TypedHole]) -> EvalTyping {
     let mut all = EvalTyping::default();
@@ -339,7 +342,7 @@ fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-/// The same for people.
+/// The results for people to read.
 #[must_use]
 pub fn typing_text(all: &EvalTyping) -> String {
     let mut text = String::new();

@@ -1,11 +1,11 @@
-//! Which architectures can be run, what the others are, and which tensors a model of a known one must
-//! have. llama.cpp would say the same after it has begun to load; here it is known before a file is
-//! taken in.
+//! Which architectures can be run, what the others are, and which tensors a model of a known one
+//! must have. llama.cpp would only report this after it has begun to load; here it is known before
+//! a file is imported.
 //!
-//! The names are those of `llama-arch.cpp` and what is asked for is what `src/models/NAME.cpp`
-//! creates without `TENSOR_NOT_REQUIRED`, both of llama.cpp as shipped with `llama-cpp-sys-2`
-//! 0.1.161: a newer one is compared with this file. Of an architecture that is not in [`NEEDS`]
-//! only the embedding is asked for.
+//! The names are those of `llama-arch.cpp`, and the required tensors are those that
+//! `src/models/NAME.cpp` creates without `TENSOR_NOT_REQUIRED`, both of llama.cpp as shipped with
+//! `llama-cpp-sys-2` 0.1.161: a newer one must be compared with this file. For an architecture that
+//! is not in [`NEEDS`], only the embedding is required.
 
 use std::fmt::Write as _;
 
@@ -13,7 +13,7 @@ use crate::error::{GgufError, damaged, shown};
 use crate::metadata::{Metadata, Value};
 use crate::tensors::Tensors;
 
-/// Those that continue a text, a token at a time.
+/// Architectures that continue a text, a token at a time.
 #[rustfmt::skip]
 pub const ARCHITECTURES: &[&str] = &[
     "llama", "llama4", "deci", "falcon", "grok", "gpt2", "gptneox", "mpt", "baichuan", "starcoder",
@@ -34,7 +34,7 @@ pub const ARCHITECTURES: &[&str] = &[
     "glm5-next", "talkie", "mellum", "nanbeige",
 ];
 
-/// Those that don't, by what they are.
+/// Architectures that don't, by what they are.
 const OTHERS: &[(&[&str], &str)] = &[
     (
         &[
@@ -65,10 +65,10 @@ const OTHERS: &[(&[&str], &str)] = &[
     (&["clef"], "it chooses between options"),
 ];
 
-/// What is said of models that are made for searching.
+/// The reason for models that are made for search.
 const EMBEDS: &str = "it is an embedding model, which turns text into numbers";
 
-/// Refuses what can't write, and what llama.cpp does not know.
+/// Refuses architectures that can't write, and those that llama.cpp does not know.
 pub(crate) fn check(metadata: &Metadata, architecture: &str) -> Result<(), GgufError> {
     let silent = |what: &str| {
         Err(GgufError::WritesNothing(format!("{what} (its architecture is `{architecture}`)")))
@@ -79,23 +79,23 @@ pub(crate) fn check(metadata: &Metadata, architecture: &str) -> Result<(), GgufE
     if !ARCHITECTURES.contains(&architecture) {
         return Err(GgufError::UnknownArchitecture(shown(architecture)));
     }
-    // Of an architecture that can write, made into one that does not.
+    // The architecture can write, but this model of it was turned into one that does not.
     let pools = metadata.u32(&format!("{architecture}.pooling_type"))?.is_some_and(|it| it != 0);
     let looks_ahead =
         metadata.get(&format!("{architecture}.attention.causal")) == Some(&Value::Bool(false));
     if pools || looks_ahead { silent(EMBEDS) } else { Ok(()) }
 }
 
-/// What all models of some architectures have.
+/// What all models of some architectures must have.
 struct Needs {
     architectures: &'static [&'static str],
-    /// Of the model.
+    /// Tensors of the model as a whole.
     once: &'static [&'static str],
-    /// Of each layer, behind `blk.N.`.
+    /// Tensors of each layer, named `blk.N.` and this.
     layer: &'static [&'static str],
-    /// Whether queries, keys and values come from one tensor of a layer, or from three.
+    /// Whether each layer has its queries, keys and values in one joint tensor, or in three.
     attention: bool,
-    /// Of each layer, by whether it has experts.
+    /// Tensors of each layer, depending on whether it has experts.
     dense: &'static [&'static str],
     experts: &'static [&'static str],
 }
@@ -103,7 +103,7 @@ struct Needs {
 const EMBEDDING: &str = "token_embd.weight";
 const JOINED: &str = "attn_qkv.weight";
 const APART: [&str; 3] = ["attn_q.weight", "attn_k.weight", "attn_v.weight"];
-/// Output shares its weights with the embedding where it has none of its own.
+/// The output shares its weights with the embedding if it has none of its own.
 const TIED: &[&str] = &["output_norm.weight"];
 const UNTIED: &[&str] = &["output_norm.weight", "output.weight"];
 const PLAIN: &[&str] = &["attn_norm.weight", "attn_output.weight", "ffn_norm.weight"];
@@ -254,7 +254,7 @@ const NORMED: &[&str] = &[
 ];
 const UNGATED: &[&str] = &["ffn_up.weight", "ffn_up.bias", "ffn_down.weight", "ffn_down.bias"];
 
-/// Asks for every tensor without which llama.cpp refuses a model of this architecture.
+/// Requires every tensor without which llama.cpp refuses a model of this architecture.
 pub(crate) fn check_tensors(
     metadata: &Metadata,
     tensors: &Tensors,
@@ -288,8 +288,8 @@ pub(crate) fn check_tensors(
     Ok(())
 }
 
-/// Where a layer chooses among experts it must have them, whatever its architecture: some of those in
-/// llama.cpp ask for none of the three, and compute with all.
+/// A layer that chooses among experts must have them, whatever its architecture: for some
+/// architectures llama.cpp requires none of the three tensors, and computes with all of them.
 fn check_experts(tensors: &Tensors, layers: u32) -> Result<(), GgufError> {
     for layer in 0..layers {
         let name = |part: &str| format!("blk.{layer}.{part}.weight");

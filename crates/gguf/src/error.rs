@@ -1,17 +1,17 @@
 //! Why a file can't be used, in words for the person who chose it.
 
-/// A file that can't be used as a model. The text is a clause that follows the file's name.
+/// Why a file can't be used as a model. The message is a clause that follows the file's name.
 #[derive(Debug, thiserror::Error)]
 pub enum GgufError {
-    /// It is something else.
+    /// It is something other than a GGUF.
     #[error(transparent)]
     NotGguf(Resembles),
     /// It ends too early, as an interrupted download does.
     #[error("it is cut off: it has {actual_bytes} bytes and should have at least {expected_bytes}")]
     Truncated {
-        /// Bytes the file must have, as far as its header tells.
+        /// Bytes that the file must have, as far as its header says.
         expected_bytes: u64,
-        /// Bytes it has.
+        /// Bytes that it has.
         actual_bytes: u64,
     },
     /// It contradicts itself or the format.
@@ -20,13 +20,13 @@ pub enum GgufError {
     /// It is a GGUF of a kind that does not run here.
     #[error("it is a GGUF file that this program can't run: {0}")]
     Unsupported(String),
-    /// It is a GGUF of a model that does not write.
+    /// It is a GGUF of a model that does not write text.
     #[error("it is a GGUF file, and not of a model that writes text: {0}")]
     WritesNothing(String),
     /// It is a GGUF of an architecture that llama.cpp does not know.
     #[error("its architecture is `{0}`, which this version does not know")]
     UnknownArchitecture(String),
-    /// It is a GGUF whose model has nothing to do with text, or not by itself.
+    /// It is a GGUF whose model has nothing to do with text, or not on its own.
     #[error("it is a GGUF file, and not of a text model: {0}")]
     NotText(String),
     /// The file could not be read.
@@ -53,10 +53,10 @@ impl GgufError {
 /// What a file that is not a GGUF looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Resembles {
-    /// No byte in it.
+    /// It has no bytes.
     #[error("it is empty")]
     Empty,
-    /// A pointer of Git LFS in place of the file.
+    /// A Git LFS pointer in place of the file.
     #[error("it is a Git LFS pointer and not the file itself")]
     GitLfsPointer,
     /// A web page, such as a login page that was saved as a model.

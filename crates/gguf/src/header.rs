@@ -1,7 +1,7 @@
-//! The header as a whole: from magic to tensors, and what the model is.
+//! The header as a whole: from the magic number to the tensors, and what the model is.
 //!
-//! What llama.cpp reads without asking is checked here: that the numbers it divides by and
-//! allocates with are there, of the right type, and within reason.
+//! Values that llama.cpp uses without checking are checked here: the numbers that it divides by and
+//! allocates with must be there, of the right type, and within reason.
 
 use std::io::Read;
 
@@ -18,17 +18,17 @@ const MAGIC: &[u8; 4] = b"GGUF";
 const VERSIONS: std::ops::RangeInclusive<u32> = 2..=3;
 const ALIGNMENT: u32 = 32;
 
-/// llama.cpp makes it a `llama_ftype`, whose largest name stands for 1,024: what the language lets such
-/// a value be ends here.
+/// llama.cpp converts it to a `llama_ftype`, whose largest constant is 1,024: this is the largest
+/// value that the language permits for such an enumeration.
 const FILE_TYPE_MAX: u32 = 2047;
 
-/// Models without attention, which may have no heads.
+/// Models without attention, which need not have heads.
 const WITHOUT_HEADS: &[&str] = &["mamba", "mamba2", "rwkv6", "rwkv6qwen2", "rwkv7", "arwkv7"];
 
 /// The architecture of what llama.cpp calls a multimodal projector.
 const LOOKS_AT_IMAGES: &str = "clip";
 
-/// What a GGUF file says of the model in it. All that is here has been checked.
+/// What a GGUF file says about its model. Everything here has been checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
     /// Version of the format.
@@ -37,46 +37,47 @@ pub struct Header {
     pub architecture: String,
     /// The model's name.
     pub name: Option<String>,
-    /// What it was trained for after all, such as `Instruct`.
+    /// What it was fine-tuned for, such as `Instruct`.
     pub finetune: Option<String>,
     /// Size class, such as `7B`.
     pub size_label: Option<String>,
     /// License as the file claims it; not verified.
     pub license: Option<String>,
-    /// Quantization, such as `Q4_K_M`; the type of most weights where the file names none.
+    /// Quantization, such as `Q4_K_M`; the type of most weights if the file names none.
     pub quantization: &'static str,
     /// Context length the model was trained for, in tokens.
     pub context_length: u64,
     /// Width of the embedding.
     pub embedding_length: u32,
-    /// Width of the feed-forward network; the widest where layers differ.
+    /// Width of the feed-forward network, the largest if layers differ.
     pub feed_forward_length: u32,
     /// Number of layers.
     pub block_count: u32,
-    /// Attention heads of a layer, the most where layers differ.
+    /// Attention heads of a layer, the most if layers differ.
     pub head_count: u32,
-    /// Key and value heads of a layer, the most where layers differ.
+    /// Key and value heads of a layer, the most if layers differ.
     pub head_count_kv: u32,
     pub(crate) kv_heads_all_layers: u64,
-    /// Bytes of what one sequence is folded into; 0 where a model keeps all that it has read.
+    /// Bytes of the state that one sequence is folded into; 0 if a model keeps everything it has
+    /// read.
     pub(crate) state_bytes: u64,
     pub(crate) key_length: u32,
     pub(crate) value_length: u32,
     /// Number of tokens.
     pub vocabulary_size: u32,
-    /// Stands for the first of them, as many as the largest power of two that there are.
+    /// A hash of the first tokens, as many as the largest power of two that the vocabulary reaches.
     pub(crate) first_tokens: u64,
     /// Kind of tokenizer, such as `gpt2`.
     pub tokenizer: String,
     /// The chat template, at most 1 MiB.
     pub chat_template: Option<String>,
-    /// Tokens for filling in the middle, where the model has all three.
+    /// Tokens for filling in the middle, if the model has all three.
     pub fim: Option<FimTokens>,
     /// Number of weights.
     pub parameters: u64,
     /// Bytes of all tensors.
     pub tensor_bytes: u64,
-    /// Whether a token is computed by some of its parts only, its experts.
+    /// Whether a token is computed by only some of the model's parts, its experts.
     pub has_experts: bool,
 }
 
@@ -85,39 +86,39 @@ pub struct Header {
 pub struct FimTokens {
     /// Before the text in front of the gap.
     pub prefix: u32,
-    /// Before the text behind the gap.
+    /// Before the text that follows the gap.
     pub suffix: u32,
     /// Before the text of the gap.
     pub middle: u32,
-    /// Before the name of the repository, where other files of it may come first.
+    /// Before the name of the repository, if the model was trained with other files of it.
     pub repository: Option<u32>,
-    /// Before the path of a file, where the model was shown several.
+    /// Before the path of a file, if the model was trained with several files.
     pub file: Option<u32>,
 }
 
 impl Header {
-    /// Whether another model seems to have the same tokens, so that one may guess what the other
-    /// writes: those that matter are compared, and how text is cut into them.
+    /// Whether another model seems to have the same tokens, so that one can draft for the other:
+    /// compares how text is split into tokens, and the tokens that matter.
     #[must_use]
     pub fn shares_vocabulary(&self, other: &Self) -> bool {
         (&self.tokenizer, self.first_tokens) == (&other.tokenizer, other.first_tokens)
     }
 
-    /// Whether it folds what it has read into a state, from which nothing can be taken back.
+    /// Whether it folds what it has read into a state, from which nothing can be removed again.
     #[must_use]
     pub const fn folds(&self) -> bool {
         self.state_bytes > 0
     }
 
-    /// Reads and checks a header. `reader` stands at the beginning of the file, which has
-    /// `file_bytes` bytes; no more than the header is read.
+    /// Reads and checks a header. `reader` is at the beginning of the file, which has `file_bytes`
+    /// bytes; no more than the header is read.
     ///
     /// # Errors
     /// See [`GgufError`].
     pub fn read(reader: impl Read, file_bytes: u64) -> Result<Self, GgufError> {
         let mut source = Source::new(reader, file_bytes);
         let resembles = Resembles::of(source.peek()?);
-        // A file that is shorter than the magic may be the beginning of a GGUF.
+        // A file that is shorter than the magic number may be the beginning of a GGUF.
         if file_bytes == 0 || source.peek()?.first() != MAGIC.first() {
             return Err(GgufError::NotGguf(resembles));
         }
@@ -155,7 +156,7 @@ impl Header {
             (Some(heads), None) => (heads.most, heads.most, heads.all),
             (None, _) => (0, 0, 0),
         };
-        // The other layers have a state, and no keys.
+        // The layers in between have a state, and no keys.
         let kv_heads_all_layers = match (&kv_heads, state::interval(metadata, architecture)?) {
             (Some(kv), Some(interval)) => u64::from(kv.most) * u64::from(block_count / interval),
             _ => kv_heads_all_layers,
@@ -235,8 +236,9 @@ fn check_split(metadata: &Metadata) -> Result<(), GgufError> {
     Ok(())
 }
 
-/// Adapters, the part of a model that looks at images, and models that make images are GGUF files
-/// as well. Older ones do not say so: they are known by their architecture, or by what is missing.
+/// Adapters, the part of a model that looks at images, and models that create images are GGUF files
+/// as well. Older ones do not say so: they are recognized by their architecture, or by what is
+/// missing.
 fn check_kind(metadata: &Metadata) -> Result<(), GgufError> {
     let not_text = |what: String| Err(GgufError::NotText(what));
     let architecture = match metadata.get("general.architecture") {
@@ -256,7 +258,7 @@ fn check_kind(metadata: &Metadata) -> Result<(), GgufError> {
             "it is of the kind `{kind}` and no model by itself"
         )));
     }
-    // A model of text that has lost its tokenizer still says how much text it reads.
+    // A text model that has lost its tokenizer still says how much text it reads.
     let reads_text = metadata.get(&format!("{architecture}.context_length")).is_some();
     if metadata.get(TOKENS).is_none() && !architecture.is_empty() && !reads_text {
         let architecture = shown(architecture);
@@ -275,7 +277,7 @@ fn alignment(metadata: &Metadata) -> Result<u64, GgufError> {
     damaged(format!("its alignment is {alignment}"))
 }
 
-/// What the file says, or the type of most weights.
+/// The quantization that the file names, or the type of most weights.
 fn quantization(metadata: &Metadata, tensors: &Tensors) -> Result<&'static str, GgufError> {
     let said = metadata.u32("general.file_type")?;
     if let Some(number) = said.filter(|number| *number > FILE_TYPE_MAX) {
@@ -316,7 +318,7 @@ fn check_vocabulary(metadata: &Metadata, tensors: &Tensors, width: u32) -> Resul
     Ok(size)
 }
 
-/// The model's own word for these tokens, else those that are named so.
+/// The model's own entries for these tokens, or else the tokens with the usual names.
 fn fim(metadata: &Metadata, vocabulary_size: u32) -> Result<Option<FimTokens>, GgufError> {
     let token = |role, names: [&str; 2]| -> Result<Option<u32>, GgufError> {
         let mut found = None;
@@ -345,7 +347,7 @@ struct Model<'a> {
     architecture: &'a str,
 }
 
-/// A number of the layer that has most, and of all layers together.
+/// A number for the layer that has most, and for all layers together.
 struct Layers {
     most: u32,
     all: u64,
@@ -394,13 +396,13 @@ impl Model<'_> {
         Ok(Some(Layers { most: most.unwrap_or(0), all }))
     }
 
-    /// As said; the usual four times the embedding where nothing is.
+    /// The number in the file; by default four times the embedding.
     fn feed_forward_length(&self, layers: u32, embedding: u32) -> Result<u32, GgufError> {
         let said = self.numbers("feed_forward_length", layers, 1 << 24)?;
         Ok(said.map_or(embedding.saturating_mul(4), |said| said.most))
     }
 
-    /// Numbers that llama.cpp computes with: finite and above zero where they are given.
+    /// Numbers that llama.cpp computes with: finite and above zero if they are given.
     fn check_floats(&self) -> Result<(), GgufError> {
         for name in
             ["attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon", "rope.freq_base"]

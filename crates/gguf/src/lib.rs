@@ -1,8 +1,8 @@
 //! Reads the header of a GGUF file and says what the model is, or why the file can't be used.
 //!
-//! The file comes from the internet and its reader in llama.cpp is written in C++, so everything
-//! is checked here first, in safe code and within fixed bounds of memory. Tensor data is never
-//! read, and nothing is opened: the host hands in a reader and the length of the file.
+//! The file comes from the internet, and llama.cpp's reader is written in C++, so everything is
+//! checked here first, in safe code and with bounded memory. Tensor data is never read, and nothing
+//! is opened: the host passes a reader and the length of the file.
 
 mod architecture;
 mod error;

@@ -1,7 +1,7 @@
 //! How much memory a model takes, before it is loaded.
 //!
-//! Arithmetic on the header only; the figures were compared with llama.cpp's own. What a
-//! machine has is the host's question.
+//! Arithmetic on the header only; the results were compared with llama.cpp's own. How much memory a
+//! machine has is up to the host.
 
 use crate::Header;
 
@@ -17,7 +17,7 @@ pub enum KvType {
 }
 
 impl KvType {
-    /// Bytes of 32 values.
+    /// Bytes of a block of 32 values.
     const fn block_bytes(self) -> u64 {
         match self {
             Self::F16 => 64,
@@ -26,17 +26,18 @@ impl KvType {
         }
     }
 
-    /// What this many bytes of 16-bit floats come to.
+    /// The size of this many bytes of 16-bit floats in this format.
     #[must_use]
     pub const fn bytes_from_f16(self, bytes: u64) -> u64 {
         bytes.saturating_mul(self.block_bytes()) / Self::F16.block_bytes()
     }
 }
 
-/// What llama.cpp takes for a token of vocabulary, its text and tables: about 45 MB for 152,000.
+/// What llama.cpp allocates for each token of the vocabulary, its text and tables: about 45 MB for
+/// 152,000.
 const TOKEN_BYTES: u64 = 300;
 
-// Bytes of intermediate results that a token of a batch needs at once, for each channel of the
+// Bytes of intermediate results that each token of a batch needs at once, for each channel of the
 // embedding, of keys and values, and of the feed-forward network. Fitted to what llama.cpp reserves
 // (ggml 0.26) for batches of 64 and 256 tokens and windows of 512 to 8192, for widths of 256, 896
 // and 3584: within 1 % of each.
@@ -48,9 +49,11 @@ const INNER_CHANNEL_BYTES: u64 = 12;
 /// Rows of logits that are reserved from the start: one for each sequence of the worker.
 pub const FIRST_OUTPUT_ROWS: u64 = 4;
 
-/// Sequences of the worker for a model with a state: those of all models and some that it keeps.
+/// Sequences of the worker for a model with a state: those that every model has and some for states
+/// to keep.
 const STATE_SEQUENCES: u64 = 9;
-/// States of each that it keeps beside the last, where all together take no more than...
+/// States of each sequence that are kept in addition to the last, if all of them together take no
+/// more than...
 const STATES_BACK: u64 = 7;
 /// ...this many bytes.
 const STATES_BYTES_MAX: u64 = 24 * 1024 * 1024;
@@ -70,7 +73,7 @@ pub struct RunShape {
     pub flash_attention: bool,
 }
 
-/// Bytes of memory by what they are for.
+/// Bytes of memory by purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryEstimate {
     /// The file's tensors, mapped.
@@ -81,24 +84,24 @@ pub struct MemoryEstimate {
     pub compute_bytes: u64,
     /// The vocabulary.
     pub vocabulary_bytes: u64,
-    /// What is taken later, when the logits of a whole draft are kept at once.
+    /// Allocated later, when the logits of a whole draft are kept at once.
     pub later_bytes: u64,
 }
 
 impl MemoryEstimate {
-    /// All together.
+    /// The sum of all.
     #[must_use]
     pub const fn total_bytes(&self) -> u64 {
         self.buffers_bytes().saturating_add(self.beside_bytes())
     }
 
-    /// What llama.cpp tells of when it loads the model.
+    /// What llama.cpp reports when it loads the model.
     #[must_use]
     pub const fn buffers_bytes(&self) -> u64 {
         self.weights_bytes.saturating_add(self.kv_bytes).saturating_add(self.compute_bytes)
     }
 
-    /// What it does not tell of.
+    /// What it does not report.
     #[must_use]
     pub const fn beside_bytes(&self) -> u64 {
         self.vocabulary_bytes.saturating_add(self.later_bytes)
@@ -113,7 +116,7 @@ impl Header {
         self.kv_heads_all_layers.saturating_mul(head).saturating_mul(kv.block_bytes()) / 32
     }
 
-    /// What the model takes when it is run so.
+    /// How much the model takes when it is run in this way.
     #[must_use]
     pub fn estimate(&self, run: RunShape) -> MemoryEstimate {
         let context = u64::from(run.context_tokens);
@@ -130,7 +133,7 @@ impl Header {
         }
     }
 
-    /// What all states take.
+    /// How much all states take.
     fn states_bytes(&self) -> u64 {
         let last = self.state_bytes.saturating_mul(STATE_SEQUENCES);
         let all = last.saturating_mul(STATES_BACK + 1);
@@ -145,7 +148,7 @@ impl Header {
     fn compute_bytes(&self, run: RunShape) -> u64 {
         let (context, width) = (u64::from(run.context_tokens), u64::from(self.embedding_length));
         let batch = u64::from(run.batch_tokens.min(run.context_tokens));
-        // The mask says for each pair of tokens whether one sees the other.
+        // The mask says for each pair of tokens whether one attends to the other.
         let mask = if run.flash_attention { 2 * context } else { 4 * context };
         let scores = if run.flash_attention { 0 } else { 4 * context * u64::from(self.head_count) };
         let keys_and_values = KEY_VALUE_CHANNEL_BYTES

@@ -1,8 +1,7 @@
 //! The key-value pairs of a header.
 //!
-//! Scalars are kept, texts only where someone needs them. Long lists (a vocabulary has 150,000
-//! tokens) are streamed over: what is kept is their length, their type and what is asked of
-//! their entries.
+//! Scalars are kept, texts only if they are needed. Long lists (a vocabulary has 150,000 tokens)
+//! are streamed: only their length, their type and what is needed of their entries are kept.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -24,7 +23,8 @@ const VOCABULARY_MAX: u64 = 1024 * 1024;
 const TEXT_BYTES_MAX: u64 = 4096;
 /// Longest chat template, in bytes.
 pub const TEMPLATE_BYTES_MAX: u64 = 1024 * 1024;
-/// Longer tokens are not compared; the longest of known models are runs of some hundred blanks.
+/// Longer tokens are not compared; the longest ones of known models are runs of a few hundred
+/// blanks.
 const TOKEN_BYTES_MAX: u64 = 4096;
 
 pub(crate) const TOKENS: &str = "tokenizer.ggml.tokens";
@@ -41,12 +41,12 @@ pub(crate) enum Value {
     Text(String),
     /// A short list of unsigned or signed 32-bit numbers; negative ones are kept as such.
     List(Vec<i64>),
-    /// A list of which only this is known.
+    /// A list of which only its type and length are kept.
     Array {
         element: ValueType,
         length: u64,
     },
-    /// A value of another kind that no one asks for.
+    /// A value of another kind, which is not needed.
     Other,
 }
 
@@ -54,14 +54,14 @@ pub(crate) enum Value {
 #[derive(Debug, Default)]
 pub(crate) struct Metadata {
     values: HashMap<String, Value>,
-    /// Where the tokens are that have a name in [`FIM_NAMES`].
+    /// The tokens with a name in [`FIM_NAMES`].
     pub(crate) fim: HashMap<FimRole, u32>,
     vocabulary: Vocabulary,
-    /// See [`crate::Header`].
+    /// As in [`crate::Header`].
     pub(crate) first_tokens: u64,
 }
 
-/// What a token stands for in fill-in-the-middle prompts.
+/// The role of a token in fill-in-the-middle prompts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum FimRole {
     Prefix,
@@ -73,7 +73,7 @@ pub(crate) enum FimRole {
     File,
 }
 
-/// How the families write these tokens.
+/// How model families write these tokens.
 const FIM_NAMES: &[(&str, FimRole)] = &[
     ("<|fim_prefix|>", FimRole::Prefix),
     ("<fim-prefix>", FimRole::Prefix),
@@ -113,7 +113,7 @@ const FIM_NAMES: &[(&str, FimRole)] = &[
 struct Vocabulary {
     /// For each token whether it is written `<0xAB>`.
     written_as_byte: Vec<bool>,
-    /// Tokens that are said to be bytes.
+    /// Tokens that are declared to be bytes.
     byte_tokens: Vec<u32>,
 }
 
@@ -223,12 +223,13 @@ impl Metadata {
         length: u64,
     ) -> Result<(), GgufError> {
         let mut hashes = Vec::new();
-        // A maker fills the end up with tokens of no use, of which each size of a model has others.
+        // Makers fill up the end with unused tokens, which differ between the sizes of a model, so
+        // that only the first ones are compared.
         let first = length.checked_ilog2().map_or(0, |power| 1 << power);
         let mut all = DefaultHasher::new();
         for token in 0..length {
             let text = source.raw_string(TOKEN_BYTES_MAX)?.unwrap_or_default();
-            // llama.cpp gives empty ones a name by their number.
+            // llama.cpp names empty tokens by their number.
             if !text.is_empty() {
                 hashes.push(hash(&text));
             }
@@ -243,7 +244,7 @@ impl Metadata {
             }
         }
         self.first_tokens = all.finish();
-        // llama.cpp asserts that there are as many different tokens as there are tokens.
+        // llama.cpp asserts that no two tokens are equal.
         hashes.sort_unstable();
         if hashes.windows(2).any(|pair| pair[0] == pair[1]) {
             return damaged("its vocabulary has the same token twice");
@@ -251,7 +252,7 @@ impl Metadata {
         Ok(())
     }
 
-    /// llama.cpp takes the number out of a byte token's text and does not look twice.
+    /// llama.cpp parses the number in a byte token's text without checking it.
     pub(crate) fn check_byte_tokens(&self) -> Result<(), GgufError> {
         let written = &self.vocabulary.written_as_byte;
         let wrong = |token: &&u32| written.get(**token as usize) != Some(&true);
@@ -265,7 +266,7 @@ impl Metadata {
         self.values.get(key)
     }
 
-    /// A text that may be absent.
+    /// A text that may be missing.
     pub(crate) fn text(&self, key: &str) -> Result<Option<&str>, GgufError> {
         match self.get(key) {
             None => Ok(None),
@@ -274,7 +275,7 @@ impl Metadata {
         }
     }
 
-    /// A 32-bit number that may be absent. llama.cpp takes no other width for these.
+    /// A 32-bit number that may be missing. llama.cpp accepts no other width for these.
     pub(crate) fn u32(&self, key: &str) -> Result<Option<u32>, GgufError> {
         match self.get(key) {
             None => Ok(None),
@@ -283,7 +284,7 @@ impl Metadata {
         }
     }
 
-    /// The length of a list of this type that may be absent.
+    /// The length of a list of this type that may be missing.
     pub(crate) fn array(&self, key: &str, element: ValueType) -> Result<Option<u64>, GgufError> {
         match self.get(key) {
             None => Ok(None),
@@ -293,8 +294,8 @@ impl Metadata {
     }
 }
 
-/// Stands for a token's text, which would take ten times the memory: of a million tokens two different
-/// ones have the same with a chance of one in thirty million.
+/// Represents a token's text, which would take ten times the memory: among a million tokens, two
+/// different ones have the same hash with a chance of one in thirty million.
 fn hash(text: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
@@ -309,7 +310,7 @@ fn value_type<R: Read>(source: &mut Source<R>, key: &str) -> Result<ValueType, G
     }
 }
 
-/// Keeps short texts and the chat template, passes over others.
+/// Keeps short texts and the chat template, and skips others.
 fn read_text<R: Read>(source: &mut Source<R>, key: &str) -> Result<Value, GgufError> {
     let wanted = matches!(key, "general.architecture" | "general.type")
         || key.starts_with("tokenizer.ggml.")

@@ -1,13 +1,13 @@
-//! Whether a model was made to follow instructions, by what it is called. Files of both kinds may have
-//! a chat template, so that tells nothing.
+//! Whether a model was made to follow instructions, judging by its name. Files of both kinds may
+//! have a chat template, so that decides nothing.
 
 use crate::Header;
 
-/// Words of models that follow instructions.
+/// Words in the names of models that follow instructions.
 const INSTRUCTED: &[&str] = &["instruct", "instructed", "it", "chat", "assistant", "sft", "dpo"];
 
 impl Header {
-    /// Whether the file calls its model a base model: one that continues a text.
+    /// Whether the file calls its model a base model, that is, one that continues a text.
     #[must_use]
     pub fn says_base(&self) -> bool {
         let says = |text: &Option<String>| text.as_deref().is_some_and(names_base_model);

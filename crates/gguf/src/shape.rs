@@ -1,20 +1,20 @@
-//! Numbers of the shape that llama.cpp asserts of every architecture (`load_hparams` in
-//! `llama-model.cpp`, of llama.cpp as shipped with `llama-cpp-sys-2` 0.1.161), which would end its
-//! process. What it asserts of single architectures is not repeated here.
+//! Numbers about the model's shape that llama.cpp asserts for every architecture (`load_hparams` in
+//! `llama-model.cpp`, of llama.cpp as shipped with `llama-cpp-sys-2` 0.1.161): a failed assertion
+//! would end its process. Assertions for single architectures are not repeated here.
 
 use crate::error::{GgufError, damaged, shown};
 use crate::metadata::{Metadata, Value};
 
-/// `LLAMA_MAX_LAYERS`: lists with an entry for each layer have this many.
+/// `LLAMA_MAX_LAYERS`: the capacity of lists with an entry for each layer.
 pub(crate) const LAYERS_MAX: u32 = 512;
 /// `LLAMA_MAX_EXPERTS`.
 const EXPERTS_MAX: u32 = 1024;
 /// `LLAMA_ROPE_SCALING_TYPES`.
 const SCALINGS: &[&str] = &["none", "linear", "yarn", "longrope"];
-/// Of these llama.cpp takes a single expert for none.
+/// For these, llama.cpp treats a single expert as none.
 const ONE_EXPERT_IS_NONE: &[&str] = &["hunyuan_vl", "hunyuan-dense"];
 
-/// Behind the architecture's name; kept by [`Metadata`].
+/// Follows the architecture's name; kept by [`Metadata`].
 pub(crate) const SCALING: &str = "rope.scaling.type";
 
 pub(crate) fn check(metadata: &Metadata, architecture: &str, layers: u32) -> Result<(), GgufError> {
@@ -31,12 +31,12 @@ pub(crate) fn check(metadata: &Metadata, architecture: &str, layers: u32) -> Res
     experts(metadata, architecture)
 }
 
-/// Whether there is a choice among experts.
+/// Whether the model chooses among experts.
 pub(crate) fn has_experts(metadata: &Metadata, architecture: &str) -> Result<bool, GgufError> {
     Ok(metadata.u32(&format!("{architecture}.expert_count"))?.unwrap_or(0) > 1)
 }
 
-/// How many experts there are, how many of them compute, and in how many groups.
+/// Checks how many experts there are, how many of them are used, and in how many groups.
 fn experts(metadata: &Metadata, architecture: &str) -> Result<(), GgufError> {
     let number = |name: &str| metadata.u32(&format!("{architecture}.{name}"));
     let count = number("expert_count")?.unwrap_or(0);
@@ -68,7 +68,7 @@ fn most(metadata: &Metadata, key: &str) -> Result<i64, GgufError> {
     match metadata.get(key) {
         None => Ok(0),
         Some(Value::U32(number)) => Ok(i64::from(*number)),
-        // A negative number is a very large one to llama.cpp.
+        // To llama.cpp, a negative number is a very large one.
         Some(Value::List(list)) => Ok(list.iter().copied().fold(0, |most, number| {
             if number < 0 { i64::from(u32::MAX) } else { most.max(number) }
         })),

@@ -1,6 +1,6 @@
 //! The reader under everything: it counts what it reads and stops at the bounds.
 //!
-//! Lengths in a file are claims. Nothing is allocated for a claim; bytes are taken as they come,
+//! Lengths in a file are claims. Nothing is allocated for a claim; bytes are read as they arrive,
 //! and the file's length and the header's bound are checked before each step.
 
 use std::io::{BufReader, Read};
@@ -13,7 +13,7 @@ const HEADER_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// Most bytes of one string that we skip.
 const STRING_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-/// A header as it is read.
+/// A header that is being read.
 pub(crate) struct Source<R> {
     reader: BufReader<R>,
     position: u64,
@@ -34,14 +34,14 @@ impl<R: Read> Source<R> {
         self.file_bytes
     }
 
-    /// The first bytes of the file, fewer where it has no more.
+    /// The first bytes of the file, or fewer if it has no more.
     pub(crate) fn peek(&mut self) -> Result<&[u8], GgufError> {
         let held = std::io::BufRead::fill_buf(&mut self.reader)?;
         let most = usize::try_from(self.file_bytes).unwrap_or(usize::MAX);
         Ok(&held[..held.len().min(most)])
     }
 
-    /// Takes note of bytes about to be read.
+    /// Counts bytes that are about to be read.
     fn claim(&mut self, bytes: u64) -> Result<(), GgufError> {
         let end = self.position.saturating_add(bytes);
         if end > HEADER_BYTES_MAX {
@@ -58,7 +58,8 @@ impl<R: Read> Source<R> {
         GgufError::Truncated { expected_bytes, actual_bytes: self.file_bytes }
     }
 
-    /// An error of the reader. A file that is shorter than it was said to be is cut off.
+    /// The error for a failure of the reader. A file that is shorter than it was said to be is cut
+    /// off.
     fn failed(&self, error: std::io::Error) -> GgufError {
         if error.kind() == std::io::ErrorKind::UnexpectedEof {
             GgufError::Truncated {
@@ -95,13 +96,13 @@ impl<R: Read> Source<R> {
         Ok(())
     }
 
-    /// Reads a string of at most `bytes_max` bytes; `None` where it is longer, which is passed
-    /// over, or not UTF-8.
+    /// Reads a string of at most `bytes_max` bytes; `None` if it is longer, in which case it is
+    /// skipped, or not UTF-8.
     pub(crate) fn string(&mut self, bytes_max: u64) -> Result<Option<String>, GgufError> {
         Ok(self.raw_string(bytes_max)?.and_then(|bytes| String::from_utf8(bytes).ok()))
     }
 
-    /// The same, whatever its bytes are.
+    /// Like [`Self::string`], but for any bytes.
     pub(crate) fn raw_string(&mut self, bytes_max: u64) -> Result<Option<Vec<u8>>, GgufError> {
         let length = self.u64()?;
         if length > STRING_BYTES_MAX {

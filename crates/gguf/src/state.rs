@@ -1,6 +1,6 @@
-//! What a model takes that folds what it reads into a state, from the numbers of its shape: as much as
-//! llama.cpp allocates for one sequence (`n_embd_r` and `n_embd_s` in `llama-hparams.cpp`), or a little
-//! more.
+//! What a model that folds its input into a state takes for that, from the numbers of its shape: as
+//! much as llama.cpp allocates for one sequence (`n_embd_r` and `n_embd_s` in `llama-hparams.cpp`),
+//! or a little more.
 
 use crate::error::GgufError;
 use crate::metadata::{Metadata, Value};
@@ -37,7 +37,7 @@ pub(crate) fn bytes(
     Ok(values.saturating_mul(4).saturating_mul(layers))
 }
 
-/// Of the layers of such a model, those that look at keys and values instead, where the file says so.
+/// How many layers of such a model use keys and values instead, if the file says so.
 fn layers_with_keys(
     metadata: &Metadata,
     architecture: &str,
@@ -51,7 +51,7 @@ fn layers_with_keys(
     Ok(u32::try_from(heads.iter().filter(|heads| **heads > 0).count()).unwrap_or(layers))
 }
 
-/// Every how many layers one looks at keys and values.
+/// The interval at which layers use keys and values.
 pub(crate) fn interval(metadata: &Metadata, architecture: &str) -> Result<Option<u32>, GgufError> {
     let interval = metadata.u32(&format!("{architecture}.full_attention_interval"))?;
     Ok(interval.filter(|interval| *interval > 0))

@@ -11,19 +11,21 @@ use crate::source::Source;
 use crate::types::{TensorType, tensor_type};
 
 const TENSORS_MAX: u64 = 65_536;
-/// llama.cpp keeps names in 64 bytes with a zero at the end.
+/// llama.cpp keeps names in 64 bytes including a final zero.
 const NAME_BYTES_MAX: u64 = 63;
 const DIMENSIONS_MAX: u32 = 4;
-/// ggml multiplies with no matrix of these types: the table of its CPU backend (`type_traits_cpu`
-/// in `ggml-cpu.c`, as shipped with `llama-cpp-sys-2` 0.1.161) has no function for them, and it
-/// calls what is not there. Two are intermediate results, the others are lists of indices.
+/// ggml can't multiply with matrices of these types: the table of its CPU backend
+/// (`type_traits_cpu` in `ggml-cpu.c`, as shipped with `llama-cpp-sys-2` 0.1.161) has no function
+/// for them, and it would call a null pointer. Two are intermediate results, the others are lists
+/// of indices.
 const NOT_MULTIPLIED: &[&str] = &["Q8_1", "Q8_K", "I8", "I16", "I32", "I64", "F64"];
-/// Tensors that are added to or multiplied with number by number, which ggml does with plain ones alone.
+/// Tensors that are added or multiplied element by element, which ggml only does with plain
+/// numbers.
 const PLAIN: &[&str] = &["norm.weight", ".bias"];
-/// The tensor that is a list of indices: which experts a token is given to, by its number.
+/// The tensor that is a list of indices: the experts for each token, by its number.
 const INDICES: &str = ".ffn_gate_tid2eid.weight";
 
-/// What there is to know of all tensors together.
+/// What needs to be known of all tensors together.
 #[derive(Debug, Default)]
 pub(crate) struct Tensors {
     pub(crate) parameters: u64,
@@ -32,9 +34,9 @@ pub(crate) struct Tensors {
     by_type: HashMap<&'static str, u64>,
     /// Shape of `token_embd.weight`: width and number of rows.
     pub(crate) embedding: Option<(u64, u64)>,
-    /// What they are called.
+    /// The names of all tensors.
     pub(crate) names: HashSet<String>,
-    /// Where the last tensor ends, from the beginning of the data.
+    /// The end of the last tensor, from the beginning of the data.
     end: u64,
 }
 
@@ -90,7 +92,7 @@ impl Tensors {
         self.end = end;
     }
 
-    /// The data begins behind the list, aligned; the last tensor must end within the file.
+    /// The data begins after the list, aligned; the last tensor must end within the file.
     fn check_end<R: Read>(&self, source: &Source<R>, alignment: u64) -> Result<(), GgufError> {
         let start = source.position().next_multiple_of(alignment);
         let Some(expected_bytes) = start.checked_add(self.end) else {
@@ -103,7 +105,7 @@ impl Tensors {
         Ok(())
     }
 
-    /// The type that most bytes have.
+    /// The type with the most bytes.
     pub(crate) fn usual_type(&self) -> &'static str {
         let most = self.by_type.iter().max_by_key(|(name, bytes)| (**bytes, **name));
         most.map_or("F32", |(name, _)| name)

@@ -31,7 +31,7 @@ impl ValueType {
         ALL.get(number as usize).copied()
     }
 
-    /// Bytes of a value; `None` where that depends on the value.
+    /// Bytes of a value; `None` if that depends on the value.
     pub(crate) fn size(self) -> Option<u64> {
         Some(match self {
             Self::U8 | Self::I8 | Self::Bool => 1,

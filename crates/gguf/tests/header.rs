@@ -1,4 +1,4 @@
-//! Which files are taken, what is read from them, and which are refused with which words.
+//! Which files are accepted, what is read from them, and which are refused with which words.
 
 mod builder;
 
@@ -111,7 +111,7 @@ fn memory_is_estimated_from_the_shape() {
     assert_eq!(estimate.buffers_bytes(), weights_bytes + 128 * 4096 + estimate.compute_bytes);
     let beside = estimate.vocabulary_bytes + estimate.later_bytes;
     assert_eq!(estimate.total_bytes(), estimate.buffers_bytes() + beside);
-    // The scores of four heads and the mask are most of what is computed in.
+    // The scores of four heads and the mask take most of the memory for computing.
     assert!((20 * 4096 * 256..21 * 4096 * 256).contains(&estimate.compute_bytes));
     let flash = header.estimate(RunShape { flash_attention: true, ..run });
     assert!(flash.compute_bytes * 4 < estimate.compute_bytes);
@@ -198,7 +198,7 @@ fn what_writes_nothing_is_reported_as_that() {
     ] {
         silent(what, &|file| file.text("general.architecture", architecture));
     }
-    // As of `Qwen3-Embedding`, whose architecture can write.
+    // As in `Qwen3-Embedding`, whose architecture can write.
     silent("an embedding model", &|file| file.number("qwen2.pooling_type", 3));
     silent("an embedding model", &|file| file.set("qwen2.attention.causal", BOOL, &[0]));
     let mut plain = Builder::sound();
@@ -212,7 +212,7 @@ fn an_architecture_that_nobody_knows_is_named() {
     let error = refused("`frobnicate-9`", |file| file.text("general.architecture", "frobnicate-9"));
     assert!(matches!(error, GgufError::UnknownArchitecture(_)), "{error:?}");
     assert_eq!(error.hint(), "update LocalCoder, or choose another model");
-    // Nor does one that has controls in its name play with a terminal.
+    // Control characters in a name do not reach the terminal, either.
     let _ = refused("`?[31mx`", |file| file.text("general.architecture", "\u{1b}[31mx"));
 }
 
@@ -226,12 +226,12 @@ fn a_tensor_that_the_architecture_needs_and_that_is_not_there_is_named() {
             file.lay_out();
         });
     }
-    // One that is called otherwise is missing as well.
+    // If it has another name, it is missing as well.
     damaged("the tensor `blk.1.ffn_up.weight` is missing", |file| {
         let last = file.tensors.iter_mut().find(|it| it.name == "blk.1.ffn_up.weight").unwrap();
         last.name = "blk.2.ffn_up.weight".to_owned();
     });
-    // Queries, keys and values may come from one.
+    // Queries, keys and values may come from one tensor.
     let mut joined = Builder::sound();
     joined
         .tensors
@@ -242,7 +242,7 @@ fn a_tensor_that_the_architecture_needs_and_that_is_not_there_is_named() {
     assert!(read(&joined.file()).is_ok());
 }
 
-/// The same file called another architecture lacks what that one has and this one has not.
+/// Under another architecture's name, the same file lacks what that one has and this one does not.
 #[test]
 fn each_family_has_a_list_of_its_own() {
     let of = |architecture: &str| {
@@ -268,7 +268,7 @@ fn each_family_has_a_list_of_its_own() {
         ("phi2", Some("output_norm.bias")),
         ("starcoder2", Some("output_norm.bias")),
         ("gpt-oss", Some("output.weight")),
-        // Of one without a list the embedding alone is asked for.
+        // For an architecture without a list, only the embedding is required.
         ("falcon", None),
     ] {
         let mut file = of(architecture);
@@ -291,7 +291,7 @@ fn each_family_has_a_list_of_its_own() {
     let why = read(&experts.file()).unwrap_err().to_string();
     assert!(why.contains("`blk.0.ffn_gate_inp.weight` is missing"), "{why}");
 
-    // One without a list that chooses among experts has them.
+    // A model of such an architecture that chooses among experts must have them.
     let chooses = |experts: &[&str]| {
         let mut file = of("hy_v3");
         for part in ["ffn_gate_inp"].iter().chain(experts) {
@@ -307,7 +307,7 @@ fn each_family_has_a_list_of_its_own() {
     }
 }
 
-/// What has no text to work on is not a damaged model of text.
+/// A model without text to work on is not reported as a damaged text model.
 #[test]
 fn what_belongs_to_images_is_reported_as_that() {
     let not_text = |expected: &str, change: fn(&mut Builder)| {
@@ -322,7 +322,7 @@ fn what_belongs_to_images_is_reported_as_that() {
         file.remove("tokenizer.ggml.tokens");
         file.text("general.architecture", architecture);
     }
-    // As llama.cpp made them before it named the kind, and since.
+    // As llama.cpp created them before it recorded the kind, and since.
     not_text("looks at images", |file| of(file, "clip"));
     not_text("looks at images", |file| {
         of(file, "clip");
@@ -397,14 +397,14 @@ fn a_vocabulary_that_does_not_agree_with_itself_is_refused() {
     });
     const NINE: [&str; 9] = ["a", "b", "<0x00>", "c", "d", "e", "f", "g", "h"];
     damaged("8 entries for 9 tokens", |file| file.tokens(&NINE));
-    // Another list of the same length may say the same numbers about something else.
+    // Another list of the same length may use the same numbers for something else.
     let mut other = Builder::sound();
     other.set("qwen2.something", ARRAY, &numbers(I32, &[6; 1025]));
     assert!(read(&other.file()).is_ok());
     damaged("token 2 should be a byte", |file| {
         file.tokens(&["a", "b", "<0x0>", "c", "d", "e", "f", "g"]);
     });
-    // llama.cpp aborts where a token is there twice, and names empty ones by their number.
+    // llama.cpp aborts if a token occurs twice, and names empty ones by their number.
     let long = "a".repeat(1000);
     damaged("the same token twice", |file| {
         file.tokens(&[&long, "b", "<0x00>", "c", "d", "e", "f", &long]);
@@ -447,7 +447,7 @@ fn a_file_that_is_cut_anywhere_is_called_cut_off() {
             other => panic!("cut at {length}: {other:?}"),
         }
     }
-    // The real header is some 60 kB; every byte of it would take a while.
+    // The real header has some 60 kB; testing every byte of it would take a while.
     for length in (1..70_000).step_by(211).chain([DEMO.len() - 1]) {
         let cut = read(&DEMO[..length]);
         assert!(matches!(cut, Err(GgufError::Truncated { .. })), "cut at {length}: {cut:?}");
@@ -481,7 +481,7 @@ fn the_magic_is_checked_whole_however_it_arrives() {
     assert!(matches!(error, GgufError::NotGguf(_)));
 }
 
-/// llama.cpp asserts each of them, whatever the architecture, and ends.
+/// llama.cpp asserts each of these for every architecture, and ends if one does not hold.
 #[test]
 fn shapes_on_which_llama_cpp_would_give_up_are_refused() {
     damaged("`qwen2.block_count` is 513", |file| file.number("qwen2.block_count", 513));
@@ -509,8 +509,8 @@ fn shapes_on_which_llama_cpp_would_give_up_are_refused() {
         file.number("qwen2.expert_count", 8);
         file.set("qwen2.expert_used_count", ARRAY, &numbers(I32, &[2, 9]));
     });
-    // llama.cpp treats one expert as none, and then does not read how many are used; with more it
-    // does.
+    // llama.cpp treats one expert as none, and then does not read how many are used; with more
+    // experts it does.
     let dense = |count: u32| {
         let mut file = Builder::sound_as("hunyuan-dense");
         file.number("hunyuan-dense.expert_count", count);
@@ -525,7 +525,7 @@ fn shapes_on_which_llama_cpp_would_give_up_are_refused() {
     assert!(read(&sound.file()).is_ok());
 }
 
-/// ggml adds and multiplies number by number with plain numbers alone, and gives up at others.
+/// ggml adds and multiplies element by element with plain numbers only, and aborts on other types.
 #[test]
 fn norms_and_biases_of_another_type_than_plain_numbers_are_refused() {
     damaged("`output_norm.weight` is of the type Q8_0 and should be of F32", |file| {
@@ -541,7 +541,7 @@ fn norms_and_biases_of_another_type_than_plain_numbers_are_refused() {
     assert_eq!(read(&nameless.file()).unwrap().quantization, "Q8_0");
 }
 
-/// Of these llama.cpp calls a function that is not there.
+/// For these types llama.cpp calls a function that does not exist.
 #[test]
 fn weights_of_a_type_that_is_not_multiplied_with_are_refused() {
     for (kind, name) in
@@ -558,7 +558,7 @@ fn weights_of_a_type_that_is_not_multiplied_with_are_refused() {
     assert!(read(&indices.file()).is_ok());
 }
 
-/// Those of `llama_ftype`, without the numbers that were given up.
+/// Those of `llama_ftype`, without the numbers that were withdrawn.
 #[test]
 fn each_kind_of_file_has_a_name_of_its_own() {
     let kinds = (0..=41).filter(|kind| ![4, 5, 6, 33, 34, 35].contains(kind));

@@ -1,5 +1,5 @@
-//! Files that were changed at random or made to hurt: no panic, and bounded memory and work.
-//! One test function, since it measures the memory of the whole process.
+//! Files that were changed at random or made to do harm: no panic, and bounded memory and work. A
+//! single test function, since it measures the memory of the whole process.
 
 #![expect(unsafe_code, reason = "an allocator that counts can only be written so")]
 
@@ -18,18 +18,18 @@ struct Counting;
 static HELD: AtomicUsize = AtomicUsize::new(0);
 static MOST: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: all work is done by `System`; only sizes are counted beside it.
+// SAFETY: `System` does all the work; sizes are only counted in addition.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let held = HELD.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
         MOST.fetch_max(held, Ordering::Relaxed);
-        // SAFETY: guaranteed by the caller is passed on.
+        // SAFETY: the caller's guarantee is passed on.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         HELD.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: guaranteed by the caller is passed on.
+        // SAFETY: the caller's guarantee is passed on.
         unsafe { System.dealloc(pointer, layout) }
     }
 }
@@ -37,7 +37,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Reads a header and says how many bytes that held at most.
+/// Reads a header; returns the result and the most bytes that were held meanwhile.
 fn memory_of(reader: impl Read, file_bytes: u64) -> (Result<Header, GgufError>, usize) {
     let before = HELD.load(Ordering::Relaxed);
     MOST.store(before, Ordering::Relaxed);
@@ -45,7 +45,7 @@ fn memory_of(reader: impl Read, file_bytes: u64) -> (Result<Header, GgufError>, 
     (result, MOST.load(Ordering::Relaxed) - before)
 }
 
-/// A small generator of numbers, so that a failure can be seen again.
+/// A small random number generator, so that a failure can be reproduced.
 struct Numbers(u64);
 
 impl Numbers {
@@ -107,7 +107,7 @@ fn mutated_files() {
     assert!(taken > 500 && refused > 10_000, "{taken} taken, {refused} refused");
 }
 
-/// Readers that never end, each with the claim that takes longest.
+/// Endless readers, each with the claim that takes longest.
 fn endless_files() {
     let empty = Builder { pairs: Vec::new(), tensors: Vec::new(), ..Builder::sound() };
     let list = |key, length: u64| {
@@ -121,8 +121,8 @@ fn endless_files() {
     let sixteens = || std::iter::repeat([16, 0, 0, 0, 0, 0, 0, 0]);
     check_endless(&list("tokenizer.ggml.tokens", 1 << 20), sixteens());
     check_endless(&list("any.list", 1 << 26), zeros());
-    // Texts of nearly 16 MiB, each under another name. A pair is a whole number of words:
-    // name (8 + 8), type and the claim's first half, its second half and four bytes of text.
+    // Texts of nearly 16 MiB, each under another name. A pair is a whole number of words: name (8 +
+    // 8), type and the first half of the claim, its second half and four bytes of text.
     let large = (0_u64..).flat_map(|number| {
         let name = *format!("{number:08}").as_bytes().first_chunk().expect("eight digits");
         let length: u32 = (16 << 20) - 4;
@@ -141,7 +141,7 @@ fn check_endless(start: &[u8], rest: impl Iterator<Item = [u8; 8]>) {
     assert!(bytes < 16 << 20, "held {bytes} bytes");
 }
 
-/// A reader of what an iterator gives.
+/// A reader of an iterator's items.
 struct Words<I> {
     words: I,
     left: Vec<u8>,

@@ -1,5 +1,5 @@
-//! What a shape comes to in memory, before a model is loaded: a figure that is too small ends in a
-//! load that the system kills, one that is too large in a model that is refused without need.
+//! How much memory a shape needs, before a model is loaded: if the figure is too small, the system
+//! kills the load; if it is too large, a model is refused without need.
 
 #[expect(dead_code, reason = "each test file uses a part of it")]
 mod builder;
@@ -15,7 +15,7 @@ const RUN: RunShape = RunShape {
     flash_attention: true,
 };
 
-/// The sound file under the name of another architecture: two layers, 32 channels, four heads.
+/// The valid file under the name of another architecture: two layers, 32 channels, four heads.
 fn of(architecture: &str, shape: &[(&str, u32)]) -> Builder {
     let mut file = Builder::sound_as(architecture);
     for (name, number) in shape {
@@ -30,14 +30,15 @@ fn read(file: &Builder) -> Header {
     Header::read(&file[..], file.len() as u64).expect("a sound file")
 }
 
-/// What is taken beside keys and values, whatever the window.
+/// Memory in addition to keys and values, whatever the window.
 #[track_caller]
 fn states_bytes(header: &Header) -> u64 {
     let keys = header.kv_bytes_per_token(KvType::F16) * u64::from(RUN.context_tokens);
     header.estimate(RUN).kv_bytes - keys
 }
 
-/// What the worker keeps of a small state: nine sequences, and of each the last and seven before.
+/// The copies of a small state that the worker keeps: nine sequences, and for each the last state
+/// and seven earlier ones.
 const COPIES: u64 = 9 * 8;
 
 #[test]
@@ -49,11 +50,11 @@ fn a_model_that_folds_what_it_reads_takes_its_states_in_each_layer() {
         ("mamba", &mamba[..], 64 * 16 + 3 * 64),
         // Its groups are convolved as well.
         ("mamba2", &grouped, 64 * 16 + 3 * (64 + 2 * 2 * 16)),
-        // A square for each head, and the token before, twice.
+        // A square matrix for each head, and the previous token, twice.
         ("rwkv7", &[("wkv.head_size", 8)], 32 * 8 + 2 * 32),
         // The two inputs before this one.
         ("lfm2", &[("shortconv.l_cache", 3)], 2 * 32),
-        // A square for each head, and three convolutions, of four where nothing else is said.
+        // A square matrix for each head, and three convolutions, of width four by default.
         ("kimi-linear", &[("kda.head_dim", 8)], 4 * 8 * 8 + 3 * 4 * 32),
         ("kimi-linear", &[("kda.head_dim", 8), ("ssm.conv_kernel", 5)], 4 * 8 * 8 + 3 * 5 * 32),
     ] {
@@ -93,7 +94,7 @@ fn of_a_large_state_only_the_last_of_each_sequence_is_kept() {
     assert_eq!(states_bytes(&header), 2 * 4 * (4096 * 64 + 3 * 4096) * 9);
 }
 
-/// Compared with llama.cpp, as the constants are: what one channel more adds to a step.
+/// Compared with llama.cpp, as the constants are: what one more channel adds to a step.
 #[test]
 fn a_step_takes_more_the_wider_its_layers_and_the_more_heads_have_keys() {
     let compute =
@@ -104,10 +105,11 @@ fn a_step_takes_more_the_wider_its_layers_and_the_more_heads_have_keys() {
     let two = compute(&[("attention.head_count_kv", 2)], RUN);
     let four = compute(&[("attention.head_count_kv", 4)], RUN);
     assert_eq!(four - two, 256 * 4 * 2 * (8 + 8));
-    // A token of the batch has a bit of mask for each of the window: two bytes, else four.
+    // The mask has a value for each token of the batch and of the window: two bytes each, otherwise
+    // four.
     let longer = RunShape { context_tokens: 2 * RUN.context_tokens, ..RUN };
     assert_eq!(compute(&[], longer) - compute(&[], RUN), 256 * 2 * 4096);
-    // No more is computed at once than the window holds.
+    // No more tokens are computed at once than the window holds.
     let short = RunShape { context_tokens: 64, ..RUN };
     assert_eq!(compute(&[], short), compute(&[], RunShape { batch_tokens: 64, ..short }));
 }
@@ -117,7 +119,7 @@ fn a_vocabulary_takes_300_bytes_a_token_and_rows_of_logits_four() {
     let header = read(&Builder::sound());
     let estimate = header.estimate(RUN);
     assert_eq!(estimate.vocabulary_bytes, 8 * 300);
-    // Four rows are there from the start.
+    // Four rows are allocated from the start.
     assert_eq!(estimate.later_bytes, (32 - 4) * 8 * 4);
     let few = header.estimate(RunShape { output_tokens: 4, ..RUN });
     assert_eq!(few.later_bytes, 0);

@@ -1,4 +1,4 @@
-//! Opens the IDE without the command line's own arguments: for trying the launcher, and for its
+//! Opens the IDE without the command line's own arguments: for trying the launcher out, and for its
 //! tests, which need a process to send signals to.
 //!
 //! `open --home DIR --ide DIR [--desktop PROGRAM] [--browser] [--new-window] [--air-gapped] [PATH…]`

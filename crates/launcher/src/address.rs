@@ -1,4 +1,5 @@
-//! What a window shows, as the query of its URL, and back. The rest of the URL is the front's.
+//! What a window shows, as the query of its URL, and back. The rest of the URL belongs to the
+//! front.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -7,32 +8,33 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 
 use crate::error::LauncherError;
 
-/// The name by which the page knows this machine's files. It is the same in every run, as what is
-/// kept about a folder is kept by it; an edit in `ide/overlay/overlay.json` says it to the page.
+/// The name by which the page knows this machine's files. It is the same in every run, since what
+/// the page keeps about a folder is stored under it; an edit in `ide/overlay/overlay.json` makes
+/// the page use it.
 pub(crate) const AUTHORITY: &str = "localcoder";
 
-/// What a window shows.
+/// The content of a window.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Target {
     /// No folder.
     Empty,
     /// A folder.
     Folder(String),
-    /// Files, in the window of the folder that holds them.
+    /// Files, in the window of the folder that contains them.
     Files {
         /// The folder.
         folder: String,
-        /// Absolute paths.
+        /// Absolute paths of the files.
         files: Vec<String>,
     },
 }
 
 impl Target {
-    /// The windows that a list of existing absolute paths asks for: one for each folder, and one
-    /// for the files of each folder.
+    /// The windows for a list of existing absolute paths: one for each folder, and one for the
+    /// files of each folder.
     ///
     /// # Errors
-    /// Where a path is not there or has no UTF-8 name, which an address can't hold.
+    /// If a path does not exist, or its name is not UTF-8, which an address can't hold.
     pub(crate) fn of_paths(paths: &[impl AsRef<Path>]) -> Result<Vec<Self>, LauncherError> {
         let mut targets: Vec<Self> = Vec::new();
         for path in paths {
@@ -83,7 +85,7 @@ fn utf8(path: &Path) -> Result<String, LauncherError> {
     path.to_str().map(str::to_owned).ok_or_else(|| LauncherError::NotUtf8(path.to_owned()))
 }
 
-/// What a window showed, from the URL that it had.
+/// The query that a window was opened with, from its URL.
 pub(crate) fn query_of(url: &str) -> String {
     let (_, query) = url.split_once('?').unwrap_or((url, ""));
     let kept = query.split('&').filter(|part| !part.is_empty() && !part.starts_with("ticket="));
@@ -91,12 +93,12 @@ pub(crate) fn query_of(url: &str) -> String {
     if kept.is_empty() { Target::Empty.query() } else { kept.join("&") }
 }
 
-/// The folder that a window's URL names, decoded.
+/// The folder in a window's URL, decoded.
 pub(crate) fn folder_of(url: &str) -> Option<String> {
     let (_, query) = url.split_once('?')?;
     let value = query.split('&').find_map(|part| part.strip_prefix("folder="))?;
     let decoded = percent_decode(value)?;
-    // Once it is open, VS Code may write the folder as a URI of the server.
+    // Once the folder is open, VS Code may write it as a URI of the server.
     let path = match decoded.strip_prefix("vscode-remote://") {
         Some(rest) => rest.get(rest.find('/')?..)?.to_owned(),
         None => decoded,
@@ -104,7 +106,7 @@ pub(crate) fn folder_of(url: &str) -> Option<String> {
     path.starts_with('/').then_some(path)
 }
 
-/// What may be in a query as it is, besides letters and digits.
+/// Characters that are escaped in a query: all but letters, digits and these.
 const ENCODED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 

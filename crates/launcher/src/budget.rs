@@ -1,5 +1,5 @@
-//! How often something may fail before it is left alone: this many times in so long a time. The
-//! time is passed in.
+//! How often something may fail within a period of time before it is no longer retried. The time is
+//! passed in.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ impl Budget {
         Self { allowed, within, failures: VecDeque::new() }
     }
 
-    /// Notes a failure. Whether one more try is allowed.
+    /// Notes a failure; returns whether one more try is allowed.
     pub(crate) fn spend(&mut self, now: Instant) -> bool {
         while self.failures.front().is_some_and(|&first| now - first >= self.within) {
             self.failures.pop_front();

@@ -13,11 +13,11 @@ use crate::private::restore_umask;
 use crate::process::Group;
 use crate::window::{Command, Event, LINE_BYTES_MAX};
 
-/// How long windows may take to close: a page is asked before.
+/// How long windows may take to close: each page is asked first.
 const STOP_TIME: Duration = Duration::from_secs(4);
 
-/// How long the last events of an ended program are waited for. They are there at once unless a
-/// process that left its group still holds the pipe.
+/// How long to wait for the last events of a program that has ended. They are there at once, unless
+/// a process that left its group still holds the pipe.
 const LAST_EVENTS_TIME: Duration = Duration::from_secs(1);
 
 /// A running window program.
@@ -28,8 +28,8 @@ pub(crate) struct Desktop {
 }
 
 impl Desktop {
-    /// Starts it for the front's origin. `on_event` is called for each event and `on_end` once, after
-    /// the last of them, from threads of their own.
+    /// Starts it for the front's origin. `on_event` is called for each event, and `on_end` once
+    /// after the last of them, on threads of their own.
     pub(crate) fn start(
         setup: &Setup,
         (origin, proxy): (String, String),
@@ -38,14 +38,15 @@ impl Desktop {
     ) -> Result<Self, LauncherError> {
         let mut program = Program::new(&setup.desktop);
         program.stdin(Stdio::piped()).stdout(Stdio::piped());
-        // WebKit would send even the loopback address to a proxy.
+        // WebKit would send even requests to the loopback address to a proxy.
         for name in PROXIES {
             program.env_remove(name);
         }
         for (name, value) in software_rendering() {
             program.env(name, value);
         }
-        // It closes its own at once, and opens the user's browser with this one.
+        // It sets a closed umask at once, and opens the user's browser with the one it was started
+        // with.
         restore_umask(&mut program);
         let (reading, read_out) = mpsc::channel::<()>();
         let spawned = Group::spawn(
@@ -70,7 +71,7 @@ impl Desktop {
         Ok(desktop)
     }
 
-    /// Sends a command. That the program is gone is told by its end, not here.
+    /// Sends a command. If the program is gone, `on_end` reports that, and not this.
     pub(crate) fn send(&mut self, command: &Command) {
         let Some(stdin) = &mut self.stdin else { return };
         let mut line = serde_json::to_vec(command).expect("plain data is always JSON");
@@ -91,7 +92,7 @@ impl Desktop {
     }
 }
 
-/// Reads events to the end of the pipe, then lets go of `reading`.
+/// Reads events until the pipe ends, then drops `reading`.
 fn spawn_reader(
     stdout: impl Read + Send + 'static,
     on_event: impl Fn(Event) + Send + 'static,
@@ -108,7 +109,7 @@ fn spawn_reader(
             }
             match serde_json::from_slice(&line) {
                 Ok(event) => on_event(event),
-                // A library of the system may print there; it must not end the windows.
+                // A system library may print to the pipe as well; that must not end the windows.
                 Err(error) => {
                     tracing::debug!(%error, "a line of the window program is not an event");
                 }
@@ -121,8 +122,8 @@ fn spawn_reader(
     }
 }
 
-/// Without a GPU that the user may open, WebKitGTK shows an empty window unless it is told to
-/// draw in software. What the user has set stays.
+/// Without a GPU that the user may open, WebKitGTK shows an empty window unless it is made to draw
+/// in software. The user's own choice is respected.
 fn software_rendering() -> impl Iterator<Item = (&'static str, &'static str)> {
     let needed = cfg!(target_os = "linux") && !has_gpu(Path::new("/dev/dri"));
     let variables = [("WEBKIT_DISABLE_DMABUF_RENDERER", "1"), ("LIBGL_ALWAYS_SOFTWARE", "1")];
@@ -159,8 +160,9 @@ mod tests {
         let events = 500;
         let event = r#"{"event":"loaded","window":1}"#;
         let script = format!("#!/bin/sh\nfor n in $(seq {events}); do echo '{event}'; done");
-        // Written by another process, or one that another test starts at this moment would have
-        // it open for writing, and the system would not run it.
+        // Another process writes the script: if this one did, a program that another test starts at
+        // this moment would inherit the file open for writing, and the system would refuse to run
+        // it.
         let write = format!("cat > '{0}' && chmod 755 '{0}'", program.display());
         let mut shell = Program::new("/bin/sh");
         let mut shell = shell.args(["-c", &write]).stdin(Stdio::piped()).spawn().unwrap();

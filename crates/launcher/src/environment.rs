@@ -1,21 +1,21 @@
-//! What the editor server and the window program must not find in their environment, however they
-//! are started. Everything else is the user's and stays: terminals in the editor inherit it.
+//! Variables that the editor server and the window program must not get, however the launcher was
+//! started. All others are the user's and stay: terminals in the editor inherit them.
 
 use std::process::Command;
 
-/// Of another VS Code, where we are started from its terminal, and of code-server. The base looks for
-/// most of them as well where it reads the login shell; an edit in `ide/overlay/overlay.json` takes
-/// them out there.
+/// Variables of another VS Code, from whose terminal we may have been started, and of code-server.
+/// The base also handles most of them when it reads the login shell's environment; an edit in
+/// `ide/overlay/overlay.json` removes them there.
 const PREFIXES: [&str; 4] = ["VSCODE_", "ELECTRON_", "CS_", "CODE_SERVER_"];
 
-/// Single ones.
+/// Single variables.
 const NAMES: [&str; 7] = [
     // Both make Node.js load code.
     "NODE_OPTIONS",
     "NODE_REPL_EXTERNAL_MODULE",
     // Would be taken for the address of an extension gallery.
     "EXTENSIONS_GALLERY",
-    // Where native modules are looked for.
+    // Where Node.js searches for native modules.
     "NODE_BINDINGS_ARROW",
     "NODE_BINDINGS_COMPILED_DIR",
     // The debugger would be handed over to another program, or listen on a TCP port.
@@ -23,7 +23,8 @@ const NAMES: [&str; 7] = [
     "JS_DEBUG_USE_LOCAL_DAP_PORT",
 ];
 
-/// Nothing in the IDE calls out; WebKit would send even the loopback address to a proxy.
+/// Nothing in the IDE calls out; WebKit would send even requests to the loopback address to a
+/// proxy.
 pub(crate) const PROXIES: [&str; 8] = [
     "http_proxy",
     "https_proxy",
@@ -35,7 +36,7 @@ pub(crate) const PROXIES: [&str; 8] = [
     "FTP_PROXY",
 ];
 
-/// Takes them out.
+/// Removes them from the environment of a command.
 pub(crate) fn clean(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         if is_foreign(&name.to_string_lossy()) {

@@ -1,5 +1,5 @@
-//! What can go wrong with the run of an IDE, by cause. How it is shown: `explain.rs`. What another
-//! launcher answers is not among them: it is passed on as it came.
+//! What can go wrong with a run of the IDE, by cause. How it is shown: `explain.rs`. Errors that
+//! another launcher answers with are not among them: they are passed on unchanged.
 
 use std::io;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use std::process::ExitStatus;
 
 use localcoder_transport::TransportError;
 
-/// See the module. Its text says what happened, in one clause.
+/// An error of a run. Its message says what happened, in one clause.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the text of each variant says what it is")]
 pub enum LauncherError {

@@ -1,5 +1,5 @@
-//! What went wrong with the run of an IDE as a client shows it: its code, why, what helps, and what can
-//! be offered.
+//! What went wrong with a run of the IDE as a client shows it: the error code, the reason, what
+//! helps, and which actions can be offered.
 
 use std::error::Error as _;
 
@@ -7,7 +7,7 @@ use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo};
 
 use crate::error::LauncherError;
 
-/// With which the window program ends where it can't tell what happens.
+/// The window program's exit code if it can't report what happens.
 pub const OUTPUT_FAILED: i32 = ErrorCode::OutputFailed.exit_code() as i32;
 
 impl From<LauncherError> for ErrorInfo {
@@ -39,7 +39,7 @@ fn code(error: &LauncherError) -> ErrorCode {
         | LauncherError::NoSignals(_)
         | LauncherError::EventsEnded
         | LauncherError::NoRandom(_)
-        // Reported as what it is before it comes here.
+        // It is converted to its own error before it gets here.
         | LauncherError::Transport(_) => ErrorCode::Internal,
         LauncherError::NoAnswer
         | LauncherError::NoAnswerYet(_)

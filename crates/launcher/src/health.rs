@@ -1,9 +1,8 @@
-//! Whether the editor server still answers. One that hangs does not end, so nothing else would
-//! notice: it is asked for its version now and then, and told to be hung when it stays silent.
+//! Whether the editor server still answers. A hung server does not end, so nothing else would
+//! notice: it is asked for its version at intervals, and considered hung if it stays silent.
 //!
-//! Asks on the server's own socket, so that nobody else's connections are between the question and
-//! the answer, and speaks no more HTTP than it needs. What is done about a silence is decided by
-//! whoever starts the watch.
+//! Asks on the server's own socket, so that no other connections compete with the question, and
+//! uses no more HTTP than it needs. Whoever starts the watch decides what to do about a silence.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -14,11 +13,13 @@ use crate::process::Group;
 
 /// How often it is asked.
 const EVERY: Duration = Duration::from_secs(2);
-/// How long one answer may take. A server that works needs some milliseconds.
+/// How long one answer may take. A working server needs some milliseconds.
 const ANSWER_TIME: Duration = Duration::from_secs(2);
-/// How long it may be silent. A busy machine delays answers, but not that long; a user waits.
+/// How long it may be silent. A busy machine delays answers, but not for this long; a user is
+/// waiting.
 const SILENCE_TIME: Duration = Duration::from_secs(10);
-/// More than this between two questions: the machine slept or we were stopped ourselves.
+/// A longer time between two questions means that the machine slept, or that we were stopped
+/// ourselves.
 const GAP_TIME: Duration = Duration::from_secs(8);
 
 /// The server's silence so far. The time is passed in.
@@ -29,7 +30,7 @@ struct Silence {
 }
 
 impl Silence {
-    /// Notes whether a question was answered. Whether the server is hung.
+    /// Notes whether a question was answered; returns whether the server is hung.
     fn note(&mut self, now: Instant, answered: bool) -> bool {
         let gap = self.last.replace(now).is_some_and(|last| now - last > GAP_TIME);
         if answered || gap {
@@ -59,7 +60,7 @@ pub(crate) fn watch(socket: PathBuf, group: Group, on_hang: impl FnOnce(&Group) 
     }
 }
 
-/// Whether an HTTP server says anything within the time.
+/// Whether an HTTP server answers anything within the time.
 fn answers(socket: &Path, time: Duration) -> bool {
     let ask = || -> io::Result<usize> {
         let mut stream = connect(socket)?;
@@ -73,7 +74,7 @@ fn answers(socket: &Path, time: Duration) -> bool {
     ask().is_ok_and(|bytes| bytes > 0)
 }
 
-/// Connects without waiting: where a hung server's queue is full, it would be for ever.
+/// Connects without waiting: if a hung server's queue is full, that would be forever.
 fn connect(socket: &Path) -> io::Result<UnixStream> {
     use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
@@ -90,7 +91,8 @@ mod tests {
 
     use super::*;
 
-    /// Feeds answers, each this many seconds after the start; gives when it was called hung.
+    /// Feeds in answers, each at this many seconds after the start; returns when the server counts
+    /// as hung.
     fn hung_at(answers: &[(u64, bool)]) -> Option<u64> {
         let start = Instant::now();
         let mut silence = Silence::default();
@@ -119,7 +121,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let socket = dir.path().join("socket");
         let listener = UnixListener::bind(&socket).unwrap();
-        // The system takes the connection although nobody accepts it, as with a stopped server.
+        // The system takes the connection although nothing accepts it, as with a stopped server.
         assert!(!answers(&socket, Duration::from_millis(50)));
         let serving = std::thread::spawn(move || {
             // The first one is the connection that was given up above.

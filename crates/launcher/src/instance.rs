@@ -1,8 +1,8 @@
-//! One launcher per user: a lock file held for life, and a socket on which later starts hand
-//! their request over, or ask what runs. One JSON line goes each way.
+//! One launcher per user: a lock file held for life, and a socket through which later starts hand
+//! over their request, or ask about the run. One JSON line goes each way.
 //!
-//! The lock decides who is first; only its holder touches the socket file. So a socket left
-//! behind by a crash is simply replaced, and two starts at once can't both be first.
+//! The lock decides which launcher is first; only its holder touches the socket file. So a socket
+//! left behind by a crash is simply replaced, and two simultaneous starts can't both be first.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -17,16 +17,17 @@ use serde::{Deserialize, Serialize};
 use crate::error::LauncherError;
 use crate::running::{About, Running};
 
-/// Longest request or answer in bytes. Command lines are bounded too, but higher.
+/// Longest request or answer in bytes. Command lines are bounded as well, but higher.
 const LINE_BYTES_MAX: u64 = 1024 * 1024;
-/// How long a later start waits for the first one. It may still be starting the editor server,
-/// for which it has 30 s itself.
+/// How long a later start waits for the first one. That one may still be starting the editor
+/// server, for which it has 30 s itself.
 const ANSWER_MS: u64 = 45_000;
 /// How long a connected start may take to say what it wants.
 const REQUEST_MS: u64 = 5_000;
-/// How long who only asks waits. A later start may be served before it, whose answer takes longer.
+/// How long a mere question waits. A later start may be served before it, whose answer takes
+/// longer.
 const ABOUT_MS: u64 = 5_000;
-/// How long to look for a socket that belongs to the holder of the lock.
+/// How long to try for a socket that belongs to the holder of the lock.
 const CONNECT_MS: u64 = 5_000;
 
 /// What one start asks another to do.
@@ -34,13 +35,13 @@ const CONNECT_MS: u64 = 5_000;
 pub(crate) struct Ask {
     /// Absolute paths.
     pub(crate) paths: Vec<PathBuf>,
-    /// Tell an address and open no window.
+    /// Print an address and open no window.
     pub(crate) browser: bool,
-    /// Another window even where one shows the folder.
+    /// Open another window even if one shows the folder.
     pub(crate) new_window: bool,
 }
 
-/// A line that comes in. An earlier version understands the first kind alone.
+/// A line that arrives. Earlier versions understand the first kind only.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 enum Line {
@@ -52,7 +53,7 @@ enum Line {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 enum Subject {
-    /// What runs.
+    /// What is running.
     Running,
 }
 
@@ -81,7 +82,7 @@ pub(crate) struct Instance {
     only: OnlyListener,
 }
 
-/// Becomes the first launcher, or hands the request to it, whose error it may be.
+/// Becomes the first launcher, or hands the request to it; an error may be that launcher's.
 pub(crate) fn claim(runtime: &Path, ask: &Ask) -> Result<Claim, ErrorInfo> {
     let socket = socket(runtime);
     let deadline = Instant::now() + Duration::from_millis(CONNECT_MS);
@@ -98,14 +99,14 @@ pub(crate) fn claim(runtime: &Path, ask: &Ask) -> Result<Claim, ErrorInfo> {
             Err(source) if Instant::now() > deadline => {
                 return Err(LauncherError::Hangs { socket, source }.into());
             }
-            // It holds the lock and has no socket yet, or is about to let the lock go.
+            // It holds the lock and has no socket yet, or is about to release the lock.
             Err(_) => {}
         }
         std::thread::sleep(Duration::from_millis(50));
     }
 }
 
-/// What the running launcher says of itself; `None` where none runs.
+/// What the running launcher reports about itself; `None` if none is running.
 pub(crate) fn ask_about(runtime: &Path) -> Result<Option<Running>, LauncherError> {
     let socket = socket(runtime);
     let stream = match UnixStream::connect(&socket) {
@@ -144,7 +145,7 @@ fn try_first(runtime: &Path, socket: &Path) -> Result<Option<Instance>, Launcher
     Ok(only.map(|only| Instance { only }))
 }
 
-/// `None` where the other side ended before it answered; then this start may become the first.
+/// `None` if the other side ended before it answered; then this start may become the first.
 fn hand_over(stream: &UnixStream, ask: &Ask) -> Result<Option<Answer>, LauncherError> {
     let talk = || {
         stream.set_read_timeout(Some(Duration::from_millis(ANSWER_MS)))?;
@@ -163,8 +164,8 @@ fn timed_out(error: &io::Error) -> bool {
 }
 
 impl Instance {
-    /// Takes requests on a thread for as long as the process lives; `deliver` says whether
-    /// anybody still wants them. What is asked about the run is told at once.
+    /// Takes requests on a thread for as long as the process lives; `deliver` returns whether they
+    /// are still wanted. Questions about the run are answered at once.
     pub(crate) fn serve(
         &self,
         about: Arc<About>,
@@ -292,7 +293,7 @@ mod tests {
     fn a_launcher_that_does_not_know_the_question_is_reported_as_one() {
         let dir = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(socket(dir.path())).unwrap();
-        // As an earlier version does with a line that it does not understand.
+        // This is what an earlier version does with a line that it does not understand.
         let earlier = std::thread::spawn(move || drop(listener.accept().unwrap()));
         let error = ask_about(dir.path()).unwrap_err();
         assert!(error.to_string().contains("another version"), "{error}");
@@ -314,7 +315,7 @@ mod tests {
     fn a_start_that_finds_the_first_one_ending_becomes_the_first() {
         let dir = tempfile::tempdir().unwrap();
         let instance = first(dir.path());
-        // Takes the connection and ends without an answer, as a launcher does that is closing.
+        // Takes the connection and ends without an answer, like a launcher that is shutting down.
         let ending = std::thread::spawn(move || {
             let instance = instance;
             drop(instance.only.socket().accept().unwrap());

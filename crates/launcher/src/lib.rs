@@ -1,8 +1,8 @@
 //! Opens the IDE: one launcher per user starts the editor server, shows its windows and takes
 //! both down when the last window is closed.
 //!
-//! Knows nothing of models or the host; the extension inside the editor starts that. It prints
-//! nothing: whoever calls [`open`] is told by [`Notice`]s. Called by `localcoder PATH`.
+//! Knows nothing of models or the host; the extension in the editor starts that. It prints nothing:
+//! the caller of [`open`] gets [`Notice`]s. Called by `localcoder PATH`.
 
 mod address;
 mod budget;
@@ -37,29 +37,30 @@ pub use localcoder_transport::private::{close_umask, with_users_umask};
 /// What to open.
 #[derive(Debug, Clone, Default)]
 pub struct OpenRequest {
-    /// Folders and files; relative ones are taken from the working folder. Where empty, the
-    /// folder that was open last, if it is still there.
+    /// Folders and files; relative ones are taken from the working folder. If empty, the folder
+    /// that was last open, if it still exists.
     pub paths: Vec<PathBuf>,
     /// Print an address for a browser and open no window.
     pub browser: bool,
-    /// Open another window where one shows the folder already; else that one comes to the front.
+    /// Open another window even if one shows the folder already; otherwise that one comes to the
+    /// front.
     pub new_window: bool,
 }
 
-/// Where things lie and which programs are run.
+/// Where the files are and which programs are run.
 #[derive(Debug, Clone)]
 pub struct Setup {
-    /// Server data, user data, extensions and window data; made where missing.
+    /// Server data, user data, extensions and window data; created if missing.
     pub editor: PathBuf,
     /// Lock and sockets; made private to the user.
     pub runtime: PathBuf,
     /// `editor-server.log` goes here.
     pub logs: PathBuf,
-    /// The file that the editor's user settings lie in.
+    /// The file with the editor's user settings.
     pub settings: PathBuf,
-    /// The user's copy of the sample project, which is trusted without a question.
+    /// The user's copy of the sample project, which is trusted without asking.
     pub sample: PathBuf,
-    /// `LOCALCODER_HOME` for the editor, where this is a private installation.
+    /// `LOCALCODER_HOME` for the editor, if this is a private installation.
     pub home: Option<PathBuf>,
     /// The Node.js that runs the editor server.
     pub node: PathBuf,
@@ -67,7 +68,8 @@ pub struct Setup {
     pub server_main: PathBuf,
     /// The `localcoder` program, for the extension.
     pub localcoder: PathBuf,
-    /// The `localcoder-desktop` program. Without it, or without a display, the address is reported.
+    /// The `localcoder-desktop` program. Without it, or without a display, the address is reported
+    /// instead.
     pub desktop: PathBuf,
     /// Whether windows can be shown; see [`has_display`].
     pub display: bool,
@@ -76,7 +78,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// The setup of an assembled IDE at `ide` with its programs beside `localcoder`.
+    /// The setup of an assembled IDE at `ide`, with its programs next to `localcoder`.
     #[must_use]
     pub fn assembled(ide: &Path, localcoder: &Path, folders: &Folders) -> Self {
         let suffix = std::env::consts::EXE_SUFFIX;
@@ -86,7 +88,7 @@ impl Setup {
             logs: folders.logs.clone(),
             settings: folders.settings.clone(),
             sample: folders.sample.clone(),
-            // The editor's terminals are in other folders than this program.
+            // The editor's terminals start in other folders than this program.
             home: std::env::var_os("LOCALCODER_HOME")
                 .filter(|home| !home.is_empty())
                 .map(|home| std::path::absolute(&home).unwrap_or_else(|_| PathBuf::from(home))),
@@ -115,10 +117,10 @@ pub struct Folders {
     pub sample: PathBuf,
 }
 
-/// How it ended well.
+/// How a run ended without an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// A launcher was running already and did what was asked.
+    /// A launcher was already running and did what was asked.
     HandedOver,
     /// The last window was closed.
     Closed,
@@ -133,23 +135,23 @@ pub enum Notice {
     Opening,
     /// No window could be shown, or none was wanted: the address for a browser.
     Address {
-        /// Opens one session, so it is for the user's eyes only.
+        /// The address opens one session, so only the user may see it.
         url: String,
         /// Why there is no window.
         reason: String,
     },
     /// Another launcher took the request.
     HandedOver {
-        /// What it did.
+        /// What that launcher did.
         message: String,
     },
-    /// The IDE is air-gapped: how far that reaches here, as sentences.
+    /// The IDE is air-gapped: how far that reaches on this system, as sentences.
     AirGapped(String),
-    /// The editor server ended by itself and was started again.
+    /// The editor server ended unexpectedly and was started again.
     ServerRestarted,
-    /// The window program ended by itself; its windows were opened again.
+    /// The window program ended unexpectedly; its windows were opened again.
     WindowsReopened,
-    /// Something failed; the IDE goes on as far as it can.
+    /// Something failed; the IDE continues as far as it can.
     Problem(ErrorInfo),
 }
 
@@ -181,21 +183,21 @@ impl std::fmt::Display for Notice {
     }
 }
 
-/// Opens the IDE and stays until its last window is closed or SIGINT, SIGTERM or SIGHUP comes.
-/// Where a launcher runs already, that one opens the window and this returns at once.
+/// Opens the IDE and returns when its last window is closed, or on SIGINT, SIGTERM or SIGHUP. If a
+/// launcher is already running, that one opens the window and this returns at once.
 ///
-/// Handlers for those three signals stay installed, so it is for programs that do only this.
+/// The handlers for these three signals stay installed, so it is for programs that do nothing else.
 ///
 /// # Errors
-/// Where a path is not there, the runtime folder can't be used, or the editor server does not
-/// start or does not stay.
+/// If a path does not exist, the runtime folder can't be used, or the editor server does not start
+/// or keeps ending.
 pub fn open(
     request: &OpenRequest,
     setup: &Setup,
     notice: &(dyn Fn(Notice) + Sync),
 ) -> Result<Outcome, ErrorInfo> {
     let paths = request.paths.iter().map(|path| absolute(path)).collect::<Result<Vec<_>, _>>()?;
-    // Before anything is started, so that a typing mistake costs nothing.
+    // Before anything is started, so that a typo costs nothing.
     address::Target::of_paths(&paths)?;
     private_folder(&setup.runtime)?;
     let ask = instance::Ask { paths, browser: request.browser, new_window: request.new_window };
@@ -208,7 +210,7 @@ pub fn open(
     }
 }
 
-/// Whether a window can be shown here. On Linux: whether X11 or Wayland is announced.
+/// Whether a window can be shown here. On Linux: whether the environment announces X11 or Wayland.
 #[must_use]
 pub fn has_display() -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
@@ -219,6 +221,6 @@ fn absolute(path: &Path) -> Result<PathBuf, LauncherError> {
     let joined = std::path::absolute(path)
         .map_err(|source| LauncherError::NotAPath { path: path.to_owned(), source })?;
     // Links and `..` are resolved, because the editor shows the path as it is given. A path that
-    // is not there is left as it is, for the error that names it.
+    // does not exist stays as it is, for the error that names it.
     Ok(fs_err::canonicalize(&joined).unwrap_or(joined))
 }

@@ -1,5 +1,5 @@
-//! The editor server's log: a file within bounds, and the last lines in memory for an error message.
-//! Lines come from the server's two output streams.
+//! The editor server's log: a file that is rotated when it is full, and the last lines in memory
+//! for an error message. The lines come from the server's two output streams.
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -12,7 +12,7 @@ use localcoder_disk::LogRing;
 const FILE_BYTES_MAX: u64 = 2 * 1024 * 1024;
 /// Lines kept for an error message.
 const TAIL_LINES: usize = 20;
-/// A longer line is cut: a stack trace has shorter ones, and output without line ends must not
+/// A longer line is cut: those of stack traces are shorter, and output without line ends must not
 /// fill the memory.
 pub(crate) const LINE_BYTES_MAX: u64 = 8 * 1024;
 
@@ -30,6 +30,7 @@ struct State {
 }
 
 impl Log {
+    /// Where the file can't be opened, the log is kept in memory only.
     pub(crate) fn open(path: PathBuf) -> Self {
         let file = LogRing::new(path.clone(), FILE_BYTES_MAX, 1);
         Self { path, state: Mutex::new(State { file, tail: VecDeque::new() }) }

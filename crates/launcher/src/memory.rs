@@ -1,12 +1,12 @@
-//! What the launcher remembers from one start to the next: the folder that was open last. A file
-//! that is missing or damaged only costs that.
+//! What the launcher remembers from one start to the next: the folder that was last open. A missing
+//! or damaged file costs only that.
 
 use std::path::{Path, PathBuf};
 
 use localcoder_disk::{Options, read, replace};
 use serde::{Deserialize, Serialize};
 
-/// A larger one is not ours: a path has 4096 bytes at most.
+/// A larger file is not ours: a path has 4096 bytes at most.
 const BYTES_MAX: u64 = 64 * 1024;
 
 /// The file `launcher.json` in the editor's folder.
@@ -31,12 +31,12 @@ impl Memory {
         Self { path, kept }
     }
 
-    /// The folder that was open last, if it is still there.
+    /// The folder that was last open, if it still exists.
     pub(crate) fn last_folder(&self) -> Option<&Path> {
         self.kept.last_folder.as_deref().filter(|folder| folder.is_dir())
     }
 
-    /// Keeps the folder that is open now.
+    /// Remembers the folder that is open now.
     pub(crate) fn keep_folder(&mut self, folder: Option<String>) {
         if folder.is_some() {
             self.kept.last_folder = folder.map(PathBuf::from);

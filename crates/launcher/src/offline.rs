@@ -1,16 +1,16 @@
 //! Starts a program without network: the program, and everything that it starts, reaches no other
-//! machine, nor what listens on this one. Unix sockets of the file system stay, since the host and
-//! the front are reached by them.
+//! machine, nor anything that listens on this one. Unix sockets in the file system still work,
+//! since the host and the front are reached through them.
 //!
-//! Which method there is, is found out by trying it in a child, never from versions: kernels,
-//! containers and distributions all forbid different things. Where there is none, that is reported
-//! and nothing is held back, so the caller has to say so to the user.
+//! Which method works is found out by trying it in a child, never from versions: kernels,
+//! containers and distributions all forbid different things. If none works, that is reported and
+//! the program is not confined, so the caller has to tell the user.
 //!
-//! It keeps code from the network that means no harm or knows no better: extensions, language
-//! servers, build tools. It is not a wall against a program that is out to get round it: that could
-//! ask another program of the user's, by its Unix socket, to connect in its place (the service
-//! manager, Docker), or take one over as a debugger does. Called by the session, for the editor
-//! server, and by `eval`, for programs that a model has written.
+//! It keeps code off the network that is harmless or ignorant: extensions, language servers, build
+//! tools. It is not a wall against a program that is determined to get around it: such a program
+//! could ask another one of the user's, through its Unix socket, to connect in its place (the
+//! service manager, Docker), or take one over as a debugger does. Called by the session, for the
+//! editor server, and by `eval`, for programs that a model has written.
 
 #[cfg(target_os = "linux")]
 mod linux;
@@ -20,24 +20,24 @@ use std::process::Command;
 
 use serde::{Deserialize, Serialize};
 
-/// What keeps a program from the network.
+/// What keeps a program off the network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Confinement {
-    /// A network of its own, in which there is only its own loopback, and a filter for what such
-    /// a network does not hold back.
+    /// A network of its own with nothing but its own loopback, and a filter for what such a network
+    /// does not prevent.
     Namespace,
-    /// A filter of system calls: there are no sockets but Unix ones. Loopback is none either.
+    /// A filter of system calls: only Unix sockets can be created, so there is no loopback either.
     Filter,
     /// Nothing.
     None {
-        /// A clause: why nothing does.
+        /// Why nothing does, as a clause.
         why: String,
     },
 }
 
-/// Looks for the best method that works here. It takes some milliseconds and two processes, so it
-/// is done once.
+/// Finds the best method that works here. This takes some milliseconds and two processes, so it is
+/// done once.
 #[must_use]
 pub fn probe() -> Confinement {
     #[cfg(target_os = "linux")]
@@ -47,15 +47,16 @@ pub fn probe() -> Confinement {
 }
 
 impl Confinement {
-    /// Makes the command start confined. A start that then can't be confined is one that fails: it
-    /// never runs free instead.
+    /// Makes the command start confined. If it then can't be confined, the start fails: it never
+    /// runs unconfined instead.
     ///
-    /// Descriptors above standard error are not passed on, as one could be a connection; what the
-    /// program shall inherit must be prepared after this. Its standard streams are the caller's,
-    /// who gives it pipes. `sudo` and other programs that raise rights don't, inside.
+    /// Descriptors above standard error are not passed on, since one could be a connection; what
+    /// the program is to inherit must be prepared after this. Its standard streams are up to the
+    /// caller, who gives it pipes. Inside, `sudo` and other programs that raise privileges do not
+    /// work.
     ///
     /// # Errors
-    /// Where the method can't be prepared, which [`probe`] has ruled out.
+    /// If the method can't be prepared, which [`probe`] has ruled out.
     pub fn apply(&self, command: &mut Command) -> io::Result<()> {
         match self {
             #[cfg(target_os = "linux")]

@@ -1,5 +1,6 @@
-//! What is this user's alone: the sockets of the editor's processes. What is the user's own world is
-//! not, and keeps the umask that the user had. Other folders are `transport`'s. Called by the session.
+//! Files that only this user may access: the sockets of the editor's processes. Files that the user
+//! creates in the editor are not among them, and keep the user's own umask. Other folders are left
+//! to `transport`. Called by the session.
 
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::process::CommandExt;
@@ -16,8 +17,8 @@ pub(crate) fn ipc_folder(runtime: &Path) -> PathBuf {
     runtime.join("ipc")
 }
 
-/// The command has the umask that this program was started with: what is saved in a project and
-/// built in a terminal must not become another kind of file because the IDE was used for it.
+/// Gives the command the umask that this program was started with: files that are saved in a
+/// project or built in a terminal must not get other permissions because the IDE was used.
 #[expect(unsafe_code, reason = "std can't set a child's umask")]
 pub(crate) fn restore_umask(command: &mut Command) {
     let mask = users_umask();
@@ -29,18 +30,19 @@ pub(crate) fn restore_umask(command: &mut Command) {
     unsafe { command.pre_exec(set) };
 }
 
-/// Makes that folder, or takes out of it what processes have left behind that were killed. Only for who holds the launcher's lock: nobody else's editor
-/// lives then.
+/// Creates that folder, or removes what killed processes have left behind in it. Only for the
+/// holder of the launcher's lock: no other editor is running then.
 ///
 /// # Errors
-/// Where it is not private or can't be emptied.
+/// If it is not private or can't be emptied.
 pub(crate) fn empty_ipc(runtime: &Path) -> Result<(), LauncherError> {
     let folder = ipc_folder(runtime);
     private_folder(&folder)?;
     let empty = || -> std::io::Result<()> {
         for entry in fs_err::read_dir(&folder)? {
             let entry = entry?;
-            // Nothing else is made there, so what else there is was put there by somebody.
+            // Nothing but sockets is created there, so anything else was put there by someone and
+            // stays.
             if entry.file_type()?.is_socket() {
                 fs_err::remove_file(entry.path())?;
             }
@@ -84,7 +86,7 @@ mod tests {
         assert!(other.path().join("kept.sock").exists());
     }
 
-    /// A umask belongs to the whole process, so another one is asked.
+    /// A umask belongs to the whole process, so another process is used.
     #[test]
     fn what_is_the_users_own_has_the_users_umask() {
         const INSIDE: &str = "UMASK_TEST";

@@ -1,6 +1,6 @@
-//! Child processes that never outlive the launcher: each has a process group of its own, which
-//! is killed whole when its leader ends, when it is told to stop, and, on Linux, when the
-//! launcher dies in whatever way.
+//! Child processes that never outlive the launcher: each has a process group of its own, which is
+//! killed as a whole when its leader ends, when it is stopped, and, on Linux, when the launcher
+//! dies in any way.
 
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -19,8 +19,8 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// Starts the command and calls `on_end` with its status when it has ended and what was left
-    /// of its group is killed. `prepare` gets the child first, to take its pipes.
+    /// Starts the command and calls `on_end` with its status once it has ended and the rest of its
+    /// group was killed. `prepare` gets the child first, to take its pipes.
     pub(crate) fn spawn<T: Send + 'static>(
         mut command: Command,
         prepare: impl FnOnce(&mut Child) -> T + Send + 'static,
@@ -29,8 +29,8 @@ impl Group {
         command.process_group(0);
         die_with_parent(&mut command);
         let (sender, receiver) = mpsc::sync_channel(1);
-        // The kernel sends the parent-death signal when the thread that started the child ends,
-        // so that thread stays as long as the child.
+        // The kernel sends the parent-death signal when the thread that started the child ends, so
+        // that thread stays as long as the child.
         std::thread::Builder::new().name("child".to_owned()).spawn(move || {
             let mut child = match command.spawn() {
                 Ok(child) => child,
@@ -38,7 +38,7 @@ impl Group {
             };
             let group = Self { pid: Pid::from_child(&child), ended: Arc::default() };
             let prepared = prepare(&mut child);
-            // Where the caller is gone nobody would stop it.
+            // If the caller is gone, nothing would stop the child.
             if sender.send(Ok((group.clone(), prepared))).is_err() {
                 group.signal(Signal::KILL);
             }
@@ -48,8 +48,8 @@ impl Group {
         receiver.recv().map_err(|_| io::Error::other("the thread of the child ended"))?
     }
 
-    /// Waits for the leader, kills the rest of its group while its number can't be anybody
-    /// else's, and only then gives the number back.
+    /// Waits for the leader, kills the rest of its group while its number can't be reused, and only
+    /// then releases the number.
     fn reap(&self, child: &mut Child) -> ExitStatus {
         wait_without_reaping(self.pid);
         let (ended, changed) = &*self.ended;
@@ -61,7 +61,7 @@ impl Group {
         status
     }
 
-    /// Sends a signal to the whole group, if its leader is still there.
+    /// Sends a signal to the whole group, if its leader still exists.
     fn signal(&self, signal: Signal) {
         let ended = self.ended.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !*ended {
@@ -69,7 +69,7 @@ impl Group {
         }
     }
 
-    /// Whether it ended within the time.
+    /// Waits; returns whether it ended within the time.
     pub(crate) fn wait(&self, time: Duration) -> bool {
         let (ended, changed) = &*self.ended;
         let ended = ended.lock().unwrap_or_else(PoisonError::into_inner);
@@ -90,8 +90,8 @@ impl Group {
     /// Kills it. Returns when it is gone.
     pub(crate) fn kill(&self) {
         self.signal(Signal::KILL);
-        // A killed process in an uninterruptible call can take its time; nothing is gained by
-        // waiting for ever.
+        // A killed process in an uninterruptible call can take its time; waiting forever would gain
+        // nothing.
         self.wait(Duration::from_secs(5));
     }
 }
@@ -101,8 +101,8 @@ fn wait_without_reaping(pid: Pid) {
     while matches!(waitid(WaitId::Pid(pid), how), Err(Errno::INTR)) {}
 }
 
-/// The group is that of a child not yet reaped, so its number belongs to nobody else. Where all of it
-/// has ended there is nothing to do.
+/// The group belongs to a child that is not yet reaped, so its number can't have been reused. If
+/// all of the group has ended, there is nothing to do.
 fn kill_group(pid: Pid, signal: Signal) {
     let _ = kill_process_group(pid, signal);
 }
@@ -113,7 +113,7 @@ fn die_with_parent(command: &mut Command) {
     let parent = rustix::process::getpid();
     let set = move || {
         rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-        // The launcher may have died between fork and this.
+        // The launcher may have died between the fork and this point.
         match rustix::process::getppid() {
             Some(now) if now == parent => Ok(()),
             _ => Err(io::ErrorKind::BrokenPipe.into()),
@@ -123,8 +123,8 @@ fn die_with_parent(command: &mut Command) {
     unsafe { command.pre_exec(set) };
 }
 
-/// Elsewhere the window program ends with its standard input. The editor server would stay
-/// behind a launcher that was killed hard.
+/// On other systems the window program ends with its standard input. The editor server would
+/// outlive a launcher that was killed with SIGKILL.
 #[cfg(not(target_os = "linux"))]
 fn die_with_parent(_command: &mut Command) {}
 
@@ -150,7 +150,7 @@ mod tests {
         !alive(pid)
     }
 
-    /// A shell with a child of its own; both pids.
+    /// A shell with a child of its own; returns both pids.
     fn spawn_two(script: &str) -> (Group, mpsc::Receiver<ExitStatus>, i32) {
         let mut command = Command::new("/bin/sh");
         command.arg("-c").arg(script).stdout(Stdio::piped());

@@ -1,8 +1,8 @@
-//! What a running IDE says of itself to who may open its socket: where its front listens, what its
-//! editor server was started with, and what was refused so far. It is told by the thread that takes
-//! later starts, so a busy session delays it by nothing.
+//! What a running IDE reports about itself to a process that may open its socket: where its front
+//! listens, what its editor server was started with, and what was refused so far. The thread that
+//! takes later starts answers this, so a busy session does not delay it.
 //!
-//! Called by `localcoder doctor --privacy`, which starts nothing for it.
+//! Called by `localcoder doctor --privacy`, which does not start anything for it.
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -14,15 +14,15 @@ use crate::front::Refusals;
 use crate::instance;
 use crate::offline::Confinement;
 
-/// A running IDE. One of another version may say less, which then is missing.
+/// A running IDE. Another version may report less, and the rest is then missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Running {
     /// The launcher's process.
     pub pid: u32,
-    /// What is known once the front is open.
+    /// Known once the front is open.
     pub opened: Option<Opened>,
-    /// What the front has refused since then, all kinds.
+    /// What the front has refused since then, for all reasons.
     pub refused: Vec<Refused>,
 }
 
@@ -32,7 +32,7 @@ pub struct Running {
 pub struct Opened {
     /// Where the front listens, on loopback.
     pub port: u16,
-    /// What keeps the editor from the network, where it was started in air-gapped mode.
+    /// What keeps the editor off the network, if it was started in air-gapped mode.
     pub confinement: Option<Confinement>,
 }
 
@@ -48,7 +48,7 @@ pub struct Refused {
     pub count: u64,
 }
 
-/// Where the launcher puts it together.
+/// Where the launcher puts this together.
 #[derive(Debug, Default)]
 pub(crate) struct About {
     pub(crate) refusals: Arc<Refusals>,
@@ -65,10 +65,10 @@ impl About {
     }
 }
 
-/// Asks the IDE whose runtime folder this is; `None` where none runs.
+/// Asks the IDE with this runtime folder; `None` if none is running.
 ///
 /// # Errors
-/// Where the folder is not this user's alone, or what runs does not say it.
+/// If the folder is not this user's alone, or what is running does not answer this.
 pub fn running(runtime: &Path) -> Result<Option<Running>, LauncherError> {
     instance::ask_about(runtime)
 }

@@ -1,8 +1,8 @@
 //! The editor server: VS Code's own server, run by the bundled Node.js. Starts it on a Unix socket
-//! in the private runtime folder, keeps its output in the log, and ends it where it hangs.
+//! in the private runtime folder, keeps its output in the log, and ends it if it hangs.
 //!
-//! It asks nobody for a token: whoever gets to its socket has come through the front, or is a
-//! process of this user. Whether it is started again after a crash is the session's business.
+//! It does not ask for a token: whoever reaches its socket has come through the front, or is a
+//! process of this user. Whether it is started again after a crash is up to the session.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -20,25 +20,25 @@ use crate::{Setup, environment, front, health};
 
 /// A cold start on a loaded machine with a slow disk takes some seconds.
 const START_TIME: Duration = Duration::from_secs(30);
-/// The server has nothing to save by itself: windows write backups while text is typed.
+/// The server has nothing to save itself: windows write backups while the user types.
 const STOP_TIME: Duration = Duration::from_secs(3);
-/// How long a window that went away keeps its extension host. Long enough for a reload; without
-/// it the server waits for three hours, and the model's memory with it.
+/// How long the extension host of a window that went away is kept. Long enough for a reload; by
+/// default the server waits for three hours, and keeps the model's memory that long.
 const ABSENT_SECONDS: &str = "60";
 /// Printed once the socket listens.
 const LISTENING: &str = "Extension host agent listening on ";
-/// Printed where it can't listen; the server stays alive then, doing nothing.
+/// Printed if it can't listen; the server then stays alive, doing nothing.
 const NOT_LISTENING: &str = "Error: listen ";
 
-/// A server that listens.
+/// A server that is listening.
 #[derive(Debug)]
 pub(crate) struct Server {
     group: Group,
 }
 
 impl Server {
-    /// Starts the server and waits until it listens. `on_end` is called when it ends, whether told
-    /// to or not; not where this returns an error.
+    /// Starts the server and waits until it listens. `on_end` is called when it ends, whether it
+    /// was asked to or not; not if this returns an error.
     pub(crate) fn start(
         setup: &Setup,
         confinement: Option<&Confinement>,
@@ -54,7 +54,7 @@ impl Server {
         restore_umask(&mut command);
         let (sender, listens) = mpsc::channel();
         let kept = Arc::clone(log);
-        // Dropped where the start fails, so that its end is then nobody's news.
+        // Dropped if the start fails, so that the server's end is then not reported.
         let (started, is_started) = mpsc::sync_channel::<()>(1);
         let spawned = Group::spawn(
             command,
@@ -91,7 +91,7 @@ impl Server {
     }
 }
 
-/// Takes away the socket of a server that is gone, where a new one would find it taken.
+/// Removes the socket of a server that is gone, since a new one would find the path taken.
 fn clear(socket: &Path) -> Result<(), LauncherError> {
     match fs_err::remove_file(socket) {
         Err(source) if source.kind() != io::ErrorKind::NotFound => {
@@ -101,7 +101,7 @@ fn clear(socket: &Path) -> Result<(), LauncherError> {
     }
 }
 
-/// A server that hangs is made one that has ended, which the session knows what to do about.
+/// Turns a server that hangs into one that has ended, which the session can handle.
 fn kill_when_hung(socket: PathBuf, group: &Group, log: &Arc<Log>) {
     let log = Arc::clone(log);
     health::watch(socket, group.clone(), move |group| {
@@ -111,7 +111,7 @@ fn kill_when_hung(socket: PathBuf, group: &Group, log: &Arc<Log>) {
     });
 }
 
-/// An error that tells where more is to be read.
+/// An error that says where to read more.
 pub(crate) fn failed(log: &Log, why: impl Into<String>) -> LauncherError {
     LauncherError::Server { why: why.into(), log: log.path().to_owned() }
 }
@@ -129,7 +129,7 @@ fn command(setup: &Setup, socket: &Path) -> Result<Command, LauncherError> {
         .arg(socket)
         .arg("--without-connection-token")
         .args(["--accept-server-license-terms", "--telemetry-level", "off"])
-        // It would name a program for terminals that is not shipped.
+        // Without this option it would set a browser for terminals that is not shipped.
         .arg("--without-browser-env-var")
         .args(["--reconnection-grace-time", ABSENT_SECONDS])
         .arg("--server-data-dir")
@@ -143,11 +143,11 @@ fn command(setup: &Setup, socket: &Path) -> Result<Command, LauncherError> {
         .stderr(Stdio::piped());
     environment::clean(&mut command);
     command.env("LOCALCODER_BIN", &setup.localcoder);
-    // By this the extension knows that the editor's user settings are the product's own file.
+    // Tells the extension that the editor's user settings are the product's own file.
     command.env("LOCALCODER_SETTINGS", &setup.settings);
-    // The extension tells of a change that this server does not have.
+    // With this, the extension reports a change of the setting that this server does not have yet.
     command.env("LOCALCODER_AIR_GAPPED", if setup.air_gapped { "1" } else { "0" });
-    // Edits in `ide/overlay/overlay.json` have the base make its sockets there.
+    // Edits in `ide/overlay/overlay.json` have the base create its sockets there.
     command.env("LOCALCODER_IPC_DIR", ipc_folder(&setup.runtime));
     if let Some(home) = &setup.home {
         command.env("LOCALCODER_HOME", home);
@@ -155,7 +155,7 @@ fn command(setup: &Setup, socket: &Path) -> Result<Command, LauncherError> {
     Ok(command)
 }
 
-/// Copies a stream to the log line by line, and tells whoever waits that the server listens.
+/// Copies a stream to the log line by line, and reports that the server listens.
 fn spawn_reader(
     stream: Option<impl Read + Send + 'static>,
     log: Arc<Log>,
@@ -166,7 +166,7 @@ fn spawn_reader(
         let mut reader = BufReader::new(stream);
         while let Ok(Some(line)) = read_line(&mut reader) {
             log.line(&line);
-            // Nobody waits any more once the server has started.
+            // Once the server has started, this has no receiver.
             if line.starts_with(LISTENING) {
                 let _ = listens.send(Ok(()));
             } else if line.contains(NOT_LISTENING) {
@@ -200,7 +200,8 @@ fn wait_until_it_listens(
             Err(mpsc::RecvTimeoutError::Timeout) if Instant::now() > deadline => {
                 return Err(format!("it did not listen within {} s", START_TIME.as_secs()));
             }
-            // Its output can stay open in a grandchild, so both ends are looked for.
+            // Its output can stay open in a grandchild, so both the output's end and the process's
+            // end are checked.
             Err(mpsc::RecvTimeoutError::Timeout) if !group.wait(Duration::ZERO) => {}
             Err(_) => {
                 // The last lines may still be on their way to the log.

@@ -1,5 +1,5 @@
 //! One run of the IDE, from the first window to the last: a closed set of events, one loop that
-//! handles them, and the policy of what is started again after a crash.
+//! handles them, and the policy for what is started again after a crash.
 //!
 //! Every event comes through one channel from the threads that watch the server, the window
 //! program, the socket and the signals, so that nothing here needs a lock.
@@ -33,21 +33,21 @@ use crate::{Notice, Outcome, Setup};
 const CRASH_TIME: Duration = Duration::from_secs(300);
 /// How often the editor server is started again in that time.
 const SERVER_RESTARTS: usize = 3;
-/// How often windows are opened again in that time. Their text may be what crashes them.
+/// How often windows are opened again in that time. The text in them may be what crashes them.
 const WINDOW_RESTARTS: usize = 1;
 
-/// How long pages have until they begin to load themselves again from a new server, before they are
-/// made to. They do within a second or two, and keep what is not saved before; a page whose own load
-/// was cut off has no script that could.
+/// How long pages get to begin reloading themselves from a new server before they are made to. They
+/// do within a second or two, and first keep what is not saved; but a page whose own load was
+/// interrupted has no script that could.
 const RELOAD_TIME: Duration = Duration::from_secs(5);
 
-/// Pages that have to come to the new server.
+/// Pages that have to reload from the new server.
 struct Reloading {
     by: Instant,
     missing: BTreeSet<u32>,
 }
 
-/// Everything that can happen. The numbers tell a process from the one it replaced.
+/// Everything that can happen. The numbers tell a process from the one that it replaced.
 enum Event {
     ServerEnded { generation: u32, status: ExitStatus },
     Window { generation: u32, event: window::Event },
@@ -56,11 +56,11 @@ enum Event {
     Signal,
 }
 
-/// What was done for a start.
+/// The result for a start.
 enum Done {
-    /// Its windows are there or will be.
+    /// Its windows are open or will be.
     Windows,
-    /// It gets an address.
+    /// It gets an address instead.
     Address(Notice),
 }
 
@@ -71,28 +71,28 @@ struct Session<'a> {
     front: Front,
     log: Arc<Log>,
     memory: Memory,
-    /// What keeps the server from the network, where it is to be kept from it.
+    /// What keeps the server off the network, if it is to be.
     confinement: Option<Confinement>,
-    /// `None` after it failed too often.
+    /// `None` after it has failed too often.
     server: Option<Server>,
     server_generation: u32,
     server_crashes: Budget,
-    /// Of the server that was started again last.
+    /// The pages to be reloaded after the last restart of the server.
     reloading: Option<Reloading>,
     desktop: Option<Desktop>,
     desktop_generation: u32,
     desktop_crashes: Budget,
-    /// Open windows and where they are.
+    /// Open windows with their URLs.
     windows: BTreeMap<u32, String>,
-    /// URLs of windows that were asked for and are not there yet.
+    /// URLs of windows that were requested and are not open yet.
     opening: Vec<String>,
-    /// Somebody has an address, so the run lasts until a signal comes.
+    /// An address was given out, so the run lasts until a signal arrives.
     in_browser: bool,
     /// Why the run will end with an error once the windows are closed.
     failure: Option<ErrorInfo>,
 }
 
-/// Runs the IDE until its last window is closed or a signal comes.
+/// Runs the IDE until its last window is closed or a signal arrives.
 pub(crate) fn run(
     instance: &Instance,
     ask: &Ask,
@@ -118,7 +118,7 @@ pub(crate) fn run(
     outcome
 }
 
-/// From here on the three signals end the run in good order instead of the process at once.
+/// From here on the three signals end the run in an orderly way, and not the process at once.
 fn watch_signals(sender: mpsc::Sender<Event>) -> Result<(), LauncherError> {
     let signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]);
     let mut signals = signals.map_err(LauncherError::NoSignals)?;
@@ -190,7 +190,7 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// The next event; sees to pages that have not loaded themselves again meanwhile.
+    /// The next event; also reloads pages that have not reloaded themselves in time.
     fn next(&mut self, receiver: &mpsc::Receiver<Event>) -> Option<Event> {
         if let Some(reloading) = &self.reloading {
             let time = reloading.by.saturating_duration_since(Instant::now());
@@ -237,10 +237,10 @@ impl<'a> Session<'a> {
                     let _ = asked.answer.send(answer.map_err(ErrorInfo::from));
                 }
                 Event::Signal => return Ok(Outcome::Interrupted),
-                // Of a process that has been replaced.
+                // These come from a process that has been replaced.
                 Event::ServerEnded { .. } | Event::Window { .. } | Event::WindowsEnded { .. } => {}
             }
-            // Without a window nobody could see that it failed.
+            // Without a window no one could see that it failed.
             if self.desktop.is_none()
                 && let Some(error) = self.failure.take()
             {
@@ -250,7 +250,7 @@ impl<'a> Session<'a> {
         Err(LauncherError::EventsEnded.into())
     }
 
-    /// Opens what a start asks for, this one's own or a later one's.
+    /// Opens what a start asks for, be it this one's own or a later one's.
     fn answer(&mut self, ask: &Ask) -> Result<Done, LauncherError> {
         let mut targets = Target::of_paths(&ask.paths)?;
         if targets.is_empty() {
@@ -273,8 +273,8 @@ impl<'a> Session<'a> {
         Ok(Done::Windows)
     }
 
-    /// The window that shows a folder. For files there is none: they would not be opened by
-    /// bringing the window of their folder to the front.
+    /// The window that shows a folder. `None` for files: bringing the window of their folder to the
+    /// front would not open them.
     fn window_of(&self, target: &Target) -> Option<u32> {
         let Target::Folder(folder) = target else { return None };
         let shows = |(_, url): &(&u32, &String)| folder_of(url).as_ref() == Some(folder);
@@ -282,7 +282,7 @@ impl<'a> Session<'a> {
     }
 
     fn last_or_empty(&self) -> Target {
-        // Where windows are open the folder is in one of them.
+        // If windows are open, one of them already shows that folder.
         let last = self.memory.last_folder().filter(|_| self.windows.is_empty());
         let last = last.and_then(|folder| folder.to_str());
         last.map_or(Target::Empty, |folder| Target::Folder(folder.to_owned()))
@@ -356,7 +356,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// A window needs no more reloading.
+    /// A window has reloaded.
     fn has_come(&mut self, window: u32) {
         let Some(reloading) = &mut self.reloading else { return };
         reloading.missing.remove(&window);
@@ -382,7 +382,7 @@ impl<'a> Session<'a> {
         match restarted {
             Ok(()) => {
                 (self.notice)(Notice::ServerRestarted);
-                // The new server does not know the pages of the old one.
+                // The new server does not know the old server's pages.
                 let missing: BTreeSet<u32> = self.windows.keys().copied().collect();
                 let by = Instant::now() + RELOAD_TIME;
                 self.reloading = (!missing.is_empty()).then_some(Reloading { by, missing });
@@ -401,7 +401,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Not reached where the windows were closed: then the run ends before the program does.
+    /// Not reached if the windows were closed: then the run ends before the program does.
     fn windows_ended(&mut self, status: ExitStatus) -> Result<(), LauncherError> {
         tracing::warn!(%status, "the window program ended");
         self.desktop = None;
@@ -419,7 +419,7 @@ impl<'a> Session<'a> {
     }
 
     fn close_desktop(&mut self) {
-        // What it still says is not news.
+        // Its remaining events are ignored.
         self.desktop_generation += 1;
         if let Some(desktop) = self.desktop.take() {
             desktop.stop();
@@ -436,7 +436,7 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Whether two URLs show the same, whatever they are opened with.
+/// Whether two URLs show the same page, whatever ticket they are opened with.
 fn same_page(a: &str, b: &str) -> bool {
     query_of(a) == query_of(b)
 }

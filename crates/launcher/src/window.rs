@@ -1,9 +1,9 @@
 //! The messages between the launcher and `localcoder-desktop`: one JSON object a line, commands
 //! on the program's standard input and events on its standard output.
 //!
-//! Addresses travel here and nowhere else, because they hold a ticket: a command line or an
-//! environment can be read by other users. Both programs are shipped together, so there is no
-//! version in it.
+//! Addresses are passed here and nowhere else, because they contain a ticket: other users can read
+//! a command line or an environment. Both programs are shipped together, so the messages have no
+//! version.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ pub use crate::explain::OUTPUT_FAILED;
 /// Longest line either side accepts, in bytes. An address with a long path is a few KiB.
 pub const LINE_BYTES_MAX: u64 = 256 * 1024;
 
-/// What the launcher tells the desktop program.
+/// Commands from the launcher to the desktop program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "kebab-case")]
 pub enum Command {
@@ -22,15 +22,15 @@ pub enum Command {
     Start {
         /// Folder for cookies, page storage and the windows' size; private to the user.
         data: PathBuf,
-        /// `http://HOST:PORT`: the only origin that is shown in a window. Frames may show those of
-        /// hosts below it, too.
+        /// `http://HOST:PORT`: the only origin that a window shows. Frames may also show hosts
+        /// below it.
         origin: String,
-        /// The proxy for everything else. It refuses, so that nothing is even looked up.
+        /// The proxy for everything else. It refuses, so that no name is even looked up.
         proxy: String,
     },
     /// Open a new window.
     Open {
-        /// Where it begins; of the origin above.
+        /// Its first address, within the origin above.
         url: String,
     },
     /// Bring a window to the front.
@@ -38,8 +38,8 @@ pub enum Command {
         /// The number from [`Event::Opened`].
         window: u32,
     },
-    /// Load every page again, because the editor server is a new one and a page has not done so by
-    /// itself. A page with text that is not backed up asks first.
+    /// Load every page again, because the editor server was restarted and a page has not reloaded
+    /// by itself. A page with text that is not backed up asks first.
     Reload,
     /// Close every window. Unsaved text stays in the editor's backups.
     Quit,
@@ -49,18 +49,18 @@ pub enum Command {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
-    /// A window is there.
+    /// A window has opened.
     Opened {
-        /// Its number; not used again.
+        /// Its number, which is never reused.
         window: u32,
-        /// Where it began, without the ticket.
+        /// Its first address, without the ticket.
         url: String,
     },
     /// A window shows another address, such as another folder.
     Moved {
         /// Its number.
         window: u32,
-        /// Where it is now, without the ticket.
+        /// Its present address, without the ticket.
         url: String,
     },
     /// A page has been loaded.
@@ -73,9 +73,9 @@ pub enum Event {
         /// Its number.
         window: u32,
     },
-    /// A link was given to the system's browser.
+    /// A link was passed to the system's browser.
     Browser {
-        /// Its scheme and host; the rest is nobody's business.
+        /// Its scheme and host; the rest could be private.
         origin: String,
     },
     /// Something went wrong that does not end the program.

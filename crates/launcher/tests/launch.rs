@@ -1,6 +1,6 @@
-//! The launcher as a process, with an editor server and a window program that are shell scripts:
-//! what it starts and with what, who sees the token, what a second start does, and that nothing
-//! outlives it.
+//! The launcher as a process, with shell scripts as its editor server and window program: what it
+//! starts and with what, who sees the token, what a second start does, and that nothing outlives
+//! it.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
@@ -46,7 +46,7 @@ fn the_server_listens_in_the_private_folder_and_nowhere_else() {
     let socket = fake.home().join("runtime/web.sock");
     assert!(arguments.contains(&format!("--socket-path {}", socket.display())), "{arguments}");
     assert!(!arguments.contains("--port") && !arguments.contains("--host"), "{arguments}");
-    // A run has nothing in common with the one before, that anybody could wait for it with.
+    // A run shares nothing with the previous one by which its end could be awaited.
     drop(_run);
     let _next = fake.open(&["project"]);
     let next = fake.opened_url(1);
@@ -95,7 +95,7 @@ fn a_second_start_opens_its_folder_in_the_first_and_ends() {
     assert_eq!(second.wait(), Some(0));
     assert!(second.output().contains("that is running"), "{}", second.output());
     assert!(fake.opened_url(1).ends_with("/other"));
-    // The same folder again only comes to the front.
+    // Opening the same folder again only brings it to the front.
     assert_eq!(fake.open(&["project"]).wait(), Some(0));
     until("the window is brought to the front", || {
         fake.read("commands").filter(|c| c.contains(r#"{"command":"focus","window":1}"#))

@@ -1,8 +1,9 @@
-//! Keeps a process to its work: from [`close`] on the system refuses it what it does not need,
-//! whatever a hostile file makes it want: sockets, programs, other processes, writing by name.
+//! Confines a process to its work: from [`close`] on, the system refuses it everything that it does
+//! not need, whatever a hostile file makes it attempt: sockets, programs, other processes, writing
+//! by name.
 //!
-//! Called once by a program's `main`, before its first thread. What could not be closed is reported, and
-//! nothing is pretended. Knows no protocol and no model.
+//! Called once by a program's `main`, before its first thread. What could not be closed is reported
+//! as such. Knows no protocol and no model.
 
 #[cfg(target_os = "linux")]
 mod linux;
@@ -12,37 +13,38 @@ use std::path::PathBuf;
 
 use localcoder_protocol::Confined;
 
-/// Which program it is, and with that what it needs. All of them may compute, start threads, read
-/// and write what they have open, and end.
+/// The program, and with that what it needs. Every program may compute, start threads, read and
+/// write what it has open, and end.
 #[derive(Debug)]
 pub enum Profile<'a> {
-    /// Runs a model: it opens nothing, and takes files from this socket. A build with drivers of
-    /// GPUs may open files, since these do.
+    /// Runs a model: it opens nothing, and gets files through this socket. A build with GPU drivers
+    /// may open files, since the drivers do.
     Worker {
-        /// By which it is given files.
+        /// The socket through which it gets files.
         files_from: Option<BorrowedFd<'a>>,
     },
-    /// Has workers and clients: it starts programs, ends processes, speaks over Unix sockets, and
-    /// writes below these.
+    /// Has workers and clients: it starts programs, ends processes, talks over Unix sockets, and
+    /// writes below these folders.
     Host {
-        /// Folders that are there.
+        /// Existing folders.
         writes: &'a [PathBuf],
     },
-    /// Loads a file: it connects, looks names up, reads what that takes, and writes below these.
+    /// Downloads a file: it connects, resolves names, reads what that requires, and writes below
+    /// these folders.
     Fetch {
-        /// Folders that are there.
+        /// Existing folders.
         writes: &'a [PathBuf],
-        /// Files and folders that it has to read beside the system's own.
+        /// Files and folders that it has to read in addition to the system's own.
         reads: &'a [PathBuf],
     },
 }
 
-/// Which walls are put up; a program takes both, tests each by itself.
+/// Which walls are put up; programs use both, tests each of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Walls {
-    /// All that this system has.
+    /// All that this system offers.
     All,
-    /// The filter of system calls alone, as on a kernel without rules on files.
+    /// Only the filter of system calls, as on a kernel without file rules.
     Calls,
 }
 
@@ -51,7 +53,7 @@ pub enum Walls {
 pub fn close(profile: &Profile<'_>, walls: Walls) -> Confined {
     #[cfg(target_os = "linux")]
     return linux::close(profile, walls);
-    // macOS has Seatbelt, which is put on by whoever starts a program.
+    // macOS has Seatbelt, which is applied by the process that starts a program.
     #[cfg(not(target_os = "linux"))]
     {
         let _ = (profile, walls);

@@ -1,6 +1,6 @@
-//! Linux has two walls: a filter of system calls (seccomp), which knows what is called and not on
-//! which file, and rules on files (Landlock), which know files and not every call. Either refuses
-//! writing by itself, so that a kernel without Landlock, or a fault in one, leaves the other.
+//! Linux has two walls: a filter of system calls (seccomp), which knows the call but not the file,
+//! and file rules (Landlock), which know files but do not cover every call. Each refuses writing on
+//! its own, so that without Landlock, or with a bug in one of them, the other still holds.
 
 mod calls;
 mod files;
@@ -12,7 +12,7 @@ use rustix::net::{AddressFamily, SocketType};
 
 use crate::{Profile, Walls};
 
-/// Drivers of GPUs open their devices to write, and keep compiled programs on the disk.
+/// GPU drivers open their devices for writing, and keep compiled programs on disk.
 const HAS_DRIVERS: bool = cfg!(feature = "drivers");
 
 pub(super) fn close(profile: &Profile<'_>, walls: Walls) -> Confined {
@@ -35,11 +35,12 @@ pub(super) fn close(profile: &Profile<'_>, walls: Walls) -> Confined {
     }
 }
 
-/// A family of sockets that there is not: Linux has 46. A kernel without the filter says so to
-/// everybody; for one that there is, it may refuse an ordinary user by itself, which shows nothing.
+/// A socket family that does not exist: Linux has 46. An unfiltered kernel says so; for an existing
+/// family it might refuse an ordinary user without any filter, which would prove nothing.
 const NO_FAMILY: AddressFamily = AddressFamily::from_raw(0x7fff);
 
-/// Whether the filter holds: what it refuses is tried, in ways that change nothing where it does not.
+/// Whether the filter works: what it should refuse is tried, in ways that change nothing if it is
+/// allowed.
 fn tried(profile: &Profile<'_>) -> io::Result<()> {
     let socket = rustix::net::socket(NO_FAMILY, SocketType::STREAM, None);
     let opens = match profile {

@@ -1,5 +1,5 @@
-//! What the walls cost a worker: the time to put them up, and what they add to each call of the
-//! system afterwards. Measured in processes of their own, since a process can't leave its sandbox.
+//! What the walls cost a worker: the time to put them up, and what they add to each system call
+//! afterwards. Measured in processes of their own, since a process can't leave its sandbox.
 //! `--nocapture` shows the numbers.
 
 #![cfg(target_os = "linux")]
@@ -11,17 +11,19 @@ use std::time::{Duration, Instant};
 
 use localcoder_sandbox::{Profile, Walls, close};
 
-/// Without it this is not a child.
+/// Without this variable the process is not a child.
 const CHILD: &str = "LOCALCODER_TEST_SANDBOX_COST";
-/// Processes that close themselves.
+/// How many processes confine themselves.
 const RUNS: usize = 20;
-/// Most that a start of the worker may take longer: not noticeable beside the load of a model.
+/// How much longer a start of the worker may take: not noticeable next to loading a model.
 const CLOSE_MAX: Duration = Duration::from_millis(20);
-/// Calls at a time, and how often: the quickest counts, since others use the processor as well.
+/// Calls in a series, and how many series: the fastest counts, since others use the processor as
+/// well.
 const CALLS: u32 = 20_000;
 const REPEATS: usize = 7;
-/// Most that a call may take longer; some hundredths of it is what it does on a kernel of today. The
-/// worker makes three to four for each token of the demo model, which takes a third of a millisecond.
+/// How much longer a call may take; on a current kernel it is some hundredths of that. The worker
+/// makes three to four calls for each token of the demo model, which takes a third of a
+/// millisecond.
 const CALL_MAX: Duration = Duration::from_micros(2);
 
 /// How long each of many calls takes.
@@ -34,7 +36,7 @@ fn each(mut call: impl FnMut()) -> Duration {
     (0..REPEATS).map(time).min().unwrap_or_default()
 }
 
-/// One that the filter passes whatever its arguments, and one of which it looks at them.
+/// A call that the filter allows whatever its arguments, and one whose arguments it checks.
 fn calls(file: &File) -> [Duration; 2] {
     let plain = each(|| {
         std::hint::black_box(std::os::unix::process::parent_id());
@@ -45,7 +47,7 @@ fn calls(file: &File) -> [Duration; 2] {
     [plain, looked_at]
 }
 
-/// Runs in the child only: what it took, in nanoseconds, a word each.
+/// Runs in the child only, which prints what it took, in nanoseconds, a word each.
 #[test]
 fn child() {
     if std::env::var_os(CHILD).is_none() {
@@ -53,7 +55,7 @@ fn child() {
     }
     let file = File::open("/dev/null").expect("it is there");
     let before = calls(&file);
-    // As the worker, whose host is closed before it starts one: their filters add up.
+    // As in the worker, whose host is confined before it starts one: the filters add up.
     let host = close(&Profile::Host { writes: &[] }, Walls::All);
     assert!(host.calls, "the filter can't be had here: {host:?}");
     let begun = Instant::now();
@@ -65,7 +67,7 @@ fn child() {
     let _ = writeln!(std::io::stderr(), "cost {numbers:?}");
 }
 
-/// What the children have measured, each kind in order.
+/// What the children measured, each kind sorted.
 fn measured() -> [Vec<Duration>; 5] {
     let this = std::env::current_exe().expect("it runs");
     let mut all: [Vec<Duration>; 5] = Default::default();

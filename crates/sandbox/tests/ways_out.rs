@@ -1,6 +1,6 @@
-//! Ways out of a sandbox, each tried in a process of its own that has closed itself: all that its
-//! profile does not need are refused, with both walls and with the filter of system calls alone; what
-//! the work needs is not.
+//! Ways out of a sandbox, each tried in a process of its own that has confined itself: everything
+//! that its profile does not need is refused, with both walls and with only the filter of system
+//! calls; what its work needs is not.
 
 #![cfg(target_os = "linux")]
 #![expect(unsafe_code, reason = "what is tried are system calls themselves")]
@@ -12,20 +12,20 @@ use std::process::Command;
 
 use localcoder_sandbox::{Profile, Walls, close};
 
-/// Says in which way the child closes itself, profile and walls; without it this is not a child.
+/// How the child confines itself, by profile and walls; without it the process is not a child.
 const CHILD: &str = "LOCALCODER_TEST_SANDBOX";
 
 /// Where it may try to write.
 const FOLDER: &str = "LOCALCODER_TEST_SANDBOX_FOLDER";
 
-/// Its name, who needs it, and how it is tried.
+/// A way out: its name, who needs it, and how it is tried.
 type Way = (&'static str, &'static [&'static str], fn(&Fixture) -> i64);
 
 const NOBODY: &[&str] = &[];
 const HOST: &[&str] = &["host"];
 const FETCH: &[&str] = &["fetch"];
 const BOTH: &[&str] = &["host", "fetch"];
-/// What the filter leaves to them, since rules on files refuse it outside of their folders.
+/// Profiles whose filter allows reading, since file rules refuse it outside of their folders.
 const READS: &[&str] = &["host", "fetch calls"];
 const BY_FILES: &[&str] = &["host calls", "fetch calls"];
 
@@ -40,8 +40,8 @@ struct Fixture {
 
 fn call(number: libc::c_long, arguments: [i64; 6]) -> i64 {
     let [a, b, c, d, e, f] = arguments;
-    // SAFETY: the arguments are numbers, or point to what lives as long as the call; the calls are
-    // to be refused before they look at any of it.
+    // SAFETY: the arguments are numbers, or point to data that lives as long as the call; the calls
+    // should be refused before any of it is read.
     unsafe { libc::syscall(number, a, b, c, d, e, f) }
 }
 
@@ -168,7 +168,7 @@ const WAYS: &[Way] = &[
     ("watching files", NOBODY, |_| call(libc::SYS_inotify_init1, [0, 0, 0, 0, 0, 0])),
 ];
 
-/// Runs in the child only: closes itself, tries all, and says what got through.
+/// Runs in the child only: it confines itself, tries everything, and prints what got through.
 #[test]
 fn child() {
     let Some(asked) = std::env::var(CHILD).ok() else { return };
@@ -205,7 +205,7 @@ fn child() {
         if !refused {
             said.push_str(&format!("out {name}: {result}, error {error}\n"));
         }
-        // A child that was made after all must not go on as this one.
+        // A child that was created after all must not continue as this process.
         if *name == "a process" && result == 0 {
             end();
         }
@@ -220,7 +220,7 @@ fn child() {
     end();
 }
 
-/// Bytes that came by a socket.
+/// The number of bytes that arrived through a socket.
 fn taken(socket: i32) -> i64 {
     let mut byte = 0_u8;
     let mut part = [&raw mut byte as u64, 1];
@@ -229,7 +229,7 @@ fn taken(socket: i32) -> i64 {
     call(libc::SYS_recvmsg, [i64::from(socket), header.as_mut_ptr() as i64, 0, 0, 0, 0])
 }
 
-/// The harness would go on to write a report.
+/// Ends at once: the harness would continue and write a report.
 fn end() -> ! {
     // SAFETY: takes a number and does not return.
     unsafe { libc::_exit(0) }
@@ -269,6 +269,6 @@ fn no_way_leads_out_and_the_work_goes_on() {
             assert!(said.contains("works true true true"), "{how}:\n{said}");
         }
     }
-    // Either this kernel has rules on files or it has none.
+    // This kernel has file rules for all of them or for none.
     assert!(files.iter().all(|it| *it == files[0]), "{files:?}");
 }

@@ -1,5 +1,5 @@
-//! Lays conversations out with the templates of a folder and prints each result as a line of JSON,
-//! to be compared with what other engines make of them. Run by `cargo xtask templates`.
+//! Lays out conversations with the templates in a folder and prints each result as a line of JSON,
+//! to be compared with the output of other engines. Run by `cargo xtask templates`.
 
 use std::error::Error;
 use std::io::Write as _;

@@ -1,5 +1,5 @@
-//! What Hugging Face gives a chat template besides Jinja itself: `raise_exception` and
-//! `strftime_now`. No other function reaches a template, and none does I/O.
+//! What Hugging Face offers a chat template in addition to Jinja itself: `raise_exception` and
+//! `strftime_now`. Templates can call no other functions, and none of these does I/O.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -22,7 +22,7 @@ const MONTHS: [&str; 12] = [
 const DAYS: [&str; 7] =
     ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
-/// Adds the functions. `date` is what counts as now, in seconds since 1970; the clock's time where
+/// Adds the functions. `date` is what counts as now, in seconds since 1970; the current time if
 /// absent.
 pub(crate) fn add_to(env: &mut Environment<'_>, date: Option<u64>) {
     env.add_function("raise_exception", |message: String| -> Result<String, Error> {
@@ -34,11 +34,11 @@ pub(crate) fn add_to(env: &mut Environment<'_>, date: Option<u64>) {
     });
 }
 
-/// Formats seconds since 1970 in UTC. What it does not know it leaves as it is.
+/// Formats seconds since 1970 in UTC. Unknown format codes stay as they are.
 fn format_time(seconds: u64, format: &str) -> String {
     let days = seconds / 86_400;
     let (year, month, day) = civil_date(days);
-    // Both are below their table's length; the first of January 1970 was a Thursday.
+    // Both are below the length of their table; January 1, 1970 was a Thursday.
     let weekday = DAYS[usize::try_from((days + 3) % 7).unwrap_or(0)];
     let month_name = MONTHS[usize::try_from(month - 1).unwrap_or(0)];
     let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);

@@ -1,4 +1,4 @@
-//! What must hold of any template whatever, for fuzzers and for inputs that were kept.
+//! What must hold for any template at all, for fuzzers and for inputs that were kept.
 
 use std::time::{Duration, Instant};
 
@@ -8,37 +8,38 @@ use crate::guard::{memory_peak_bytes, parked_threads};
 use crate::jinja::Source;
 use crate::{Limit, Limits, Piece, Template, TemplateError};
 
-/// Small ones, so that an input takes little time and a template that is stopped keeps little.
+/// Small limits, so that an input takes little time and a stopped template keeps little memory.
 const LIMITS: Limits = Limits {
     steps: 5_000,
     output_bytes: 16 * 1024,
     memory_bytes: 512 * 1024,
     stack_bytes: 256 * 1024,
-    // Fewer steps take a thousandth of it, unless one alone takes long.
+    // These few steps take a thousandth of it, unless a single one takes long.
     computing: Duration::from_millis(30),
     waiting: Duration::from_secs(5),
-    // Each leaves half a MiB behind at most, mostly less.
+    // Each of them leaves half a MiB behind at most, usually less.
     stopped_max: 500,
 };
-/// A machine that is busy may look late at its clock.
+/// On a busy machine the clock may be checked late.
 const END_WITHIN: Duration = Duration::from_secs(20);
 
-/// What became of a template, where everything holds.
+/// What became of a template for which everything holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tried {
     /// It ended by itself.
     Ended,
     /// It had to be stopped, and keeps holding what it held.
     Stopped,
-    /// Nothing: this many were stopped in this process that no more are run. Begin another.
+    /// It was not run: too many templates were stopped in this process before. Start another
+    /// process.
     NotRun,
 }
 
-/// Compiles a text as a template and lays a chat out with it, and panics where a limit does not hold,
-/// or where what the messages say came out as anything else.
+/// Compiles a text as a template and lays out a chat with it. Panics if a limit does not hold, or
+/// if what the messages say came out changed.
 ///
 /// # Panics
-/// Where something does not hold.
+/// If something does not hold.
 pub fn fuzz_template(text: &str, chat: &[ChatMessage]) -> Tried {
     if parked_threads() >= LIMITS.stopped_max {
         return Tried::NotRun;
@@ -68,7 +69,7 @@ pub fn fuzz_template(text: &str, chat: &[ChatMessage]) -> Tried {
         Err(error) => count(&error),
     }
     assert!(started.elapsed() < END_WITHIN, "it has no end");
-    // For a moment an allocation that grows is there twice.
+    // While an allocation grows, it briefly exists twice.
     assert!(memory_peak_bytes() <= Limits::PRODUCT.memory_bytes, "{} bytes", memory_peak_bytes());
     tried
 }
@@ -83,7 +84,7 @@ fn was_stopped(error: &TemplateError) -> bool {
     }
 }
 
-/// Contents come out whole, but for white space around them, and each of them does.
+/// Each message's content must come out whole, except for white space around it.
 fn check(chat: &[ChatMessage], pieces: &[Piece]) {
     for message in chat.iter().filter(|it| !it.content.trim().is_empty()) {
         let is_it = |piece: &Piece| match piece {

@@ -1,11 +1,11 @@
-//! Hard limits of a thread that runs what a stranger wrote: the memory it holds, the depth of its
-//! stack, and its end from outside. All unsafe code of this crate.
+//! Hard limits for a thread that runs untrusted code: the memory it holds, the depth of its stack,
+//! and an end from outside. All unsafe code of this crate.
 //!
-//! A thread that passes a limit is *parked*: it sleeps for ever. Nothing else is sound. An
-//! allocator may not unwind, null from it ends the program, and a thread that is ended from outside
-//! leaves locks behind. So it is parked only where it holds no lock that others need, which are
-//! those of the system's allocator, and whoever waits for it looks at [`Watch::parked`] and
-//! continues. What it held stays with it.
+//! A thread that passes a limit is *parked*: it sleeps forever. Nothing else is sound. An allocator
+//! may not unwind, a null pointer from it ends the program, and a thread that is killed from
+//! outside leaves its locks behind. So it is parked only while it holds no lock that others need,
+//! which are those of the system's allocator. The thread that waits for it checks [`Watch::parked`]
+//! and continues. The parked thread keeps what it held.
 
 #![expect(unsafe_code, reason = "allocators, signals and stacks can't be had in safe Rust")]
 
@@ -28,34 +28,35 @@ const STOPPING: u32 = 2;
 const OUT_OF_MEMORY: u32 = 3;
 const TOO_DEEP: u32 = 4;
 
-/// Stack that the system's allocator gets: where less is left, it is not entered, since a thread
-/// that were stopped in it would hold its lock. glibc's needs some hundred bytes.
+/// Stack that is reserved for the system's allocator. With less left, it is not entered, since a
+/// thread that was stopped inside it would keep its lock. glibc's needs a few hundred bytes.
 const ALLOCATOR_STACK_BYTES: usize = 64 * 1024;
-/// How far beyond its stack a thread's first wrong step may be: a frame is probed page by page.
+/// How far beyond its stack a thread's first invalid access may be: frames are probed page by page.
 const GUARD_BYTES: usize = 1024 * 1024;
-/// For handlers that run where the thread's own stack is at its end. They call next to nothing;
-/// the largest set of registers that a processor saves has some ten thousand bytes.
+/// Stack for handlers that run when the thread's own stack is exhausted. They call next to nothing;
+/// the largest set of registers that a processor saves takes some ten thousand bytes.
 const SIGNAL_STACK_BYTES: usize = 64 * 1024;
-/// It has no other meaning: where it is not handled it is ignored.
+/// A signal without another meaning: it is ignored unless it is handled.
 const STOP_SIGNAL: c_int = libc::SIGURG;
 
-/// What is known of a thread that is limited.
+/// The state of a thread with limits.
 #[derive(Debug)]
 pub(crate) struct Watch {
     state: AtomicU32,
-    /// Bytes that it has and that were not taken over.
+    /// Bytes that it has allocated and that were not handed over.
     held: AtomicIsize,
     most: isize,
-    /// Its stack: the highest address, the lowest, and that from which the allocator is not entered.
+    /// Its stack: the highest address, the lowest, and the one below which the allocator is not
+    /// entered.
     stack: [AtomicUsize; 3],
-    /// Number of the clock of its computing time; 0 where there is none.
+    /// The id of its CPU time clock; 0 if there is none.
     clock: AtomicI32,
     in_allocator: AtomicBool,
 }
 
 thread_local! {
-    /// The limits of this thread. Without a destructor and made by the compiler, so that asking for
-    /// it neither allocates nor fails.
+    /// The limits of this thread. A constant without a destructor, so that reading it neither
+    /// allocates nor fails.
     static WATCH: Cell<*const Watch> = const { Cell::new(ptr::null()) };
 }
 
@@ -75,9 +76,9 @@ pub(crate) fn parked_threads() -> usize {
     PARKED.load(Ordering::Relaxed)
 }
 
-/// Keeps the program's panic hook from panics of watched threads, which catch them. Such a panic is
-/// a fault of the template engine and says nothing about the rest of the program. The hook would also
-/// take locks and memory where the thread may be parked.
+/// Keeps the program's panic hook away from panics of watched threads, which are caught. Such a
+/// panic is a bug of the template engine and says nothing about the rest of the program. The hook
+/// would also take locks and memory at a point where the thread may be parked.
 fn keep_hook_from_watched() {
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -87,22 +88,22 @@ fn keep_hook_from_watched() {
     }));
 }
 
-/// Whether a panic is on its way to where it is caught: locks of the unwinder may be held, so that
-/// the thread is not parked. What it allocates meanwhile is little. Reads variables of the program
-/// and of the thread, also in a handler.
+/// Whether a panic is being unwound: locks of the unwinder may be held, so the thread is not
+/// parked. What it allocates meanwhile is little. Only reads variables of the program and of the
+/// thread, so handlers may call it.
 fn is_unwinding() -> bool {
     std::thread::panicking()
 }
 
 #[inline]
 fn watch() -> Option<&'static Watch> {
-    // SAFETY: it is null or points to what an `Entered` of this thread keeps alive, and that one
-    // makes it null before it lets go; nothing here keeps the reference beyond the call.
+    // SAFETY: it is null or points to what an `Entered` of this thread keeps alive, which resets it
+    // to null before letting go; nothing here keeps the reference beyond the call.
     unsafe { WATCH.get().as_ref() }
 }
 
 impl Watch {
-    /// Limits for a thread that does not run yet.
+    /// The limits for a thread that does not run yet.
     pub(crate) fn new(memory_bytes: usize) -> Self {
         Self {
             state: AtomicU32::new(IDLE),
@@ -114,7 +115,7 @@ impl Watch {
         }
     }
 
-    /// A job begins on the watched thread: the limits hold.
+    /// A job begins on the watched thread: from now on the limits apply.
     pub(crate) fn begin(&self) {
         self.state.store(RUNNING, Ordering::Release);
     }
@@ -124,7 +125,7 @@ impl Watch {
         self.state.compare_exchange(RUNNING, IDLE, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    /// Others take over this many bytes from the watched thread.
+    /// The watched thread hands this many bytes over to others.
     pub(crate) fn hand_over(&self, bytes: usize) {
         self.held.fetch_sub(signed(bytes), Ordering::Relaxed);
     }
@@ -134,7 +135,7 @@ impl Watch {
         self.held.fetch_add(signed(bytes), Ordering::Relaxed);
     }
 
-    /// Why the thread has parked itself, where it has.
+    /// Why the thread has parked itself, if it has.
     pub(crate) fn parked(&self) -> Option<Parked> {
         match self.state.load(Ordering::Acquire) {
             OUT_OF_MEMORY => Some(Parked::OutOfMemory),
@@ -143,27 +144,28 @@ impl Watch {
         }
     }
 
-    /// Parks the thread from outside, at once or as soon as it has left the allocator; false where
-    /// its job has ended already. `thread` is the watched one.
+    /// Parks the thread from outside, at once or as soon as it has left the allocator; false if its
+    /// job has already ended. `thread` is the watched one.
     pub(crate) fn stop<T>(&self, thread: &JoinHandle<T>) -> bool {
         use std::os::unix::thread::JoinHandleExt as _;
 
         let asked =
             self.state.compare_exchange(RUNNING, STOPPING, Ordering::AcqRel, Ordering::Acquire);
         if asked.is_ok() {
-            // SAFETY: a thread that is neither joined nor detached has a valid identity even when it
-            // has ended. The signal has a handler since the thread began.
+            // SAFETY: a thread that is neither joined nor detached has a valid id even when it has
+            // ended. The handler for the signal was installed before the thread began.
             unsafe { libc::pthread_kill(thread.as_pthread_t(), STOP_SIGNAL) };
         }
         asked.is_ok()
     }
 
-    /// How long the thread has computed since it began.
+    /// How much CPU time the thread has used since it began.
     #[cfg(target_os = "linux")]
     pub(crate) fn computed(&self) -> Duration {
         let clock = self.clock.load(Ordering::Acquire);
         let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        // SAFETY: writes to `time`; a clock of a thread that has ended is an error and writes nothing.
+        // SAFETY: writes to `time`; the clock of a thread that has ended gives an error and writes
+        // nothing.
         if clock != 0 && unsafe { libc::clock_gettime(clock, &raw mut time) } == 0 {
             let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
             return Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0));
@@ -171,15 +173,15 @@ impl Watch {
         Duration::ZERO
     }
 
-    /// Elsewhere there is no such clock for another thread: the world's is all there is.
+    /// Other systems have no such clock for another thread: only wall time can be limited.
     #[cfg(not(target_os = "linux"))]
     pub(crate) fn computed(&self) -> Duration {
         static START: OnceLock<std::time::Instant> = OnceLock::new();
         START.get_or_init(std::time::Instant::now).elapsed()
     }
 
-    /// Does what gives up this many bytes of this thread's memory for this many others, if it may have
-    /// them. For a moment it may have both.
+    /// Runs `work`, which frees this many bytes of the thread's memory and allocates this many, if
+    /// the thread may have them. For a moment it may hold both.
     #[cold]
     fn change<R>(&self, given: usize, taken: usize, work: impl FnOnce() -> R) -> R {
         let before = self.held.load(Ordering::Relaxed);
@@ -195,6 +197,7 @@ impl Watch {
         }
         self.held.store(both.saturating_sub(signed(given)), Ordering::Relaxed);
         PEAK.fetch_max(both, Ordering::Relaxed);
+        // While this is set, the stop signal's handler does not park: the lock may be held.
         self.in_allocator.store(true, Ordering::Relaxed);
         compiler_fence(Ordering::SeqCst);
         let done = work();
@@ -211,21 +214,21 @@ impl Watch {
         }
     }
 
-    /// Sleeps for ever. Called on the watched thread, also by handlers of signals: allocates nothing
-    /// and takes no lock.
+    /// Sleeps forever. Called on the watched thread, also by signal handlers: allocates nothing and
+    /// takes no lock.
     fn park(&self, why: u32) -> ! {
-        // Whoever has asked it to stop knows why.
+        // Who asked it to stop knows the reason already.
         let _ = self.state.compare_exchange(RUNNING, why, Ordering::AcqRel, Ordering::Acquire);
         PARKED.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: a set of signals is plain data that `sigfillset` fills; both calls may be made in a
-        // handler. No signal of the process comes to this thread any more.
+        // SAFETY: a set of signals is plain data that `sigfillset` fills; both calls are allowed in
+        // a handler. From here on this thread gets no signals of the process.
         unsafe {
             let mut all = std::mem::zeroed();
             libc::sigfillset(&raw mut all);
             libc::pthread_sigmask(libc::SIG_BLOCK, &raw const all, ptr::null_mut());
         }
         loop {
-            // SAFETY: waits for a signal, and may be called in a handler.
+            // SAFETY: waits for a signal, and is allowed in a handler.
             unsafe { libc::pause() };
         }
     }
@@ -296,7 +299,7 @@ impl Drop for Entered {
     }
 }
 
-/// The handlers that were there before ours, by signal.
+/// The previous handlers, by signal.
 static BEFORE: [(c_int, OnceLock<libc::sigaction>); 2] =
     [(libc::SIGSEGV, OnceLock::new()), (libc::SIGBUS, OnceLock::new())];
 
@@ -307,8 +310,9 @@ pub(crate) fn install() {
         keep_hook_from_watched();
         let stop: extern "C" fn(c_int) = on_stop;
         let fault: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) = on_fault;
-        // SAFETY: an action is plain data; the handlers have the forms that their flags say, and do
-        // only what a handler may. What was there before is kept before ours can be called.
+        // SAFETY: an action is plain data; the handlers have the signatures that their flags
+        // require, and do only what a handler may. The previous handlers are saved before ours can
+        // be called.
         unsafe {
             let mut action: libc::sigaction = std::mem::zeroed();
             action.sa_sigaction = stop as libc::sighandler_t;
@@ -333,14 +337,14 @@ extern "C" fn on_stop(_signal: c_int) {
 }
 
 extern "C" fn on_fault(signal: c_int, info: *mut libc::siginfo_t, _context: *mut c_void) {
-    // SAFETY: the system gives a handler of this form what has happened.
+    // SAFETY: the system passes a handler of this signature what has happened.
     let address = unsafe { (*info).si_addr() }.addr();
     if let Some(watch) = watch().filter(|watch| watch.is_stack(address)) {
         watch.park(TOO_DEEP);
     }
-    // Not ours: it happens again, to the handler that was there before.
+    // Not ours: returning lets it happen again, with the previous handler installed.
     for (_, before) in BEFORE.iter().filter(|(known, _)| *known == signal) {
-        // SAFETY: puts back what the system gave.
+        // SAFETY: restores what the system gave.
         unsafe {
             let mut action: libc::sigaction = std::mem::zeroed();
             action.sa_sigaction = libc::SIG_DFL;
@@ -350,8 +354,8 @@ extern "C" fn on_fault(signal: c_int, info: *mut libc::siginfo_t, _context: *mut
     }
 }
 
-/// The system's allocator, which parks a watched thread that wants more than it may have. Others
-/// pay a look at a variable of the thread.
+/// The system's allocator, except that it parks a watched thread that wants more than it may have.
+/// Other threads pay for reading one thread-local variable.
 #[derive(Debug)]
 struct Bounded;
 
@@ -362,12 +366,12 @@ fn signed(bytes: usize) -> isize {
     isize::try_from(bytes).unwrap_or(isize::MAX)
 }
 
-// SAFETY: all work is done by `System` with what the caller has promised; only sizes are counted
-// beside it. A thread that is parked never comes back, so it is promised nothing.
+// SAFETY: `System` does all the work with what the caller guarantees; here sizes are only counted.
+// A parked thread never returns, so it is not promised anything.
 unsafe impl GlobalAlloc for Bounded {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: guaranteed by the caller is passed on.
+        // SAFETY: the caller's guarantee is passed on.
         let work = || unsafe { System.alloc(layout) };
         match watch() {
             None => work(),
@@ -377,7 +381,7 @@ unsafe impl GlobalAlloc for Bounded {
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: guaranteed by the caller is passed on.
+        // SAFETY: the caller's guarantee is passed on.
         let work = || unsafe { System.alloc_zeroed(layout) };
         match watch() {
             None => work(),
@@ -387,7 +391,7 @@ unsafe impl GlobalAlloc for Bounded {
 
     #[inline]
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: guaranteed by the caller is passed on.
+        // SAFETY: the caller's guarantee is passed on.
         let work = || unsafe { System.dealloc(pointer, layout) };
         match watch() {
             None => work(),
@@ -397,7 +401,7 @@ unsafe impl GlobalAlloc for Bounded {
 
     #[inline]
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // SAFETY: guaranteed by the caller is passed on.
+        // SAFETY: the caller's guarantee is passed on.
         let work = || unsafe { System.realloc(pointer, layout, size) };
         match watch() {
             None => work(),

@@ -1,5 +1,6 @@
-//! Jinja as Hugging Face's libraries set it up, which is what templates are written for. Runs on the
-//! thread of [`crate::renderer`]; limits steps and output itself, and leaves the rest to that thread.
+//! Jinja as Hugging Face's libraries configure it, which is what templates are written for. Runs on
+//! the thread of [`crate::renderer`]; limits steps and output itself, and leaves the other limits
+//! to that thread.
 
 use std::io;
 
@@ -15,7 +16,7 @@ const NAME: &str = "chat";
 /// Longest reason that is passed on: an error may quote the template.
 const REASON_BYTES_MAX: usize = 300;
 
-/// A template and what it is given besides the messages.
+/// A template and its variables other than the messages.
 #[derive(Debug, Clone)]
 pub(crate) struct Source {
     pub(crate) text: String,
@@ -23,7 +24,7 @@ pub(crate) struct Source {
     pub(crate) bos: String,
     /// Name of the token that ends one.
     pub(crate) eos: String,
-    /// What a template takes for now, in seconds since 1970; the clock's time where absent.
+    /// What a template takes for now, in seconds since 1970; the current time if absent.
     pub(crate) date: Option<u64>,
 }
 
@@ -52,12 +53,12 @@ pub(crate) struct Compiled {
     limits: Limits,
 }
 
-/// What minijinja makes once for all threads, under locks: made by a thread that can't be parked
-/// in the middle of it.
+/// Has minijinja create what it creates once for all threads, under locks: this thread can't be
+/// parked in the middle of it.
 pub(crate) fn prepare() {
     static PREPARED: std::sync::Once = std::sync::Once::new();
     PREPARED.call_once(|| {
-        // With a number, which has a table of its own.
+        // With a number, which uses a table of its own.
         let _ = Environment::new().render_str("{{ 1 }}", ());
     });
 }
@@ -68,7 +69,8 @@ impl Compiled {
         env.set_trim_blocks(true);
         env.set_lstrip_blocks(true);
         env.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
-        // The same in all builds: it would copy the template and all variables into an error.
+        // The same in all builds: debug mode would copy the template and all variables into an
+        // error.
         env.set_debug(false);
         env.set_fuel(Some(limits.steps));
         functions::add_to(&mut env, source.date);
@@ -81,7 +83,8 @@ impl Compiled {
     /// What the template writes.
     pub(crate) fn render(&self, chat: &ShownChat) -> Result<String, TemplateError> {
         match self.render_with(chat, &Value::from(())) {
-            // Templates that are for tools alone go through them without asking whether there are any.
+            // Templates that were written for tools loop over them without checking that there are
+            // any.
             Err(TemplateError::Failed(reason)) => self
                 .render_with(chat, &Value::from(Vec::<Value>::new()))
                 .map_err(|_| TemplateError::Failed(reason)),
@@ -102,7 +105,7 @@ impl Compiled {
             .render_captured_to(
                 context! {
                     messages => values,
-                    // Hugging Face always gives them, and templates ask whether they are none.
+                    // Hugging Face always passes them, and templates check whether they are none.
                     tools => tools,
                     documents => (),
                     add_generation_prompt => chat.opens_answer,
@@ -117,8 +120,8 @@ impl Compiled {
     }
 }
 
-/// A template without the marks that it has for training around what an assistant says. What is
-/// between them has variables of its own.
+/// A template without the training marks around what an assistant says. What is between them keeps
+/// its own scope for variables.
 fn without_marks(template: &str) -> String {
     let mut text = String::new();
     let mut rest = template;
@@ -150,7 +153,7 @@ fn explain(error: &minijinja::Error, limits: &Limits) -> TemplateError {
     }
 }
 
-/// What a template writes, up to a limit.
+/// The template's output, up to a limit.
 struct BoundedOutput {
     bytes: Vec<u8>,
     most: usize,

@@ -1,7 +1,7 @@
-//! Placeholders for what the messages say go into a template, and the pieces of a prompt come out of
-//! what it writes. So a template never sees the user's text, and the text never becomes a token of
-//! control. It sees the white space around a text alone, which many trim in ways of their own. Pure
-//! functions.
+//! Placeholders for the contents of messages go into a template, and the pieces of a prompt come
+//! out of its output. So a template never sees the user's text, and that text never becomes a
+//! control token. The template does see the white space around each text, which many templates trim
+//! in their own ways. Pure functions.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
@@ -12,20 +12,20 @@ use crate::jinja::{Shown, ShownChat};
 use crate::limits::Limit;
 use crate::template::TemplateError;
 
-/// A few hundred kilobytes of messages that are put in thousands of times would fill the memory.
-/// Real templates put in each message once, and the first one at times with every turn.
+/// A few hundred kilobytes of messages that are inserted thousands of times would fill the memory.
+/// Real templates insert each message once, and some insert the first one with every turn.
 const REPEATS_MAX: usize = 4;
 
 /// A part of a prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece {
-    /// Of the template: tokens of control are parsed.
+    /// From the template: control tokens in it are parsed.
     Template(String),
-    /// Of the user or the product: they are not.
+    /// From the user or the product: control tokens in it are not parsed.
     Content(String),
 }
 
-/// A chat, and the placeholders that stand for what it says.
+/// A chat, and the placeholders for its contents.
 #[derive(Debug)]
 pub(crate) struct Layout<'m> {
     messages: &'m [ChatMessage],
@@ -38,10 +38,10 @@ impl<'m> Layout<'m> {
         Self { messages, prefix: format!("lc{nonce:016x}q") }
     }
 
-    /// What the template is given.
+    /// The chat as the template gets it.
     pub(crate) fn shown(&self, opens_answer: bool) -> ShownChat {
         let show = |(index, message): (usize, &ChatMessage)| {
-            // Templates leave out what is empty, which a placeholder never is.
+            // Templates omit empty contents, but a placeholder is never empty.
             let content = if message.content.is_empty() {
                 String::new()
             } else {
@@ -54,7 +54,7 @@ impl<'m> Layout<'m> {
         ShownChat { messages, opens_answer }
     }
 
-    /// Cuts the rendered text at its placeholders and puts the contents in.
+    /// Cuts the rendered text at its placeholders and inserts the contents.
     pub(crate) fn pieces(&self, rendered: &str) -> Result<Vec<Piece>, TemplateError> {
         let messages = self.messages;
         let said: usize = messages.iter().map(|message| message.content.len()).sum();
@@ -72,8 +72,8 @@ impl<'m> Layout<'m> {
             left = left
                 .checked_sub(content.len())
                 .ok_or(TemplateError::Limit(Limit::Repeats(REPEATS_MAX)))?;
-            // White space that is not there as it was shown was trimmed, and what there is, is the
-            // template's.
+            // White space that was not reproduced was trimmed by the template; what is there
+            // instead is the template's own.
             let (lead, trail) = margins(content);
             let (before, content) = match before.strip_suffix(lead) {
                 Some(before) => (before, content),
@@ -98,7 +98,7 @@ impl<'m> Layout<'m> {
     }
 }
 
-/// The white space at both ends of a text; all of one without anything else is at its beginning.
+/// The white space at both ends of a text; a text of nothing else has it all at its beginning.
 fn margins(text: &str) -> (&str, &str) {
     let inner = text.trim_start();
     (&text[..text.len() - inner.len()], &inner[inner.trim_end().len()..])

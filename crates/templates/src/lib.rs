@@ -1,10 +1,10 @@
-//! The chat template of a model, which is code out of a stranger's file: compiled and rendered
-//! within limits of steps, output, memory, depth and time, on a thread of its own.
+//! The chat template of a model, which is code from an untrusted file: compiled and rendered within
+//! limits on steps, output, memory, depth and time, on a thread of its own.
 //!
-//! A template gets no function that touches anything and never sees what the messages say. One that
-//! passes a limit gives an error with its reason and is not run again. The worker calls this for
-//! each generation; it tokenizes nothing and knows no model. Linking it puts [`guard`] around the
-//! program's allocator, without which memory could not be limited.
+//! A template gets no function with side effects and never sees the contents of messages. One that
+//! passes a limit produces an error with the reason and is not run again. The worker calls this for
+//! each generation; nothing here tokenizes or knows a model. Linking this crate puts [`guard`]
+//! around the program's allocator, without which memory could not be limited.
 
 mod functions;
 mod fuzz;

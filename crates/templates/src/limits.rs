@@ -1,4 +1,4 @@
-//! The limits of a template, and the error of one that wanted more.
+//! The limits of a template, and the error for exceeding one.
 
 use std::time::Duration;
 
@@ -7,42 +7,42 @@ use std::time::Duration;
 pub struct Limits {
     /// Instructions of one rendering.
     pub steps: u64,
-    /// Most bytes that it may write. What the messages say is not among them.
+    /// Most bytes that it may write, without the contents of the messages.
     pub output_bytes: usize,
     /// Memory of a compiled template and its rendering together.
     pub memory_bytes: usize,
-    /// Its stack, which comes to that.
+    /// Size of its thread's stack, in addition to that memory.
     pub stack_bytes: usize,
-    /// Time of the processor.
+    /// CPU time.
     pub computing: Duration,
-    /// Time of the clock, also where the machine is busy with other things.
+    /// Wall time, even if the machine is busy with other things.
     pub waiting: Duration,
-    /// How many may have been stopped in one process before no more are run in it: each goes on
-    /// holding its memory and its stack.
+    /// How many templates may have been stopped in one process before no more are run in it: each
+    /// keeps its memory and its stack.
     pub stopped_max: usize,
 }
 
 impl Limits {
-    /// Those of the product.
+    /// The limits of the product.
     pub const PRODUCT: Self = Self {
-        // A chat of a hundred messages takes ten thousand with the longest template we know.
+        // With the longest template we know, a chat of a hundred messages takes ten thousand.
         steps: 200_000,
-        // What templates themselves write of a chat of a hundred messages has some ten thousand.
+        // For a chat of a hundred messages, templates write some ten thousand bytes themselves.
         output_bytes: 128 * 1024,
-        // The largest real template takes one MiB. With the stack it stays below 64 MiB.
+        // The largest real template takes one MiB. With the stack the total stays below 64 MiB.
         memory_bytes: 32 * 1024 * 1024,
-        // minijinja goes 500 calls deep, which takes some four MiB without optimization.
+        // minijinja nests 500 calls, which take some four MiB without optimization.
         stack_bytes: 16 * 1024 * 1024,
-        // A real template takes a thousandth of it.
+        // A real template takes a thousandth of this.
         computing: Duration::from_millis(100),
-        // The promise is one second from question to answer.
+        // The product promises a first token within one second.
         waiting: Duration::from_millis(750),
-        // A hundred and some MiB in all.
+        // A little over a hundred MiB in all.
         stopped_max: 4,
     };
 }
 
-/// What a template wanted too much of.
+/// The limit that a template exceeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Limit {
     /// Instructions.
@@ -57,13 +57,13 @@ pub enum Limit {
     /// The stack.
     #[error("it nests values, calls or expressions too deeply")]
     Depth,
-    /// Time of the processor.
+    /// CPU time.
     #[error("it computes for more than {} ms", .0.as_millis())]
     Computing(Duration),
-    /// Time of the clock. It may be the machine's fault.
+    /// Wall time. It may be the machine's fault.
     #[error("it was not done after {} ms on a busy machine", .0.as_millis())]
     Waiting(Duration),
-    /// It puts what messages say in more often than this.
+    /// It inserts the contents of messages more often than this.
     #[error("it repeats what the messages say more than {0} times")]
     Repeats(usize),
     /// Too many templates were stopped in this process: no more are run.

@@ -1,21 +1,22 @@
-//! How an answer begins that begins with the answer: what a template leaves to the model between the
-//! assistant's name and its words, such as the channel, and the end of a thought that the template
-//! opens. What is known of it is what the template itself writes. Pure functions.
+//! How an answer begins if it does not begin with thoughts: what a template leaves to the model
+//! between the assistant's name and the answer's words, such as the channel, and the end of a
+//! thought that the template opens. All that is known about this is what the template itself
+//! writes. Pure functions.
 
 use localcoder_protocol::{ChatMessage, Role, THOUGHTS, Thought};
 
 use crate::layout::Piece;
 
-/// A chat with an answer in it, to see where a template puts one. Without its last message it is one
-/// that waits for an answer.
+/// A chat that contains an answer, to see where a template puts one. Without its last message it is
+/// a chat that waits for an answer.
 pub(crate) fn answered() -> [ChatMessage; 2] {
     let message = |role, text: &str| ChatMessage { role, content: text.to_owned() };
     [message(Role::User, "Question"), message(Role::Assistant, "Answer")]
 }
 
-/// What a template writes before an answer beyond what it writes where one is waited for: `waiting`
-/// and `answered` are what it makes of [`answered`]. Nothing, unless the one continues where the
-/// other ends, and with more than white space.
+/// What a template writes before an answer beyond what it writes when one is awaited: `waiting` and
+/// `answered` are its output for [`answered`] without and with the answer. Empty, unless the latter
+/// continues the former, and with more than white space.
 pub(crate) fn left_to_the_model(waiting: &[Piece], answered: &[Piece]) -> String {
     let answer = answered.iter().rposition(|piece| matches!(piece, Piece::Content(_)));
     let Some(before) = answer.map(|at| &answered[..at]) else { return String::new() };
@@ -24,14 +25,14 @@ pub(crate) fn left_to_the_model(waiting: &[Piece], answered: &[Piece]) -> String
     more.unwrap_or_default().to_owned()
 }
 
-/// What closes a thought that the end of a prompt opens.
+/// What closes a thought that is open at the end of a prompt.
 pub(crate) fn closing(end: &str) -> Option<String> {
     let is_open = |thought: &&Thought| match (end.rfind(thought.open), end.rfind(thought.close)) {
         (Some(opened), Some(closed)) => opened > closed,
         (opened, _) => opened.is_some(),
     };
     let close = THOUGHTS.iter().find(is_open)?.close;
-    // In the form that it has begun.
+    // In the form in which it was opened.
     Some(if end.ends_with('\n') { format!("\n{close}\n\n") } else { close.to_owned() })
 }
 

@@ -1,6 +1,7 @@
-//! The thread on which one template is compiled and rendered, and the one that waits for it: it
-//! gets an answer or the limit that was passed, and in time. The thread stays between renderings, so
-//! that an ordinary one costs two changes of threads and no start.
+//! The thread that compiles and renders one template, and the caller's side that waits for it and
+//! gets either an answer or the limit that was passed, within the time. The thread stays alive
+//! between renderings, so that an ordinary rendering costs two context switches and no thread
+//! start.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -12,10 +13,10 @@ use crate::jinja::{Compiled, ShownChat, Source};
 use crate::limits::{Limit, Limits};
 use crate::template::TemplateError;
 
-/// How often the one that waits looks whether a limit was passed. An answer wakes it at once.
+/// How often the waiting side checks whether a limit was passed. An answer wakes it at once.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-/// A thread with a compiled template. Dropping it ends the thread, unless that is parked.
+/// A thread with a compiled template. Dropping it ends the thread, unless it is parked.
 #[derive(Debug)]
 pub(crate) struct Renderer {
     desk: Arc<Desk>,
@@ -24,8 +25,8 @@ pub(crate) struct Renderer {
     limits: Limits,
 }
 
-/// Where the two threads leave each other something. The rendering thread only comes here between
-/// jobs, when it can't be parked, so the lock is never held for ever.
+/// Where the two threads exchange jobs and answers. The rendering thread only comes here between
+/// jobs, when it can't be parked, so the lock is never held forever.
 #[derive(Debug, Default)]
 struct Desk {
     paper: Mutex<Paper>,
@@ -37,14 +38,14 @@ enum Paper {
     #[default]
     Nothing,
     Asked(ShownChat),
-    /// The messages go back to where their memory came from.
+    /// The answer; the messages are returned to the thread that allocated them.
     Answered(Result<String, TemplateError>, ShownChat),
     /// The callers are gone.
     Closed,
 }
 
 impl Renderer {
-    /// Starts a thread and compiles the template there. The time to wait counts from `asked`.
+    /// Starts a thread and compiles the template there. The time limit counts from `asked`.
     pub(crate) fn start(
         source: Source,
         limits: Limits,
@@ -65,14 +66,15 @@ impl Renderer {
         Ok(renderer)
     }
 
-    /// What the template makes of the messages. The time to wait counts from `asked`.
+    /// The template's output for the messages. The time limit counts from `asked`.
     pub(crate) fn render(&self, chat: ShownChat, asked: Instant) -> Result<String, TemplateError> {
         let computed = self.watch.computed();
         self.desk.put(Paper::Asked(chat));
         self.wait(computed, asked)
     }
 
-    /// Waits for an answer, or for a limit. `before` is what the thread had computed when it began.
+    /// Waits for an answer, or until a limit is passed. `before` is the thread's CPU time at the
+    /// start of the job.
     fn wait(&self, before: Duration, asked: Instant) -> Result<String, TemplateError> {
         let mut paper = self.desk.lock();
         loop {
@@ -94,7 +96,7 @@ impl Renderer {
         }
     }
 
-    /// The limit that the job has passed, if any; then the thread is parked.
+    /// The limit that the job has passed, if any; then the thread has been parked.
     fn passed(&self, before: Duration, asked: Instant) -> Option<Limit> {
         let limits = &self.limits;
         let computed = self.watch.computed().saturating_sub(before);
@@ -105,7 +107,8 @@ impl Renderer {
         } else {
             return self.parked();
         };
-        // Where its job has ended meanwhile, the answer comes at once, if the machine lets it.
+        // If its job ended in the meantime, the answer arrives at once, unless the machine is
+        // overloaded.
         let stopped = self.watch.stop(&self.thread);
         let late = asked.elapsed() >= limits.waiting;
         self.parked().or_else(|| (stopped || late).then_some(limit))
@@ -133,7 +136,7 @@ impl Desk {
 
     fn put(&self, paper: Paper) {
         let mut place = self.lock();
-        // Its thread is to be ended, whatever it still says.
+        // The thread is to be ended, whatever it may still report.
         if !matches!(&*place, Paper::Closed) {
             *place = paper;
         }
@@ -141,7 +144,7 @@ impl Desk {
         self.changed.notify_all();
     }
 
-    /// The next messages; `None` at the end.
+    /// The next messages; `None` if there will be no more.
     fn next(&self) -> Option<ShownChat> {
         let mut paper = self.lock();
         loop {
@@ -159,7 +162,7 @@ impl Desk {
     }
 }
 
-/// What the thread does.
+/// The body of the thread.
 fn work(desk: &Desk, watch: &Arc<Watch>, source: Source, limits: Limits) {
     let bytes = source.text.capacity() + source.bos.capacity() + source.eos.capacity();
     let _entered = Entered::new(watch, limits.stack_bytes);
@@ -223,7 +226,7 @@ mod tests {
         times[1_500]
     }
 
-    /// It is on the way to the first token.
+    /// It is part of the time to the first token.
     #[test]
     fn the_limits_cost_less_than_a_tenth_of_a_millisecond() {
         let empty = String::new;

@@ -1,15 +1,16 @@
-//! What asks a model not to think before it answers: `THINKING_SWITCHES`, each with the value that its
-//! family has for it. A template ignores those that it does not know.
+//! Variables that ask a model not to think before it answers: `THINKING_SWITCHES`, each with the
+//! value that its model family uses. A template ignores those that it does not know.
 
 use minijinja::context;
 use minijinja::value::Value;
 
-/// Values of `reasoning_effort`, the least first. Templates that know a value have it in quotes.
+/// Values of `reasoning_effort`, the least first. A template that knows a value contains it in
+/// quotes.
 const EFFORTS: [&str; 4] = ["no_think", "none", "minimal", "low"];
-/// For a template that puts in whatever it is given.
+/// For a template that inserts whatever value it is given.
 const LEAST_EFFORT: &str = "low";
 
-/// The variables that turn thinking off; `effort` is that of [`effort`].
+/// The variables that turn thinking off; `effort` comes from [`effort`].
 pub(crate) fn off(effort: &str) -> Value {
     context! {
         enable_thinking => false,

@@ -1,5 +1,5 @@
-//! A model's template as the worker has it: compiled once, asked for each chat, and given up for
-//! good where it wanted more than it may have.
+//! A model's template as the worker uses it: compiled once, rendered for each chat, and given up
+//! for good once it has exceeded a limit.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
@@ -21,19 +21,19 @@ pub struct Template {
     source: Source,
     limits: Limits,
     state: Mutex<State>,
-    /// See [`opening::left_to_the_model`].
+    /// The text of [`opening::left_to_the_model`].
     left_to_the_model: OnceLock<String>,
 }
 
-/// A chat that waits for its answer.
+/// A chat that waits for its answer, laid out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LaidOut {
-    /// What the template makes of it.
+    /// The template's output.
     pub pieces: Vec<Piece>,
-    /// What comes next, where the answer is to begin with itself and not with a thought: text of the
-    /// template's kind, often empty.
+    /// What comes next if the answer is to begin without a thought: text of the template's kind,
+    /// often empty.
     pub opening: String,
-    /// In which form the template took it.
+    /// The form in which the template accepted the chat.
     pub way: Way,
 }
 
@@ -49,13 +49,13 @@ enum State {
 /// Why a chat could not be laid out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
-    /// It is not a template, or refused the chat.
+    /// It is not a template, or it refused the chat.
     #[error("{0}")]
     Failed(String),
-    /// It wanted more than it may have.
+    /// It exceeded a limit.
     #[error(transparent)]
     Limit(Limit),
-    /// What a message says does not come out of it as it went in.
+    /// The content of a message is changed or missing in its output.
     #[error("it leaves out or changes the {0:?} message")]
     Vanished(Role),
 }
@@ -65,13 +65,13 @@ impl Template {
     /// as templates write them.
     ///
     /// # Errors
-    /// It is not a template, or too large a one.
+    /// It is not a template, or it is too large.
     pub fn compile(text: String, bos: String, eos: String) -> Result<Self, TemplateError> {
         Self::compile_within(Source { text, bos, eos, date: None }, Limits::PRODUCT)
     }
 
     /// Compiles a template with a fixed time as now, in seconds since 1970, so that its output can
-    /// be compared with what was kept.
+    /// be compared with a reference.
     ///
     /// # Errors
     /// As with [`Template::compile`].
@@ -84,7 +84,7 @@ impl Template {
         Self::compile_within(Source { text, bos, eos, date: Some(date) }, Limits::PRODUCT)
     }
 
-    /// Compiles a template within other limits.
+    /// Compiles a template with limits other than the product's.
     pub(crate) fn compile_within(source: Source, limits: Limits) -> Result<Self, TemplateError> {
         let bytes = source.text.len();
         if bytes > CHAT_TEMPLATE_BYTES_MAX {
@@ -102,21 +102,21 @@ impl Template {
     /// Lays the messages out, ready for the assistant's turn.
     ///
     /// # Errors
-    /// The template refuses the chat, changes what is said in it, or has passed a limit, now or
+    /// The template refuses the chat, changes a message's content, or has exceeded a limit, now or
     /// before.
     pub fn lay_out(&self, messages: &[ChatMessage]) -> Result<Vec<Piece>, TemplateError> {
         self.pieces(messages, true)
     }
 
-    /// Lays the messages out so that the answer itself comes next. What the template refuses or
-    /// drops is put to it in other forms that say the same.
+    /// Lays the messages out so that the answer itself comes next. If the template refuses or drops
+    /// something, other forms of the chat that say the same are tried.
     ///
     /// # Errors
-    /// As with [`Template::lay_out`], of the chat as it is.
+    /// As with [`Template::lay_out`], for the chat as it is.
     pub fn lay_out_for_answer(&self, messages: &[ChatMessage]) -> Result<LaidOut, TemplateError> {
         let (way, pieces) = match self.lay_out(messages) {
             Ok(pieces) => (Way::AsItIs, pieces),
-            // It would want as much of another chat.
+            // The other forms would exceed it, too.
             Err(error @ TemplateError::Limit(_)) => return Err(error),
             Err(error) => others(messages)
                 .find_map(|(way, chat)| Some((way, self.lay_out(&chat).ok()?)))
@@ -140,7 +140,7 @@ impl Template {
             let answered = self.pieces(&chat, false)?;
             Ok(opening::left_to_the_model(&waiting, &answered))
         });
-        // Then nothing is known, and the template's own opening has to do.
+        // Then it is not known, and the template's own opening has to do.
         laid.unwrap_or_default()
     }
 
@@ -171,7 +171,7 @@ impl Template {
         };
         match &result {
             Err(TemplateError::Limit(Limit::Waiting(_))) if !again => *state = State::Late,
-            // Its thread is gone, or would do the same again.
+            // Its thread is gone, or would exceed the limit again.
             Err(error @ TemplateError::Limit(limit)) if !limit.is_of_the_chat() => {
                 *state = State::Unusable(error.clone());
             }
@@ -182,7 +182,7 @@ impl Template {
 }
 
 impl Limit {
-    /// Whether another chat may stay below it, and the thread has gone on.
+    /// Whether another chat may stay below the limit; for such a limit the thread has continued.
     fn is_of_the_chat(self) -> bool {
         matches!(self, Self::Steps(_) | Self::Output(_) | Self::Repeats(_))
     }

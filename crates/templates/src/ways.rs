@@ -1,20 +1,20 @@
-//! What becomes of a chat that a template refuses or of which it drops something: it is put to the
-//! template again in other forms that say the same. Pure functions.
+//! What is done if a template refuses a chat or drops something of it: other forms of the chat that
+//! say the same are tried. Pure functions.
 
 use std::fmt;
 
 use localcoder_protocol::{ChatMessage, Role};
 
-/// How a chat was put to a template.
+/// The form in which a template got a chat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Way {
     /// Message by message.
     AsItIs,
-    /// The system message at the head of the first question.
+    /// The system message is put at the head of the first question.
     Folded,
-    /// What one side says in several messages in a row, in one.
+    /// Several messages in a row from one side are joined into one.
     Joined,
-    /// Both.
+    /// Both changes.
     FoldedAndJoined,
 }
 
@@ -32,11 +32,11 @@ impl fmt::Display for Way {
     }
 }
 
-/// The other forms of a chat, the nearest first.
+/// The other forms of a chat, the closest first.
 pub(crate) fn others(messages: &[ChatMessage]) -> impl Iterator<Item = (Way, Vec<ChatMessage>)> {
     let joined = join(messages);
     let both = fold(joined.as_deref().unwrap_or(messages)).filter(|_| joined.is_some());
-    // The first question may be next to another one only now.
+    // Only now the first question may follow another message from the same side.
     let both = both.map(|folded| join(&folded).unwrap_or(folded));
     let folded = fold(messages).map(|chat| (Way::Folded, chat));
     let joined = joined.map(|chat| (Way::Joined, chat));

@@ -1,5 +1,6 @@
-//! Templates that were made to hurt, each in a process of its own: it ends in time, with a sentence,
-//! within the memory that it may have, and a template after it is rendered as ever.
+//! Templates that were made to do harm, each in a process of its own: it ends in time, with an
+//! error message, within the memory that it may have, and another template renders as usual after
+//! it.
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected should fail")]
 
 use std::io::Write as _;
@@ -9,24 +10,24 @@ use std::time::{Duration, Instant};
 use localcoder_protocol::{ChatMessage, Role};
 use localcoder_templates::{Limit, Piece, Template, TemplateError, memory_peak_bytes};
 
-/// What is promised for each.
+/// The promised time for each.
 const WITHIN: Duration = Duration::from_secs(1);
 const MEMORY_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Far more than a process takes that does not hang.
+/// Far more than a process takes, unless it hangs.
 const ENDS_WITHIN: Duration = Duration::from_secs(60);
 
-/// Names the attack in the process that is made for it.
+/// Names the attack in the process that is started for it.
 const ATTACK: &str = "LOCALCODER_TEST_ATTACK";
 const SOUND: &str = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}";
 
-/// Builds a value that is `depth` deep in a variable, in one more loop for each factor.
+/// Builds a value with nesting depth `depth` in a variable, with one more loop for each factor.
 const NEST: &str = "{% set ns = namespace(a=[]) %}{% for i in range(8000) %}\
     {% set ns.a = [[[[[[[[[[[[[[[[[[[[ns.a]]]]]]]]]]]]]]]]]]]] %}{% endfor %}";
-/// A list of two lists, each the same, and so on: small to have, endless to walk.
+/// A list that contains the same list twice, and so on: small in memory, endless to walk.
 const SHARED: &str = "{% set ns = namespace(a=[1]) %}{% for i in range(60) %}\
     {% set ns.a = [ns.a, ns.a] %}{% endfor %}";
 const CYCLE: &str = "{% set ns = namespace() %}{% set ns.a = ns %}";
-/// A text of 16 MiB in `s`; more makes the thread end here already.
+/// A text of 16 MiB in `s`; a longer one would already be stopped here.
 const LONG: &str = "{% set ns = namespace(s='0123456789abcdef') %}{% for i in range(18) %}\
     {% set ns.s = ns.s ~ ns.s %}{% endfor %}{% set s = ns.s %}";
 
@@ -37,7 +38,7 @@ fn attacks() -> Vec<(&'static str, String)> {
     attacks
 }
 
-/// Those that are a text: what comes first, and the rest.
+/// Attacks given as text: the name, the setup, and the rest.
 const WRITTEN: &[(&str, &str, &str)] = &[
     (
         "a text doubled forty times",
@@ -166,7 +167,7 @@ const WRITTEN: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// Those whose source is long or deep.
+/// Attacks whose source is long or deeply nested.
 fn built() -> Vec<(&'static str, String)> {
     let wrapped = |open: &str, middle: &str, close: &str, times: usize| {
         format!("{}{middle}{}", open.repeat(times), close.repeat(times))
@@ -228,7 +229,7 @@ fn compiled(text: &str) -> Result<Template, TemplateError> {
     Template::compile(text.to_owned(), "<s>".to_owned(), "</s>".to_owned())
 }
 
-/// Bytes of memory that the process has or has had at most, by the system's name for them.
+/// Bytes of memory that the process has or has had at most, by the system's name for the figure.
 #[cfg(target_os = "linux")]
 fn resident_bytes(name: &str) -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
@@ -236,19 +237,19 @@ fn resident_bytes(name: &str) -> usize {
     line.trim_start_matches(':').trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
 }
 
-/// Elsewhere the allocator's own count has to do.
+/// On other systems the allocator's own count has to do.
 #[cfg(not(target_os = "linux"))]
 fn resident_bytes(name: &str) -> usize {
     if name == "VmHWM" { memory_peak_bytes() } else { 0 }
 }
 
-/// What the process made for one attack does, and says in a line that begins with `=`.
+/// What the process for one attack does; it reports on a line that begins with `=`.
 fn attack(text: &str) {
     let messages = chat();
     let sound = compiled(SOUND).unwrap();
     assert_eq!(sound.lay_out(&messages).unwrap().len(), 4);
     let resident = resident_bytes("VmRSS");
-    // As the worker does: the one when the model is loaded, the other when it is asked.
+    // As in the worker: the first when the model is loaded, the second when it is asked.
     let started = Instant::now();
     let template = compiled(text);
     let loading = started.elapsed();
@@ -257,15 +258,15 @@ fn attack(text: &str) {
     let longest = loading.max(started.elapsed());
     let error = result.unwrap_err();
     let grown = resident_bytes("VmHWM") - resident;
-    // Asked again, it says the same. Where it was stopped it is not even tried.
+    // Asked again, it reports the same. If it was stopped, it is not even tried.
     if let (Ok(template), TemplateError::Limit(limit)) = (&template, &error) {
         let started = Instant::now();
         let again = template.lay_out(&messages).unwrap_err();
-        // One that was late may be the machine's fault, and is tried once more.
+        // A late template may be the machine's fault, and is tried once more.
         assert!(again == error || matches!(limit, Limit::Waiting(_)), "{again}");
         assert!(started.elapsed() < WITHIN);
     }
-    // Everything else continues, also with new threads and on their heaps.
+    // Everything else continues to work, including new threads and their heaps.
     drop(template);
     assert_eq!(sound.lay_out(&messages).unwrap().len(), 4);
     let another = compiled(SOUND).unwrap().lay_out(&messages).unwrap();
@@ -286,7 +287,7 @@ fn every_attack_ends_in_time_within_its_memory_and_with_a_sentence() {
     }
     let mut wrong = Vec::new();
     for (name, _) in &attacks {
-        // A machine that is busy may be late; a template that is too slow is so each time.
+        // A busy machine may be late once; a template that is too slow is late each time.
         let mut said = String::new();
         for _ in 0..3 {
             said = run(name);
@@ -301,13 +302,13 @@ fn every_attack_ends_in_time_within_its_memory_and_with_a_sentence() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Runs one attack; what is wrong, if anything.
+/// Runs one attack; returns what is wrong, or an empty text.
 fn run(name: &str) -> String {
     let test = "every_attack_ends_in_time_within_its_memory_and_with_a_sentence";
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", test, "--nocapture"]).env(ATTACK, name);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // What it says fits into a pipe.
+    // Its output fits into a pipe.
     let deadline = Instant::now() + ENDS_WITHIN;
     while child.try_wait().unwrap().is_none() {
         if Instant::now() >= deadline {

@@ -1,5 +1,5 @@
-//! Our templates come out as in Jinja2, byte by byte: what it makes of them is kept, and
-//! `cargo xtask templates` compares it again, with those of llama.cpp's repository as well.
+//! Our templates render as in Jinja2, byte for byte: its output is kept as a reference, and `cargo
+//! xtask templates` compares again, including the templates of llama.cpp's repository.
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected should fail")]
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! Ordinary renderings are far from every limit and leave nothing behind; what does counts.
+//! Ordinary renderings stay far below every limit and leave nothing behind; those that do count.
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected should fail")]
 
 use localcoder_protocol::{ChatMessage, Role};
@@ -36,7 +36,7 @@ fn thousands_of_renderings_leave_nothing_behind() {
 
 #[test]
 fn what_a_template_keeps_from_one_rendering_to_the_next_counts() {
-    // A name space that holds itself is never freed, and a megabyte with it.
+    // A namespace that contains itself is never freed, and a megabyte with it.
     let text = "{% set ns = namespace(s=messages[0].role * 300000) %}{% set ns.a = ns %}\
         {% for m in messages %}{{ m.content }}{% endfor %}";
     let (template, messages) = (compiled(text), chat(1));

@@ -1,4 +1,4 @@
-//! Threads that had to be stopped are counted in a process, so this has one of its own.
+//! Threads that had to be stopped are counted by process, so this test has a process of its own.
 
 use localcoder_protocol::{ChatMessage, Role};
 use localcoder_templates::{Limit, Template, TemplateError};

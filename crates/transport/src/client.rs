@@ -1,5 +1,5 @@
-//! A blocking client for one connection: the command line, the launcher and tests use it.
-//! Calls may overlap: answers and notifications come out of one stream of events.
+//! A blocking client for one connection: the command line, the launcher and tests use it. Calls may
+//! overlap: answers and notifications arrive in one stream of events.
 
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
@@ -34,7 +34,7 @@ impl Client {
     /// Speaks over a pair of streams.
     ///
     /// # Errors
-    /// Where the system gives no thread to read or to write with.
+    /// If the system has no thread to read or write with.
     pub fn new(
         reader: impl Read + Send + 'static,
         writer: impl Write + Send + 'static,
@@ -51,7 +51,8 @@ impl Client {
                 Some(Ok(Message::Notification { method, params })) => {
                     ClientEvent::Notification(method, params)
                 }
-                // A peer that calls us or sends text ids is not ours; there is nothing to answer.
+                // A peer that calls us or uses text ids is not one of ours; there is nothing to
+                // answer.
                 Some(Ok(_)) => return true,
                 Some(Err(_)) | None => ClientEvent::Closed,
             };
@@ -71,7 +72,7 @@ impl Client {
     /// Sends a call and returns its number.
     ///
     /// # Errors
-    /// Where the connection is gone.
+    /// If the connection is gone.
     pub fn start<R: Request>(&mut self, params: &R::Params) -> Result<i64, TransportError> {
         let id = self.next_id;
         self.next_id += 1;
@@ -79,20 +80,20 @@ impl Client {
         sent.map(|()| id).map_err(|_| TransportError::Lost)
     }
 
-    /// Whether a call has failed because the peer has closed the connection.
+    /// Whether an error means that the peer has closed the connection.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.closed
     }
 
-    /// Everything that comes, in order.
+    /// Everything that arrives, in order.
     #[must_use]
     pub fn events(&self) -> &Receiver<ClientEvent> {
         &self.events
     }
 
-    /// Calls and waits. Notifications go to `on_notification`. `deadline` is the caller's own,
-    /// besides the request's.
+    /// Calls and waits. Notifications go to `on_notification`. `deadline` is the caller's own, in
+    /// addition to the request's.
     ///
     /// # Errors
     /// The peer's error, a lost connection, or a passed deadline.

@@ -1,5 +1,5 @@
-//! Threads round a pair of byte streams: one that reads messages, one that writes from a
-//! bounded queue, so that nobody who decides something ever waits for a peer.
+//! Threads around a pair of byte streams: one reads messages, and one writes from a bounded queue,
+//! so that code which makes decisions never waits for a peer.
 
 use std::io::{self, BufRead as _, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -15,8 +15,8 @@ use serde_json::Value;
 use crate::timed::TimedStream;
 use crate::{FrameError, Message, MessageError, read_frame, spawn_thread, write_frame};
 
-/// Messages that may wait for a slow peer: a few seconds of what the fastest model writes. A peer that
-/// reads none of it for so long has hung, and what is queued for it costs memory.
+/// Messages that may wait for a slow peer: a few seconds of what the fastest model writes. A peer
+/// that reads none of it for this long has hung, and what is queued for it costs memory.
 pub const QUEUE_MESSAGES: usize = 256;
 
 /// Why a message was not queued.
@@ -40,7 +40,7 @@ impl Outbox {
     /// Queues a message without waiting.
     ///
     /// # Errors
-    /// Where the queue is full or the writer has ended.
+    /// If the queue is full or the writer has ended.
     pub fn send(&self, message: Message) -> Result<(), OutboxError> {
         self.queue.try_send(message).map_err(|error| match error {
             TrySendError::Full(_) => OutboxError::Full,
@@ -48,11 +48,11 @@ impl Outbox {
         })
     }
 
-    /// Queues a message and waits for room. For the worker, whose decode loop may wait for its
-    /// host, and for nobody else.
+    /// Queues a message and waits for room. Only for the worker, whose decode loop may wait for its
+    /// host.
     ///
     /// # Errors
-    /// Where the writer has ended.
+    /// If the writer has ended.
     pub fn send_waiting(&self, message: Message) -> Result<(), OutboxError> {
         self.queue.send(message).map_err(|_| OutboxError::Closed)
     }
@@ -63,7 +63,7 @@ impl Outbox {
         self.queue.len()
     }
 
-    /// An outbox whose messages a test or an in-process peer receives itself.
+    /// An outbox whose messages a test or an in-process peer receives directly.
     #[must_use]
     pub fn memory(capacity: usize) -> (Self, Receiver<Message>) {
         let (queue, receiver) = bounded(capacity);
@@ -71,10 +71,10 @@ impl Outbox {
     }
 }
 
-/// Starts the thread that writes what is queued, and ends with the stream or the last outbox.
+/// Starts the thread that writes what is queued. It ends with the stream or with the last outbox.
 ///
 /// # Errors
-/// Where the system gives no thread.
+/// If the system has no thread.
 pub fn spawn_writer(
     name: &str,
     mut stream: impl Write + Send + 'static,
@@ -90,7 +90,7 @@ pub fn spawn_writer(
     Ok((outbox, thread))
 }
 
-/// What a reader hands over.
+/// Why a reader has no message to hand over.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The stream or its framing is broken: nothing more can be read.
@@ -101,11 +101,11 @@ pub enum ReadError {
     Message(#[from] MessageError),
 }
 
-/// Starts the thread that reads. `on_message` gets every message, every frame that is none, and
-/// `None` once at the end of the stream; it returns whether to go on.
+/// Starts the thread that reads. `on_message` gets every message, an error for every frame that is
+/// not one, and `None` once at the end of the stream; it returns whether to continue.
 ///
 /// # Errors
-/// Where the system gives no thread.
+/// If the system has no thread.
 pub fn spawn_reader(
     name: &str,
     stream: impl Read + Send + 'static,
@@ -117,12 +117,12 @@ pub fn spawn_reader(
     })
 }
 
-/// The same for a peer that may be anybody: a frame has a time in which it must come whole once it
-/// was begun, the first one from the start on, and as many bytes as `bytes_max` says then. Between
-/// frames there is no limit.
+/// [`spawn_reader`] for a peer that is not trusted: a frame must arrive completely within a time
+/// limit that begins with its first byte, for the first frame with the connection, and may have as
+/// many bytes as `bytes_max` says then. Between frames there is no limit.
 ///
 /// # Errors
-/// Where the system gives no thread.
+/// If the system has no thread.
 pub fn spawn_careful_reader(
     name: &str,
     stream: UnixStream,
@@ -134,7 +134,8 @@ pub fn spawn_careful_reader(
         let mut stream = BufReader::new(TimedStream::new(stream, frame_within));
         let mut knows_it = false;
         let next = || {
-            // Who connects has something to say; who says nothing takes a place from others.
+            // A peer connects to say something; one that stays silent occupies a place that others
+            // need.
             if std::mem::replace(&mut knows_it, true) {
                 stream.get_mut().between_frames();
             } else {
@@ -150,9 +151,9 @@ pub fn spawn_careful_reader(
     })
 }
 
-/// Answers the first request of a peer that can't stay, and closes the connection. Takes no thread,
-/// and no longer than `within` for each direction: there may be none to be had. A peer that says
-/// nothing in that time is only closed.
+/// Answers the first request of a peer that can't stay, and closes the connection. It uses no
+/// thread, since there may be none left, and takes no longer than `within` for each direction. If
+/// the peer says nothing in that time, the connection is only closed.
 pub fn answer_and_close(
     stream: UnixStream,
     within: Duration,
@@ -168,12 +169,12 @@ pub fn answer_and_close(
     let Ok(Some(bytes)) = read_frame(&mut stream, bytes_max) else { return };
     if let Ok(Message::Request { id, method, .. }) = Message::from_bytes(&bytes) {
         let response = Message::Response { id, result: answer(&method) };
-        // Whoever does not read it is closed all the same.
+        // A peer that does not read the answer is closed all the same.
         let _ = write_frame(&mut stream.get_ref().socket(), &response.to_bytes());
     }
 }
 
-/// Hands over what is read until the end of the stream, or until nobody wants more.
+/// Hands over what is read until the end of the stream, or until the receiver wants no more.
 fn hand_over(
     mut next: impl FnMut() -> Result<Option<Vec<u8>>, FrameError>,
     on_message: &mut impl FnMut(Option<Result<Message, ReadError>>) -> bool,
@@ -206,7 +207,7 @@ mod tests {
 
     const WITHIN: Duration = Duration::from_millis(200);
 
-    /// What comes out of a careful reader, and the other end.
+    /// The messages of a careful reader, and the peer's end of its stream.
     fn reader(bytes_max: usize) -> (UnixStream, Receiver<Option<String>>, Arc<AtomicUsize>) {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let (sender, said) = bounded(8);
@@ -232,9 +233,9 @@ mod tests {
             "a pause ended it"
         );
         let begun = Instant::now();
-        // Each part comes soon after the other, and the whole never.
+        // Each byte comes soon after the last one, but the frame never ends.
         let ended = b"Content-Length: 30".iter().find_map(|byte| {
-            // What it has ended already takes no more.
+            // Once the reader has given up, writing fails.
             let _ = stream.write_all(&[*byte]);
             said.recv_timeout(WITHIN / 10).ok()
         });

@@ -1,6 +1,6 @@
-//! Keeps a child from inheriting open files that nobody meant for it, such as those that its parent
-//! got from whoever started that one. Closes nothing in the parent. Called by the host for its
-//! workers, and by the launcher for what is started without network.
+//! Keeps a child from inheriting open files that are not meant for it, such as those that its
+//! parent inherited itself. Closes nothing in the parent. Called by the host for its workers, and
+//! by the launcher for programs that are started without network.
 
 use std::os::fd::RawFd;
 use std::os::unix::process::CommandExt as _;
@@ -8,12 +8,12 @@ use std::process::Command;
 
 use rustix::process::{Resource, getrlimit};
 
-/// The first after the three standard streams.
+/// The first descriptor after the three standard streams.
 const FIRST: RawFd = 3;
 /// How many descriptors a process can have: Linux's own limit, unless an administrator raised it.
 const COUNT_MAX: RawFd = 1 << 20;
 
-/// The command starts with its standard streams alone. What it shall inherit beside them must be
+/// Has the command start with its standard streams alone. What it is to inherit besides must be
 /// prepared after this.
 #[expect(unsafe_code, reason = "what is done between fork and exec is")]
 pub fn pass_none_on(command: &mut Command) {
@@ -25,7 +25,7 @@ pub fn pass_none_on(command: &mut Command) {
     unsafe { command.pre_exec(mark) };
 }
 
-/// Marks everything above standard error to be closed as this process becomes another program.
+/// Marks everything above standard error to be closed when this process becomes another program.
 /// Async-signal-safe.
 pub fn close_on_exec() {
     if !mark_all() {
@@ -35,7 +35,8 @@ pub fn close_on_exec() {
     }
 }
 
-/// All of them at once; whether the system can. Kernels before 5.11 and some sandboxes can't.
+/// Marks all of them in one call; false if the system can't, as kernels before 5.11 and some
+/// sandboxes.
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "neither std nor rustix has a call for it")]
 fn mark_all() -> bool {
@@ -66,14 +67,14 @@ mod tests {
 
     use super::*;
 
-    /// An open file that a child would inherit, with a number that no child gives to its own.
+    /// An open file that a child would inherit, with a number that children do not use themselves.
     fn leaking() -> OwnedFd {
         let file = fcntl_dupfd_cloexec(tempfile::tempfile().unwrap(), 100).unwrap();
         fcntl_setfd(&file, FdFlags::empty()).unwrap();
         file
     }
 
-    /// What is open in a child, by number.
+    /// The numbers of the descriptors that are open in a child.
     fn open_in(command: &mut Command) -> Vec<RawFd> {
         let output = command.args(["-1", "/proc/self/fd"]).output().unwrap();
         let printed = String::from_utf8(output.stdout).unwrap();
@@ -87,7 +88,7 @@ mod tests {
         assert!(open.contains(&leaked.as_raw_fd()), "the trial leaks nothing: {open:?}");
         let mut command = Command::new("ls");
         pass_none_on(&mut command);
-        // The last is the folder that `ls` reads.
+        // The last one is the folder that `ls` reads.
         assert_eq!(open_in(&mut command), [0, 1, 2, 3]);
         assert!(fcntl_getfd(&leaked).unwrap().is_empty(), "the parent's own was changed");
     }

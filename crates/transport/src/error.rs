@@ -1,12 +1,13 @@
-//! What can go wrong with a connection, and with the folders and sockets that are one user's, by cause.
-//! How it is shown: `explain.rs`. What the peer says is not among them: it is passed on as it came.
+//! What can go wrong with a connection, and with folders and sockets that belong to one user, by
+//! cause. How it is shown: `explain.rs`. Errors that the peer reports are not among them: they are
+//! passed on unchanged.
 
 use std::io;
 use std::path::PathBuf;
 
 use rustix::io::Errno;
 
-/// See the module. Its text says what happened, in one clause.
+/// An error of a connection or a private folder. Its message says what happened, in one clause.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the text of each variant says what it is")]
 pub enum TransportError {
@@ -52,10 +53,10 @@ pub enum NotPrivate {
     NotClosed(io::Error),
 }
 
-/// What lies in a folder that is to be private.
+/// What a folder that should be private contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Holds {
-    /// Files of ours.
+    /// The product's files.
     Files,
     /// Installed models.
     Models,

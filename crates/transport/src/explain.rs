@@ -1,5 +1,5 @@
-//! What went wrong with a connection as a client shows it: its code, why, what helps, and what can be
-//! offered.
+//! What went wrong with a connection as a client shows it: the error code, the reason, what helps,
+//! and which actions can be offered.
 
 use std::error::Error as _;
 use std::io;
@@ -26,7 +26,8 @@ impl From<TransportError> for ErrorInfo {
     }
 }
 
-/// What the system refused because it is short of something. `message` says what could not be done.
+/// The error for something that the system refused for lack of a resource. `message` says what
+/// could not be done.
 #[must_use]
 pub fn shortage(code: ErrorCode, message: impl Into<String>, error: &io::Error) -> ErrorInfo {
     let Shortage { cause, hint } = Shortage::of(error);

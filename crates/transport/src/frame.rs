@@ -11,7 +11,7 @@ pub enum FrameError {
     /// The stream failed or ended inside a frame.
     #[error("the stream failed: {0}")]
     Io(#[from] io::Error),
-    /// The header is not what it should be.
+    /// The header is malformed.
     #[error("the frame header is malformed: {0}")]
     Header(&'static str),
     /// The frame is longer than allowed.
@@ -24,10 +24,10 @@ pub enum FrameError {
     },
 }
 
-/// Reads one frame; `None` where the stream ended between frames.
+/// Reads one frame; `None` if the stream ended between frames.
 ///
 /// # Errors
-/// Where the stream fails, the header is malformed or the frame is longer than `max_bytes`.
+/// If the stream fails, the header is malformed or the frame is longer than `max_bytes`.
 pub fn read_frame(
     reader: &mut impl BufRead,
     max_bytes: usize,
@@ -71,7 +71,7 @@ fn read_header(reader: &mut impl BufRead) -> Result<Option<usize>, FrameError> {
 /// Writes one frame and flushes.
 ///
 /// # Errors
-/// Where the stream fails.
+/// If the stream fails.
 pub fn write_frame(writer: &mut impl Write, body: &[u8]) -> io::Result<()> {
     // One write: header and body in two would be two packets on a socket.
     let mut frame = format!("Content-Length: {}\r\n\r\n", body.len()).into_bytes();

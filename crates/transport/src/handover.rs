@@ -1,6 +1,6 @@
-//! Hands open files to a process that may open none itself, beside the messages that it gets: each
-//! has the number of the request that it belongs to, and what it was when it was checked. Both ends
-//! are made by whoever starts the process, which inherits one.
+//! Hands open files to a process that may not open any itself, alongside the messages that it gets:
+//! each file comes with the number of the request that it belongs to, and with its stamp from when
+//! it was checked. The parent creates both ends, and the process inherits one.
 
 use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut};
@@ -14,27 +14,27 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 
-/// The end that gives.
+/// The end that gives files.
 #[derive(Debug)]
 pub struct Giver(UnixDatagram);
 
-/// The end that takes.
+/// The end that takes files.
 #[derive(Debug)]
 pub struct Taker(UnixDatagram);
 
-/// What was taken.
+/// A file that was taken.
 #[derive(Debug)]
 pub struct Handed {
-    /// Open to be read; where it stands is not said.
+    /// Open for reading; its position is unspecified.
     pub file: File,
     checked: Vec<u8>,
 }
 
 impl Handed {
-    /// Whether it is as it was when it was checked, as far as the file system tells.
+    /// Whether it is still as it was when it was checked, as far as the file system can say.
     ///
     /// # Errors
-    /// Where the file system does not tell.
+    /// If the file system can't say.
     pub fn is_as_checked(&self) -> io::Result<bool> {
         Ok(Stamp::of(&self.file.metadata()?).to_bytes() == *self.checked)
     }
@@ -42,15 +42,15 @@ impl Handed {
 
 /// Bytes of a request's number.
 const NUMBER_BYTES: usize = size_of::<i64>();
-/// More than a number and a stamp have.
+/// More than a number and a stamp take.
 const MESSAGE_BYTES_MAX: usize = 128;
 
-/// Both ends; neither ever waits.
+/// Creates both ends; neither of them ever blocks.
 ///
 /// # Errors
-/// Where the system gives no sockets.
+/// If the system has no sockets left.
 pub fn pair() -> io::Result<(Giver, Taker)> {
-    // Datagrams: a file and its number come together or not at all.
+    // Datagrams: a file and its number arrive together or not at all.
     let (giver, taker) = UnixDatagram::pair()?;
     giver.set_nonblocking(true)?;
     taker.set_nonblocking(true)?;
@@ -58,7 +58,7 @@ pub fn pair() -> io::Result<(Giver, Taker)> {
 }
 
 impl Giver {
-    /// Gives a file that nobody has checked, as it is now.
+    /// Gives a file that was not checked, with its present stamp.
     ///
     /// # Errors
     /// As [`Giver::give`].
@@ -66,11 +66,11 @@ impl Giver {
         self.give(request, file, &Stamp::of(&file.metadata()?))
     }
 
-    /// Gives a file for the request of this number, which must be sent after it; the stamp is of
-    /// what was checked.
+    /// Gives a file for the request with this number, which must be sent after it; `checked` is the
+    /// stamp from when the file was checked.
     ///
     /// # Errors
-    /// Where the other end is gone, or has not taken those before.
+    /// If the other end is gone, or has not taken the earlier files.
     pub fn give(&self, request: i64, file: &File, checked: &Stamp) -> io::Result<()> {
         let descriptors = [file.as_fd()];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
@@ -86,11 +86,11 @@ impl Giver {
 }
 
 impl Taker {
-    /// The file that was given for the request of this number. Those of requests before it, which
-    /// nobody has taken, are closed.
+    /// Takes the file that was given for the request with this number. Files for earlier requests
+    /// that were never taken are closed.
     ///
     /// # Errors
-    /// `NotFound` where none was given.
+    /// `NotFound` if none was given.
     pub fn take(&self, request: i64) -> io::Result<Handed> {
         loop {
             let mut message = [0; MESSAGE_BYTES_MAX];
@@ -119,7 +119,7 @@ impl Taker {
 }
 
 impl From<OwnedFd> for Taker {
-    /// Of a descriptor that was inherited.
+    /// From an inherited descriptor.
     fn from(descriptor: OwnedFd) -> Self {
         Self(descriptor.into())
     }

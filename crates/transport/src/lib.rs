@@ -1,6 +1,6 @@
 //! JSON-RPC 2.0 with `Content-Length` framing, over any pair of byte streams.
 //!
-//! Moves messages and bounds them; knows no method. The host and the worker read through
+//! Moves messages and bounds them; knows no methods. The host and the worker read through
 //! [`spawn_reader`] and write through [`Outbox`]; the command line and tests use [`Client`].
 
 mod client;

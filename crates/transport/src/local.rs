@@ -13,12 +13,12 @@ use crate::error::{Holds, NotPrivate, TransportError};
 /// `sun_path` holds 104 bytes on macOS and 108 on Linux, one of them for the closing zero.
 const SOCKET_PATH_BYTES_MAX: usize = 103;
 
-/// Makes the folder with mode 0700, or checks that it is one: a folder, not a link, owned by
-/// this user. One of our own that is open to others is closed.
+/// Creates the folder with mode 0700, or checks an existing one: it must be a folder, not a link,
+/// and owned by this user. If it is open to others, it is closed.
 ///
 /// # Errors
-/// Where it can't be made or is not private. There is no other place to fall back to: a socket
-/// in a folder of others would be a way in.
+/// If it can't be created or is not private. There is no fallback: a socket in another user's
+/// folder would be a way in.
 pub fn private_folder(path: &Path) -> Result<(), TransportError> {
     let refuse =
         |source| TransportError::Folder { path: path.to_owned(), holds: Holds::Sockets, source };
@@ -51,15 +51,15 @@ pub struct OnlyListener {
 }
 
 impl OnlyListener {
-    /// Takes the lock, then clears a dead holder's socket away, then binds. `None` where another
-    /// process holds the lock. The folder must be private.
+    /// Takes the lock, then removes a dead holder's socket, then binds. `None` if another process
+    /// holds the lock. The folder must be private.
     ///
     /// # Errors
-    /// Where lock or socket can't be used.
+    /// If the lock or the socket can't be used.
     pub fn claim(lock: &Path, socket: &Path) -> Result<Option<Self>, TransportError> {
         check_length(socket)?;
-        // Never unlinked: two processes with a lock each on files of the same name would both
-        // be the only one.
+        // Never unlinked: two processes that each lock a file of this name would both believe to be
+        // the only one.
         let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(lock);
         let file = file.map_err(|error| refuse(lock, error))?;
         match file.try_lock() {
@@ -87,19 +87,19 @@ impl OnlyListener {
 }
 
 impl Drop for OnlyListener {
-    /// The lock is still held, so the socket's file is still ours.
+    /// The lock is still held, so the socket file is still ours.
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.path);
     }
 }
 
-/// Writes down who holds the lock, for whoever finds that it does not answer. A full disk is no
-/// reason not to be the one.
+/// Writes down who holds the lock, for a process that finds the holder unresponsive. On a full disk
+/// the lock is held without this note.
 fn note_holder(mut file: &File) {
     let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
 }
 
-/// The process that has taken the lock last, where it could write that down.
+/// The process that took the lock last, if it could write that down.
 #[must_use]
 pub fn holder(lock: &Path) -> Option<u32> {
     std::fs::read_to_string(lock).ok()?.trim().parse().ok()

@@ -11,9 +11,9 @@ const APPLICATION_ERROR: i64 = -32_000;
 /// Ties an answer to its request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Id {
-    /// What this product's own clients use.
+    /// Used by this product's own clients.
     Number(i64),
-    /// What JSON-RPC allows besides.
+    /// Also allowed by JSON-RPC.
     Text(String),
 }
 
@@ -31,9 +31,9 @@ pub enum Message {
     },
     /// The answer to a call.
     Response {
-        /// Of the call.
+        /// The id of the call.
         id: Id,
-        /// What came of it.
+        /// The result, or the error.
         result: Result<Value, ErrorInfo>,
     },
     /// A message without an answer.
@@ -116,7 +116,7 @@ impl Message {
     /// Reads the JSON of one frame. serde_json's own limit of 128 bounds the nesting.
     ///
     /// # Errors
-    /// Where the bytes are not JSON or not a message.
+    /// If the bytes are not JSON or not a message.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, MessageError> {
         let Value::Object(mut map) = serde_json::from_slice(bytes)? else {
             return Err(MessageError::Shape("it is not an object"));

@@ -1,8 +1,8 @@
-//! What keeps our files to one user: a umask for all that our programs make, and a check of the
-//! folders that are there already. Sockets and the folder they lie in are [`crate::local`]'s.
+//! Keeps our files private to one user: a umask for everything that our programs create, and a
+//! check of the folders that already exist. Sockets and their folder are up to [`crate::local`].
 //!
-//! It looks at a folder itself and not at what lies below: nobody else gets there through a folder
-//! that is closed. Called at the start of every program, and by the host and the launcher before
+//! Only the folder itself is checked, and not what is below it: through a closed folder, no other
+//! user gets there. Called at the start of every program, and by the host and the launcher before
 //! they write anything.
 
 use std::fs::File;
@@ -18,20 +18,20 @@ use crate::error::{Holds, NotPrivate, TransportError};
 /// The umask that this program was started with.
 static USERS_UMASK: AtomicU32 = AtomicU32::new(0o077);
 
-/// From now on this program makes files and sockets that are its user's alone, whatever the shell
-/// says that it was started from. For the first line of `main`, where there is one thread.
+/// From now on this program creates files and sockets that only its user can access, whatever umask
+/// it was started with. For the first line of `main`, while there is only one thread.
 pub fn close_umask() {
     USERS_UMASK.store(umask(Mode::from_raw_mode(0o077)).as_raw_mode(), Ordering::Relaxed);
 }
 
-/// The umask that the user had chosen: for programs that are the user's own world, as terminals.
+/// The umask that the user had chosen: for programs that belong to the user, such as terminals.
 #[must_use]
 pub fn users_umask() -> Mode {
     Mode::from_raw_mode(USERS_UMASK.load(Ordering::Relaxed))
 }
 
-/// Does something with the user's umask: what it makes is the user's document and none of our
-/// files, or another program that it starts. Other threads have it meanwhile, too.
+/// Runs a function with the user's umask: what it creates is the user's document and not a file of
+/// ours, or another program that it starts. Other threads have that umask meanwhile, too.
 pub fn with_users_umask<T>(what: impl FnOnce() -> T) -> T {
     let ours = umask(users_umask());
     let result = what();
@@ -39,14 +39,14 @@ pub fn with_users_umask<T>(what: impl FnOnce() -> T) -> T {
     result
 }
 
-/// The folders of an installation. None of them has to be there.
+/// The folders of an installation. None of them need exist.
 #[derive(Debug, Clone, Copy)]
 pub struct PrivateFolders<'a> {
     /// `LOCALCODER_HOME`, or the user's data folder.
     pub data: &'a Path,
     /// Settings and the user's own catalog.
     pub config: &'a Path,
-    /// What can be made again.
+    /// Files that can be created again.
     pub cache: &'a Path,
     /// Logs.
     pub logs: &'a Path,
@@ -58,25 +58,25 @@ pub struct PrivateFolders<'a> {
     pub editor: &'a Path,
 }
 
-/// Folders of the editor's data: its server, the user's settings and state of it, extensions, and
-/// what the window keeps.
+/// Folders of the editor's data: its server, the user's settings and state, extensions, and the
+/// window's data.
 const EDITOR_FOLDERS: [&str; 4] = ["server", "user", "extensions", "window"];
 
-/// What other users may do in a folder.
+/// What other users may do with a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Others {
     /// Nothing: it holds the user's text, or programs that run with the user's rights.
     Nothing,
-    /// Look: it holds nothing that is secret, and may lie where the user shares it.
+    /// Read it: it holds nothing secret, and the user may want to share it.
     Look,
 }
 
-/// Makes sure that each folder which is there belongs to this user, and closes those that are open
-/// to others; a line for the log on each of these.
+/// Makes sure that each existing folder belongs to this user, and closes those that are open to
+/// others; returns a line for the log on each of the latter.
 ///
 /// # Errors
-/// Where one belongs to another user, or is a link that does or leads to one that does: whoever
-/// owns it can put programs and settings into it at any time.
+/// If a folder belongs to another user, or is a link that does or that leads to one that does: its
+/// owner could put programs and settings into it at any time.
 pub fn check(folders: &PrivateFolders<'_>) -> Result<Vec<String>, TransportError> {
     let below = EDITOR_FOLDERS.map(|name| folders.editor.join(name));
     let all = [
@@ -97,23 +97,23 @@ pub fn check(folders: &PrivateFolders<'_>) -> Result<Vec<String>, TransportError
     Ok(closed)
 }
 
-/// Checks and closes one folder; what was done, or why it can't be used.
+/// Checks and closes one folder; returns what was done, or why it can't be used.
 fn close(path: &Path, others: Others) -> Result<Option<String>, NotPrivate> {
     let link = match std::fs::symlink_metadata(path) {
         Ok(meta) => meta,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    // A user may keep models on another disk by a link, which then is the user's as well.
+    // A user may keep models on another disk through a link, which then must be the user's as well.
     belongs(&link, if link.is_symlink() { "it is a link that" } else { "it" })?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    // Open, so that what is looked at is what is closed.
+    // Opened, so that the folder that is closed is the one that was checked.
     let folder = match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(folder) => File::from(folder),
         Err(rustix::io::Errno::NOENT) => return Err(NotPrivate::LinkToNothing),
         Err(rustix::io::Errno::NOTDIR) => return Err(NotPrivate::NotAFolder),
         Err(error) => {
-            // One of somebody else's may be closed to us; then that is the reason to tell.
+            // Another user's folder may be closed to us; then that is the reason to report.
             if let Ok(meta) = std::fs::metadata(path) {
                 belongs(&meta, "it is a link to a folder that")?;
             }
@@ -150,7 +150,7 @@ mod tests {
     use std::os::unix::fs::{chown, lchown, symlink};
     use std::path::PathBuf;
 
-    /// Some other user.
+    /// Another user.
     const STRANGER: u32 = 65534;
 
     struct Home(tempfile::TempDir);
@@ -230,7 +230,7 @@ mod tests {
         assert_eq!(home.check().unwrap_err().cause.as_deref(), Some("it is not a folder"));
     }
 
-    /// Only root can give something away, so elsewhere there is nothing to try this with.
+    /// Only root can give a folder to someone else, so this can't be tested as another user.
     #[test]
     fn what_belongs_to_another_user_is_refused_with_its_name() {
         if !geteuid().is_root() {

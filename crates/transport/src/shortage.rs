@@ -1,17 +1,16 @@
-//! What the system is short of where it refuses a thread, a process or a descriptor, and what a
-//! user can do about it. Whoever starts such a thing asks here for the words; nobody here decides
-//! what follows.
+//! What the system lacks if it refuses a thread, a process or a descriptor, and what a user can do
+//! about it. Callers get the wording here and decide themselves what follows.
 
 use std::io;
 use std::thread::{Builder, JoinHandle};
 
 use rustix::io::Errno;
 
-/// Starts a thread. To be used in the place of `std::thread::spawn`, which panics where there is
-/// none to be had.
+/// Starts a thread. To be used instead of `std::thread::spawn`, which panics if the system has no
+/// thread to give.
 ///
 /// # Errors
-/// Where the system gives none.
+/// If the system has none.
 pub fn spawn_thread(
     name: impl Into<String>,
     work: impl FnOnce() + Send + 'static,
@@ -19,13 +18,13 @@ pub fn spawn_thread(
     Builder::new().name(name.into()).spawn(work)
 }
 
-/// Whether it was refused because too much of it is in use, and not for what it is.
+/// Whether something was refused because too much of it is in use, and not for another reason.
 #[must_use]
 pub fn is_shortage(error: &io::Error) -> bool {
     words(error).is_some()
 }
 
-/// What the system is short of, and what gives it back.
+/// What the system lacks, and how to free some of it.
 pub(crate) struct Shortage {
     /// A clause.
     pub(crate) cause: String,
@@ -34,7 +33,7 @@ pub(crate) struct Shortage {
 }
 
 impl Shortage {
-    /// Also of an error that does not say what there is too little of.
+    /// Works even for an error that does not say which resource is short.
     pub(crate) fn of(error: &io::Error) -> Self {
         match words(error) {
             Some((cause, hint)) => Self { cause: cause.to_owned(), hint },
@@ -45,7 +44,7 @@ impl Shortage {
 
 fn words(error: &io::Error) -> Option<(&'static str, &'static str)> {
     match Errno::from_io_error(error)? {
-        // A thread whose stack finds no room is refused with the same word.
+        // A thread for whose stack there is no memory is refused with the same error.
         Errno::AGAIN => Some((
             "the limit on processes and threads or the one on memory is reached",
             "end other programs, or raise the limit (`ulimit -u` is that on processes, \

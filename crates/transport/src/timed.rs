@@ -1,16 +1,16 @@
-//! A socket whose peer may think between frames as long as it likes, and must come to the end of a
-//! frame that it has begun. Used by those who read from anybody; knows no framing itself.
+//! A socket whose peer may pause between frames for as long as it likes, but must complete a frame
+//! that it has begun. Used by those who read from untrusted peers; knows nothing of framing itself.
 
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-/// See the module.
+/// A socket with a time limit for each frame.
 #[derive(Debug)]
 pub(crate) struct TimedStream {
     stream: UnixStream,
     frame_within: Duration,
-    /// When the frame that is being read was begun.
+    /// When the current frame was begun.
     begun: Option<Instant>,
     /// Whether the socket has a time limit now.
     limited: bool,
@@ -21,17 +21,17 @@ impl TimedStream {
         Self { stream, frame_within, begun: None, limited: false }
     }
 
-    /// What is awaited next is the beginning of a frame.
+    /// The next thing to wait for is the beginning of a frame.
     pub(crate) fn between_frames(&mut self) {
         self.begun = None;
     }
 
-    /// The first bytes of a frame are there.
+    /// The first bytes of a frame have arrived.
     pub(crate) fn frame_begins(&mut self) {
         self.begun = Some(Instant::now());
     }
 
-    /// What is written to.
+    /// The socket, for writing.
     pub(crate) fn socket(&self) -> &UnixStream {
         &self.stream
     }
@@ -51,7 +51,7 @@ impl Read for TimedStream {
             }
             None => None,
         };
-        // Most frames come whole, and cost no call more.
+        // Most frames arrive at once, and then need no further system call.
         if left.is_some() || self.limited {
             self.stream.set_read_timeout(left)?;
             self.limited = left.is_some();

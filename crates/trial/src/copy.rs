@@ -1,13 +1,13 @@
-//! A copy of a project for one test: its files, and links to what a project has beside them.
+//! A copy of a project for one test: its files, and links to what a project has besides.
 
 use std::path::Path;
 
 use crate::project::Project;
 
-/// Folders that no version control knows and no test runs without: packages, and what was built.
+/// Folders that are not under version control but that tests need: packages and build output.
 const LINKED: &[&str] = &["node_modules", ".venv", "venv", "vendor", "target"];
 
-/// Copies a project into an empty folder, but for one file that reads otherwise there.
+/// Copies a project into an empty folder, with the text of one file replaced.
 pub(crate) fn copy(
     project: &Project,
     into: &Path,
@@ -22,7 +22,8 @@ pub(crate) fn copy(
         }
         match fs_err::copy(project.root.join(file), to) {
             Ok(_) => {}
-            // It has gone since it was listed, or is nobody's to read: so it is for the test.
+            // It has gone since it was listed, or can't be read: then the test can't read it
+            // either.
             Err(error)
                 if matches!(
                     error.kind(),

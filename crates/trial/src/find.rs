@@ -21,12 +21,12 @@ pub struct Test {
 pub(crate) struct Plan {
     /// As users know it.
     pub(crate) name: String,
-    /// Where, below the root.
+    /// The folder to run it in, below the root.
     pub(crate) folder: PathBuf,
     pub(crate) arguments: Vec<String>,
     pub(crate) environment: Vec<(&'static str, String)>,
     pub(crate) no_test: NoTest,
-    /// Whether it is only looked whether the code compiles.
+    /// Whether it only checks that the code compiles.
     pub(crate) only_build: bool,
 }
 
@@ -39,11 +39,11 @@ pub(crate) struct NoTest {
     pub(crate) why: &'static str,
 }
 
-/// The test of the lines of a document; `None` where there is none that is known how to run.
-/// `within`: the folder that is open, above which nothing is looked at.
+/// The test for some lines of a document; `None` if there is none that we know how to run.
+/// `within`: the folder that is open, above which nothing is searched.
 ///
 /// # Errors
-/// A run that could not be, with the reason: there may be a test, and the user is told.
+/// If a test can't be run, with the reason: there may be one, so the user should know.
 pub fn find(
     document: &DocumentText,
     lines: LineRange,
@@ -57,7 +57,7 @@ pub fn find(
         only_build: false,
         ms: 0,
     };
-    // Whoever has no file yet has no test of it.
+    // A document without a file has no test yet.
     if !path.is_absolute() || !languages::is_known(path) {
         return Ok(None);
     }

@@ -7,7 +7,7 @@ use regex::Regex;
 use crate::find::{NoTest, Plan};
 use crate::project::Project;
 
-/// A document whose test is looked for.
+/// A document whose test is searched for.
 pub(crate) struct Subject<'a> {
     pub(crate) project: &'a Project,
     /// Below the root.
@@ -19,7 +19,7 @@ pub(crate) struct Subject<'a> {
 
 type Planner = fn(&Subject<'_>) -> Option<Plan>;
 
-/// Extensions of files, and how the test of one is run.
+/// File extensions, and how the test of such a file is run.
 const LANGUAGES: &[(&[&str], Planner)] = &[
     (&["py"], python),
     (SCRIPTS, javascript),
@@ -32,12 +32,12 @@ const LANGUAGES: &[(&[&str], Planner)] = &[
 
 const SCRIPTS: &[&str] = &["js", "mjs", "cjs", "jsx", "ts", "mts", "cts", "tsx"];
 
-/// Whether there is a way to run the tests of such a file at all.
+/// Whether there is a way to run tests for such a file at all.
 pub(crate) fn is_known(path: &Path) -> bool {
     planner(path).is_some()
 }
 
-/// How the test of a document is run, where there is one.
+/// How the test of a document is run, if there is one.
 pub(crate) fn plan(subject: &Subject<'_>) -> Option<Plan> {
     planner(subject.document)?(subject)
 }
@@ -52,7 +52,7 @@ impl Subject<'_> {
         self.document.file_stem()?.to_str()
     }
 
-    /// Of the files that `is_test` takes, by their names without extension, that which lies nearest.
+    /// Of the files that `is_test` accepts by their names without extension, the nearest one.
     fn nearest(&self, is_test: impl Fn(&Path, &str) -> bool) -> Option<&Path> {
         let near = |file: &Path| {
             let here = self.document.components();
@@ -69,7 +69,7 @@ impl Subject<'_> {
         fs_err::read_to_string(self.project.root.join(file)).unwrap_or_default()
     }
 
-    /// A program that the project brings along, such as that of a virtual environment.
+    /// A program that the project provides itself, such as that of a virtual environment.
     fn own_program(&self, path: &str) -> Option<String> {
         let folders = self.document.ancestors().skip(1);
         let paths = folders.map(|folder| self.project.root.join(folder).join(path));
@@ -88,13 +88,13 @@ fn planned(name: String, arguments: &[&str]) -> Plan {
     }
 }
 
-/// Where there is no test: whether it compiles.
+/// If there is no test: whether it compiles.
 fn built(name: &str, arguments: &[&str]) -> Plan {
     Plan { only_build: true, ..planned(name.to_owned(), arguments) }
 }
 
-/// A test file by pytest where the project has it, else by the library's own; where there is none,
-/// the examples of the documentation.
+/// A test file by pytest if the project has it, else by unittest; if there is none, the examples in
+/// the documentation.
 fn python(subject: &Subject<'_>) -> Option<Plan> {
     let stem = subject.stem()?;
     if stem.starts_with("test_") || stem.ends_with("_test") {
@@ -121,7 +121,7 @@ fn python(subject: &Subject<'_>) -> Option<Plan> {
             let arguments = [python.as_str(), "-c", choose, &name];
             let mut plan = planned(name.clone(), &arguments);
             plan.no_test = NoTest {
-                // pytest's, and unittest's since Python 3.12.
+                // The exit code of pytest for this, and of unittest since Python 3.12.
                 codes: &[5],
                 said: &["Ran 0 tests", "NO TESTS RAN"],
                 why: "no test in it was run; where pytest is not installed, only those of unittest are",
@@ -133,9 +133,9 @@ fn python(subject: &Subject<'_>) -> Option<Plan> {
     Some(with_paths(plan, subject))
 }
 
-/// With what Python needs to find the project's modules.
+/// With the variables that Python needs to find the project's modules.
 fn with_paths(mut plan: Plan, subject: &Subject<'_>) -> Plan {
-    // What is compiled of one text must not be taken for that of the next.
+    // Bytecode compiled from one text must not be taken for that of the next.
     plan.environment.push(("PYTHONDONTWRITEBYTECODE", "1".to_owned()));
     let source = subject.project.root.join("src").is_dir().then_some("src");
     let paths: Vec<&str> = source.into_iter().chain(["."]).collect();
@@ -143,7 +143,7 @@ fn with_paths(mut plan: Plan, subject: &Subject<'_>) -> Plan {
     plan
 }
 
-/// The examples in the documentation of what is selected.
+/// The examples in the documentation of the selected code.
 fn examples(subject: &Subject<'_>, python: &str) -> Option<Plan> {
     let selected = subject.selected.join("\n");
     if !selected.contains(">>> ") {
@@ -152,7 +152,7 @@ fn examples(subject: &Subject<'_>, python: &str) -> Option<Plan> {
     let defined = Regex::new(r"(?m)^[ \t]*(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)").ok()?;
     let names: Vec<&str> =
         defined.captures_iter(&selected).filter_map(|it| Some(it.get(1)?.as_str())).collect();
-    // A line of the selection may be within the documentation of what stands above it.
+    // A selected line may be within the documentation of a definition above it.
     let name = match names.first() {
         Some(first) => format!("the examples of {first}"),
         None => "the examples".to_owned(),
@@ -172,7 +172,7 @@ fn examples(subject: &Subject<'_>, python: &str) -> Option<Plan> {
     Some(Plan { no_test, ..planned(name, &arguments) })
 }
 
-/// A test file by the runner that it is written for, else whether TypeScript takes it.
+/// A test file by the runner that it is written for, else a type check by TypeScript.
 fn javascript(subject: &Subject<'_>) -> Option<Plan> {
     let stem = subject.stem()?;
     if stem.ends_with(".test") || stem.ends_with(".spec") {
@@ -207,7 +207,7 @@ fn javascript(subject: &Subject<'_>) -> Option<Plan> {
     is_plain.then(|| planned(name.clone(), &["node", &name]))
 }
 
-/// By the compiler that the project has, as its own `tsconfig.json` says.
+/// A type check by the project's own compiler, with the options of its `tsconfig.json`.
 fn type_checked(subject: &Subject<'_>) -> Option<Plan> {
     let extension = subject.document.extension()?.to_str()?;
     if !["ts", "mts", "cts", "tsx"].contains(&extension) {
@@ -221,7 +221,7 @@ fn type_checked(subject: &Subject<'_>) -> Option<Plan> {
     Some(Plan { folder: folder.to_owned(), ..plan })
 }
 
-/// The tests of its package, else whether it compiles.
+/// The tests of the document's package, else whether it compiles.
 fn go(subject: &Subject<'_>) -> Option<Plan> {
     let folder = subject.document.parent()?;
     if subject.stem()?.ends_with("_test") {
@@ -237,8 +237,8 @@ fn go(subject: &Subject<'_>) -> Option<Plan> {
         let document = subject.document.file_name()?.to_str()?;
         let is_module = subject.project.files.iter().any(|file| file.ends_with("go.mod"));
         let what = if is_module { "." } else { document };
-        // It refuses what the compiler does, and needs no `main` to link; of its own checks the one
-        // that has the least to say.
+        // It refuses what the compiler refuses, and needs no `main` to link; of its own checks, the
+        // one with the fewest findings is chosen.
         let plan = built("go vet", &["go", "vet", "-directive", what]);
         return Some(Plan { folder: folder.to_owned(), ..plan });
     };
@@ -248,7 +248,8 @@ fn go(subject: &Subject<'_>) -> Option<Plan> {
     Some(Plan { folder: folder.to_owned(), no_test, ..plan })
 }
 
-/// Whether it compiles with what stands beside it: tests need the project's build.
+/// Whether it compiles together with the files beside it: running tests would need the project's
+/// build.
 fn java(subject: &Subject<'_>) -> Option<Plan> {
     let folder = subject.document.parent()?.to_str()?;
     let folder = if folder.is_empty() { "." } else { folder };
@@ -267,7 +268,7 @@ fn cpp(subject: &Subject<'_>) -> Option<Plan> {
     Some(built("c++", &["c++", "-w", "-std=c++17", "-fsyntax-only", document]))
 }
 
-/// Tests in the file itself, else a test of its name, else whether it compiles.
+/// Tests in the file itself, else a test file of its name, else whether it compiles.
 fn rust(subject: &Subject<'_>) -> Option<Plan> {
     let mut folders = subject.document.ancestors().skip(1);
     let root = &subject.project.root;
@@ -285,7 +286,7 @@ fn rust(subject: &Subject<'_>) -> Option<Plan> {
     let mut plan = match modules.first() {
         Some(&"src") if subject.text.contains("#[test]") => {
             modules.remove(0);
-            // These are not modules of that name.
+            // These file names are not module names.
             modules.extend(Some(last).filter(|it| !["main", "lib", "mod"].contains(it)));
             modules.push("");
             let filter = modules.join("::");

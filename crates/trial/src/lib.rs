@@ -1,9 +1,10 @@
-//! The user's own test of a document, run on a copy of its project in which the document reads
-//! otherwise: so an edit is tried before anybody sees it, and nothing of the user's is written.
+//! The user's own test of a document, run on a copy of its project in which the document has
+//! another text: so an edit is tried before the user sees it, and none of the user's files are
+//! written.
 //!
-//! [`find`] says which test there is, [`Test::run`] how it goes on a text. Called by the command
-//! line, for itself and for the editor; the host starts no programs of the user's. [`program`] runs
-//! a program within limits, for `eval` as well.
+//! [`find`] says which test there is, [`Test::run`] whether it passes on a text. Called by the
+//! command line, for itself and for the editor; the host does not start programs of the user's.
+//! [`program`] runs a program within limits, for `eval` as well.
 
 mod copy;
 mod find;

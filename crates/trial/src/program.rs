@@ -1,5 +1,5 @@
-//! Runs a program in a folder, with limits of time, memory and what it writes, and without a
-//! network where the system can hold one back.
+//! Runs a program in a folder, with limits on time, memory and output, and without a network if the
+//! system can keep it from one.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-/// Of data, in KiB: a compiler or a virtual machine needs some hundred MiB.
+/// Limit of a program's data, in KiB: a compiler or a virtual machine needs a few hundred MiB.
 const DATA_KIB_MAX: u32 = 3 * 1024 * 1024;
-/// Of one file, in blocks of 512 bytes: tests write little, a linker some ten MiB.
+/// Limit of one file, in blocks of 512 bytes: tests write little, a linker some ten MiB.
 const FILE_BLOCKS_MAX: u32 = 512 * 1024;
-/// Of what a program said, from its end.
+/// How much of a program's output is kept, from its end.
 const SAID_BYTES_MAX: u64 = 2_000;
 
 /// What became of a program.
@@ -26,26 +26,26 @@ pub enum Ran {
         /// The end of what it said.
         said: String,
     },
-    /// It did not.
+    /// It ended, but not with 0.
     Failed {
-        /// Its exit code, where it has ended by itself.
+        /// Its exit code, if it ended by itself.
         code: Option<i32>,
-        /// The end of what it said, or why it was ended.
+        /// The end of its output, or why it was ended.
         said: String,
     },
-    /// It could not be started, or had no end in time: why, as a clause.
+    /// It could not be started, or did not end in time: why, as a clause.
     NoEnd(String),
 }
 
 /// Keeps a program from the network.
 pub trait Confine {
-    /// Why it can't, where it can't.
+    /// Why it can't; `None` if it can.
     fn why_not(&self) -> Option<&str>;
 
     /// Makes the command start without a network, or not at all.
     ///
     /// # Errors
-    /// Where that can't be prepared.
+    /// If that can't be prepared.
     fn apply(&self, command: &mut Command) -> std::io::Result<()>;
 }
 
@@ -53,18 +53,18 @@ pub trait Confine {
 pub struct Program<'a> {
     /// What keeps it from the network.
     pub confinement: &'a dyn Confine,
-    /// Where it runs.
+    /// The folder in which it runs.
     pub folder: &'a Path,
-    /// Where its output is kept; no file of its own may be there.
+    /// Where its output is kept; there must be no file of that name.
     pub output: &'a Path,
-    /// Variables beside those of this process.
+    /// Variables in addition to those of this process.
     pub environment: &'a [(&'a str, String)],
     /// How long it may take.
     pub within: Duration,
 }
 
 impl Program<'_> {
-    /// Runs it to its end, which comes in time or is brought about.
+    /// Runs the program until it ends, or ends it when its time is up.
     #[must_use]
     pub fn run(&self, arguments: &[&str]) -> Ran {
         match self.started(arguments) {
@@ -75,7 +75,7 @@ impl Program<'_> {
 
     fn started(&self, arguments: &[&str]) -> std::io::Result<Child> {
         let output = File::create(self.output)?;
-        // Of processor time as well, since a program could leave its group.
+        // Of processor time as well, since a program could leave its process group.
         let cpu_s = self.within.as_secs().max(1);
         let limits = format!(
             "ulimit -d {DATA_KIB_MAX}; ulimit -f {FILE_BLOCKS_MAX}; ulimit -t {cpu_s}; \
@@ -115,7 +115,7 @@ impl Program<'_> {
     }
 }
 
-/// The end of what was said, from the beginning of a line.
+/// The end of the output, from the beginning of a line.
 fn tail(path: &Path) -> String {
     let read = || {
         use std::io::{Seek as _, SeekFrom};

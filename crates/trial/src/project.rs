@@ -2,27 +2,27 @@
 
 use std::path::{Path, PathBuf};
 
-/// What stands at the top of a project, the surest first.
+/// Entries at the top of a project, the surest sign first.
 const MARKS: &[&[&str]] = &[
     &[".git", ".hg", ".jj"],
     &["pyproject.toml", "setup.py", "setup.cfg", "package.json", "go.mod", "Cargo.toml"],
 ];
 
-/// Of a project that is copied: what is above is built by more than a test.
+/// Most files of a project that is copied: larger projects need more than a test run to build.
 const FILES_MAX: usize = 5_000;
 const BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// See the module.
+/// A project's root and files.
 #[derive(Debug, Clone)]
 pub(crate) struct Project {
     pub(crate) root: PathBuf,
-    /// Paths below the root, in the order of their names.
+    /// Paths below the root, sorted by name.
     pub(crate) files: Vec<PathBuf>,
 }
 
 impl Project {
-    /// The project of a document, which need not be on the disk yet. `within`: the folder that is
-    /// open, above which nothing is looked at.
+    /// The project of a document, which need not be on disk yet. `within`: the folder that is open,
+    /// above which nothing is searched.
     ///
     /// # Errors
     /// Why it can't be copied, as a clause.
@@ -36,7 +36,7 @@ impl Project {
 
 fn root_of(folder: &Path, within: Option<&Path>) -> PathBuf {
     let home = std::env::var_os("HOME").map(PathBuf::from);
-    // A home folder under version control is not a project.
+    // A home folder under version control does not count as a project.
     let is_possible = |at: &&Path| {
         at.parent().is_some()
             && home.as_deref() != Some(*at)
@@ -46,12 +46,12 @@ fn root_of(folder: &Path, within: Option<&Path>) -> PathBuf {
     let marked = MARKS
         .iter()
         .find_map(|marks| above.iter().find(|at| marks.iter().any(|mark| at.join(mark).exists())));
-    // Else what the user has opened, where that is known.
+    // Else the folder that the user has open, if that is known.
     let opened = || within.filter(|within| above.contains(within)).unwrap_or(folder);
     marked.map_or_else(|| opened().to_owned(), |at| (*at).to_owned())
 }
 
-/// What git would know of, and hidden files with it, since tools are configured by them.
+/// The files that git would list, including hidden ones, since these configure tools.
 fn files_of(root: &Path) -> Result<Vec<PathBuf>, String> {
     let mut walk = ignore::WalkBuilder::new(root);
     walk.hidden(false).require_git(false).follow_links(false);
@@ -59,7 +59,7 @@ fn files_of(root: &Path) -> Result<Vec<PathBuf>, String> {
     walk.sort_by_file_name(Ord::cmp);
     let (mut files, mut bytes) = (Vec::new(), 0);
     for entry in walk.build() {
-        // What can't be read is missing to the test, too.
+        // A file that can't be read is missing for the test, too.
         let Ok(entry) = entry else { continue };
         if !entry.file_type().is_some_and(|kind| kind.is_file()) {
             continue;

@@ -10,7 +10,7 @@ use crate::find::{Plan, Test};
 use crate::program::{Confine, Program, Ran};
 
 impl Test {
-    /// Runs it on a copy in which the document has this text.
+    /// Runs the test on a copy of the project in which the document has this text.
     #[must_use]
     pub fn run(&self, text: &str, confinement: &dyn Confine) -> TestRun {
         let started = Instant::now();
@@ -39,7 +39,7 @@ impl Test {
         };
         let arguments: Vec<&str> = self.plan.arguments.iter().map(String::as_str).collect();
         let ran = program.run(&arguments);
-        // The copy's place means nothing to anybody.
+        // The path of the copy means nothing to the user.
         let place = format!("{}/", root.display());
         Ok(match ran {
             Ran::Failed { code, said } => Ran::Failed { code, said: said.replace(&place, "") },

@@ -1,5 +1,5 @@
-//! Which test is found for a document, how it goes on a text, and that nothing of the user's is
-//! written. What is not installed here is not run, as on a user's machine.
+//! Which test is found for a document, what it says about a text, and that none of the user's files
+//! are written. Languages that are not installed here are skipped, as on a user's machine.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -43,7 +43,7 @@ impl Folder {
         DocumentText { path, language_id: None, text }
     }
 
-    /// How the test of a file goes on a text.
+    /// Runs the test of a file with this text in it.
     fn run(&self, path: &str, text: &str) -> Option<TestRun> {
         let document = self.document(path);
         let lines = LineRange { start: 1, end: 40 };

@@ -1,18 +1,18 @@
-//! A model that writes the file from its first line, in place of the selection: it is asked again with
-//! the selection begun.
+//! A model that writes the file from its first line instead of the selection is asked again, with
+//! the first word of the selection already written for it.
 //!
-//! Of a 1.5B's answers to 29 instructions (`types`, `simplify`, `performance`) two were cut off so, the
-//! second attempt like the first.
+//! Of a 1.5B model's answers to 29 instructions (`types`, `simplify`, `performance`) two were cut
+//! off for this reason, in the second attempt as in the first.
 
 use super::Task;
 use crate::layout::Layout;
 
-/// Lines that are the file's first and not the selection's by chance.
+/// An answer with this many first lines of the file does not begin like it by chance.
 const LINES_MIN: usize = 2;
 
 impl Task {
-    /// The same prompt with the answer begun, and its beginning, where an answer was the file from its
-    /// first line on.
+    /// The same prompt with the answer begun, and that beginning, if an answer was the file from
+    /// its first line on.
     #[must_use]
     pub fn begun_layout(&self, first: &Layout, answer: &str) -> Option<(Layout, String)> {
         let code = self.selection.text.as_str();
@@ -28,7 +28,7 @@ impl Task {
     }
 }
 
-/// Whether the first lines of both that say something are the same.
+/// Whether both texts begin with the same lines, blank ones aside.
 fn begins_alike(a: &str, b: &str) -> bool {
     let lines = |text: &str| -> Vec<String> {
         let lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty());

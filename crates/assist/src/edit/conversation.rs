@@ -1,5 +1,5 @@
-//! Texts about the selection: how long one may be, the questions that came before, and what an answer
-//! names.
+//! Texts about the selection: how long one may be, the questions that came before, and what an
+//! answer refers to.
 
 use std::collections::BTreeSet;
 
@@ -14,16 +14,16 @@ use crate::references;
 /// Exchanges of a conversation that are counted; the windows that we support have no room for more.
 const EXCHANGES_MAX: usize = 32;
 
-/// Bytes of one of them, for the same reason.
+/// Bytes of an exchange that are counted, for the same reason.
 const EXCHANGE_BYTES_MAX: usize = 32 * 1024;
 
-/// Characters of a line that a question names.
+/// Most characters of a line that a question names by its number.
 const LINE_CHARS_MAX: usize = 200;
 
 /// How long an explanation is to be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Length {
-    /// What it is for, and little more.
+    /// What the code is for, and little more.
     Short,
     /// A paragraph or two.
     #[default]
@@ -33,8 +33,8 @@ pub enum Length {
 }
 
 impl Length {
-    /// Most tokens of a text of this length. Models that are told the length keep below it; it is what
-    /// ends the others.
+    /// Most tokens of a text of this length. Models that follow the length in the prompt stay below
+    /// it; for the others it is the cutoff.
     pub(crate) const fn tokens_max(self) -> u32 {
         match self {
             Self::Short => 200,
@@ -43,7 +43,7 @@ impl Length {
         }
     }
 
-    /// As `prompts` names it.
+    /// The name that `prompts` has for it.
     pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Short => "short",
@@ -53,20 +53,21 @@ impl Length {
     }
 }
 
-/// What a text about the selection goes by beside the command.
+/// What a text about the selection depends on in addition to the command.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Conversation {
     pub(super) length: Length,
-    /// What came before, the oldest first, as the model is told it.
+    /// Earlier exchanges, the oldest first, as the prompt has them.
     exchanges: Vec<Exchange>,
-    /// How many there were before these.
+    /// How many exchanges there were before these.
     left_out: u32,
-    /// Lines that the model knows by their numbers.
+    /// Lines whose numbers the model has been given.
     told: BTreeSet<u32>,
 }
 
 impl Conversation {
-    /// Questions name lines by numbers that the model does not see. So it is given those lines.
+    /// Questions name lines by numbers that the model does not see, so the text of those lines is
+    /// added.
     pub(super) fn question(&mut self, question: &str, all: &[Line<'_>]) -> String {
         let told = references::lines_in(question, all.len());
         let mut asked = question.to_owned();
@@ -81,7 +82,7 @@ impl Conversation {
         asked
     }
 
-    /// Tokens of these are counted, the latest first.
+    /// The texts whose tokens must be counted, the latest exchange first.
     pub(super) fn texts<'a>(
         &'a self,
         prompts: &'static Prompts,
@@ -96,13 +97,13 @@ impl Conversation {
         self.exchanges.len()
     }
 
-    /// How many are not told.
+    /// How many earlier exchanges are not in the prompt.
     pub(super) fn omitted(&self, plan: &Plan) -> u32 {
         let omitted = self.exchanges.len() - plan.exchanges;
         self.left_out.saturating_add(u32::try_from(omitted).unwrap_or(u32::MAX))
     }
 
-    /// The messages before the last question, and that question: the code is in the first of all.
+    /// The messages before the last question, and that question. The code is in the first message.
     pub(super) fn messages(
         &self,
         plan: &Plan,
@@ -132,14 +133,14 @@ fn asked_in(exchange: &Exchange, prompts: &Prompts, order: Order<'_>) -> String 
 }
 
 impl Task {
-    /// The same with how long a text is to be.
+    /// The task with the length that a text is to have.
     #[must_use]
     pub fn with_length(mut self, length: Length) -> Self {
         self.conversation.length = length;
         self
     }
 
-    /// The same with what was asked and answered before, the oldest first.
+    /// The task with what was asked and answered before, the oldest first.
     #[must_use]
     pub fn with_conversation(mut self, exchanges: &[Exchange]) -> Self {
         let fits = |it: &&Exchange| {
@@ -160,7 +161,7 @@ impl Task {
         self
     }
 
-    /// What a text is otherwise than was asked for.
+    /// Where a text differs from what was asked for.
     #[must_use]
     pub fn text_notes(&self, prompts: &Prompts) -> Vec<String> {
         let is_lost = self.is_instructed() && !prompts.answers_questions();
@@ -169,7 +170,7 @@ impl Task {
         is_lost.then(|| note.to_owned()).into_iter().collect()
     }
 
-    /// Where in the document that is which a text names.
+    /// The places in the document that a text refers to.
     #[must_use]
     pub fn references(&self, text: &str) -> Vec<Reference> {
         let document: &DocumentText = &self.document;
@@ -203,7 +204,7 @@ mod tests {
         Exchange { question: question.map(str::to_owned), answer: answer.to_owned() }
     }
 
-    /// The prompt where every four characters are a token.
+    /// The prompt, if every four characters are a token.
     fn layout(task: &Task, window_tokens: u32) -> Layout {
         let texts = task.texts_to_count(Prompts::usual());
         let counts: Vec<u32> =
@@ -227,7 +228,7 @@ mod tests {
         assert_eq!(
             said,
             [
-                // What was read for the explanation is the beginning of this prompt, to the byte.
+                // What was read for the explanation is the beginning of this prompt, byte for byte.
                 (Role::User, first.user.as_str()),
                 (Role::Assistant, "It adds."),
                 (Role::User, why.as_str()),
@@ -261,7 +262,7 @@ mod tests {
         let told = user(&format!("{swallows}    pass\n"), None);
         assert!(told.contains("watch out") && told.contains("`except:`"), "{told}");
         assert!(!user(CODE, None).contains("watch out"));
-        // A question is answered, and nothing beside it.
+        // A question is answered, and nothing else with it.
         assert!(!user(swallows, Some("What is `g`?")).contains("watch out"));
     }
 

@@ -6,7 +6,6 @@ use super::Task;
 use crate::{document, imports, place};
 
 impl Task {
-    /// The edit that puts imports where the file's are.
     pub(super) fn import_edit(&self, needed: &imports::Needed) -> Edit {
         let all = document::lines(&self.document.text);
         let line = all[needed.line];
@@ -15,8 +14,8 @@ impl Task {
         let original = line.text.to_owned();
         let replacement = match needed.before {
             true => {
-                // Behind imports there is a blank line nearly everywhere, and two where the style
-                // of Python has them.
+                // There is nearly always a blank line after imports, and two before a block in the
+                // style of Python.
                 let blank = if self.is_python_block(line.text) { 2 } else { 1 };
                 [&added, end, &end.repeat(blank), line.text].concat()
             }
@@ -27,7 +26,7 @@ impl Task {
         Edit { range: LineRange { start: number, end: number }, original, replacement, anchor }
     }
 
-    /// Whether a line begins a function or class of Python's outside of others.
+    /// Whether a line begins a function or class at the outermost level in Python.
     fn is_python_block(&self, line: &str) -> bool {
         let blocks = ["def ", "async def ", "class ", "@"];
         self.language.id == "python" && blocks.iter().any(|block| line.starts_with(block))

@@ -1,10 +1,10 @@
-//! Blanks at the end of what is written of a line are not given to the model, so that it writes them
-//! itself, with the word that follows. Here they are taken away from what it wrote.
+//! Blanks at the end of the typed part of a line are withheld from the model, so that it writes
+//! them itself together with the word that follows. Here they are removed from what it wrote.
 
 use super::gap::BLANKS;
 
-/// What stands behind the blanks that `line` ends with; nothing where the model went on as if they
-/// were not there, and what it wrote does not fit behind them.
+/// What follows the blanks that `line` ends with; `None` if the model continued as if they were not
+/// there, and its text does not fit after them.
 pub(super) fn behind<'a>(line: &str, blanks: &str, written: &'a str) -> Option<&'a str> {
     if blanks.is_empty() {
         return Some(written);

@@ -1,5 +1,5 @@
-//! What models write of the kinds that tools before this one had to learn of, each with what is to be
-//! made of it: lines that stand there already, brackets and tags, circles, marks and fences, blocks
+//! What models write in the situations that earlier tools had to learn about, each with the wanted
+//! result: lines that are there already, brackets and tags, repetition, marks and fences, blocks
 //! that end. `|` is the cursor.
 
 use super::tests::finishes;
@@ -22,12 +22,12 @@ fn what_stands_behind_the_cursor_but_for_its_punctuation_is_there_already() {
             "a: string;\n  b: number;\n",
             Ok("a: string;"),
         ),
-        // Two lines further on.
+        // Two lines further down.
         ("a.py", "a = 1\n|\n\n\nb = 2\nc = 3\n", "b = 2\nc = 3", NOTHING),
         ("a.css", "p {\n  |\n  color: red;\n}\n", "margin: 0;\n  color: red;\n}", Ok("margin: 0;")),
         ("a.html", "<ul>\n  |\n</ul>\n", "<li>One</li>\n</ul>", Ok("<li>One</li>")),
         ("a.jsx", "return (\n  |\n);\n", "<b>{x}</b>\n);", Ok("<b>{x}</b>")),
-        // A line like it is another line.
+        // A similar line is a different line.
         ("a.js", "if (a) {\n  |\n  log(a, 1);\n}\n", "log(a, 0);", Ok("log(a, 0);")),
         ("a.py", "x = [\n    |\n    2,\n]\n", "1,\n    2,\n]", Ok("1,")),
     ] {

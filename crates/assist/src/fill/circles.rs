@@ -1,16 +1,16 @@
-//! A model that goes round in circles: the same lines again, or the same words in one.
+//! A model that repeats itself: the same lines again, or the same words within one line.
 
-/// How often a line may be repeated in a row; more is a circle.
+/// How often a line may be repeated in a row.
 const REPEATS_MAX: usize = 2;
-/// And so often in all, where it says something.
+/// How often a line may occur in all, if it says something.
 const RETURNS_MAX: usize = 3;
-/// What is shorter comes often in any code.
+/// Shorter lines recur in any code.
 const SAYS_CHARS: usize = 8;
 /// How often the end of a line may repeat, and how many bytes that end has.
 const TURNS_MIN: usize = 4;
 const TURNS_BYTES_MIN: usize = 24;
 
-/// Whether a line goes round in a circle that the ones before have begun.
+/// Whether a line only continues a repetition that the lines before it have begun.
 pub(super) fn comes_round(before: &[&str], line: &str) -> bool {
     let line = line.trim();
     let same = |it: &&&str| it.trim() == line;
@@ -20,10 +20,10 @@ pub(super) fn comes_round(before: &[&str], line: &str) -> bool {
         && (in_row >= REPEATS_MAX || (line.len() >= SAYS_CHARS && in_all >= RETURNS_MAX))
 }
 
-/// Whether what was written so far goes round in circles, so that no more of it is of use.
+/// Whether the text so far repeats itself, so that more of it would be useless.
 pub(super) fn goes_round(written: &str) -> bool {
     let lines: Vec<&str> = written.split('\n').collect();
-    // The last one may go on otherwise.
+    // The last line may still continue differently.
     (1..lines.len().saturating_sub(1)).any(|at| comes_round(&lines[..at], lines[at]))
 }
 

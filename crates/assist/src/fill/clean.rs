@@ -1,5 +1,5 @@
-//! From what a model wrote to what is shown: whole lines of the block, nothing that stands behind
-//! the cursor already, brackets as they have to be.
+//! From what a model wrote to what is shown: whole lines of the block, nothing that already follows
+//! the cursor, and balanced brackets.
 
 use localcoder_protocol::{GhostText, RecentEdit, Silence};
 
@@ -29,8 +29,9 @@ pub(super) fn finish(
         Lines::Free => (text, 0),
         _ => without_rest(gap, without_following(gap, text.trim_end()).trim_end()),
     };
+    // Brackets come last: the lines cut off before may have closed some of them.
     let text = closed(gap, lines, fitting(gap, lines, text));
-    // Nothing but white space, or what the line has already.
+    // Nothing but white space, or what the line already has.
     if text.trim().is_empty() || (replaces > 0 && text == gap.rest().trim_end()) {
         return Err(Silence::NothingToAdd);
     }
@@ -41,7 +42,7 @@ pub(super) fn finish(
     Ok(GhostText { text, replaces })
 }
 
-/// Whether a text has more than punctuation, or the document fewer errors with it.
+/// Whether a text is more than punctuation, or leaves the document with fewer errors.
 fn says_something(gap: &Gap, text: &str, replaces: u32) -> bool {
     let says = text.chars().any(|c| c.is_alphanumeric() || ['"', '\'', '_'].contains(&c));
     if says || replaces > 0 || gap.language.id == "markdown" {
@@ -53,9 +54,9 @@ fn says_something(gap: &Gap, text: &str, replaces: u32) -> bool {
     }
 }
 
-/// The lines of a block: whole ones, and none round in circles.
+/// The lines of a block: whole ones, and none that repeat.
 fn block(gap: &Gap, text: &str, cut: bool) -> String {
-    // The cursor stands behind the line's white space already.
+    // The line's white space is already there, before the cursor.
     let text = if gap.line_before().is_empty() || !gap.line_before().trim().is_empty() {
         text
     } else {
@@ -75,7 +76,7 @@ fn block(gap: &Gap, text: &str, cut: bool) -> String {
     kept.join("\n")
 }
 
-/// Without the lines that stand behind the cursor's.
+/// The text without the lines that already follow the cursor's line.
 fn without_following(gap: &Gap, text: &str) -> String {
     let following: Vec<&str> =
         gap.after.split('\n').skip(1).filter(|line| !line.trim().is_empty()).collect();
@@ -83,7 +84,7 @@ fn without_following(gap: &Gap, text: &str) -> String {
     let mut lines: Vec<&str> = text.split('\n').collect();
     let is_blank = |line: &str| line.trim().is_empty();
     let whole = |at: usize, line: &str| {
-        // The first line continues what the cursor's line has.
+        // The first line continues the cursor's line.
         if at == 0 { format!("{}{line}", gap.line_before()) } else { line.to_owned() }
     };
     let repeats = |lines: &[&str]| {
@@ -92,27 +93,28 @@ fn without_following(gap: &Gap, text: &str) -> String {
                 return false;
             }
             let rest = lines[*at..].iter().filter(|line| !is_blank(line)).skip(1);
-            // A bracket alone says little: it has to stand where the other one does, and end it all.
+            // A bracket alone says little: its indentation has to match too, and the text has to
+            // end with it.
             let speaks = next.chars().any(char::is_alphanumeric);
             let all = rest.zip(following.iter().skip(1)).all(|(a, b)| bare(a) == bare(b));
             all && (speaks || indent(&whole(*at, lines[*at])) == indent(next))
         })
     };
-    // A model that wrote the next line and then all that follows has written it twice.
+    // A model that wrote the next line and then everything after it has written it twice.
     while let Some(at) = repeats(&lines) {
         lines.truncate(at);
     }
     lines.join("\n")
 }
 
-/// A line without its indentation, its remark, and what may or may not end it.
+/// A line without its indentation, its comment, and an optional sign at its end.
 fn bare(line: &str) -> &str {
     let remark = [" # ", " // "].iter().filter_map(|mark| line.trim().find(mark)).min();
     let line = line.trim();
     line[..remark.unwrap_or(line.len())].trim_end().trim_end_matches([';', ','])
 }
 
-/// Without what stands behind the cursor in its line; or with it, where more comes after it.
+/// The text without what follows the cursor in its line; or including it, if more comes after it.
 fn without_rest(gap: &Gap, text: &str) -> (String, u32) {
     let rest = gap.rest().trim_end();
     let kept = |text: &str| (text.to_owned(), 0);
@@ -131,8 +133,8 @@ fn without_rest(gap: &Gap, text: &str) -> (String, u32) {
     (text.to_owned(), u32::try_from(units).unwrap_or(0))
 }
 
-/// Brackets that a text opens and does not close, and where the first is that it closes and did not
-/// open. What stands between quotes in a line does not count.
+/// Brackets that a text opens and does not close, and the position of the first one that it closes
+/// without having opened it. Quoted text within a line does not count.
 fn unmatched(text: &str) -> (Vec<char>, Option<usize>) {
     let mut open = Vec::new();
     let mut quote = None;
@@ -163,8 +165,8 @@ fn unmatched(text: &str) -> (Vec<char>, Option<usize>) {
     (open, None)
 }
 
-/// As many of the lines of a block as the document has the fewest errors with: a model may write
-/// what stands behind the cursor already, in other words.
+/// As many lines of a block as leave the document with the fewest errors: a model may write what
+/// already follows the cursor, in other words.
 fn fitting(gap: &Gap, lines: &Lines, text: String) -> String {
     let ends: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
     if !matches!(lines, Lines::Block(_)) || ends.is_empty() {
@@ -182,8 +184,8 @@ fn fitting(gap: &Gap, lines: &Lines, text: String) -> String {
     text[..end].to_owned()
 }
 
-/// Whether the document has more errors with a suggestion than without; one that is to be gone on
-/// with may.
+/// Whether the document has more errors with a suggestion than without. A suggestion that is to be
+/// continued may break it.
 pub(super) fn breaks(gap: &Gap, lines: &Lines, suggestion: &GhostText) -> bool {
     let text = suggestion.text.replace('\r', "");
     let goes_on = text.trim_end().ends_with(['(', '[', '{', ',', ':']);
@@ -196,19 +198,19 @@ pub(super) fn breaks(gap: &Gap, lines: &Lines, suggestion: &GhostText) -> bool {
     }
 }
 
-/// How many errors the document has with a text in it; nothing where its grammar is not known.
+/// How many errors the document has with a text in it; `None` if its grammar is not known.
 fn errors_with(gap: &Gap, text: &str, replaces: u32) -> Option<usize> {
     let after = gap.behind(replaces);
     syntax::error_count(gap.language, &format!("{}{text}{after}", gap.before))
 }
 
-/// With the brackets closed that it opens, where the document has fewer errors with them.
+/// Closes the brackets that the text opens, if the document then has fewer errors.
 fn closed(gap: &Gap, lines: &Lines, text: String) -> String {
     let (open, _) = unmatched(&text);
     let opens_more = text.trim_end().ends_with(['(', '[', '{', ',', ':']);
     let closers: String = open.iter().rev().collect();
     let candidate = match lines {
-        // The next line continues it.
+        // The next line continues this one.
         Lines::One if opens_more => return text,
         Lines::One if closers.is_empty() => return text,
         Lines::Free => return text,
@@ -241,7 +243,7 @@ fn closed(gap: &Gap, lines: &Lines, text: String) -> String {
     }
 }
 
-/// Whether a suggestion would make a line again that was just changed into another.
+/// Whether a suggestion would restore a line that was just changed into another.
 pub(super) fn takes_back(gap: &Gap, suggestion: &GhostText, edits: &[RecentEdit]) -> bool {
     let Some(edit) = edits.last().filter(|edit| edit.path == gap.path) else { return false };
     let behind = if suggestion.replaces > 0 { "" } else { gap.rest() };

@@ -6,20 +6,21 @@ use crate::document::{lines, usual_end};
 use crate::errors::AssistError;
 use crate::language::{Language, file_name};
 
-/// What may stand behind the cursor in its line and is seen past: what an editor closes by itself.
+/// Text after the cursor that does not count as the rest of its line: what an editor closes by
+/// itself.
 const CLOSERS: &str = ")]}>\"'`;,:";
 pub(super) const BLANKS: [char; 2] = [' ', '\t'];
-/// So much of it.
+/// At most this many characters of it.
 const REST_CHARS_MAX: usize = 8;
 
-/// See the module. Line ends are `\n` here, whatever the document has.
+/// A place in a document. Line ends are `\n` here, whatever the document has.
 #[derive(Debug, Clone)]
 pub(super) struct Gap {
     pub(super) path: String,
     pub(super) language: &'static Language,
     pub(super) before: String,
     pub(super) after: String,
-    /// The document's own.
+    /// The document's own line end.
     pub(super) line_end: &'static str,
 }
 
@@ -62,29 +63,29 @@ impl Gap {
         Self { before, after: self.behind(suggestion.replaces).to_owned(), ..self.clone() }
     }
 
-    /// The text this many UTF-16 units behind the cursor.
+    /// The text of this many UTF-16 units after the cursor.
     pub(super) fn behind(&self, units: u32) -> &str {
         &self.after[byte_of(&self.after, units)..]
     }
 
-    /// Both sides.
+    /// The text on both sides.
     pub(super) fn texts(&self) -> [&str; 2] {
         [&self.before, &self.after]
     }
 
-    /// The cursor's line before it.
+    /// The cursor's line up to the cursor.
     pub(super) fn line_before(&self) -> &str {
         self.before.rsplit('\n').next().unwrap_or_default()
     }
 
-    /// Blanks between what is written of the cursor's line and the cursor.
+    /// Blanks between the last written character of the cursor's line and the cursor.
     pub(super) fn blanks(&self) -> &str {
         let line = self.line_before();
         let written = line.trim_end_matches(BLANKS);
         if written.is_empty() { "" } else { &line[written.len()..] }
     }
 
-    /// The cursor's line behind it.
+    /// The cursor's line from the cursor on.
     pub(super) fn rest(&self) -> &str {
         self.after.split('\n').next().unwrap_or_default()
     }
@@ -109,7 +110,7 @@ impl Gap {
     }
 }
 
-/// The byte behind this many units of UTF-16, at most all, never within a character.
+/// The byte offset of this many UTF-16 units: at most the length, and never within a character.
 fn byte_of(text: &str, units: u32) -> usize {
     let mut left = usize::try_from(units).unwrap_or(usize::MAX);
     for (at, c) in text.char_indices() {

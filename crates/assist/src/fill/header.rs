@@ -1,6 +1,6 @@
-//! What a prompt has before the code round the gap: pieces of other files, what this file brings in
-//! and declares where it is not given, and what was changed of late. In the order in which it
-//! changes: the rarest first.
+//! What a prompt has before the code around the gap: pieces of other files, imports and
+//! declarations of this file that are outside the given part, and recent changes. What changes
+//! least often comes first, so that the cached beginning of the prompt stays valid.
 
 use localcoder_protocol::limits::{CHUNK_BYTES_MAX, CHUNKS_MAX, RECENT_EDITS_MAX};
 use localcoder_protocol::{CodeChunk, RecentEdit};
@@ -10,9 +10,9 @@ use super::prompt::estimate;
 use super::secrets;
 use crate::{imports, scopes, sensitive, syntax};
 
-/// Lines of what this file declares.
+/// Most lines of this file's declarations.
 const OWN_LINES_MAX: usize = 24;
-/// Lines of an edit.
+/// Most lines of an edit.
 const EDIT_LINES_MAX: usize = 8;
 
 pub(super) fn chunks(
@@ -44,7 +44,7 @@ pub(super) fn chunks(
     all
 }
 
-/// What this file brings in and declares outside of what is given of it.
+/// What this file imports and declares outside the part that is given.
 fn own(gap: &Gap, start: usize, suffix_bytes: usize) -> Option<CodeChunk> {
     let whole = format!("{}{}", gap.before, gap.after);
     let given = start..gap.before.len() + suffix_bytes;
@@ -73,7 +73,7 @@ fn own(gap: &Gap, start: usize, suffix_bytes: usize) -> Option<CodeChunk> {
     (!text.is_empty()).then(|| CodeChunk { path: gap.path.clone(), text })
 }
 
-/// What was changed of late, as a diff would say it.
+/// Recent changes, written as a diff.
 fn changed(edits: &[RecentEdit]) -> Option<CodeChunk> {
     let mut lines: Vec<String> = Vec::new();
     for RecentEdit { path, before, after, .. } in edits.iter().rev().take(RECENT_EDITS_MAX).rev() {

@@ -4,17 +4,17 @@ use localcoder_protocol::BlockEnd;
 
 use super::gap::Gap;
 
-/// What a line ends with that begins a block, in languages without a bracket for it.
+/// What a line that opens a block ends with, in languages without a bracket for it.
 const OPENING_WORDS: &[&str] = &["do", "then", "else", "begin", "=>", "->"];
 
-/// See the module.
+/// How much is to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lines {
     /// The rest of the cursor's line.
     One,
     /// As far as the block goes.
     Block(BlockEnd),
-    /// As far as the model goes: somebody has asked for what is missing in the middle of a line.
+    /// As far as the model goes: the user has asked for what is missing in the middle of a line.
     Free,
 }
 
@@ -30,7 +30,7 @@ impl Lines {
         let closes = !matches!(gap.language.id, "python" | "yaml" | "markdown");
         let block = |indent_chars| Self::Block(BlockEnd { indent_chars, closes });
         if !line.trim().is_empty() {
-            // In the line of a call itself its arguments come next, and not its lines.
+            // In the line of a call itself its arguments come next, and not a block.
             let calls = line.trim_end().ends_with(['(', '[']);
             return if opens(gap, line) && !calls { block(indent(line) + 1) } else { Self::One };
         }
@@ -64,7 +64,7 @@ impl Lines {
     }
 }
 
-/// Whether a block begins behind this line.
+/// Whether a block begins after this line.
 fn opens(gap: &Gap, line: &str) -> bool {
     let line = line.trim_end();
     if line.ends_with(['{', '(', '[']) {
@@ -78,7 +78,7 @@ fn opens(gap: &Gap, line: &str) -> bool {
     }
 }
 
-/// White space that a line begins with, in characters.
+/// Length of a line's leading white space, in characters.
 pub(super) fn indent(line: &str) -> u32 {
     let count = line.chars().take_while(|c| [' ', '\t'].contains(c)).count();
     u32::try_from(count).unwrap_or(u32::MAX)

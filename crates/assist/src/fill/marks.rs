@@ -1,19 +1,19 @@
-//! What is not code in what a model wrote: its control tokens, fences round the answer, and the name of
-//! the file in a comment.
+//! What a model wrote that is not code: its control tokens, fences around the answer, and the name
+//! of the file in a comment.
 
 use super::gap::Gap;
 use crate::clean::CONTROL;
 use crate::language::file_name;
 
-/// Tokens for gaps that are written as text by models whose file does not say that they are tokens.
+/// Tokens for gaps that models write as text if their file does not declare them as tokens.
 const GAPS: &[&str] =
     &["<fim_prefix>", "<fim_suffix>", "<fim_middle>", "<fim_pad>", "<EOT>", "<|fim\u{2581}"];
-/// A mark that is a tag as well.
+/// A control token that is also a tag.
 const TAG: (&str, &str) = ("<s>", "</s>");
 const FENCE: &str = "```";
 const COMMENTS: &[&str] = &["//", "#", "--", "/*", "<!--", ";"];
 
-/// The code alone.
+/// The code without any of these.
 pub(super) fn without<'a>(gap: &Gap, text: &'a str) -> &'a str {
     let is_tag = |mark: &str, at: usize| mark == TAG.1 && text[..at].contains(TAG.0);
     let marks = CONTROL.iter().chain(GAPS);
@@ -23,7 +23,7 @@ pub(super) fn without<'a>(gap: &Gap, text: &'a str) -> &'a str {
 }
 
 fn without_fences<'a>(gap: &Gap, text: &'a str) -> &'a str {
-    // There it may be what was to be written.
+    // In Markdown, fences may be what was to be written.
     if gap.language.id == "markdown" {
         return text;
     }
@@ -36,7 +36,7 @@ fn without_fences<'a>(gap: &Gap, text: &'a str) -> &'a str {
     &text[..end.unwrap_or(text.len())]
 }
 
-/// Without a first line that only says which file it is.
+/// The text without a first line that only names the file.
 fn without_name<'a>(gap: &Gap, text: &'a str) -> &'a str {
     let Some((first, rest)) = text.split_once('\n') else { return text };
     let is_comment = COMMENTS.iter().any(|mark| first.trim_start().starts_with(mark));

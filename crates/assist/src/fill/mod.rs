@@ -1,9 +1,10 @@
-//! Ghost text: what is suggested at the cursor while somebody types. From a document and a place
-//! in it to a prompt ([`Fill`]), and from what a model wrote to what is worth being shown, or the
-//! reason why nothing is.
+//! Ghost text: what is suggested at the cursor while the user types. From a document and a place in
+//! it to a prompt ([`Fill`]), and from what a model wrote to what is worth showing, or the reason
+//! why nothing is.
 //!
-//! A prompt has the code before a place, then that behind it, then what was typed since: so all
-//! but what was typed was computed with the key before. [`Held`] is what is to stay the same.
+//! A prompt has the code before a place, then that after it, then what was typed since: so
+//! everything but the typed text was already computed for the previous keystroke. [`Held`] is the
+//! part that is to stay the same.
 
 mod blanks;
 mod circles;
@@ -28,9 +29,10 @@ use crate::errors::AssistError;
 pub use prompt::{FillTokens, Held};
 pub use spot::Spot;
 
-/// Below this mean log-probability a suggestion is not shown. Of 50 that a 0.5B has made for holes of a
-/// line and while they were typed, seven had less than -0.35, six of them right, and none less than
-/// -0.7; the wrong ones have as much as the right ones, so that a higher bound hides both.
+/// Below this mean log-probability a suggestion is not shown. Of 50 suggestions of a 0.5B model,
+/// for holes of a line and while those were typed, seven were below -0.35, six of them right, and
+/// none below -0.7; the wrong ones score as high as the right ones, so a higher bound would hide
+/// both.
 const UNSURE_BELOW: f32 = -0.7;
 
 /// What a model can be asked with.
@@ -52,7 +54,7 @@ pub struct Fill {
     explicit: bool,
 }
 
-/// What the worker is asked, and what is kept of it for the next request.
+/// What the worker is asked, and what of it is kept for the next request.
 #[derive(Debug)]
 pub struct FillCall {
     /// The prompt.
@@ -61,9 +63,9 @@ pub struct FillCall {
     pub max_tokens: u32,
     /// Strings that end the text.
     pub stop: Vec<String>,
-    /// Where it ends by its layout.
+    /// The layout at which the text ends.
     pub block_end: Option<BlockEnd>,
-    /// For the next request.
+    /// What the next request starts from.
     pub held: Held,
     /// How the model is asked.
     pub infill: Infill,
@@ -81,7 +83,7 @@ impl Fill {
         Ok(Self { gap, lines, chunks: chunks.clone(), edits: edits.clone(), explicit: *explicit })
     }
 
-    /// The same as if a suggestion had been accepted.
+    /// The request as it would be if a suggestion had been accepted.
     #[must_use]
     pub fn accepting(&self, suggestion: &GhostText) -> Self {
         let gap = self.gap.accepting(suggestion);
@@ -94,7 +96,7 @@ impl Fill {
         }
     }
 
-    /// The same in a new line, indented as editors do it; nothing where this one may go on.
+    /// The request in a new line, indented as editors do it; `None` if this line may continue.
     #[must_use]
     pub fn next_line(&self) -> Option<Self> {
         let line = self.gap.line_before();
@@ -114,13 +116,13 @@ impl Fill {
         self.explicit
     }
 
-    /// The editor's id of the language, or the empty word where it is not known.
+    /// The editor's id of the language, or the empty string if it is not known.
     #[must_use]
     pub fn language(&self) -> &'static str {
         self.gap.language.id
     }
 
-    /// Where it is.
+    /// The place of the request.
     #[must_use]
     pub fn spot(&self) -> Spot {
         Spot::of(&self.gap)
@@ -132,14 +134,14 @@ impl Fill {
         self.gap.silence(self.explicit)
     }
 
-    /// The prompt for a model with a window of this many tokens. `held` is what the last prompt of the
-    /// same client had, from which as little as possible is to differ.
+    /// The prompt for a model with a window of this many tokens. `held` is what the client's
+    /// previous prompt had; as little as possible of it is changed.
     #[must_use]
     pub fn call(&self, way: FillWay, window_tokens: u32, held: Option<&Held>) -> FillCall {
         let budget = prompt::Budget::of(window_tokens);
         let others = match way {
             FillWay::Tokens(tokens) if tokens.file.is_some() => (&self.chunks[..], &self.edits[..]),
-            // There is no way to tell what belongs to another file.
+            // These formats have no way to mark what belongs to another file.
             FillWay::Tokens(_) | FillWay::Words => (&[][..], &[][..]),
         };
         let held = prompt::hold(&self.gap, others, budget, held);
@@ -162,10 +164,10 @@ impl Fill {
         }
     }
 
-    /// What is shown of what a model wrote. `cut` says that it had more to write.
+    /// What is shown of what a model wrote. `cut` says that the model was not finished.
     ///
     /// # Errors
-    /// Why nothing is.
+    /// Why nothing is shown.
     pub fn finish(
         &self,
         written: &str,
@@ -190,13 +192,13 @@ impl Fill {
         }
     }
 
-    /// Whether no more of a text is of use, whatever comes.
+    /// Whether the text has gone far enough, so that no more of it could be shown.
     #[must_use]
     pub fn is_enough(&self, written: &str) -> bool {
         circles::goes_round(written)
     }
 
-    /// Why a suggestion would not be shown to somebody who has not asked.
+    /// Why a suggestion is not shown unless the user has asked for it.
     #[must_use]
     pub fn doubt(&self, mean_log_probability: Option<f32>) -> Option<Silence> {
         let unsure = mean_log_probability.is_some_and(|mean| mean < UNSURE_BELOW);

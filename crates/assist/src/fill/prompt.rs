@@ -1,5 +1,5 @@
-//! The prompt: what comes first in it stays the same while the cursor moves, so that it is computed
-//! once. What was typed since stands behind everything else, as the beginning of what fills the gap.
+//! The prompt: its first part stays the same while the cursor moves, so that it is computed once.
+//! What was typed since comes after everything else, as the beginning of what fills the gap.
 
 use localcoder_protocol::{CodeChunk, InfillPart, RecentEdit, WorkerPrompt};
 
@@ -7,24 +7,24 @@ use super::gap::{BLANKS, Gap};
 use super::header;
 
 /// A prompt takes at most this much of the window, and no more than [`TOKENS_MAX`]: what was read
-/// for edits stays beside it.
+/// for edits stays in the cache next to it.
 const WINDOW_SHARE: usize = 4;
 const TOKENS_MIN: usize = 192;
 const TOKENS_MAX: usize = 1024;
 
-/// After so much typing the place moves on: the model was not trained on gaps that are mostly
-/// filled.
+/// After this many typed bytes the gap moves forward: the model was not trained on gaps that are
+/// mostly filled.
 const TYPED_BYTES_MAX: usize = 240;
 
-/// Of a beginning that has to move, so much is looked for to find it again.
+/// To find a prompt's beginning again in a changed document, this much of it is searched for.
 const LANDMARK_BYTES: usize = 160;
 
-/// Tokens by which a model is told what stands where.
+/// Tokens that tell a model which part of the prompt is which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FillTokens {
-    /// Before what is in front of the gap.
+    /// Before the text that precedes the gap.
     pub prefix: u32,
-    /// Before what is behind it.
+    /// Before the text that follows it.
     pub suffix: u32,
     /// Before what fills it.
     pub middle: u32,
@@ -34,8 +34,8 @@ pub struct FillTokens {
     pub file: Option<u32>,
 }
 
-/// Tokens for each part. They are estimated: to have them counted would take as long as to compute
-/// some.
+/// Tokens for each part. They are estimated: counting them would take as long as computing some of
+/// them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Budget {
     header: usize,
@@ -51,14 +51,14 @@ impl Budget {
     }
 }
 
-/// How many tokens a text has, rather too many than too few.
+/// How many tokens a text has, estimated on the high side.
 pub(super) fn estimate(text: &str) -> usize {
     let ascii = text.bytes().filter(u8::is_ascii).count();
     let others = text.chars().filter(|c| !c.is_ascii()).count();
     ascii.div_ceil(3) + others
 }
 
-/// What a prompt had, for the next one of the same client.
+/// What a prompt had, kept for the same client's next prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
     path: String,
@@ -66,7 +66,7 @@ pub struct Held {
     chunks: Vec<CodeChunk>,
     pub(super) prefix: String,
     pub(super) suffix: String,
-    /// Whether all that is behind the cursor is in it.
+    /// Whether it contains everything after the cursor.
     whole_suffix: bool,
     /// How many bytes of the document were before the gap.
     anchor: usize,
@@ -78,8 +78,8 @@ impl Held {
         before.get(self.anchor..).unwrap_or_default()
     }
 
-    /// The same without blanks at its end: a word begins with the blank before it to a model, and
-    /// one that was given the blank alone continues with another blank, or with a digit.
+    /// The typed text without blanks at its end: to a model a word begins with the blank before it,
+    /// and a model that was given the blank alone continues with another blank, or with a digit.
     pub(super) fn given<'a>(&self, before: &'a str) -> &'a str {
         self.typed(before).trim_end_matches(BLANKS)
     }
@@ -107,7 +107,7 @@ impl Held {
         WorkerPrompt::Infill { parts }
     }
 
-    /// The same for another place, where all that was computed for it can be used again.
+    /// These parts again for another place, if everything that was computed for them can be reused.
     fn goes_on(&self, gap: &Gap) -> Option<Self> {
         let before = gap.before.get(..self.anchor)?;
         let typed = self.typed(&gap.before);
@@ -118,19 +118,19 @@ impl Held {
             gap.after.starts_with(&self.suffix)
         };
         let same = self.path == gap.path && before.ends_with(&self.prefix) && suffix;
-        // White space at the end of what is written is a word that was begun to a model.
+        // To a model, white space at the end of what is written is the beginning of a word.
         let fits = typed.is_empty() || (typed.len() <= TYPED_BYTES_MAX && !blank);
         (same && fits).then(|| self.clone())
     }
 
-    /// Where its first line is in a document now.
+    /// Where its first line is in the document now.
     fn start_in(&self, before: &str) -> Option<usize> {
         let landmark = &self.prefix[..self.prefix.floor_char_boundary(LANDMARK_BYTES)];
         (!landmark.is_empty()).then(|| before.rfind(landmark))?
     }
 }
 
-/// What a prompt for a gap has, as much as can be of what the last one had.
+/// What a prompt for a gap has, keeping as much as possible of the previous prompt.
 pub(super) fn hold(
     gap: &Gap,
     (chunks, edits): (&[CodeChunk], &[RecentEdit]),
@@ -152,7 +152,8 @@ pub(super) fn hold(
     let suffix = &gap.after[..end(&gap.after, budget.suffix)];
     let stays = held.filter(|held| {
         let common = before[start..].bytes().zip(held.prefix.bytes()).take_while(|(a, b)| a == b);
-        // Else little of it is computed already, and what is told of other files may as well be new.
+        // Otherwise little of it can be reused, so the pieces of other files may as well be chosen
+        // again.
         known.is_some() && common.count() * 2 >= held.prefix.len()
     });
     let chunks = match stays {
@@ -170,7 +171,7 @@ pub(super) fn hold(
 }
 
 /// Where the gap begins: at the first word of the cursor's line, so that it stays while the line is
-/// written; at the cursor where there is none, or too much.
+/// written; at the cursor if there is none, or too much.
 fn anchor(gap: &Gap) -> usize {
     let line = gap.line_before();
     let written = line.trim_start();
@@ -178,8 +179,8 @@ fn anchor(gap: &Gap) -> usize {
     gap.before.len() - if written.len() <= TYPED_BYTES_MAX { written.len() } else { blanks }
 }
 
-/// Where the code before a gap begins that is given: at a line, and with room for what will be
-/// typed, so that it need not move soon.
+/// Where the given code before a gap begins: at a line, and with room for what will be typed, so
+/// that it need not move soon.
 fn start(before: &str, most: usize) -> usize {
     if estimate(before) <= most {
         return 0;
@@ -197,7 +198,7 @@ fn start(before: &str, most: usize) -> usize {
     start
 }
 
-/// Where the code behind a gap ends that is given.
+/// Where the given code after a gap ends.
 fn end(after: &str, most: usize) -> usize {
     let (mut end, mut left) = (0, most);
     for line in after.split_inclusive('\n') {

@@ -1,11 +1,11 @@
-//! What looks like a password or a key: it is not given to a model from other files, and not shown
-//! where a model writes one that this file does not have.
+//! What looks like a password or a key: it is neither given to a model from other files, nor shown
+//! if a model writes one that this file does not have.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// How the usual ones are written, and what is assigned to a name that says so.
+/// Common key formats, and values assigned to a name that says so.
 static SECRET: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(concat!(
         r"AKIA[0-9A-Z]{16}",
@@ -23,13 +23,13 @@ static SECRET: LazyLock<Regex> = LazyLock::new(|| {
     .expect("it is one")
 });
 
-/// A text without the lines that have one.
+/// A text without the lines that contain a secret.
 pub(super) fn without(text: &str) -> String {
     let lines: Vec<&str> = text.split('\n').filter(|line| !SECRET.is_match(line)).collect();
     lines.join("\n")
 }
 
-/// Whether a text has one that neither of these has.
+/// Whether a text contains a secret that neither of the known texts has.
 pub(super) fn brings_one(text: &str, known: [&str; 2]) -> bool {
     SECRET.find_iter(text).any(|found| !known.iter().any(|it| it.contains(found.as_str())))
 }
@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     fn what_looks_like_one_is_told_from_code() {
-        // Put together here, so that no tool takes them for somebody's own.
+        // Assembled here, so that no secret scanner takes it for a real one.
         let key = format!("AKIA{}", "Z".repeat(16));
         for secret in [
             format!("key = \"{key}\""),

@@ -1,14 +1,15 @@
-//! A suggestion's place, as far as it takes to know it again: typing along what is suggested needs
-//! no model, and neither does the place that it leads to.
+//! A suggestion's place, as far as needed to recognize it: typing along what is suggested needs no
+//! model, and neither does the place that it leads to.
 
 use localcoder_protocol::GhostText;
 
 use super::gap::Gap;
 
-/// So much before the place, and behind it, tells it from others.
+/// This many bytes before and after a place tell it from others.
 const TAIL_BYTES: usize = 4096;
 
-/// See the module. Two are equal where the same is before and behind, as far as is looked at.
+/// A place in a document. Two are equal if the text before and after them is, as far as it is
+/// compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spot {
     path: String,
@@ -33,8 +34,8 @@ impl Spot {
         }
     }
 
-    /// What is left of a suggestion for this place at a later one, where what was typed between is
-    /// what it says; nothing where it is not.
+    /// What is left of a suggestion for this place at a later one, if the text typed in between is
+    /// what the suggestion says; `None` otherwise.
     #[must_use]
     pub fn rest_at(&self, suggestion: &GhostText, later: &Self) -> Option<GhostText> {
         let same = self.path == later.path

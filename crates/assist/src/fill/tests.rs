@@ -42,7 +42,7 @@ fn call(fill: &Fill, held: Option<&Held>) -> FillCall {
     fill.call(FillWay::Tokens(TOKENS), WINDOW, held)
 }
 
-/// The prompt with its tokens as `<1>`.
+/// The prompt with its tokens written as `<1>`.
 fn shown(call: &FillCall) -> String {
     let WorkerPrompt::Infill { parts } = &call.prompt else { panic!("it is by tokens") };
     let part = |part: &InfillPart| match part {
@@ -72,7 +72,7 @@ fn the_prompt_is_what_is_before_what_is_behind_and_what_is_written_of_the_line()
     assert_eq!(shown(&first), "<1>def f(x):\n    <2>\n\nf(1)\n<3>");
     let second = call(&fill("a.py", "def f(x):\n    retu|\n\nf(1)\n"), Some(&first.held));
     assert_eq!(shown(&second), "<1>def f(x):\n    <2>\n\nf(1)\n<3>retu");
-    // The same without what was asked before.
+    // Without the previous prompt.
     let alone = call(&fill("a.py", "def f(x):\n    retu|\n\nf(1)\n"), None);
     assert_eq!(shown(&alone), shown(&second));
 }
@@ -90,7 +90,7 @@ fn while_a_line_is_typed_only_what_is_typed_is_new() {
         }
         held = Some(next);
     }
-    // The next line has what is behind it again, and little else.
+    // The next line has what follows it again, and little else.
     let text = format!("{lines}{typed}\n|\n{lines}");
     let before = held.unwrap();
     let next = call(&fill("a.py", &text), Some(&before.held));
@@ -223,7 +223,7 @@ fn what_is_not_code_or_goes_round_in_circles_is_cut() {
     let shown = ["left = right"; 3].join("\n    right = left\n    ");
     finishes("a.py", "def f():\n    |\n", &turns, Ok(&format!("{shown}\n    right = left")));
     finishes("a.py", "print(f(|\n", "a", Ok("a"));
-    // The last line of a text that was cut may be any half of one.
+    // The last line of a text that was cut off is incomplete in an unknown way.
     let fill = fill("a.py", "def f():\n    |\n");
     assert_eq!(fill.finish("a = 1\n    retu", true, None).unwrap().text, "a = 1");
 }
@@ -234,7 +234,7 @@ fn of_a_block_is_kept_what_the_code_around_it_can_be_read_with() {
     let twice = "b()\n    b()\n    return c";
     let marked = "def f():\n    |\n    b()\n    return c\n";
     finishes("a.py", marked, twice, Err(Silence::NothingToAdd));
-    // What stands behind the cursor comes again with a remark.
+    // What follows the cursor comes again with a comment.
     let marked = "for c in s:\n    |\n        out += d[c]\n    else:\n        out += c\n";
     let written = "if c in d:\n        out += d[c]  # The other one.\n    else:\n        out += c";
     finishes("a.py", marked, written, Ok("if c in d:"));
@@ -302,14 +302,14 @@ fn blanks_at_the_end_of_the_line_are_written_by_the_model_and_not_twice() {
     assert_eq!(shown(&asked), "<1>def f():\n    <2>\n<3>for");
     finishes("a.py", "    for |\n", " i in x:", Ok("i in x:"));
     finishes("a.py", "    for |\n", "mat(x)", Err(Silence::NothingToAdd));
-    // What is written of a long line stands before the gap, without its blanks as well.
+    // What is written of a long line comes before the gap, without its blanks as well.
     let long = format!("x = \"{}\" + |\n", "a".repeat(300));
     let asked = call(&fill("a.py", &long), None);
     assert!(shown(&asked).ends_with("\" +<2>\n<3>"), "{}", shown(&asked));
 }
 
 proptest! {
-    /// Nothing that is shown repeats the line behind it, has a control token, or breaks a character.
+    /// Nothing that is shown repeats the line after it, has a control token, or breaks a character.
     #[test]
     fn whatever_is_written_what_is_shown_can_be_put_in(
         before in "[ a-c(\\[{:\n\"é]{0,30}",
@@ -334,7 +334,7 @@ proptest! {
         }
     }
 
-    /// A prompt that goes on has the same document in it as one that starts over.
+    /// A prompt that continues another has the same document in it as one that starts over.
     #[test]
     fn what_is_held_is_never_another_text(
         a in "[ab\n ]{0,40}", b in "[ab\n ]{0,40}", after in "[ab\n ]{0,20}",

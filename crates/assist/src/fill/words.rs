@@ -11,7 +11,7 @@ const SYSTEM: &str = "You fill in code at the place of the cursor. You answer wi
                       missing there and with nothing else.";
 
 pub(super) fn prompt(gap: &Gap, held: &Held, typed: &str) -> WorkerPrompt {
-    // An answer begins with a line, so the line of the cursor is begun in it.
+    // An answer begins at the start of a line, so the cursor's line is begun in it.
     let line = held.prefix.rfind('\n').map_or(0, |at| at + 1);
     let (before, begun) = held.prefix.split_at(line);
     let (tag, name) = (fence_tag(gap.language, None), shown_name(&gap.path));

@@ -1,11 +1,11 @@
-//! Code that does nothing: it is never reached, or what it computes is never used.
+//! Code without effect: it is never reached, or what it computes is never used.
 
 use tree_sitter::Node;
 
 use super::{Code, FUNCTIONS, around};
 use crate::syntax;
 
-/// What leaves a block.
+/// Statements that leave a block.
 const EXITS: &[&str] = &[
     "break_statement",
     "continue_statement",
@@ -14,14 +14,14 @@ const EXITS: &[&str] = &[
     "throw_statement",
 ];
 
-/// Whether a statement leaves its block, with or without the brackets of it.
+/// Whether a statement leaves its block. In Rust it is the expression inside of it that does.
 pub(super) fn leaves(statement: Node<'_>) -> bool {
     let inner = statement.named_child(0).filter(|_| statement.kind() == "expression_statement");
     let expressions = ["break_expression", "continue_expression", "return_expression"];
     EXITS.contains(&statement.kind()) || expressions.contains(&inner.unwrap_or(statement).kind())
 }
 
-/// A statement behind one that leaves.
+/// A statement after one that leaves the block.
 pub(super) fn unreachable(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     let mut before = node.prev_named_sibling()?;
     while before.kind().contains("comment") {
@@ -31,12 +31,12 @@ pub(super) fn unreachable(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     if !EXITS.contains(&before.kind()) || node.kind().contains("comment") || is_label {
         return None;
     }
-    // A function may be declared behind the `return` of a script.
+    // A function may be declared after the `return` of a script.
     let is_declared = node.kind().contains("function");
     (!is_declared && !code.of(node).is_empty()).then(|| "is never reached".to_owned())
 }
 
-/// A condition that no value meets.
+/// A condition that no value satisfies.
 pub(super) fn never_true(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     let condition = match node.kind() {
         "if_statement" | "elif_clause" | "if_expression" => {
@@ -55,7 +55,7 @@ pub(super) fn never_true(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     (is_length || is_constant).then(|| "is never true".to_owned())
 }
 
-/// A local variable that nothing reads.
+/// A local variable that is never read.
 pub(super) fn unused(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     let name = match (code.language, node.kind()) {
         ("python", "assignment") => node.child_by_field_name("left")?,
@@ -71,13 +71,13 @@ pub(super) fn unused(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     if !name.kind().ends_with("identifier") || text.starts_with('_') {
         return None;
     }
-    // Where it is set first, that is enough.
+    // One report for each variable is enough: at the place where it is set first.
     let before = code.text.get(function.start_byte()..name.start_byte()).unwrap_or_default();
     if super::count_of_word(before, text) > 0 {
         return None;
     }
     let is_outside = ["global ", "nonlocal "].iter().any(|word| code.of(function).contains(word));
-    // What it is set to may do something all the same.
+    // The assigned expression may have an effect.
     let calls = code.of(node).contains('(');
     let also = if calls { "; keep the call where it does more than give a value" } else { "" };
     (!is_outside && !is_read(code, function, text))
@@ -91,7 +91,7 @@ fn is_read(code: &Code<'_>, function: Node<'_>, name: &str) -> bool {
         let is_name = node.child_count() == 0 && code.of(node) == name;
         let is_word = node.child_count() == 0 && node.kind().contains("identifier");
         is_read |= is_name && is_word && !is_written(node) && !is_of_itself(code, node, name);
-        // What is in a text with holes, or in a macro, may read it, too.
+        // An interpolated string or a macro may read it, too.
         is_read |= node.child_count() == 0
             && (node.kind().contains("string") || node.kind() == "token_tree")
             && super::count_of_word(code.of(node), name) > 0;
@@ -100,7 +100,7 @@ fn is_read(code: &Code<'_>, function: Node<'_>, name: &str) -> bool {
     is_read
 }
 
-/// Whether a name is read for nothing but its own next value: `n = max(n, 1)`.
+/// Whether a read only contributes to the variable's own next value: `n = max(n, 1)`.
 fn is_of_itself(code: &Code<'_>, node: Node<'_>, name: &str) -> bool {
     let assigned = std::iter::successors(node.parent(), Node::parent).find(|it| {
         ["assignment", "assignment_expression", "assignment_statement"].contains(&it.kind())
@@ -111,7 +111,7 @@ fn is_of_itself(code: &Code<'_>, node: Node<'_>, name: &str) -> bool {
     })
 }
 
-/// Whether a name stands where something is put into it, and for nothing else.
+/// Whether a name only receives a value where it occurs.
 fn is_written(node: Node<'_>) -> bool {
     let Some(parent) = node.parent() else { return false };
     let is_field = |field| parent.child_by_field_name(field) == Some(node);
@@ -187,7 +187,7 @@ mod tests {
             2,
             "never used",
         );
-        // A module's names are everybody's.
+        // A module's names may be used from anywhere.
         clean("a.py", "n = 0\n");
     }
 }

@@ -7,7 +7,7 @@ use super::{Code, around};
 pub(super) const TAKES_EVERY: &str =
     "takes every error, also those that nobody expects; take only the kind that can happen here";
 
-/// A handler that takes every error and passes none on.
+/// A handler that takes every error and passes none of them on.
 pub(super) fn swallowed(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     let all = code.of(node);
     let passes_on = |words: &[&str]| words.iter().any(|word| all.contains(word));
@@ -46,7 +46,7 @@ pub(super) fn swallowed(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     is_broad.then(|| TAKES_EVERY.to_owned())
 }
 
-/// A result of which the error is thrown away.
+/// A result whose error is thrown away.
 pub(super) fn ignored(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     if code.language == "rust" && node.kind() == "let_declaration" {
         let text = code.of(node);
@@ -64,7 +64,7 @@ pub(super) fn ignored(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     ignores.then(|| "ignores the error; handle it or return it".to_owned())
 }
 
-/// `unwrap` behind a test of the same.
+/// `unwrap` after a check of the same value.
 pub(super) fn checked_and_unwrapped(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     if code.language != "rust" || node.kind() != "call_expression" {
         return None;

@@ -1,4 +1,4 @@
-//! Loops that go over indices, over copies, or build a text piece by piece.
+//! Loops over indices, over copies, or that build a text piece by piece.
 
 use std::sync::LazyLock;
 
@@ -7,7 +7,7 @@ use tree_sitter::Node;
 
 use super::{Code, LOOPS, around, count_of_word};
 
-/// The heads of loops over the indices of something: its index and what that is.
+/// The heads of index loops by language; they capture the index and what is indexed.
 static HEADS: LazyLock<Vec<(&[&str], Regex)>> = LazyLock::new(|| {
     let head = |text: &str| Regex::new(text).expect("a pattern of ours");
     vec![
@@ -23,7 +23,7 @@ static HEADS: LazyLock<Vec<(&[&str], Regex)>> = LazyLock::new(|| {
     ]
 });
 
-/// A loop over indices of which the items alone are used.
+/// A loop over indices that are used only to get the items.
 pub(super) fn over_indices(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     if !["for_statement", "for_expression"].contains(&node.kind()) {
         return None;
@@ -43,7 +43,7 @@ pub(super) fn over_indices(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     if items_used == 0 {
         return None;
     }
-    // One that is written to can't be gone over by its items everywhere.
+    // Items that are written to can't be iterated over directly in every language.
     let is_only_item = count_of_word(body, index) == items_used;
     Some(match (is_only_item, code.language) {
         (true, _) => format!("goes over the indices of `{items}`; go over its items"),
@@ -56,7 +56,7 @@ pub(super) fn over_indices(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     })
 }
 
-/// A copy of what is only gone over.
+/// A copy that is made only to be iterated over.
 pub(super) fn copies(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     let text = code.of(node);
     let over = |kind: &str, field: &str| {
@@ -73,7 +73,7 @@ pub(super) fn copies(code: &Code<'_>, node: Node<'_>) -> Option<String> {
                     ends.iter().find_map(|end| it.strip_suffix(end))
                 })
                 .is_some_and(|it| stays_as_it_is(code, node, it));
-            // A copy that has a name, of something that is only read.
+            // A copy that is given a name though it is only read.
             let is_named = node.kind() == "let_declaration"
                 && !text.starts_with("let mut")
                 && text.trim_end_matches(';').ends_with(".clone()")
@@ -117,9 +117,9 @@ pub(super) fn copies(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     }
 }
 
-/// Whether what a loop goes over surely stays as it is while the loop runs, so that a copy is not needed:
-/// its body names nothing of it. A field may be changed by whatever is called, such as a list of
-/// listeners by one of them; Rust does not allow that.
+/// Whether what a loop iterates over surely stays as it is while the loop runs, so that a copy is
+/// not needed: the body does not name any part of it. A field may be changed by any function that
+/// is called, as a list of listeners is by one of them; Rust does not allow that.
 fn stays_as_it_is(code: &Code<'_>, node: Node<'_>, over: &str) -> bool {
     let body = node.child_by_field_name("body").map_or("", |it| code.of(it));
     let is_of_word = |it: char| it.is_alphanumeric() || it == '_' || it == '$';
@@ -130,7 +130,7 @@ fn stays_as_it_is(code: &Code<'_>, node: Node<'_>, over: &str) -> bool {
     !is_named && !may_be_changed
 }
 
-/// A text that grows in a loop.
+/// A string that grows in a loop.
 pub(super) fn concatenates(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     let kinds =
         ["augmented_assignment", "augmented_assignment_expression", "assignment_expression"];

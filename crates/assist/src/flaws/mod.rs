@@ -1,8 +1,8 @@
-//! What Improve looks for, found without a model: a few flaws that can be told from the text for sure
-//! enough to name the line. A small model that is told what is wrong where fixes it far more often
-//! than one that is asked to look.
+//! What Improve looks for, found without a model: a few flaws that the text shows surely enough to
+//! name the line. A small model that is given the line and what is wrong there fixes it far more
+//! often than one that is asked to look.
 //!
-//! Nothing of this is a fault for certain, so it is only told to the model, never to the user.
+//! None of these is a fault for certain, so only the model is given them, never the user.
 
 mod dead;
 mod errors;
@@ -18,7 +18,7 @@ use tree_sitter::Node;
 use crate::language::Language;
 use crate::syntax;
 
-/// More at a time are more than a small model does.
+/// A small model does not manage more at a time.
 const FLAWS_MAX: usize = 4;
 
 /// A line (from 0) and what is wrong with it.
@@ -26,15 +26,16 @@ const FLAWS_MAX: usize = 4;
 pub(crate) struct Flaw {
     pub(crate) line: usize,
     pub(crate) message: String,
-    /// Whether whoever fixes it has to know what the code can't tell, so that it is worth a look.
+    /// Whether fixing it takes knowledge that the code does not contain, so that the result needs a
+    /// look.
     pub(crate) is_guess: bool,
 }
 
-/// The code that is looked at.
+/// The code that is searched.
 struct Code<'a> {
     language: &'static str,
     text: &'a str,
-    /// The function round the node that is looked at; the selection where there is none.
+    /// The function around the current node; the selection if there is none.
     selection: &'a str,
 }
 
@@ -48,7 +49,7 @@ impl<'a> Code<'a> {
     }
 }
 
-/// What a node shows; each looks at the kinds of nodes that it knows.
+/// Looks for one flaw at a node; each check only handles the kinds of nodes that it knows.
 type Check = fn(&Code<'_>, Node<'_>) -> Option<String>;
 
 const CHECKS: &[Check] = &[
@@ -68,7 +69,7 @@ const CHECKS: &[Check] = &[
     repeated::calls,
 ];
 
-/// What is found in some lines (0-based, half open) of a document, a line once.
+/// The flaws in some lines (0-based, half open) of a document, at most one a line.
 pub(crate) fn found(language: &Language, text: &str, lines: &Range<usize>) -> Vec<Flaw> {
     let Some(tree) = syntax::parse(language, text) else { return Vec::new() };
     let selection = selection(text, lines);
@@ -106,12 +107,12 @@ fn selection<'a>(text: &'a str, lines: &Range<usize>) -> &'a str {
     text.get(start..end).unwrap_or_default()
 }
 
-/// How often a word is in a text by itself.
+/// How often a word occurs in a text as a whole word.
 fn count_of_word(text: &str, word: &str) -> usize {
     text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|it| *it == word).count()
 }
 
-/// The nearest node round one that is of such a kind.
+/// The nearest ancestor of one of these kinds.
 fn around<'t>(node: Node<'t>, kinds: &[&str]) -> Option<Node<'t>> {
     let mut next = node.parent();
     while let Some(node) = next {
@@ -123,7 +124,7 @@ fn around<'t>(node: Node<'t>, kinds: &[&str]) -> Option<Node<'t>> {
     None
 }
 
-/// What grammars call loops.
+/// Grammar names of loops.
 const LOOPS: &[&str] = &[
     "do_statement",
     "enhanced_for_statement",
@@ -137,7 +138,7 @@ const LOOPS: &[&str] = &[
     "while_statement",
 ];
 
-/// What they call functions.
+/// Grammar names of functions.
 const FUNCTIONS: &[&str] = &[
     "arrow_function",
     "constructor_declaration",
@@ -149,7 +150,7 @@ const FUNCTIONS: &[&str] = &[
     "method_definition",
 ];
 
-/// The function round a node, as text; the selection where there is none.
+/// The text of the function around a node; the selection if there is none.
 fn function_of<'a>(code: &Code<'a>, node: Node<'_>) -> &'a str {
     around(node, FUNCTIONS).map_or(code.selection, |function| code.of(function))
 }
@@ -164,7 +165,7 @@ mod tests {
         flaws.into_iter().map(|flaw| (flaw.line + 1, flaw.message)).collect()
     }
 
-    /// Each finds that one flaw and nothing else.
+    /// Each case has that one flaw and no other.
     #[track_caller]
     pub(super) fn check(path: &str, text: &str, line: usize, says: &str) {
         let found = messages(path, text);

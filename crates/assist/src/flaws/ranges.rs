@@ -1,9 +1,9 @@
-//! Conditions that are never true, since whoever has such a value has left before: `if x < 1: return`, and
-//! later `if x == 0`.
+//! Conditions that are never true, since earlier ones have left the block for every such value: `if
+//! x < 1: return`, and later `if x == 0`.
 //!
-//! What is compared with whole numbers is followed through the conditions before it, in the same block
-//! and in the branches of the same choice. Numbers need not be whole: of `x < 1` it follows that `x` is at
-//! least 1, and no more.
+//! Comparisons with integers are followed back through the conditions before them, in the same
+//! block and in the branches of the same `if`. The compared values need not be integers: if `x < 1`
+//! is false, `x` is at least 1, and no more is known.
 
 use std::sync::LazyLock;
 
@@ -12,14 +12,14 @@ use tree_sitter::Node;
 
 use super::Code;
 
-/// Conditions before one are looked at this far.
+/// How many statements before a condition are examined.
 const STATEMENTS_MAX: usize = 30;
 
 const IFS: &[&str] = &["if_expression", "if_statement"];
 
 const BLOCKS: &[&str] = &["block", "compound_statement", "statement_block", "statement_list"];
 
-/// A value without effects, and a whole number; either may come first.
+/// A comparison of an expression without effects with an integer; either may come first.
 static COMPARED: LazyLock<Regex> = LazyLock::new(|| {
     let value = r"((?:len\([\w.]+\))|(?:[A-Za-z_][\w.]*(?:\.(?:len|length|size)\(\))?))";
     let (relation, number) = (r"\s*(<=|>=|===|==|<|>)\s*", r"(-?\d{1,9})");
@@ -27,7 +27,7 @@ static COMPARED: LazyLock<Regex> = LazyLock::new(|| {
         .expect("it was tried")
 });
 
-/// A value that is outside of two bounds: in Python, and in Rust.
+/// A test for a value outside of two bounds: in Python, and in Rust.
 static OUTSIDE: LazyLock<Regex> = LazyLock::new(|| {
     let python = r"not\s+\(?\s*(-?\d{1,9})\s*(<=?)\s*([A-Za-z_][\w.]*)\s*(<=?)\s*(-?\d{1,9})\s*\)?";
     let rust =
@@ -56,7 +56,7 @@ impl Relation {
         }
     }
 
-    /// The same with its sides exchanged.
+    /// The relation with its sides exchanged.
     fn turned(self) -> Self {
         match self {
             Self::Below => Self::Above,
@@ -75,21 +75,21 @@ struct Comparison {
     number: i64,
 }
 
-/// What a value can still be.
+/// The values that are still possible.
 #[derive(Debug, Default)]
 struct Left {
-    /// The least, and whether it is excluded itself.
+    /// The lower bound, and whether it is excluded itself.
     least: Option<(i64, bool)>,
     most: Option<(i64, bool)>,
     not: Vec<i64>,
 }
 
 impl Left {
-    /// Takes away what a comparison that came out false has.
+    /// Excludes the values that would have made a comparison true, since it was false.
     fn without(&mut self, relation: Relation, number: i64) {
         let least =
             |old: Option<(i64, bool)>, new: (i64, bool)| Some(old.map_or(new, |old| old.max(new)));
-        // Of two equal upper bounds the one that is excluded is the narrower.
+        // Of two equal upper bounds the excluded one is narrower.
         let most = |old: Option<(i64, bool)>, new: (i64, bool)| {
             Some(old.map_or(new, |old| if (old.0, !old.1) < (new.0, !new.1) { old } else { new }))
         };
@@ -121,7 +121,7 @@ impl Left {
     }
 }
 
-/// A condition all of whose comparisons have come out false before it is asked.
+/// A condition whose comparisons are all known to be false.
 pub(super) fn never_true(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     if !IFS.contains(&node.kind()) && node.kind() != "elif_clause" {
         return None;
@@ -132,7 +132,7 @@ pub(super) fn never_true(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     if compared.iter().any(|it| it.value != value) {
         return None;
     }
-    // What is set in the same breath has its value from there.
+    // Earlier conditions say nothing about a value that the `if` itself sets, as in Go.
     if node.child_by_field_name("initializer").is_some_and(|it| changes(code.of(it), value)) {
         return None;
     }
@@ -145,19 +145,19 @@ pub(super) fn never_true(code: &Code<'_>, node: Node<'_>) -> Option<String> {
         .then(|| format!("is never true: the conditions before it leave no such `{value}`"))
 }
 
-/// Whether it is the length of something, which is never below 0.
+/// Whether a value is the length of something, which is never below 0.
 fn is_length(code: &Code<'_>, value: &str) -> bool {
     let calls = [".len()", ".length()", ".size()"];
     let has_field = code.is(&["javascript", "typescript", "java"]) && value.ends_with(".length");
     value.starts_with("len(") || has_field || calls.iter().any(|it| value.ends_with(it))
 }
 
-/// The comparisons of a value that are known to be false where a choice is made.
+/// The comparisons of a value that are known to be false when a condition is evaluated.
 fn before(code: &Code<'_>, node: Node<'_>, value: &str) -> Vec<Comparison> {
     let mut known = Vec::new();
     let mut at = node;
     loop {
-        // Beside a branch are the condition and the other branches, and no statements before it.
+        // The siblings of a branch are the condition and other branches, not earlier statements.
         let is_branch = at.parent().is_some_and(|parent| IFS.contains(&parent.kind()));
         let mut next = at.prev_named_sibling();
         for _ in 0..STATEMENTS_MAX {
@@ -184,7 +184,7 @@ fn before(code: &Code<'_>, node: Node<'_>, value: &str) -> Vec<Comparison> {
     known.into_iter().filter(|it| it.value == value).collect()
 }
 
-/// The choice that a statement is, where its one branch leaves the block.
+/// The `if` that a statement is, provided that it has no `else` and its branch leaves the block.
 fn guard(statement: Node<'_>) -> Option<Node<'_>> {
     let choice = match statement.kind() {
         "expression_statement" => statement.named_child(0)?,
@@ -194,7 +194,7 @@ fn guard(statement: Node<'_>) -> Option<Node<'_>> {
         return None;
     }
     let mut last = choice.child_by_field_name("consequence")?;
-    // A block has its statements in it, in Go in a list.
+    // Blocks contain their statements directly, or, in Go, in a list inside.
     while !super::dead::leaves(last) && BLOCKS.contains(&last.kind()) {
         let count = u32::try_from(last.named_child_count()).ok()?;
         last = last.named_child(count.checked_sub(1)?)?;
@@ -202,19 +202,19 @@ fn guard(statement: Node<'_>) -> Option<Node<'_>> {
     super::dead::leaves(last).then_some(choice)
 }
 
-/// What a choice has found to be false where its branch is not taken.
+/// The comparisons that are false if the branch of an `if` is not taken.
 fn falsified(code: &Code<'_>, choice: Node<'_>) -> Vec<Comparison> {
     let condition = choice.child_by_field_name("condition");
     condition.and_then(|it| comparisons(code.of(it))).unwrap_or_default()
 }
 
-/// Whether a statement may give a value another one.
+/// Whether a statement may change a value: whatever names it may.
 fn changes(statement: &str, value: &str) -> bool {
     let base = value.trim_start_matches("len(").split(['.', ')']).next().unwrap_or_default();
     super::count_of_word(statement, base) > 0
 }
 
-/// The comparisons of which one has to be true; nothing where the condition is of another kind.
+/// The comparisons of which at least one must be true; `None` if the condition has another form.
 fn comparisons(condition: &str) -> Option<Vec<Comparison>> {
     let condition = unwrapped(condition);
     if condition.contains("&&") || condition.split_whitespace().any(|word| word == "and") {
@@ -253,7 +253,7 @@ fn outside(part: &str) -> Option<Vec<Comparison>> {
     Some(vec![of(below, least)?, of(above, most)?])
 }
 
-/// Without brackets round all of it.
+/// The text without brackets around all of it.
 fn unwrapped(text: &str) -> &str {
     let text = text.trim();
     let inner = text.strip_prefix('(').and_then(|it| it.strip_suffix(')'));
@@ -323,10 +323,10 @@ mod tests {
     #[test]
     fn what_can_still_be_is_left_alone() {
         for (path, text) in [
-            // The bound itself is left.
+            // The bound itself is still possible.
             ("a.py", "def f(x):\n    if x < 1:\n        return 0\n    if x == 1:\n        g()\n"),
             ("a.py", "def f(x):\n    if x < 1:\n        return 0\n    if x <= 1:\n        g()\n"),
-            // It does not leave, or not always.
+            // The branch does not leave the block, or not always.
             ("a.py", "def f(x):\n    if x < 1:\n        g()\n    if x == 0:\n        g()\n"),
             (
                 "a.py",
@@ -336,7 +336,7 @@ mod tests {
                 "a.py",
                 "def f(x):\n    if x < 1:\n        return 0\n    else:\n        x = 0\n    if x == 0:\n        g()\n",
             ),
-            // It has another value by then, or is another one.
+            // The value was changed in between, or is a different one.
             (
                 "a.py",
                 "def f(x):\n    if x < 1:\n        return 0\n    x -= 1\n    if x == 0:\n        g()\n",
@@ -349,12 +349,12 @@ mod tests {
                 "a.py",
                 "def f(x, y):\n    if x < 1:\n        return 0\n    if y == 0:\n        g()\n",
             ),
-            // Between whole numbers there are others.
+            // There are other values between two integers.
             (
                 "a.js",
                 "function f(x) {\n  if (x <= 2) return 1;\n  if (x < 3) return 2;\n  return 3;\n}\n",
             ),
-            // It is set in the condition itself, or is a field that is called so.
+            // It is set in the condition itself, or is a field that happens to have that name.
             (
                 "a.go",
                 "package a\n\nfunc f(x int) {\n\tif x <= 0 {\n\t\treturn\n\t}\n\tif x = g(); x < 0 {\n\t\th()\n\t}\n}\n",
@@ -363,7 +363,7 @@ mod tests {
                 "a.py",
                 "def f(a):\n    if a.length == 0:\n        return 0\n    if a.length < 0:\n        g()\n",
             ),
-            // What is called may give another value each time.
+            // A call may return another value each time.
             (
                 "a.py",
                 "def f():\n    if n() < 1:\n        return 0\n    if n() == 0:\n        g()\n",

@@ -5,7 +5,8 @@ use tree_sitter::Node;
 use super::{Code, FUNCTIONS, LOOPS, around, function_of};
 use crate::syntax::walk;
 
-/// Words of calls that do something, or give another thing each time: made twice, they are meant twice.
+/// Parts of the names of calls that have an effect or return something else each time: if written
+/// twice, they are meant twice.
 const DOES: &[&str] = &[
     "add", "append", "assert", "call", "close", "copy", "create", "delete", "exec", "fetch",
     "flush", "input", "insert", "lock", "log", "malloc", "new", "next", "now", "open", "pop",
@@ -14,7 +15,7 @@ const DOES: &[&str] = &[
     "take", "time", "update", "uuid", "wait", "write",
 ];
 
-/// What only makes a value of another, and costs nothing.
+/// Calls that only convert a value, at no cost.
 const CHEAP: &[&str] = &[
     "abs",
     "at",
@@ -74,7 +75,7 @@ const CHEAP: &[&str] = &[
     "as_ref",
 ];
 
-/// Calls without arguments that make a new value each time; others are mostly members that are read.
+/// Calls without arguments that compute a new value each time; others mostly only read a member.
 const COSTLY: &[&str] = &[
     "lower",
     "lowercase",
@@ -88,7 +89,7 @@ const COSTLY: &[&str] = &[
     "upper",
 ];
 
-/// What grammars call a choice of which one branch is run.
+/// Grammar names of choices of which only one branch runs.
 const BRANCHES: &[&str] = &[
     "conditional_expression",
     "expression_switch_statement",
@@ -103,11 +104,11 @@ const BRANCHES: &[&str] = &[
     "ternary_expression",
 ];
 
-/// What makes a pattern of a text.
+/// Calls that compile a pattern.
 const COMPILES: &[&str] =
     &["Pattern.compile(", "Regex::new(", "new RegExp(", "re.compile(", "regexp.MustCompile("];
 
-/// A pattern that is compiled wherever it is used.
+/// A pattern that is compiled each time it is used.
 pub(super) fn compiled(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     let kinds = ["call", "call_expression", "method_invocation", "new_expression"];
     if !kinds.contains(&node.kind()) {
@@ -134,7 +135,8 @@ pub(super) fn calls(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     if text.len() > 60 || is_short || text.contains('\n') || !is_plain(word) {
         return None;
     }
-    // Of several in each other the outermost is reported, and a value that nobody wants is an effect.
+    // Of nested calls the outermost is reported; a call whose value is unused is made for its
+    // effect.
     let parent = node.parent()?;
     let inner = ["attribute", "field_expression", "member_expression", "selector_expression"];
     let is_inner = kinds.contains(&parent.kind()) || inner.contains(&parent.kind());
@@ -146,7 +148,7 @@ pub(super) fn calls(code: &Code<'_>, node: Node<'_>) -> Option<String> {
         .then(|| format!("`{text}` is called {times} times; call it once and keep what it gives"))
 }
 
-/// Whether it is made only where what stands before it in the same condition has come out so.
+/// Whether it is evaluated only depending on an earlier part of the same condition.
 fn is_behind_another_condition(node: Node<'_>) -> bool {
     let mut up = std::iter::successors(Some(node), Node::parent);
     up.any(|inner| {
@@ -159,7 +161,7 @@ fn is_behind_another_condition(node: Node<'_>) -> bool {
     })
 }
 
-/// Whether the same call stands where it can be made in the same run: not only in another branch.
+/// Whether an identical call can run in the same pass, that is, not only in another branch.
 fn is_made_twice(code: &Code<'_>, node: Node<'_>) -> bool {
     let function = around(node, FUNCTIONS)
         .unwrap_or_else(|| std::iter::successors(Some(node), Node::parent).last().unwrap_or(node));
@@ -191,7 +193,7 @@ fn are_in_other_branches(one: Node<'_>, other: Node<'_>) -> bool {
         .is_none_or(|it| it.id() != below.id() && !it.byte_range().contains(&other.start_byte()))
 }
 
-/// Whether a call of that name gives the same for the same, and costs something.
+/// Whether a call of that name returns the same for the same arguments, and is not free.
 fn is_plain(word: &str) -> bool {
     let lower = word.to_lowercase();
     !word.is_empty()
@@ -199,7 +201,7 @@ fn is_plain(word: &str) -> bool {
         && !DOES.iter().any(|it| lower.starts_with(it) || lower.ends_with(it))
 }
 
-/// A key that is looked for, and then looked up.
+/// A key that is tested for and then looked up again.
 pub(super) fn looks_twice(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     if !["if_expression", "if_statement"].contains(&node.kind()) {
         return None;

@@ -1,10 +1,10 @@
-//! Files, locks and memory that stay taken where an error comes.
+//! Files, locks and memory that are not released if an error occurs.
 
 use tree_sitter::Node;
 
 use super::{Code, around, function_of};
 
-/// Something that is opened and that nothing closes whatever happens.
+/// Something that is opened and not closed on every path.
 pub(super) fn left_open(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     let text = code.of(node);
     let function = function_of(code, node);

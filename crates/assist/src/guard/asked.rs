@@ -1,13 +1,14 @@
-//! Names that an instruction gives and an answer does not have: "put it into a function `is_odd`" without
-//! `is_odd` was not done.
+//! Names that an instruction gives and an answer lacks: without `is_odd` in it, an answer did not
+//! "put it into a function `is_odd`".
 
 use regex::Regex;
 use std::sync::LazyLock;
 
 use super::{Problem, Rewrite, Severity};
 
-/// Names in a sentence: behind what they are names of, or of a shape that no word of English has. A word in backticks alone may be a value or a variable of a formula: of 2,080 recorded
-/// answers 33 right ones have none of that name.
+/// Names in a sentence: after the kind of thing they name, or of a shape that no English word has.
+/// A word in backticks alone may be a value or a variable of a formula: of 2,080 recorded answers,
+/// 33 right ones lack such a word.
 static NAMES: LazyLock<Regex> = LazyLock::new(|| {
     let kinds = "(?:class|constant|enum|field|function|helper|interface|method|parameter|property|\
                  record|struct|trait|type|variable)";
@@ -22,14 +23,14 @@ static NAMES: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&shapes.join("|")).expect("it was tried")
 });
 
-/// Words in a sentence by which a name in it need not be there: it is unwanted, one of several, or a
-/// part of what goes wrong.
+/// Words in a sentence that make a name in it optional: it is unwanted, one of several, or part of
+/// what goes wrong.
 const UNLESS: &[&str] = &[
     "avoid", "bug", "delete", "don't", "drop", "fix", "instead", "like", "never", "no", "not",
     "or", "remove", "replace", "than", "unlike", "without",
 ];
 
-/// A name of the instruction that neither the file nor the answer has.
+/// A name in the instruction that neither the file nor the answer has.
 pub(super) fn missing(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let (before, after) = rewrite.document;
     let is_there = |name: &str| {

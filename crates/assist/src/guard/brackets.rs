@@ -1,7 +1,7 @@
 //! Whether brackets close, for languages without a parser here.
 //!
 //! Strings and comments are skipped in the way most languages write them; that is a guess, so a
-//! finding is a doubt and no proof.
+//! finding is a doubt and not a proof.
 
 /// The opening bracket whose kind is unbalanced in the answer though the original was balanced.
 pub(super) fn unbalanced(original: &str, answer: &str) -> Option<char> {
@@ -12,7 +12,7 @@ pub(super) fn unbalanced(original: &str, answer: &str) -> Option<char> {
         .find_map(|(bracket, (before, after))| (before == 0 && after != 0).then_some(bracket))
 }
 
-/// How many of each kind stay open; negative where more close than open.
+/// How many of each kind stay open; negative if more are closed than opened.
 fn balance(text: &str) -> [i32; 3] {
     let mut open = [0; 3];
     let mut rest = text.chars().peekable();

@@ -1,4 +1,4 @@
-//! Characters that no one sees or that look like others: they can make code read differently from how
+//! Characters that are invisible or look like others: they can make code read differently from how
 //! it runs.
 //!
 //! Only newly introduced ones count; a document may have its own.
@@ -15,7 +15,8 @@ pub(super) fn introduced(original: &str, answer: &str) -> Option<Problem> {
     Some(Problem::new(Severity::Unusable, reason))
 }
 
-/// A word in the brackets of control tokens that nothing asked for: one that no table of ours has.
+/// A word in the brackets of control tokens that was not there before: a control token that none of
+/// our tables has.
 pub(super) fn control(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let known = rewrite.document.0.contains("<|")
         || rewrite.instruction.is_some_and(|text| text.contains("<|"));
@@ -34,9 +35,9 @@ pub(super) fn control(rewrite: &Rewrite<'_>) -> Option<Problem> {
 
 fn is_hidden(c: char) -> bool {
     matches!(c,
-        // Reordering of text, and marks of direction.
+        // Reordering of text, and direction marks.
         '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200E}' | '\u{200F}' | '\u{061C}'
-        // Characters without width, and blanks that look like letters' gaps.
+        // Characters without width, and blanks that look like the space between letters.
         | '\u{200B}'..='\u{200D}' | '\u{2060}'..='\u{2064}' | '\u{FEFF}' | '\u{00AD}'
         | '\u{115F}' | '\u{1160}' | '\u{3164}' | '\u{FFA0}' | '\u{180E}'
         // Line separators that editors do not show as such.
@@ -49,8 +50,8 @@ fn is_hidden(c: char) -> bool {
 /// Letters of other scripts that look like those of ASCII.
 const ALIKE: &str = "аеорсухіјѕАВЕЅІЈКМНОРСТУХΑΒΕΖΗΙΚΜΝΟΡΤΥΧο";
 
-/// A character in code that looks like another one and is not in the selection: a blank that is none
-/// to a compiler, a quote of typesetters, a letter of another script amid a word.
+/// A character in code that looks like another one and is not in the selection: a blank that
+/// compilers do not accept as one, a typographic quote, a letter of another script within a word.
 pub(super) fn misleading(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let language = rewrite.language;
     let is_page = language.comments == Comments::Markup
@@ -60,10 +61,11 @@ pub(super) fn misleading(rewrite: &Rewrite<'_>) -> Option<Problem> {
     }
     let is_new = |c: char| !rewrite.original.contains(c);
     let lines = rewrite.answer.lines().filter(|line| {
-        // `trim` takes other blanks, too. Within a comment of several lines each may begin with a star.
+        // `trim` removes such blanks, too. Within a comment of several lines each may begin with a
+        // star.
         comment(line.trim(), language.comments).is_none() && !line.trim().starts_with('*')
     });
-    // Other grammars refuse them; to a shell all words are commands.
+    // Other grammars refuse them; a shell takes any word for a command.
     let is_unchecked =
         matches!(language.id, "shellscript" | "yaml") || language.grammar("").is_none();
     if is_unchecked {
@@ -83,7 +85,7 @@ pub(super) fn misleading(rewrite: &Rewrite<'_>) -> Option<Problem> {
             return Some(quotes());
         }
     }
-    // Some grammars take quotes for letters.
+    // Some grammars accept quotes as letters.
     if identifiers(language, rewrite.answer).iter().any(|name| name.contains(is_other_quote)) {
         return Some(quotes());
     }
@@ -97,7 +99,7 @@ fn quotes() -> Problem {
     Problem::new(Severity::Doubtful, "it has typographic quotes in the code")
 }
 
-/// The first such character of a line that is in no string and in no comment.
+/// The first such character of a line outside of strings and comments.
 fn outside_strings(line: &str, comments: Comments, wanted: fn(char) -> bool) -> Option<char> {
     let ends = starts(comments).iter().filter_map(|start| line.find(&format!(" {start}")));
     let code = &line[..ends.min().unwrap_or(line.len())];
@@ -108,7 +110,7 @@ fn outside_strings(line: &str, comments: Comments, wanted: fn(char) -> bool) -> 
     })
 }
 
-/// A sign as pages write it, outside of strings.
+/// Whether a line has a character written as an HTML entity, outside of strings.
 fn has_entity(line: &str, document: &str) -> bool {
     ["&lt;", "&gt;", "&quot;"].iter().any(|entity| {
         let head = line.split_once(entity).map(|(head, _)| head);

@@ -1,11 +1,11 @@
-//! Comments were asked for, and the code is another one: an answer that documents code may not
-//! change what it does.
+//! Comments were asked for, and the code has changed: an answer that documents code may not change
+//! what it does.
 
 use super::placeholder::comment;
 use super::{Problem, Rewrite, Severity, asks_to_delete};
 use crate::syntax;
 
-/// Code that differs where only comments may. Nothing is known of a language without a grammar.
+/// Code that differs though only comments may. Without a grammar this is not checked.
 pub(super) fn code_changed(rewrite: &Rewrite<'_>) -> Option<Problem> {
     if !rewrite.only_comments {
         return None;
@@ -20,14 +20,14 @@ pub(super) fn code_changed(rewrite: &Rewrite<'_>) -> Option<Problem> {
     })
 }
 
-/// Comments where code was: a model says that there is nothing to do, or where to go on.
+/// Comments in place of code: the model says that there is nothing to do, or where to continue.
 pub(super) fn instead(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let only_comments = |code: &str| {
         let mut lines = code.lines().map(str::trim).filter(|line| !line.is_empty()).peekable();
         let is_comment = |line| comment(line, rewrite.language.comments).is_some();
         lines.peek().is_some() && lines.all(is_comment)
     };
-    // Code can be commented out.
+    // The instruction may ask to comment code out.
     let may_be_asked_for = asks_to_delete(rewrite.instruction)
         || rewrite.instruction.is_some_and(|text| text.to_lowercase().contains("comment"));
     (!rewrite.language.prose

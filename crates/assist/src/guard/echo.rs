@@ -1,11 +1,11 @@
-//! Lines round the selection that the model repeated in its answer.
+//! Lines around the selection that the model repeated in its answer.
 //!
-//! Exact repeats at the edges are taken off. Where it is less clear they are pointed out.
+//! Exact repeats at the edges are removed. Less clear ones are pointed out.
 
 use super::{Problem, Rewrite, Severity};
 
-/// A single repeated line of fewer letters and digits is taken for chance: a bracket, `else`,
-/// `return`. Nothing shorter brings anything in (`import a`).
+/// A single repeated line with fewer letters and digits counts as chance: a bracket, `else`,
+/// `return`. The shortest import (`import a`) has as many.
 const LETTERS_MIN: usize = 7;
 
 /// Takes lines off the answer's edges that repeat those next to the selection, blank lines aside. A
@@ -13,7 +13,7 @@ const LETTERS_MIN: usize = 7;
 pub(crate) fn trim(answer: &str, original: &str, before: &[String], after: &[String]) -> String {
     let lines = filled(answer.split('\n'));
     let own = filled(original.split('\n'));
-    // A blank line between that is repeated as well makes a short line no chance.
+    // If a blank line next to it is repeated as well, even a short line is not a coincidence.
     let is_apart = |side: Option<&String>, pair: Option<&[(usize, &str)]>| {
         side.is_some_and(|line| line.trim().is_empty())
             && pair.is_some_and(|pair| pair[0].0 + 1 < pair[1].0)
@@ -41,7 +41,7 @@ pub(crate) fn trim(answer: &str, original: &str, before: &[String], after: &[Str
         (head, tail) = (all_before, all_after);
     }
     let kept = &lines[head..lines.len() - tail];
-    // An answer of nothing but repeats is judged as it is.
+    // An answer of nothing but repeats is left to the guards.
     let (Some((first, _)), Some((last, _))) = (kept.first(), kept.last()) else {
         return answer.to_owned();
     };
@@ -49,8 +49,8 @@ pub(crate) fn trim(answer: &str, original: &str, before: &[String], after: &[Str
     all[*first..=*last].join("\n").trim_end().to_owned()
 }
 
-/// How many lines stand before and after the selection, where the answer is the whole file: all of them
-/// are in it, however short they are.
+/// How many lines are before and after the selection, if the answer is the whole file: it then
+/// repeats all of them, however short they are.
 fn is_file(
     lines: &[(usize, &str)],
     before: &[(usize, &str)],
@@ -77,7 +77,7 @@ fn letters(line: &str) -> usize {
     line.chars().filter(|c| c.is_alphanumeric()).count()
 }
 
-/// Lines that are not blank, each with its number.
+/// The non-blank lines, each with its number.
 fn filled<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<(usize, &'a str)> {
     lines.map(str::trim).enumerate().filter(|(_, line)| !line.is_empty()).collect()
 }
@@ -103,14 +103,14 @@ fn tail_repeat(lines: &[(usize, &str)], own: &[(usize, &str)], after: &[(usize, 
     longest.unwrap_or(0)
 }
 
-// The surroundings are in the prompt with their indentation, the selection without.
+// The prompt has the surroundings with their indentation, and the selection without.
 fn same(lines: &[(usize, &str)], repeated: &[(usize, &str)]) -> bool {
     lines.len() == repeated.len()
         && lines.iter().zip(repeated).all(|((_, line), (_, other))| line == other)
 }
 
-/// Whether lines say enough that nobody writes them twice by chance. The fence round the selection
-/// says nothing, and is never a part of what is selected inside of it.
+/// Whether lines say so much that they do not occur twice by chance. The fence around the selection
+/// says nothing, and is never part of what is selected inside of it.
 fn is_no_chance(lines: &[(usize, &str)]) -> bool {
     let telling = lines.iter().filter(|(_, line)| letters(line) > 2);
     telling.clone().count() >= 2
@@ -118,8 +118,8 @@ fn is_no_chance(lines: &[(usize, &str)]) -> bool {
         || matches!(lines, [(_, line)] if line.starts_with("```"))
 }
 
-/// A repeat that is still in the answer: the two lines next to the selection on one side, one
-/// behind the other. A single line is often written twice in similar code.
+/// A repeat that is still in the answer: the two lines next to the selection on one side, one after
+/// the other. A single line often occurs twice in similar code.
 pub(super) fn remaining(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let (before, after) = rewrite.around;
     let before = filled(before.iter().map(String::as_str));
@@ -179,7 +179,7 @@ mod tests {
         // The whole file.
         check("if a {\nnew\n}", "old", &["if a {"], &["}"], "if a {\nnew\n}");
         check("class A {\nint i;\nnew\n}", "old", &["class A {", "int i;"], &["}"], "new");
-        // The fence that closes the block in which the selection stands.
+        // The fence that closes the block around the selection.
         check("better\n```", "good", &["```"], &["```"], "better");
     }
 

@@ -1,10 +1,10 @@
-//! Type hints that were asked for and are not there: a small model annotates the parameters and forgets
-//! what comes back.
+//! Type hints that were asked for and are missing: a small model annotates the parameters and
+//! forgets the return type.
 
 use super::{Problem, Rewrite, Severity};
 use crate::{corrections, syntax};
 
-/// An answer none of whose functions says what it returns.
+/// An answer in which no function has a return type.
 pub(super) fn of_returns(rewrite: &Rewrite<'_>) -> Option<Problem> {
     if rewrite.language.id != "python" || !corrections::asks_for_returns(rewrite.instruction) {
         return None;

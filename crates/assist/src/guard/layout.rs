@@ -1,10 +1,10 @@
-//! How an answer is laid out: to an instruction it may not change that alone, and Python takes no
-//! mixed indentation.
+//! How an answer is laid out: an instruction must change more than the layout, and Python does not
+//! accept mixed indentation.
 
 use super::{Problem, Rewrite, Severity};
 use crate::same;
 
-/// Words, and beginnings of words, of instructions that are about layout.
+/// Words, and beginnings of words, in instructions that are about layout.
 const WORDS: &[&str] = &[
     "format",
     "reformat",
@@ -34,8 +34,8 @@ const WORDS: &[&str] = &[
     "semicolons",
 ];
 
-/// Finds an answer to an instruction that changes nothing but the layout. Of the recorded answers of a
-/// 7B, 74 wrong ones do and no right one.
+/// Finds an answer to an instruction that changes only the layout. Of the recorded answers of a 7B
+/// model, 74 wrong ones do, and no right one.
 pub(super) fn alone(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let instruction = rewrite.instruction?.to_lowercase();
     let mut words = instruction.split(|c: char| !c.is_alphanumeric() && c != '-');
@@ -44,10 +44,11 @@ pub(super) fn alone(rewrite: &Rewrite<'_>) -> Option<Problem> {
         .then(|| Problem::new(Severity::Doubtful, "it changes nothing but the layout"))
 }
 
-/// Nobody writes such a line, and no model ends it that has begun to repeat itself in it.
+/// No one writes a line this long, and a model that has begun to repeat itself within one does not
+/// end it.
 const LINE_BYTES_MAX: usize = 10_000;
 
-/// A line that is much longer than any of the selection.
+/// A line that is much longer than any line of the selection.
 pub(super) fn long(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let longest = |text: &str| text.lines().map(str::len).max().unwrap_or(0);
     let (had, has) = (longest(rewrite.original), longest(rewrite.answer));
@@ -55,8 +56,8 @@ pub(super) fn long(rewrite: &Rewrite<'_>) -> Option<Problem> {
         .then(|| Problem::new(Severity::Doubtful, "it has a very long line"))
 }
 
-/// Lines of Python of which some begin with tabs and others with blanks, in a selection that does not
-/// mix them. Python refuses most of that, and its grammar here doesn't.
+/// Python lines some of which begin with tabs and others with blanks, if the selection does not mix
+/// them. Python refuses most of that; its grammar here does not.
 pub(super) fn mixed(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let mixes = |text: &str| {
         let begins = |sign| text.lines().any(|line| line.starts_with(sign));

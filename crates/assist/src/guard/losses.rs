@@ -1,15 +1,15 @@
-//! What code has and an answer has lost, where nobody said what to change: what a program prints,
-//! compares with, looks up or calls is what it does.
+//! What the selection has and the answer has lost, though the user did not say what to change: what
+//! a program prints, compares with, looks up or calls is what it does.
 
 use super::{Problem, Rewrite, Severity};
 use crate::imports;
 use crate::language::Language;
 use crate::syntax;
 
-/// Longer ones are messages, which may be worded again.
+/// Longer strings are messages, which may be reworded.
 const TEXT_BYTES_MAX: usize = 16;
 
-/// The first text of the selection that is nowhere in the answer.
+/// The first string of the selection that is nowhere in the answer.
 pub(super) fn of_texts(rewrite: &Rewrite<'_>) -> Option<Problem> {
     if is_free(rewrite) {
         return None;
@@ -24,7 +24,7 @@ pub(super) fn of_texts(rewrite: &Rewrite<'_>) -> Option<Problem> {
     Some(Problem::new(Severity::Doubtful, reason))
 }
 
-/// The first name of the file or of what it brings in that the selection uses and the answer does not.
+/// The first name of the file or its imports that the selection uses and the answer does not.
 pub(super) fn of_names(rewrite: &Rewrite<'_>) -> Option<Problem> {
     if is_free(rewrite) {
         return None;
@@ -33,7 +33,7 @@ pub(super) fn of_names(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let left = syntax::identifiers(rewrite.language, rewrite.answer);
     let (document, _) = rewrite.document;
     let defined = syntax::defined_names(rewrite.language, document);
-    // What a file of C includes is named by no word of it.
+    // The includes of a C file do not say which names they provide.
     let includes = ["c", "cpp"].contains(&rewrite.language.id);
     let is_brought_in = |name: &str| {
         if includes {
@@ -50,13 +50,12 @@ pub(super) fn of_names(rewrite: &Rewrite<'_>) -> Option<Problem> {
     Some(Problem::new(Severity::Doubtful, reason))
 }
 
-/// Whether something was said of what is to change.
+/// Whether the user said what is to change.
 fn is_free(rewrite: &Rewrite<'_>) -> bool {
     rewrite.instruction.is_some() || rewrite.is_told_flaws || rewrite.language.prose
 }
 
-/// What stands between quotes, where it is short and has no places for values: those may be written in
-/// several ways.
+/// Quoted strings that are short and have no placeholders: those could be written in several ways.
 fn texts(language: &Language, code: &str) -> Vec<String> {
     let Some(tree) = syntax::parse(language, code) else { return Vec::new() };
     let mut texts = Vec::new();
@@ -115,7 +114,7 @@ mod tests {
             ("def f(a):\n    return math.ceil(a) ** 2\n", "def f(a):\n    return a ** 2\n");
         assert_eq!(of(old, new).unwrap(), "it no longer uses `math`");
         assert_eq!(of(old, "def f(a):\n    return math.floor(a) ** 2\n"), None);
-        // Names of its own may go.
+        // Names that are local to the selection may go.
         assert_eq!(of("def f(a):\n    b = a\n    return b\n", "def f(a):\n    return a\n"), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Names that an answer lost or misspelt: small models slip when they copy long identifiers.
+//! Names that an answer lost or misspelled: small models slip when they copy long identifiers.
 
 use std::collections::BTreeSet;
 
@@ -7,26 +7,26 @@ use crate::language::Language;
 use crate::syntax::{self, bound_names, identifiers};
 use crate::{python, scopes};
 
-/// Shorter names are too alike to call one a slip of another.
+/// Shorter names are too similar to call one a slip for another.
 const LENGTH_MIN: usize = 8;
 
-/// Functions and classes that the answer does not define any more. One that took another name is no
-/// loss where an instruction may have asked for that, as long as the rest of the file does without the
-/// old one.
+/// Functions and classes that the answer no longer defines. One that was given another name is not
+/// lost if an instruction may have asked for that, as long as the rest of the file does not use the
+/// old name.
 ///
 /// Of 2,080 recorded answers to instructions in Python, 148 wrong ones lose a definition that the
-/// instruction does not name, and no right one.
+/// instruction does not name, and no right one does.
 pub(super) fn vanished(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let of_python = |code| python::definitions(code).filter(|_| rewrite.language.id == "python");
     let (had, answered) = match (of_python(rewrite.original), of_python(rewrite.answer)) {
         (Some(had), Some(answered)) => (had, answered),
-        // A part of a file need not parse, and an answer may be indented as the file is.
+        // A part of a file need not parse by itself, and an answer may be indented as the file is.
         _ => (
             definitions(rewrite.language, rewrite.original),
             definitions(rewrite.language, rewrite.answer),
         ),
     };
-    // A function may have become the value of a variable.
+    // A function may have become a variable's value.
     let bound = bound_names(rewrite.language, rewrite.answer);
     let lost: Vec<&String> =
         had.iter().filter(|name| !answered.contains(name) && !bound.contains(name)).collect();
@@ -36,10 +36,10 @@ pub(super) fn vanished(rewrite: &Rewrite<'_>) -> Option<Problem> {
     if let Some(name) = lost.iter().find(|name| is_used_around(rewrite, name)) {
         let reason =
             format!("it no longer defines `{name}`, which the rest of the file still uses");
-        // Who asked for another name may mean to change the rest, too.
+        // Whoever asked for another name may want to change the other uses, too.
         return Some(Problem::new(Severity::Warn, reason));
     }
-    // An instruction that names it is about it.
+    // If the instruction names it, losing it may be what was asked for.
     let lost = lost.into_iter().find(|name| !instruction.contains(name.as_str()))?;
     let is_renamed = answered.iter().any(|name| !had.contains(name)) && asks_to_rename(instruction);
     if is_renamed {
@@ -49,8 +49,8 @@ pub(super) fn vanished(rewrite: &Rewrite<'_>) -> Option<Problem> {
     Some(missed(lost, if may_go { Severity::Warn } else { Severity::Doubtful }))
 }
 
-/// A function in a function that the selection uses and the answer only defines any more: what it was
-/// for has gone with its call.
+/// A nested function that the selection uses and that the answer only defines: with its call, its
+/// purpose is gone.
 pub(super) fn out_of_use(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let uses = |code: &str, name: &str| {
         let words = code.split(|c: char| !c.is_alphanumeric() && c != '_');
@@ -73,7 +73,7 @@ pub(super) fn out_of_use(rewrite: &Rewrite<'_>) -> Option<Problem> {
     Some(Problem::new(Severity::Doubtful, reason))
 }
 
-/// Names of functions, types and methods; not of functions in functions.
+/// Names of functions, types and methods; not of nested functions.
 fn definitions(language: &Language, code: &str) -> Vec<String> {
     let Some(tree) = syntax::parse(language, code) else { return Vec::new() };
     let mut names = Vec::new();
@@ -105,7 +105,7 @@ fn missed(name: &str, severity: Severity) -> Problem {
     Problem::new(severity, format!("it no longer defines `{name}`"))
 }
 
-/// Whether the lines round the selection have the name as a word of their own.
+/// Whether the lines around the selection contain the name as a whole word.
 fn is_used_around(rewrite: &Rewrite<'_>, name: &str) -> bool {
     let (before, after) = rewrite.around;
     before
@@ -114,7 +114,7 @@ fn is_used_around(rewrite: &Rewrite<'_>, name: &str) -> bool {
         .any(|line| line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name))
 }
 
-/// A name that is nowhere in the document and nearly one of the selection's, which is gone.
+/// A name that is nowhere in the document and almost one of the selection's names, which is gone.
 /// Only without an instruction, since that may ask for another name.
 pub(super) fn misspelt(rewrite: &Rewrite<'_>) -> Option<Problem> {
     if rewrite.instruction.is_some() {
@@ -132,8 +132,8 @@ pub(super) fn misspelt(rewrite: &Rewrite<'_>) -> Option<Problem> {
     Some(Problem::new(Severity::Doubtful, format!("it has `{slip}` where `{meant}` was")))
 }
 
-/// Whether two names differ in one or two letters. A name that goes on where the other ends is
-/// another word (`value`, `values`).
+/// Whether two names differ in one or two letters. A name that only extends the other is another
+/// word (`value`, `values`).
 fn is_slip(name: &str, meant: &str) -> bool {
     if name.starts_with(meant) || meant.starts_with(name) || name.len().abs_diff(meant.len()) > 2 {
         return false;
@@ -141,7 +141,7 @@ fn is_slip(name: &str, meant: &str) -> bool {
     (1..=2).contains(&distance(name.as_bytes(), meant.as_bytes()))
 }
 
-/// The number of single-byte edits between two short names.
+/// The edit distance between two short names, in bytes.
 fn distance(a: &[u8], b: &[u8]) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.iter().enumerate() {
@@ -188,7 +188,7 @@ mod tests {
         assert_eq!(severity(None), Some(Severity::Doubtful));
         assert_eq!(severity(Some("Tidy up.")), Some(Severity::Doubtful));
         assert_eq!(severity(Some("Remove g.")), None);
-        // It has another name now.
+        // It was given another name.
         let renamed = rewrite("def f(): pass", "def g(): pass", Some("Give it a better name."));
         assert_eq!(vanished(&renamed), None);
         let after = ["print(f())".to_owned()];

@@ -1,5 +1,5 @@
-//! Answers that say how to change the code instead of being it: patches, marks of conflicts, calls of
-//! tools. Where their form could be undone it was (see `forms`); many of them parse.
+//! Answers that say how to change the code instead of being the code: patches, conflict marks, tool
+//! calls. Forms that could be undone already were (see `forms`); many of the others parse.
 
 use super::{Problem, Rewrite, Severity};
 use crate::language::Comments;
@@ -18,7 +18,7 @@ pub(super) fn instead(rewrite: &Rewrite<'_>) -> Option<Problem> {
     Some(Problem::new(severity, "it says how to change the code and is not the code"))
 }
 
-/// A line that goes and one that comes after it, with the signs of a patch before them.
+/// Whether a removed line is followed by an added one, with the signs of a patch.
 fn has_signs(rewrite: &Rewrite<'_>) -> bool {
     let goes = |line: &str| line.starts_with('-') && !line.starts_with("--");
     let comes = |line: &str| line.starts_with('+') && !line.starts_with("++");
@@ -27,7 +27,7 @@ fn has_signs(rewrite: &Rewrite<'_>) -> bool {
         && !rewrite.original.lines().any(|line| goes(line) || comes(line))
 }
 
-/// Tags round all of the code, in a language that has none and no grammar to say so.
+/// Whether tags surround all of the code, in a language that has no tags and no grammar to say so.
 fn has_wrapping(rewrite: &Rewrite<'_>) -> bool {
     let language = rewrite.language;
     if language.grammar("").is_some()
@@ -52,7 +52,7 @@ fn is_mark(line: &str) -> bool {
         || line.starts_with("<tool_call>")
 }
 
-/// JSON that calls a tool, or gives code under a name.
+/// Whether a text is JSON that calls a tool, or gives code under a key.
 fn is_call(text: &str) -> bool {
     const KEYS: &[&str] = &["arguments", "parameters", "tool", "tool_calls", "code", "function"];
     let object = || serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text).ok();

@@ -55,8 +55,8 @@ pub(super) fn starts(comments: Comments) -> &'static [&'static str] {
     }
 }
 
-/// Whether a line of dots means nothing in a language. Where there is a grammar it says so itself, but
-/// for a shell's, to which all words are commands.
+/// Whether a line of dots means nothing in a language. If there is a grammar it says so itself,
+/// except for a shell's, which takes any word for a command.
 fn has_no_dots(language: &Language) -> bool {
     language.id == "shellscript"
         || language.grammar("").is_none()
@@ -64,7 +64,7 @@ fn has_no_dots(language: &Language) -> bool {
             && !matches!(language.id, "" | "perl" | "r" | "lua")
 }
 
-/// The words of a comment behind code.
+/// The words of a comment at the end of a line of code.
 fn behind_code(line: &str, comments: Comments) -> Option<&str> {
     starts(comments).iter().find_map(|start| Some(line.rsplit_once(&format!(" {start}"))?.1.trim()))
 }
@@ -75,7 +75,8 @@ pub(super) fn comment(line: &str, comments: Comments) -> Option<&str> {
     Some(words.trim_matches(|c: char| c.is_whitespace() || "#/*-<>{}!;%".contains(c)))
 }
 
-/// Dots, and words that say what they are for: a comment behind code may have one of both.
+/// Whether a comment has both dots and words that say what they stand for: a comment after code may
+/// well have one of the two.
 fn is_told_placeholder(words: &str) -> bool {
     let lower = words.to_lowercase();
     (lower.starts_with("...") || lower.starts_with('…'))

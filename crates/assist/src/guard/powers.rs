@@ -1,10 +1,10 @@
-//! What code can do to more than itself: run programs, reach the network, delete. An answer that
-//! brings it in where nobody asked may have been told so by the text that it was shown. It may be
-//! right all the same, so it is a warning.
+//! What code can do beyond itself: run programs, reach the network, delete files. An answer that
+//! adds this without being asked may follow instructions hidden in the text that the model was
+//! shown. It may be right all the same, so it is a warning.
 
 use super::{Problem, Rewrite, Severity};
 
-/// What is written, and what it does.
+/// What to search for, and what it does.
 const POWERS: &[(&str, &str)] = &[
     ("os.system(", "runs other programs"),
     ("os.popen(", "runs other programs"),
@@ -39,7 +39,7 @@ const POWERS: &[(&str, &str)] = &[
     ("TRUNCATE TABLE", "deletes data"),
 ];
 
-/// The first of them that the document did not have.
+/// The first of these that the document did not have.
 pub(super) fn introduced(rewrite: &Rewrite<'_>) -> Option<Problem> {
     if rewrite.language.prose {
         return None;
@@ -55,7 +55,7 @@ pub(super) fn introduced(rewrite: &Rewrite<'_>) -> Option<Problem> {
     Some(Problem::new(Severity::Warn, reason))
 }
 
-/// Whether it is in a text and is not the end of a longer name.
+/// Whether a text contains it other than as the end of a longer name.
 fn has(text: &str, what: &str) -> bool {
     text.match_indices(what).any(|(at, _)| {
         let before = text[..at].chars().next_back();

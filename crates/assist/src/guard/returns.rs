@@ -1,18 +1,18 @@
-//! A function that gave something back and does not any more. It still parses, so nothing else
-//! finds it. Only for languages in which a value can't be given back without saying so.
+//! A function that returned something and no longer does. It still parses, so no other check finds
+//! it. Only for languages in which a value is never returned implicitly.
 
 use super::{Problem, Rewrite, Severity, asks_to_delete};
 
 /// Languages that have no implicit result and for which a lost `return` is a lost result.
 const EXPLICIT: &[&str] = &["python"];
 
-/// Finds a rewrite without any result of one that had results.
+/// Finds a rewrite that returns nothing though the original did.
 pub(super) fn vanished(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let lost = EXPLICIT.contains(&rewrite.language.id)
         && !asks_to_delete(rewrite.instruction)
         && gives_back(rewrite.original)
         && !gives_back(rewrite.answer);
-    // Of 1,001 recorded right answers to instructions 12 do so: too many to ask again for.
+    // Of 1,001 recorded right answers to instructions 12 do this: too many to ask again.
     let severity = if rewrite.instruction.is_some() { Severity::Warn } else { Severity::Doubtful };
     lost.then(|| Problem::new(severity, "it no longer returns what the selection returned"))
 }

@@ -1,15 +1,15 @@
-//! An answer that is what stands round the selection, and not the selection: small models take the
-//! one for the other.
+//! An answer that is the code around the selection and not the selection: small models confuse the
+//! two.
 
 use std::collections::BTreeSet;
 
 use super::{Problem, Rewrite, Severity, asks_to_delete};
 
-/// Fewer lines say too little.
+/// Fewer lines are not evidence enough.
 const LINES_MIN: usize = 3;
 
-/// Finds an answer that has more lines of the surroundings than of the selection, of which it has
-/// hardly any.
+/// Finds an answer that has more lines of the surroundings than of the selection, and hardly any of
+/// the latter.
 pub(super) fn instead(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let telling = |text: &str| -> BTreeSet<String> {
         let lines = text.lines().map(str::trim);

@@ -1,10 +1,10 @@
-//! Code that is there twice: the old one and the new one, the same once more, or what the rest of the
-//! file has already.
+//! Code that occurs twice: the old and the new version, the same version again, or what the rest of
+//! the file already has.
 
 use super::{Problem, Rewrite, Severity};
 use crate::syntax;
 
-/// Languages in which a function is defined once. In others it may be for other types.
+/// Languages in which a function is defined once. Others allow several, for different types.
 const ONCE: &[&str] = &[
     "python",
     "javascript",
@@ -16,13 +16,13 @@ const ONCE: &[&str] = &[
     "php",
 ];
 
-/// Shorter pieces are repeated in good code.
+/// Shorter pieces repeat in good code, too.
 const LINES_MIN: usize = 3;
 
-/// Models are caught in one line or in a few.
+/// Models get stuck in one line or in a few.
 const CAUGHT_LINES_MAX: usize = 4;
 
-/// Nobody writes the same line so often where the selection has it less often.
+/// Good code does not repeat a line this often if the selection does not.
 const CAUGHT_TIMES_MIN: usize = 10;
 
 /// Finds what the document did not have twice before.
@@ -39,8 +39,8 @@ pub(super) fn defined(rewrite: &Rewrite<'_>) -> Option<Problem> {
     Some(Problem::new(Severity::Doubtful, reason))
 }
 
-/// Finds an answer that is one piece after the other, or has a few lines over and over: small models
-/// get caught in them.
+/// Finds an answer that consists of one piece twice, or repeats a few lines over and over: small
+/// models get stuck in them.
 pub(super) fn written(rewrite: &Rewrite<'_>) -> Option<Problem> {
     if is_caught(rewrite.answer) && !is_caught(rewrite.original) {
         let reason = "it has the same lines over and over";
@@ -50,7 +50,7 @@ pub(super) fn written(rewrite: &Rewrite<'_>) -> Option<Problem> {
         .then(|| Problem::new(Severity::Doubtful, "it has the same code twice"))
 }
 
-/// Whether up to [`CAUGHT_LINES_MAX`] lines are there [`CAUGHT_TIMES_MIN`] times in a row.
+/// Whether up to [`CAUGHT_LINES_MAX`] lines occur [`CAUGHT_TIMES_MIN`] times in a row.
 fn is_caught(text: &str) -> bool {
     let lines = filled(text);
     let tells = |line: &str| line.chars().filter(|c| c.is_alphabetic()).count() > 2;
@@ -71,7 +71,7 @@ fn is_repeated(text: &str) -> bool {
     let lines = filled(text);
     let mut heights = LINES_MIN..=lines.len() / 2;
     heights.any(|height| {
-        // The last piece may be cut.
+        // The last piece may be cut off.
         lines[0] == lines[height] && lines.iter().zip(&lines[height..]).all(|(a, b)| a == b)
     })
 }

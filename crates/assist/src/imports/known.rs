@@ -1,9 +1,9 @@
-//! Lines of an answer that bring something in, and those of them that the document has already.
+//! Import lines of an answer, and which of them the document already has.
 
 use crate::language::Language;
 
-/// How a line begins that brings something in, by language. Other languages bring in nothing by
-/// such lines, or their lines mean something by where they stand.
+/// How an import line begins, by language. Other languages either have no such lines, or theirs
+/// depend on where they are.
 const WORDS: &[(&str, &[&str])] = &[
     ("python", &["import ", "from "]),
     ("javascript", &["import ", "const "]),
@@ -22,7 +22,7 @@ const WORDS: &[(&str, &[&str])] = &[
     ("ruby", &["require ", "require_relative "]),
 ];
 
-/// Whether a line brings something in.
+/// Whether a line is an import.
 pub(crate) fn is_import(language: &Language, line: &str) -> bool {
     let line = line.trim();
     let words = WORDS.iter().find(|(id, _)| *id == language.id).map_or(&[][..], |(_, words)| words);
@@ -31,8 +31,8 @@ pub(crate) fn is_import(language: &Language, line: &str) -> bool {
         && (!line.starts_with("from ") || line.contains(" import "))
 }
 
-/// The answer without the lines at its beginning that stand before the selection already. Those
-/// that the selection itself has are its own.
+/// The answer without those lines at its beginning that already precede the selection. Lines that
+/// the selection itself has are its own and stay.
 pub(crate) fn without_known(
     answer: &str,
     original: &str,
@@ -40,7 +40,7 @@ pub(crate) fn without_known(
     before: &[String],
 ) -> String {
     let lines: Vec<&str> = answer.split('\n').collect();
-    // A file is in one package, whatever the model calls it.
+    // A file belongs to one package, whatever the model calls it.
     let is_package = |line: &str| line.starts_with("package ");
     let known = |line: &str| {
         let line = line.trim();
@@ -55,15 +55,15 @@ pub(crate) fn without_known(
     }
     let mut kept: Vec<&str> =
         head.iter().copied().filter(|line| line.trim().is_empty() || !known(line)).collect();
-    // What stood between them and the code is no longer there.
+    // The imports that these blank lines separated from the code are gone.
     if kept.iter().all(|line| line.trim().is_empty()) {
         kept.clear();
     }
     [kept.as_slice(), rest].concat().join("\n")
 }
 
-/// The imports at the beginning of an answer, and the answer without them; none where the selection
-/// itself begins so, and where nothing else is left.
+/// The imports at the beginning of an answer, and the rest of the answer; no imports if the
+/// selection has some itself, or if nothing else would be left.
 pub(super) fn taken_off(
     answer: &str,
     original: &str,
@@ -74,7 +74,7 @@ pub(super) fn taken_off(
         return all();
     }
     let lines: Vec<&str> = answer.split('\n').collect();
-    // One that goes on in the next line is not told from code here.
+    // An import that continues in the next line can't be told from code here.
     let is_whole = |line: &str| {
         let names_the_file = ["package ", "namespace "].iter().any(|it| line.starts_with(it));
         let goes_on = line.trim_end().ends_with(['(', '{', '\\', ',']);
@@ -86,12 +86,12 @@ pub(super) fn taken_off(
     (imports.map(|line| (*line).to_owned()).collect(), lines[head..].join("\n"))
 }
 
-/// Whether it brings in all that a module has.
+/// Whether an import brings in everything that a module has.
 pub(super) fn is_of_all(import: &str) -> bool {
     import.trim_end().ends_with("import *")
 }
 
-/// Whether code uses a name that an import of Python brings in.
+/// Whether code uses a name that a Python import brings in.
 pub(super) fn is_used(import: &str, code: &str) -> bool {
     let names = import.rsplit_once("import ").map_or("", |(_, names)| names);
     let is_word = |word: &str| {

@@ -1,5 +1,5 @@
-//! Names of Python's own library that an answer uses and nothing brings in. Nobody would ask the model
-//! again for a line that is certain.
+//! Names of Python's standard library that an answer uses without importing them. The line is
+//! certain, so asking the model again would be a waste.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -7,11 +7,11 @@ use std::ops::Range;
 use crate::language::Language;
 use crate::python;
 
-/// Modules, and behind each the names that are nearly always its.
+/// Modules, each followed by the names that almost always come from it.
 const KNOWN: &str = include_str!("python_library.txt");
 
-/// The import lines that make the names of the answer known, beside those it has itself. A name that
-/// was unknown before stays so, unless it is one of those that were `reported`.
+/// The import lines for the names of the answer, in addition to those that it has itself. A name
+/// that was unknown before stays so, unless it was `reported`.
 pub(super) fn imports(
     language: &Language,
     document: &str,
@@ -45,15 +45,16 @@ pub(super) fn imports(
     modules.into_iter().chain(names).collect()
 }
 
-/// Whether the answer uses names of Python's that nothing brings in but an import of all that a module
-/// has. Such an import is seldom asked for, and hides from everybody where names come from.
+/// Whether the answer needs an import of everything that a module has, because nothing else
+/// provides some of its names. Such an import is seldom asked for, and it hides where names come
+/// from.
 pub(super) fn need_all(document: &str, lines: &Range<usize>, own: &[String], answer: &str) -> bool {
     undefined(document, lines, own, answer)
         .is_none_or(|(had, has)| has.iter().any(|name| !had.contains(name)))
 }
 
-/// The names that nothing in the document defines, as it is and with the answer and its imports.
-/// `None` where that can't be told.
+/// The names that nothing in the document defines, as it is now, and with the answer and its
+/// imports. `None` if that can't be known.
 fn undefined(
     document: &str,
     lines: &Range<usize>,
@@ -62,7 +63,7 @@ fn undefined(
 ) -> Option<(BTreeSet<String>, BTreeSet<String>)> {
     let all: Vec<&str> = document.split('\n').collect();
     let (head, tail) = (all.get(..lines.start)?, all.get(lines.end..)?);
-    // How the lines are indented is of no matter for their names, but for whether they parse.
+    // The indentation does not affect the names, but it decides whether the document parses.
     let first = all.get(lines.start).copied().unwrap_or_default();
     let margin = &first[..first.len() - first.trim_start().len()];
     let indented = answer.split('\n').map(|line| format!("{margin}{line}"));

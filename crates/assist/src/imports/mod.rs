@@ -1,6 +1,6 @@
-//! What an answer brings in. A model that is shown a part of a file likes to begin as if it were a
-//! whole one, and to use what nothing in the file brings in; so what is there already is left out,
-//! and what is new goes where the file's other imports stand.
+//! What an answer imports. A model that sees a part of a file tends to write as if it began a whole
+//! one, and to use what the file does not import; so imports that are already there are left out,
+//! and new ones go to the file's other imports.
 
 mod known;
 mod missing;
@@ -13,21 +13,21 @@ pub(crate) use place::is_import_node;
 
 use crate::language::Language;
 
-/// Lines to put into a document beside an edit.
+/// Lines to insert into a document along with an edit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Needed {
-    /// The line (from 0) next to which they go: all of it stays.
+    /// The line (from 0) next to which they go; it is kept.
     pub(crate) line: usize,
-    /// Whether they go before that line, else behind it.
+    /// Whether they go before that line or after it.
     pub(crate) before: bool,
     /// The imports, without line ends.
     pub(crate) imports: Vec<String>,
 }
 
-/// Takes the imports out of an answer that go elsewhere, and adds those that it forgot.
+/// Takes the imports that go elsewhere out of an answer, and adds those that it forgot.
 ///
-/// `lines` are those of `document` (0-based, half open) that the answer replaces. What the selection
-/// itself brought in stays where it is. `reported`: what tools say of the lines, in their words.
+/// `lines` are those of `document` (0-based, half open) that the answer replaces. Imports that the
+/// selection itself has stay where they are. `reported`: what tools report for the lines.
 pub(crate) fn needed(
     language: &Language,
     document: &str,
@@ -61,7 +61,7 @@ pub(crate) fn needed(
 mod tests {
     use super::*;
 
-    /// The imports and the line from 1 that they stand behind, or before where it is negative.
+    /// The imports, and the line (from 1) that they go after; before it if negative.
     fn of(path: &str, before: &str, original: &str, answer: &str) -> (String, i32, Vec<String>) {
         let start = before.lines().count();
         let document = format!("{before}{original}\n");
@@ -131,10 +131,10 @@ mod tests {
     fn what_the_selection_brought_in_stays_where_it_is() {
         let own = "import os\nx = os.sep";
         assert_eq!(of("a.py", "import sys\n", own, own).2, Vec::<String>::new());
-        // There is nothing before it where they could go.
+        // There is no place before the selection for it.
         let answer = "import re\nx = re.sub";
         assert_eq!(of("a.py", "", "x = 1", answer), (answer.to_owned(), 0, Vec::new()));
-        // Amid the code it means something else.
+        // In the middle of code it means something else.
         let amid = "def f():\n    import os\n    return os.sep";
         assert_eq!(of("a.py", "x = 1\n", "def f(): pass", amid).2, Vec::<String>::new());
     }
@@ -156,7 +156,8 @@ mod tests {
             (old, typed),
             (typed, 1, "import math\nfrom typing import List, Optional"),
         );
-        // It was missing before, so it comes from elsewhere; and a name alone is not a module.
+        // It was missing before, so it comes from elsewhere; and a name alone does not make a
+        // module.
         check(
             "a.py",
             "import os\n\nmath.pi\n",

@@ -1,11 +1,11 @@
-//! Where the imports of a file stand, or would.
+//! Where the imports of a file are, or would go.
 
 use tree_sitter::{Node, Point};
 
 use crate::language::Language;
 use crate::syntax;
 
-/// What grammars call imports.
+/// Grammar names of imports.
 const IMPORTS: &[&str] = &[
     "future_import_statement",
     "import_declaration",
@@ -17,7 +17,7 @@ const IMPORTS: &[&str] = &[
     "using_directive",
 ];
 
-/// What stands before them: remarks, the name of the package, what is said to the compiler.
+/// What comes before imports: comments, the package name, directives for the compiler.
 const PREAMBLE: &[&str] = &[
     "block_comment",
     "comment",
@@ -31,13 +31,12 @@ const PREAMBLE: &[&str] = &[
     "php_tag",
 ];
 
-/// Whether a node is an import.
 pub(crate) fn is_import_node(node: Node<'_>) -> bool {
     node.is_named() && IMPORTS.contains(&node.kind())
 }
 
-/// The line (from 0) next to which an import is put, and whether before it. `None` where that is not
-/// before `end`, and where no grammar says what an import is.
+/// The line (from 0) next to which an import goes, and whether it goes before that line. `None` if
+/// that line is not before `end`, or if no grammar says what an import is.
 pub(super) fn of_imports(language: &Language, text: &str, end: usize) -> Option<(usize, bool)> {
     let tree = syntax::parse(language, text)?;
     let root = tree.root_node();
@@ -59,7 +58,7 @@ pub(super) fn of_imports(language: &Language, text: &str, end: usize) -> Option<
     Some((syntax::rows(*first).start, true))
 }
 
-/// Whether a line is in a module of Rust's own, which sees nothing of the file's imports.
+/// Whether a line is inside a module of Rust, which does not see the file's imports.
 fn is_in_module(root: Node<'_>, line: usize) -> bool {
     let point = Point::new(line, 0);
     let mut node = root.descendant_for_point_range(point, point);
@@ -73,7 +72,7 @@ fn is_in_module(root: Node<'_>, line: usize) -> bool {
 }
 
 fn is_preamble(node: Node<'_>) -> bool {
-    // What a module says of itself, and `"use strict"`.
+    // A module's docstring, and `"use strict"`.
     let is_string = || {
         node.kind() == "expression_statement"
             && node.named_child_count() == 1

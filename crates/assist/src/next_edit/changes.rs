@@ -1,20 +1,20 @@
-//! What the user changed of late in a file, line by line, the newest first.
+//! What the user recently changed in a file, line by line, the newest first.
 
 use std::ops::Range;
 
 use localcoder_protocol::RecentEdit;
 
-/// Lines that were changed together, and where they stand now.
+/// Lines that were changed together, and where they are now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Change {
-    /// The lines as they were; none where some were put in.
+    /// The lines as they were; empty if lines were only inserted.
     pub(super) before: Vec<String>,
-    /// The rows, from 0, on which they stand as they are; empty where some were taken out.
+    /// The rows (from 0) of the lines as they are now; empty if lines were only removed.
     pub(super) rows: Range<usize>,
 }
 
 impl Change {
-    /// The line as it was and the row of it, where one line was changed into one.
+    /// The old line and the row of the new one, if one line was changed into one.
     pub(super) fn line(&self) -> Option<(&str, usize)> {
         match self.before.as_slice() {
             [before] if self.rows.len() == 1 => Some((before, self.rows.start)),
@@ -23,8 +23,8 @@ impl Change {
     }
 }
 
-/// The changes of one edit. `all`: the document's lines; `cursor`: the row of the cursor, which tells
-/// apart places that read the same where the edit does not say its line.
+/// The changes of one edit. `all`: the document's lines; `cursor`: the row of the cursor, which
+/// decides between places that read the same if the edit does not give its line.
 pub(super) fn of(edit: &RecentEdit, all: &[String], cursor: usize) -> Vec<Change> {
     let split = |text: &str| -> Vec<String> {
         let lines = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line).to_owned());
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn a_place_that_is_not_told_is_found_by_what_stands_there() {
         assert_eq!(changes("a", "b", None, "x\nb\n")[0].rows, 1..2);
-        // A place that is no longer so is looked for.
+        // If the given place no longer reads like that, it is searched for.
         assert_eq!(changes("a", "b", Some(1), "x\nb\n")[0].rows, 1..2);
         assert_eq!(changes("a", "b", None, "x\ny\n"), []);
         assert_eq!(changes("a", "", None, "x\ny\n"), [], "it may have stood anywhere");

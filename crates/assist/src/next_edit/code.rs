@@ -1,5 +1,5 @@
-//! What a grammar says of a document's names and calls, as far as it takes to find what follows from
-//! a change. Every question is asked of the document as it is after the change.
+//! What a grammar says of a document's names and calls, as far as needed to find what follows from
+//! a change. Every question is about the document as it is after the change.
 
 use std::ops::Range;
 
@@ -15,14 +15,14 @@ pub(super) struct Code<'a> {
     tree: Tree,
 }
 
-/// A place where a name stands.
+/// A place where a name occurs.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Name<'t> {
     node: Node<'t>,
-    /// Behind a dot or the like, or the name of an argument: it belongs to something else.
+    /// After a dot or the like, or the name of an argument: it belongs to something else.
     pub(super) is_member: bool,
     pub(super) is_binding: bool,
-    /// Brought in from another file.
+    /// Imported from another file.
     pub(super) is_import: bool,
 }
 
@@ -35,7 +35,7 @@ impl Name<'_> {
         self.node.byte_range()
     }
 
-    /// Whether it stands for a member and a variable of the same name.
+    /// Whether it is both a member and a variable of that name.
     pub(super) fn is_shorthand(&self) -> bool {
         self.node.kind().starts_with("shorthand_")
             || self.node.parent().is_some_and(|it| it.kind() == "shorthand_field_initializer")
@@ -45,25 +45,25 @@ impl Name<'_> {
 /// A function, method or constructor, or a type that is made by naming its fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Callee {
-    /// What stands before the arguments of a call.
+    /// What a call has before its arguments.
     pub(super) name: String,
-    /// What stands before that name, where only a call by both is one of it.
+    /// What precedes that name, if only a call with both counts.
     pub(super) of: Option<String>,
-    /// Whether it is called on something: a function of the same name that belongs to something else
-    /// is another one.
+    /// Whether it is called on an object: a function of the same name that belongs to something
+    /// else is a different one.
     pub(super) is_method: bool,
-    /// How many arguments a call has to have, and may have; `None` where that is not known.
+    /// The minimum and maximum number of arguments of a call; `None` if that is not known.
     pub(super) arity: Option<(usize, usize)>,
 }
 
-/// A call and the lines that it stands on.
+/// A call and the lines that it spans.
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) rows: Range<usize>,
     pub(super) arguments: usize,
-    /// Each argument's bytes.
+    /// The byte range of each argument.
     pub(super) places: Vec<Range<usize>>,
-    /// Whether all are told apart by their place alone.
+    /// Whether its arguments are distinguished by position alone.
     pub(super) is_positional: bool,
 }
 
@@ -78,7 +78,7 @@ impl<'a> Code<'a> {
 
     fn visit<'t>(&'t self, mut visit: impl FnMut(Node<'t>)) {
         let mut cursor = self.tree.walk();
-        // As `syntax::walk`, which says nothing of how long its nodes live.
+        // Like `syntax::walk`, whose nodes do not have the tree's lifetime.
         loop {
             visit(cursor.node());
             if cursor.goto_first_child() {
@@ -92,13 +92,13 @@ impl<'a> Code<'a> {
         }
     }
 
-    /// The byte where a row begins.
+    /// The byte at which a row begins.
     pub(super) fn line_start(&self, row: usize) -> usize {
         let Some(before) = row.checked_sub(1) else { return 0 };
         self.text.match_indices('\n').nth(before).map_or(self.text.len(), |(at, _)| at + 1)
     }
 
-    /// The function that a name is a parameter of.
+    /// The function that has a name as a parameter.
     pub(super) fn function_whose_parameter(&self, name: &Name<'_>) -> Option<String> {
         let mut up = std::iter::successors(name.node.parent(), Node::parent);
         up.find(|it| it.kind().contains("parameters"))?;
@@ -107,7 +107,7 @@ impl<'a> Code<'a> {
         Some(function.to_owned())
     }
 
-    /// Every place of a name in code, in their order.
+    /// Every occurrence of a name in code, in order.
     pub(super) fn names(&self, name: &str) -> Vec<Name<'_>> {
         let mut found = Vec::new();
         self.visit(|node| {
@@ -127,8 +127,8 @@ impl<'a> Code<'a> {
         found
     }
 
-    /// The lines of the function in which a name is bound, where it is known only there; `None` where
-    /// it is known in the whole file.
+    /// The lines of the function in which a name is bound, if it is local to it; `None` if it is
+    /// visible in the whole file.
     pub(super) fn local_scope(&self, name: &Name<'_>) -> Option<Range<usize>> {
         let mut node = name.node;
         if self.is_of_self(node) {
@@ -150,7 +150,7 @@ impl<'a> Code<'a> {
         None
     }
 
-    /// Whether it is a member of the object whose method it is in.
+    /// Whether a node is a member of `self` or `this`.
     pub(super) fn is_of_self(&self, node: Node<'_>) -> bool {
         let Some(parent) = node.parent() else { return false };
         let object = ["object", "value", "argument", "operand"]
@@ -160,12 +160,12 @@ impl<'a> Code<'a> {
         object.is_some_and(|it| ["self", "this"].contains(&self.source(it)))
     }
 
-    /// As [`Self::is_of_self`].
+    /// [`Self::is_of_self`] for a name.
     pub(super) fn name_is_of_self(&self, name: &Name<'_>) -> bool {
         self.is_of_self(name.node)
     }
 
-    /// Whether a binding is a part of a type: a method or a field.
+    /// Whether a binding is part of a type: a method or a field.
     pub(super) fn is_part_of_type(&self, name: &Name<'_>) -> bool {
         if self.is_of_self(name.node) {
             return true;
@@ -182,7 +182,7 @@ impl<'a> Code<'a> {
             }
             node = parent;
         }
-        // A method in Go is declared outside of its type.
+        // A Go method is declared outside of its type.
         name.node.parent().is_some_and(|it| it.child_by_field_name("receiver").is_some())
     }
 
@@ -194,7 +194,7 @@ impl<'a> Code<'a> {
         Some(callee)
     }
 
-    /// Literal texts that read so, by their rows and bytes.
+    /// The occurrences of a string literal, by row and byte range.
     pub(super) fn literals(&self, literal: &str) -> Vec<(usize, Range<usize>)> {
         let mut found = Vec::new();
         self.visit(|node| {
@@ -228,7 +228,7 @@ impl<'a> Code<'a> {
         found
     }
 
-    /// The names of the fields that a type declares whose field stands on a row.
+    /// The names of all fields of the type that declares a field at this place.
     pub(super) fn fields_at(&self, row: usize, column: usize) -> Vec<String> {
         let at = Point::new(row, column);
         let Some(field) = self.around(at).find(|it| it.kind() == "property_signature") else {
@@ -241,19 +241,19 @@ impl<'a> Code<'a> {
         fields.map(|it| self.source(it).to_owned()).collect()
     }
 
-    /// The rows of the function that declares its parameters on a row.
+    /// The rows of the function around a place.
     pub(super) fn function_at(&self, row: usize, column: usize) -> Option<Range<usize>> {
         let function = self.around(Point::new(row, column)).find(|it| scopes::is_function(*it))?;
         Some(syntax::rows(function))
     }
 
-    /// The smallest function or type round a column of a row.
+    /// The nodes around a place, the smallest first.
     fn around(&self, at: Point) -> impl Iterator<Item = Node<'_>> {
         let node = self.tree.root_node().descendant_for_point_range(at, at);
         std::iter::successors(node, Node::parent)
     }
 
-    /// The function whose parameters, or what it gives back, are declared at a place.
+    /// The function whose parameters or return type are declared at a place.
     pub(super) fn signature_at(&self, row: usize, column: usize) -> Option<(Callee, Part)> {
         let at = Point::new(row, column);
         let function = self.around(at).find(|node| {
@@ -280,7 +280,7 @@ impl<'a> Code<'a> {
         Some((self.callee(function, parameters)?, part))
     }
 
-    /// The function that gives something back at a row.
+    /// The function that returns something at a place.
     pub(super) fn function_of_return(&self, row: usize, column: usize) -> Option<Callee> {
         let at = Point::new(row, column);
         let mut up = self.around(at);
@@ -336,7 +336,7 @@ impl<'a> Code<'a> {
         Some((least, most))
     }
 
-    /// What a node calls, and its arguments, where it is a call.
+    /// What a node calls, and the arguments, if it is a call.
     fn callee_of<'t>(&self, node: Node<'t>) -> Option<(&'a str, Node<'t>)> {
         let arguments = node.child_by_field_name("arguments")?;
         let called = ["function", "constructor", "name", "method", "type"]
@@ -380,7 +380,7 @@ impl<'a> Code<'a> {
         found
     }
 
-    /// The type of which a field is declared on a row.
+    /// The type that declares a field on a row.
     pub(super) fn type_with_field_at(&self, row: usize, column: usize) -> Option<String> {
         let at = Point::new(row, column);
         let mut up = self.around(at);
@@ -396,7 +396,7 @@ impl<'a> Code<'a> {
         Some(name.to_owned())
     }
 
-    /// Where values of a type are made by naming its fields, or by a call of its name.
+    /// Where values of a type are created by naming its fields, or by calling its name.
     pub(super) fn values_of(&self, name: &str) -> Vec<Range<usize>> {
         let callee = Callee { name: name.to_owned(), of: None, is_method: false, arity: None };
         let mut found: Vec<Range<usize>> =
@@ -418,7 +418,7 @@ impl<'a> Code<'a> {
         found
     }
 
-    /// Whether a byte is within a comment or a literal text.
+    /// Whether a byte is within a comment or a string literal.
     pub(super) fn is_prose(&self, at: usize) -> bool {
         let node = self.tree.root_node().descendant_for_byte_range(at, at + 1);
         let mut up = std::iter::successors(node, Node::parent);
@@ -429,11 +429,11 @@ impl<'a> Code<'a> {
     }
 }
 
-/// What of a function was changed.
+/// Which part of a function was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     Parameters,
-    /// What it gives back.
+    /// The return type.
     Result,
 }
 
@@ -454,7 +454,7 @@ fn is_member(node: Node<'_>) -> bool {
     }
 }
 
-/// Whether a name is defined here, not used.
+/// Whether a name is defined here, and not used.
 fn is_binding(node: Node<'_>, text: &str) -> bool {
     let Some(parent) = node.parent() else { return false };
     let (kind, is) = (parent.kind(), |field| parent.child_by_field_name(field) == Some(node));
@@ -489,7 +489,8 @@ fn is_binding(node: Node<'_>, text: &str) -> bool {
     {
         return true;
     }
-    // The left side of an assignment, alone, as one of several or as a member of the object itself.
+    // The left side of an assignment: the name alone, one of several, or a member of the object
+    // itself.
     let mut inner = node;
     while let Some(outer) = inner.parent() {
         let is_left = outer.child_by_field_name("left") == Some(inner);

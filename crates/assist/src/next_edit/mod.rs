@@ -1,9 +1,10 @@
-//! Next edit: after a change, the place that follows from it and what is to stand there. From a
-//! document and what was changed in it to the places ([`NextEditTask`]) that a model is asked about
-//! one after another, and from what it wrote to an edit, or the reason why there is none.
+//! Next edit: after a change, the place that follows from it and what is to be there. From a
+//! document and its recent changes to the places ([`NextEditTask`]) that a model is asked about one
+//! after another, and from what it wrote to an edit, or the reason why there is none.
 //!
-//! Places are found without a model, so that nothing is computed where nothing follows. A place where
-//! the code leaves no choice, such as the use of a name that was just changed, needs none at all.
+//! Places are found without a model, so that nothing is computed if nothing follows. A place at
+//! which the code leaves no choice, such as the use of a name that was just changed, needs no model
+//! at all.
 
 mod changes;
 mod code;
@@ -35,10 +36,10 @@ use window::{Changed, Window};
 const UNSURE_BELOW: f32 = -0.35;
 /// Places that a model is asked about for one request: each takes as long as a suggestion.
 const ASKED_MAX: usize = 2;
-/// Rows and new lines of an edit.
+/// Most rows and new lines of an edit.
 const LINES_MAX: usize = 12;
 
-/// See the module.
+/// One request for the next edit.
 #[derive(Debug, Clone)]
 pub struct NextEditTask {
     path: String,
@@ -46,10 +47,10 @@ pub struct NextEditTask {
     lines: Vec<String>,
     line_end: &'static str,
     edits: Vec<RecentEdit>,
-    /// Those that are left; the first is the one that is asked about.
+    /// The remaining places; the first is the one that is asked about.
     places: VecDeque<Place>,
     asked: usize,
-    /// What a model was asked about in vain.
+    /// The places for which the model's answer was unusable, by their hashes.
     refused: Vec<u64>,
     explicit: bool,
 }
@@ -63,7 +64,7 @@ pub enum NextEditWay {
     Sweep(u32),
 }
 
-/// What the worker is asked.
+/// A call of the worker about one place.
 #[derive(Debug)]
 pub struct NextEditCall {
     /// The prompt.
@@ -72,7 +73,7 @@ pub struct NextEditCall {
     pub max_tokens: u32,
     /// Strings that end the text.
     pub stop: Vec<String>,
-    /// What is most likely written.
+    /// The text that the model most likely writes.
     pub draft: String,
 }
 
@@ -115,13 +116,14 @@ impl NextEditTask {
         self.explicit
     }
 
-    /// The editor's id of the language, or the empty word where it is not known.
+    /// The editor's id of the language, or the empty string if it is not known.
     #[must_use]
     pub fn language(&self) -> &'static str {
         self.language.id
     }
 
-    /// What follows without a doubt, so that no model is asked; or why none need be.
+    /// The edit that follows without a doubt, so that no model is asked; `None` if a model is
+    /// needed.
     ///
     /// # Errors
     /// Nothing follows.
@@ -133,8 +135,8 @@ impl NextEditTask {
         Ok(guess.and_then(edit))
     }
 
-    /// The same without what a model was asked about in vain before: while somebody goes on typing
-    /// elsewhere, it would say the same each time.
+    /// The task without places that a model was asked about before without a usable answer: while
+    /// the user keeps typing elsewhere, it would answer the same each time.
     #[must_use]
     pub fn without(mut self, refused: impl Fn(u64) -> bool) -> Self {
         if !self.explicit {
@@ -145,13 +147,13 @@ impl NextEditTask {
         self
     }
 
-    /// What a model was asked about in vain.
+    /// The places for which the model's answer was unusable, by their hashes.
     #[must_use]
     pub fn refused(&self) -> &[u64] {
         &self.refused
     }
 
-    /// Tells a place that is asked about for a change from others.
+    /// A hash that identifies a place together with the change that led to it.
     fn mark(&self, place: &Place) -> u64 {
         let mut hasher = DefaultHasher::new();
         self.lines.get(place.rows.clone()).hash(&mut hasher);
@@ -166,7 +168,7 @@ impl NextEditTask {
         Some((place, Window::new(&self.lines, &place.rows)?))
     }
 
-    /// What to ask about the next place; nothing where there is none left.
+    /// What to ask about the next place; `None` if there is none left.
     pub fn call(&mut self, way: NextEditWay) -> Option<NextEditCall> {
         while self.asked < ASKED_MAX {
             self.places.front()?;
@@ -191,10 +193,10 @@ impl NextEditTask {
         None
     }
 
-    /// The edit that a model wrote. Where there is none the next place is asked about.
+    /// The edit that a model wrote. If there is none, the next place is asked about.
     ///
     /// # Errors
-    /// Why it is none.
+    /// Why there is none.
     pub fn finish(
         &mut self,
         written: &str,
@@ -223,7 +225,7 @@ impl NextEditTask {
         }
     }
 
-    /// An edit that is worth being shown.
+    /// The edit, if it is worth showing.
     fn checked(
         &self,
         rows: Range<usize>,
@@ -278,7 +280,7 @@ impl NextEditTask {
     }
 }
 
-/// Whether code that parsed does no longer, or uses names that are defined nowhere.
+/// Whether code that parsed no longer does, or uses names that are not defined anywhere.
 fn breaks(language: &Language, before: &str, after: &str) -> bool {
     let errors = |text| syntax::error_count(language, text);
     let is_broken = errors(after).zip(errors(before)).is_some_and(|(now, then)| now > then);

@@ -1,4 +1,4 @@
-//! Lines that read as the changed one did: the same change is likely to follow there.
+//! Lines that read as the changed one did: they probably need the same change.
 
 use localcoder_protocol::FollowsFrom;
 
@@ -6,9 +6,9 @@ use super::changes::Change;
 use super::places::{Place, View, is_specific};
 use super::tokens::{self, Kind, Middle, Token};
 
-/// A line that only has the form of the changed one is looked for so near to it.
+/// A line that only has the form of the changed one must be this near to it.
 const NEAR_ROWS: usize = 3;
-/// A form of fewer tokens is that of too many lines.
+/// Too many lines share a form of fewer tokens.
 const FORM_TOKENS_MIN: usize = 4;
 
 pub(super) fn places(view: View<'_>, newest: &Change) -> Vec<Place> {
@@ -20,7 +20,7 @@ pub(super) fn places(view: View<'_>, newest: &Change) -> Vec<Place> {
         Some(Repeat::new(before, &view.lines[row]))
     });
     let is_repeated = done.into_iter().any(|it| it.is_like(&change));
-    // What a function takes and gives back is its own.
+    // A change to a function's parameters or return type concerns that function alone.
     if view.code.is_some_and(|code| code.signature_at(row, change.column()).is_some()) {
         return Vec::new();
     }
@@ -31,7 +31,7 @@ pub(super) fn places(view: View<'_>, newest: &Change) -> Vec<Place> {
             is_near.then(|| change.by_form(line)).flatten()
         })?;
         let guess = guess.filter(|it| it != line).map(|it| vec![it]);
-        // A line that was made of others' words may be right and say nothing.
+        // A line with strings copied from another one may be valid and still say the wrong thing.
         let is_certain = guess.is_some()
             && (is_repeated || at.abs_diff(row) <= NEAR_ROWS)
             && !change.is_of_texts();
@@ -48,7 +48,7 @@ pub(super) fn places(view: View<'_>, newest: &Change) -> Vec<Place> {
     (0..view.lines.len()).filter(is_code).filter_map(place).collect()
 }
 
-/// One line's change, to be made in another.
+/// A change to one line, to be repeated in another.
 #[derive(Debug)]
 struct Repeat<'a> {
     before: Vec<Token<'a>>,
@@ -72,12 +72,12 @@ impl<'a> Repeat<'a> {
         self.middle.within(&self.after)
     }
 
-    /// Where the line differs.
+    /// The column at which the line differs.
     fn column(&self) -> usize {
         self.after.get(self.middle.start).map_or(0, |token| token.at)
     }
 
-    /// What was put in, as it is written.
+    /// The inserted text, as it is written.
     fn inserted_text(&self) -> &'a str {
         match self.inserted() {
             [] => "",
@@ -95,7 +95,7 @@ impl<'a> Repeat<'a> {
         is_same || self.affix().is_some_and(|affix| other.affix() == Some(affix))
     }
 
-    /// Whether what one value was has become another: that says nothing of other places.
+    /// Whether only one literal value replaced another: that does not suggest a change elsewhere.
     fn is_a_value(&self) -> bool {
         let is_literal = |token: &Token<'_>| {
             matches!(token.kind, Kind::Number | Kind::Text) || ["-", "."].contains(&token.text)
@@ -105,13 +105,13 @@ impl<'a> Repeat<'a> {
             && self.removed().iter().chain(self.inserted()).all(is_literal)
     }
 
-    /// Whether literal texts were changed, but for what was put in front of one or behind it.
+    /// Whether strings were changed other than by a prefix or suffix.
     fn is_of_texts(&self) -> bool {
         let mut changed = self.removed().iter().chain(self.inserted());
         changed.any(|token| token.kind == Kind::Text) && self.affix().is_none()
     }
 
-    /// Whether one name has taken the place of another as a value: it may have been the wrong one.
+    /// Whether one name replaced another as a value: it may just have been the wrong one.
     fn is_a_swap(&self) -> bool {
         let [old] = self.removed() else { return false };
         let [new] = self.inserted() else { return false };
@@ -123,8 +123,8 @@ impl<'a> Repeat<'a> {
             && !["(", ".", "!"].contains(&next)
     }
 
-    /// The line with the same change, where it has what was changed; `Some(None)` where its
-    /// beginning does and it is not clear how it goes on; `None` where it does not.
+    /// The line with the same change, if it contains what was changed; `Some(None)` if its
+    /// beginning matches and how it continues is unclear; `None` otherwise.
     fn at(&self, line: &str, is_repeated: bool) -> Option<Option<String>> {
         if !is_repeated && (self.is_a_value() || self.is_a_swap()) {
             return None;
@@ -150,7 +150,8 @@ impl<'a> Repeat<'a> {
         if let Some(done) = self.in_literal(line, all) {
             return Some(Some(done));
         }
-        // A call of the same function with other arguments, or of the same of something else.
+        // A call of the same function with other arguments, or of a method of that name on
+        // something else.
         let call = removed.iter().position(|token| token.text == "(")?;
         let head = &removed[..=call];
         let tail = head.iter().skip_while(|it| it.kind == Kind::Word).count();
@@ -159,7 +160,8 @@ impl<'a> Repeat<'a> {
         tails.filter(|it| is_call(it)).any(|it| tokens::find(all, it).is_some()).then_some(None)
     }
 
-    /// What was put into a literal, put into that of a line which reads the same before it.
+    /// The line with the prefix or suffix added to its string, if the tokens before that string are
+    /// the same.
     fn in_literal(&self, line: &str, all: &[Token<'_>]) -> Option<String> {
         let (put, before) = self.affix()?;
         let start = self.middle.start;
@@ -175,7 +177,7 @@ impl<'a> Repeat<'a> {
         Some(format!("{}{quote}{inner}{quote}{}", &line[..literal.at], &line[literal.end()..]))
     }
 
-    /// What was put at the beginning of a literal, or at its end.
+    /// The prefix or suffix that was added to a string; the flag says that it is a prefix.
     fn affix(&self) -> Option<(String, bool)> {
         let ([old], [new]) = (self.removed(), self.inserted()) else { return None };
         if old.kind != Kind::Text || new.kind != Kind::Text {
@@ -198,7 +200,7 @@ impl<'a> Repeat<'a> {
         {
             return None;
         }
-        // In front of something that reads the same.
+        // Before tokens that read the same.
         if let [first, second, ..] = right
             && first.kind == Kind::Word
             && let Some(at) = tokens::find(all, &[*first, *second])
@@ -216,7 +218,7 @@ impl<'a> Repeat<'a> {
         is_called.then_some(None)
     }
 
-    /// The function among whose arguments something was put in.
+    /// The function in whose arguments something was inserted.
     fn callee(&self) -> Option<&'a str> {
         let mut depth = 0_usize;
         let head = &self.before[..self.middle.start];
@@ -234,7 +236,7 @@ impl<'a> Repeat<'a> {
         None
     }
 
-    /// The same in a line of the same form, where the change is one of form.
+    /// The line with the same change of form, if it has the form of the changed one.
     fn by_form(&self, line: &str) -> Option<Option<String>> {
         let all = tokens::of(line);
         let form = |tokens: &[Token<'_>]| -> Vec<String> {
@@ -266,7 +268,7 @@ impl<'a> Repeat<'a> {
             };
             match of_before {
                 Some(of) => done.push_str(all[of].text),
-                // A literal that was not there before may have been made from one.
+                // A string that was not there before may have been derived from another one.
                 None if token.kind == Kind::Text && token.text.len() > 2 => return Some(None),
                 None => done.push_str(token.text),
             }

@@ -1,5 +1,5 @@
-//! The places that follow from what was changed last, the likeliest first. Where it is clear what is
-//! to be there it is said; else a model has to.
+//! The places that follow from the latest changes, the likeliest first. If it is clear what is to
+//! be there, the place says so; else a model has to.
 
 use std::ops::Range;
 
@@ -15,11 +15,11 @@ use super::{pattern, renames, signature};
 pub(super) struct Place {
     pub(super) rows: Range<usize>,
     pub(super) because: FollowsFrom,
-    /// What most likely is to be there.
+    /// The text that is most likely to be there.
     pub(super) guess: Option<Vec<String>>,
-    /// Whether nothing else can be meant, so that no model is asked.
+    /// Whether it can only be the guess, so that no model is asked.
     pub(super) is_certain: bool,
-    /// What a tool says of it.
+    /// What a tool reports there.
     pub(super) message: Option<String>,
 }
 
@@ -35,7 +35,6 @@ pub(super) struct View<'a> {
     pub(super) lines: &'a [String],
     pub(super) code: Option<&'a Code<'a>>,
     pub(super) cursor: usize,
-    /// The newest first.
     pub(super) changes: &'a [Change],
     pub(super) diagnostics: &'a [Diagnostic],
 }
@@ -47,12 +46,13 @@ impl View<'_> {
         newest.take(1).any(|it| it.rows.start < rows.end && rows.start < it.rows.end)
     }
 
-    /// Whether some of them were changed of late.
+    /// Whether some of them were recently changed.
     fn was_changed(&self, rows: &Range<usize>) -> bool {
         self.changes.iter().any(|it| it.rows.start < rows.end && rows.start < it.rows.end)
     }
 
-    /// How far a row is to go from the cursor; downward is the way most people go on.
+    /// How far a row is from the cursor; downward counts as nearer, since most people continue that
+    /// way.
     fn distance(&self, row: usize) -> usize {
         match row.checked_sub(self.cursor) {
             Some(down) => down * 2,
@@ -61,13 +61,13 @@ impl View<'_> {
     }
 }
 
-/// Changes that may be the one from which something follows: where a function's head was changed, its
-/// body is what is changed next.
+/// How many recent changes are considered as the cause: after a function's head, users change its
+/// body, so the newest change need not be the one.
 const CHANGES_MAX: usize = 4;
 
 type Rule = fn(View<'_>, &Change) -> Vec<Place>;
 
-/// All of them; few, as rules say little where they are not sure.
+/// All places. There are few, since rules find nothing unless they are fairly sure.
 pub(super) fn of(view: View<'_>) -> Vec<Place> {
     let mut places: Vec<Place> = Vec::new();
     let newest = view.changes.first().into_iter();
@@ -101,7 +101,7 @@ fn message_at(view: View<'_>, rows: &Range<usize>) -> Option<String> {
     view.diagnostics.iter().find(at).map(|it| it.message.clone())
 }
 
-/// Where tools report something.
+/// The places where tools report something.
 fn diagnostics(view: View<'_>) -> Vec<Place> {
     let places = view.diagnostics.iter().filter_map(|it| {
         let row = (it.line as usize).checked_sub(1)?;
@@ -111,7 +111,7 @@ fn diagnostics(view: View<'_>) -> Vec<Place> {
     places.collect()
 }
 
-/// Whether a token says something of its own.
+/// Whether a token is more than punctuation.
 pub(super) fn is_specific(token: &Token<'_>) -> bool {
     token.kind != Kind::Sign
 }

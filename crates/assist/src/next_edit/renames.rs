@@ -1,4 +1,4 @@
-//! Places of a name that was changed where it is defined, or used as if it were.
+//! Occurrences of a name that was changed at its definition, or at a use as if it had been.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use super::code::{Code, Name};
 use super::places::{Place, View};
 use super::tokens::{self, Kind, Middle};
 
-/// Members that values of every language have: one of that name may be anybody's.
+/// Member names that values of every language have: such a member may belong to anything.
 const COMMON_MEMBERS: &[&str] = &[
     "add", "append", "apply", "clear", "clone", "close", "contains", "copy", "count", "data",
     "delete", "entries", "filter", "find", "first", "format", "get", "has", "id", "index",
@@ -19,10 +19,11 @@ const COMMON_MEMBERS: &[&str] = &[
     "value", "values", "write",
 ];
 
-/// A literal is looked for elsewhere only if it reads like a name, and a name has this many characters.
+/// A literal is searched for elsewhere only if it reads like a name with at least this many
+/// characters.
 const LITERAL_CHARS_MIN: usize = 3;
 
-/// One name that took the place of another, and on which rows.
+/// A name that replaced another, and the rows on which it did.
 #[derive(Debug)]
 struct Rename {
     old: String,
@@ -39,14 +40,13 @@ impl Rename {
             Some((old.to_owned(), new.to_owned(), row))
         };
         let (old, new, _) = of(change)?;
-        // One change says what is being renamed; another may be where it is defined.
+        // One change says what is being renamed; another may be at its definition.
         let same = view.changes.iter().filter_map(of);
         let rows = same.filter(|(one, other, _)| (one, other) == (&old, &new));
         Some(Self { rows: rows.map(|(_, _, row)| row).collect(), old, new })
     }
 }
 
-/// See the module.
 pub(super) fn places(view: View<'_>, change: &Change) -> Vec<Place> {
     let (Some(code), Some(rename)) = (view.code, Rename::of(view, change)) else {
         return Vec::new();
@@ -61,13 +61,13 @@ pub(super) fn places(view: View<'_>, change: &Change) -> Vec<Place> {
     }
 }
 
-/// Whether a word has a meaning of its own in some language, so that nothing is called that.
+/// Whether some language reserves a word, so that nothing can be named that.
 fn is_reserved(word: &str) -> bool {
     ["Self", "self", "this", "super", "None", "True", "False", "null", "nil", "true", "false"]
         .contains(&word)
 }
 
-/// Where the old name is used still.
+/// Where the old name is still used.
 fn uses(view: View<'_>, code: &Code<'_>, rename: &Rename, binding: &Name<'_>) -> Vec<Place> {
     let Rename { old, .. } = rename;
     let scope = code.local_scope(binding);
@@ -106,7 +106,8 @@ fn uses(view: View<'_>, code: &Code<'_>, rename: &Rename, binding: &Name<'_>) ->
     renamed(view, code, rename, &meant, &is_certain)
 }
 
-/// The definition of what is used by a name that nothing has: it is to have it.
+/// The definition of a name that is used by a new name which nothing defines: it should get that
+/// name.
 fn definition(view: View<'_>, code: &Code<'_>, rename: &Rename) -> Vec<Place> {
     let old_names = code.names(&rename.old);
     let is_here = |name: &&Name<'_>| !name.is_import && !name.is_member;
@@ -118,12 +119,13 @@ fn definition(view: View<'_>, code: &Code<'_>, rename: &Rename) -> Vec<Place> {
     if !rename.rows.iter().all(|row| is_seen(*row)) {
         return Vec::new();
     }
-    // Where it is used by its old name still, the new one may be that of something to come.
+    // If the old name is still used elsewhere, the new one may belong to something yet to be
+    // written.
     let is_used = old_names.iter().any(|it| !it.is_binding);
     renamed(view, code, rename, &[binding], &|_| !is_used)
 }
 
-/// The rows of these names with the new one.
+/// The rows of these names with the new name in them.
 fn renamed(
     view: View<'_>,
     code: &Code<'_>,
@@ -150,7 +152,7 @@ fn renamed(
     rows.into_iter().filter_map(place).collect()
 }
 
-/// A line with other texts in place of some of its bytes, which are those of the document and in order.
+/// A row with some byte ranges of the document, given in order, replaced by other texts.
 pub(super) fn with_replaced(
     code: &Code<'_>,
     view: View<'_>,
@@ -167,7 +169,7 @@ pub(super) fn with_replaced(
     Some(line)
 }
 
-/// Where the same literal text stands that was changed, if it reads as a name.
+/// Other occurrences of a changed string literal, if it reads as a name.
 pub(super) fn literals(view: View<'_>, change: &Change) -> Vec<Place> {
     let (Some(code), Some((before, row))) = (view.code, change.line()) else { return Vec::new() };
     let (before, after) = (tokens::of(before), tokens::of(&view.lines[row]));
@@ -188,7 +190,7 @@ pub(super) fn literals(view: View<'_>, change: &Change) -> Vec<Place> {
         let guess = Some(vec![line]);
         Some(Place { guess, ..Place::new(FollowsFrom::Rename, row..row + 1) })
     };
-    // One that is used elsewhere is another value, and no new name.
+    // If the new literal is already used elsewhere, it is another value and not a new name.
     if code.literals(new.text).iter().any(|(at, _)| *at != row) {
         return Vec::new();
     }

@@ -1,4 +1,4 @@
-//! Calls of what has other parameters now, and values of what has other fields.
+//! Calls of functions whose parameters changed, and values of types whose fields changed.
 
 use std::ops::Range;
 
@@ -10,7 +10,6 @@ use super::places::{Place, View};
 use super::renames::with_replaced;
 use super::tokens::{self, Middle, Token};
 
-/// See the module.
 pub(super) fn places(view: View<'_>, change: &Change) -> Vec<Place> {
     let Some(code) = view.code else { return Vec::new() };
     let Some(head) = Head::of(view, change) else { return fields(view, code, change) };
@@ -26,7 +25,7 @@ pub(super) fn places(view: View<'_>, change: &Change) -> Vec<Place> {
     fields(view, code, change)
 }
 
-/// A line that was changed, and what of it.
+/// A line that was changed, and which part of it.
 #[derive(Debug)]
 struct Head {
     row: usize,
@@ -60,7 +59,7 @@ fn all_calls(code: &Code<'_>, callee: &Callee, is_meant: impl Fn(&Call) -> bool)
     calls.map(|it| Place::new(FollowsFrom::Signature, it.rows)).collect()
 }
 
-/// The calls that have to follow a change of a function's head.
+/// The calls that have to follow a change to a function's head.
 fn calls(view: View<'_>, code: &Code<'_>, head: &Head, callee: &Callee, part: Part) -> Vec<Place> {
     if part == Part::Result {
         return all_calls(code, callee, |_| true);
@@ -90,7 +89,7 @@ fn calls(view: View<'_>, code: &Code<'_>, head: &Head, callee: &Callee, part: Pa
     misfits
 }
 
-/// Whether a parameter that has another name now is something else: in the body more was changed than
+/// Whether a renamed parameter also means something else now: the body was changed by more than
 /// that name.
 fn has_another_meaning(view: View<'_>, code: &Code<'_>, head: &Head) -> bool {
     let ([old], [new]) = (head.removed.as_slice(), head.inserted.as_slice()) else { return false };
@@ -105,8 +104,7 @@ fn has_another_meaning(view: View<'_>, code: &Code<'_>, head: &Head) -> bool {
     })
 }
 
-/// The parameters as they are written, but for the object itself; nothing where they go over more
-/// lines.
+/// The parameters as they are written, without the receiver; `None` if they span several lines.
 fn own_parameters(line: &str) -> Option<Vec<String>> {
     let tokens = tokens::of(line);
     let open = tokens.iter().position(|token| token.text == "(")?;
@@ -136,7 +134,8 @@ fn is_receiver(parameter: &str) -> bool {
     ["self", "cls", "this"].contains(&name)
 }
 
-/// Which of the old parameters each new one is, where they are the same in another order, or fewer.
+/// For each new parameter the index of the old one, if they are the same ones in another order, or
+/// fewer.
 fn order(before: &[String], after: &[String]) -> Option<Vec<usize>> {
     let of = |parameter: &String| before.iter().position(|it| it == parameter);
     let order: Vec<usize> = after.iter().map(of).collect::<Option<_>>()?;
@@ -155,13 +154,13 @@ fn reordered(view: View<'_>, code: &Code<'_>, call: &Call, order: &[usize]) -> O
     with_replaced(code, view, call.rows.start, &[(first.start..last.end, arguments)])
 }
 
-/// Where values of a type are made that has a field more.
+/// Where values are created of a type that has one more field.
 fn fields(view: View<'_>, code: &Code<'_>, change: &Change) -> Vec<Place> {
     let is_put_in = change.before.is_empty() && change.rows.len() == 1;
     let row = change.rows.start;
     let Some(line) = view.lines.get(row).filter(|_| is_put_in) else { return Vec::new() };
     let column = line.len() - line.trim_start().len();
-    // One with a value of its own need not be named.
+    // A field with a default value need not be named.
     if line.contains('=') || line.contains('(') || line.contains('?') {
         return Vec::new();
     }

@@ -1,10 +1,10 @@
-//! Places that follow from a change, and what is made of a model's answer.
+//! Places that follow from a change, and what becomes of a model's answer.
 
 use localcoder_protocol::{Diagnostic, DocumentText, Position};
 
 use super::*;
 
-/// A document after a line of it was changed into another.
+/// A task for a document in which one line was changed into another.
 fn task(path: &str, before: &str, old: &str, new: &str) -> NextEditTask {
     task_of(path, before, &[(old, new)], &[])
 }
@@ -47,7 +47,7 @@ fn task_of(
     NextEditTask::new(&params).unwrap()
 }
 
-/// Rows from 1, why, what is guessed, and whether that is certain.
+/// Rows from 1, the cause, the guess, and whether that is certain.
 fn places(task: &NextEditTask) -> Vec<(u32, FollowsFrom, Option<String>, bool)> {
     let place = |it: &Place| {
         let guess = it.guess.as_ref().map(|lines| lines.join("\n").trim().to_owned());
@@ -93,7 +93,7 @@ fn a_method_that_is_renamed_is_renamed_where_it_is_called() {
         task("cart.py", CART, "    def total(self, rate):", "    def total_with_tax(self, rate):");
     let guess = Some("amount = cart.total_with_tax(0.2)".to_owned());
     assert_eq!(places(&task), [(11, FollowsFrom::Rename, guess, true)]);
-    // Everything may have a method of such a name.
+    // Anything may have a method of that name.
     let text = CART.replace("total", "get");
     let (old, new) = ("    def get(self, rate):", "    def fetch(self, rate):");
     let task = self::task("cart.py", &text, old, new);
@@ -115,7 +115,7 @@ fn a_parameter_more_is_missing_where_the_function_is_called() {
     let (old, new) = ("    def total(self, rate):", "    def total(self, rate, discount):");
     let found = places(&task("cart.py", CART, old, new));
     assert_eq!(found, [(11, FollowsFrom::Signature, None, false)]);
-    // One that has a value by itself need not be given.
+    // A parameter with a default value need not be given.
     let optional = "    def total(self, rate, discount=0):";
     assert_eq!(places(&task("cart.py", CART, old, optional)), []);
 }
@@ -154,7 +154,7 @@ fn what_a_tool_reports_is_a_place_and_is_told() {
     let (old, new) = ("    amount = cart.total(0.2)", "    sum = cart.total(0.2)");
     let said = [(12, "\"amount\" is not defined")];
     let mut task = task_of("cart.py", CART, &[(old, new)], &said);
-    // It follows from the name, and the tool says so too.
+    // The name makes it follow, and the tool reports it too.
     assert_eq!(places(&task)[0].1, FollowsFrom::Rename);
     let WorkerPrompt::Chat { messages, prefill, .. } =
         task.call(NextEditWay::Words).unwrap().prompt

@@ -1,5 +1,5 @@
 //! A line as words and signs, without a grammar: what was changed in one, and where else the same
-//! stands.
+//! tokens occur.
 
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -69,12 +69,12 @@ fn quoted(rest: &str, quote: char) -> Option<usize> {
     end.map(|(at, c)| at + c.len_utf8())
 }
 
-/// What was changed between two lines: the tokens between those that both have at their ends.
+/// What was changed between two lines: the tokens between the common ones at both ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Middle {
-    /// How many both begin with.
+    /// How many tokens both lines begin with.
     pub(super) start: usize,
-    /// How many both end with.
+    /// How many tokens both lines end with.
     pub(super) end: usize,
 }
 
@@ -140,7 +140,7 @@ mod tests {
         assert_eq!((middle.start, middle.end), (2, 4));
         assert_eq!(middle.within(&before), []);
         assert_eq!(middle.within(&after)[0].text, "await");
-        // What is doubled is counted once.
+        // Tokens that could belong to either end count once.
         let (before, after) = (of("a a"), of("a a a"));
         assert_eq!(Middle::of(&before, &after), Middle { start: 2, end: 0 });
     }

@@ -1,7 +1,7 @@
-//! The lines round a place, as a model is asked for them and as it writes them again.
+//! The lines around a place, as a model is given them and as it writes them again.
 //!
-//! The answer is begun for the model up to the place, so it writes the changed lines alone: as soon
-//! as it has caught up with a line behind the place nothing more is needed.
+//! The answer is begun for the model up to the place, so it writes only the changed lines: once it
+//! has reached a line after the place, nothing more is needed.
 
 use std::ops::Range;
 
@@ -10,43 +10,43 @@ use localcoder_protocol::{ChatMessage, FollowsFrom, InfillPart, RecentEdit, Role
 use super::places::Place;
 use crate::language::{Language, fence_tag, shown_name};
 
-/// Lines before and behind a place: with the place itself about twenty, which is what models that were
-/// made for next edits are given.
+/// Lines before and after a place: about twenty with the place itself, which is what models made
+/// for next edits are given.
 const LINES_AROUND: usize = 10;
-/// A place of more lines is not asked for.
+/// The model is not asked about a longer place.
 const PLACE_LINES_MAX: usize = 8;
 /// Most lines that may replace a place.
 const WRITTEN_LINES_MAX: usize = 12;
-/// A longer one is data.
+/// A longer line is data.
 const LINE_BYTES_MAX: usize = 240;
-/// Edits that are told.
+/// Most edits that the prompt includes.
 const EDITS_MAX: usize = 3;
 
 const SYSTEM: &str =
     "You finish a change that a programmer has begun. You write code and nothing else.";
 
-/// What a model makes of a place.
+/// What a model's answer makes of a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Changed {
     Nothing,
-    /// These rows, and what is to stand there.
+    /// These rows, and what replaces them.
     Lines(Range<usize>, Vec<String>),
 }
 
-/// See the module.
+/// The lines that a model is asked about.
 #[derive(Debug, Clone)]
 pub(super) struct Window {
     head: Vec<String>,
-    /// The place and what is behind it.
+    /// The place and the lines after it.
     rest: Vec<String>,
-    /// How many lines of it are the place.
+    /// How many of these lines are the place.
     place: usize,
     /// The first row of the place.
     row: usize,
 }
 
 impl Window {
-    /// `None` where the lines are not code that a model could copy.
+    /// `None` if the lines are not code that a model could copy.
     pub(super) fn new(lines: &[String], rows: &Range<usize>) -> Option<Self> {
         let start = rows.start.saturating_sub(LINES_AROUND);
         let end = (rows.end + LINES_AROUND).min(lines.len());
@@ -104,9 +104,9 @@ impl Window {
         }
     }
 
-    /// As models of the family Sweep Next-Edit were trained: each edit in a file of its own, then the
-    /// lines before the newest edit, as they are, and as they are to be. `file` is the token that
-    /// begins a file.
+    /// The prompt that models of the family Sweep Next-Edit were trained on: each edit in a file of
+    /// its own, then the lines before the newest edit, as they are, and as they are to be. `file`
+    /// is the token that begins a file.
     pub(super) fn sweep_prompt(&self, file: u32, path: &str, edits: &[RecentEdit]) -> WorkerPrompt {
         let mut parts = Vec::new();
         let mut add = |text: String| {
@@ -143,17 +143,18 @@ impl Window {
         u32::try_from(bytes / 2 + 64).unwrap_or(u32::MAX)
     }
 
-    /// What ends the text: the line behind the place, or the end of the code.
+    /// What ends the text: the line after the place, or the end of the code.
     pub(super) fn stop(&self) -> Vec<String> {
         let behind = self.rest.get(self.place).map(|line| format!("\n{line}\n"));
         behind.into_iter().chain(["```".to_owned()]).collect()
     }
 
-    /// What becomes of the place; nothing where it can't be told yet. `ended`: no more will come.
+    /// What becomes of the place; `None` if the text so far does not decide it. `ended`: no more
+    /// text will come.
     pub(super) fn changed(&self, written: &str, ended: bool) -> Option<Changed> {
         let same = |one: &str, other: &str| one.trim_end() == other.trim_end();
         let mut lines: Vec<&str> = written.split('\n').collect();
-        // One that is not ended yet may go on.
+        // A line without an end may still continue.
         if !ended || lines.last().is_some_and(|line| line.trim().is_empty()) {
             lines.pop();
         }
@@ -165,7 +166,8 @@ impl Window {
         let (last, before) = lines.get(head..)?.split_last()?;
         let tells = |line: &str| line.chars().any(char::is_alphanumeric);
         let behind = self.place..self.rest.len().min(self.place + PLACE_LINES_MAX);
-        // A line such as a closing bracket may be one of the new ones, unless it is the next.
+        // A line without words, such as a closing bracket, may be a new one, unless it is the very
+        // next.
         let meets = |at: &usize| same(&self.rest[*at], last) && (tells(last) || *at == self.place);
         let met = behind.into_iter().find(meets).map(|at| (at, before));
         let wrote_place = || (self.place.max(head), &lines[head..]);
@@ -241,7 +243,7 @@ mod tests {
     fn lines_are_put_in_and_taken_out() {
         assert_eq!(changed(3..4, "x = f(1)\nz = 3\ny = 2\n", false), lines(4..4, &["z = 3"]));
         assert_eq!(changed(3..4, "y = 2\n", false), lines(3..4, &[]));
-        // A blank line is the next one here, and says nothing further away.
+        // A blank line counts if it is the very next one, and says nothing further down.
         assert_eq!(changed(4..5, "y = 3\n\n", false), lines(4..5, &["y = 3"]));
         assert_eq!(changed(3..4, "a = 1\n\n", false), None);
     }

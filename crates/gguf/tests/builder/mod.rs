@@ -1,4 +1,4 @@
-//! Writes small GGUF files, sound or not, for the tests.
+//! Writes small GGUF files, valid or not, for the tests.
 
 /// Type numbers of metadata values.
 pub(crate) const U16: u32 = 2;
@@ -21,10 +21,10 @@ pub(crate) const LAYER: [&str; 9] = [
     "ffn_up",
     "ffn_down",
 ];
-/// Bytes and numbers of these in both layers.
+/// Bytes and elements of these in both layers.
 pub(crate) const LAYERS_BYTES: u64 = 2 * 9 * 4;
 
-/// A file in the making. Everything can be wrong in it.
+/// A file under construction. Everything in it can be wrong.
 #[derive(Clone)]
 pub(crate) struct Builder {
     pub(crate) version: u32,
@@ -34,7 +34,7 @@ pub(crate) struct Builder {
     pub(crate) tensors_claimed: Option<u64>,
 }
 
-/// A tensor as its list entry says.
+/// A tensor as its list entry describes it.
 #[derive(Clone)]
 pub(crate) struct Tensor {
     pub(crate) name: String,
@@ -44,7 +44,7 @@ pub(crate) struct Tensor {
 }
 
 impl Builder {
-    /// What [`Self::sound`] is, under the name of another architecture.
+    /// [`Self::sound`] under the name of another architecture.
     pub(crate) fn sound_as(architecture: &str) -> Self {
         let mut file = Self::sound();
         for (key, ..) in &mut file.pairs {
@@ -56,7 +56,7 @@ impl Builder {
         file
     }
 
-    /// A sound file of a tiny model: 8 tokens of width 32, two layers.
+    /// A valid file of a tiny model: 8 tokens of width 32, two layers.
     pub(crate) fn sound() -> Self {
         let mut builder = Self {
             version: 3,
@@ -92,7 +92,7 @@ impl Builder {
         builder.text("tokenizer.chat_template", "{{ messages }}");
         builder.tensor("token_embd.weight", &[32, 8], 8);
         builder.tensor("output_norm.weight", &[32], 0);
-        // What a layer must have; its shape is not looked at.
+        // What a layer must have; the shapes are not checked.
         for name in (0..2).flat_map(|layer| LAYER.map(|part| format!("blk.{layer}.{part}.weight")))
         {
             builder.tensor(&name, &[1], 0);
@@ -100,7 +100,7 @@ impl Builder {
         builder
     }
 
-    /// Puts the tensors one behind the other again, after a shape or a name has changed.
+    /// Lays the tensors out one after the other again, after a shape or a name has changed.
     pub(crate) fn lay_out(&mut self) {
         for tensor in std::mem::take(&mut self.tensors) {
             self.tensor(&tensor.name, &tensor.shape, tensor.kind);
@@ -131,7 +131,7 @@ impl Builder {
         self.set("tokenizer.ggml.tokens", ARRAY, &value);
     }
 
-    /// Adds a tensor (of type 0 or 8) behind those that are there.
+    /// Adds a tensor (of type 0 or 8) after the existing ones.
     pub(crate) fn tensor(&mut self, name: &str, shape: &[u64], kind: u32) {
         let offset = self.data_bytes().next_multiple_of(32);
         self.tensors.push(Tensor { name: name.into(), shape: shape.into(), kind, offset });
@@ -168,7 +168,7 @@ impl Builder {
         file
     }
 
-    /// The whole file, its data zeros. Data larger than a test wants is left out.
+    /// The whole file, with zeros as its data. Data larger than a test needs is omitted.
     pub(crate) fn file(&self) -> Vec<u8> {
         let mut file = self.header();
         let start = file.len().next_multiple_of(32);
@@ -177,7 +177,7 @@ impl Builder {
     }
 }
 
-/// A text with its length.
+/// A text preceded by its length.
 pub(crate) fn string(text: &str) -> Vec<u8> {
     let mut value = (text.len() as u64).to_le_bytes().to_vec();
     value.extend(text.as_bytes());

@@ -1,4 +1,4 @@
-//! The table from method to request: what a client may ask, as typed values.
+//! The table from method to request: what a client can ask for, as typed values.
 
 use localcoder_assist::{AssistError, Command, Fill, NextEditTask, Task, prepare, prepare_follow};
 use localcoder_protocol::limits::LOCATED_EDITS_MAX;
@@ -34,11 +34,11 @@ pub(super) enum Asked {
     Unload(UnloadParams),
     Warm(WarmParams),
     Snooze(SnoozeParams),
-    /// Ghost text, which may be known without a model.
+    /// Ghost text, which can often be answered without a model.
     Complete(Box<Suggest>),
-    /// A next edit, which may be known without a model.
+    /// A next edit, which can often be answered without a model.
     PredictEdit(Box<Predict>),
-    /// One that waits for its turn at a model.
+    /// A request that waits for its turn at a model.
     Work(Box<Work>),
 }
 
@@ -50,7 +50,7 @@ pub(super) struct Suggest {
     pub(super) fill: Box<Fill>,
 }
 
-/// Which next edit is to be suggested.
+/// The next edit that a client asks for.
 #[derive(Debug)]
 pub(super) struct Predict {
     pub(super) request_id: RequestId,
@@ -59,11 +59,11 @@ pub(super) struct Predict {
     pub(super) task: Box<NextEditTask>,
 }
 
-/// What is asked of a model.
+/// Work for a model.
 #[derive(Debug)]
 pub(super) struct Work {
     pub(super) request_id: RequestId,
-    /// Where it is not the one that the settings name.
+    /// The model, if it is not the one that the settings name.
     pub(super) model: Option<String>,
     /// Values of settings for this request alone.
     pub(super) overrides: Map<String, Value>,
@@ -79,7 +79,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// Whose work it is, where no model is named.
+    /// The use for which the settings name a model, if the request names none.
     pub(super) fn model_use(&self) -> ModelUse {
         match self {
             Self::Prepare(task) | Self::Assist(task, _) => task.spec().model,
@@ -87,7 +87,7 @@ impl Kind {
         }
     }
 
-    /// `counting`: an edit, where it is one.
+    /// `counting`: called if the work is an edit.
     pub(super) fn job(
         self,
         settings: &localcoder_settings::Settings,
@@ -103,7 +103,8 @@ impl Kind {
     }
 }
 
-/// The command whose prompt is read ahead of any: all share what comes before the command.
+/// The command whose prompt is read ahead for all commands: they share everything before the
+/// command.
 const READ_AHEAD: &str = "improve";
 
 type Reader = fn(Value) -> Result<Asked, ErrorInfo>;

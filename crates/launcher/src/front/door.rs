@@ -1,5 +1,5 @@
-//! Who is in: the run's random names, the tickets that open a session once, and the sessions. No
-//! I/O but random bytes. What a request must look like is `gate`'s business.
+//! Who is let in: the run's random names, the tickets that open a session once, and the sessions.
+//! No I/O except for random bytes. What a request must look like is decided in `gate`.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use crate::error::LauncherError;
 
-/// Tickets that nobody has used yet, and sessions; the oldest go. Each window uses one of each.
+/// Unused tickets that are kept, and sessions; the oldest are dropped. Each window uses one of
+/// each.
 const KEPT_MAX: usize = 64;
-/// How long an address may lie about before it is used, as when it is pasted into a browser.
+/// How long an address stays valid until it is used, for instance by pasting it into a browser.
 const TICKET_TIME: Duration = Duration::from_secs(15 * 60);
 
 /// Name of the session's cookie.
@@ -21,7 +22,7 @@ pub(super) struct Secret(String);
 
 impl Secret {
     /// # Errors
-    /// Where the system has no random numbers.
+    /// If the system has no random numbers.
     pub(super) fn random(bytes: usize) -> Result<Self, LauncherError> {
         let mut buffer = vec![0_u8; bytes];
         getrandom::fill(&mut buffer).map_err(LauncherError::NoRandom)?;
@@ -32,7 +33,7 @@ impl Secret {
         &self.0
     }
 
-    /// In a time that does not depend on where the texts begin to differ.
+    /// Compares in a time that does not depend on where the texts begin to differ.
     pub(super) fn is(&self, text: &str) -> bool {
         let (ours, theirs) = (self.0.as_bytes(), text.as_bytes());
         ours.len() == theirs.len()
@@ -45,16 +46,16 @@ struct Ticket {
     until: Instant,
 }
 
-/// See the module.
+/// The names, tickets and sessions of a run.
 pub(super) struct Door {
-    /// `HOST:PORT` of the editor, with a random name under `localhost`: browsers look such names
-    /// up nowhere. Cookies and page storage of other local servers are not shared with it, and
-    /// what a page of an earlier run has left behind belongs to another name.
+    /// `HOST:PORT` of the editor, with a random name under `localhost`: browsers do not look such
+    /// names up anywhere. It shares no cookies or page storage with other local servers, and what a
+    /// page of an earlier run left behind belongs to another name.
     authority: String,
-    /// First part of every path of the editor. A cookie goes to all ports of its host, but only to
-    /// this path, which nobody else knows.
+    /// First part of every path of the editor. A cookie is sent to all ports of its host, but only
+    /// for this path, which no one else knows.
     path: Secret,
-    /// The same for the frames of webviews, which must not know the editor's.
+    /// First part of the paths for the frames of webviews, which must not know the editor's.
     frames: Secret,
     state: Mutex<State>,
 }
@@ -67,7 +68,7 @@ struct State {
 
 impl Door {
     /// # Errors
-    /// Where the system has no random numbers.
+    /// If the system has no random numbers.
     pub(super) fn new(host: &Secret, port: u16) -> Result<Self, LauncherError> {
         Ok(Self {
             authority: format!("{}.localhost:{port}", host.reveal()),
@@ -92,7 +93,7 @@ impl Door {
     /// A new ticket; it opens one session.
     ///
     /// # Errors
-    /// Where the system has no random numbers.
+    /// If the system has no random numbers.
     pub(super) fn issue(&self, now: Instant) -> Result<Secret, LauncherError> {
         let secret = Secret::random(32)?;
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -103,10 +104,10 @@ impl Door {
         Ok(secret)
     }
 
-    /// Takes a ticket for a new session. `None` where there is no such ticket (any more).
+    /// Exchanges a ticket for a new session. `None` if there is no such ticket (any more).
     ///
     /// # Errors
-    /// Where the system has no random numbers.
+    /// If the system has no random numbers.
     pub(super) fn exchange(
         &self,
         ticket: &str,
@@ -126,12 +127,12 @@ impl Door {
         Ok(Some(session))
     }
 
-    /// Whether a `Cookie` header names a session that is open.
+    /// Whether a `Cookie` header names an open session.
     pub(super) fn knows(&self, cookies: &str) -> bool {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         cookie::Cookie::split_parse(cookies)
             .filter_map(Result::ok)
-            // There may be another of the name: a subdomain can set one for us.
+            // There may be several with this name: a subdomain can set one for us.
             .filter(|cookie| cookie.name() == COOKIE)
             .any(|cookie| state.sessions.iter().any(|session| session.is(cookie.value())))
     }

@@ -1,5 +1,5 @@
 //! What a request must look like to be passed on: host, token, origin, method and path. Pure; the
-//! front asks it before anything reaches the editor server, and answers nothing where it says so.
+//! front asks it before anything reaches the editor server, and refuses what it rejects.
 
 use hyper::header::{self, HeaderMap, HeaderName};
 use hyper::http::request::Parts;
@@ -8,12 +8,13 @@ use hyper::{Method, Uri};
 use super::door::Door;
 use super::refusals::Reason;
 
-/// The only files of the editor server that a webview's own origin has.
+/// The only files of the editor server that a webview's own origin gets.
 const FRAME_FILES: [&str; 3] = ["index.html", "fake.html", "service-worker.js"];
-/// Length of the name that VS Code gives a webview's origin: a SHA-256 to the base 32.
+/// Length of the name that VS Code gives a webview's origin: a SHA-256 hash in base 32.
 const FRAME_NAME_BYTES: usize = 52;
-/// What the page asks the editor server for, beside its numbered folder of files. Not in it: what
-/// keeps the server from ending, and what it would fetch from an extension gallery.
+/// What the page requests from the editor server, in addition to its versioned folder of files.
+/// Excluded are requests that would keep the server from ending, and what it would fetch from an
+/// extension gallery.
 const SERVER_PATHS: [&str; 4] = ["/", "/version", "/vscode-remote-resource", "/callback"];
 
 /// A request that is passed on.
@@ -21,36 +22,37 @@ const SERVER_PATHS: [&str; 4] = ["/", "/version", "/vscode-remote-resource", "/c
 pub(super) enum Pass {
     /// A ticket to be exchanged, and the rest of the query.
     Open {
-        /// As it was sent.
+        /// The ticket as it was sent.
         ticket: String,
         /// What the window shows.
         query: String,
     },
     /// For the editor server: path and query.
     Server(String),
-    /// The same, and the connection becomes a WebSocket.
+    /// A request for the editor server whose connection becomes a WebSocket.
     Socket(String),
-    /// What the page keeps, read or written, under this name.
+    /// What the page keeps under this name, to be read or written.
     State(String),
     /// A file for the frame of a webview.
     Frame(&'static str),
 }
 
-/// A request that is not.
+/// A request that is not passed on.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// The connection is closed without a word: it is not for us, or not from whom it should be.
+    /// The connection is closed without an answer: it is not for us, or not from a permitted
+    /// source.
     Silent(Reason),
-    /// A browser loads addresses ahead that its user may never open; that must not use a ticket up.
+    /// A browser prefetches addresses that its user may never open; that must not use up a ticket.
     Ahead,
-    /// It knows the address and has no session.
+    /// It knows the address but has no session.
     NoSession,
-    /// It is let in and asks for what there is not.
+    /// It is let in, but asks for something that does not exist.
     NotThere(Reason),
 }
 
 impl Refusal {
-    /// As what it is counted.
+    /// The reason under which it is counted.
     pub(super) fn reason(&self) -> Reason {
         match *self {
             Self::Silent(reason) | Self::NotThere(reason) => reason,
@@ -62,7 +64,8 @@ impl Refusal {
 
 /// Judges a request by its head.
 pub(super) fn judge(request: &Parts, door: &Door) -> Result<Pass, Refusal> {
-    // A proxy would be asked like that; the native window's own requests end here.
+    // This is how a proxy is addressed: the front is the native window's proxy, so that whatever
+    // that requests from elsewhere ends here.
     if request.uri.authority().is_some() || request.method == Method::CONNECT {
         return Err(Refusal::Silent(Reason::Proxy));
     }
@@ -95,7 +98,7 @@ fn editor(request: &Parts, door: &Door) -> Result<Pass, Refusal> {
     if !door.knows(cookies) {
         return Err(Refusal::NoSession);
     }
-    // Absent in older browsers; a page of another site has no cookie there either.
+    // Absent in older browsers; there, a page of another site has no cookie either.
     if !matches!(site, None | Some("same-origin" | "none")) {
         return Err(Refusal::Silent(Reason::Origin));
     }
@@ -116,7 +119,7 @@ fn editor(request: &Parts, door: &Door) -> Result<Pass, Refusal> {
     if !request.headers.contains_key(header::UPGRADE) {
         return Ok(Pass::Server(passed));
     }
-    // Browsers name the page that opens a WebSocket, always.
+    // Browsers always name the page that opens a WebSocket.
     if origin != Origin::Own {
         return Err(Refusal::Silent(Reason::Origin));
     }
@@ -161,14 +164,14 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SEC_PURPOSE: HeaderName = HeaderName::from_static("sec-purpose");
 const PURPOSE: HeaderName = HeaderName::from_static("purpose");
 
-/// Whose page sends a request.
+/// Whose page sent a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Origin {
-    /// It does not say.
+    /// The request does not say.
     None,
-    /// One of this host and port.
+    /// A page of this host and port.
     Own,
-    /// Any other.
+    /// A page from anywhere else.
     Other,
 }
 
@@ -183,14 +186,14 @@ impl Origin {
     }
 }
 
-/// The value of a header that is there once.
+/// The value of a header that occurs exactly once.
 fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?.to_str().ok()?;
     values.next().is_none().then_some(value)
 }
 
-/// `/first/rest` in its first part and `/rest`.
+/// Splits `/first/rest` into its first part and `/rest`.
 fn split(path: &str) -> Option<(&str, &str)> {
     let path = path.strip_prefix('/')?;
     Some(path.split_at(path.find('/')?))
@@ -200,7 +203,7 @@ fn with_query(path: &str, uri: &Uri) -> String {
     uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"))
 }
 
-/// `/stable-COMMIT`, and what is below it.
+/// Whether a path is `/stable-COMMIT`, or below it.
 fn is_server_folder(path: &str) -> bool {
     let first = path.get(1..).unwrap_or_default().split('/').next().unwrap_or_default();
     let Some((quality, commit)) = first.split_once('-') else { return false };
@@ -250,7 +253,7 @@ mod tests {
             format!("http://{}", self.door.authority())
         }
 
-        /// Judges a request that would pass, with some headers changed; an empty one is left out.
+        /// Judges a request that would pass, with some headers changed; an empty one is omitted.
         fn ask(&self, method: &str, uri: &str, changed: &[(&str, &str)]) -> Result<Pass, Refusal> {
             let mut headers = vec![
                 ("host", self.door.authority().to_owned()),

@@ -1,5 +1,6 @@
-//! How many connections there may be, and which one goes where another comes. Those that are in
-//! stay; of those that are not, the oldest goes, because one of ours says who it is at once.
+//! How many connections there may be, and which one is dropped for a new one. Connections that are
+//! in stay; of the others the oldest is dropped, because our own clients identify themselves at
+//! once.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,8 +10,8 @@ use tokio::sync::Notify;
 
 /// Connections that have not shown a session yet. A browser opens six at once for each window.
 pub(super) const WAITING_MAX: usize = 64;
-/// Connections that have. A window has two, six more while it loads, and some for each webview;
-/// each costs two of the 1,024 descriptors that systems commonly allow.
+/// Connections that have shown a session. A window has two, six more while it loads, and some for
+/// each webview; each costs two of the 1,024 descriptors that systems commonly allow.
 pub(super) const IN_MAX: usize = 320;
 
 /// The connections of a front.
@@ -20,7 +21,7 @@ pub(super) struct Connections {
     inside: AtomicUsize,
 }
 
-/// One of them.
+/// One connection.
 #[derive(Default)]
 pub(super) struct Connection {
     entered: AtomicBool,
@@ -28,7 +29,8 @@ pub(super) struct Connection {
 }
 
 impl Connections {
-    /// A new one that has not shown anything yet; the longest waiting may have to go for it.
+    /// Adds a connection that has not identified itself; the longest waiting one may be dropped for
+    /// it.
     pub(super) fn add(self: &Arc<Self>) -> Guest {
         let connection = Arc::<Connection>::default();
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -48,14 +50,14 @@ impl Connections {
     }
 }
 
-/// Counts for as long as it lives.
+/// A connection's place, for as long as it lives.
 pub(super) struct Guest {
     all: Arc<Connections>,
     connection: Arc<Connection>,
 }
 
 impl Guest {
-    /// It has shown that it may come in. Whether there is room.
+    /// The connection has shown that it may come in; returns whether there is room.
     pub(super) fn enter(&self) -> bool {
         if self.connection.entered.load(Ordering::Relaxed) {
             return true;
@@ -73,10 +75,10 @@ impl Guest {
         self.connection.entered.load(Ordering::Relaxed)
     }
 
-    /// Until it has to go.
+    /// Completes when the connection has to go.
     pub(super) async fn told_to_go(&self) {
         self.connection.go.notified().await;
-        // It may have come in at this very moment, and then stays.
+        // It may have come in at this very moment, and then it stays.
         if self.is_in() {
             std::future::pending::<()>().await;
         }

@@ -1,10 +1,10 @@
-//! The front of the editor: the one listening socket of the IDE, on loopback, held by the launcher
-//! for the whole run. Nothing reaches the editor server, which listens on a Unix socket, before
-//! the front has looked at whose the connection is, the token, `Host`, `Origin`, method and path;
-//! who is not in costs little and is told nothing.
+//! The front of the editor: the only listening socket of the IDE, on loopback, held by the launcher
+//! for the whole run. Nothing reaches the editor server, which listens on a Unix socket, before the
+//! front has checked the connection's user, the token, `Host`, `Origin`, method and path; a peer
+//! that is not let in costs little and learns nothing.
 //!
-//! It answers for itself only where a ticket is exchanged and what the page keeps. It opens no
-//! connection but to that Unix socket. Called by the session.
+//! The only answers of its own are the exchange of a ticket and what the page keeps. The only
+//! connections it opens are to that Unix socket. Called by the session.
 
 mod door;
 mod gate;
@@ -43,22 +43,22 @@ use upstream::{Body, Upstream};
 
 pub(crate) use refusals::{Reason, Refusals};
 
-/// How long a connection may take to show that it may come in. Browsers open some ahead, and open
-/// another one where such a one is closed.
+/// How long a connection may take to show that it may come in. Browsers open some in advance, and
+/// open another one if such a connection is closed.
 const WAIT_TIME: Duration = Duration::from_secs(5);
-/// How long a page may take to send a change of what it keeps.
+/// How long a page may take to send a change to what it keeps.
 const CHANGE_TIME: Duration = Duration::from_secs(30);
-/// Longest head of a request, in bytes: an address may name a long path.
+/// Longest head of a request, in bytes: an address may contain a long path.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
-/// A port that is free on IPv4 may be taken on IPv6; another one is tried so often.
+/// A port that is free on IPv4 may be taken on IPv6; how often another one is tried.
 const PORT_TRIES: usize = 16;
-/// Connections that wait to be accepted; the system's own bound is 4,096 as a rule. Where it is
-/// reached, the system drops whoever comes, who tries again after a second.
+/// Connections that wait to be accepted; the system's own bound is usually 4,096. Beyond that the
+/// system drops new ones, and their clients try again after a second.
 const BACKLOG: i32 = 4096;
-/// How long accepting rests when the system has no descriptor left for one more.
+/// How long to wait before accepting again if the system has no descriptor left.
 const REST_TIME: Duration = Duration::from_millis(50);
 
-/// See the module. It ends with the process.
+/// The front. It ends with the process.
 pub(crate) struct Front {
     door: Arc<Door>,
     port: u16,
@@ -75,11 +75,11 @@ struct Shared {
 }
 
 impl Front {
-    /// Begins to listen. `server` is the editor server's socket, which need not be there yet;
-    /// `kept` the folder for what the page keeps; `refusals` where what is refused is counted.
+    /// Begins to listen. `server` is the editor server's socket, which need not exist yet; `kept`
+    /// is the folder for what the page keeps; `refusals` counts what is refused.
     ///
     /// # Errors
-    /// Where there is no port or no random number to be had.
+    /// If no port or no random number is available.
     pub(crate) fn open(
         server: PathBuf,
         kept: PathBuf,
@@ -87,7 +87,7 @@ impl Front {
         refusals: &Arc<Refusals>,
     ) -> Result<Self, LauncherError> {
         let (listeners, port) = listen().map_err(LauncherError::NoLoopback)?;
-        // The standard library has asked for 128.
+        // The standard library asks for 128.
         for listener in &listeners {
             rustix::net::listen(listener, BACKLOG)
                 .map_err(|error| LauncherError::NoLoopback(error.into()))?;
@@ -120,7 +120,7 @@ impl Front {
         Ok(Self { door, port })
     }
 
-    /// Where it listens, on loopback.
+    /// The port on loopback where it listens.
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
@@ -130,8 +130,7 @@ impl Front {
         format!("http://{}", self.door.authority())
     }
 
-    /// An address that refuses everything that is not the editor's: for the native window, as its
-    /// proxy.
+    /// The address of a proxy that refuses everything except the editor: for the native window.
     pub(crate) fn refusing_proxy(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
@@ -139,15 +138,15 @@ impl Front {
     /// The address that opens a window with this query, once.
     ///
     /// # Errors
-    /// Where the system has no random numbers.
+    /// If the system has no random numbers.
     pub(crate) fn address(&self, query: &str) -> Result<String, LauncherError> {
         let ticket = self.door.issue(Instant::now())?;
         Ok(format!("{}/open?ticket={}&{query}", self.origin(), ticket.reveal()))
     }
 }
 
-/// Both loopback addresses with one port, so that nobody else can have the other: a browser tries
-/// both for a name under `localhost`.
+/// Listens on both loopback addresses with one port, so that no other program can have one of them:
+/// a browser tries both for a name under `localhost`.
 fn listen() -> io::Result<(Vec<TcpListener>, u16)> {
     let mut tries = 0;
     loop {
@@ -159,7 +158,7 @@ fn listen() -> io::Result<(Vec<TcpListener>, u16)> {
                 tries += 1;
             }
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(error),
-            // A machine without IPv6, where nobody can listen there either.
+            // A machine without IPv6: then no other program can listen there either.
             Err(_) => return Ok((vec![four], port)),
         }
     }
@@ -187,7 +186,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, log: Arc<Log>) {
                     "[{so_far} connections of other users of this machine were refused so far]"
                 ));
             }
-            // Closed at once and with nothing left of it.
+            // Closed at once, without leaving anything behind in the system.
             let _ = stream.set_zero_linger();
             continue;
         }
@@ -216,19 +215,19 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>, guest: Arc<Guest>) {
         }
     };
     tokio::select! {
-        // Another error is a connection that broke, or one whose request was refused.
+        // Other errors are a broken connection, or one whose request was refused.
         ended = connection => if ended.is_err_and(|error| error.is_parse()) {
             refusals.count(Reason::Unreadable);
         },
         () = guest.told_to_go() => {
             refusals.count(Reason::Crowded);
         }
-        // Not counted: browsers open some ahead and say nothing on them.
+        // Not counted: browsers open some in advance and send nothing on them.
         () = too_late => {}
     }
 }
 
-/// An error closes the connection without a word.
+/// Answers a request; an error closes the connection without an answer.
 async fn answer(
     mut request: Request<Incoming>,
     shared: &Shared,
@@ -308,13 +307,14 @@ async fn keep(
     policy::put_on_own(answer.headers_mut());
     let json = header::HeaderValue::from_static("application/json");
     answer.headers_mut().insert(header::CONTENT_TYPE, json);
-    // The page asks for what it keeps before it makes its first frame.
+    // The page asks for what it keeps before it creates its first frame.
     let frames = header::HeaderValue::try_from(shared.door.frames().reveal());
     answer.headers_mut().insert("localcoder-frames", frames.map_err(io::Error::other)?);
     Ok(answer)
 }
 
-/// Where the editor server listens. As short as the launcher's own socket, whose length is checked.
+/// Where the editor server listens. The path is as short as the launcher's own socket's, whose
+/// length is checked.
 pub(crate) fn server_socket(runtime: &Path) -> PathBuf {
     runtime.join("web.sock")
 }

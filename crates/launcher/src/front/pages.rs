@@ -1,5 +1,5 @@
-//! The few answers that are the front's own: the page that takes a ticket, and refusals for those
-//! who know the address already.
+//! The few answers that are the front's own: the page that takes a ticket, and refusals for clients
+//! that already know the address.
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::header::{self, HeaderValue};
@@ -10,8 +10,8 @@ use super::gate::Refusal;
 use super::policy;
 use super::upstream::Body;
 
-/// Gives the browser its session and sends it on. Not a redirect: a browser that comes from
-/// another site would not send the new cookie along with that.
+/// Gives the browser its session and sends it to the editor. Not by a redirect: a browser that
+/// comes from another site would not send the new cookie with that.
 pub(super) fn open(door: &Door, session: Option<&Secret>, query: &str) -> Response<Body> {
     let Some(session) = session else {
         return page(
@@ -36,7 +36,7 @@ pub(super) fn open(door: &Door, session: Option<&Secret>, query: &str) -> Respon
     answer
 }
 
-/// For those who are told anything at all.
+/// The page for a refusal that is answered at all.
 pub(super) fn refuse(refusal: &Refusal) -> Response<Body> {
     match refusal {
         Refusal::NoSession => page(
@@ -75,7 +75,7 @@ pub(super) fn not_kept(error: &std::io::Error) -> Response<Body> {
     page(StatusCode::INSUFFICIENT_STORAGE, "It could not be kept.", &escape(&error.to_string()), "")
 }
 
-/// `head` and `text` are HTML, the title is text.
+/// `head` and `text` are HTML, the title is plain text.
 fn page(status: StatusCode, title: &str, text: &str, head: &str) -> Response<Body> {
     let html = format!(
         "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">{head}\

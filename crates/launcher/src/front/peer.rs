@@ -1,17 +1,18 @@
-//! Whose a connection is. All of loopback is open to every user of the machine, so the front asks
-//! the system who made a connection before it reads a byte of it. Called once for each connection.
+//! Which user a connection belongs to. All users of the machine can reach loopback, so the front
+//! asks the system who made a connection before it reads a byte from it. Called once for each
+//! connection.
 
 #[cfg(any(test, not(target_os = "linux")))]
 use std::net::SocketAddr;
 
-/// Whether the other end may speak.
+/// Whether the other end may talk to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Peer {
-    /// It is this user's, or the superuser's, from whom nothing can be kept.
+    /// It is this user's, or the superuser's, from whom nothing can be withheld.
     Ours,
-    /// It is another user's, or it is gone already.
+    /// It is another user's, or it is already gone.
     Foreign,
-    /// The system does not tell.
+    /// The system can't say.
     Unknown,
 }
 
@@ -28,12 +29,12 @@ mod linux {
 
     use super::Peer;
 
-    /// One answer about one socket has some hundred bytes.
+    /// An answer about one socket has a few hundred bytes.
     const ANSWER_BYTES: usize = 8 * 1024;
-    /// The kernel's "any": the socket is asked for by its addresses.
+    /// The kernel's "any": the socket is identified by its addresses.
     const NO_COOKIE: [u8; 8] = [0xff; 8];
 
-    /// Asks the kernel.
+    /// Asks the kernel about connections.
     #[derive(Debug)]
     pub(crate) struct Peers {
         socket: Option<Socket>,
@@ -41,9 +42,9 @@ mod linux {
     }
 
     impl Peers {
-        /// `listening`: where this process listens. A kernel that was built without this service
-        /// says that there is no such connection, as it does of one that is gone; so it is asked
-        /// for something that is there.
+        /// `listening`: where this process listens. A kernel built without this service says that
+        /// there is no such connection, as it does for one that is gone; so it is first asked about
+        /// something that exists.
         pub(crate) fn open(listening: SocketAddr) -> Self {
             let open = || -> io::Result<Socket> {
                 let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
@@ -61,11 +62,11 @@ mod linux {
             Self { socket: socket.ok(), user: rustix::process::geteuid().as_raw() }
         }
 
-        /// Whose the connection from `peer` to `here` is.
+        /// Whose connection from `peer` to `here` it is.
         pub(crate) fn of(&self, peer: SocketAddr, here: SocketAddr) -> Peer {
             let Some(socket) = &self.socket else { return Peer::Unknown };
             match owner(socket, peer, here) {
-                // A connection that is closing is counted as the superuser's by the kernel.
+                // The kernel attributes a closing connection to the superuser.
                 Ok(Some((state, user))) if state == TCP_ESTABLISHED => {
                     if user == self.user || user == 0 { Peer::Ours } else { Peer::Foreign }
                 }
@@ -78,7 +79,7 @@ mod linux {
         }
     }
 
-    /// State and user of the socket at the other end; `None` where there is none any more.
+    /// State and user of the socket at the other end; `None` if it no longer exists.
     fn owner(socket: &Socket, peer: SocketAddr, here: SocketAddr) -> io::Result<Option<(u8, u32)>> {
         let family = if peer.is_ipv4() { AF_INET } else { AF_INET6 };
         let request = InetRequest {
@@ -120,7 +121,7 @@ mod linux {
 #[cfg(target_os = "linux")]
 pub(crate) use linux::Peers;
 
-/// Elsewhere the token and the limits are what keeps others out.
+/// On other systems the token and the limits keep other users out.
 #[cfg(not(target_os = "linux"))]
 #[derive(Debug)]
 pub(crate) struct Peers;
@@ -144,7 +145,7 @@ mod tests {
 
     #[test]
     fn where_the_system_does_not_tell_nobody_is_taken_for_another_user() {
-        // Nobody listens there, which is what a kernel without the service says of everything.
+        // Nothing listens there, which a kernel without the service says about everything.
         let peers = Peers::open("127.0.0.1:1".parse().unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let here = listener.local_addr().unwrap();
@@ -155,7 +156,7 @@ mod tests {
     #[test]
     fn a_connection_of_our_own_is_ours_and_one_that_is_gone_is_not() {
         for address in ["127.0.0.1:0", "[::1]:0"] {
-            // A machine may have no IPv6.
+            // The machine may have no IPv6.
             let Ok(listener) = TcpListener::bind(address) else { continue };
             let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
             let (_kept, peer) = listener.accept().unwrap();

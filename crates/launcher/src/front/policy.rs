@@ -1,31 +1,31 @@
 //! What a page may load, show and connect to: one content security policy for the editor's own
-//! pages and one for the frames of webviews, put on every answer whatever the editor server says.
-//! Pictures, fonts and connections are the page's own or data; nothing comes from elsewhere.
+//! pages and one for the frames of webviews, added to every answer whatever the editor server
+//! sends. Pictures, fonts and connections are the page's own or data; nothing comes from elsewhere.
 
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use super::door::Door;
 
-/// Addresses of an extension's files in a webview. They are names only, answered by the webview's
-/// service worker; as a name under `localhost` they would lead nowhere else. Edits in
+/// Addresses of an extension's files in a webview. They are only names, which the webview's service
+/// worker answers; as a name under `localhost` they would not lead anywhere else. Edits in
 /// `ide/overlay/overlay.json` put it in place of a public host.
 const FRAME_FILES: &str = "https://*.vscode-resource.localcoder.localhost";
 
 /// The page that a webview's contents are written into.
 const FRAME_OF_CONTENTS: &str = "fake.html";
-/// What a content security policy does not hold back, by no directive that browsers have: connections
-/// made ready for a page that is then refused, or by a hint (`preconnect`, `dns-prefetch`), and those
-/// of `RTCPeerConnection`. Browsers that don't know the header ignore it.
+/// Restricts what no directive of a content security policy in today's browsers covers: connections
+/// that are prepared for a page which is then refused, or by a hint (`preconnect`, `dns-prefetch`),
+/// and those of `RTCPeerConnection`. Browsers that don't know the header ignore it.
 const CONNECTION_ALLOWLIST: HeaderName = HeaderName::from_static("connection-allowlist");
 
-/// The scripts of a file that the editor server serves without a word about it: one of its own,
-/// such as a worker, or a page that says in itself which scripts are its own.
+/// The scripts of a file that the editor server sends without a policy: a file of its own, such as
+/// a worker, or a page that declares its own scripts.
 const SHIPPED_SCRIPTS: &str = "'self' 'unsafe-inline' 'unsafe-eval' blob: data:";
-/// For a file of the user's that is looked at by its address: it may do nothing at all.
+/// For a file of the user's that is opened by its address: it may not do anything.
 const NOTHING: &str = "default-src 'none'; sandbox";
 
-/// What the editor server's own policy is taken for: the scripts that it put into its page. `None`
-/// where it allows none.
+/// The only part of the editor server's own policy that is used: the scripts that it put into its
+/// page. `None` if it allows none.
 fn scripts_of(headers: &HeaderMap) -> Option<&str> {
     let Some(policy) = headers.get(header::CONTENT_SECURITY_POLICY) else {
         return Some(SHIPPED_SCRIPTS);
@@ -34,7 +34,8 @@ fn scripts_of(headers: &HeaderMap) -> Option<&str> {
     parts.find_map(|part| part.strip_prefix("script-src "))
 }
 
-/// For the few pages that are the front's own. What does not fall back to `default-src` is named.
+/// For the few pages that are the front's own. Directives that do not fall back to `default-src`
+/// are listed.
 const OWN: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Both policies, and the headers that go with them.
@@ -64,7 +65,7 @@ impl Policy {
              form-action 'none'; frame-ancestors 'self' http://{authority}"
         );
         let frame = HeaderValue::try_from(frame).expect("it is plain text");
-        // Asked for before the service worker is, so they are named here as well.
+        // Requested before the service worker is there to answer, so they are allowed here as well.
         let connections = format!("(response-origin \"{FRAME_FILES}\")");
         let connections = HeaderValue::try_from(connections).expect("it is plain text");
         Self { editor, frame, connections }
@@ -80,8 +81,8 @@ impl Policy {
     /// For a file of a webview's frame.
     pub(super) fn put_on_frame(&self, file: &str, headers: &mut HeaderMap) {
         put(headers, self.frame.clone());
-        // Chromium 156 ends a page that has it together with the page around it, so only the
-        // innermost gets it, in which what others wrote is shown.
+        // Chromium 156 closes a page with this header together with the page around it, so only the
+        // innermost page gets it, which shows foreign content.
         if file == FRAME_OF_CONTENTS {
             headers.insert(CONNECTION_ALLOWLIST, self.connections.clone());
         }
@@ -102,10 +103,10 @@ fn put(headers: &mut HeaderMap, policy: HeaderValue) {
 }
 
 const OTHERS: [(&str, &str); 4] = [
-    // The path of the session must not be told to anybody.
+    // The path of the session must not leak to other sites.
     ("referrer-policy", "no-referrer"),
     ("x-content-type-options", "nosniff"),
-    // A host that is looked up has been told something.
+    // Looking up a host already tells its name server something.
     ("x-dns-prefetch-control", "off"),
     ("permissions-policy", "camera=(), geolocation=(), microphone=(), usb=(), serial=(), hid=()"),
 ];

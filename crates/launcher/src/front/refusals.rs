@@ -1,5 +1,5 @@
-//! What the front has refused in this run, counted by why. Nothing is kept of who asked for what:
-//! only how often. Read by `localcoder doctor --privacy`, over the launcher's own socket.
+//! What the front has refused in this run, counted by reason. Nothing is kept of who asked for
+//! what, only how often. Read by `localcoder doctor --privacy`, through the launcher's own socket.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,33 +8,33 @@ use crate::running::Refused;
 /// Why something is refused; each is a row of [`REASONS`], in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reason {
-    /// The connection is another user's.
+    /// The connection belongs to another user.
     OtherUser,
     /// There is no room for it.
     Crowded,
-    /// It speaks something else.
+    /// It is not HTTP that the front can read.
     Unreadable,
     /// It is meant for a proxy.
     Proxy,
     /// `Host` names something else.
     Host,
-    /// The path is not this run's.
+    /// The path is not that of this run.
     Token,
-    /// It comes from a page of somebody else's.
+    /// It comes from a foreign page.
     Origin,
     /// It has no session.
     Session,
-    /// Its ticket opens nothing.
+    /// Its ticket is not valid.
     Ticket,
-    /// Nothing is asked for in that way.
+    /// The method is not one that the path supports.
     Method,
-    /// There is no such thing.
+    /// There is nothing at the path.
     Path,
-    /// Nobody has opened the address yet.
+    /// The browser prefetches the address, without the user having opened it.
     Ahead,
 }
 
-/// Its name in what is printed, and what was counted.
+/// The name in printed output for each reason, and what was counted.
 const REASONS: [(Reason, &str, &str); 12] = [
     (Reason::OtherUser, "otherUser", "connections of other users of this machine"),
     (
@@ -70,12 +70,12 @@ pub(crate) struct Refusals {
 }
 
 impl Refusals {
-    /// One more; how many there are of it now.
+    /// Counts one more; returns how many there are now.
     pub(crate) fn count(&self, reason: Reason) -> u64 {
         self.counts[reason as usize].fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// All kinds, also those of which there were none.
+    /// All reasons, including those with a count of zero.
     pub(crate) fn all(&self) -> Vec<Refused> {
         let rows = REASONS.iter().zip(&self.counts).map(|((_, kind, text), count)| Refused {
             kind: (*kind).to_owned(),

@@ -1,9 +1,9 @@
 //! What the page keeps from one run to the next: layout, trusted folders, text that is not backed
-//! up yet. A browser would keep it by the page's address, which is another one in each run; so it
-//! lies here, one file for each of the page's databases, private to the user.
+//! up yet. A browser would store it under the page's address, which changes with each run; so it is
+//! stored here, one file for each of the page's databases, private to the user.
 //!
-//! The page's half is `ide/overlay/files/state.js`. A file that is damaged costs what was in it
-//! and nothing else.
+//! The page's half is `ide/overlay/files/state.js`. A damaged file costs its own contents and
+//! nothing else.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write as _};
@@ -13,11 +13,13 @@ use std::sync::{Mutex, PoisonError};
 use fs_err::os::unix::fs::OpenOptionsExt as _;
 use serde::{Deserialize, Serialize};
 
-/// Longest change that a page may send, in bytes. Unsaved text of a large file is in one.
+/// Longest change that a page may send, in bytes. A change may contain the unsaved text of a large
+/// file.
 pub(super) const CHANGE_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Largest database. The page's own are some hundred kilobytes.
+/// Largest database. The page's own databases have some hundred kilobytes.
 const DATABASE_BYTES_MAX: usize = 256 * 1024 * 1024;
-/// Databases kept, one for each folder that was ever opened; the longest unused go.
+/// Databases that are kept, one for each folder that was ever opened; those unused for longest are
+/// removed.
 const DATABASES_MAX: usize = 500;
 
 /// Stores of a database, each with values by key.
@@ -28,11 +30,11 @@ type Stores = BTreeMap<String, BTreeMap<String, String>>;
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Change {
     store: String,
-    /// Begin by taking all values away.
+    /// First remove all values.
     clear: bool,
     put: BTreeMap<String, String>,
     delete: Vec<String>,
-    /// Change nothing unless this value is as said.
+    /// Change nothing unless the condition holds.
     only_if: Option<Condition>,
 }
 
@@ -42,12 +44,12 @@ struct Condition {
     value: Option<String>,
 }
 
-/// What came of a change.
+/// The result of a change.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Changed {
     changed: bool,
-    /// The value of the condition, where it did not hold.
+    /// The actual value, if the condition did not hold.
     #[serde(skip_serializing_if = "Option::is_none")]
     current: Option<String>,
 }
@@ -73,7 +75,8 @@ impl State {
     /// Makes a change and has it on disk before it returns.
     ///
     /// # Errors
-    /// Where it is not a change, is too large, or can't be written; then nothing is changed on disk.
+    /// If it is not a valid change, is too large, or can't be written; then nothing is changed on
+    /// disk.
     pub(super) fn change(&self, name: &str, change: &[u8]) -> io::Result<Changed> {
         let change: Change = serde_json::from_slice(change)?;
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -129,7 +132,7 @@ fn write(file: &Path, stores: &Stores) -> io::Result<()> {
     fs_err::rename(&new, file)
 }
 
-/// Takes the database away that was written longest ago, where there are too many.
+/// Removes the database that was written longest ago, if there are too many.
 fn make_room(folder: &Path) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     let mut files: Vec<_> = entries

@@ -1,5 +1,5 @@
-//! The front as a whole, with an editor server that answers on its socket: raw bytes in, raw bytes
-//! out, over real connections.
+//! The front as a whole, with an editor server that answers on its socket: raw bytes in and out,
+//! over real connections.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -43,7 +43,7 @@ impl House {
         Self { front, reached: Arc::default(), refusals, dir }
     }
 
-    /// What was refused so far: each kind of which there was any.
+    /// What was refused so far: each reason with a count above zero.
     fn refused(&self) -> Vec<(String, u64)> {
         let all = self.refusals.all().into_iter();
         all.filter(|row| row.count > 0).map(|row| (row.kind, row.count)).collect()
@@ -59,12 +59,12 @@ impl House {
         stream
     }
 
-    /// Everything that is answered until the connection closes.
+    /// Sends a request; returns everything that is answered until the connection closes.
     fn say(&self, head: &str) -> String {
         let mut stream = self.connect();
         stream.write_all(head.as_bytes()).unwrap();
         let mut answer = Vec::new();
-        // A connection that is closed on unread bytes is reset.
+        // A connection that is closed with unread bytes is reset.
         let _ = stream.read_to_end(&mut answer);
         String::from_utf8_lossy(&answer).into_owned()
     }
@@ -76,7 +76,7 @@ impl House {
         ))
     }
 
-    /// Goes through the door as a browser does: the session's cookie, and the path.
+    /// Enters as a browser does: returns the session's cookie, and the path.
     fn enter(&self) -> (String, String) {
         let address = self.front.address("folder=/a").unwrap();
         let answer = self.get(address.strip_prefix(&self.front.origin()).unwrap(), "");
@@ -92,7 +92,7 @@ impl House {
     }
 }
 
-/// The editor server: tells what it was asked, or echoes in a WebSocket's place.
+/// The editor server: answers with what it was asked, or echoes if it is a WebSocket.
 fn serve_one(mut stream: &UnixStream, reached: &AtomicUsize) {
     let mut head = Vec::new();
     let mut byte = [0];
@@ -203,7 +203,7 @@ fn without_a_server_the_page_is_told_to_come_again() {
     let (cookie, base) = house.enter();
     let answer = house.get(&format!("{base}/"), &cookie);
     assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("refresh"), "{answer}");
-    // What the page keeps does not depend on it.
+    // What the page keeps does not depend on the server.
     let host = house.front.door.authority();
     let change = r#"{"store":"s","put":{"a":"1"}}"#;
     let post = format!(
@@ -222,7 +222,7 @@ fn what_is_not_http_is_counted_and_told_nothing_of_the_editor() {
     // The beginning of a TLS handshake.
     let answer = house.say("\u{16}\u{3}\u{1}\u{2}\u{0}\r\n\r\n");
     assert!(!answer.contains("200"), "{answer}");
-    // Counted by the front's thread, which may still be about to.
+    // Counted by the front's thread, which may not have got there yet.
     let deadline = Instant::now() + DEADLINE;
     while house.refused().is_empty() {
         assert!(Instant::now() < deadline, "it is not counted");
@@ -235,7 +235,7 @@ fn what_is_not_http_is_counted_and_told_nothing_of_the_editor() {
 fn connections_that_say_nothing_keep_nobody_out() {
     let house = House::new();
     let (cookie, base) = house.enter();
-    // Far more than there is room for; each holds its place as long as it may.
+    // Far more than there is room for; each stays as long as it can.
     let idle: Vec<TcpStream> = (0..limits::WAITING_MAX * 4).map(|_| house.connect()).collect();
     let mut slow = house.connect();
     slow.write_all(b"GET / HTTP/1.1\r\nX: ").unwrap();
@@ -260,7 +260,7 @@ fn a_head_without_end_is_cut_off() {
     let mut sent = 0;
     while stream.write_all(line.as_bytes()).is_ok() {
         sent += line.len();
-        // The system's own buffers take some megabytes where the machine is busy.
+        // On a busy machine the system's own buffers take some megabytes.
         assert!(sent < 64 * 1024 * 1024, "it takes everything");
     }
     assert_eq!(house.reached.load(Ordering::SeqCst), 0);

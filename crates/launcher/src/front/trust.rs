@@ -1,5 +1,6 @@
-//! Which folders are trusted before the user was asked: the product's own sample project, whose
-//! files it has brought. It is said once, in what the page keeps, so that the user can take it back.
+//! Which folders are trusted without asking the user: the product's own sample project, whose files
+//! come with it. It is marked as trusted once, in what the page keeps, so that the user can revoke
+//! that.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,25 +10,25 @@ use serde_json::{Value, json};
 use super::state::State;
 use crate::address::AUTHORITY;
 
-/// The page's database that has the folders which are trusted, and where in it they stand.
+/// The page's database with the trusted folders, and where they are in it.
 const DATABASE: &str = "vscode-web-state-db-global-shared";
 const STORE: &str = "ItemTable";
 const KEY: &str = "content.trust.model.key";
-/// Where it is noted for which folder it was said.
+/// Where it is noted which folder was marked as trusted.
 const OWN_STORE: &str = "localcoder";
 const SAID: &str = "sample";
 
-/// Has the page trust a folder, unless that was said of the same one before. `kept` is where lies
+/// Has the page trust a folder, unless the same one was marked before. `kept` is the folder for
 /// what the page keeps; no page may be open.
 ///
 /// # Errors
-/// Where it can't be written; then the page asks.
+/// If it can't be written; then the page asks.
 pub(crate) fn trust_once(kept: &Path, folder: &Path) -> io::Result<()> {
     let state = State::new(kept.to_owned());
     let folder = real(folder);
     let Some(path) = folder.to_str() else { return Ok(()) };
     let kept: Value = serde_json::from_slice(&state.read(DATABASE))?;
-    // The page's values begin with what kind they are.
+    // The page's values begin with their type.
     let said = format!("s{path}");
     if kept[OWN_STORE][SAID] == json!(said) {
         return Ok(());
@@ -47,14 +48,14 @@ pub(crate) fn trust_once(kept: &Path, folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The folders that are trusted already; none where nobody can tell.
+/// The folders that are already trusted; empty if that can't be read.
 fn trusted(kept: &Value) -> Vec<Value> {
     let text = kept[STORE][KEY].as_str().and_then(|text| text.strip_prefix('s'));
     let value = text.and_then(|text| serde_json::from_str::<Value>(text).ok());
     value.and_then(|it| it["uriTrustInfo"].as_array().cloned()).unwrap_or_default()
 }
 
-/// As the page names it once it is opened; it need not be there yet.
+/// The folder's name as the page will have it once it is open; it need not exist yet.
 fn real(folder: &Path) -> PathBuf {
     if let Ok(real) = folder.canonicalize() {
         return real;
@@ -93,7 +94,7 @@ mod tests {
         assert_eq!(paths(&state), both);
         trust_once(&state, &sample).unwrap();
         assert_eq!(paths(&state), both);
-        // Who takes it back is not overruled by the next run.
+        // If the user revokes it, the next run does not overrule that.
         put(mine);
         trust_once(&state, &sample).unwrap();
         assert_eq!(paths(&state), ["/mine"]);

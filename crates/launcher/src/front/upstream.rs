@@ -1,5 +1,6 @@
-//! The way to the editor server: a Unix socket in our private runtime folder. One connection for
-//! each request, as they cost next to nothing there, and none is left over when the server dies.
+//! The connection to the editor server: a Unix socket in our private runtime folder. One connection
+//! for each request, since they cost next to nothing there, and none is left over when the server
+//! dies.
 
 use std::io::Error;
 use std::path::PathBuf;
@@ -19,13 +20,13 @@ use super::limits::Guest;
 /// The body of an answer.
 pub(super) type Body = BoxBody<Bytes, Error>;
 
-/// How long the server may take until it begins to answer. One that works needs milliseconds;
-/// one that hangs is replaced after ten seconds.
+/// How long the server may take until it begins to answer. A working server needs milliseconds; a
+/// hung one is replaced after ten seconds.
 const ANSWER_TIME: Duration = Duration::from_secs(30);
-/// What a WebSocket's data is copied with, in bytes each way. Whole files pass through it.
+/// Buffer for a WebSocket's data, in bytes for each direction. Whole files pass through it.
 const COPY_BYTES: usize = 256 * 1024;
 
-/// What the server is told of a request; all other headers are nobody's business there.
+/// The headers of a request that the server gets; it needs no others.
 const PASSED: [HeaderName; 7] = [
     header::ACCEPT,
     header::ACCEPT_ENCODING,
@@ -35,7 +36,7 @@ const PASSED: [HeaderName; 7] = [
     header::RANGE,
     header::USER_AGENT,
 ];
-/// The same of one that becomes a WebSocket.
+/// The headers of a request that becomes a WebSocket.
 const PASSED_UPGRADE: [HeaderName; 6] = [
     header::CONNECTION,
     header::UPGRADE,
@@ -44,7 +45,7 @@ const PASSED_UPGRADE: [HeaderName; 6] = [
     header::SEC_WEBSOCKET_PROTOCOL,
     header::SEC_WEBSOCKET_VERSION,
 ];
-/// What the page is told of an answer; no cookie, and no policy but ours.
+/// The headers of an answer that the page gets: no cookies, and no policy but ours.
 const TOLD: [HeaderName; 11] = [
     header::ACCEPT_RANGES,
     header::CACHE_CONTROL,
@@ -67,7 +68,7 @@ const TOLD_UPGRADE: [HeaderName; 5] = [
     header::SEC_WEBSOCKET_PROTOCOL,
 ];
 
-/// See the module.
+/// The way to the editor server.
 #[derive(Debug)]
 pub(super) struct Upstream {
     socket: PathBuf,
@@ -95,8 +96,8 @@ impl Upstream {
         Ok(Response::from_parts(parts, body.map_err(Error::other).boxed()))
     }
 
-    /// Passes a request on that becomes a WebSocket, and then what goes through it. `guest` stays
-    /// until it is closed.
+    /// Passes on a request that becomes a WebSocket, and then its data. `guest` is kept until it is
+    /// closed.
     pub(super) async fn upgrade(
         &self,
         path: &str,
@@ -116,7 +117,7 @@ impl Upstream {
             let _guest = guest;
             let (Ok(client), Ok(server)) = (client.await, server.await) else { return };
             let (mut client, mut server) = (TokioIo::new(client), TokioIo::new(server));
-            // Either end going away ends both; there is nobody to tell.
+            // Either end going away ends both; there is no one to report that to.
             let _ = copy_bidirectional_with_sizes(&mut client, &mut server, COPY_BYTES, COPY_BYTES)
                 .await;
         });
@@ -126,7 +127,7 @@ impl Upstream {
     }
 
     async fn send(&self, mut request: Request<Empty<Bytes>>) -> Result<Response<Incoming>, Error> {
-        // The server does not look at it, but HTTP wants one.
+        // The server ignores it, but HTTP requires one.
         let host = header::HeaderValue::from_static("localhost");
         request.headers_mut().insert(header::HOST, host);
         let stream = UnixStream::connect(&self.socket).await?;

@@ -1,8 +1,9 @@
-//! The two methods of Linux, and how they are tried: a network namespace, and a seccomp filter.
-//! Called by the module above; it decides nothing about which program is confined.
+//! The two methods on Linux, and how they are tried: a network namespace, and a seccomp filter.
+//! Called by the parent module; nothing here decides which program is confined.
 //!
-//! What runs between fork and exec may allocate nothing and take no lock, since another thread may
-//! have held the allocator's lock when the process was forked. So all that it needs is prepared.
+//! What runs between fork and exec may not allocate or take a lock, since another thread may have
+//! held the allocator's lock when the process was forked. So everything that it needs is prepared
+//! before.
 
 use std::collections::BTreeMap;
 use std::ffi::{CStr, c_int};
@@ -18,35 +19,35 @@ use seccompiler::{
 
 use super::Confinement;
 
-/// Families of sockets that stay where there is a namespace: it holds the others of these, or
-/// they are Unix sockets. Above all `AF_VSOCK`, which reaches the machine round a virtual one, is
-/// the same in every namespace.
+/// Socket families that stay allowed with a namespace: they are confined by it, or are Unix
+/// sockets. The others, above all `AF_VSOCK`, which reaches the host of a virtual machine, are the
+/// same in every namespace.
 const IN_NAMESPACE: &[c_int] = &[libc::AF_UNIX, libc::AF_NETLINK, libc::AF_INET, libc::AF_INET6];
-/// Those that stay where there is none. Netlink talks to the kernel alone; Node.js lists the
-/// machine's addresses with it.
+/// Those that stay allowed without one. Netlink only talks to the kernel; Node.js uses it to list
+/// the machine's addresses.
 const IN_FILTER: &[c_int] = &[libc::AF_UNIX, libc::AF_NETLINK];
 
-/// Calls that make a socket of a family.
+/// Calls that create a socket of a family.
 const MAKING: &[libc::c_long] = &[libc::SYS_socket, libc::SYS_socketpair];
-/// Calls that get one, or do what the filter forbids, without it: a ring makes and uses sockets
-/// with no further system call; a descriptor can be taken out of another process; and who may
-/// (root) could go back to the machine's own network.
+/// Calls that get a socket, or do what the filter forbids, without those calls: a ring creates and
+/// uses sockets with no further system call; a descriptor can be taken from another process; and a
+/// privileged program (root) could return to the machine's own network.
 const ROUND: &[libc::c_long] = &[libc::SYS_io_uring_setup, libc::SYS_pidfd_getfd, libc::SYS_setns];
 
-/// The same calls by x86-64's third ABI, which the filter can't tell by the architecture. A kernel
-/// without it has no call of this number.
+/// The same calls by x86-64's third ABI, which the filter can't tell apart by the architecture. A
+/// kernel without it has no call of this number.
 #[cfg(target_arch = "x86_64")]
 const OTHER_ABIS: &[libc::c_long] = &[0, 0x4000_0000];
 #[cfg(not(target_arch = "x86_64"))]
 const OTHER_ABIS: &[libc::c_long] = &[0];
 
-/// All that is needed between fork and exec.
+/// Everything that is needed between fork and exec.
 #[derive(Debug)]
 struct Prepared {
     /// Whether to make a namespace.
     namespace: bool,
     filter: BpfProgram,
-    /// Maps of the user namespace, in which this user is who it is outside.
+    /// Maps of the user namespace, in which the user is the same as outside.
     uid_map: String,
     gid_map: String,
 }
@@ -71,35 +72,35 @@ impl Prepared {
             self.enter_namespace()?;
             raise_loopback()?;
         }
-        // It first renounces new rights, without which only root may set a filter. Nothing of this
-        // allocates: on success not at all, and an error is a number.
+        // It first renounces new privileges, without which only root may set a filter. None of this
+        // allocates: on success nothing is needed, and an error is a number.
         seccompiler::apply_filter(&self.filter).map_err(|error| match error {
             seccompiler::Error::Prctl(error) | seccompiler::Error::Seccomp(error) => error,
             _ => io::ErrorKind::InvalidInput.into(),
         })
     }
 
-    /// As root at once; else with a user namespace, whose owner may make it.
+    /// Directly if root; else within a user namespace, whose owner may create one.
     fn enter_namespace(&self) -> io::Result<()> {
         match unshare(libc::CLONE_NEWNET) {
             Err(error) if error.raw_os_error() == Some(libc::EPERM) => {}
             result => return result,
         }
         unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNET)?;
-        // Without this the kernel takes no map of groups from who is not root. Groups that the
-        // user has besides keep their rights on files.
+        // Without this the kernel accepts no group map from an unprivileged user. The user's other
+        // groups keep their access to files.
         write_to(c"/proc/self/setgroups", b"deny")?;
         write_to(c"/proc/self/uid_map", self.uid_map.as_bytes())?;
         write_to(c"/proc/self/gid_map", self.gid_map.as_bytes())
     }
 }
 
-/// Lets sockets of these families be made and no others, by no way. Calls of another architecture,
-/// which have other numbers, end the program: 32-bit programs don't run.
+/// Lets sockets of these families be created and no others, by any call. Calls of another
+/// architecture, which have other numbers, end the program: 32-bit programs don't run.
 fn filter(families: &[c_int]) -> io::Result<BpfProgram> {
     let other = |error: seccompiler::BackendError| io::Error::other(error.to_string());
     let differs = |family: &c_int| {
-        // The kernel, too, looks at the lower half of the argument only.
+        // The kernel, too, only looks at the lower half of the argument.
         let (index, length) = (0, SeccompCmpArgLen::Dword);
         SeccompCondition::new(index, length, SeccompCmpOp::Ne, u64::from(family.unsigned_abs()))
     };
@@ -126,8 +127,8 @@ pub(super) fn apply(confinement: &Confinement, command: &mut Command) -> io::Res
 /// `what` must be async-signal-safe.
 #[expect(unsafe_code, reason = "std calls what it is given between fork and exec")]
 fn before_exec(command: &mut Command, what: impl Fn() -> io::Result<()> + Send + Sync + 'static) {
-    // SAFETY: both callers pass `Prepared::confine` and system calls: they allocate nothing and
-    // take no lock.
+    // SAFETY: both callers pass `Prepared::confine` and system calls, which neither allocate nor
+    // take a lock.
     unsafe { command.pre_exec(what) };
 }
 
@@ -145,7 +146,7 @@ pub(super) fn probe() -> Confinement {
     Confinement::None { why: why.join(", and ") }
 }
 
-/// Confines a child and lets it see whether that holds. It never becomes another program.
+/// Confines a child and has it check whether that holds. It never becomes another program.
 fn attempt(confinement: &Confinement) -> io::Result<()> {
     let prepared = Prepared::new(confinement)?;
     let mut child = Command::new("/");
@@ -155,12 +156,13 @@ fn attempt(confinement: &Confinement) -> io::Result<()> {
         holds(prepared.namespace)?;
         end()
     });
-    // An error of the closure comes from here, with its number.
+    // An error from the closure arrives here with its number.
     let status = child.spawn()?.wait()?;
     if status.success() { Ok(()) } else { Err(io::Error::other(format!("the trial: {status}"))) }
 }
 
-/// Whether the calling process is confined, and loopback works where it is to. Async-signal-safe.
+/// Whether the calling process is confined, with a working loopback if it has a namespace.
+/// Async-signal-safe.
 fn holds(namespace: bool) -> io::Result<()> {
     let broken = || io::Error::from_raw_os_error(libc::ENOTRECOVERABLE);
     let forbidden = |family| match socket(family) {
@@ -172,8 +174,8 @@ fn holds(namespace: bool) -> io::Result<()> {
     if !namespace {
         return forbidden(libc::AF_INET);
     }
-    // Nothing is sent: for datagrams, to connect is to look for the way there. The first is an
-    // address that RFC 5737 sets aside for examples.
+    // Nothing is sent: for datagrams, connecting only looks up the route. The first is an address
+    // that RFC 5737 reserves for examples.
     if connect([192, 0, 2, 1]).is_ok() {
         return Err(broken());
     }
@@ -182,18 +184,18 @@ fn holds(namespace: bool) -> io::Result<()> {
 
 #[expect(unsafe_code, reason = "std has no call for it")]
 fn unshare(flags: c_int) -> io::Result<()> {
-    // SAFETY: it concerns this process alone, which has one thread between fork and exec.
+    // SAFETY: it affects only this process, which has one thread between fork and exec.
     number(unsafe { libc::unshare(flags) }).map(drop)
 }
 
-/// A socket that closes itself.
+/// A socket that closes itself when dropped.
 #[derive(Debug)]
 struct Socket(c_int);
 
 impl Drop for Socket {
     #[expect(unsafe_code, reason = "the descriptor was made by a call that std does not have")]
     fn drop(&mut self) {
-        // SAFETY: it is ours, and nobody else's.
+        // SAFETY: the descriptor is owned here alone.
         unsafe { libc::close(self.0) };
     }
 }
@@ -209,7 +211,7 @@ fn connect(address: [u8; 4]) -> io::Result<()> {
     let socket = socket(libc::AF_INET)?;
     let address = libc::sockaddr_in {
         sin_family: libc::AF_INET as libc::sa_family_t,
-        // Discard. Nothing is sent there.
+        // The discard port. Nothing is sent there.
         sin_port: 9_u16.to_be(),
         sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(address) },
         sin_zero: [0; 8],
@@ -219,16 +221,16 @@ fn connect(address: [u8; 4]) -> io::Result<()> {
     number(unsafe { libc::connect(socket.0, (&raw const address).cast(), size) }).map(drop)
 }
 
-/// A new namespace has a loopback device that is down, on which debuggers can't be reached.
+/// Brings up loopback: in a new namespace it is down, and debuggers could not be reached on it.
 #[expect(unsafe_code, reason = "std has no call for it")]
 fn raise_loopback() -> io::Result<()> {
     let socket = socket(libc::AF_INET)?;
-    // SAFETY: the structure is plain data, for which zeroes are valid.
+    // SAFETY: the structure is plain data, for which zeros are valid.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     for (to, from) in request.ifr_name.iter_mut().zip(b"lo") {
         *to = from.cast_signed() as libc::c_char;
     }
-    // SAFETY: both calls get a structure of the kind that they expect, which lives as long as the
+    // SAFETY: both calls get a structure of the type that they expect, which lives as long as the
     // call; the first has written the flags that are changed.
     unsafe {
         number(libc::ioctl(socket.0, libc::SIOCGIFFLAGS as _, &raw mut request))?;
@@ -237,14 +239,14 @@ fn raise_loopback() -> io::Result<()> {
     }
 }
 
-/// Without std's file, as its errors may allocate.
+/// Not with std's file, whose errors may allocate.
 #[expect(unsafe_code, reason = "std's own may allocate")]
 fn write_to(path: &CStr, bytes: &[u8]) -> io::Result<()> {
-    // SAFETY: the path ends with a zero and is read only.
+    // SAFETY: the path ends with a zero and is only read.
     let file = number(unsafe { libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC) })?;
-    // It closes itself as well.
+    // `Socket` closes any descriptor when dropped.
     let file = Socket(file);
-    // SAFETY: as many bytes are read as there are.
+    // SAFETY: exactly as many bytes are read as there are.
     let written = unsafe { libc::write(file.0, bytes.as_ptr().cast(), bytes.len()) };
     if written < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }

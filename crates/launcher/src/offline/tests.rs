@@ -1,5 +1,5 @@
-//! What a confined program can and can't do, seen from inside of it: this test's own program is
-//! started again, tries everything, and says how each went.
+//! What a confined program can and can't do, seen from the inside: this test's own program is
+//! started again, tries everything, and reports the results.
 
 #![expect(unsafe_code, reason = "std makes no such sockets and calls")]
 
@@ -15,18 +15,18 @@ use std::time::Duration;
 
 use super::{Confinement, probe};
 
-/// Says to the program inside what is to be tried: addresses, or a call that ends it.
+/// Tells the program inside what to try: addresses, or a call that ends it.
 const TASK: &str = "OFFLINE_TEST";
-/// Nobody: an unprivileged user of every Linux.
+/// The unprivileged user of every Linux.
 const NOBODY: u32 = 65534;
 
-/// What the test offers from outside.
+/// What the test offers on the outside.
 struct Outside {
     tcp: TcpListener,
     udp: UdpSocket,
     folder: tempfile::TempDir,
     unix: UnixListener,
-    /// A connection that does not close by itself when another program is started.
+    /// A connection that is not closed when another program is started.
     leaking: OwnedFd,
 }
 
@@ -52,19 +52,19 @@ impl Outside {
         format!("{tcp} {udp} {} {}", self.leaking.as_raw_fd(), unix.display())
     }
 
-    /// How each went; `ok` or the error.
+    /// The result of each attempt; `ok` or the error.
     fn run(&self, confinement: &Confinement) -> BTreeMap<String, String> {
         let output = start(confinement, &self.task()).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
-        // Some other line of the test's own runner has one as well, and does no harm.
+        // A line of the test runner may contain a colon as well, which does no harm.
         text.lines()
             .filter_map(|line| line.split_once(": "))
             .map(|(name, how)| (name.to_owned(), how.to_owned()))
             .collect()
     }
 
-    /// Whether anything arrived by a way that is to be closed.
+    /// Whether anything arrived in a way that should be closed.
     fn was_reached(&self) -> bool {
         self.tcp.set_nonblocking(true).unwrap();
         self.tcp.accept().is_ok() || self.udp.recv(&mut [0; 8]).is_ok()
@@ -79,7 +79,7 @@ fn start(confinement: &Confinement, task: &str) -> Command {
     command
 }
 
-/// The other side of the tests below. Without a task it is none.
+/// The other side of the tests below. Without a task it does nothing.
 #[test]
 fn inside() {
     let Ok(task) = std::env::var(TASK) else { return };
@@ -137,15 +137,16 @@ fn talk_to_itself(address: std::net::IpAddr) -> io::Result<()> {
 }
 
 fn call(number: libc::c_long, [first, second]: [i32; 2]) -> io::Result<()> {
-    // SAFETY: these calls take numbers; where one takes an address it is null, which is an error.
+    // SAFETY: these calls take numbers; an address, if a call takes one, is null, which is an
+    // error.
     let result = unsafe { libc::syscall(number, first, second, 0) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// A socket by the 32-bit ABI, as a 32-bit program makes one.
+/// Creates a socket through the 32-bit ABI, as a 32-bit program does.
 fn foreign_call() {
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: takes numbers; the register that the compiler keeps for itself is put back.
+    // SAFETY: takes numbers; the register that the compiler reserves is restored.
     unsafe {
         std::arch::asm!(
             "xchg {family:r}, rbx", "int 0x80", "xchg {family:r}, rbx",
@@ -156,16 +157,17 @@ fn foreign_call() {
     }
 }
 
-/// Marks a call of x86-64's third ABI. Elsewhere, and in most kernels, there is no such call.
+/// Marks a call of x86-64's third ABI. On other machines, and in most kernels, there is no such
+/// call.
 const X32: libc::c_long = 0x4000_0000;
 
 const FORBIDDEN: &str = "Permission denied (os error 13)";
 
-/// Holds for both methods.
+/// What holds for both methods.
 fn assert_offline(seen: &BTreeMap<String, String>, outside: &Outside) {
     for whose in ["", "grandchild "] {
         let how = |name: &str| seen[&format!("{whose}{name}")].as_str();
-        // A datagram has no answer: whether one came out is looked at below.
+        // A datagram has no answer: whether one got out is checked below.
         for closed in ["tcp", "elsewhere", "name"] {
             assert_ne!(how(closed), "ok", "{whose}{closed}");
         }
@@ -182,7 +184,7 @@ fn assert_offline(seen: &BTreeMap<String, String>, outside: &Outside) {
     assert!(!outside.was_reached());
 }
 
-/// Whether the kernel allows it here, told to whoever looks.
+/// Whether the kernel allows it here; printed for whoever reads the output.
 fn namespace_is_there() -> bool {
     let found = probe();
     println!("what there is here: {found:?}");
@@ -213,7 +215,7 @@ fn a_namespace_has_its_own_loopback_and_nothing_else() {
     assert_eq!(seen["elsewhere"], "Network is unreachable (os error 101)");
 }
 
-/// Every kernel that this is built for has it, so this test has no way out.
+/// Every kernel that this is built for has it, so this test is never skipped.
 #[test]
 fn a_filter_lets_unix_sockets_be_made_only() {
     let outside = Outside::new();
@@ -244,7 +246,7 @@ fn what_a_user_owns_outside_is_its_own_inside() {
     assert_eq!(fs_err::read(folder.path().join("file")).unwrap(), b"text\n");
 }
 
-/// Has the kernel refuse these calls of the calling thread and of its children.
+/// Has the kernel refuse these calls to the calling thread and its children.
 fn refuse(calls: &[libc::c_long]) {
     let rules = calls.iter().map(|call| (*call, Vec::new())).collect();
     let refused = seccompiler::SeccompAction::Errno(libc::EPERM.unsigned_abs());
@@ -266,7 +268,7 @@ fn probe_without(calls: &'static [libc::c_long]) -> Confinement {
 #[test]
 fn where_there_are_no_namespaces_it_is_the_filter() {
     assert_eq!(probe_without(&[libc::SYS_unshare]), Confinement::Filter);
-    // A network whose loopback stays down is no use either.
+    // A network whose loopback stays down is not usable either.
     assert_eq!(probe_without(&[libc::SYS_ioctl]), Confinement::Filter);
 }
 
@@ -291,8 +293,8 @@ fn what_can_not_be_confined_any_more_does_not_start() {
     assert_eq!(error.raw_os_error(), Some(libc::EPERM));
 }
 
-/// The tests of this file again, as a user without rights: as root it is another way through the
-/// kernel.
+/// Runs the tests of this file again as an unprivileged user: for root, the kernel takes another
+/// path.
 #[test]
 fn as_another_user() {
     if !rustix::process::geteuid().is_root() {
@@ -302,8 +304,8 @@ fn as_another_user() {
     let folder = tempfile::tempdir().unwrap();
     fs_err::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
     let program = folder.path().join("tests");
-    // By another process: a test beside this one that starts a program at that moment would inherit
-    // the file open to be written, and such a file can't be run.
+    // By another process: a program that a concurrent test starts at that moment would inherit the
+    // file open for writing, and such a file can't be run.
     let copied = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&program).status();
     assert!(copied.unwrap().success());
     let mut again = Command::new(program);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Writes its pids, arguments and environment down, says what VS Code's server says, and stays.
+/// Records its pids, arguments and environment, prints what VS Code's server prints, and stays.
 const SERVER: &str = r#"
 sleep 600 & echo $! > "$FAKE/server-child.pid"
 while [ "$1" != --socket-path ]; do shift; done
@@ -15,7 +15,8 @@ while [ "$1" != --socket-path ]; do shift; done
 echo "Extension host agent listening on $2"
 sleep 600"#;
 
-/// Writes commands down, reports each window it is asked for, and says what the test wants.
+/// Records commands, reports each window that it is asked for, and sends the events that the test
+/// wants.
 const DESKTOP: &str = r#"#!/bin/sh
 export FAKE="${0%/*}"
 env > "$FAKE/desktop.env"
@@ -34,14 +35,14 @@ while read -r line; do
   case "$line" in *'"quit"'*) exit 0 ;; esac
 done"#;
 
-/// The installation. What it started is ended with it.
+/// The installation. Dropping it ends what was started from it.
 pub(crate) struct Fake {
     dir: tempfile::TempDir,
 }
 
 impl Fake {
     pub(crate) fn new() -> Self {
-        // Short, because a socket lies in it.
+        // Short, because it contains a socket.
         let dir = tempfile::Builder::new().prefix("lc").tempdir_in("/tmp").unwrap();
         let fake = Self { dir };
         for folder in ["project", "other", "ide/node/bin", "ide/vscode/out"] {
@@ -61,15 +62,15 @@ impl Fake {
         self.home().join("project")
     }
 
-    /// Replaces what the editor server does.
+    /// Replaces the editor server's script.
     pub(crate) fn server(&self, body: &str) {
         let write_down = "export FAKE=\"${0%/ide/*}\"\nenv > \"$FAKE/server.env\"\n\
                           echo \"$*\" > \"$FAKE/server.args\"\necho $$ > \"$FAKE/server.pid\"";
         self.script("ide/node/bin/node", &format!("#!/bin/sh\n{write_down}\n{body}"));
     }
 
-    /// Another process writes it: a file that is open for writing here is so for a moment in each
-    /// child that another test starts, and the system runs no program that somebody may write.
+    /// Another process writes it: if this one did, each child that another test starts would
+    /// briefly have the file open for writing, and the system does not run such a program.
     fn script(&self, name: &str, text: &str) {
         let path = self.home().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -104,7 +105,7 @@ impl Fake {
     }
 
     fn start(&self, words: &[&str], display: &str) -> Run {
-        // Tests lie in `deps`, examples beside it.
+        // Tests are in `deps`, examples next to it.
         let tests = std::env::current_exe().unwrap();
         let program = tests.ancestors().nth(2).unwrap().join("examples/open");
         let output = tempfile::NamedTempFile::new().unwrap();
@@ -149,7 +150,7 @@ impl Fake {
         })
     }
 
-    /// Kills the process of this name once it is another one than `last`; its number.
+    /// Kills the process of this name once it is another one than `last`; returns its number.
     pub(crate) fn kill(&self, name: &str, last: i32) -> i32 {
         let pid =
             until("there is a process to kill", || Some(self.pid(name)).filter(|&pid| pid != last));
@@ -197,7 +198,7 @@ impl Run {
         }
     }
 
-    /// Waits for its end; its exit code.
+    /// Waits for its end; returns its exit code.
     pub(crate) fn wait(&mut self) -> Option<i32> {
         assert!(self.exited_within(Duration::from_secs(60)), "it runs on: {}", self.output());
         self.child.wait().unwrap().code()

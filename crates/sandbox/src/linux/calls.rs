@@ -12,7 +12,7 @@ use seccompiler::{
 use super::HAS_DRIVERS;
 use crate::Profile;
 
-/// Sockets of any family. The protocol's descriptors are pipes, which are read and written.
+/// Sockets of any family. The protocol runs over pipes, which only need reading and writing.
 const NETWORK: &[libc::c_long] = &[
     libc::SYS_socket,
     libc::SYS_socketpair,
@@ -29,14 +29,14 @@ const NETWORK: &[libc::c_long] = &[
     libc::SYS_recvmmsg,
 ];
 
-/// Other programs.
+/// Starting other programs.
 const PROGRAMS: &[libc::c_long] = &[libc::SYS_execve];
 
-/// The same by a descriptor, and out of memory.
+/// Starting other programs through a descriptor, and from memory.
 const HIDDEN_PROGRAMS: &[libc::c_long] =
     &[libc::SYS_execveat, libc::SYS_memfd_create, libc::SYS_memfd_secret];
 
-/// To end other processes, and what goes with it.
+/// Ending other processes, and related calls.
 const SIGNALS: &[libc::c_long] = &[
     libc::SYS_pidfd_open,
     libc::SYS_pidfd_send_signal,
@@ -46,7 +46,7 @@ const SIGNALS: &[libc::c_long] = &[
     libc::SYS_rt_tgsigqueueinfo,
 ];
 
-/// To look into other processes, and to take their descriptors.
+/// Looking into other processes, and taking their descriptors.
 const OTHERS: &[libc::c_long] = &[
     libc::SYS_ptrace,
     libc::SYS_process_vm_readv,
@@ -58,7 +58,7 @@ const OTHERS: &[libc::c_long] = &[
     libc::SYS_move_pages,
 ];
 
-/// Parts of the kernel that are large, seldom used, and where its faults were.
+/// Parts of the kernel that are large, seldom used, and often had vulnerabilities.
 const KERNEL: &[libc::c_long] = &[
     libc::SYS_io_uring_setup,
     libc::SYS_io_uring_enter,
@@ -105,7 +105,7 @@ const KERNEL: &[libc::c_long] = &[
     libc::SYS_msgget,
 ];
 
-/// Changes of the tree of files by name. Writing to a descriptor that was given stays.
+/// Changes to the file tree by name. Writing to an open descriptor stays allowed.
 const FILES: &[libc::c_long] = &[
     libc::SYS_renameat,
     libc::SYS_renameat2,
@@ -128,7 +128,7 @@ const FILES: &[libc::c_long] = &[
     libc::SYS_utimensat,
 ];
 
-/// The same by the names that only x86-64 has besides.
+/// The calls of [`FILES`] under names that only x86-64 has.
 #[cfg(target_arch = "x86_64")]
 const OLD_FILES: &[libc::c_long] = &[
     libc::SYS_creat,
@@ -149,42 +149,43 @@ const OLD_FILES: &[libc::c_long] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const OLD_FILES: &[libc::c_long] = &[];
 
-/// Processes that are not threads of this one, by the names that only x86-64 has.
+/// Creating processes that are not threads of this one, under names that only x86-64 has.
 #[cfg(target_arch = "x86_64")]
 const OLD_PROCESSES: &[libc::c_long] = &[libc::SYS_fork, libc::SYS_vfork];
 #[cfg(not(target_arch = "x86_64"))]
 const OLD_PROCESSES: &[libc::c_long] = &[];
 
-/// As [`KERNEL`], by the names that only x86-64 has.
+/// The calls of [`KERNEL`] under names that only x86-64 has.
 #[cfg(target_arch = "x86_64")]
 const OLD_KERNEL: &[libc::c_long] =
     &[libc::SYS_inotify_init, libc::SYS_iopl, libc::SYS_ioperm, libc::SYS_kexec_file_load];
 #[cfg(not(target_arch = "x86_64"))]
 const OLD_KERNEL: &[libc::c_long] = &[];
 
-/// Newer forms of calls whose arguments are in memory, where a filter can't see them. Reported to
-/// be missing, at which the C library takes the older form.
+/// Newer calls whose arguments are in memory, where a filter can't see them. They are reported as
+/// missing, so that the C library uses the older call.
 const MISSING: &[libc::c_long] = &[libc::SYS_clone3, libc::SYS_openat2];
 
-/// The same calls by x86-64's third ABI, which the filter can't tell by the architecture.
+/// The same calls in x86-64's third ABI, which the filter can't tell apart by the architecture.
 #[cfg(target_arch = "x86_64")]
 const ABIS: &[libc::c_long] = &[0, 0x4000_0000];
 #[cfg(not(target_arch = "x86_64"))]
 const ABIS: &[libc::c_long] = &[0];
 
-/// Opening files in whatever way.
+/// All ways of opening files.
 #[cfg(target_arch = "x86_64")]
 const OPENING: &[libc::c_long] = &[libc::SYS_openat, libc::SYS_open];
 #[cfg(not(target_arch = "x86_64"))]
 const OPENING: &[libc::c_long] = &[libc::SYS_openat];
 
-/// Puts typed text into a terminal, as if the user had typed it.
+/// Inserts text into a terminal's input, as if the user had typed it.
 const TERMINAL: &[u64] = &[libc::TIOCSTI, libc::TIOCLINUX];
 
-/// Waiting for connections; whoever only connects does not.
+/// Waiting for connections; a program that only connects does not do this.
 const SERVING: &[libc::c_long] = &[libc::SYS_listen, libc::SYS_accept, libc::SYS_accept4];
 
-/// Each would give a process another view of the system. The host may start processes, not these.
+/// Each of these would give a process another view of the system. The host may start processes, but
+/// not such ones.
 const NAMESPACES: &[libc::c_int] = &[
     libc::CLONE_NEWUSER,
     libc::CLONE_NEWNS,
@@ -195,8 +196,8 @@ const NAMESPACES: &[libc::c_int] = &[
     libc::CLONE_NEWCGROUP,
 ];
 
-/// Families of sockets that look names up and connect: nscd and systemd are asked by Unix ones, and
-/// the C library asks the kernel for this machine's addresses by netlink.
+/// Socket families for resolving names and connecting: nscd and systemd are asked through Unix
+/// sockets, and the C library asks the kernel for this machine's addresses through netlink.
 const CONNECTING: &[libc::c_int] =
     &[libc::AF_INET, libc::AF_INET6, libc::AF_UNIX, libc::AF_NETLINK];
 
@@ -210,7 +211,7 @@ pub(super) fn close(profile: &Profile<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// What a profile is refused whole, whatever its arguments.
+/// Calls that a profile is refused entirely, whatever their arguments.
 fn whole(profile: &Profile<'_>) -> Vec<&'static [libc::c_long]> {
     let all = [OTHERS, KERNEL, OLD_KERNEL];
     let more: &[&[libc::c_long]] = match profile {
@@ -220,7 +221,7 @@ fn whole(profile: &Profile<'_>) -> Vec<&'static [libc::c_long]> {
         Profile::Worker { .. } => {
             &[NETWORK, PROGRAMS, HIDDEN_PROGRAMS, SIGNALS, FILES, OLD_FILES, OLD_PROCESSES, OPENING]
         }
-        // Of `HIDDEN_PROGRAMS`, drivers in its worker may need memory files.
+        // Of `HIDDEN_PROGRAMS`, GPU drivers in its worker may need memory files.
         Profile::Host { .. } => &[&[libc::SYS_execveat]],
         Profile::Fetch { .. } => &[SERVING, PROGRAMS, HIDDEN_PROGRAMS, SIGNALS, OLD_PROCESSES],
     };
@@ -229,9 +230,9 @@ fn whole(profile: &Profile<'_>) -> Vec<&'static [libc::c_long]> {
 
 type Rules = BTreeMap<libc::c_long, Vec<SeccompRule>>;
 
-/// What a profile is refused with some arguments only.
+/// Calls that a profile is refused with some arguments only.
 fn in_part(profile: &Profile<'_>, rules: &mut Rules, abi: libc::c_long) -> io::Result<()> {
-    // A thread shares this process; anything else is another one.
+    // A thread shares this process; anything else is a new one.
     let thread = vec![masked(0, value(libc::CLONE_THREAD), 0)?];
     match profile {
         Profile::Worker { files_from } => {
@@ -257,11 +258,11 @@ fn in_part(profile: &Profile<'_>, rules: &mut Rules, abi: libc::c_long) -> io::R
         }
     }
     if !matches!(profile, Profile::Host { .. }) {
-        // What ends this process, and nothing else.
+        // A process may signal itself, as it does to abort, and no other process.
         let own = u64::from(std::process::id());
         rules.insert(libc::SYS_tgkill | abi, vec![compared(0, SeccompCmpOp::Ne, own)?]);
     }
-    // Of itself, as the C library asks for them: 0 means oneself.
+    // For the process itself, as the C library calls it: 0 means the caller.
     rules.insert(libc::SYS_prlimit64 | abi, vec![compared(0, SeccompCmpOp::Ne, 0)?]);
     let terminal = TERMINAL.iter().map(|&request| compared(1, SeccompCmpOp::Eq, request));
     rules.insert(libc::SYS_ioctl | abi, terminal.collect::<io::Result<_>>()?);
@@ -288,7 +289,7 @@ fn value(flag: libc::c_int) -> u64 {
     u64::from(flag.unsigned_abs())
 }
 
-/// The first argument is none of these.
+/// A rule that the first argument is none of these.
 fn none_of(values: &[libc::c_int]) -> io::Result<SeccompRule> {
     let conditions = values.iter().map(|&it| condition(0, SeccompCmpOp::Ne, value(it)));
     SeccompRule::new(conditions.collect::<io::Result<_>>()?).map_err(other)
@@ -302,7 +303,7 @@ fn compared(argument: u8, operator: SeccompCmpOp, value: u64) -> io::Result<Secc
     SeccompRule::new(vec![condition(argument, operator, value)?]).map_err(other)
 }
 
-/// On the lower half of an argument, which is all that the kernel looks at in these.
+/// A condition on the lower half of an argument: the kernel ignores the rest in these calls.
 fn condition(argument: u8, operator: SeccompCmpOp, value: u64) -> io::Result<SeccompCondition> {
     SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value).map_err(other)
 }

@@ -1,4 +1,4 @@
-//! Rules on files (Landlock): what may be read and written, by folder.
+//! File rules (Landlock): what may be read and written, by folder.
 
 use std::io;
 use std::path::Path;
@@ -11,11 +11,12 @@ use landlock::{
 use super::HAS_DRIVERS;
 use crate::Profile;
 
-/// What is asked for; an older kernel has a part of it.
+/// The version that is asked for; an older kernel supports part of it.
 const ABI_WANTED: ABI = ABI::V6;
 
-/// What names and certificates are looked up with, on the usual distributions. A rule is on what a
-/// path leads to, so what may be a link to somewhere else is named beside its folder.
+/// Where name resolution and certificates are configured on the usual distributions. A rule applies
+/// to the target of a path, so what may be a link to somewhere else is listed in addition to its
+/// folder.
 const SYSTEM: &[&str] = &[
     "/etc",
     "/usr",
@@ -31,7 +32,7 @@ const SYSTEM: &[&str] = &[
     "/etc/resolv.conf",
     "/dev/null",
     "/dev/urandom",
-    // Not the whole of it: with the folders of users in it are their sockets and keys.
+    // Not all of `/run`: it has the users' folders, with their sockets and keys.
     "/run/systemd/resolve",
     "/run/NetworkManager",
     "/run/resolvconf",
@@ -46,7 +47,7 @@ type Rule<'a> = (&'a Path, BitFlags<AccessFs>);
 
 pub(super) fn close(profile: &Profile<'_>) -> io::Result<()> {
     let reading = AccessFs::ReadFile | AccessFs::ReadDir;
-    // Starting programs is the filter's matter.
+    // Starting programs is left to the filter.
     let writing = AccessFs::from_write(ABI_WANTED) | reading;
     let below = |paths: &'_ [std::path::PathBuf], access| -> Vec<_> {
         paths.iter().map(|path| (path.clone(), access)).collect()
@@ -84,7 +85,7 @@ fn restrict(
     let wrong = |error: landlock::RulesetError| io::Error::other(error.to_string());
     let mut ruleset =
         started(profile)?.set_compatibility(CompatLevel::BestEffort).handle_access(handled);
-    // The host ends workers that another host has left.
+    // The host ends workers that another host has left behind.
     if matches!(profile, Profile::Worker { .. } | Profile::Fetch { .. }) {
         ruleset = ruleset.and_then(|rules| rules.scope(Scope::from_all(ABI_WANTED)));
     }
@@ -97,7 +98,7 @@ fn restrict(
         .and_then(Ruleset::create)
         .map_err(wrong)?;
     for (path, access) in rules {
-        // What is not there needs no rule.
+        // A path that does not exist needs no rule.
         let Ok(beneath) = PathFd::new(path) else { continue };
         ruleset = ruleset
             .add_rule(PathBeneath::new(beneath, for_kind(path, *access & handled)))
@@ -110,7 +111,7 @@ fn restrict(
 }
 
 /// The first kernels with such rules refuse every move of a file to another folder, which is how a
-/// whole download gets its name: there it goes without them.
+/// completed download gets its name: on these, file rules are not used for that program.
 fn started(profile: &Profile<'_>) -> io::Result<Ruleset> {
     let none = Ruleset::default();
     if !matches!(profile, Profile::Fetch { .. }) {
@@ -120,7 +121,7 @@ fn started(profile: &Profile<'_>) -> io::Result<Ruleset> {
     moves.map_err(|_| io::Error::other("the kernel has none that let a file be moved"))
 }
 
-/// A rule on a file may not name what only folders have.
+/// A rule for a file may not contain rights that only folders have.
 fn for_kind(path: &Path, access: BitFlags<AccessFs>) -> BitFlags<AccessFs> {
     if path.is_dir() { access } else { access & AccessFs::from_file(ABI_WANTED) }
 }

@@ -1,4 +1,5 @@
-//! Ghost text: a gap is filled, and what of it is worth being shown is said; or why nothing is.
+//! Ghost text: the model fills a gap, and the job answers with what of it is worth showing, or why
+//! nothing is.
 
 use localcoder_assist::{Fill, FillCall, FillTokens, FillWay, Held};
 use localcoder_protocol::{
@@ -11,15 +12,14 @@ use crate::ModelFile;
 use crate::core::event::ClientId;
 use crate::core::pool::GenerateCall;
 
-/// See the module.
 #[derive(Debug)]
 pub(in crate::core) struct CompleteJob {
     fill: Box<Fill>,
-    /// Whose prompt and suggestions it continues.
+    /// The client whose last prompt and suggestions it continues.
     owner: ClientId,
-    /// Whether it is computed for a place where nobody is yet.
+    /// Whether it is computed ahead, for a place where the cursor is not yet.
     ahead: bool,
-    /// Of the last prompt.
+    /// What the client's last prompt had.
     held: Option<Held>,
     infill: Option<Infill>,
     text: String,
@@ -30,7 +30,7 @@ impl CompleteJob {
         Self { fill, owner, ahead: false, held, infill: None, text: String::new() }
     }
 
-    /// The same for the place that an accepted suggestion leads to.
+    /// The job for the place that an accepted suggestion leads to.
     pub(in crate::core) fn ahead(fill: Fill, owner: ClientId, held: Option<Held>) -> Self {
         Self { ahead: true, ..Self::new(Box::new(fill), owner, held) }
     }
@@ -127,12 +127,12 @@ impl CompleteJob {
     }
 }
 
-/// Whether it had more to write.
+/// Whether the model was stopped before it was finished.
 fn is_cut(written: &WorkerGenerateAnswer) -> bool {
     matches!(written.finish, FinishReason::TokenLimit | FinishReason::ContextFull)
 }
 
-/// A suggestion, or why there is none, and nothing else.
+/// An answer with a suggestion, or with the reason why there is none, and nothing else.
 pub(in crate::core) fn answer(finished: Result<GhostText, Silence>) -> CompleteAnswer {
     let (suggestion, nothing) = match finished {
         Ok(suggestion) => (Some(suggestion), None),
@@ -149,7 +149,8 @@ pub(in crate::core) fn answer(finished: Result<GhostText, Silence>) -> CompleteA
     }
 }
 
-/// The reason that an error is to somebody who has not asked.
+/// The answer for an error in a request that the user has not asked for: no suggestion, with the
+/// error as the reason.
 pub(in crate::core) fn failed(error: &ErrorInfo) -> CompleteAnswer {
     let reason = match error.code {
         ErrorCode::Cancelled | ErrorCode::Draining => Silence::Busy,
@@ -164,7 +165,7 @@ pub(in crate::core) fn failed(error: &ErrorInfo) -> CompleteAnswer {
     answer(Err(reason))
 }
 
-/// How a model is asked to fill a gap, where it can be.
+/// How a model is asked to fill a gap; `None` if it can't be.
 pub(in crate::core) fn way(file: &ModelFile) -> Option<FillWay> {
     let header = file.header.as_ref();
     if let Some(fim) = header.and_then(|header| header.fim) {

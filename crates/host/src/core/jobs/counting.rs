@@ -1,4 +1,4 @@
-//! What is counted of an edit, for the ledger: names of our own tables, and nothing of the text.
+//! What the ledger counts of an edit: names from our own tables, and nothing of the text.
 
 use localcoder_assist::Task;
 use localcoder_protocol::{DEMO, EditAnswer, EditId};
@@ -7,13 +7,12 @@ use localcoder_settings::Settings;
 use super::step::ModelView;
 use crate::ledger::{About, Shown, model_name};
 
-/// See the module.
 #[derive(Debug, Clone, Default)]
 pub(in crate::core) struct Counting {
-    /// By which a client names the edit.
+    /// The id by which the client refers to the edit.
     pub(super) edit_id: EditId,
     profile: &'static str,
-    /// Whether anything is.
+    /// Whether the ledger is on.
     is_on: bool,
 }
 
@@ -23,7 +22,8 @@ impl Counting {
         Self { edit_id, profile, is_on: settings.ledger }
     }
 
-    /// Where an answer is an edit that somebody is shown, and it is to be counted.
+    /// The entry for the ledger, if an answer is an edit that the user is shown, and edits are
+    /// counted.
     pub(super) fn shown(
         &self,
         task: &Task,

@@ -1,8 +1,8 @@
-//! The selected code is rewritten: asked for once, and once more where the answer was of no use.
-//! Where it changed nothing though an instruction said what to change, the model is asked what there
-//! is to change, and once more with that. Where that was no better, it is asked for other answers
-//! while that takes little time, and the best of all is shown. Where the user's own test can be run,
-//! an answer with which it fails is one that was no better.
+//! The selected code is rewritten: the model is asked once, and once more if the answer was
+//! unusable. If it changed nothing though the instruction says what to change, the model is asked
+//! what there is to change, and then for the code with that. If that did not help, it is asked for
+//! other answers as long as that takes little time, and the best of all is shown. If the user's own
+//! test can be run, an answer with which it fails counts as one that did not help.
 
 use localcoder_assist::{AssistError, Attempt, Finished, Layout, Outcome, SoFar, Task, Thoughts};
 use localcoder_protocol::{
@@ -16,85 +16,86 @@ use super::trial::{Said, Trial};
 use crate::core::pool::GenerateCall;
 use crate::core::reply::Reply;
 
-/// Other answers that are asked for. Of four the best is hardly better than of three, by the
-/// recorded answers of a 7B.
+/// Other answers that are asked for. The best of four is hardly better than the best of three, by
+/// the recorded answers of a 7B model.
 const SAMPLES_MAX: u32 = 3;
 
-/// The same where a test tells the right one: then each may be it. By then small models repeat
-/// themselves.
+/// Their number if a test identifies the right one, so that each may be it. Beyond this many, small
+/// models repeat themselves.
 const TESTED_SAMPLES_MAX: u32 = 6;
 
-/// How often a model must come again to what nothing but itself speaks for. The 1.5B changed 13 of 38
-/// right functions (HumanEvalPack) of its own accord and broke three; it came to four of these changes
-/// once more, and to one twice.
+/// How often a model must come again to a change that nothing else asks for. The 1.5B model changed 13
+/// of 38 right functions (HumanEvalPack) of its own accord and broke three; it came to four of these
+/// changes once more, and to one of them twice.
 const OPINIONS: u32 = 2;
 
-/// All attempts together take at most so long, as far as those before tell: that long people wait
-/// for an answer that they are told is hard.
+/// All attempts together take at most this long, as far as the earlier ones predict: users wait
+/// that long for an answer if they know that it is hard.
 const ATTEMPTS_MS_MAX: f64 = 30_000.0;
 
-/// Seeds of other answers that the user asks for: none of them is one of [`TESTED_SAMPLES_MAX`].
+/// Seeds of the other answers that the user asks for, apart from those of the
+/// [`TESTED_SAMPLES_MAX`] samples.
 const VARIATIONS_FROM: u32 = 1_000;
 
-/// How freely a model writes then for which nothing else was measured: that of the sets that have one.
+/// The temperature of such answers for a model without a measured one: that of the prompt sets that
+/// have one.
 const VARIED_TEMPERATURE: f32 = 0.6;
 
 /// What the model is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// The code, for the first time.
+    /// Writing the code for the first time.
     First,
-    /// The code, knowing what was wrong with it or what there is to change.
+    /// Writing the code again, knowing what was wrong with it or what there is to change.
     Again,
     /// Saying what there is to change.
     Plan,
     /// Another answer to the first question.
     Sample(u32),
-    /// The same, to see whether it comes to what is proposed.
+    /// Answering the first question again, to see whether it comes to the proposed change.
     Second(u32),
 }
 
 /// How a client wants its edit.
 #[derive(Debug, Clone, Default)]
 pub(in crate::core) struct EditWish {
-    /// The user's own test, where the client can run it on an edit.
+    /// The user's own test, if the client can run it on an edit.
     pub(in crate::core) test: Option<TestRun>,
-    /// Another answer than the usual one: which.
+    /// The number of the other answer that the user asks for; `None` for the usual one.
     pub(in crate::core) variation: Option<u32>,
     /// Whether it is shown while it is written.
     pub(in crate::core) drafts: bool,
 }
 
-/// See the module.
 #[derive(Debug)]
 pub(in crate::core) struct EditJob {
     task: Box<Task>,
     variation: Option<u32>,
     drafts: bool,
-    /// What was shown last of what is written.
+    /// The part of the answer that was last shown.
     shown: Option<SoFar>,
     counting: Counting,
-    /// The first question.
+    /// The prompt of the first attempt.
     layout: Option<Layout>,
     stage: Stage,
     thoughts: Thoughts,
-    /// What the model has written in this attempt but its thoughts, and how many lines that are so
-    /// far.
+    /// What the model has written in this attempt, without its thoughts; `line_breaks` counts the
+    /// lines of that so far.
     text: String,
     line_breaks: usize,
-    /// An answer that nothing but the model speaks for.
+    /// A change that nothing but the model asks for.
     proposed: Option<Finished>,
-    /// The first answer, where it was doubtful.
+    /// The first answer, if it was doubtful.
     doubtful: Option<(String, FinishReason)>,
-    /// What the model has said that there is to change.
+    /// The model's own words on what there is to change.
     plan: Option<String>,
     /// The user's own test.
     trial: Option<Trial>,
-    /// The answers that can be shown, each with how the test went on it.
+    /// The answers that can be shown, each with the test's result on it.
     usable: Vec<(Finished, Option<TestRun>)>,
-    /// One that changed nothing though it should have.
+    /// An answer that changed nothing though it should have.
     unchanged: Option<Finished>,
-    /// Why the last one can't be shown that can't.
+    /// Why the last unusable answer can't be shown.
     refusal: Option<ErrorInfo>,
     attempts: u32,
     usage: Usage,
@@ -184,8 +185,8 @@ impl EditJob {
         }
     }
 
-    /// An answer with nothing to be said against it: it is shown, unless the user's test has
-    /// something to say.
+    /// Takes an answer without objections: it is shown, unless the user's test has something to
+    /// say.
     fn accept(&mut self, model: ModelView<'_>, done: Finished) -> Step {
         match &mut self.trial {
             Some(trial) if trial.is_of_use(&done) => trial.begin(done),
@@ -193,8 +194,8 @@ impl EditJob {
         }
     }
 
-    /// A change that no words and no check ask for is shown only where the model comes to it each
-    /// time.
+    /// Shows a change that neither an instruction nor a check asks for only if the model comes to
+    /// it each time.
     fn propose(&mut self, model: ModelView<'_>, done: Finished) -> Step {
         let asked = match self.stage {
             Stage::Second(number) => number,
@@ -214,8 +215,8 @@ impl EditJob {
         }
     }
 
-    /// How freely the model is asked for a second opinion, where nothing else says that there is
-    /// something to change and nobody has asked for another answer.
+    /// The temperature for a second opinion; `None` if none is needed, because something else says
+    /// that there is a change to be made, or because the user has asked for another answer.
     fn needs_reason(&self, model: ModelView<'_>) -> Option<f32> {
         let is_alone = self.variation.is_none() && !self.task.is_prompted();
         model.prompts().sampling_temperature().filter(|_| is_alone)
@@ -292,7 +293,7 @@ impl EditJob {
         }
     }
 
-    /// Asks again with what was wrong.
+    /// Asks again, with what was wrong.
     fn once_more(
         &mut self,
         model: ModelView<'_>,
@@ -305,11 +306,12 @@ impl EditJob {
         });
         self.doubtful = Some((std::mem::take(&mut self.text), finish));
         let step = self.retry(Stage::Again, layout_call(&next, Purpose::Edit), reason);
+        // Only now: `retry` has emptied the text, which begins with what was written for the model.
         self.text = begun;
         step
     }
 
-    /// The model has said what there is to change, and is to do it.
+    /// Has the model make the change that it described.
     fn planned(&mut self, model: ModelView<'_>, layout: &Layout) -> Step {
         let plan = first_paragraph(&self.text);
         let Some(next) = self.task.planned_layout(model.prompts(), layout, &plan) else {
@@ -325,13 +327,13 @@ impl EditJob {
             Outcome::Done(done) if done.unchanged && self.task.is_instructed() => {
                 self.unchanged.get_or_insert(done);
             }
-            // It gave up on what it was told: the first answer may have more.
+            // Told what was wrong, it changed nothing at all: the first answer may do more.
             Outcome::Done(done) if done.unchanged => {
                 self.unchanged.get_or_insert(done);
                 return self.best(model);
             }
             Outcome::Done(mut done) if done.unsure.is_none() => {
-                // What it thinks of on the third try is worth a look, and no more.
+                // What it comes up with on the third try is worth a look, and no more.
                 if matches!(self.stage, Stage::Sample(_)) && self.unchanged.is_some() {
                     done.unsure = Some("it found nothing to change at first".to_owned());
                 }
@@ -344,7 +346,7 @@ impl EditJob {
         self.sample(model, layout)
     }
 
-    /// Asks for another answer where that can be had in time; else the best is shown.
+    /// Asks for another answer if there is time for one; else the best is shown.
     fn sample(&mut self, model: ModelView<'_>, layout: &Layout) -> Step {
         let number = if let Stage::Sample(number) = self.stage { number + 1 } else { 1 };
         let temperature = model.prompts().sampling_temperature();
@@ -360,7 +362,7 @@ impl EditJob {
         }
     }
 
-    /// Whether one attempt more can be expected to end in time.
+    /// Whether one more attempt can be expected to end in time.
     fn has_time(&self) -> bool {
         let tests_ms = self.trial.as_ref().map_or(0, Trial::spent_ms);
         let spent_ms = self.usage.prefill_ms + self.usage.decode_ms + f64::from(tests_ms);
@@ -376,14 +378,14 @@ impl EditJob {
         Step::Retry { call, reason }
     }
 
-    /// Nothing is written yet of what comes now.
+    /// Makes room for the text of the next attempt.
     fn clear(&mut self) {
         self.text.clear();
         self.thoughts = Thoughts::new(self.task.selected());
     }
 
-    /// Shows the answer with the least to be said against it: of equals that which the model gave
-    /// most often, of these the one that knew what was wrong with the one before.
+    /// Shows the answer with the fewest objections: of equals the one that the model gave most
+    /// often, of these the one that was written knowing what was wrong with the one before.
     fn best(&mut self, model: ModelView<'_>) -> Step {
         if let Some((text, finish)) = self.doubtful.take()
             && let Outcome::Done(done) = self.task.finish(&text, finish, Attempt::Last)
@@ -437,7 +439,7 @@ impl EditJob {
     }
 }
 
-/// For another answer, also from models that are asked once else.
+/// The sampling for another answer, also for models that are otherwise asked only once.
 fn varied(model: ModelView<'_>, seed: u32) -> SamplingParams {
     sampling(model.prompts().sampling_temperature().unwrap_or(VARIED_TEMPERATURE), seed)
 }
@@ -451,7 +453,7 @@ fn too_early() -> Step {
     Step::Fail(ErrorInfo::new(ErrorCode::Internal, text))
 }
 
-/// What a model says before it goes on about something else.
+/// What a model says before it turns to something else.
 fn first_paragraph(text: &str) -> String {
     let text = text.trim();
     text.split("\n\n").next().unwrap_or_default().replace('\n', " ")
@@ -582,7 +584,7 @@ mod tests {
 
     const DOUBTFUL: &str = "def f(x):\n    return elsewhere(x)\n";
 
-    /// A job whose first two answers use what nothing defines.
+    /// A job whose first two answers use an undefined name.
     fn doubted(model: ModelView<'_>, decode_ms: f64) -> (EditJob, Step) {
         let mut job = asked(model, Some("Ask elsewhere."));
         let mut written = written();
@@ -748,7 +750,7 @@ mod tests {
         let Step::Fail(error) = job.step(model, Input::Ready) else { panic!("it is refused") };
         assert_eq!(error.code, ErrorCode::ModelUnsupported);
         assert!(error.hint.is_some_and(|hint| hint.contains("instruct")));
-        // Whoever gives it a template knows better.
+        // A user who gives it a template knows better.
         file.chat_template = Some("{{ messages }}".to_owned());
         let model = ModelView { file: &file, context_tokens: 4096 };
         let mut job = EditJob::new(task(None), EditWish::default(), Counting::default());

@@ -11,10 +11,9 @@ use super::step::{Answer, Input, ModelView, Step};
 use crate::core::pool::GenerateCall;
 use crate::core::reply::Reply;
 
-/// Tokens of a text for which no limit is named.
+/// Tokens of a text if the request sets no limit.
 const TOKENS_MAX: u32 = 512;
 
-/// See the module.
 #[derive(Debug)]
 pub(in crate::core) struct GenerateJob {
     params: Box<GenerateParams>,
@@ -41,7 +40,7 @@ impl GenerateJob {
             Input::Ready => Step::Generate(Box::new(self.call(model))),
             Input::Counted(_) | Input::Tried(..) => Step::Wait,
             Input::Text(text) => {
-                // A text that continues another one is that model's own, whatever it is.
+                // A text that continues another one is the model's own, whatever it is.
                 let text = if self.params.raw { text.to_owned() } else { self.thoughts.push(text) };
                 if let Some(tokens) = self.thoughts.endless(false) {
                     return Step::Fail(AssistError::ThinksTooLong(tokens).into());
@@ -83,7 +82,7 @@ impl GenerateJob {
     }
 }
 
-/// The request's, the user's, the model's own.
+/// The request's values, else the user's, else the model's own.
 fn sampling(asked: SamplingParams, set: SamplingParams, model: Sampling) -> SamplingParams {
     SamplingParams {
         temperature: asked.temperature.or(set.temperature).or(model.temperature),

@@ -1,4 +1,4 @@
-//! A model that was not used for a while is touched: it reads what all prompts begin with.
+//! A model that was not used for a while is kept warm: it reads what all prompts begin with.
 
 use localcoder_protocol::{Purpose, SamplingParams, Usage};
 
@@ -6,7 +6,6 @@ use super::step::{Answer, Input, ModelView, Step};
 use crate::core::pool::{GenerateCall, beginning};
 use crate::core::reply::Reply;
 
-/// See the module.
 #[derive(Debug)]
 pub(in crate::core) struct KeepWarmJob;
 
@@ -14,7 +13,7 @@ impl KeepWarmJob {
     pub(super) fn step(&mut self, model: ModelView<'_>, input: Input<'_>) -> Step {
         match input {
             Input::Ready => Step::Generate(Box::new(GenerateCall {
-                // Nothing else is kept there that it could drive out.
+                // In this sequence there is nothing else that it could displace.
                 purpose: Purpose::Completion,
                 prompt: beginning(model.file),
                 sampling: SamplingParams::default(),

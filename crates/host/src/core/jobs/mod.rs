@@ -1,6 +1,6 @@
 //! What is done for a request once its model is ready, one file for each kind of work. A job is a
-//! small state machine: it is told what has come and says what it wants next. It knows no clients,
-//! no workers and no clock.
+//! small state machine: it is given what has arrived and returns what it needs next. It knows no
+//! clients, no workers and no clock.
 
 mod complete;
 mod counting;
@@ -36,13 +36,13 @@ use text::TextJob;
 use super::event::ClientId;
 use super::reply::Reply;
 
-/// See the module.
+/// The work for one request.
 #[derive(Debug)]
 pub(super) enum Job {
     /// Only load the model. It ends when the model is ready and makes no step.
     Warm,
-    /// Only compute a little, so that the next answer comes as soon as it can: what was not used
-    /// for a while is no longer at hand.
+    /// Only compute a little, so that the next answer comes as soon as possible: the memory of a
+    /// model that was not used for a while is no longer at hand.
     KeepWarm(KeepWarmJob),
     /// Only read the code.
     Prepare(PrepareJob),
@@ -52,21 +52,21 @@ pub(super) enum Job {
     Text(TextJob),
     /// Write what a client asks for.
     Generate(GenerateJob),
-    /// Suggest what stands at the cursor next.
+    /// Suggest what comes next at the cursor.
     Complete(CompleteJob),
     /// Suggest what has to be changed next.
     NextEdit(NextEditJob),
 }
 
-/// Who goes before whom: one that ranks higher ends those that rank lower, and they begin beside
-/// none.
+/// Which jobs take precedence: one that ranks higher ends those that rank lower, and these do not
+/// begin while a higher one runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Rank {
-    /// Nobody has asked for it yet.
+    /// The user has not asked for it yet.
     Ahead,
-    /// It is shown while somebody does something else.
+    /// It is shown while the user does something else.
     Ghost,
-    /// Somebody waits for it.
+    /// The user waits for it.
     Asked,
 }
 
@@ -79,7 +79,7 @@ impl Job {
         Self::Prepare(PrepareJob::new(task))
     }
 
-    /// `length`: of a text, where it is one.
+    /// `length`: how long a text is to be, if the answer is one.
     pub(super) fn assist(
         task: Task,
         wish: EditWish,
@@ -97,17 +97,17 @@ impl Job {
         }
     }
 
-    /// `set`: the sampling that the user has set, which counts more than the model's own.
+    /// `set`: the sampling that the user has set, which takes precedence over the model's own.
     pub(super) fn generate(params: GenerateParams, set: SamplingParams) -> Self {
         Self::Generate(GenerateJob::new(params, set))
     }
 
-    /// `owner`: the client that it is for, with what its last prompt had.
+    /// `owner`: the client that asked; `held`: what its last prompt had.
     pub(super) fn complete(fill: Box<Fill>, owner: ClientId, held: Option<Held>) -> Self {
         Self::Complete(CompleteJob::new(fill, owner, held))
     }
 
-    /// The same for the place that an accepted suggestion leads to.
+    /// The job for the place that an accepted suggestion leads to.
     pub(super) fn complete_ahead(fill: Fill, owner: ClientId, held: Option<Held>) -> Self {
         Self::Complete(CompleteJob::ahead(fill, owner, held))
     }
@@ -125,7 +125,7 @@ impl Job {
         }
     }
 
-    /// Whose next request of the kind takes its place.
+    /// The client whose next request of this kind replaces it.
     pub(super) fn ghost_owner(&self) -> Option<ClientId> {
         match self {
             Self::Complete(job) if !job.is_ahead() => Some(job.owner()),
@@ -147,7 +147,7 @@ impl Job {
         }
     }
 
-    /// The same from the beginning.
+    /// The job from its beginning.
     pub(super) fn again(self) -> Self {
         match self {
             Self::Edit(job) => Self::Edit(Box::new(job.again())),
@@ -163,7 +163,7 @@ impl Job {
         matches!(self, Self::Warm)
     }
 
-    /// Whether it gives way to every other job and is of no interest to a user.
+    /// Whether it gives way to every other job and its end is not reported to the user.
     pub(super) fn is_ahead_of_need(&self) -> bool {
         match self {
             Self::Complete(job) => !job.is_explicit(),
@@ -172,7 +172,7 @@ impl Job {
         }
     }
 
-    /// Whether it is shown while somebody does something else.
+    /// Whether it is shown while the user does something else.
     pub(super) fn is_suggestion(&self) -> bool {
         matches!(self, Self::Complete(_) | Self::NextEdit(_))
     }
@@ -185,7 +185,7 @@ impl Job {
         }
     }
 
-    /// The same where something went wrong.
+    /// The answer that nothing is suggested because of an error.
     pub(super) fn nothing_for(&self, error: &ErrorInfo) -> Reply {
         let answer = failed(error);
         match self {
@@ -198,7 +198,7 @@ impl Job {
         }
     }
 
-    /// Whether it reads code behind what all prompts begin with.
+    /// Whether it reads code after what all prompts begin with.
     pub(super) fn reads_code(&self) -> bool {
         matches!(self, Self::Prepare(_) | Self::Edit(_) | Self::Text(_))
     }

@@ -11,15 +11,14 @@ use super::step::{Input, ModelView, Predicted, Step, add_usage, likeliest};
 use crate::core::event::ClientId;
 use crate::core::pool::GenerateCall;
 
-/// See the module.
 #[derive(Debug)]
 pub(in crate::core) struct NextEditJob {
     task: Box<NextEditTask>,
-    /// As it was at the beginning.
+    /// The task as it was at the beginning.
     first: Box<NextEditTask>,
     owner: ClientId,
     text: String,
-    /// Of all places together.
+    /// For all places together.
     usage: Usage,
 }
 
@@ -64,7 +63,7 @@ impl NextEditJob {
         }
     }
 
-    /// Asks about the next place; ends with `reason` where there is none.
+    /// Asks about the next place; ends with `reason` if there is none.
     fn ask(
         &mut self,
         model: ModelView<'_>,
@@ -107,14 +106,14 @@ impl NextEditJob {
     }
 }
 
-/// How a model is asked, where it can be.
+/// How a model is asked; `None` if it can't be.
 fn way(model: ModelView<'_>) -> Option<NextEditWay> {
     let file = model.file;
     let fim = file.header.as_ref().and_then(|header| header.fim);
     way_of(&file.info.name, fim.and_then(|fim| fim.file), file.takes_words())
 }
 
-/// A model that was made for this, which its name says, is asked in its own format.
+/// A model that was made for next edits, as its name says, is asked in its own format.
 fn way_of(name: &str, begins_file: Option<u32>, takes_words: bool) -> Option<NextEditWay> {
     let name = name.to_lowercase().replace([' ', '_'], "-");
     match begins_file.filter(|_| name.contains("sweep-next-edit")) {
@@ -123,7 +122,7 @@ fn way_of(name: &str, begins_file: Option<u32>, takes_words: bool) -> Option<Nex
     }
 }
 
-/// An edit, or why there is none, and nothing else.
+/// An answer with an edit, or with the reason why there is none, and nothing else.
 pub(in crate::core) fn answer(found: Result<NextEdit, Silence>) -> NextEditAnswer {
     let (edit, nothing) = match found {
         Ok(edit) => (Some(edit), None),

@@ -6,7 +6,6 @@ use localcoder_protocol::{PrepareAnswer, Purpose, Usage};
 use super::step::{Answer, Input, ModelView, Step, lay_out, layout_call};
 use crate::core::reply::Reply;
 
-/// See the module.
 #[derive(Debug)]
 pub(in crate::core) struct PrepareJob {
     task: Box<Task>,

@@ -16,7 +16,7 @@ use crate::ledger::Shown;
 #[derive(Debug, Clone, Copy)]
 pub(in crate::core) struct ModelView<'a> {
     pub(in crate::core) file: &'a ModelFile,
-    /// The window that the worker made.
+    /// The context window that the worker allocated.
     pub(in crate::core) context_tokens: u32,
 }
 
@@ -38,12 +38,12 @@ impl ModelView<'_> {
     }
 }
 
-/// What has come.
+/// What has arrived.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::core) enum Input<'a> {
-    /// The model is loaded, and the turn is this job's.
+    /// The model is loaded, and it is this job's turn.
     Ready,
-    /// The tokens that it asked to be counted.
+    /// The token counts that the job asked for.
     Counted(&'a [u32]),
     /// A piece of the text.
     Text(&'a str),
@@ -53,68 +53,68 @@ pub(in crate::core) enum Input<'a> {
     Tried(u32, &'a TestRun),
 }
 
-/// What a job wants next.
+/// What a job needs next.
 #[derive(Debug)]
 pub(in crate::core) enum Step {
-    /// Nothing: more will come.
+    /// Nothing: it waits for more.
     Wait,
-    /// To know how many tokens these have.
+    /// To know how many tokens these texts have.
     Count(Vec<String>),
-    /// A text.
+    /// To have a text generated.
     Generate(Box<GenerateCall>),
-    /// The same once more, because what came was of no use.
+    /// To have a text generated once more, because the last one was unusable.
     Retry { call: Box<GenerateCall>, reason: String },
     /// To have the client run a test on an edit.
     Try { trial: u32, edits: Vec<Edit>, name: String },
     /// To show the client a piece of its answer.
     Stream(String),
-    /// To tell the client how many lines are written, and to show them where there is more to be seen.
+    /// To tell the client how many lines are written, and to show them if there is more to see.
     Lines(usize, Option<SoFar>),
     /// To answer, after the last piece.
     Answer(Box<Answer>),
     /// To have a gap filled, and to keep what the prompt had.
     Infill { call: Box<GenerateCall>, owner: ClientId, held: Box<Held> },
-    /// To say what came of that.
+    /// To report what came of that.
     Completed(Box<Completed>),
-    /// To say which next edit there is, or why there is none.
+    /// To report which next edit there is, or why there is none.
     Predicted(Box<Predicted>),
     /// To end without an answer.
     Fail(ErrorInfo),
 }
 
-/// The end of ghost text.
+/// The result of a ghost text job.
 #[derive(Debug)]
 pub(in crate::core) struct Completed {
     pub(in crate::core) fill: Box<Fill>,
     pub(in crate::core) owner: ClientId,
     pub(in crate::core) ahead: bool,
     pub(in crate::core) answer: CompleteAnswer,
-    /// Whether the model had no more to write.
+    /// Whether the model ended by itself.
     pub(in crate::core) ended: bool,
 }
 
-/// The end of a next edit.
+/// The result of a next edit job.
 #[derive(Debug)]
 pub(in crate::core) struct Predicted {
     pub(in crate::core) owner: ClientId,
-    /// What need not be asked about again.
+    /// Places that need not be asked about again.
     pub(in crate::core) refused: Vec<u64>,
     pub(in crate::core) answer: NextEditAnswer,
 }
 
-/// The end of a job.
+/// The result of a job.
 #[derive(Debug)]
 pub(in crate::core) struct Answer {
-    /// What is still to be streamed.
+    /// Text that is still to be streamed.
     pub(in crate::core) rest: String,
     pub(in crate::core) reply: Reply,
-    /// Where it is an edit that is to be counted.
+    /// The ledger's entry, if it is an edit that is to be counted.
     pub(in crate::core) shown: Option<Box<Shown>>,
-    /// Of all attempts together.
+    /// For all attempts together.
     pub(in crate::core) usage: Usage,
 }
 
-/// Begins with a task whose turn it is: its tokens are counted, unless the model is of no use for it.
+/// Begins a task whose turn it is: its tokens are counted, unless the model is unsuitable for it.
 pub(super) fn begin(task: &Task, model: ModelView<'_>) -> Step {
     if model.file.says_base() {
         return Step::Fail(AssistError::BaseModel(model.file.info.name.clone()).into());
@@ -149,7 +149,7 @@ pub(super) fn layout_call(layout: &Layout, purpose: Purpose) -> Box<GenerateCall
     })
 }
 
-/// The likeliest, whatever is set for answers: for what is shown unasked.
+/// Sampling for what is shown unasked: always the likeliest token, whatever is set for answers.
 pub(super) fn likeliest() -> SamplingParams {
     SamplingParams {
         temperature: Some(0.0),
@@ -158,7 +158,7 @@ pub(super) fn likeliest() -> SamplingParams {
     }
 }
 
-/// Of several attempts together.
+/// Adds up the usage of several attempts.
 pub(super) fn add_usage(all: &mut Usage, one: Usage) {
     all.prompt_tokens += one.prompt_tokens;
     all.cached_tokens += one.cached_tokens;

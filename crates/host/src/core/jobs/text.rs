@@ -6,7 +6,6 @@ use localcoder_protocol::{AssistAnswer, ContextUse, Purpose, TextAnswer, WorkerG
 use super::step::{Answer, Input, ModelView, Step, begin, lay_out, layout_call};
 use crate::core::reply::Reply;
 
-/// See the module.
 #[derive(Debug)]
 pub(in crate::core) struct TextJob {
     task: Box<Task>,
@@ -14,7 +13,7 @@ pub(in crate::core) struct TextJob {
     thoughts: Thoughts,
     /// Keeps control tokens out of what is shown.
     filter: Explanation,
-    /// What is fit to be shown.
+    /// The text so far, without what must not be shown.
     text: String,
 }
 

@@ -1,22 +1,22 @@
-//! The user's own test on an edit, before it is shown: which edit is out for a trial, and what its
-//! end means. The client runs it; the host starts no programs of the user's.
+//! The user's own test on an edit, before it is shown: which edit is being tried, and what the
+//! test's result means. The client runs it; the host does not start programs of the user's.
 
 use localcoder_assist::Finished;
 use localcoder_protocol::{TestOutcome, TestRun};
 
 use super::step::Step;
 
-/// A line of a notification; what an assertion prints can be a whole file.
+/// What a one-line notification can hold; an assertion can print a whole file.
 const GIST_CHARS_MAX: usize = 160;
 
 /// The test that a client has named with its request.
 #[derive(Debug)]
 pub(super) struct Trial {
-    /// How it went before the edit.
+    /// Its result before the edit.
     before: TestRun,
-    /// Whether it is to pass because it does not now.
+    /// Whether the edit is to make it pass, since it fails now.
     wants_fix: bool,
-    /// Trials that were begun; the last one's number.
+    /// How many trials were begun; also the number of the last one.
     number: u32,
     /// The edit that is being tried.
     candidate: Option<Finished>,
@@ -28,9 +28,9 @@ pub(super) struct Trial {
 pub(super) enum Said {
     /// It does what the test wants.
     Right,
-    /// It does not: what is wrong, as a clause, and the same with what the test printed.
+    /// It does not: what is wrong, as a clause, and the same with the test's output.
     Wrong { why: String, told: String },
-    /// Nothing: why, as a sentence, where that is worth telling.
+    /// It says nothing about the edit: why, as a sentence, if that is worth a note.
     Nothing(Option<String>),
 }
 
@@ -39,12 +39,13 @@ impl Trial {
         Self { before, wants_fix, number: 0, candidate: None, spent_ms: 0 }
     }
 
-    /// Whether the edit is to be tried. A test that could not be run before can't be now.
+    /// Whether the edit is to be tried. A test that could not be run before can't be run now.
     pub(super) fn is_of_use(&self, edit: &Finished) -> bool {
         !edit.unchanged && self.before.outcome != TestOutcome::NotRun
     }
 
-    /// Why nothing is tried, where that is so: the user has asked for it.
+    /// Why there are no trials; `None` if there are. Worth a note, since the user has asked for the
+    /// test.
     pub(super) fn why_not(&self) -> Option<String> {
         let TestRun { name, said, outcome, .. } = &self.before;
         (*outcome == TestOutcome::NotRun).then(|| format!("`{name}` could not be run: {said}."))
@@ -54,12 +55,12 @@ impl Trial {
         &self.before.name
     }
 
-    /// What all trials have taken together, in milliseconds.
+    /// How long all trials have taken together, in milliseconds.
     pub(super) fn spent_ms(&self) -> u32 {
         self.spent_ms
     }
 
-    /// Whether the test is sure to tell a right edit from a wrong one.
+    /// Whether the test can be relied on to tell a right edit from a wrong one.
     pub(super) fn decides(&self) -> bool {
         self.wants_fix && self.before.outcome == TestOutcome::Failed
     }
@@ -71,7 +72,8 @@ impl Trial {
         Step::Try { trial: self.number, edits, name: self.name().to_owned() }
     }
 
-    /// The edit that was tried; nothing where another trial is meant, or none is under way.
+    /// The edit that was tried and what the trial says of it; `None` if the result belongs to
+    /// another trial, or none is under way.
     pub(super) fn tried(&mut self, number: u32, run: &TestRun) -> Option<(Finished, Said)> {
         if number != self.number {
             return None;
@@ -91,7 +93,7 @@ impl Trial {
             TestOutcome::Failed
                 if self.before.outcome == TestOutcome::Failed && !self.wants_fix =>
             {
-                // A compiler that is called without the project's options fails with anything.
+                // A compiler that is called without the project's options fails on anything.
                 let note = format!("`{name}` fails, as it did before.");
                 Said::Nothing((!run.only_build).then_some(note))
             }
@@ -106,13 +108,13 @@ impl Trial {
         }
     }
 
-    /// The same from the beginning; an answer to what was asked before counts for nothing.
+    /// The trial for a job that starts over; a result of an earlier trial will not be accepted.
     pub(super) fn again(self) -> Self {
         Self { candidate: None, number: self.number + 1, spent_ms: 0, ..self }
     }
 }
 
-/// The line of what a test printed that says most: the last error, else the last line.
+/// The most telling line of a test's output: the last error, else the last line.
 fn gist(said: &str) -> String {
     let mut lines = said.lines().rev().map(str::trim).filter(|line| !line.is_empty());
     let is_error = |line: &&str| line.contains("Error") || line.contains("panicked");
