@@ -46,12 +46,12 @@ import { logLine, toErrorInfo } from "./lib/errors";
 import { withoutRemotePictures } from "./lib/pictures";
 import { Running } from "./lib/running";
 
-/** What other extensions get of this one: a part of the Markdown preview. */
+/** What this extension exports to other extensions: a plugin for the Markdown preview. */
 interface Exports {
   extendMarkdownIt: typeof withoutRemotePictures;
 }
 
-/** Called by the editor once it has started, or by the first Markdown preview before that. */
+/** Called by the editor once it has started, or earlier by the first Markdown preview. */
 export function activate(context: vscode.ExtensionContext): Exports {
   const program = process.env["LOCALCODER_BIN"];
   const log = vscode.window.createOutputChannel("LocalCoder", { log: true });
@@ -123,7 +123,7 @@ export function activate(context: vscode.ExtensionContext): Exports {
   return { extendMarkdownIt: withoutRemotePictures };
 }
 
-/** Ends the host, of which the next request starts another. */
+/** Stops the host; the next request starts another one. */
 async function restartEngine(
   program: string | undefined,
   host: HostConnection,

@@ -1,14 +1,14 @@
 /**
  * Says that a change of `localcoder.airGapped` reaches the editor itself, its extensions and its
- * terminals only when the IDE is started again: a running program's network can't be taken away.
- * What LocalCoder itself loads is decided by the host's side, at once.
+ * terminals only after a restart of the IDE: a running program's network can't be taken away. What
+ * LocalCoder itself downloads is decided on the host's side, at once.
  */
 import * as vscode from "vscode";
 
 import { airGapNotice } from "../lib/air-gap";
 import { buttonsFor } from "../lib/words";
 
-/** `started`: what the launcher has started the editor server with. */
+/** `started`: how the launcher says it started the editor server, air-gapped or not. */
 export function registerAirGap(started: string | undefined): vscode.Disposable {
   return vscode.workspace.onDidChangeConfiguration((event) => {
     if (!event.affectsConfiguration("localcoder.airGapped")) {

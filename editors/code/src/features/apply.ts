@@ -1,7 +1,7 @@
 /**
- * Applies an edit: first everything that can be found out without a change, then the change in one
- * step of undo, then saving. What has unsaved changes is not saved, and nothing is where that would
- * touch other bytes than the edit's. Called by the previews.
+ * Applies an edit: first every check that can be made without changing anything, then the change in
+ * one undo step, then saving. A document that had unsaved changes is not saved, and neither is one
+ * whose saving would touch bytes other than the edit's. Called by the previews.
  */
 import * as vscode from "vscode";
 
@@ -22,10 +22,10 @@ import { documentName } from "./target";
 export interface Plan {
   readonly document: vscode.TextDocument;
   readonly placed: readonly [Placed, ...Placed[]];
-  /** Whether it is saved, as it was before. */
+  /** Whether the document is saved afterwards, because it had no unsaved changes before. */
   readonly saves: boolean;
   readonly damage: Damage;
-  /** What does not parse once it is written; only where that is asked. */
+  /** The syntax error that the edit would cause; only if the plan was asked to check. */
   readonly syntaxError?: string | undefined;
 }
 
@@ -46,16 +46,18 @@ export async function planEdit(
   return { document, saves, damage, ...together };
 }
 
-/** Writes it. Fails only where nothing was written. */
+/** Writes the edit. If it fails, nothing was written. */
 export async function writePlan({ document, placed }: Plan): Promise<void> {
   const lines = placed.map(({ edit, range }) => ({ range, text: edit.replacement }));
   await writeLines(document, lines);
 }
 
-/** Whether the user wants it in a file that programs act on. `sensitive`: what they do with it. */
+/**
+ * Asks whether to write the edit to a file that programs act on. `sensitive`: what they do with it.
+ */
 export async function isWanted(document: vscode.TextDocument, sensitive: string): Promise<boolean> {
   const change = l10n.t("Change It");
-  // The folder is what makes it one, often.
+  // The path, because it is often the folder that makes a file sensitive.
   const path = vscode.workspace.asRelativePath(document.uri, false);
   const asked = await vscode.window.showWarningMessage(
     l10n.t("{0} is not an ordinary file: {1}.", plain(path), plain(sensitive)),
@@ -68,7 +70,7 @@ export async function isWanted(document: vscode.TextDocument, sensitive: string)
   return asked === change;
 }
 
-/** Whether the user wants it although it does not parse. */
+/** Asks whether to write the edit although it does not parse. */
 export async function isWantedBroken(
   document: vscode.TextDocument,
   syntaxError: string,
@@ -111,8 +113,8 @@ export async function savePlan({ document, saves, damage }: Plan): Promise<void>
 }
 
 /**
- * Takes back what was written, and what saving made of it. `before` and `after`: the whole text. The
- * editor's own undo would take back whatever was done last.
+ * Takes back what was written, and what saving made of it (formatting, for example). `before` and
+ * `after`: the whole text. The editor's own undo won't do: it takes back whatever was done last.
  */
 export async function takeBack(source: vscode.Uri, before: string, after: string): Promise<void> {
   const document = await openAgain(source);
@@ -136,7 +138,7 @@ export async function takeBack(source: vscode.Uri, before: string, after: string
   }
 }
 
-/** Shows the first of those lines, as nothing of a diff is left to look at. */
+/** Shows the first of those lines in the editor, because the diff is gone by then. */
 export async function revealLine(
   document: vscode.TextDocument,
   range: LineRange,

@@ -1,6 +1,6 @@
 /**
- * The commands on selected code, as the table of the host's protocol has them: each is registered
- * here, and who shows its answer is chosen by what the answer is.
+ * The commands on selected code, from the table of the host's protocol. Each is registered here;
+ * the kind of its answer decides which feature shows it.
  */
 import * as vscode from "vscode";
 

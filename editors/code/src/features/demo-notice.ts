@@ -1,6 +1,6 @@
 /**
  * Says once that the bundled demo model is not a code assistant, and how to use a real model.
- * The product, and its answers, should not be judged by the demo.
+ * Neither the product nor its answers should be judged by the demo.
  */
 import * as vscode from "vscode";
 
@@ -10,7 +10,7 @@ import * as l10n from "../lib/l10n";
 
 const SHOWN_KEY = "localcoder.demoNoticeShown";
 
-/** `offered`: whether the set-up is shown, which says the same. */
+/** `offered`: whether the set-up is shown, which says the same about the demo model. */
 export function registerDemoNotice(
   memory: vscode.Memento,
   host: HostConnection,

@@ -1,7 +1,8 @@
 /**
- * What the user's linters and language servers say: of the selected lines before the model is asked,
- * and of the document before and after an edit. They look at a document only under its own name, so
- * what they say of an edit is known when it is there, and is reported with a way back.
+ * What the user's linters and language servers report: on the selected lines before the model is
+ * asked, and on the document before and after an edit. These tools check a document only under its
+ * own name, so their verdict on an edit is known only once the edit is in the document; new errors
+ * are then reported with a way to undo.
  */
 import * as vscode from "vscode";
 
@@ -11,13 +12,13 @@ import * as l10n from "../lib/l10n";
 
 import { documentName } from "./target";
 
-/** How long a tool is given to look at the changed document, in milliseconds. */
+/** How long a tool is given to check the changed document, in milliseconds. */
 const LOOKS_WITHIN_MS = 8_000;
 
-/** Messages that are reported: a notification holds no more. */
+/** Most messages that are reported: a notification has no room for more. */
 const TOLD_MAX = 2;
 
-/** What they say of these lines, for the model. `about`: only what they say of that place. */
+/** The diagnostics on these lines, for the model. `about`: only those that touch this range. */
 export function diagnosticsOf(
   document: vscode.TextDocument,
   lines: LineRange,
@@ -39,21 +40,24 @@ export function diagnosticsOf(
     .filter(({ line }) => line >= lines.start && line <= lines.end);
 }
 
-/** Who says it, with the number or name by which that is known: `ts(2304)`, as the editor has it. */
+/** The tool with its number or name for the diagnostic, as the editor shows it: `ts(2304)`. */
 function sourceOf({ source, code }: vscode.Diagnostic): string | undefined {
   const name = typeof code === "object" ? code.value : code;
   return name === undefined ? source : `${source ?? ""}(${name})`;
 }
 
-/** How long a tool's report is news, in milliseconds: what is older does not follow from a recent edit. */
+/**
+ * How long a tool's report counts as news, in milliseconds: an older one does not follow from a
+ * recent edit.
+ */
 const NEWS_MS = 60_000;
 
-/** What tools have begun to report recently. */
+/** Diagnostics that have appeared recently. */
 export class DiagnosticsNews {
-  /** When each was first seen; never for what was there when its document was opened. */
+  /** When each was first seen; `undefined` if it was there when its document was opened. */
   readonly #first = new WeakMap<vscode.TextDocument, Map<string, number | undefined>>();
 
-  /** What is reported by now is old. */
+  /** Marks everything that is reported by now as old. */
   opened(document: vscode.TextDocument): void {
     if (!this.#first.has(document)) {
       this.#first.set(
@@ -63,7 +67,7 @@ export class DiagnosticsNews {
     }
   }
 
-  /** Errors that are news, those next to a line, from 0, first. */
+  /** Errors that are news, nearest to the line first; `line` counts from 0. */
   of(document: vscode.TextDocument, line: number, now = Date.now()): Diagnostic[] {
     this.opened(document);
     const first = this.#first.get(document);
@@ -83,7 +87,7 @@ export class DiagnosticsNews {
   }
 }
 
-/** Compares what is wrong with a document before and after an edit. */
+/** Compares a document's errors before and after an edit. */
 export class DiagnosticsWatch {
   readonly #document: vscode.TextDocument;
   readonly #before: ReadonlyMap<string, number>;
@@ -93,7 +97,7 @@ export class DiagnosticsWatch {
     this.#before = counted(errorsOf(document));
   }
 
-  /** Reports errors that were not there before, as soon as a tool finds one; with a way back. */
+  /** Reports errors that were not there before, as soon as a tool finds one, with a way to undo. */
   reportAdded(undo: () => void): void {
     const { uri, version } = this.#document;
     const listener = vscode.languages.onDidChangeDiagnostics(({ uris }) => {
@@ -111,7 +115,7 @@ export class DiagnosticsWatch {
       }
       listener.dispose();
       clearTimeout(timer);
-      // What the user has typed since is not the edit's.
+      // If the user has typed since, new errors may not be the edit's.
       if (this.#document.version === version) {
         void this.#show(added, undo);
       }
@@ -164,7 +168,7 @@ function errorsOf(document: vscode.TextDocument): readonly vscode.Diagnostic[] {
   return all.filter(({ severity }) => severity === vscode.DiagnosticSeverity.Error);
 }
 
-/** Lines move with an edit; who says what does not. */
+/** The key leaves out the line, which moves with an edit; message and source do not. */
 function keyOf({ message, source }: vscode.Diagnostic): string {
   return `${source ?? ""}\n${message}`;
 }

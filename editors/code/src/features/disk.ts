@@ -1,7 +1,7 @@
 /**
- * Where documents are kept: whether that is still there, may be written, and what saving would do to
- * bytes that were not touched. Asked before an edit is applied, because the editor itself lets an
- * extension change what its user may not. Changes nothing.
+ * Where documents are stored: whether the file still exists, whether it may be written, and what
+ * saving would do to bytes that were not edited. Checked before an edit is applied, because the
+ * editor lets an extension change what its user may not. Changes nothing.
  */
 import { constants, promises as disk } from "node:fs";
 
@@ -19,7 +19,7 @@ export const CELL_SCHEME = "vscode-notebook-cell";
 /** The bits of a file's mode with which anyone may write it. */
 const WRITE_BITS = 0o222;
 
-/** What a document is saved as: its own file, or the notebook that it is a cell of. */
+/** What is written when a document is saved: its own file, or the notebook that it is a cell of. */
 export interface Keeper {
   readonly uri: vscode.Uri;
   readonly isDirty: boolean;
@@ -27,19 +27,19 @@ export interface Keeper {
   save(): Thenable<boolean>;
 }
 
-/** See {@link Keeper}. */
+/** Returns what is written when the document is saved. */
 export function keeperOf(document: vscode.TextDocument): Keeper {
   return notebookOf(document) ?? document;
 }
 
-/** The notebook that has this cell. */
+/** The notebook that contains this cell. */
 export function notebookOf(document: vscode.TextDocument): vscode.NotebookDocument | undefined {
   return vscode.workspace.notebookDocuments.find((notebook) =>
     notebook.getCells().some((cell) => cell.document === document),
   );
 }
 
-/** The document as it is now, or an error where there is none any more: nothing is created. */
+/** The document as it is now; throws if it no longer exists, rather than create it. */
 export async function openAgain(uri: vscode.Uri): Promise<vscode.TextDocument> {
   const open = vscode.workspace.textDocuments.find((it) => it.uri.toString() === uri.toString());
   if (open === undefined && [CELL_SCHEME, "untitled"].includes(uri.scheme)) {
@@ -51,7 +51,8 @@ export async function openAgain(uri: vscode.Uri): Promise<vscode.TextDocument> {
   }
   const document = open ?? (await opened(uri));
   const keeper = keeperOf(document);
-  // What has unsaved changes is in the editor, and is not saved by us.
+  // A document with unsaved changes exists in the editor even without its file, and we don't save
+  // it.
   if (!keeper.isDirty && !keeper.isUntitled && (await isMissing(keeper.uri))) {
     throw missing(uri);
   }
@@ -70,7 +71,7 @@ async function opened(uri: vscode.Uri): Promise<vscode.TextDocument> {
   }
 }
 
-/** Refuses what is read-only, whether by a setting or on the disk. */
+/** Throws if the document is read-only, by a setting or on disk. */
 export async function refuseReadOnly(document: vscode.TextDocument): Promise<void> {
   const keeper = keeperOf(document);
   const refuse = (why: string, next: string): never => {
@@ -101,7 +102,9 @@ export async function refuseReadOnly(document: vscode.TextDocument): Promise<voi
   }
 }
 
-/** What saving the document as it is now would do to its file. Asked of what has no changes. */
+/**
+ * What saving the document would do to its file. Only asked of documents without unsaved changes.
+ */
 export async function damageBySaving(document: vscode.TextDocument): Promise<Damage> {
   // A notebook is not text: only the editor can compare its cells.
   if (notebookOf(document) !== undefined) {
@@ -123,7 +126,7 @@ export async function damageBySaving(document: vscode.TextDocument): Promise<Dam
   }
 }
 
-/** As the editor itself decides, of files and of folders that patterns are relative to. */
+/** Decides as the editor itself does, including folders that patterns are relative to. */
 function isReadOnlyBySetting(document: vscode.TextDocument): boolean {
   const folders = vscode.workspace.workspaceFolders ?? [];
   const files = vscode.workspace.getConfiguration("files", document.uri);
@@ -149,7 +152,10 @@ async function isMissing(uri: vscode.Uri): Promise<boolean> {
   }
 }
 
-/** The superuser may write any file; a file without any write permission is not meant to be written. */
+/**
+ * The superuser may write any file, so permission bits count too: a file without any write
+ * permission is not meant to be written.
+ */
 async function isWritable(path: string): Promise<boolean> {
   try {
     await disk.access(path, constants.W_OK);
@@ -167,7 +173,9 @@ function missing(uri: vscode.Uri): HostError {
   );
 }
 
-/** The name in marks, as the host writes them: a sentence that begins with one leaves it as it is. */
+/**
+ * Puts the name in backticks, as the host does: a sentence that begins with one is not capitalized.
+ */
 function gone(uri: vscode.Uri, cause: string, hint: string): HostError {
   return new HostError({
     code: "fileNotFound",

@@ -1,4 +1,7 @@
-/** What is shown of an edit beside its text: what may be wrong with it, what came of tests, what was left out. */
+/**
+ * What is shown of an edit besides its text: doubts about it, test results, and what the model was
+ * not given.
+ */
 import * as vscode from "vscode";
 
 import type { EditAnswer, TestRun } from "../generated/protocol";
@@ -6,10 +9,10 @@ import { contextText, omittedText } from "../lib/answer";
 import * as l10n from "../lib/l10n";
 import { buttonsFor, plain } from "../lib/words";
 
-/** How long it is shown what the model was given and what not, in milliseconds. */
+/** How long the note on what the model was and was not given stays, in milliseconds. */
 const CONTEXT_SHOWN_MS = 15_000;
 
-/** That an answer may well be wrong; nothing where there is no doubt. */
+/** Says that an answer may well be wrong; `undefined` if there is no doubt. */
 export function doubtText({ unsure, model }: EditAnswer): string | undefined {
   return unsure === undefined
     ? undefined
@@ -22,7 +25,7 @@ function passedText({ name, onlyBuild }: TestRun): string {
     : l10n.t("Tested: {0} passes with it.", name);
 }
 
-/** Shows the rest. */
+/** Shows the warnings and notes that come with an answer. */
 export function showWarnings(answer: EditAnswer): void {
   if (answer.warnings.length > 0) {
     const said = `${answer.model.name}: ${answer.warnings.join(" ")}`;

@@ -1,4 +1,4 @@
-/** Asks the host for edits: one at a time of each document, the newest one. */
+/** Asks the host for edits: one request per document at a time, the newest one. */
 import type * as vscode from "vscode";
 
 import type { CommandEntry, EditAnswer, ProgressParams } from "../generated/protocol";
@@ -13,10 +13,10 @@ import { documentText } from "./target";
 import { trialOf } from "./trials";
 import type { Wish } from "./wish";
 
-/** What is shown while the edit is being written. */
+/** Callbacks that show progress while the edit is being written. */
 export interface Watching {
   readonly onProgress: (progress: ProgressParams) => void;
-  /** The edit as far as it is written; not asked for where absent. */
+  /** Receives the edit as far as it is written; drafts are not requested without it. */
   readonly onDraft?: (draft: Written) => void;
 }
 
@@ -31,7 +31,7 @@ export class EditRequests {
     this.#running = running;
   }
 
-  /** Ends what is running on a document. */
+  /** Cancels the request that runs for a document. */
   cancel(source: vscode.Uri): void {
     this.#running.cancel(keyOf(source));
   }
@@ -52,7 +52,7 @@ export class EditRequests {
         document: text === undefined ? asked : { ...asked, text },
         selection: lines,
         drafts: onDraft !== undefined,
-        // Those of the document are not those of the text that waits.
+        // The document's diagnostics do not apply to the text of the pending edit.
         diagnostics: pending === undefined ? diagnosticsOf(document, lines, about) : [],
         ...(trial === undefined ? {} : { test: trial.before }),
         ...(pending === undefined ? {} : { pending }),
@@ -71,7 +71,7 @@ export class EditRequests {
   }
 }
 
-/** Names what is running on a document: a second one takes its place. */
+/** The key of a document's request: a second request with the same key replaces the first. */
 function keyOf(source: vscode.Uri): string {
   return `edit ${source.toString()}`;
 }

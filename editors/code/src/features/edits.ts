@@ -1,6 +1,6 @@
 /**
- * The commands whose answer is an edit of the selected lines. The host writes the edit; here it is asked for,
- * its progress shown, and the result handed to the previews.
+ * The commands whose answer is an edit of the selected lines. The host writes the edit; here it is
+ * requested, its progress shown, and the result handed to the previews.
  */
 import * as vscode from "vscode";
 
@@ -32,25 +32,25 @@ import type { Wish } from "./wish";
 /** Longest instruction, in characters. */
 const INSTRUCTION_CHARS_MAX = 2_000;
 
-/** What the commands return to a caller; nothing where there was nothing to work on. */
+/** What the commands return to a caller; `undefined` if there was nothing to work on. */
 export type EditOutcome =
   | { readonly kind: "preview"; readonly answer: EditAnswer }
   | { readonly kind: "unchanged"; readonly answer: EditAnswer }
   | { readonly kind: "failed"; readonly error: ErrorInfo };
 
-/** The profile for what a lighter one is not sure of. */
+/** The profile to try when a lighter one is not sure of its answer. */
 const HEAVY = "heavy";
 
-/** What the button says that asks once more with that profile. */
+/** Label of the button that asks again with that profile. */
 const TRY_HEAVY = l10n.t("Try Heavy");
 
-/** What it says where that profile did no better. */
+/** Label of the button if that profile did no better. */
 const OTHER_MODEL = ACTION_TITLES.switchModel;
 
-/** An edit of which the user wanted another, and has it. */
+/** An edit that replaces an earlier one because the user asked again. */
 export interface AskedAgain {
   readonly answer: EditAnswer;
-  /** Whether it was said in words what is to be different. */
+  /** Whether the user said in words what should be different. */
   readonly followsUp: boolean;
 }
 
@@ -63,7 +63,7 @@ export class Edits {
   readonly #previews: Previews;
   readonly #notifier: Notifier;
   readonly #standing: Standing;
-  /** What is shown while it is written, one after the other. */
+  /** Drafts are shown one after the other: each waits for the one before. */
   #drafts: Promise<void> = Promise.resolve();
 
   constructor(
@@ -83,7 +83,9 @@ export class Edits {
     });
   }
 
-  /** `given`: the instruction, from a keybinding's arguments; asked for where absent. */
+  /**
+   * `given`: the instruction, from a keybinding's arguments; the user is asked for it if absent.
+   */
   async run(entry: CommandEntry, given: unknown): Promise<EditOutcome | undefined> {
     const target = await this.#target(entry);
     if (target === undefined) {
@@ -104,12 +106,12 @@ export class Edits {
     return await this.#edit(entry, { target, instruction: wanted });
   }
 
-  /** Asks for the edit of lines that were chosen otherwise. */
+  /** Requests an edit of lines that the caller has already chosen. */
   async ask(entry: CommandEntry, wish: Wish, before?: AskedAgain): Promise<EditOutcome> {
     return await this.#edit(entry, wish, () => this.ask(entry, wish, before), before);
   }
 
-  /** Says in words what is to be different about the edit that waits. */
+  /** Changes the pending edit as the user says in words. */
   async followUp(given: unknown): Promise<EditOutcome | undefined> {
     const waiting = await this.#previews.waiting();
     if (waiting === undefined) {
@@ -127,7 +129,10 @@ export class Edits {
     return await this.ask(entry, { target, instruction, pending }, before);
   }
 
-  /** Asks for another answer to what led to the edit that waits, or for that of the heavy profile. */
+  /**
+   * Requests another answer to the request that led to the pending edit, or the heavy profile's
+   * answer.
+   */
   async again({ heavy }: { readonly heavy: boolean }): Promise<EditOutcome | undefined> {
     const waiting = await this.#previews.waiting();
     if (waiting === undefined) {
@@ -149,7 +154,7 @@ export class Edits {
     }
   }
 
-  /** `again`: what *Retry* does where it fails; `before`: the edit in whose place it comes. */
+  /** `again`: what *Retry* does if this fails; `before`: the edit that the new one replaces. */
   async #edit(
     entry: CommandEntry,
     wish: Wish,
@@ -182,7 +187,7 @@ export class Edits {
       if (before !== undefined) {
         this.onAskedAgain.fire(before);
       }
-      // Not before there is something to look at.
+      // Only now that there is something to look at.
       this.#reportDoubt(entry, wish, answer);
       showWarnings(answer);
       return { kind: "preview", answer };
@@ -195,7 +200,7 @@ export class Edits {
     }
   }
 
-  /** An answer that may well be wrong is shown as such, with a way to a better one. */
+  /** Marks an answer that may well be wrong, and offers a way to a better one. */
   #reportDoubt(entry: CommandEntry, wish: Wish, answer: EditAnswer): void {
     const shown = doubtText(answer);
     if (shown !== undefined) {
@@ -204,7 +209,7 @@ export class Edits {
     }
   }
 
-  /** Goes the way that was chosen of {@link #betterButtons}. */
+  /** Does what the button of {@link #betterButtons} that was pressed says. */
   async #better(
     entry: CommandEntry,
     wish: Wish,
@@ -221,11 +226,11 @@ export class Edits {
     }
   }
 
-  /** Asks once more for what was asked for, with the heavier profile. */
+  /** Makes the same request with the heavier profile. */
   async #heavier(entry: CommandEntry, wish: Wish, answer: EditAnswer): Promise<void> {
     try {
       const document = await openAgain(wish.target.document.uri);
-      // The lines may have moved while the message was there.
+      // The lines may have moved while the message was shown.
       const {
         placed: [{ range }],
       } = await locateEdits(this.#host, document, [answer.edit]);
@@ -238,7 +243,7 @@ export class Edits {
     }
   }
 
-  /** The ways to a better answer: the heavier profile, and where it is in force another model. */
+  /** Buttons for a better answer: the heavier profile or, if that one is in use, another model. */
   #betterButtons({ profile }: Wish): string[] {
     return [profile ?? this.#host.status?.profile].includes(HEAVY) ? [OTHER_MODEL] : [TRY_HEAVY];
   }
@@ -266,7 +271,7 @@ export class Edits {
         },
         onDraft: ({ range, text }) => {
           const show = async (): Promise<void> => {
-            // What was asked of another text would show that as a change.
+            // An answer to another text would show the difference between the texts as a change.
             const isOfText = document.getText() === asked && file.isAt(document.uri);
             if (isOfText && !signal.aborted) {
               await this.#previews.draft(entry, wish, { range, text });
@@ -286,13 +291,13 @@ function instructing({ id }: CommandEntry): CommandEntry | undefined {
   return COMMANDS.find((it) => it.id === id && it.asksInstruction);
 }
 
-/** The way on where nothing was found without words. */
+/** Buttons to continue with if a command without an instruction found nothing to do. */
 function instructButtons(entry: CommandEntry): string[] {
   const title = instructing(entry)?.title;
   return title === undefined ? [] : [title];
 }
 
-/** Words of an input box. */
+/** Texts of an input box. */
 interface Asked {
   readonly title: string;
   readonly prompt: string;

@@ -1,6 +1,6 @@
 /**
- * The Explanation view: a webview that shows a state which is kept here, so that hiding or moving
- * the view loses nothing. It runs only our own bundled script and can load nothing else.
+ * The Explanation view: a webview that shows state which is kept here, so that hiding or moving the
+ * view loses nothing. It runs only our own bundled script and can load nothing else.
  */
 import * as vscode from "vscode";
 
@@ -15,7 +15,6 @@ import { escaped } from "../lib/words";
 
 import { pageHtml, pageRoots } from "./page";
 
-/** The view's id. */
 export const VIEW_ID = "localcoder.explanation";
 
 /** Shortest time between two updates of the view, in milliseconds. */
@@ -44,7 +43,7 @@ const BODY = `<main id="explanation" data-testid="explanation" data-phase="empty
 </form>
 </main>`;
 
-/** What the user does in the view. */
+/** Callbacks for what the user does in the view. */
 export interface ViewActions {
   stop(): void;
   act(action: ButtonAction): void;
@@ -68,7 +67,6 @@ export class ExplanationView implements vscode.WebviewViewProvider, vscode.Dispo
     this.#registration = vscode.window.registerWebviewViewProvider(VIEW_ID, this);
   }
 
-  /** The explanation that is shown. */
   get state(): Explanation {
     return this.#state;
   }

@@ -1,6 +1,6 @@
 /**
- * A fix for what a tool of the user's reports: offered at the report, in the editor, the hover and the
- * list of problems. What comes of it waits for the user's decision as every edit does.
+ * A fix for what one of the user's tools reports: offered at the report, in the editor, the hover
+ * and the list of problems. The resulting edit waits for the user's decision like any other.
  */
 import * as vscode from "vscode";
 
@@ -12,7 +12,7 @@ import type { Edits } from "./edits";
 import type { Notifier } from "./notify";
 import { linesAround } from "./scope";
 
-/** The row of the table that fixes what is reported. */
+/** The table's row for the command that fixes reported problems. */
 const ENTRY = COMMANDS.find(({ command }) => command === "localcoder.fixProblems");
 
 const COMMAND = "localcoder.fixDiagnostic";
@@ -40,7 +40,8 @@ function offered(
   _range: vscode.Range,
   { diagnostics, only }: vscode.CodeActionContext,
 ): vscode.CodeAction[] {
-  // On its own a fix that takes seconds is not an answer to "fix all".
+  // "Fix all" and fixes on save run unattended; a fix that takes seconds and waits for a decision
+  // is not an answer to them.
   if (only !== undefined && !only.contains(vscode.CodeActionKind.QuickFix)) {
     return [];
   }

@@ -1,8 +1,8 @@
 /**
- * Suggestions while the user types: at the cursor, and where nothing is to be said there, of what
- * follows elsewhere from what was just changed. The editor shows them and takes them, whole or by word
- * and line; what is suggested, whether anything is, and how long to wait after a key is decided in the
- * host. This file only sends what the user has open and has changed.
+ * Suggestions while the user types: at the cursor or, if there is nothing to suggest there,
+ * elsewhere as a consequence of the latest change. The editor shows and accepts them, whole or by
+ * word and line; what is suggested, whether anything is, and how long to wait after a key is
+ * decided in the host. This file only sends what the user has open and has changed.
  */
 import * as vscode from "vscode";
 
@@ -21,13 +21,13 @@ import { inlineEdit } from "./inline-edit-api";
 import type { Notifier } from "./notify";
 import { documentText } from "./target";
 
-/** Files in which the user writes. */
+/** Documents that the user writes in. */
 const SELECTOR: vscode.DocumentSelector = ["file", "untitled", "vscode-remote"].map((scheme) => ({
   scheme,
 }));
-/** Until the host has said how long to wait after a key, in milliseconds. */
+/** The pause after a key until the host has said how long to wait, in milliseconds. */
 const FIRST_PAUSE_MS = 40;
-/** Files that the user has been in. */
+/** Most files that are remembered as visited. */
 const VISITED_MAX = 8;
 const SETTING_OFF = "ghostText.languagesOff";
 
@@ -55,9 +55,9 @@ class GhostText implements vscode.InlineCompletionItemProvider {
   readonly #news = new DiagnosticsNews();
   readonly #visited = new Map<string, vscode.TextEditor>();
   #pauseMs = FIRST_PAUSE_MS;
-  /** Beside the language in the status bar: always says why there is nothing. */
+  /** The item next to the language in the status bar: always says why there is no suggestion. */
   readonly #item: vscode.LanguageStatusItem;
-  /** What came of the last request. */
+  /** The result of the last request. */
   #outcome: WhyNothing | "shown" | undefined;
 
   constructor(host: HostConnection) {
@@ -78,7 +78,7 @@ class GhostText implements vscode.InlineCompletionItemProvider {
     this.draw();
   }
 
-  /** The status item as things are now. */
+  /** Updates the status item. */
   draw(): void {
     const everywhere = this.#host.status?.noGhostText;
     const why = everywhere ?? this.#outcome;
@@ -114,7 +114,7 @@ class GhostText implements vscode.InlineCompletionItemProvider {
   ): Promise<vscode.InlineCompletionItem[]> {
     const explicit = context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke;
     const everywhere = this.#host.status?.noGhostText;
-    // The host would say the same; this spares the message with each key.
+    // The host would give the same answer; this saves a message with each key.
     if (!explicit && everywhere !== undefined) {
       this.#last = everywhere;
       return [];
@@ -137,7 +137,7 @@ class GhostText implements vscode.InlineCompletionItemProvider {
       const items = this.#items(answer, position);
       return items.length > 0 ? items : await this.#next(document, position, abort.signal);
     } catch (error) {
-      // While the user types nothing is reported; it is where they ask why.
+      // Nothing is reported while the user types, only when they ask why.
       const { code, message } = toErrorInfo(error);
       if (code !== "cancelled") {
         this.#last = { reason: "failed", text: message };
@@ -148,7 +148,7 @@ class GhostText implements vscode.InlineCompletionItemProvider {
     }
   }
 
-  /** Why the last request came to nothing. */
+  /** Tells the user why the last request returned nothing. */
   async explain(): Promise<void> {
     const everywhere = this.#host.status?.noGhostText;
     const last = everywhere ?? this.#last;
@@ -174,7 +174,7 @@ class GhostText implements vscode.InlineCompletionItemProvider {
   ): Promise<CompleteAnswer> {
     const path = pathOf(document);
     const sent = documentText(document);
-    // Here and not with each key: two whole texts are compared.
+    // Done here and not with each key, because it compares two whole texts.
     this.#edits.changed(path, sent.text);
     const params = {
       document: sent,
@@ -186,7 +186,7 @@ class GhostText implements vscode.InlineCompletionItemProvider {
     return await this.#host.ask("complete", params, { signal });
   }
 
-  /** What follows from what was changed, where it is known or a model says so. */
+  /** The next edit that follows from what was changed, if it is known or a model predicts one. */
   async #next(
     document: vscode.TextDocument,
     position: vscode.Position,
@@ -234,7 +234,7 @@ class GhostText implements vscode.InlineCompletionItemProvider {
   }
 }
 
-/** What came of a request, as a sentence. */
+/** The result of a request, as a sentence. */
 function detail(why: WhyNothing | "shown" | undefined): string {
   switch (why) {
     case undefined:
@@ -247,7 +247,7 @@ function detail(why: WhyNothing | "shown" | undefined): string {
 }
 
 function isWritten(document: vscode.TextDocument): boolean {
-  // A character may take three bytes.
+  // A UTF-16 code unit takes at most three bytes in UTF-8.
   const fits = document.lineCount > 0 && document.getText().length * 3 <= DOCUMENT_BYTES_MAX;
   return fits && vscode.languages.match(SELECTOR, document) > 0;
 }
@@ -256,7 +256,7 @@ function pathOf(document: vscode.TextDocument): string {
   return vscode.workspace.asRelativePath(document.uri, false);
 }
 
-/** Nothing is suggested for a while, in all windows. */
+/** Pauses suggestions for a while, in all windows. */
 async function snooze(host: HostConnection, notifier: Notifier): Promise<void> {
   const isSnoozed = host.status?.noGhostText?.reason === "snoozed";
   const choice = (minutes: number): vscode.QuickPickItem & { minutes: number } => ({
@@ -276,7 +276,7 @@ async function snooze(host: HostConnection, notifier: Notifier): Promise<void> {
   }
 }
 
-/** Turns suggestions off for the language of the editor, or on again. */
+/** Turns suggestions for the language of the active editor off, or on again. */
 async function toggleLanguage(): Promise<void> {
   const language = vscode.window.activeTextEditor?.document.languageId;
   if (language === undefined) {

@@ -1,6 +1,6 @@
 /**
- * *Show Help*: opens the pages that ship with the extension in the editor's Markdown preview, which needs
- * no network. An error's *Learn More* opens its entry.
+ * *Show Help*: opens the pages that ship with the extension in the editor's Markdown preview, which
+ * needs no network. An error's *Learn More* opens its entry.
  */
 import * as vscode from "vscode";
 
@@ -9,7 +9,7 @@ import type { ErrorCode } from "../generated/protocol";
 import { ERRORS_PAGE, errorAnchor, PAGES } from "../lib/help";
 import * as l10n from "../lib/l10n";
 
-/** Adds the commands. */
+/** Registers the commands. */
 export function registerHelp(extension: vscode.Uri): vscode.Disposable {
   const open = async (path: string, anchor = ""): Promise<void> => {
     const page = vscode.Uri.joinPath(extension, "docs", path).with({ fragment: anchor });

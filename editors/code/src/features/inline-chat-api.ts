@@ -1,45 +1,45 @@
 /**
- * What the editor has of inline chat beside its published interface, as far as it is used here. The
- * names of what it takes for that are in the manifest.
+ * The parts of the editor's inline chat that are not in its published API, as far as they are used
+ * here. The manifest names the proposed APIs that they belong to.
  */
 import * as vscode from "vscode";
 
-/** Who answers inline chat, as the manifest calls it. */
+/** The id, in the manifest, of the participant that answers inline chat. */
 const PARTICIPANT = "localcoder.inlineChat";
 
 /**
- * The editor asks only models of this vendor where the user has chosen none. It is a name and no more:
- * nothing of that service is shipped.
+ * If the user has chosen no model, the editor asks only models of this vendor. Only the name is
+ * used: nothing of that service is shipped.
  */
 const DEFAULT_VENDOR = "copilot";
 
-/** Where inline chat was opened. */
+/** The selection that inline chat was opened on. */
 export interface EditorPlace {
   readonly document: vscode.TextDocument;
   readonly selection: vscode.Selection;
 }
 
-/** How an edit is passed to the editor. */
+/** The stream by which an edit is passed to the editor. */
 export interface EditStream extends vscode.ChatResponseStream {
-  /** `true`: there is no more. */
+  /** `true`: there are no more edits. */
   textEdit(target: vscode.Uri, edits: vscode.TextEdit[] | true): void;
 }
 
-/** What is shown below the input. */
+/** The text below the input. */
 export interface EditResult extends vscode.ChatResult {
-  /** One line. */
+  /** A single line. */
   readonly details?: string;
 }
 
-/** What the user did with an edit. */
+/** A user's decision on an edit. */
 export interface Decided {
   readonly source: vscode.Uri;
-  /** Of all that waited, or of one change of it. */
+  /** Whether the decision is on the whole edit or on one change of it. */
   readonly of: "edit" | "change";
   readonly accepted: boolean;
 }
 
-/** See {@link registerParticipant}. */
+/** Answers one request of inline chat. */
 export type Answer = (
   place: EditorPlace | undefined,
   request: vscode.ChatRequest,
@@ -58,7 +58,7 @@ interface ActedParticipant {
   readonly onDidPerformAction: vscode.Event<{ readonly action: Action }>;
 }
 
-/** The kinds of {@link Action} that are decisions, and what each is of. */
+/** The kinds of {@link Action} that are decisions, with what each decides on. */
 const DECISIONS: Readonly<Record<string, Decided["of"]>> = {
   chatEditingSessionAction: "edit",
   chatEditingHunkAction: "change",
@@ -68,11 +68,11 @@ interface Models {
   registerLanguageModelChatProvider(vendor: string, provider: object): vscode.Disposable;
 }
 
-/** The numbers by which the editor says what was decided; a third one is that the file was saved. */
+/** The editor's numbers for the outcomes; a third one says that the file was saved. */
 const ACCEPTED = 1;
 const REJECTED = 2;
 
-/** Answers inline chat. */
+/** Registers the participant that answers inline chat. */
 export function registerParticipant(
   answer: Answer,
   decided: (what: Decided) => void,
@@ -85,13 +85,13 @@ export function registerParticipant(
     },
   );
   const { onDidPerformAction } = participant as unknown as ActedParticipant;
-  // There is an action of inline chat itself, too. It comes with the last question and does not
-  // know where that one was cancelled, although the edit before it waits still; these come with the
-  // edit.
+  // Inline chat also has an action of its own, but it comes with the last question and can't be
+  // relied on if that one was cancelled, even though the edit before it is still waiting. These
+  // come with the edit.
   const listener = onDidPerformAction(({ action }) => {
     const { kind, uri, outcome } = action;
     const of = DECISIONS[kind];
-    // Typing beside an edit is reported as an edit that is rejected and remains.
+    // If the user types next to an edit, the editor reports it as rejected although it remains.
     const remains = of === "edit" && action.hasRemainingEdits === true;
     if (uri !== undefined && of !== undefined && !remains) {
       if (outcome === ACCEPTED || outcome === REJECTED) {
@@ -110,8 +110,8 @@ function editorPlace(location: unknown): EditorPlace | undefined {
 }
 
 /**
- * The editor does not open inline chat without a model. `refusal`: the answer to an extension that
- * asks it for an answer itself.
+ * Registers a model, because the editor does not open inline chat without one. `refusal`: the
+ * answer to an extension that asks this model directly.
  */
 export function registerModel(name: string, refusal: string): vscode.Disposable {
   const model = {
@@ -119,7 +119,7 @@ export function registerModel(name: string, refusal: string): vscode.Disposable 
     name,
     family: "localcoder",
     version: "1",
-    // Nothing is answered, so that these are asked for and never used.
+    // This model answers nothing: the editor asks for these values but never uses them.
     maxInputTokens: 1,
     maxOutputTokens: 1,
     capabilities: {},

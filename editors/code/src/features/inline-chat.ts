@@ -1,7 +1,7 @@
 /**
- * Inline chat: what is asked for in the editor's own box within the text, answered by the host. The
- * edit is shown by the editor, which asks to keep or undo it; what is asked next changes that edit.
- * It is checked as every edit is, and nothing is in the document before.
+ * Inline chat: requests in the editor's own box within the text, answered by the host. The editor
+ * shows the edit and asks whether to keep or undo it; the next request changes that edit. The edit
+ * is checked like any other, and nothing is in the document before that.
  */
 import * as vscode from "vscode";
 
@@ -35,12 +35,12 @@ import { instructionsOf } from "./wish";
 import type { Wish } from "./wish";
 
 /**
- * How long the editor may take to take an edit back: many times what it takes on a busy machine, and
- * what a count waits for where there is nothing left to take back.
+ * How long the editor may need to take an edit back, in milliseconds: many times what it needs on a
+ * busy machine. If there is nothing left to take back, the count of decisions waits this long.
  */
 const TAKEN_BACK_MS = 1_000;
 
-/** An edit that the editor shows. */
+/** An edit that the editor is showing. */
 interface Shown {
   readonly wish: Wish;
   readonly answer: EditAnswer;
@@ -49,15 +49,15 @@ interface Shown {
   /** The document's whole text without the edit, and with it. */
   readonly before: string;
   readonly after: string;
-  /** Of its changes, how many were decided one by one. */
+  /** How many of its changes were decided one by one. */
   readonly decided: { kept: number; dropped: number };
 }
 
-/** What is asked for, and of which text. */
+/** A request, and the text that it is about. */
 interface Question {
   readonly entry: CommandEntry;
   readonly wish: Wish;
-  /** The edit that it changes. */
+  /** The edit that the request changes. */
   readonly shown: Shown | undefined;
 }
 
@@ -67,7 +67,7 @@ export class InlineChat {
   readonly #host: HostConnection;
   readonly #requests: EditRequests;
   readonly #notifier: Notifier;
-  /** By the document. */
+  /** Keyed by document. */
   readonly #shown = new Map<string, Shown>();
 
   constructor(host: HostConnection, requests: EditRequests, notifier: Notifier) {
@@ -126,7 +126,7 @@ export class InlineChat {
     }
   }
 
-  /** What is asked for changes the edit that is shown, unless its text was changed by hand. */
+  /** The request changes the edit that is shown, unless its text was edited by hand. */
   async #question(
     { document, selection }: EditorPlace,
     { command, prompt }: vscode.ChatRequest,
@@ -228,7 +228,7 @@ export class InlineChat {
     const written = { uri: document.uri, before, after };
     this.onOutcome.fire({ answer, all, kept, ...(isWritten ? { written } : {}) });
     if (after === before && plan.saves && plan.damage === "none") {
-      // What was taken back counts as unsaved, although the file has it.
+      // After undoing, the document counts as unsaved although the file has the same text.
       await keeperOf(document).save();
     }
     if (isWritten) {
@@ -242,7 +242,7 @@ export class InlineChat {
   #failed(error: unknown): EditResult {
     const info = toErrorInfo(error);
     const said = [info.message, info.hint ?? ""].filter((it) => it !== "").map(sentence);
-    // What a button can do about it is not offered in the box.
+    // The chat box has no buttons, so a notification offers the action.
     if (info.action !== undefined) {
       this.#notifier.error(error);
     }
@@ -250,7 +250,7 @@ export class InlineChat {
   }
 }
 
-/** The row of the table that is meant, and the words that go with it. */
+/** The row of the command table that is meant, and the words that go with it. */
 function asked(
   command: string | undefined,
   prompt: string,
@@ -272,14 +272,14 @@ function asked(
   return { entry: instructed, instruction: [...first.map(sentence), words].join(" ") };
 }
 
-/** Edits of a text that has not changed since. */
+/** Places edits in a text that has not changed since the request. */
 function inText(edits: readonly Edit[]): Placed[] {
   return edits.map((edit) => ({ edit, range: edit.range }));
 }
 
 /**
- * Waits until the editor has taken an edit back: it tells of that before it does it. `text`: what the
- * document is to be then, where that is known; where parts of the edit were kept, it is not.
+ * Waits until the editor has taken an edit back: it announces this before doing it. `text`: the
+ * expected text of the document; unknown if parts of the edit were kept.
  */
 async function takenBack(document: vscode.TextDocument, text: string | undefined): Promise<void> {
   const now = document.getText();

@@ -1,6 +1,6 @@
 /**
- * What the editor has of suggested edits beside its published interface, as far as it is used here:
- * an edit away from the cursor, shown where it belongs, jumped to and taken by the same key. The
+ * The part of suggested edits that is not in the editor's published API, as far as it is used here:
+ * an edit away from the cursor, shown at its place; the same key jumps to it and accepts it. The
  * manifest names the proposed API.
  */
 import * as vscode from "vscode";
@@ -10,7 +10,7 @@ interface InlineEditItem extends vscode.InlineCompletionItem {
   showInlineEditMenu?: boolean;
 }
 
-/** Lines of the document, from 0 and half open, with another text in their place. */
+/** Replaces lines of the document, counted from 0 and half open. */
 export function inlineEdit(
   document: vscode.TextDocument,
   lines: { readonly start: number; readonly end: number },

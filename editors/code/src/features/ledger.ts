@@ -1,5 +1,5 @@
 /**
- * Tells the host what becomes of each edit that is shown: one word by the edit's name, of which the
+ * Reports to the host what becomes of each edit that is shown: one word with the edit's id; the
  * host knows the rest. Nothing here sends code, and nothing waits for it or fails because of it.
  */
 import * as vscode from "vscode";
@@ -12,12 +12,12 @@ import { UndoWatch } from "../lib/undo-watch";
 import type { AskedAgain } from "./edits";
 import type { Outcome } from "./preview";
 
-/** Where users decide on edits. */
+/** A feature in which users decide on edits. */
 interface Deciding {
   readonly onOutcome: Emitter<Outcome>;
 }
 
-/** Where users ask for other edits in place of those that they have. */
+/** A feature in which users ask for another edit in place of the one that they have. */
 interface AskingAgain {
   readonly onAskedAgain: Emitter<AskedAgain>;
 }
@@ -30,7 +30,7 @@ export function registerLedger(
   asking: readonly AskingAgain[],
 ): vscode.Disposable {
   const record = ({ editId }: Named, decision: Decision): void => {
-    // A host of an earlier build gives no names.
+    // A host of an earlier build sends no ids.
     if (editId !== "") {
       host.request("recordDecision", { editId, decision }).catch(() => undefined);
     }

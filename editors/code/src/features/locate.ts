@@ -1,6 +1,7 @@
 /**
- * Asks the host where edits belong in a document as it is now, and puts them there: all that belong
- * together, or none. Nothing is written unless the text to be replaced is at that place.
+ * Asks the host where edits belong in a document as it is now, and puts them there: all the edits
+ * that belong together, or none. Nothing is written unless the text to be replaced is at that
+ * place.
  */
 import * as vscode from "vscode";
 
@@ -13,18 +14,18 @@ import type { Placed } from "../lib/lines";
 
 import { documentName, documentText } from "./target";
 
-/** How often a document may change under our hands before we give up. */
+/** How often a document may change while we work on it before we give up. */
 const ATTEMPTS_MAX = 5;
 
-/** A document's text, and where edits belong in it. */
+/** A document's text, and the places of edits in it. */
 interface Located {
   readonly text: string;
   readonly places: readonly EditPlace[];
-  /** What does not parse with all of them in it; only where that is asked. */
+  /** The syntax error with all of the edits applied; only if the request asks for it. */
   readonly syntaxError?: string | undefined;
 }
 
-/** Where each of the edits belongs in the document as it is when this returns, or why nowhere. */
+/** For each edit, its place in the document as it is when this returns, or why it has none. */
 export async function placesOf(
   host: HostConnection,
   document: vscode.TextDocument,
@@ -50,13 +51,13 @@ export async function placesOf(
   throw changed(document, edits[0]);
 }
 
-/** Edits with the lines that they replace. */
+/** Edits with the lines that they replace, applied together. */
 export interface Together {
   readonly placed: readonly [Placed, ...Placed[]];
   readonly syntaxError?: string | undefined;
 }
 
-/** All of them, or an error. */
+/** Places all of the edits, or throws. */
 export async function locateEdits(
   host: HostConnection,
   document: vscode.TextDocument,
@@ -78,13 +79,13 @@ export async function locateEdits(
   return { placed: [first, ...others], syntaxError };
 }
 
-/** Lines, and what is to be there. */
+/** Lines, and the text that replaces them. */
 export interface Written {
   readonly range: LineRange;
   readonly text: string;
 }
 
-/** Replaces exactly those lines in one step of undo. */
+/** Replaces exactly those lines in one undo step. */
 export async function writeLines(
   document: vscode.TextDocument,
   written: readonly Written[],
@@ -95,7 +96,7 @@ export async function writeLines(
     const lines = new vscode.Range(range.start - 1, 0, range.end - 1, lastLine.text.length);
     change.replace(document.uri, lines, text);
   }
-  // The editor refuses where the document changed since this call.
+  // The editor rejects the change if the document has changed since this call.
   if (!(await vscode.workspace.applyEdit(change))) {
     throw new HostError({
       code: "fileAccess",

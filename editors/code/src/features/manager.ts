@@ -1,6 +1,6 @@
 /**
- * *Manage Models*: a page with all models side by side, and all that is known of the chosen one. It
- * shows what `model-actions.ts` has, calls what that does, and decides nothing.
+ * *Manage Models*: a page with all models side by side, and everything that is known of the chosen
+ * one. It shows what `model-actions.ts` holds, calls its actions, and decides nothing itself.
  */
 import * as vscode from "vscode";
 
@@ -63,7 +63,7 @@ const BODY = `<main id="manager" data-testid="manager">
 <p id="downloads" class="downloads" role="status" aria-live="polite" data-testid="manager-downloads"></p>
 </main>`;
 
-/** Adds the command that opens the page, at a model where one is named. */
+/** Registers the command that opens the page, at a model if one is named. */
 export function registerManager(
   extension: vscode.Uri,
   actions: ModelActions,
@@ -106,7 +106,7 @@ class ManagerPage implements vscode.Disposable {
       {
         enableScripts: true,
         enableFindWidget: true,
-        // The filter and the chosen model are the page's own, and few.
+        // The filter and the chosen model live in the page only, and are small.
         retainContextWhenHidden: true,
         localResourceRoots: pageRoots(extension),
       },
@@ -131,7 +131,7 @@ class ManagerPage implements vscode.Disposable {
     });
   }
 
-  /** Brings the page to the front, at this model where one is named. */
+  /** Brings the page to the front, at this model if one is named. */
   show(id: string | undefined): void {
     this.#chosen = id ?? this.#chosen;
     this.#panel.reveal();

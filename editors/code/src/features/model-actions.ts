@@ -1,7 +1,7 @@
 /**
- * What can be done with models, with every question that belongs to it: the consent to a license, what
- * becomes of a file, where an export goes. One room for it, with any number of views on it: each shows
- * {@link ModelActions.list} and {@link ModelActions.shown}, and calls the rest.
+ * The actions on models, with every question that belongs to them: consent to a license, what
+ * becomes of a file, where an export goes. There is one instance for any number of views: each
+ * shows {@link ModelActions.list} and {@link ModelActions.shown}, and calls the rest.
  */
 import { basename } from "node:path";
 
@@ -25,10 +25,10 @@ import { buttonsFor } from "../lib/words";
 import type { Notifier } from "./notify";
 import { giveUpOwn } from "./settings";
 
-/** What can be done with a model. For which ones it makes sense the program says. */
+/** An action on a model. The program says which of them apply to a model. */
 export type Action = ModelAction | "pause";
 
-/** Names of all of them. */
+/** The function that performs each action. */
 export const ACTIONS: Record<Action, (actions: ModelActions, row: ModelRow) => Promise<void>> = {
   install: (actions, row) => actions.install(row),
   pause: (actions, row) => actions.pause(row),
@@ -47,10 +47,10 @@ interface Download {
   readonly stop: () => void;
 }
 
-/** What has changed: which models there are and how, or how far a download is. */
+/** What has changed: the models and their states, or how far a download is. */
 export type Changed = "list" | "progress";
 
-/** `chosen`: another model is in use from now on. */
+/** `chosen`: called when another model is in use. */
 export class ModelActions implements vscode.Disposable {
   readonly #program: ModelsProgram;
   readonly #notifier: Notifier;
@@ -58,7 +58,7 @@ export class ModelActions implements vscode.Disposable {
   readonly #changed = new vscode.EventEmitter<Changed>();
   readonly #downloads = new Map<string, Download>();
   readonly onDidChange = this.#changed.event;
-  /** What was asked for last; an answer that came too late is not shown. */
+  /** The latest request; the answer to an earlier one is not shown. */
   #list: Promise<ModelList> | undefined;
 
   constructor(program: ModelsProgram, notifier: Notifier, chosen: () => void) {
@@ -67,18 +67,18 @@ export class ModelActions implements vscode.Disposable {
     this.#chosen = chosen;
   }
 
-  /** All models, as they were when {@link refresh} was called last. */
+  /** All models, as of the last {@link refresh}. */
   list(): Promise<ModelList> {
     this.#list ??= this.#program.list();
     return this.#list;
   }
 
-  /** How a model is shown now. */
+  /** How a model is to be shown now. */
   shown(row: ModelRow): ShownModel {
     return shownModel(row, this.loading(row.id));
   }
 
-  /** How far this window's download of a model is, where there is one. */
+  /** How far this window's download of a model is; `undefined` if it downloads none. */
   loading(id: string): Loading | undefined {
     return this.#downloads.get(id)?.loading;
   }
@@ -88,30 +88,30 @@ export class ModelActions implements vscode.Disposable {
     return await this.#program.license(idOrFolder);
   }
 
-  /** Looks again. */
+  /** Asks for the models again. */
   refresh(): void {
     this.#list = undefined;
     this.#changed.fire("list");
   }
 
-  /** Does something with a model, and tells what goes wrong. */
+  /** Performs an action on a model, and reports what goes wrong. */
   async run(action: Action, row: ModelRow): Promise<void> {
     await this.guarded(() => ACTIONS[action](this, row));
   }
 
-  /** Tells what goes wrong, and shows how things are afterwards. */
+  /** Runs `act`, reports what goes wrong, and then shows the new state. */
   async guarded(act: () => Promise<void>): Promise<void> {
     await this.#notifier.guarded(act, () => this.guarded(act));
     this.refresh();
   }
 
-  /** The model of this id, as an error names it. */
+  /** The model with the id that an error names. */
   async named(id: string): Promise<ModelRow | undefined> {
     const { models } = await this.list();
     return models.find((row) => row.id === id);
   }
 
-  /** Asks for the model, where none was named. */
+  /** Lets the user choose a model if none was named. */
   async choose(action: Action): Promise<ModelRow | undefined> {
     const { models } = await this.list();
     const items = models
@@ -139,9 +139,9 @@ export class ModelActions implements vscode.Disposable {
     }
   }
 
-  /** The same without that offer; whether the user agreed, and it is there. */
+  /** Installs a model without that offer; returns whether the user agreed and it is installed. */
   async load(row: ModelRow): Promise<boolean> {
-    // Before the user reads a license in vain.
+    // Checked first, so that the user doesn't read a license only to be refused.
     const { refusal } = await this.list();
     if (refusal !== undefined) {
       throw new HostError(refusal);
@@ -153,7 +153,7 @@ export class ModelActions implements vscode.Disposable {
     return true;
   }
 
-  /** Downloads a model whose license was agreed to. `location`: where its progress is shown. */
+  /** Downloads a model whose license was agreed to. `location`: where to show the progress. */
   async download(row: ModelRow, location = vscode.ProgressLocation.Notification): Promise<void> {
     await vscode.window.withProgress(
       {
@@ -163,17 +163,17 @@ export class ModelActions implements vscode.Disposable {
       },
       (progress, token) => this.#follow(row, progress, token),
     );
-    // Before any question, which may be there for long.
+    // Before any question, because one may stay open for long.
     this.refresh();
   }
 
-  /** Stops a download; what is downloaded stays. */
+  /** Stops a download; what is already downloaded stays. */
   async pause(row: ModelRow): Promise<void> {
     this.#downloads.get(row.id)?.stop();
     await Promise.resolve();
   }
 
-  /** Gives up what is loaded. */
+  /** Discards what is downloaded. */
   async discard(row: ModelRow): Promise<void> {
     await this.#program.discard(row.id);
   }
@@ -198,7 +198,7 @@ export class ModelActions implements vscode.Disposable {
     }
   }
 
-  /** Takes a GGUF file in: this one, or one that is asked for. */
+  /** Imports a GGUF file: this one, or one that the user picks. */
   async import(path?: string): Promise<void> {
     const file = path ?? (await pickFile());
     if (file === undefined) {
@@ -226,7 +226,7 @@ export class ModelActions implements vscode.Disposable {
     }
   }
 
-  /** Takes an exported model in: the one in this folder, or one that is asked for. */
+  /** Imports an exported model: from this folder, or from one that the user picks. */
   async importExported(path?: string): Promise<void> {
     const folder = path ?? (await pickExported());
     if (folder === undefined) {
@@ -290,7 +290,7 @@ export class ModelActions implements vscode.Disposable {
     }
   }
 
-  /** Shows what the model is and its license, and asks. */
+  /** Shows what the model is and its license, and asks for consent. */
   async agrees(
     what: "install" | "import",
     { name, facts }: Pick<ModelRow, "name" | "facts">,
@@ -327,7 +327,7 @@ export class ModelActions implements vscode.Disposable {
   }
 }
 
-/** A model that no catalog knows is reported as what it is: what it says of itself is a claim. */
+/** Reports an imported model. If no catalog knows it, what it says of itself is called a claim. */
 function tellImported(model: InstalledModel): void {
   const said = importedText(model);
   const show =
@@ -337,7 +337,7 @@ function tellImported(model: InstalledModel): void {
   void show(said);
 }
 
-/** Asks for a GGUF file. */
+/** Lets the user pick a GGUF file. */
 export async function pickFile(): Promise<string | undefined> {
   const files = await vscode.window.showOpenDialog({
     filters: { [l10n.t("GGUF models")]: ["gguf"] },
@@ -347,7 +347,7 @@ export async function pickFile(): Promise<string | undefined> {
   return files?.[0]?.fsPath;
 }
 
-/** Asks for the folder of an exported model. */
+/** Lets the user pick the folder of an exported model. */
 export async function pickExported(): Promise<string | undefined> {
   return await pickFolder(l10n.t("Import an Exported Model"), l10n.t("Import"));
 }

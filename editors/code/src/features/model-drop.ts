@@ -1,7 +1,7 @@
 /**
- * A model that is dropped onto the list or the page. What the editor's own list of files gives is a
- * place, and is taken in from there. What another program gives comes as content alone: a page is not
- * told where it is, and gigabytes are not handed through it.
+ * A model that is dropped onto the list or the page. The editor's own list of files gives a path,
+ * and the model is imported from there. Other programs give content only: a page is not told where
+ * it comes from, and gigabytes can't be passed through it.
  */
 import * as vscode from "vscode";
 
@@ -10,7 +10,7 @@ import { droppedPath } from "../lib/models";
 
 import type { ModelActions } from "./model-actions";
 
-/** Takes in what was dropped; `uris`: addresses, a line each. */
+/** Imports what was dropped; `uris`: addresses, one per line. */
 export async function dropped(actions: ModelActions, uris: string): Promise<void> {
   const found = droppedPath(uris);
   if (found === undefined) {

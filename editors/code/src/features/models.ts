@@ -1,7 +1,7 @@
 /**
- * The short list of models in the side bar: what is installed, what can be, and what can be done with
- * each. A tree of the editor's own, so that keyboard and screen reader work as everywhere. A click
- * opens the page that says all of a model.
+ * The short list of models in the side bar: which are installed, which can be, and the actions on
+ * each. It is a tree view of the editor's own, so keyboard and screen reader work as everywhere. A
+ * click opens the page with all details of a model.
  */
 import * as vscode from "vscode";
 
@@ -18,7 +18,7 @@ import type { Notifier } from "./notify";
 
 const VIEW = "localcoder.models";
 
-/** What a list of files that is dragged comes as. */
+/** The media type of a dragged list of files. */
 const URIS = "text/uri-list";
 
 /** A codicon for each state, and what a screen reader says of it. */
@@ -34,7 +34,7 @@ const STATES: Record<ShownModel["state"], readonly [icon: string, words: string]
 
 type Node = "installed" | "available" | ModelRow;
 
-/** Adds the view and its commands. */
+/** Registers the view and its commands. */
 export function registerModels(actions: ModelActions, notifier: Notifier): vscode.Disposable {
   const tree = new ModelTree(actions, notifier);
   const view = vscode.window.createTreeView(VIEW, {
@@ -57,7 +57,7 @@ export function registerModels(actions: ModelActions, notifier: Notifier): vscod
         const row = typeof named === "string" ? await actions.named(named) : named;
         const chosen = row ?? (await actions.choose(action));
         if (chosen !== undefined) {
-          // With a guard of its own: a retry is about this model, and does not ask which one again.
+          // This has its own guard: a retry is about this model, and does not ask which one again.
           await actions.run(action, chosen);
         }
       });

@@ -1,24 +1,24 @@
 /**
- * Follows a file that is renamed or moved in the IDE. One that another program moves can't be told
- * from one that is deleted.
+ * Follows a file that is renamed or moved in the IDE. A move by another program can't be told from
+ * a deletion.
  */
 import * as vscode from "vscode";
 
 import { movedPath } from "../lib/lines";
 
 /**
- * How long a move that was announced may take until it counts as failed, in milliseconds: that it
- * failed is not reported.
+ * How long an announced move may take before it counts as failed, in milliseconds: the editor does
+ * not report that a move failed.
  */
 const MOVE_MS = 5_000;
 
-/** One file of those that are renamed at once. */
+/** One of several files that are renamed at once. */
 interface Rename {
   readonly oldUri: vscode.Uri;
   readonly newUri: vscode.Uri;
 }
 
-/** A file that is followed, until disposed of. */
+/** A file that is followed until this is disposed of. */
 export class FollowedFile implements vscode.Disposable {
   readonly #subscriptions: vscode.Disposable;
   readonly #moved: (to: vscode.Uri) => void;
@@ -43,17 +43,20 @@ export class FollowedFile implements vscode.Disposable {
     );
   }
 
-  /** Whether it is about to be moved. Its place may be empty then, and the editor closes its tabs. */
+  /**
+   * Whether it is about to be moved. Meanwhile there may be no file at its place, and the editor
+   * closes its tabs.
+   */
   get isMoving(): boolean {
     return this.#move !== undefined;
   }
 
-  /** Whether it is there, and stays. */
+  /** Whether the file is at this place and not about to be moved. */
   isAt(place: vscode.Uri): boolean {
     return !this.isMoving && this.#place.toString() === place.toString();
   }
 
-  /** Where it is, once it is not moved any more. */
+  /** The file's place once no move is under way. */
   async settled(): Promise<vscode.Uri> {
     await this.#move?.over;
     return this.#place;

@@ -1,6 +1,6 @@
 /**
- * Shows errors: message, reason and next step, with the buttons that the host suggests. The one
- * place where an error becomes a notification.
+ * Shows errors: message, cause and next step, with the buttons that the host suggests. This is the
+ * only place where an error becomes a notification.
  */
 import * as vscode from "vscode";
 
@@ -26,7 +26,7 @@ export class Notifier {
     this.#log = log;
   }
 
-  /** Logs and shows what was thrown. `retry`: does the thing again. */
+  /** Logs and shows what was thrown. `retry`: repeats what failed. */
   error(error: unknown, retry?: () => void): void {
     const info = toErrorInfo(error);
     const { severity, text, buttons } = renderError(info, retry !== undefined);
@@ -51,7 +51,7 @@ export class Notifier {
     });
   }
 
-  /** Does it and shows what goes wrong, unless the user stopped it. `again`: the retry. */
+  /** Runs an action and shows what goes wrong, unless the user stopped it. `again`: the retry. */
   async guarded(
     act: () => Promise<void>,
     again: () => Promise<void> = () => this.guarded(act),
@@ -65,12 +65,12 @@ export class Notifier {
     }
   }
 
-  /** Tells the log alone. */
+  /** Writes to the log only. */
   note(text: string): void {
     this.#log.info(text);
   }
 
-  /** Does what a button of an error or a suggestion says. */
+  /** Does what the button of an error or a suggestion says. */
   act(
     action: ButtonAction,
     { error, retry }: { error?: ErrorInfo; retry?: () => void } = {},

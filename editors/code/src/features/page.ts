@@ -1,6 +1,6 @@
 /**
- * What every page of ours begins with: a content security policy that lets it load its own style and,
- * where it has one, its own bundled script, and nothing else from anywhere.
+ * The frame of every page of ours: a content security policy that lets the page load its own style
+ * and, if it has one, its own bundled script, and nothing else.
  */
 import { randomBytes } from "node:crypto";
 
@@ -9,18 +9,18 @@ import * as vscode from "vscode";
 import { translation } from "../lib/l10n";
 import { escaped } from "../lib/words";
 
-/** A page. */
+/** The parts of a page. */
 export interface Page {
   readonly title: string;
-  /** Name of a file in `media`, which comes after the style that all pages have. */
+  /** File name of a style sheet in `media`, loaded after the one that all pages share. */
   readonly style: string;
-  /** Name of a bundle in `dist`; a page without one runs nothing. */
+  /** File name of a bundle in `dist`; a page without one runs no script. */
   readonly script?: string;
-  /** HTML: what varies in it was escaped. */
+  /** HTML in which everything that varies is already escaped. */
   readonly body: string;
 }
 
-/** The folders that a page of ours may load from. */
+/** The folders that our pages may load from. */
 export function pageRoots(extension: vscode.Uri): vscode.Uri[] {
   return ["media", "dist"].map((folder) => vscode.Uri.joinPath(extension, folder));
 }
@@ -40,7 +40,7 @@ export function pageHtml(
     script === undefined
       ? ""
       : `\n${translationData()}\n<script nonce="${nonce}" src="${uri("dist", script)}"></script>`;
-  // What is not translated is English, whatever the editor speaks.
+  // Without a translation the texts are English, whatever the editor's language.
   const language = Object.keys(translation()).length === 0 ? "en" : vscode.env.language;
   return `<!DOCTYPE html>
 <html lang="${escaped(language)}">
@@ -58,7 +58,7 @@ ${body}${run}
 </html>`;
 }
 
-/** The words for `ui/translated.ts`: data, which a policy that allows no script lets pass. */
+/** The translation for `ui/translated.ts`, as data: a policy that forbids scripts lets it pass. */
 function translationData(): string {
   const words = JSON.stringify(translation()).replaceAll("<", "\\u003c");
   return `<script id="translation" type="application/json">${words}</script>`;

@@ -1,6 +1,6 @@
 /**
- * A list to choose from that is filled in while it is shown, because what is in it takes a
- * while to find out. Escape leaves it at any time. Knows nothing of what is listed.
+ * A list to choose from that is filled while it is shown, because its entries take a while to find
+ * out. Escape closes it at any time. Knows nothing of what is listed.
  */
 import * as vscode from "vscode";
 
@@ -18,9 +18,9 @@ interface Item extends vscode.QuickPickItem {
 }
 
 /**
- * What the user chose; nothing where the list was left. `load` shows entries as they come to be
- * known, each time all of them; the list says that it is busy until `load` has ended, and is closed
- * where `load` fails.
+ * Returns the user's choice; `undefined` if the list was closed without one. `load` passes on all
+ * entries each time more are known; the list shows that it is busy until `load` returns, and closes
+ * if `load` fails.
  */
 export async function pick(
   { title, placeholder }: PickerWords,
@@ -57,7 +57,7 @@ export async function pick(
   }
 }
 
-/** Replaces the entries; the cursor stays where the user has put it. */
+/** Replaces the entries; the active one stays active, or else the one in use becomes so. */
 function fill(picker: vscode.QuickPick<Item>, entries: readonly Entry[]): void {
   const before = picker.activeItems[0]?.entry.key;
   const items = entries.map(itemOf);
@@ -76,7 +76,7 @@ function itemOf(entry: Entry): Item {
     description,
     ...(detail === "" ? {} : { detail }),
     iconPath: new vscode.ThemeIcon(icon),
-    // What is not a model and no profile must be there whatever was typed.
+    // Entries that are neither model nor profile stay visible whatever was typed.
     alwaysShow: choice?.kind === "askAgain" || choice?.kind === "showModels",
     entry,
   };

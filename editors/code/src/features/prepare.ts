@@ -1,7 +1,7 @@
 /**
  * Has the host read the selected code before a command is called on it, so that the command can
- * begin to write at once. Only tells what is selected; whether and how it is read is decided in
- * the host, which lets anything else go first. Nothing of it is shown, failures neither.
+ * begin to write at once. Only reports the selection; whether and how it is read is decided in the
+ * host, which gives priority to everything else. Neither progress nor failures are shown.
  */
 import * as vscode from "vscode";
 
@@ -35,13 +35,14 @@ function hasSelection(): boolean {
 }
 
 async function prepare(host: HostConnection, signal: AbortSignal): Promise<void> {
-  // The host would refuse; this spares the message.
+  // The host would refuse; this saves the message.
   if (host.status?.engine.state !== "ready" || !hasSelection()) {
     return;
   }
   const { editor, lines } = currentPlace();
   const { document } = editor;
-  // A character may take three bytes: a longer document is not worth sending ahead.
+  // A UTF-16 code unit takes at most three bytes in UTF-8: a longer document can't be worth
+  // sending.
   if (document.getText().length * 3 <= DOCUMENT_BYTES_MAX) {
     await host.ask("prepare", { document: documentText(document), selection: lines }, { signal });
   }

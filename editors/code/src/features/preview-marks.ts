@@ -1,6 +1,6 @@
 /**
- * What is shown beside the changes of an edit that waits, and which of them a button or the cursor
- * means.
+ * What is shown next to the changes of a pending edit, and which change a button or the cursor
+ * refers to.
  */
 import * as vscode from "vscode";
 
@@ -11,7 +11,7 @@ import * as l10n from "../lib/l10n";
 
 import type { Mark } from "./preview-tabs";
 
-/** Of an edit, what its marks are about. */
+/** The parts of an edit that its marks depend on. */
 interface Marked {
   readonly changes: readonly Change[];
   readonly shown: readonly Shown[];
@@ -24,7 +24,7 @@ export interface ChosenLines {
   readonly isProposed: boolean;
 }
 
-/** What the editor hands to a button beside a change. */
+/** What the editor passes to a button next to a change. */
 interface Pressed {
   readonly mapping: {
     readonly modified: {
@@ -34,7 +34,7 @@ interface Pressed {
   };
 }
 
-/** The keys are shown at each change that is not decided on; at the first also what it is in all. */
+/** Each undecided change shows the keys; the first also has the summary of the edit. */
 export function marksOf({ changes, shown, note }: Marked): readonly Mark[] {
   if (note !== undefined) {
     return [{ line: 1, text: note, done: false }];
@@ -50,7 +50,7 @@ export function marksOf({ changes, shown, note }: Marked): readonly Mark[] {
   });
 }
 
-/** What an edit is in all, in a line. */
+/** A one-line summary of an edit. */
 export function summary(changes: readonly Change[]): string {
   const { added, removed } = lineCounts(changes);
   const count = changes.filter(({ decision }) => decision !== "dropped").length;
@@ -59,11 +59,11 @@ export function summary(changes: readonly Change[]): string {
     : l10n.t("{0} changes: +{1} −{2} lines", count, added, removed);
 }
 
-/** The lines that a button is at, else those of the cursor in either half of the diff. */
+/** The lines that a button is at, or else those of the cursor in either half of the diff. */
 export function chosenLines(proposed: vscode.Uri, given: unknown): ChosenLines | undefined {
   if (isPressed(given)) {
     const { startLineNumber: start, endLineNumberExclusive: behind } = given.mapping.modified;
-    // Lines that only go have none in the proposed text: the change has the line before.
+    // A pure deletion has no lines in the proposed text, so its change has the line before.
     const range =
       behind > start ? { start, end: behind - 1 } : { start: Math.max(1, start - 1), end: start };
     return { range, isProposed: true };

@@ -1,6 +1,6 @@
 /**
- * The tabs in which proposed texts are compared with their documents: opening, finding and closing
- * them, and what is marked in them.
+ * The tabs in which proposed texts are compared with their documents: opens, finds, closes and
+ * marks them.
  */
 import * as vscode from "vscode";
 
@@ -9,22 +9,22 @@ import { buttonsFor } from "../lib/words";
 
 import { PREVIEW_SCHEME } from "./target";
 
-/** A word beside a line of a proposed text, from 1. */
+/** A note next to a line of a proposed text; lines count from 1. */
 export interface Mark {
   readonly line: number;
   readonly text: string;
-  /** Whether it tells what the user has chosen, not what there is to choose. */
+  /** Whether it shows a decision that was made, rather than what there is to decide. */
   readonly done: boolean;
 }
 
-/** The words beside the lines of proposed texts. */
+/** The notes next to the lines of proposed texts. */
 export class Marks implements vscode.Disposable {
   readonly #looks = {
     open: look("editorCodeLens.foreground"),
     done: look("charts.green"),
   };
 
-  /** Shows these in place of those that are there. */
+  /** Replaces the marks that are shown. */
   show(uri: vscode.Uri, marks: readonly Mark[]): void {
     const editors = vscode.window.visibleTextEditors.filter(
       ({ document }) => document.uri.toString() === uri.toString(),
@@ -48,7 +48,7 @@ export class Marks implements vscode.Disposable {
   }
 }
 
-/** Compares a document with a proposed text. */
+/** Opens the comparison of a document with a proposed text. */
 export async function showDiff(
   document: vscode.TextDocument,
   proposed: vscode.Uri,
@@ -62,7 +62,7 @@ export async function showDiff(
   await vscode.commands.executeCommand("vscode.diff", document.uri, proposed, title, options);
 }
 
-/** All that are open. */
+/** All open tabs. */
 export function allTabs(): vscode.Tab[] {
   return vscode.window.tabGroups.all.flatMap((group) => group.tabs);
 }
@@ -75,17 +75,19 @@ export function previewOf(tab: vscode.Tab | undefined): vscode.Uri | undefined {
     : undefined;
 }
 
-/** The one on the screen. */
+/** The proposed text in the active tab. */
 export function activePreview(): vscode.Uri | undefined {
   return previewOf(vscode.window.tabGroups.activeTabGroup.activeTab);
 }
 
-/** The tabs of a proposed text. */
+/** The tabs that show a proposed text. */
 export function tabsOf(uri: vscode.Uri): vscode.Tab[] {
   return allTabs().filter((tab) => previewOf(tab)?.toString() === uri.toString());
 }
 
-/** Extensions that are started again find their tabs, which show nothing that one may apply. */
+/**
+ * Closes tabs that an earlier run of the extensions left: they show nothing that could be applied.
+ */
 export function closeLeftovers(): void {
   const left = allTabs().filter((tab) => previewOf(tab) !== undefined);
   if (left.length > 0) {

@@ -1,4 +1,4 @@
-/** Writes the changes of an edit that are kept: all of them in one step of undo, or none. */
+/** Writes the changes of an edit that the user kept: all of them in one undo step, or none. */
 import * as vscode from "vscode";
 
 import type { EditAnswer } from "../generated/protocol";
@@ -26,16 +26,16 @@ import { changedMeanwhile } from "./preview";
 import type { Outcome, Preview } from "./preview";
 import { documentName } from "./target";
 
-/** What happens to the diff meanwhile. */
+/** What the diff has to do while the edit is written. */
 export interface Steps {
-  /** The document is about to be changed by us: the diff need not follow it. */
+  /** We are about to change the document: the diff need not follow it. */
   readonly begin: () => void;
   /** Nothing was changed after all. */
   readonly failed: () => void;
   readonly close: () => Promise<void>;
 }
 
-/** What was written, nothing where nothing is kept; `false` where the user did not want it. */
+/** Returns what was written, `undefined` if nothing is kept, or `false` if the user declined. */
 export async function writeKept(
   host: HostConnection,
   notifier: Notifier,
@@ -66,7 +66,7 @@ export async function writeKept(
     return false;
   }
   if (answer.sensitive !== undefined || syntaxError !== undefined) {
-    // Much may have happened while the user was asked.
+    // The file may have been moved while the user was asked.
     await preview.file?.settled();
     plan = await planned();
   }
@@ -80,7 +80,8 @@ export async function writeKept(
     throw error;
   }
   await savePlan(plan);
-  // In this order: a file that only the diff has open would lose what can be undone.
+  // Reveal the document before the diff closes: a file that is open only in the diff would lose its
+  // undo history.
   await revealLine(plan.document, plan.placed[0].range, preview.column);
   await steps.close();
   const after = plan.document.getText();
@@ -99,7 +100,7 @@ export async function writeKept(
   return { written: { uri: plan.document.uri, before, after } };
 }
 
-/** What was decided on one change, and what is left. */
+/** Words for the decision on one change, and what is left to decide. */
 export function decidedText(all: readonly Change[], decision: Decision): string {
   const left = all.filter((it) => !it.isImport && it.decision === "open").length;
   return decision === "kept"
@@ -107,7 +108,7 @@ export function decidedText(all: readonly Change[], decision: Decision): string 
     : l10n.t("Change dropped, {0} left to decide", left);
 }
 
-/** What came of an edit on which all is decided. */
+/** Words for the outcome of an edit on which everything is decided. */
 export function settledText({ source, range }: Preview, all: readonly Change[]): string {
   const { all: count, kept } = changes.counts(all);
   const name = baseName(source.path);

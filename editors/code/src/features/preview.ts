@@ -1,4 +1,4 @@
-/** One edit that waits for a decision: what is known of it, and where it is in its document. */
+/** One pending edit: what is known of it, and where it is in its document. */
 import * as vscode from "vscode";
 
 import type { CommandEntry, EditAnswer, LineRange, PendingEdit } from "../generated/protocol";
@@ -19,54 +19,59 @@ import { documentName } from "./target";
 import { instructionsOf } from "./wish";
 import type { Wish } from "./wish";
 
-/** What was asked for, and what came of it. */
+/** A request, and the edit that answered it. */
 export interface Version {
   readonly entry: CommandEntry;
   readonly wish: Wish;
   readonly answer: EditAnswer;
 }
 
-/** An edit that waits, as far as others change it. */
+/** A pending edit, as far as other features need to know it to change it. */
 export interface Waiting {
   readonly version: Version;
   readonly document: vscode.TextDocument;
-  /** The lines of the document that it replaces. */
+  /** The lines of the document that the edit replaces. */
   readonly range: LineRange;
   readonly pending: PendingEdit;
 }
 
-/** What the user has decided on an edit. */
+/** The user's decision on an edit. */
 export interface Outcome {
   readonly answer: EditAnswer;
   readonly all: number;
   readonly kept: number;
-  /** Where it gave way to another edit of the same lines: whether that one had an instruction. */
+  /**
+   * If another edit of the same lines replaced it: whether that one came of a retry or of a new
+   * instruction.
+   */
   readonly again?: "retried" | "followedUp" | undefined;
-  /** Where something was kept: the document, and its text before and after. */
+  /** If something was kept: the document, and its text before and after. */
   readonly written?: { readonly uri: vscode.Uri; readonly before: string; readonly after: string };
 }
 
-/** An edit that is shown. */
+/** An edit that is being shown. */
 export interface Preview {
   readonly entry: CommandEntry;
   readonly column: vscode.ViewColumn | undefined;
-  /** Those before the one that is shown, and that one; none while the first is being written. */
+  /**
+   * The earlier versions and, last, the one that is shown; empty while the first is being written.
+   */
   versions: readonly Version[];
   changes: readonly Change[];
   shown: readonly Shown[];
   source: vscode.Uri;
   uri: vscode.Uri;
   text: string;
-  /** The lines of the document as they were when it was asked for. */
+  /** The lines of the document as they were when the edit was requested. */
   range: LineRange;
-  /** Said beside the text while it is being written. */
+  /** A note next to the text while it is being written. */
   note: string | undefined;
   isStale: boolean;
   timer?: NodeJS.Timeout | undefined;
   file?: FollowedFile;
 }
 
-/** One of which nothing is written yet. */
+/** A preview that nothing is written of yet. */
 export function newPreview(
   entry: CommandEntry,
   source: vscode.Uri,
@@ -88,7 +93,7 @@ export function newPreview(
   };
 }
 
-/** Finds where changes belong, and what the document would be with them. */
+/** Finds the places of changes, and what the document would be with them. */
 export async function place(
   host: HostConnection,
   preview: Preview,
@@ -103,7 +108,7 @@ export async function place(
   }
 }
 
-/** Where an edit belongs now, or an error where nothing of it does. */
+/** The range of an edit now; throws if none of its changes has a place any more. */
 export function rangeNow(
   preview: Preview,
   document: vscode.TextDocument,
@@ -116,7 +121,7 @@ export function rangeNow(
   return range;
 }
 
-/** Nothing of an edit fits any more. */
+/** The error for an edit of which nothing fits any more. */
 export function changedMeanwhile(document: vscode.TextDocument): HostError {
   return new HostError({
     code: "documentChanged",
@@ -128,13 +133,13 @@ export function changedMeanwhile(document: vscode.TextDocument): HostError {
   });
 }
 
-/** Whether what waits came of another question than what is asked for. */
+/** Whether the pending edit answers a different request than `wish`. */
 export function isOfAnother({ versions }: Preview, { pending, variation, profile }: Wish): boolean {
   const changesIt = [pending, variation, profile].some((it) => it !== undefined);
   return versions.length > 0 && !changesIt;
 }
 
-/** How an edit of the same lines was asked for while one waited; nothing where it is of others. */
+/** How the replacement of a pending edit was requested; `undefined` if it is for other lines. */
 export function askedAgain({ entry, range }: Preview, by: Version): Outcome["again"] {
   const { start, end } = by.answer.edit.range;
   if (start > range.end || end < range.start) {
@@ -145,7 +150,7 @@ export function askedAgain({ entry, range }: Preview, by: Version): Outcome["aga
     : "followedUp";
 }
 
-/** What others need in order to change it; nothing while it is being written. */
+/** What others need to change the pending edit; `undefined` while it is being written. */
 export async function waitingOf(
   host: HostConnection,
   preview: Preview,
@@ -164,13 +169,13 @@ export async function waitingOf(
   return { version, document, range: places[0]?.range ?? edit.range, pending };
 }
 
-/** The first one that is not decided on, where the cursor is at none. */
+/** The first undecided change, for use when the cursor is not in any. */
 export function firstOpen({ changes: all, shown }: Preview): readonly number[] {
   const first = shown.find(({ index }) => all[index]?.decision === "open");
   return first === undefined ? [] : [first.index];
 }
 
-/** Opens its diff. */
+/** Opens the diff. */
 export async function show(
   preview: Preview,
   document: vscode.TextDocument,
@@ -181,7 +186,7 @@ export async function show(
   await showDiff(document, preview.uri, title, options);
 }
 
-/** Puts the cursor of its diff at a change, or at these lines. */
+/** Moves the cursor of the diff to a change, or to these lines. */
 export function reveal(preview: Preview, index: number | undefined, lines?: LineRange): void {
   const editor = vscode.window.visibleTextEditors.find(
     ({ document }) => document.uri.toString() === preview.uri.toString(),
@@ -195,7 +200,7 @@ export function reveal(preview: Preview, index: number | undefined, lines?: Line
   }
 }
 
-/** Tells once that lines which changes replace were changed. */
+/** Warns once that lines which the edit replaces were changed. */
 export function tellLost(preview: Preview, document: vscode.TextDocument): void {
   const all = preview.changes.length;
   const lost = preview.changes.filter(({ range }) => range === undefined).length;
@@ -218,7 +223,7 @@ export function tellLost(preview: Preview, document: vscode.TextDocument): void 
   preview.isStale = lost > 0;
 }
 
-/** Which keys do something: focus may be in either half of the diff. */
+/** Sets which keys are active: focus may be in either half of the diff. */
 export function setKeys(isActive: boolean, preview: Preview | undefined): void {
   const set = (name: string, value: boolean): void => {
     void vscode.commands.executeCommand("setContext", `localcoder.${name}`, value);
