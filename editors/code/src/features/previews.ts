@@ -1,9 +1,9 @@
 /**
- * Edits that wait for the user's decision: a diff between the document and the text as it would be.
- * Each change is kept or dropped; once all are decided, those kept are written in one step. The diff
- * follows the document while it is open, and its file where that is renamed. While an edit is being
- * written, the diff shows it as far as it is. Closing drops what is not decided; nothing is written
- * that was not kept.
+ * Edits that wait for the user's decision, shown as a diff between the document and its text with
+ * the edit. Each change is kept or dropped; once all are decided, the kept ones are written in one
+ * step. The diff follows the document while it is open, and its file if that is renamed. While an
+ * edit is being written, the diff shows the part that exists so far. Closing the diff drops what is
+ * undecided; nothing is written that was not kept.
  */
 import * as vscode from "vscode";
 
@@ -29,19 +29,19 @@ import { Spoken } from "./spoken";
 import { PREVIEW_SCHEME } from "./target";
 import type { Wish } from "./wish";
 
-/** How long the document must rest before the diff follows it, in milliseconds. */
+/** How long the document must be unchanged before the diff follows it, in milliseconds. */
 const REFRESH_AFTER_MS = 150;
 
-/** Keyed by the document: a newer edit replaces an older one. */
+/** The pending edits, keyed by document: a newer edit replaces an older one. */
 export class Previews implements vscode.TextDocumentContentProvider, vscode.Disposable {
-  /** What became of those that were shown. */
+  /** The outcomes of edits that were shown. */
   readonly onOutcome = new Emitter<Outcome>();
-  /** One that is being written was closed: it is not wanted any more. */
+  /** The user closed the diff of an edit that is still being written: it is not wanted any more. */
   readonly onGivenUp = new Emitter<vscode.Uri>();
   readonly #host: HostConnection;
   readonly #notifier: Notifier;
   readonly #previews = new Map<string, Preview>();
-  /** Those that are being written to their documents: a key that is pressed twice does it once. */
+  /** Previews that are being written to their documents: a key that is pressed twice acts once. */
   readonly #applied = new Set<Preview>();
   readonly #changed = new vscode.EventEmitter<vscode.Uri>();
   readonly #marks = new Marks();
@@ -95,7 +95,7 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
     );
   }
 
-  /** Shows an edit of the document that is there now, in place of one that waits. */
+  /** Shows an edit of the document as it is now, in place of a pending one. */
   async open(source: vscode.Uri, version: Version): Promise<void> {
     const document = await openAgain(source);
     const older = this.#previews.get(source.toString());
@@ -132,7 +132,7 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
     const source = document.uri;
     const all = replaceLines(document.getText(), range, text);
     const older = this.#previews.get(source.toString());
-    // What waits stays until there is an answer that takes its place.
+    // A pending edit stays until there is an answer that can take its place.
     if (all === undefined || (older !== undefined && pending.isOfAnother(older, wish))) {
       return;
     }
@@ -146,7 +146,7 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
     pending.reveal(preview, undefined, range);
   }
 
-  /** Says beside an edit that is being written why it is written once more. */
+  /** Says, next to an edit that is being written, why it is being written a second time. */
   note(source: vscode.Uri, note: string): void {
     const preview = this.#previews.get(source.toString());
     if (preview?.note !== undefined) {
@@ -155,7 +155,7 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
     }
   }
 
-  /** Nothing comes of what is being written: what waited before is shown again, or nothing. */
+  /** The edit that is being written has failed: shows the one that was pending before, if any. */
   async giveUp(source: vscode.Uri): Promise<void> {
     const preview = this.#previews.get(source.toString());
     if (preview?.note === undefined) {
@@ -170,7 +170,7 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
     }
   }
 
-  /** The edit that is on the screen and waits. */
+  /** The pending edit that is on the screen. */
   async waiting(): Promise<Waiting | undefined> {
     const preview = this.#find(undefined);
     return preview && (await pending.waitingOf(this.#host, preview));
@@ -197,7 +197,7 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
     await this.#settle(preview, changes.allDecided(preview.changes, decision));
   }
 
-  /** Decides on the change at the cursor, or on those of the lines that a button is at. */
+  /** Decides on the change at the cursor, or on the changes in the lines that a button is at. */
   async #decide(preview: Preview, given: unknown, decision: Decision): Promise<void> {
     const lines = chosenLines(preview.uri, given);
     const meant =
@@ -219,7 +219,7 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
     pending.reveal(preview, changes.nextOpen(all, indices.at(-1) ?? -1));
   }
 
-  /** All is decided: writes what is kept, and closes. */
+  /** Everything is decided: writes what is kept, and closes the diff. */
   async #settle(preview: Preview, all: readonly Change[]): Promise<void> {
     const answer = preview.versions.at(-1)?.answer;
     if (answer === undefined || this.#applied.has(preview)) {
@@ -258,7 +258,7 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
     this.#refreshed(preview);
   }
 
-  /** The preview of this text or document, or the one that is on the screen. */
+  /** The preview of this proposed text or document, or the one that is on the screen. */
   #find(given: unknown): Preview | undefined {
     const uri = given instanceof vscode.Uri ? given : activePreview();
     return uri && this.#byUri(uri);
@@ -330,7 +330,10 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
     }
   }
 
-  /** The diff of the old name is closed by the editor, or its left half is nothing any more. */
+  /**
+   * Opens the diff again: the editor closes the one of the old name, or its left half has become
+   * empty.
+   */
   async #moved(preview: Preview, to: vscode.Uri): Promise<void> {
     const old = tabsOf(preview.uri);
     const column = old[0]?.group.viewColumn;
@@ -347,7 +350,7 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
       this.#forget(preview);
       this.#notifier.error(error);
     }
-    // Those that the editor has closed meanwhile are none any more.
+    // Skip tabs that the editor has closed meanwhile.
     const left = allTabs().filter((tab) => old.includes(tab));
     await vscode.window.tabGroups.close(left, true);
   }
@@ -373,7 +376,7 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
     }
   }
 
-  /** Another edit takes its place. */
+  /** Another edit replaces this one. */
   async #replace(preview: Preview, by: Version): Promise<void> {
     await this.#close(preview);
     const answer = preview.versions.at(-1)?.answer;

@@ -1,6 +1,6 @@
 /**
- * *Show Privacy*: a page that shows what `localcoder doctor --privacy` says, looked at again with each
- * call and on *Refresh*. The page has no script of ours, and can load nothing but its style.
+ * *Show Privacy*: a page that shows what `localcoder doctor --privacy` reports, checked again with
+ * each call and on *Refresh*. The page has no script of ours, and can load nothing but its style.
  */
 import * as vscode from "vscode";
 
@@ -11,10 +11,10 @@ import { privacyBody } from "../lib/privacy";
 import type { Notifier } from "./notify";
 import { pageHtml } from "./page";
 
-/** The page's kind; its title menu in package.json goes by it. */
+/** The page's view type; its title menu in package.json refers to it. */
 const VIEW_TYPE = "localcoder.privacy";
 
-/** Adds the commands. `program`: the path of `localcoder`, where it is known. */
+/** Registers the commands. `program`: the path of `localcoder`, if known. */
 export function registerPrivacy(
   extension: vscode.Uri,
   program: string | undefined,
@@ -49,8 +49,8 @@ function open(extension: vscode.Uri, closed: () => void): vscode.WebviewPanel {
     l10n.t("Privacy"),
     vscode.ViewColumn.Active,
     {
-      // The editor's own script in the frame hands keys on, which WebKit has it do only where scripts
-      // are allowed; the page's policy allows none.
+      // The editor's own script in the frame passes keys on, which WebKit allows only if scripts
+      // are enabled; the page's policy allows no script of its own.
       enableScripts: true,
       enableFindWidget: true,
       localResourceRoots: [vscode.Uri.joinPath(extension, "media")],

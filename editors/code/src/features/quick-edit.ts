@@ -1,6 +1,6 @@
 /**
- * The list of what is asked for often: instructions of the product's, those that the user has written
- * and marked to stay, and the last ones.
+ * The list of frequent requests: the product's own instructions, those that the user has written
+ * and pinned, and the latest ones.
  */
 import * as vscode from "vscode";
 
@@ -11,11 +11,14 @@ import * as l10n from "../lib/l10n";
 
 import type { Edits } from "./edits";
 
-/** Where they are kept: with the editor's own state, as what the user has typed is. */
+/**
+ * Where the instructions are stored: in the editor's own state, like other things that the user has
+ * typed.
+ */
 const KEY = "localcoder.instructions";
 
 interface Item extends vscode.QuickPickItem {
-  /** The command that it runs, or what the user has written. */
+  /** The command to run, or else the instruction that the user has written. */
   readonly command?: string;
   readonly text?: string;
 }
@@ -92,7 +95,7 @@ async function choose(
   }
 }
 
-/** What is written and is in no list. */
+/** An item for text that was typed and is not in any list. */
 function typedItem(text: string): Item[] {
   return text === ""
     ? []

@@ -1,6 +1,7 @@
 /**
- * Goes from words of an answer to the line that they are about. The host has found that line when it
- * answered; where the document has changed since, it finds it again, or the cursor stays.
+ * Goes from words of an answer to the line that they are about. The host found that line when it
+ * answered; if the document has changed since, it looks again, and if it finds nothing, the cursor
+ * stays.
  */
 import * as vscode from "vscode";
 

@@ -1,6 +1,6 @@
 /**
- * *Create Report*: the program writes a report into the home folder, where users find it, and the
- * editor opens it. Nothing is sent.
+ * *Create Report*: the program writes a report into the home folder, where users will find it, and
+ * the editor opens it. Nothing is sent.
  */
 import { homedir } from "node:os";
 
@@ -12,7 +12,7 @@ import { buttonsFor } from "../lib/words";
 
 import type { Notifier } from "./notify";
 
-/** Adds the command. `program`: the path of `localcoder`, where it is known. */
+/** Registers the command. `program`: the path of `localcoder`, if known. */
 export function registerReport(program: string | undefined, notifier: Notifier): vscode.Disposable {
   return vscode.commands.registerCommand("localcoder.createReport", () =>
     notifier.guarded(async () => {

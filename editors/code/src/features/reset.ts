@@ -1,6 +1,6 @@
 /**
- * *Reset…*: asks how much is to be removed, shows what goes and what stays, and has the program do it, which
- * closes the editor.
+ * *Reset…*: asks how much to remove, shows what goes and what stays, and has the program do it,
+ * which closes the editor.
  */
 import * as vscode from "vscode";
 
@@ -33,7 +33,7 @@ const CHOICES: readonly Choice[] = [
   },
 ];
 
-/** Adds the command. `program`: the path of `localcoder`, where it is known. */
+/** Registers the command. `program`: the path of `localcoder`, if known. */
 export function registerReset(program: string | undefined, notifier: Notifier): vscode.Disposable {
   return vscode.commands.registerCommand("localcoder.reset", () =>
     notifier.guarded(async () => {

@@ -1,4 +1,7 @@
-/** A file with a function that can be better, selected: of the first edit and of the walkthrough. */
+/**
+ * Opens a file with a function that can be improved, and selects it: for the first edit and the
+ * walkthrough.
+ */
 import * as vscode from "vscode";
 
 import type { LineRange, SetupSample } from "../generated/protocol";
@@ -13,7 +16,9 @@ const HINT = l10n.t(
   `${MOD}+Enter`,
 );
 
-/** Opens it from the folder, where it is there as it came, else as a new document. */
+/**
+ * Opens the sample from the folder if its file is there and unchanged, or else as a new document.
+ */
 export async function openSample({ name, text, lines }: SetupSample): Promise<void> {
   const document =
     (await inFolders(name, (there) => unixEnds(there) === text)) ??
@@ -22,7 +27,7 @@ export async function openSample({ name, text, lines }: SetupSample): Promise<vo
   void vscode.window.showInformationMessage(HINT, l10n.t("OK"));
 }
 
-/** A file of the folders that are open, where it is the one that is meant. */
+/** The file of that name in the open folders, if it is the one that is meant. */
 export async function inFolders(
   name: string,
   isMeant: (text: string) => boolean,
@@ -34,7 +39,7 @@ export async function inFolders(
         return document;
       }
     } catch {
-      // Most folders have no such file.
+      // Most folders don't have such a file.
     }
   }
   return undefined;

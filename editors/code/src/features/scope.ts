@@ -1,7 +1,7 @@
 /**
- * Which lines a command works on: the selected ones; without a selection, what is around the
- * cursor; of a large selection, what the user chooses. What there is to choose from, and when, is
- * up to the host.
+ * Which lines a command works on: the selected ones; without a selection, the scope around the
+ * cursor; for a large selection, what the user chooses. What there is to choose from, and when to
+ * ask, is up to the host.
  */
 import * as vscode from "vscode";
 
@@ -16,7 +16,7 @@ import { capitalized } from "../lib/words";
 import { currentPlace, documentText } from "./target";
 import type { Target } from "./target";
 
-/** The target; undefined if the user chose none. */
+/** The target; `undefined` if the user chose none. */
 export async function chosenTarget(
   host: HostConnection,
   command: CommandId,
@@ -43,7 +43,7 @@ export async function linesAround(
   return chosen?.range ?? scopes[0]?.range ?? lines;
 }
 
-/** Lets the user choose; the focused scope is selected in the editor meanwhile. */
+/** Lets the user choose; meanwhile the focused scope is selected in the editor. */
 async function choose(
   editor: vscode.TextEditor,
   scopes: readonly Scope[],

@@ -1,7 +1,7 @@
 /**
- * What is done with every new connection: the host gets the user's settings, or reads them, and
- * the model is got ready. So it is when they change, and the model is made quick again when the
- * user comes back to the window. Also writes the connection's story to the log.
+ * What is done with every new connection: the host gets the user's settings, or reads them itself,
+ * and the model is prepared. The same happens when settings change, and the model is made ready to
+ * answer quickly again when the user comes back to the window. Also logs the connection's changes.
  */
 import { basename, dirname } from "node:path";
 
@@ -16,16 +16,16 @@ import { declaredSettings, userSettings } from "../lib/settings";
 import type { Notifier } from "./notify";
 import { settingsFile } from "./settings";
 
-/** The part of the settings' names that all have. */
+/** The section that all our settings are in. */
 const SECTION = "localcoder";
 
 /**
- * Who goes back and forth between windows need not have the model made quick each time: it stays
- * so for some minutes. In milliseconds.
+ * The shortest time between two requests to warm the model, in milliseconds: it stays warm for some
+ * minutes, so users who switch between windows don't need it each time.
  */
 const WARM_EVERY_MS = 30_000;
 
-/** `ahead`: the user has not asked for it, so the host may skip it. */
+/** `ahead`: the user has not asked for the model, so the host may skip it. */
 interface Readiness {
   readonly ahead: boolean;
 }
@@ -37,7 +37,7 @@ export class Session implements vscode.Disposable {
   readonly #log: vscode.LogOutputChannel;
   readonly #subscriptions: vscode.Disposable[];
   readonly #onFocus = new Pace(WARM_EVERY_MS);
-  /** Complaints about settings that were shown; each is reported once, until it was fixed. */
+  /** Complaints about settings that were shown; each is reported once until it is fixed. */
   #reported: ReadonlySet<string> = new Set();
 
   constructor(
@@ -72,7 +72,7 @@ export class Session implements vscode.Disposable {
     ];
   }
 
-  /** The user wants the model: gets it ready, and connects where there is no connection. */
+  /** The user wants the model: prepares it, and connects if there is no connection. */
   retry(): void {
     if (this.#host.state.kind === "connected") {
       void this.#prepare({ ahead: false });
@@ -95,19 +95,20 @@ export class Session implements vscode.Disposable {
     await this.#warm(how);
   }
 
-  /** Has the host know what is set; says what of it can't be used. */
+  /** Sends the settings to the host; returns complaints about those that can't be used. */
   async #configure(): Promise<readonly ErrorInfo[]> {
     if (settingsFile === undefined) {
       const configuration = vscode.workspace.getConfiguration();
       const settings = userSettings(this.#keys, (key) => configuration.inspect(key));
       return (await this.#host.request("configure", { settings })).errors;
     }
-    // The settings of an earlier editor, which had its own, do not count any more.
+    // Clear settings that an earlier editor with settings of its own has sent: they no longer
+    // apply.
     await this.#host.request("configure", { settings: {} });
     return (await this.#host.request("configureFile", {})).errors;
   }
 
-  /** The file is changed by other programs, too, and in ways that are not a change of one value. */
+  /** Watches the file itself: other programs change it too, and not always one value at a time. */
   #watchFile(): readonly vscode.Disposable[] {
     if (settingsFile === undefined) {
       return [];

@@ -1,23 +1,23 @@
 /**
- * The user's own settings in the editor: shows the page where they are changed, or the file at its
- * line, and takes a value away that would count more than what was just chosen elsewhere. What they
- * mean is the host's business.
+ * The user's own settings in the editor: shows the page to change them on, or the file at the right
+ * line, and removes a value that would override what was just chosen elsewhere. What settings mean
+ * is the host's business.
  */
 import * as vscode from "vscode";
 
-/** Finds our settings and no others, in the order of the table. */
+/** Finds only our settings, in the order of the table. */
 const QUERY = "@ext:localcoder.localcoder";
 
 /** How long the editor may take to show a file, in milliseconds. */
 const SHOW_MS = 5_000;
 
 /**
- * The product's settings file, where the editor's user settings are in that very file. The IDE's
- * launcher names it; another editor has settings of its own.
+ * The product's settings file, if the editor's user settings are in that same file. The IDE's
+ * launcher sets this; any other editor has settings of its own.
  */
 export const settingsFile: string | undefined = process.env["LOCALCODER_SETTINGS"];
 
-/** With the name of a setting, that one is shown. */
+/** Registers the command; given the name of a setting, it shows that one. */
 export function registerSettings(): vscode.Disposable {
   return vscode.commands.registerCommand("localcoder.openSettings", async (name?: unknown) => {
     const query = typeof name === "string" ? ["@id:localcoder", name].join(".") : QUERY;
@@ -25,10 +25,10 @@ export function registerSettings(): vscode.Disposable {
   });
 }
 
-/** Takes the editor's own value of a setting away: it counts more than the product's file. */
+/** Removes the editor's own value of a setting: it would override the product's file. */
 export async function giveUpOwn(key: string): Promise<void> {
   if (settingsFile !== undefined) {
-    // There is one value, and that is what was chosen.
+    // Both are the same file, so the only value is the one that was just chosen.
     return;
   }
   const configuration = vscode.workspace.getConfiguration("localcoder");
@@ -37,7 +37,7 @@ export async function giveUpOwn(key: string): Promise<void> {
   }
 }
 
-/** Opens the user's settings as text, at a line where one is known. */
+/** Opens the user's settings as text, at a line if known. */
 export async function openSettingsFile(line: number | undefined): Promise<void> {
   const shown = isSettings(vscode.window.activeTextEditor) ? undefined : nextSettings();
   await vscode.commands.executeCommand("workbench.action.openSettingsJson");
@@ -53,7 +53,7 @@ function isSettings(editor: vscode.TextEditor | undefined): boolean {
   return editor !== undefined && editor.document.uri.path.endsWith("/User/settings.json");
 }
 
-/** The editor of the settings, once it has the focus; nothing where it does not come. */
+/** The text editor of the settings once it has focus; `undefined` if it does not open in time. */
 async function nextSettings(): Promise<vscode.TextEditor | undefined> {
   return await new Promise((resolve) => {
     const timer = setTimeout(() => {

@@ -1,6 +1,6 @@
 /**
  * The page of the set-up in the editor area: a webview that runs only our own bundled script, can
- * load nothing else, and keeps nothing.
+ * load nothing else, and keeps no state.
  */
 import * as vscode from "vscode";
 
@@ -12,7 +12,6 @@ import { escaped } from "../lib/words";
 
 import { pageHtml, pageRoots } from "./page";
 
-/** The page's kind. */
 const VIEW_TYPE = "localcoder.setup";
 
 /** Shortest time between two updates of the page, in milliseconds. */
@@ -79,7 +78,7 @@ export class SetupView implements vscode.Disposable {
     });
   }
 
-  /** Shows a state, soon. */
+  /** Shows a state within {@link UPDATE_EVERY_MS}. */
   show(page: SetupPage): void {
     this.#next = page;
     this.#timer ??= setTimeout(() => {

@@ -1,5 +1,5 @@
 /**
- * The set-up: a page of our own at the first start, and as a command later. Its state is kept here
+ * The set-up: a page of our own at the first start, and a command later. Its state is kept here
  * and, by the program, on disk, so that hiding, closing or losing the window loses nothing.
  */
 import * as vscode from "vscode";
@@ -22,7 +22,7 @@ import { openSample } from "./sample";
 import { giveUpOwn } from "./settings";
 import { SetupView } from "./setup-view";
 
-/** What the set-up works with. */
+/** What the set-up needs from the rest of the extension. */
 export interface SetupParts {
   readonly extension: vscode.Uri;
   readonly program: SetupProgram;
@@ -30,7 +30,7 @@ export interface SetupParts {
   readonly actions: ModelActions;
   readonly host: HostConnection;
   readonly notifier: Notifier;
-  /** Another model is in use from now on. */
+  /** Called when another model is in use. */
   readonly chosen: () => void;
 }
 
@@ -40,7 +40,7 @@ export class Setup implements vscode.Disposable {
   readonly #registered: vscode.Disposable;
   #page: SetupPage = EMPTY_PAGE;
   #test: Followed | undefined;
-  /** Whether it is shown by itself at this start. */
+  /** Whether the set-up opens by itself at this start. */
   readonly offered: Promise<boolean>;
 
   constructor(parts: SetupParts) {
@@ -51,7 +51,7 @@ export class Setup implements vscode.Disposable {
     const { actions, host } = parts;
     let devices = 0;
     const unlisten = host.onStatus.on((status) => {
-      // The engine has said which processors it can use.
+      // The engine has reported which processors it can use.
       if (status.devices.length !== devices) {
         devices = status.devices.length;
         void this.#refresh();
@@ -68,7 +68,7 @@ export class Setup implements vscode.Disposable {
     this.offered = this.#offer();
   }
 
-  /** Shows the page. One that was finished starts over. */
+  /** Shows the page. A set-up that was finished starts over. */
   async open(): Promise<void> {
     await this.#guarded(async () => {
       const report = await this.#parts.program.report();
@@ -95,7 +95,7 @@ export class Setup implements vscode.Disposable {
       }
       return report.needed;
     } catch (error) {
-      // Whoever wants it finds it in the palette, and hears there what is wrong.
+      // Logged only: a user who wants the set-up runs it from the palette, and sees the error then.
       this.#parts.notifier.note(toErrorInfo(error).message);
       return false;
     }
@@ -166,7 +166,7 @@ export class Setup implements vscode.Disposable {
     await this.#load();
   }
 
-  /** Loads what was agreed to; what is there of it stays whatever happens. */
+  /** Downloads what was agreed to; whatever is downloaded stays, whatever happens. */
   async #load(): Promise<void> {
     const row = this.#page.report === undefined ? undefined : waitingModel(this.#page.report);
     if (row === undefined) {
@@ -227,7 +227,7 @@ export class Setup implements vscode.Disposable {
     }
   }
 
-  /** Takes a model into use that is there, and tries it. */
+  /** Puts an installed model into use, and tests it. */
   async #use(id: string): Promise<void> {
     await giveUpOwn("codeModel");
     const report = await this.#parts.program.use(id);
@@ -258,7 +258,7 @@ export class Setup implements vscode.Disposable {
     });
   }
 
-  /** The page has done its part: what comes next is an edit. */
+  /** The page has done its part: next comes an edit. */
   async #end(report: SetupReport): Promise<void> {
     this.#parts.chosen();
     this.#view.close();
@@ -266,7 +266,7 @@ export class Setup implements vscode.Disposable {
     await openSample(report.sample);
   }
 
-  /** Looks again; what was shown meanwhile is newer. */
+  /** Asks for the state again; what was shown meanwhile is newer. */
   async #refresh(): Promise<void> {
     if (!this.#view.isOpen) {
       return;
@@ -280,7 +280,7 @@ export class Setup implements vscode.Disposable {
     });
   }
 
-  /** A download came on, or the list is another one, whoever saw to that. */
+  /** A download progressed, or the list of models changed, whatever caused it. */
   #changed(changed: Changed): void {
     if (changed === "progress") {
       this.#show({});
@@ -289,7 +289,6 @@ export class Setup implements vscode.Disposable {
     }
   }
 
-  /** Shows what has changed. */
   #show(change: Partial<SetupPage>): void {
     const error = change.error ?? (change.report === undefined ? this.#page.error : "");
     const page: SetupPage = { ...this.#page, ...change };
@@ -307,7 +306,7 @@ export class Setup implements vscode.Disposable {
     this.#view.show(this.#page);
   }
 
-  /** An error is shown on the page while it is open. */
+  /** Runs `act`; an error is shown on the page while that is open. */
   async #guarded(act: () => Promise<void>): Promise<void> {
     try {
       await act();

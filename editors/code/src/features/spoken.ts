@@ -1,12 +1,12 @@
 /**
- * Says what was decided on an edit, in the status bar. A screen reader reads it aloud: that is what the
- * item's role is for, and an ordinary message of the status bar has none.
+ * Says in the status bar what was decided on an edit, so that a screen reader reads it aloud: the
+ * item's role makes it do so, and ordinary messages of the status bar have no such role.
  */
 import * as vscode from "vscode";
 
 import * as l10n from "../lib/l10n";
 
-/** How long it is there, in milliseconds: long enough to be read. */
+/** How long the message stays, in milliseconds: long enough to be read. */
 const SHOWN_MS = 5_000;
 
 export class Spoken implements vscode.Disposable {

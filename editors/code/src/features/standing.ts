@@ -1,7 +1,7 @@
 /**
- * The answer of a command that changes nothing is shown beside the code until the user's next
- * action: a notification is gone before it was read, and the keys that would have applied a change
- * would write into the file.
+ * Shows the answer of a command that changes nothing beside the code until the user's next action.
+ * A notification would be gone before it is read, and the keys that would have applied a change
+ * would type into the file.
  */
 import * as vscode from "vscode";
 
@@ -10,10 +10,10 @@ import { lineLabel } from "../lib/lines";
 
 import type { Target } from "./target";
 
-/** While it is there Ctrl+Enter and Escape only close it. */
+/** While this context is set, Ctrl+Enter and Escape only close the note. */
 const CONTEXT = "localcoder.notePresent";
 
-/** There is one at a time. */
+/** Shows one note at a time. */
 export class Standing implements vscode.Disposable {
   readonly #look = vscode.window.createTextEditorDecorationType({
     after: {

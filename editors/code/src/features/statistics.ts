@@ -1,7 +1,7 @@
 /**
- * *Edit Statistics*: a page that shows what `localcoder stats` says, looked at again with each call and on
- * *Refresh*, and *Delete*, which asks first. The page has no script of ours, and can load nothing but its
- * style.
+ * *Edit Statistics*: a page that shows what `localcoder stats` reports, read again with each call
+ * and on *Refresh*, and *Delete*, which asks first. The page has no script of ours, and can load
+ * nothing but its style.
  */
 import * as vscode from "vscode";
 
@@ -12,10 +12,10 @@ import { statisticsBody } from "../lib/statistics";
 import type { Notifier } from "./notify";
 import { pageHtml } from "./page";
 
-/** The page's kind; its title menu in package.json goes by it. */
+/** The page's view type; its title menu in package.json refers to it. */
 const VIEW_TYPE = "localcoder.statistics";
 
-/** Adds the commands. `program`: the path of `localcoder`, where it is known. */
+/** Registers the commands. `program`: the path of `localcoder`, if known. */
 export function registerStatistics(
   extension: vscode.Uri,
   program: string | undefined,
@@ -66,8 +66,8 @@ async function isWanted(): Promise<boolean> {
 function open(extension: vscode.Uri, closed: () => void): vscode.WebviewPanel {
   const column = vscode.ViewColumn.Active;
   const page = vscode.window.createWebviewPanel(VIEW_TYPE, l10n.t("Edit Statistics"), column, {
-    // The editor's own script in the frame hands keys on, which WebKit has it do only where scripts
-    // are allowed; the page's policy allows none.
+    // The editor's own script in the frame passes keys on, which WebKit allows only if scripts are
+    // enabled; the page's policy allows no script of its own.
     enableScripts: true,
     enableFindWidget: true,
     localResourceRoots: [vscode.Uri.joinPath(extension, "media")],

@@ -1,6 +1,6 @@
 /**
- * The status bar item, which always tells what engine and connection do, and its menu. What it
- * says is decided in `lib/status.ts`.
+ * The status bar item, which always shows what engine and connection are doing, and its menu. What
+ * it says is decided in `lib/status.ts`.
  */
 import * as vscode from "vscode";
 
@@ -24,7 +24,7 @@ export interface StatusActions {
   readonly notifier: Notifier;
 }
 
-/** `busyChanged` tells when this window starts or stops waiting. */
+/** `busyChanged` fires when this window starts or stops waiting for an answer. */
 export function registerStatus(
   host: HostConnection,
   running: Running,
@@ -68,7 +68,7 @@ function draw(item: vscode.StatusBarItem, view: StatusView): void {
   item.command = view.failure === undefined ? "localcoder.showMenu" : "localcoder.showFailure";
   item.backgroundColor =
     view.failure === undefined ? undefined : new vscode.ThemeColor("statusBarItem.errorBackground");
-  // Names come out of model files: appended as text, and nothing in here is trusted.
+  // Names come from model files: they are appended as text, and nothing in here is trusted.
   const tooltip = new vscode.MarkdownString();
   for (const line of view.details) {
     tooltip.appendText(line);

@@ -1,6 +1,6 @@
 /**
- * What the host suggests, such as a faster profile for a model that is slow here: shown as it is
- * said, with a button that does it. Whether and how often anything is suggested is the host's
+ * What the host suggests, such as a faster profile for a model that is slow here: shown in the
+ * host's words, with a button that does it. Whether and how often to suggest anything is the host's
  * business.
  */
 import * as vscode from "vscode";
@@ -21,7 +21,7 @@ export function registerSuggestions(host: HostConnection, notifier: Notifier): v
 }
 
 async function show({ message, action }: SuggestionParams, notifier: Notifier): Promise<void> {
-  // The model that would be better is not installed: the list has it, the picker has not.
+  // The better model is not installed, so the list shows it but the picker does not.
   const isList = action === "switchModel";
   const title = isList ? ACTION_TITLES.showModels : ACTION_TITLES[action];
   const picked = await vscode.window.showInformationMessage(plain(message), title);

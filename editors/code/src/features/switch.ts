@@ -1,7 +1,7 @@
 /**
- * The pickers of model and profile: they say what each would need and what is free, and change
- * what is set. Which models there are is asked of the program, what fits of the host; a model that
- * is chosen is used as the list of models does it.
+ * The pickers of model and profile: they show what each choice needs and what is free, and change
+ * the setting. The program says which models there are, the host what fits; a chosen model is put
+ * into use the same way as from the list of models.
  */
 import * as vscode from "vscode";
 
@@ -23,10 +23,10 @@ import type { Notifier } from "./notify";
 import { pick } from "./picker";
 import { giveUpOwn } from "./settings";
 
-/** How long it is shown that another profile is in use, in milliseconds. */
+/** How long the message that another profile is in use stays, in milliseconds. */
 const CHOSEN_SHOWN_MS = 5_000;
 
-/** Adds the commands. `chosen`: another profile is in use from now on. */
+/** Registers the commands. `chosen`: called when another profile is in use. */
 export function registerSwitch(
   host: HostConnection,
   models: ModelsProgram,
@@ -39,7 +39,7 @@ export function registerSwitch(
     vscode.commands.registerCommand("localcoder.switchModel", () =>
       notifier.guarded(() => switcher.model()),
     ),
-    // With a name, such as a keybinding's, nothing is asked.
+    // Given a name, by a keybinding for example, it asks nothing.
     vscode.commands.registerCommand("localcoder.switchProfile", (name?: unknown) =>
       notifier.guarded(() =>
         typeof name === "string" ? switcher.useProfile(name) : switcher.profile(),
@@ -90,7 +90,7 @@ class Switcher {
     await this.#do(choice, () => this.profile());
   }
 
-  /** `missing`: what is said of its model where that one can't be used. */
+  /** `missing`: what to say of the profile's model if it can't be used. */
   async useProfile(name: string, missing = ""): Promise<void> {
     const { overrides } = await this.#profiles.use(name);
     await giveUpOwn("profile");
@@ -144,7 +144,7 @@ class Switcher {
     }
   }
 
-  /** What fits now; that the host can't say it is an answer, too. */
+  /** What fits now. If the host can't say, that is an answer too. */
   async #survey(models: string[]): Promise<Surveyed> {
     try {
       return { kind: "answered", answer: await this.#host.request("survey", { models }) };

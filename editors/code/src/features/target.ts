@@ -1,6 +1,6 @@
 /**
  * What a command works on: the document of the active editor as it is now, saved or not, and the
- * selected lines. Tells the user where there is nothing to work on.
+ * selected lines. Tells the user if there is nothing to work on.
  */
 import * as vscode from "vscode";
 
@@ -10,24 +10,24 @@ import { HostError } from "../lib/errors";
 import * as l10n from "../lib/l10n";
 import { baseName, lineLabel, selectedLines } from "../lib/lines";
 
-/** The scheme of proposed texts. */
+/** The URI scheme of proposed texts. */
 export const PREVIEW_SCHEME = "localcoder-preview";
 
-/** A document and lines of it. */
+/** A document and the lines of it to work on. */
 export interface Target {
   readonly document: vscode.TextDocument;
   readonly lines: LineRange;
 }
 
-/** Where the cursor is, and what is selected there. */
+/** The cursor's document and lines. */
 export interface Place {
   readonly editor: vscode.TextEditor;
-  /** The selected lines, or that of the cursor. */
+  /** The selected lines, or the cursor's line. */
   readonly lines: LineRange;
   readonly empty: boolean;
 }
 
-/** Where the cursor is, or an error that says where to put it. */
+/** Where the cursor is; throws an error that says where to put it. */
 export function currentPlace(): Place {
   const editor = vscode.window.activeTextEditor;
   if (editor?.document.uri.scheme === PREVIEW_SCHEME) {
@@ -48,7 +48,7 @@ export function currentPlace(): Place {
   return { editor, lines, empty: selected === undefined };
 }
 
-/** The document as the host gets it. */
+/** The document as it is sent to the host. */
 export function documentText(document: vscode.TextDocument): DocumentText {
   const text = document.getText();
   const bytes = Buffer.byteLength(text);
@@ -68,12 +68,12 @@ export function documentText(document: vscode.TextDocument): DocumentText {
   return { path, languageId: document.languageId, text };
 }
 
-/** `name.py`. */
+/** Such as `name.py`. */
 export function documentName(document: vscode.TextDocument): string {
   return baseName(document.fileName);
 }
 
-/** `name.py, lines 3–7`. */
+/** Such as `name.py, lines 3–7`. */
 export function targetLabel(target: Target): string {
   return `${documentName(target.document)}, ${lineLabel(target.lines)}`;
 }

@@ -1,6 +1,6 @@
 /**
- * The commands whose answer is a text about the selected lines, and the questions that follow. All of it
- * streams into the Explanation view, and so do errors: nothing pops up over the editor.
+ * The commands whose answer is a text about the selected lines, and follow-up questions. Everything
+ * streams into the Explanation view, errors included: nothing pops up over the editor.
  */
 import * as vscode from "vscode";
 
@@ -31,10 +31,13 @@ import { chosenTarget } from "./scope";
 import { documentName, documentText, targetLabel } from "./target";
 import type { Target } from "./target";
 
-/** One text at a time: there is one view. */
+/** The key of the request: one text at a time, because there is one view. */
 const KEY = "text";
 
-/** What is asked about: the lines as they were when they were explained, whatever becomes of them. */
+/**
+ * What questions are about: the lines as they were when they were explained, whatever happens to
+ * them later.
+ */
 interface Subject {
   readonly params: Omit<AssistParams, "requestId">;
   readonly file: FollowedFile;
@@ -48,9 +51,9 @@ export class Texts implements vscode.Disposable {
   readonly #log: vscode.LogOutputChannel;
   readonly #watched: vscode.Disposable;
   #subject: Subject | undefined;
-  /** What *Retry* does. */
+  /** The action of *Retry*. */
   #again: () => void = () => undefined;
-  /** How the last one failed, where it did. */
+  /** How the last request failed, if it did. */
   #failed: ErrorInfo | undefined;
   #run = 0;
 
@@ -88,7 +91,7 @@ export class Texts implements vscode.Disposable {
     try {
       const target = await chosenTarget(this.#host, entry.id);
       if (target !== undefined) {
-        // What is selected then.
+        // A retry works on what is selected at that time.
         this.#again = () => void this.run(entry);
         await this.#explain(entry, target);
       }
@@ -122,7 +125,7 @@ export class Texts implements vscode.Disposable {
     await this.#ask(params);
   }
 
-  /** A question about the same lines, with all that was said of them before. */
+  /** A follow-up question about the same lines, with the whole conversation before it. */
   async #askAlso(question: string): Promise<void> {
     const { state } = this.view;
     if (this.#subject === undefined || this.#running.has(KEY)) {
@@ -138,7 +141,7 @@ export class Texts implements vscode.Disposable {
     this.#failed = undefined;
     this.#run += 1;
     const run = this.#run;
-    // A late word of an explanation that was replaced must not enter the new one.
+    // A late delta of an explanation that was replaced must not get into the new one.
     const update = (step: (state: typeof this.view.state) => typeof this.view.state): void => {
       if (run === this.#run) {
         this.view.state = step(this.view.state);

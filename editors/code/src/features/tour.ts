@@ -1,7 +1,7 @@
 /**
- * What the buttons of our walkthrough do: a function of the sample project is opened and selected, and the
- * command runs on it, whatever folder is open. Where the folder is the sample project, its own file is taken;
- * else one in the extension's own storage, so that nothing of the product is written to.
+ * The buttons of our walkthrough: each opens a function of the sample project, selects it, and runs
+ * the command on it, whatever folder is open. If the folder is the sample project, its own file is
+ * used; otherwise a copy in the extension's storage, so that nothing of the product is written to.
  */
 import * as vscode from "vscode";
 
@@ -11,17 +11,17 @@ import { functionLines } from "../lib/tour";
 import type { Notifier } from "./notify";
 import { inFolders, showLines } from "./sample";
 
-/** The sample project's file, and what is selected in it. */
+/** The file of the sample project that the tour uses. */
 const FILE = "inventory.py";
 
-/** Each step's command, the function that it is shown on, and the command that runs there. */
+/** For each step: its command, the function to show, and the command that runs there. */
 const STEPS = [
   ["localcoder.tour.improve", "total_stock", "localcoder.improveSelection"],
   ["localcoder.tour.instruct", "stock_value", "localcoder.improveWithInstruction"],
   ["localcoder.tour.explain", "find_item", "localcoder.explainSelection"],
 ] as const;
 
-/** Adds the commands. */
+/** Registers the commands. */
 export function registerTour(
   context: vscode.ExtensionContext,
   notifier: Notifier,
@@ -39,10 +39,10 @@ export function registerTour(
 }
 
 async function sample(context: vscode.ExtensionContext): Promise<vscode.TextDocument> {
-  // Beside the editor, which the extension is in.
+  // Ships next to the editor, which the extension is part of.
   const shipped = vscode.Uri.joinPath(context.extensionUri, "..", "..", "..", "sample", FILE);
   const original = await vscode.workspace.fs.readFile(shipped);
-  // By the line that it begins with: what was tried on it has changed others.
+  // Recognized by its first line, because trying a step changes other lines.
   const first = firstLine(Buffer.from(original).toString("utf8"));
   const own = await inFolders(FILE, (text) => firstLine(text) === first);
   if (own !== undefined) {

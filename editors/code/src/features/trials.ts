@@ -1,6 +1,6 @@
 /**
- * The user's own test on an edit, before it is shown: only where the user has chosen that, and in
- * folders that the user trusts, since it runs their programs.
+ * The user's own test, run on an edit before it is shown: only if the user has turned that on, and
+ * only in trusted folders, because it runs their programs.
  */
 import * as vscode from "vscode";
 
@@ -14,18 +14,18 @@ import type { Target } from "./target";
 
 /** A test that was run once, and can be run again on an edit. */
 export interface Trial {
-  /** How it went before any edit. */
+  /** The result before any edit. */
   readonly before: TestRun;
   readonly run: (wanted: TryEditParams) => Promise<TestRun>;
 }
 
-/** The test of some lines, run once; nothing where none is to be run, or there is none. */
+/** Runs the test of some lines once; `undefined` if tests are turned off or there is none. */
 export async function trialOf(
   tests: TestsProgram,
   { document, lines }: Target,
 ): Promise<Trial | undefined> {
   const isPossible = document.uri.scheme === "file" && vscode.workspace.isTrusted;
-  // An edit is worth showing where the settings can't be asked.
+  // If the settings can't be read, show the edit without a test rather than fail.
   if (!isPossible || !(await tests.isWanted().catch(() => false))) {
     return undefined;
   }
@@ -52,7 +52,7 @@ async function runOf(
   try {
     return await tests.run(of, text, edits);
   } catch (error) {
-    // An edit is worth showing without its test; the reason goes along.
+    // Show the edit without a test result, and say why there is none.
     return notRun(l10n.t("the test"), toErrorInfo(error).message);
   }
 }

@@ -1,4 +1,4 @@
-/** What is asked for where an edit is asked for. */
+/** The parameters of a request for an edit. */
 import type * as vscode from "vscode";
 
 import type { PendingEdit } from "../generated/protocol";
@@ -7,21 +7,21 @@ import type { Target } from "./target";
 
 export interface Wish {
   readonly target: Target;
-  /** The document's text, where it is not the one that the editor has. */
+  /** The text of the document, if it is not the one in the editor. */
   readonly text?: string;
-  /** In words; a command without any looks for what to do by itself. */
+  /** What to do, in words; without it, a command looks by itself for what to do. */
   readonly instruction?: string;
-  /** Of what tools report, only what is here is reported. */
+  /** Only diagnostics in this range are sent; if absent, those of all the lines. */
   readonly about?: vscode.Range;
-  /** The edit that waits and is to be changed. */
+  /** The pending edit that is to be changed. */
   readonly pending?: PendingEdit;
-  /** Another answer than those before: which. */
+  /** The number of the variation, if an answer different from the earlier ones is wanted. */
   readonly variation?: number;
-  /** Where it is not the one that is set. */
+  /** The profile, if not the one that is set. */
   readonly profile?: string;
 }
 
-/** The instructions that lead to what is asked for, the first one first. */
+/** The instructions that led to this request, in order. */
 export function instructionsOf({ instruction, pending }: Wish): string[] {
   const before = pending?.instructions ?? [];
   return instruction === undefined ? before : [...before, instruction];
