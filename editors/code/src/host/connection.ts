@@ -1,7 +1,7 @@
 /**
- * The connection that features use: it makes sure of a host, connects, says hello, and does so
- * again when the host dies. Requests made meanwhile wait; a request that was running when the
- * host died fails with that and is not repeated here, because only the host knows what may be.
+ * The connection that features use: it starts a host if none runs, connects, says hello, and does
+ * so again when the host dies. Requests made meanwhile wait; a request that was running when the
+ * host died fails, and is not repeated here, because only the host knows which ones may be.
  */
 import { BUILD_ID, PROTOCOL_VERSION } from "../generated/protocol";
 import type {
@@ -26,32 +26,34 @@ import type { Link, NotificationHandler } from "./link";
 
 /** How long a request waits for a connection, in milliseconds. */
 export const CONNECT_WAIT_MS = 10_000;
-/** How long the answer to a cancelled request is waited for, in milliseconds. */
+/** How long to wait for the answer to a cancelled request, in milliseconds. */
 const CANCEL_WAIT_MS = 2_000;
-/** First and longest pause between attempts, in milliseconds. */
+/** First and longest pause between attempts to connect, in milliseconds. */
 const PAUSE_MS = { first: 250, longest: 15_000 };
-/** A connection that lived this long was a good one: pauses start over. */
+/**
+ * After a connection that lived this long, the pauses start again from the first, in milliseconds.
+ */
 const GOOD_CONNECTION_MS = 10_000;
 
-/** How the connection is. */
+/** The state of the connection. */
 export type HostState =
   | { readonly kind: "connecting"; readonly again: boolean }
   | { readonly kind: "connected"; readonly host: HelloAnswer }
   | { readonly kind: "unreachable"; readonly error: ErrorInfo }
   | { readonly kind: "stopped" };
 
-/** Makes sure of a host and connects to it. */
+/** Starts a host if none runs, and connects to it. */
 export type Connector = (onNotification: NotificationHandler) => Promise<Link>;
 
 /** The requests that stream and can be cancelled. */
 export type StreamingMethod = "assist" | "prepare" | "complete" | "predictEdit";
 
-/** What the caller of a streaming request gives and gets. */
+/** Options of a streaming request, and its callbacks. */
 export interface AskOptions {
   readonly signal: AbortSignal;
   readonly onProgress?: (progress: ProgressParams) => void;
   readonly onDelta?: (delta: DeltaParams) => void;
-  /** An edit as far as it is written; only where it was asked for. */
+  /** The edit as far as it is written; only called if drafts were requested. */
   readonly onDraft?: (draft: DraftParams) => void;
   /** Runs the user's own test on an edit that may become the answer. */
   readonly onTryEdit?: (wanted: TryEditParams) => Promise<TestRun>;
@@ -60,9 +62,9 @@ export interface AskOptions {
 export class HostConnection {
   readonly onState = new Emitter<HostState>();
   readonly onStatus = new Emitter<HostStatus>();
-  /** Every piece of every answer, whoever asked for it. */
+  /** Every piece of every answer, whichever request it belongs to. */
   readonly onDelta = new Emitter<DeltaParams>();
-  /** Something that the user may want to change. */
+  /** The host suggests a change that the user may want. */
   readonly onSuggestion = new Emitter<SuggestionParams>();
   readonly #connector: Connector;
   readonly #clock: Clock;
@@ -80,12 +82,11 @@ export class HostConnection {
     this.#clock = clock;
   }
 
-  /** How the connection is now. */
   get state(): HostState {
     return this.#state;
   }
 
-  /** The last status of the host; undefined without a connection. */
+  /** The last status of the host; `undefined` without a connection. */
   get status(): HostStatus | undefined {
     return this.#status;
   }
@@ -98,7 +99,7 @@ export class HostConnection {
     }
   }
 
-  /** Connects now instead of after the pause; drops a connection that is there. */
+  /** Connects now instead of after the pause; drops an existing connection. */
   reconnect(): void {
     this.#failures = 0;
     this.#link?.close();
@@ -113,7 +114,7 @@ export class HostConnection {
     this.#wake.abort();
   }
 
-  /** Asks one short question. */
+  /** Sends one request with a short answer. */
   async request<M extends Exclude<keyof Requests, StreamingMethod>>(
     method: M,
     params: Requests[M]["params"],
@@ -122,7 +123,10 @@ export class HostConnection {
     return await link.request(method, params);
   }
 
-  /** Asks the model. The promise is settled exactly once; an abort makes it fail `cancelled`. */
+  /**
+   * Sends a request to the model. The promise settles exactly once; an abort rejects it as
+   * `cancelled`.
+   */
   async ask<M extends StreamingMethod>(
     method: M,
     params: Omit<Requests[M]["params"], "requestId">,
@@ -136,7 +140,7 @@ export class HostConnection {
     const aborted = whenAborted(options.signal, ended.signal).then(async () => {
       this.#listeners.delete(requestId);
       link.request("cancel", { requestId }).catch(() => undefined);
-      // The host answers a cancelled request; a host that does not must not hold up the user.
+      // A host answers a cancelled request; one that doesn't must not hold up the user.
       await this.#clock.delay(CANCEL_WAIT_MS, ended.signal);
       throw cancelled();
     });
@@ -151,7 +155,10 @@ export class HostConnection {
     }
   }
 
-  /** One attempt and, if it works, the life of that connection. Returns how long to pause. */
+  /**
+   * Makes one attempt and, if it works, stays until that connection ends. Returns how long to
+   * pause.
+   */
   async #connectOnce(): Promise<number> {
     try {
       const link = await this.#connector(this.#notified);
@@ -183,7 +190,7 @@ export class HostConnection {
     return pauseMs;
   }
 
-  /** The host tells changes by itself; this is what to show until there is one. */
+  /** The host reports changes by itself; this is the status until the first one. */
   #askStatus(link: Link): void {
     link.request("status", {}).then(
       (status) => {
@@ -201,7 +208,9 @@ export class HostConnection {
     this.#wake = new AbortController();
   }
 
-  /** The link, waiting for it where there is none. A request is a reason to try at once. */
+  /**
+   * The link, or a wait for one. A request is a reason to try at once instead of after the pause.
+   */
   async #connected(signal: AbortSignal): Promise<Link> {
     if (this.#link !== undefined) {
       return this.#link;
@@ -276,7 +285,7 @@ export class HostConnection {
     }
   };
 
-  /** A host that is not answered continues without. */
+  /** Runs the test that the host wants. If no result reaches the host, it continues without one. */
   async #try(wanted: TryEditParams): Promise<void> {
     const { requestId, trial } = wanted;
     const link = this.#link;
@@ -298,7 +307,10 @@ export class HostConnection {
   }
 }
 
-/** The first message of a connection. A host of another version is refused by name. */
+/**
+ * Sends the first message of a connection, and throws an error that names both builds if the
+ * host's differs.
+ */
 async function sayHello(link: Link): Promise<HelloAnswer> {
   try {
     const host = await link.request("hello", {
@@ -336,7 +348,7 @@ function refuseAborted(signal: AbortSignal): void {
   }
 }
 
-/** Whether an attempt that failed so may work by itself a moment later. */
+/** Whether a failed attempt may succeed a moment later without the user doing anything. */
 function mayPass(error: ErrorInfo): boolean {
   return error.code === "hostUnreachable" || error.code === "draining" || error.code === "busy";
 }

@@ -1,4 +1,4 @@
-/** Runs a command of `localcoder` that prints events while it runs, each a line of JSON. */
+/** Runs a command of `localcoder` that prints events while it runs, one line of JSON each. */
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 
@@ -8,15 +8,14 @@ import * as l10n from "../lib/l10n";
 
 import { known, parseJson, readError } from "./process";
 
-/** A running command. */
 export interface Followed {
-  /** Resolves when it ends; rejects if it failed. */
+  /** Resolves when the command ends; rejects if it failed. */
   readonly done: Promise<void>;
-  /** Lets it end by itself, with an interrupt. */
+  /** Interrupts the command, which then ends by itself. */
   readonly stop: () => void;
 }
 
-/** Runs `program`; `onEvent` gets each line that is an event. */
+/** Runs `program`; `onEvent` receives each line that is an event. */
 export function follow(
   program: string | undefined,
   args: readonly string[],

@@ -28,7 +28,7 @@ export type NotificationHandler = <N extends keyof Notifications>(
 ) => void;
 
 export class Link {
-  /** Resolves once, when the connection is gone. */
+  /** Resolves once the connection is gone. */
   readonly closed: Promise<void>;
   readonly #rpc: MessageConnection;
   readonly #socket: Socket;
@@ -45,7 +45,7 @@ export class Link {
         resolve();
       });
     });
-    // A broken socket also closes; without a listener the error would end the process.
+    // A broken socket also emits `close`; but without an error listener the process would end.
     socket.on("error", () => undefined);
     for (const name of [
       "progress",
@@ -65,7 +65,7 @@ export class Link {
     this.#rpc.listen();
   }
 
-  /** Asks and waits for the answer, the request's deadline or the end of the connection. */
+  /** Sends a request; settles with its answer, at its deadline, or when the connection ends. */
   async request<M extends keyof Requests>(
     method: M,
     params: Requests[M]["params"],
@@ -96,13 +96,12 @@ export class Link {
     }
   }
 
-  /** Ends the connection. */
   close(): void {
     this.#socket.destroy();
   }
 }
 
-/** Connects to the socket of a host. */
+/** Connects to a host's socket. */
 export function openLink(path: string, onNotification: NotificationHandler): Promise<Link> {
   return new Promise((resolve, reject) => {
     const socket = createConnection({ path });

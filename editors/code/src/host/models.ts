@@ -1,6 +1,6 @@
 /**
- * Runs `localcoder models …`. The program does all the work and decides everything; this module
- * asks, follows a download, and stops it when asked to.
+ * Runs `localcoder models …`. The program does all the work and makes all decisions; this module
+ * calls it, follows a download, and stops it on request.
  */
 import type {
   InstalledModel,
@@ -25,7 +25,6 @@ export class ModelsProgram {
     this.#program = program;
   }
 
-  /** All models. */
   async list(): Promise<ModelList> {
     return await this.#ask("models list");
   }
@@ -35,7 +34,7 @@ export class ModelsProgram {
     return await this.#ask("models license", [idOrFolder]);
   }
 
-  /** Takes an exported model in, whose license was agreed to. */
+  /** Imports an exported model whose license was agreed to. */
   async importExported(folder: string): Promise<InstalledModel> {
     const answer = await this.#ask(
       "models import",
@@ -57,7 +56,7 @@ export class ModelsProgram {
     await this.#ask("models remove", [id]);
   }
 
-  /** Gives up what was loaded of a model. */
+  /** Discards what is downloaded of a model. */
   async discard(id: string): Promise<void> {
     await this.#ask("models discard", [id]);
   }
@@ -72,7 +71,9 @@ export class ModelsProgram {
     return answer.installed;
   }
 
-  /** Installs a model whose license was agreed to. When `stop` is called, what is downloaded stays. */
+  /**
+   * Installs a model whose license was agreed to. After `stop`, what is already downloaded stays.
+   */
   install(id: string, onEvent: (event: InstallEvent) => void): Followed {
     const args = ["models", "install", id, "--accept-license", "--events"];
     return follow(this.#program, args, (event) => {

@@ -1,6 +1,6 @@
 /**
- * Runs the `localcoder` program: one command, to its end. What it prints is of the type that its
- * command has in the generated protocol, since both come from the same build.
+ * Runs one command of the `localcoder` program to its end. The output has the type of its command
+ * in the generated protocol, because program and protocol come from the same build.
  */
 import { spawn } from "node:child_process";
 
@@ -9,26 +9,26 @@ import type { ErrorCode, ErrorInfo, HostStarted, Printed } from "../generated/pr
 import { HostError, isErrorInfo } from "../lib/errors";
 import * as l10n from "../lib/l10n";
 
-/** Longest output that is read, in characters. */
+/** Most output that is read, in characters. */
 const OUTPUT_CHARS_MAX = 1024 * 1024;
 
 /** How long the program may take, in milliseconds. */
 const PROGRAM_TIMEOUT_MS = 20_000;
 
-/** How long output is waited for after the program has ended, in milliseconds. */
+/** How long to wait for output after the program has ended, in milliseconds. */
 const PIPES_WAIT_MS = 500;
 
-/** Makes sure that a host runs. `program`: the path of `localcoder`, where it is known. */
+/** Starts a host if none runs. `program`: the path of `localcoder`, if known. */
 export async function startHost(program: string | undefined): Promise<HostStarted> {
   return await ask(program, "host start");
 }
 
-/** Ends the host, if one runs. */
+/** Stops the host, if one runs. */
 export async function stopHost(program: string | undefined): Promise<void> {
   await runProgram(program, ["host", "stop"]);
 }
 
-/** The answer of a command. `args`: what follows its name. */
+/** The parsed answer of a command. `args`: the arguments after its name. */
 export async function ask<C extends keyof Printed>(
   program: string | undefined,
   command: C,
@@ -49,7 +49,7 @@ export async function ask<C extends keyof Printed>(
   return answer as Printed[C];
 }
 
-/** Runs the program to its end; what it printed. `input`: what it reads from standard input. */
+/** Runs the program to its end, and returns its output. `input`: sent to its standard input. */
 export async function runProgram(
   program: string | undefined,
   args: readonly string[],
@@ -63,7 +63,7 @@ export async function runProgram(
   throw new HostError(failureOf(args, outcome, timeoutMs));
 }
 
-/** The program's path, or why there is none. */
+/** The program's path; throws an error that says why there is none. */
 export function known(program: string | undefined): string {
   if (program === undefined || program === "") {
     throw new HostError({
@@ -78,7 +78,7 @@ export function known(program: string | undefined): string {
 
 interface Outcome {
   readonly exitCode: number | null;
-  /** What it was killed by: by us if it took too long, else by another program. */
+  /** How it was killed: `late` if by us for taking too long, otherwise by another program. */
   readonly ended: { readonly late: boolean; readonly signal: NodeJS.Signals | null };
   readonly stdout: string;
   readonly stderr: string;
@@ -92,7 +92,7 @@ function collect(
 ): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { stdio: "pipe", windowsHide: true });
-    // One that ends before it has read all says why by its exit code.
+    // A program that ends before it has read all of its input says why by its exit code.
     child.stdin.on("error", () => undefined);
     child.stdin.end(input);
     let late = false;
@@ -124,14 +124,14 @@ function collect(
       resolve({ exitCode, ended: { late, signal }, ...output });
     };
     child.on("close", done);
-    // A host that the program started may hold the pipes open: don't wait for their end for ever.
+    // A host that the program started may hold the pipes open, so don't wait for them forever.
     child.on("exit", (exitCode, signal) => {
       setTimeout(done, PIPES_WAIT_MS, exitCode, signal).unref();
     });
   });
 }
 
-/** The program's exit codes are our error codes, and what it prints says the rest. */
+/** The program's exit codes are our error codes; its output has the details. */
 function failureOf(
   args: readonly string[],
   { exitCode, ended, stdout, stderr }: Outcome,
@@ -165,7 +165,7 @@ function failureOf(
   };
 }
 
-/** An error printed as JSON, bare or as `{"error": …}`. */
+/** An error printed as JSON, either bare or as `{"error": …}`. */
 export function readError(value: unknown): ErrorInfo | undefined {
   if (isErrorInfo(value)) {
     return value;
@@ -176,7 +176,7 @@ export function readError(value: unknown): ErrorInfo | undefined {
   return undefined;
 }
 
-/** What is in a text; `undefined` where it is not JSON. */
+/** The value of a JSON text; `undefined` if it is not JSON. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -1,7 +1,7 @@
 /**
  * Runs `localcoder profiles use` and `localcoder config unset`: both change the product's own
- * settings file, of which a running host hears. Which profiles there are, and what fits, is asked
- * of the host.
+ * settings file, and a running host notices. Which profiles there are, and what fits, is asked of
+ * the host.
  */
 import type { ProfileChosen } from "../generated/protocol";
 
@@ -14,12 +14,12 @@ export class ProfilesProgram {
     this.#program = program;
   }
 
-  /** Uses that profile from now on. */
+  /** Switches to that profile. */
   async use(name: string): Promise<ProfileChosen> {
     return await ask(this.#program, "profiles use", ["--", name]);
   }
 
-  /** Takes a value away from the settings, so that the profile's counts. */
+  /** Removes a value from the settings, so that the profile's applies. */
   async unset(key: string): Promise<void> {
     await runProgram(this.#program, ["config", "unset", "--", key]);
   }

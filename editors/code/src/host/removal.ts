@@ -1,6 +1,6 @@
 /**
- * Runs `localcoder reset` and `localcoder uninstall`. What goes is asked for first; the removal itself ends
- * the editor, so its program is started apart from it.
+ * Runs `localcoder reset` and `localcoder uninstall`. What they would remove is asked first; the
+ * removal itself ends the editor, so its program is started detached from it.
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, openSync } from "node:fs";
@@ -11,13 +11,13 @@ import type { Removal } from "../generated/protocol";
 
 import { ask, known } from "./process";
 
-/** What is removed, as the command line says it. */
+/** The command line's words for what to remove. */
 export type RemovalCommand = readonly ["reset" | "uninstall", ...options: string[]];
 
-/** Sizes of folders with many files take a while to be counted. */
+/** The sizes of folders with many files take a while to add up. */
 const LOOK_TIMEOUT_MS = 120_000;
 
-/** What would go and what would stay. */
+/** What would be removed and what would stay. */
 export async function removalOf(
   program: string | undefined,
   [command, ...options]: RemovalCommand,
@@ -25,12 +25,12 @@ export async function removalOf(
   return await ask(program, command, [...options, "--dry-run"], LOOK_TIMEOUT_MS);
 }
 
-/** The file in which its result will be. */
+/** The file that the result will be written to. */
 export function removalLog(): string {
   return join(mkdtempSync(join(tmpdir(), "localcoder-reset-")), "reset.log");
 }
 
-/** Removes it, in a session of its own that outlives this editor. */
+/** Starts the removal, in a session of its own that outlives this editor. */
 export function startRemoval(
   program: string | undefined,
   [command, ...options]: RemovalCommand,

@@ -1,12 +1,10 @@
-/**
- * Runs `localcoder doctor --bundle`, which gathers everything and writes the report.
- */
+/** Runs `localcoder doctor --bundle`, which collects everything and writes the report. */
 import { HostError } from "../lib/errors";
 import * as l10n from "../lib/l10n";
 
 import { ask } from "./process";
 
-/** The checks load the model, and a large one on a slow disk takes minutes. */
+/** The checks load the model; a large one on a slow disk takes minutes. */
 const REPORT_TIMEOUT_MS = 10 * 60_000;
 
 /** Creates a report in that folder; returns its path. */

@@ -1,11 +1,14 @@
-/** Runs `localcoder setup` and `localcoder self-test`, which know, decide and note everything. */
+/**
+ * Runs `localcoder setup` and `localcoder self-test`, which hold all the facts, make all decisions,
+ * and record progress.
+ */
 import type { SelfTestEvent, SetupReport } from "../generated/protocol";
 
 import { follow } from "./follow";
 import type { Followed } from "./follow";
 import { ask } from "./process";
 
-/** The steps, as the program calls them. */
+/** The steps, by the program's names. */
 export type StepName = "choose" | "download" | "self-test" | "done";
 
 export class SetupProgram {
@@ -15,23 +18,23 @@ export class SetupProgram {
     this.#program = program;
   }
 
-  /** The facts, and how far it is. */
+  /** The facts about this machine, and the step that the set-up is at. */
   async report(): Promise<SetupReport> {
     return await ask(this.#program, "setup");
   }
 
-  /** Notes how far it is. `downloads`: models that were agreed to. */
+  /** Records the step that the set-up is at. `downloads`: models that were agreed to. */
   async step(step: StepName, downloads: readonly string[] = []): Promise<SetupReport> {
     const ids = downloads.flatMap((id) => ["--download", id]);
     return await ask(this.#program, "setup", ["--step", step, ...ids]);
   }
 
-  /** Stays with the demo model. */
+  /** Keeps the demo model. */
   async demo(): Promise<SetupReport> {
     return await ask(this.#program, "setup", ["--demo"]);
   }
 
-  /** Makes a model that is there the one in use. */
+  /** Puts an installed model into use. */
   async use(id: string): Promise<SetupReport> {
     return await ask(this.#program, "setup", ["--use", id]);
   }
@@ -40,7 +43,7 @@ export class SetupProgram {
     return await ask(this.#program, "setup", ["--air-gapped", on ? "on" : "off"]);
   }
 
-  /** Tries the model that is in use. */
+  /** Tests the model in use. */
   test(onEvent: (event: SelfTestEvent) => void): Followed {
     return follow(this.#program, ["self-test", "--events"], (event) => {
       onEvent(event as SelfTestEvent);

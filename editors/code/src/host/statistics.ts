@@ -1,4 +1,4 @@
-/** Runs `localcoder stats`, which reads and deletes what the host has counted of edits. */
+/** Runs `localcoder stats`, which reads and deletes the host's counts of edits. */
 import type { EditStatistics, StatisticsDeleted } from "../generated/protocol";
 
 import { ask } from "./process";
@@ -8,7 +8,7 @@ export async function editStatistics(program: string | undefined): Promise<EditS
   return await ask(program, "stats");
 }
 
-/** Deletes that; whoever calls has asked the user. */
+/** Deletes the counts; the caller has asked the user. */
 export async function deleteStatistics(program: string | undefined): Promise<StatisticsDeleted> {
   return await ask(program, "stats --delete", ["--yes"]);
 }

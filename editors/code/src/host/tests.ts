@@ -1,16 +1,16 @@
 /**
- * Runs `localcoder test`: the user's own test of some lines, on a text that need not be on the disk.
- * The program finds the test and runs it; this module asks.
+ * Runs `localcoder test`: the user's own test of some lines, on a text that need not be on disk.
+ * The program finds the test and runs it; this module only calls it.
  */
 import { TEST_WITHIN_MS } from "../generated/limits";
 import type { Edit, LineRange, TestRun } from "../generated/protocol";
 
 import { ask } from "./process";
 
-/** A copy of the project is made before, which takes a slow disk some seconds. */
+/** Before the test the project is copied, which takes some seconds on a slow disk. */
 const RUN_WITHIN_MS = 2 * TEST_WITHIN_MS;
 
-/** Lines of a file, and the folder above which no test is looked for. */
+/** Lines of a file, and the topmost folder to look for a test in. */
 export interface Tested {
   readonly path: string;
   readonly lines: LineRange;
@@ -24,13 +24,13 @@ export class TestsProgram {
     this.#program = program;
   }
 
-  /** Whether the user wants it, by the editor's settings or the product's. */
+  /** Whether the user wants tests, by the editor's settings or the product's. */
   async isWanted(): Promise<boolean> {
     const { value } = await ask(this.#program, "config get", ["testEdits"]);
     return value === true;
   }
 
-  /** The result of the test on the text with these edits; undefined without a test. */
+  /** The test's result on the text with these edits; `undefined` if there is no test. */
   async run(of: Tested, text: string, edits: readonly Edit[]): Promise<TestRun | undefined> {
     const within = of.within === undefined ? [] : ["--within", of.within];
     const args = [of.path, "--lines", `${of.lines.start}-${of.lines.end}`, ...within, "--stdin"];

@@ -1,10 +1,10 @@
-/** What a user has to know when the air gap is turned on or off while the IDE runs. */
+/** What users need to know when they turn air-gapped mode on or off while the IDE runs. */
 import * as l10n from "./l10n";
 
-/** How the launcher says that the editor server was started without network, and with. */
+/** How the launcher says whether the editor server was started without network, or with it. */
 const STARTED = { without: "1", with: "0" } as const;
 
-/** Undefined if the editor is as wanted, or if it is not known how it was started. */
+/** The notice; `undefined` if the editor is as wanted, or if it is not known how it was started. */
 export function airGapNotice(wanted: boolean, started: string | undefined): string | undefined {
   if (wanted && started === STARTED.with) {
     return l10n.t(

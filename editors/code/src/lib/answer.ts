@@ -1,6 +1,6 @@
 /**
- * Says in words what an answer cost and what the model was not given or did not finish.
- * Nothing is left out silently: whatever these functions return is shown.
+ * Says in words what an answer cost, and what the model was not given or did not finish. Nothing is
+ * left out silently: whatever these functions return is shown.
  */
 import type {
   AssistAnswer,
@@ -15,7 +15,7 @@ import { HostError } from "./errors";
 import * as l10n from "./l10n";
 import { plain, sentence } from "./words";
 
-/** An answer of the kind that its command has. */
+/** The answer, if it is of the kind that its command has; throws otherwise. */
 export function expectKind<K extends AssistAnswer["kind"]>(
   answer: AssistAnswer,
   kind: K,
@@ -31,7 +31,7 @@ export function expectKind<K extends AssistAnswer["kind"]>(
   });
 }
 
-/** `120 tokens read (119 ahead), 85 written, 24.3 tokens/s`. */
+/** Such as `120 tokens read (119 ahead), 85 written, 24.3 tokens/s`. */
 export function usageText(usage: Usage): string {
   const { promptTokens, cachedTokens, generatedTokens } = usage;
   const parts = [
@@ -47,12 +47,12 @@ export function usageText(usage: Usage): string {
   return parts.join(", ");
 }
 
-/** `1.2 s`: what was computed. */
+/** Such as `1.2 s`: the time that was spent computing. */
 export function secondsText(usage: Usage): string {
   return l10n.t("{0} s", ((usage.prefillMs + usage.decodeMs) / 1000).toFixed(1));
 }
 
-/** What the context window was divided into: so short that a status bar does not cut it. */
+/** How the context window was divided: short enough that a status bar does not cut it off. */
 export function contextText(context: ContextUse): string {
   const { selectionTokens, fileTokens, systemTokens, answerTokensMax, windowTokens } = context;
   const { conversationTokens } = context;
@@ -76,7 +76,7 @@ export function contextText(context: ContextUse): string {
       );
 }
 
-/** That nothing was changed. `found`: says so where no words said what to do. */
+/** Says that nothing was changed. `found`: the text if no instruction said what to do. */
 export function unchangedText(
   { reason, attempts }: Pick<EditAnswer, "reason" | "attempts">,
   found: CommandWords["found"],
@@ -99,7 +99,9 @@ export function unchangedText(
       );
 }
 
-/** What of the file the model did not see: so short that a status bar does not cut it. */
+/**
+ * How much of the file the model did not see: short enough that a status bar does not cut it off.
+ */
 export function omittedText(context: ContextUse): string | undefined {
   const { beforeLinesOmitted: before, afterLinesOmitted: after, windowTokens } = context;
   const omitted = [
@@ -124,7 +126,7 @@ export function omittedText(context: ContextUse): string | undefined {
     : l10n.t("Not shown to the model: {0} (its context window: {1} tokens)", lines, windowTokens);
 }
 
-/** The part of the conversation that the model did not get. */
+/** Says which part of the conversation the model did not get. */
 export function forgottenText({ exchangesOmitted, windowTokens }: ContextUse): string | undefined {
   switch (exchangesOmitted) {
     case 0:
@@ -143,7 +145,7 @@ export function forgottenText({ exchangesOmitted, windowTokens }: ContextUse): s
   }
 }
 
-/** Why an answer is not whole. */
+/** Says why an answer is incomplete. */
 export function cutText(finish: FinishReason): string | undefined {
   switch (finish) {
     case "tokenLimit":

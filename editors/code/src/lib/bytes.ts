@@ -1,10 +1,10 @@
 /**
- * Compares what is on a disk with what an editor would write there. Reads and writes nothing
- * itself; `features/disk.ts` does.
+ * Compares what is on disk with what an editor would write there. Reads and writes nothing itself;
+ * `features/disk.ts` does.
  */
 import { unixEnds } from "./lines";
 
-/** The marks that an editor takes off a text and puts back: of UTF-8 and of both kinds of UTF-16. */
+/** The byte order marks that an editor strips and writes back: UTF-8 and both kinds of UTF-16. */
 const MARKS = [
   [0xef, 0xbb, 0xbf],
   [0xff, 0xfe],
@@ -12,25 +12,25 @@ const MARKS = [
 ] as const;
 
 /**
- * What saving a document does to bytes that were not edited. `none`; `ends`: its line ends become
- * alike; `lossy`: bytes that its encoding can't read are replaced; `stale`: what others wrote is
- * overwritten.
+ * What saving a document does to bytes that were not edited. `none`: nothing; `ends`: mixed line
+ * ends become alike; `lossy`: bytes that are invalid in its encoding are replaced; `stale`: what
+ * others wrote is overwritten.
  */
 export type Damage = "none" | "ends" | "lossy" | "stale";
 
-/** A document and the file that it comes from. */
+/** A document and its file. */
 export interface Saved {
-  /** What is in the file. */
+  /** The bytes of the file. */
   readonly bytes: Uint8Array;
-  /** The same as the editor reads it. */
+  /** The file as the editor reads it. */
   readonly read: string;
-  /** What the editor writes for what it has read. */
+  /** What the editor would write for the text that it read. */
   readonly written: Uint8Array;
-  /** The document. */
+  /** The text of the document. */
   readonly text: string;
 }
 
-/** See {@link Damage}. */
+/** What saving would do to the file. */
 export function damageOf({ bytes, read, written, text }: Saved): Damage {
   const onDisk = read.replace(/^\uFEFF/u, "");
   if (unixEnds(onDisk) !== unixEnds(text)) {

@@ -1,31 +1,31 @@
 /**
- * The changes of an edit that waits: each is kept, dropped, or not decided on. Nothing is written
- * before all are decided; then those that are kept are written together. Values in and out: it knows
- * no editor.
+ * The changes of a pending edit: each is kept, dropped or undecided. Nothing is written until all
+ * are decided; then the kept ones are written together. Pure functions: this module knows no
+ * editor.
  */
 import type { Edit, EditAnswer, EditPlace, LineRange } from "../generated/protocol";
 
 import { withEdits } from "./lines";
 import type { Placed } from "./lines";
 
-/** What the user has said of a change. */
+/** The user's decision on a change. */
 export type Decision = "open" | "kept" | "dropped";
 
-/** One change, and where it belongs in the document as it is now. */
+/** A change, and its place in the document as it is now. */
 export interface Change {
   readonly edit: Edit;
-  /** Brings in what the others need: goes with them where nothing else is said. */
+  /** Whether it only imports what other changes need: unless decided otherwise, it follows them. */
   readonly isImport: boolean;
   readonly decision: Decision;
-  /** Nothing where the lines that it replaces were changed: it can't be written. */
+  /** `undefined` if the lines that it replaces were changed: then it can't be written. */
   readonly range: LineRange | undefined;
 }
 
 /** A change in the text that is shown. */
 export interface Shown {
-  /** Its place in the list. */
+  /** Its index in the list of changes. */
   readonly index: number;
-  /** Its lines in that text, from 1; the line after it where it has none. */
+  /** Its lines in that text, from 1; for a pure deletion, the line after it. */
   readonly range: LineRange;
 }
 
@@ -45,7 +45,7 @@ export function changesOf({
   return all.toSorted((one, other) => one.edit.range.start - other.edit.range.start);
 }
 
-/** The same where the document has changed. */
+/** The changes with new places, after the document has changed. */
 export function placedAt(
   changes: readonly Change[],
   places: readonly EditPlace[],
@@ -53,7 +53,7 @@ export function placedAt(
   return changes.map((change, index) => ({ ...change, range: places[index]?.range }));
 }
 
-/** The same with a decision on some of them. */
+/** The changes with a decision on some of them. */
 export function decided(
   changes: readonly Change[],
   indices: readonly number[],
@@ -64,13 +64,13 @@ export function decided(
   );
 }
 
-/** The same with a decision on all that have none. */
+/** The changes with a decision on all that are undecided. */
 export function allDecided(changes: readonly Change[], decision: Decision): readonly Change[] {
   const open = changes.flatMap((change, index) => (change.decision === "open" ? [index] : []));
   return decided(changes, open, decision);
 }
 
-/** The document as it would be, and where the changes are in it. Those that are dropped are not. */
+/** The document as it would be, and where the changes are in it; dropped ones are left out. */
 export function proposed(
   document: string,
   changes: readonly Change[],
@@ -78,7 +78,7 @@ export function proposed(
   const placed = changes
     .map((change, index) => ({ ...change, index }))
     .filter(({ decision }) => decision !== "dropped")
-    // Lines that were moved by hand may be in another order.
+    // Lines that were moved by hand may have changed the order.
     .toSorted((one, other) => (one.range?.start ?? 0) - (other.range?.start ?? 0));
   const shown: Shown[] = [];
   let grown = 0;
@@ -94,33 +94,33 @@ export function proposed(
   return { text, shown };
 }
 
-/** Which are meant by lines of the text that is shown; nothing where none of them is there. */
+/** The changes that lines of the shown text refer to; empty if there are none. */
 export function changesIn(shown: readonly Shown[], lines: LineRange): readonly number[] {
   return shown
     .filter(({ range }) => range.start <= lines.end && lines.start <= range.end)
     .map(({ index }) => index);
 }
 
-/** Which are meant by lines of the document. */
+/** The changes that lines of the document refer to. */
 export function changesAt(changes: readonly Change[], lines: LineRange): readonly number[] {
   return changes.flatMap(({ range }, index) =>
     range !== undefined && range.start <= lines.end && lines.start <= range.end ? [index] : [],
   );
 }
 
-/** The next one behind an index that is not decided on, from the first again behind the last. */
+/** The first undecided change after an index, wrapping around at the end. */
 export function nextOpen(changes: readonly Change[], behind: number): number | undefined {
   const order = [...changes.keys()];
   const turned = [...order.slice(behind + 1), ...order.slice(0, behind + 1)];
   return turned.find((index) => isOpen(changes[index]));
 }
 
-/** Whether there is nothing left to decide. */
+/** Whether everything is decided. */
 export function isSettled(changes: readonly Change[]): boolean {
   return !changes.some((change) => !change.isImport && isOpen(change));
 }
 
-/** What is to be written. */
+/** The edits to be written. */
 export function kept(changes: readonly Change[]): readonly Edit[] {
   const own = changes.filter(({ decision, isImport }) => decision === "kept" && !isImport);
   const needed = changes.filter(({ decision, isImport }) => decision !== "dropped" && isImport);
@@ -128,7 +128,10 @@ export function kept(changes: readonly Change[]): readonly Edit[] {
   return all.filter(({ range }) => range !== undefined).map(({ edit }) => edit);
 }
 
-/** The lines of an edit as the document is now; nothing where none of its changes has a place. */
+/**
+ * The range of an edit in the document as it is now; `undefined` if none of its changes has a
+ * place.
+ */
 export function rangeNow(edit: Edit, changes: readonly Change[]): LineRange | undefined {
   const own = changes.find(({ isImport, range }) => !isImport && range !== undefined);
   const moved = own?.range && own.range.start - own.edit.range.start;
@@ -137,12 +140,15 @@ export function rangeNow(edit: Edit, changes: readonly Change[]): LineRange | un
     : { start: edit.range.start + moved, end: edit.range.end + moved };
 }
 
-/** How many are wanted and can't be written, since the lines that they replace were changed. */
+/**
+ * How many changes are wanted but can't be written, because the lines that they replace were
+ * changed.
+ */
 export function lost(changes: readonly Change[]): number {
   return changes.filter(({ decision, range }) => decision === "kept" && range === undefined).length;
 }
 
-/** How many there are, and how many of them are kept: without what only brings something in. */
+/** How many changes there are, and how many of them are kept, not counting imports. */
 export function counts(changes: readonly Change[]): {
   readonly all: number;
   readonly kept: number;
@@ -151,7 +157,7 @@ export function counts(changes: readonly Change[]): {
   return { all: own.length, kept: own.filter(({ decision }) => decision === "kept").length };
 }
 
-/** Lines that come and go with all that are not dropped. */
+/** Lines added and removed by all changes that are not dropped. */
 export function lineCounts(changes: readonly Change[]): {
   readonly added: number;
   readonly removed: number;
@@ -167,7 +173,7 @@ export function lineCounts(changes: readonly Change[]): {
   return { added, removed };
 }
 
-/** The edit of an answer without the changes that are dropped. */
+/** The edit of an answer without the dropped changes. */
 export function edited({ edit }: EditAnswer, changes: readonly Change[]): Edit {
   const own = changes.filter(({ isImport, decision }) => !isImport && decision !== "dropped");
   const placed = own.map((change): Placed => {
@@ -190,7 +196,7 @@ function lineCount(text: string): number {
   return text.split("\n").length;
 }
 
-/** Lines at both ends that an edit leaves as they are. */
+/** The number of lines at both ends that an edit leaves unchanged. */
 function commonLines({ original, replacement }: Edit): number {
   const [old, now] = [original.split("\n"), replacement.split("\n")];
   const most = Math.min(old.length, now.length);

@@ -1,13 +1,12 @@
-/** Time and its ends: what waits in `host/` waits through these, so that tests need not. */
+/** Time and deadlines. Code in `host/` waits only through these, so that tests need not wait. */
 
-/** The time, so that tests need not wait. */
 export interface Clock {
   now(): number;
-  /** Resolves after that time, or at once when the signal aborts. */
+  /** Resolves after that time, or at once if the signal aborts. */
   delay(ms: number, signal: AbortSignal): Promise<void>;
 }
 
-/** Resolves when `signal` aborts; never, once `until` has aborted. */
+/** Resolves when `signal` aborts; never if `until` aborts first. */
 export function whenAborted(signal: AbortSignal, until: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) {
@@ -24,7 +23,7 @@ export function whenAborted(signal: AbortSignal, until: AbortSignal): Promise<vo
   });
 }
 
-/** The machine's own. */
+/** The system's clock. */
 export const REAL_CLOCK: Clock = {
   now: () => performance.now(),
   delay: (ms, signal) =>

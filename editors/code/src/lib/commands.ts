@@ -1,22 +1,25 @@
-/** What is said of the commands on selected code: whole sentences, as languages put words differently. */
+/**
+ * Texts about the commands on selected code: whole sentences, because word order differs between
+ * languages.
+ */
 import type { CommandId } from "../generated/protocol";
 
 import * as l10n from "./l10n";
 
 export interface CommandWords {
-  /** Above a list of lines to choose from. */
+  /** Title of a list of lines to choose from. */
   readonly choose: string;
-  /** While it runs. `what`: a file and its lines. */
+  /** Progress text. `what`: a file and its lines. */
   readonly doing: (what: string) => string;
-  /** Where it would change nothing. */
+  /** Text for when the command would change nothing. */
   readonly found: (lines: string) => string;
-  /** The same beside the code. */
+  /** The same as a note next to the code. */
   readonly note: (lines: string) => string;
-  /** The title of its diff. */
+  /** Title of the diff. */
   readonly diff: (file: string, lines: string) => string;
 }
 
-/** Closed on purpose: a new command must be given words to compile. */
+/** Typed as a complete record: a new command doesn't compile until it has texts. */
 export const COMMAND_WORDS: Record<CommandId, CommandWords> = {
   improve: {
     choose: l10n.t("What to improve"),

@@ -1,8 +1,8 @@
-/** A list of listeners. The editor's own emitter is not at hand where there is no editor. */
+/** A list of listeners, because the editor's own emitter is not available without an editor. */
 export class Emitter<T> {
   readonly #listeners = new Set<(value: T) => void>();
 
-  /** Adds a listener and returns what removes it. */
+  /** Adds a listener, and returns a function that removes it. */
   on(listener: (value: T) => void): () => void {
     this.#listeners.add(listener);
     return () => {
@@ -10,7 +10,6 @@ export class Emitter<T> {
     };
   }
 
-  /** Calls every listener. */
   fire(value: T): void {
     for (const listener of [...this.#listeners]) {
       listener(value);

@@ -1,6 +1,6 @@
 /**
- * Errors as the host writes them: recognizing them on the wire and putting them into words and
- * buttons. Shows nothing itself; `features/notify.ts` does.
+ * Errors as the host writes them: recognizes them on the wire and puts them into words and buttons.
+ * Shows nothing itself; `features/notify.ts` does.
  */
 import { ERROR_CODES, USUAL_ACTIONS } from "../generated/protocol";
 import type { ErrorAction, ErrorCode, ErrorInfo } from "../generated/protocol";
@@ -16,10 +16,13 @@ export class HostError extends Error {
   }
 }
 
-/** How loudly an error is reported. `silent`: the user asked for it. */
+/**
+ * How prominently an error is reported. `silent`: not at all, because the user caused it on
+ * purpose.
+ */
 export type Severity = "silent" | "information" | "warning" | "error";
 
-/** Closed on purpose: a new code must be given a severity to compile. */
+/** Typed as a complete record: a new code doesn't compile until it has a severity. */
 const SEVERITIES: Record<ErrorCode, Severity> = {
   internal: "error",
   usage: "error",
@@ -62,10 +65,13 @@ const SEVERITIES: Record<ErrorCode, Severity> = {
   cancelled: "silent",
 };
 
-/** What a button does: what the host suggests, or the entry of the error in the reference. */
+/**
+ * What a button does: an action that the host suggests, or opening the error's entry in the
+ * reference.
+ */
 export type ButtonAction = ErrorAction | "learnMore";
 
-/** The words on buttons. An ellipsis says that something is asked first. */
+/** The labels of buttons. An ellipsis means that something is asked first. */
 export const ACTION_TITLES: Record<ButtonAction, string> = {
   retry: l10n.t("Retry"),
   showLog: l10n.t("Show Log"),
@@ -86,8 +92,8 @@ export const ACTION_TITLES: Record<ButtonAction, string> = {
 };
 
 /**
- * The command behind each button, with its arguments. Doing it again is the caller's, and the others
- * depend on the error.
+ * The command behind each button, with its arguments. Retrying is up to the caller, and the other
+ * missing actions depend on the error.
  */
 export const ACTION_COMMANDS: Record<
   Exclude<ButtonAction, "retry" | "learnMore" | "openSettingsFile">,
@@ -108,7 +114,7 @@ export const ACTION_COMMANDS: Record<
   createReport: ["localcoder.createReport"],
 };
 
-/** What is done to one model or one setting, where the error names it. */
+/** Actions on one model or one setting, if the error names it. */
 const OF_A_SUBJECT: readonly ButtonAction[] = [
   "openSettings",
   "installModel",
@@ -116,16 +122,18 @@ const OF_A_SUBJECT: readonly ButtonAction[] = [
   "removeModel",
 ];
 
-/** What a button does it to; where nothing is named, it asks or shows all. */
+/**
+ * The argument of a button's command; if the error names nothing, the command asks or shows all.
+ */
 export function subjectOf(action: ButtonAction, error?: ErrorInfo): string[] {
   const subject = OF_A_SUBJECT.includes(action) ? error?.subject : undefined;
   return subject === undefined ? [] : [subject];
 }
 
-/** What the message itself says whole, and of which there is no more to be read. */
+/** Errors whose message says everything, so that there is nothing more to learn about them. */
 const SAYS_ALL: readonly ErrorCode[] = ["selectionEmpty", "cancelled"];
 
-/** A button under an error. */
+/** A button of an error. */
 export interface ErrorButton {
   readonly action: ButtonAction;
   readonly title: string;
@@ -139,7 +147,7 @@ export interface RenderedError {
   readonly buttons: readonly ErrorButton[];
 }
 
-/** Puts an error into words. `canRetry`: whether the caller can do the thing again. */
+/** Puts an error into words. `canRetry`: whether the caller can repeat what failed. */
 export function renderError(info: ErrorInfo, canRetry = false): RenderedError {
   const severity = SEVERITIES[info.code];
   const what = info.cause === undefined ? info.message : `${info.message}: ${info.cause}`;
@@ -159,7 +167,7 @@ export function renderError(info: ErrorInfo, canRetry = false): RenderedError {
   return { severity, text, buttons };
 }
 
-/** The line of a file that an error speaks of, counted from one. */
+/** The line of a file that an error mentions, counted from one. */
 export function lineOf({ message, cause = "" }: ErrorInfo): number | undefined {
   const line = /\bline (\d+)\b/u.exec(`${message} ${cause}`)?.[1];
   return line === undefined ? undefined : Math.max(1, Number(line));
@@ -182,7 +190,7 @@ export function isErrorInfo(value: unknown): value is ErrorInfo {
   );
 }
 
-/** What was thrown, as an {@link ErrorInfo}. Errors of JSON-RPC carry theirs in `data`. */
+/** What was thrown, as an {@link ErrorInfo}. JSON-RPC errors carry theirs in `data`. */
 export function toErrorInfo(error: unknown): ErrorInfo {
   if (error instanceof HostError) {
     return error.info;
@@ -198,7 +206,7 @@ export function toErrorInfo(error: unknown): ErrorInfo {
   };
 }
 
-/** Whether the user stopped it, which needs no telling. */
+/** Whether the user stopped it, which need not be reported. */
 export function isCancelled(error: unknown): boolean {
   return toErrorInfo(error).code === "cancelled";
 }

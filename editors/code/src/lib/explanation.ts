@@ -1,5 +1,5 @@
 /**
- * The state of the Explanation view, and every step it can take. Kept in the extension so that
+ * The state of the Explanation view, and every step that it can take. Kept in the extension so that
  * a view that was hidden or moved shows the same again.
  */
 import type { ErrorInfo, Exchange, Reference, TextAnswer } from "../generated/protocol";
@@ -10,48 +10,48 @@ import type { ErrorButton } from "./errors";
 import * as l10n from "./l10n";
 import { plain } from "./words";
 
-/** Longest answer that is kept, in characters; a model that does not stop is cut here. */
+/** Longest answer that is kept, in characters; a model that does not stop is cut off here. */
 export const EXPLANATION_CHARS_MAX = 200_000;
 
 /** Longest question, in characters. */
 export const QUESTION_CHARS_MAX = 2_000;
 
-/** Where an explanation is. */
+/** The phases of an explanation. */
 export type Phase = "empty" | "working" | "streaming" | "done" | "cancelled" | "failed";
 
-/** What was asked, and the answer as far as it has come. */
+/** One question, and its answer as far as it has arrived. */
 export interface Turn {
-  /** The question; empty where the code was to be explained. */
+  /** The question; empty for the explanation of the code itself. */
   readonly question: string;
-  /** The Markdown so far. */
+  /** The answer's Markdown so far. */
   readonly text: string;
-  /** What of it leads to a line. */
+  /** The words in the answer that link to a line. */
   readonly references: readonly Reference[];
-  /** What was cut or left out: always in plain view. */
+  /** What was cut or left out; always visible. */
   readonly notes: readonly string[];
-  /** Whose answer it is and how long that took; empty until it is done. */
+  /** The model's name and the time that it took; empty until the answer is complete. */
   readonly facts: string;
-  /** What it cost and what the model was given, with all numbers: shown when asked for. */
+  /** The cost and what the model was given, with all numbers; shown on request. */
   readonly details: readonly string[];
 }
 
-/** Everything the view shows. Plain data: it is posted to the webview. */
+/** Everything the view shows. Plain data, because it is posted to the webview. */
 export interface Explanation {
   readonly phase: Phase;
-  /** `inventory.py, lines 3–9`. */
+  /** Such as `inventory.py, lines 3–9`. */
   readonly target: string;
-  /** That the document is not what was asked about any more; empty where it is. */
+  /** Says that the document has changed since the question; empty if it has not. */
   readonly changed: string;
-  /** What is going on, in a few words. */
+  /** The current stage, in a few words. */
   readonly stage: string;
-  /** The explanation, and the questions after it. The last one may be under way. */
+  /** The explanation, and the questions after it. The last one may still be running. */
   readonly turns: readonly Turn[];
-  /** Where it failed: what and what next. */
+  /** If it failed: what happened and what to do next. */
   readonly error: string;
   readonly buttons: readonly ErrorButton[];
 }
 
-/** Nothing was asked yet. */
+/** The state before anything was asked. */
 export const EMPTY: Explanation = {
   phase: "empty",
   target: "",
@@ -71,28 +71,28 @@ const NEW_TURN: Turn = {
   details: [],
 };
 
-/** Code is to be explained: what was in the view goes. */
+/** A new explanation was requested: what was in the view goes. */
 export function asked(target: string): Explanation {
   return { ...EMPTY, phase: "working", target, stage: l10n.t("starting"), turns: [NEW_TURN] };
 }
 
-/** A question was asked. One before it that has no answer goes. */
+/** A question was asked. An unanswered one before it goes. */
 export function askedAlso(state: Explanation, question: string): Explanation {
   const turns = [...state.turns.filter(isAnswered), { ...NEW_TURN, question }];
   return { ...state, phase: "working", stage: l10n.t("starting"), turns, error: "", buttons: [] };
 }
 
-/** Whether there is anything to be read; one that was stopped counts as far as it came. */
+/** Whether there is anything to read; a stopped answer counts, as far as it got. */
 function isAnswered(turn: Turn): boolean {
   return turn.text.trim() !== "";
 }
 
-/** The host reported its progress. */
+/** The host reported progress. */
 export function progressed(state: Explanation, stage: string): Explanation {
   return { ...state, stage };
 }
 
-/** A piece of the answer came. */
+/** A piece of the answer arrived. */
 export function grown(state: Explanation, delta: string): Explanation {
   return {
     ...withLast(state, (turn) => ({
@@ -103,7 +103,7 @@ export function grown(state: Explanation, delta: string): Explanation {
   };
 }
 
-/** The answer is whole. */
+/** The answer is complete. */
 export function answered(state: Explanation, answer: TextAnswer): Explanation {
   const { finish, context, usage, references } = answer;
   const notes = [
@@ -129,7 +129,7 @@ export function answered(state: Explanation, answer: TextAnswer): Explanation {
   return { ...done, phase: "done", stage: "" };
 }
 
-/** There will be no (more) answer. What came so far stays. */
+/** There will be no (more) answer. What has arrived stays. */
 export function failedWith(state: Explanation, error: ErrorInfo): Explanation {
   if (error.code === "cancelled") {
     return { ...state, phase: "cancelled", stage: "" };
@@ -140,7 +140,7 @@ export function failedWith(state: Explanation, error: ErrorInfo): Explanation {
   return { ...state, phase: "failed", stage: "", error: text, buttons: [retry, ...others] };
 }
 
-/** The document is, or is no longer, what was asked about. */
+/** The document was compared with what was asked about: it is the same, or no longer. */
 export function compared(state: Explanation, name: string, isSame: boolean): Explanation {
   const changed = isSame
     ? ""
@@ -148,7 +148,7 @@ export function compared(state: Explanation, name: string, isSame: boolean): Exp
   return changed === state.changed ? state : { ...state, changed };
 }
 
-/** The conversation so far, for the host. */
+/** The conversation so far, as the host expects it. */
 export function conversationOf(state: Explanation): Exchange[] {
   return state.turns.filter(isAnswered).map(({ question, text }) => ({
     ...(question !== "" && { question }),
@@ -156,7 +156,7 @@ export function conversationOf(state: Explanation): Exchange[] {
   }));
 }
 
-/** All of it as Markdown. */
+/** The whole conversation as Markdown. */
 export function markdownOf(state: Explanation): string {
   const parts = state.turns.flatMap(({ question, text }) => [
     ...(question === "" ? [] : [`## ${question.replaceAll(/\s+/gu, " ")}`]),

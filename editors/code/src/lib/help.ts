@@ -1,4 +1,4 @@
-/** The pages that ship inside the extension: which there are, and where an error is in them. */
+/** The pages that ship with the extension: which there are, and where errors are in them. */
 import type { ErrorCode } from "../generated/protocol";
 
 import * as l10n from "./l10n";
@@ -7,11 +7,11 @@ import * as l10n from "./l10n";
 export interface Page {
   readonly path: string;
   readonly title: string;
-  /** When it is useful. */
+  /** When the page is useful. */
   readonly about: string;
 }
 
-/** All of them, in the order in which they are offered. */
+/** All pages, in the order in which they are offered. */
 export const PAGES: readonly Page[] = [
   {
     path: "guides/README.md",
@@ -80,10 +80,10 @@ export const PAGES: readonly Page[] = [
   },
 ];
 
-/** The page with all errors. */
+/** The page that lists all errors. */
 export const ERRORS_PAGE = "reference/errors.md";
 
-/** The anchor of an error on it: headings are linked to in small letters. */
+/** The anchor of an error on that page: anchors of headings are in lower case. */
 export function errorAnchor(code: ErrorCode): string {
   return code.toLowerCase();
 }

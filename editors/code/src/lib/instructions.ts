@@ -1,15 +1,15 @@
-/** The instructions that a user has written: the last ones, and those that are to stay. */
+/** The instructions that a user has written: the latest ones, and pinned ones. */
 
-/** How many of the last ones are kept, beside those that stay. */
+/** How many of the latest ones are kept, in addition to the pinned ones. */
 const RECENT_MAX = 20;
 
-/** Each is in one of both lists, the newest first. */
+/** Each instruction is in only one of the two lists, the newest first. */
 export interface Instructions {
   readonly favorites: readonly string[];
   readonly recent: readonly string[];
 }
 
-/** With one that was just used. */
+/** With an instruction that was just used. */
 export function used({ favorites, recent }: Instructions, text: string): Instructions {
   if (favorites.includes(text)) {
     return { favorites, recent };
@@ -18,7 +18,7 @@ export function used({ favorites, recent }: Instructions, text: string): Instruc
   return { favorites, recent: [text, ...others].slice(0, RECENT_MAX) };
 }
 
-/** With one that is to stay, or no longer is. */
+/** With an instruction pinned, or unpinned if it was. */
 export function toggled({ favorites, recent }: Instructions, text: string): Instructions {
   const isFavorite = favorites.includes(text);
   const without = (all: readonly string[]): string[] => all.filter((it) => it !== text);
@@ -27,13 +27,13 @@ export function toggled({ favorites, recent }: Instructions, text: string): Inst
     : { favorites: [text, ...favorites], recent: without(recent) };
 }
 
-/** Without one. */
+/** Without an instruction. */
 export function forgotten({ favorites, recent }: Instructions, text: string): Instructions {
   const without = (all: readonly string[]): string[] => all.filter((it) => it !== text);
   return { favorites: without(favorites), recent: without(recent) };
 }
 
-/** What was kept, whatever it has become. */
+/** Reads stored instructions, however malformed the value is. */
 export function read(value: unknown): Instructions {
   const { favorites, recent } = (value ?? {}) as Partial<Record<keyof Instructions, unknown>>;
   const texts = (list: unknown): string[] =>

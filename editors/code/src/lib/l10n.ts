@@ -1,36 +1,40 @@
 /**
- * The user's language. Every word that users read is the argument of {@link t}, in English and whole;
- * `npm run l10n` exports them to `l10n/bundle.l10n.json`, and a translation is a file beside that.
+ * The user's language. Every text that users read is a call of {@link t}, with a complete English
+ * message; `npm run l10n` exports the messages to `l10n/bundle.l10n.json`, and a translation is a
+ * file next to that one.
  *
- * Does what `vscode.l10n.t` does, and is here because `lib` and the pages have no editor at hand.
- * Words that are constants are looked up when their module is loaded, so {@link configure} comes
- * before every other import: `translated.ts` of the extension and of the pages.
+ * It does what `vscode.l10n.t` does, and exists because `lib` and the pages have no access to the
+ * editor. Messages in constants are looked up when their module is loaded, so {@link configure} has
+ * to run before every other import: that is what `translated.ts` does, in the extension and in the
+ * pages.
  */
 
-/** What is in a message for `{0}`. */
+/** The value for a placeholder such as `{0}`. */
 export type Replacement = string | number;
 
-/** A message whose English words mean more than one thing. */
+/** A message whose English text could mean more than one thing. */
 export interface Message {
   readonly message: string;
   readonly args?: readonly Replacement[];
-  /** Says to a translator where it is shown. */
+  /** Tells a translator where the message is shown. */
   readonly comment: string;
 }
 
 let bundle: Readonly<Record<string, unknown>> = {};
 
-/** Takes a translation: its text by the English one. What it lacks stays English. */
+/**
+ * Sets the translation, which maps English texts to translated ones. What it lacks stays English.
+ */
 export function configure(translation: Readonly<Record<string, unknown>> | undefined): void {
   bundle = translation ?? {};
 }
 
-/** The translation that was taken, to be handed on to a page. */
+/** The current translation, to be passed on to a page. */
 export function translation(): Readonly<Record<string, unknown>> {
   return bundle;
 }
 
-/** A message in the user's language, with these values in it. */
+/** A message in the user's language, with these values filled in. */
 export function t(message: string | Message, ...args: readonly Replacement[]): string {
   if (typeof message === "string") {
     return formatted(translationOf(message) ?? message, args);
@@ -39,7 +43,7 @@ export function t(message: string | Message, ...args: readonly Replacement[]): s
   return formatted(translationOf(`${text}/${comment}`) ?? text, own);
 }
 
-/** Values are put in as they are: braces in them mean nothing. */
+/** Values are inserted as they are: braces in them mean nothing. */
 function formatted(text: string, args: readonly Replacement[]): string {
   return text.replace(/\{(\d+)\}/gu, (hole, at: string) => String(args[Number(at)] ?? hole));
 }
