@@ -1,7 +1,7 @@
 /**
- * Drives the real commands once and writes what came of it, for the check of an assembled
- * product. Loaded only where LOCALCODER_SMOKE_REPORT names the report's file; the folder that is
- * open must be one that may be changed.
+ * Runs the real commands once and writes down the outcome, to check an assembled product. Loaded
+ * only if LOCALCODER_SMOKE_REPORT names the file for the report; the open folder has to be one that
+ * may be changed.
  */
 import { readFile, rename, writeFile } from "node:fs/promises";
 
@@ -12,10 +12,10 @@ import type { HostStatus } from "./generated/protocol";
 import type { HostConnection } from "./host/connection";
 import { logLine, toErrorInfo } from "./lib/errors";
 
-/** How long the engine may take to get ready, and an answer to come, in milliseconds. */
+/** How long to wait for the engine to get ready, or for an answer, in milliseconds. */
 const WAIT_MS = 300_000;
 
-/** What is written. `ok`: the file on disk was changed by the commands. */
+/** The contents of the report. `ok`: whether the commands changed the file on disk. */
 interface Report {
   ok: boolean;
   file: string;
@@ -74,7 +74,7 @@ async function improveAndApply(
   report.after = await readFile(uri.fsPath, "utf8");
 }
 
-/** LOCALCODER_SMOKE_LINES as `A-B`, else the whole document. */
+/** The lines in LOCALCODER_SMOKE_LINES, as `A-B`, or else the whole document. */
 function linesToSelect(document: vscode.TextDocument): vscode.Selection {
   const match = /^(\d+)-(\d+)$/u.exec(process.env["LOCALCODER_SMOKE_LINES"] ?? "");
   const [first, last] = match ? [Number(match[1]), Number(match[2])] : [1, document.lineCount];
@@ -104,7 +104,7 @@ async function engineReady(host: HostConnection): Promise<void> {
   }
 }
 
-/** The first value that `listen` gives, within {@link WAIT_MS}. */
+/** The first value that `listen` passes on, within {@link WAIT_MS}. */
 function waitFor<T>(
   listen: (done: (value: T) => void, fail: (error: unknown) => void) => () => void,
 ): Promise<T> {

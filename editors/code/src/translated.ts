@@ -1,4 +1,6 @@
-/** Takes the translation for the editor's language. See `lib/l10n.ts` for why it is imported first. */
+/**
+ * Loads the translation for the editor's language. See `lib/l10n.ts` for why it is imported first.
+ */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -7,8 +9,8 @@ import * as vscode from "vscode";
 import { configure } from "./lib/l10n";
 
 /**
- * The editor reads the file beside `bundle.l10n.json` of an extension that was installed. For one that
- * came with it, as ours with the IDE, it asks language packs alone: then the file is read here.
+ * The editor reads the translation next to `bundle.l10n.json` for an installed extension. For a
+ * built-in one, as ours is in the IDE, it asks language packs only: then the file is read here.
  */
 function translation(): Record<string, unknown> | undefined {
   if (vscode.l10n.bundle !== undefined) {

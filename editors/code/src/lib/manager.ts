@@ -1,7 +1,7 @@
 /**
- * What the page of models shows, and what it and the extension say to each other. The page is not
- * trusted: what it sends is a name out of a closed list, the id of a model, or addresses that were
- * dropped. Pure: `features/manager.ts` has the page, `ui/manager` draws it.
+ * What the page of models shows, and the messages between it and the extension. The page is not
+ * trusted: it may send only a name from a closed list, the id of a model, or addresses that were
+ * dropped. Pure: `features/manager.ts` holds the page, `ui/manager` draws it.
  */
 import type { Fact, ModelAction, ModelFit, ModelRow, ModelRole } from "../generated/protocol";
 
@@ -10,37 +10,37 @@ import { isThere, loadingText, percent } from "./models";
 import type { Loading, ShownModel } from "./models";
 import { capitalized, joined, plain, sentence, size } from "./words";
 
-/** A model of the page. */
+/** A model on the page. */
 export interface ManagedModel {
   readonly row: ModelRow;
   readonly shown: ShownModel;
   readonly loading?: Loading;
 }
 
-/** The text of a model's license, once it was asked for. */
+/** The text of a model's license, once it was requested. */
 export interface LicenseShown {
   readonly id: string;
   readonly text: string;
 }
 
-/** All there is to show. */
+/** Everything the page shows. */
 export interface ManagerState {
   readonly models: readonly ManagedModel[];
   readonly diskText: string;
-  /** Why nothing can be downloaded; empty where it can. */
+  /** Why nothing can be downloaded; empty if downloads are possible. */
   readonly refusal: string;
   readonly license?: LicenseShown;
 }
 
-/** Extension to page. */
+/** Messages from the extension to the page. */
 export type ToManager =
   | { readonly type: "state"; readonly state: ManagerState }
   | { readonly type: "choose"; readonly id: string };
 
-/** What is done without a model. */
+/** Commands that need no model. */
 export type ManagerCommand = "import" | "importExported" | "refresh";
 
-/** Page to extension. */
+/** Messages from the page to the extension. */
 export type FromManager =
   | { readonly type: "ready" }
   | { readonly type: "command"; readonly command: ManagerCommand }
@@ -54,7 +54,7 @@ const COMMANDS: Record<ManagerCommand, true> = {
   refresh: true,
 };
 
-/** Words on the buttons, in their order. */
+/** The labels of the buttons, in the order in which they are shown. */
 export const ACTION_WORDS: Record<ModelAction | "pause", string> = {
   install: l10n.t("Install"),
   pause: l10n.t("Pause"),
@@ -66,12 +66,12 @@ export const ACTION_WORDS: Record<ModelAction | "pause", string> = {
   remove: l10n.t("Delete…"),
 };
 
-/** What the button for an action says of this model: a paused download continues. */
+/** The label of an action's button for this model: a paused download is resumed, for example. */
 export function actionWords(action: ModelAction | "pause", { row }: ManagedModel): string {
   return action === "install" && row.state === "partial" ? l10n.t("Resume") : ACTION_WORDS[action];
 }
 
-/** Reads what the page sent; nothing where it is malformed. */
+/** Parses what the page sent; `undefined` if it is malformed. */
 export function readFromManager(value: unknown): FromManager | undefined {
   if (typeof value !== "object" || value === null) {
     return undefined;
@@ -106,7 +106,7 @@ export interface ModelFilter {
   readonly fits: boolean;
 }
 
-/** Whether a filter lets a model through. */
+/** Whether a model matches the filter. */
 export function isShown({ row }: ManagedModel, { text, which, fits }: ModelFilter): boolean {
   const words = text.toLowerCase().split(/\s+/u);
   const said = joined([
@@ -126,14 +126,14 @@ export function isShown({ row }: ManagedModel, { text, which, fits }: ModelFilte
   );
 }
 
-/** The text of a cell, what follows it, and whether it is not a fact. */
+/** The text of a cell, what is added after it, and whether it is a claim rather than a fact. */
 export interface Cell {
   readonly text: string;
   readonly about?: string;
   readonly claimed?: boolean;
 }
 
-/** By name. */
+/** The names of the columns. */
 export type Column =
   | "name"
   | "state"
@@ -146,7 +146,7 @@ export type Column =
   | "license"
   | "context";
 
-/** The columns of the table. */
+/** The headings of the table's columns. */
 export const COLUMNS: Readonly<Record<Column, string>> = {
   name: l10n.t("Model"),
   state: l10n.t("State"),
@@ -181,7 +181,7 @@ const STATES = {
   available: l10n.t("Not installed"),
 };
 
-/** What a model's row says. */
+/** The cells of a model's row. */
 export function cellsOf(model: ManagedModel): Record<Column, Cell> {
   const { row } = model;
   const profile = row.profile === undefined ? "" : l10n.t("profile {0}", row.profile);
@@ -277,7 +277,7 @@ function speedCell({ speed }: ModelRow): Cell {
     : { text: `≈ ${number}`, about: speed.text, claimed: true };
 }
 
-/** The lines above a model's facts: what the short cells mean. */
+/** The lines above a model's facts, which spell out the short cells. */
 export function detailsOf(model: ManagedModel): Fact[] {
   const { row, loading } = model;
   const { roles, speed, license } = cellsOf(model);
@@ -300,14 +300,17 @@ export function detailsOf(model: ManagedModel): Fact[] {
 
 /** What else is known of a model. */
 export function factsOf({ row }: ManagedModel): Fact[] {
-  // The line above is about the window that would be used.
+  // The detail line above describes the memory for the context window that would be used.
   return row.facts.filter(({ what }) => what !== "Memory");
 }
 
-/** Steps of a download that are reported to a screen reader, in percent. */
+/** Steps in which a screen reader is told about a download, in percent. */
 const TOLD_EVERY = 10;
 
-/** What is reported of downloads, which is the same for a while. */
+/**
+ * The screen reader's text about downloads; it stays the same within a step, so that it is not read
+ * all the time.
+ */
 export function downloadsText(models: readonly ManagedModel[]): string {
   return models
     .flatMap(({ row, loading }) => {

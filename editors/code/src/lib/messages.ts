@@ -1,12 +1,13 @@
 /**
- * What the extension and the Explanation view say to each other. The view is not trusted: what
- * it sends is a name out of a closed list, a number of what it was shown, or the user's question.
+ * The messages between the extension and the Explanation view. The view is not trusted: it may send
+ * only a name from a closed list, the number of something that it was shown, or the user's
+ * question.
  */
 import type { ButtonAction } from "./errors";
 import { QUESTION_CHARS_MAX } from "./explanation";
 import type { Explanation } from "./explanation";
 
-/** Extension to view: all there is to show. */
+/** Extension to view: everything to show. */
 export interface StateMessage {
   readonly type: "state";
   readonly state: Explanation;
@@ -40,7 +41,7 @@ const ACTIONS: Record<ButtonAction, true> = {
   learnMore: true,
 };
 
-/** Reads what the view sent; nothing where it is malformed. */
+/** Parses what the view sent; `undefined` if it is malformed. */
 export function readViewMessage(value: unknown): ViewMessage | undefined {
   if (typeof value !== "object" || value === null) {
     return undefined;

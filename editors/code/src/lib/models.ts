@@ -1,6 +1,6 @@
 /**
- * What the list of models shows: the program's rows, and over them what a download of this window
- * does. Pure: `features/models.ts` puts it on the screen.
+ * What the list of models shows: the program's rows, overlaid with this window's downloads. Pure:
+ * `features/models.ts` puts it on the screen.
  */
 import type {
   Fact,
@@ -14,12 +14,12 @@ import type {
 import * as l10n from "./l10n";
 import { size } from "./words";
 
-/** A download that runs. */
+/** A running download. */
 export interface Loading {
   readonly bytes: number;
   readonly totalBytes: number;
   readonly bytesPerSecond: number;
-  /** Why it does not continue just now, such as that no server can be reached. */
+  /** Why it is stalled, such as that no server can be reached. */
   readonly note?: string;
 }
 
@@ -27,11 +27,11 @@ export interface Loading {
 export interface ShownModel {
   readonly state: ModelState | "inUse" | "loading";
   readonly description: string;
-  /** Names of commands, `localcoder.models.` before them. */
+  /** Names of commands without the prefix `localcoder.models.`. */
   readonly actions: readonly (ModelAction | "pause")[];
 }
 
-/** How a row is shown while this window loads it, or does not. */
+/** How a row is shown, with or without a download in this window. */
 export function shownModel(row: ModelRow, loading: Loading | undefined): ShownModel {
   if (loading !== undefined) {
     return { state: "loading", description: loadingText(loading), actions: ["pause"] };
@@ -40,7 +40,7 @@ export function shownModel(row: ModelRow, loading: Loading | undefined): ShownMo
   return { state: uses.length > 0 ? "inUse" : row.state, description, actions };
 }
 
-/** Beside a name in a narrow list: the one thing that its icon does not say. */
+/** The one thing to say next to the name in a narrow list: what the icon does not show. */
 export function shortText(row: ModelRow, loading: Loading | undefined): string {
   if (loading !== undefined) {
     return loading.totalBytes === 0 ? l10n.t("starting…") : l10n.t("{0} %", percent(loading));
@@ -54,22 +54,22 @@ export function shortText(row: ModelRow, loading: Loading | undefined): string {
       return l10n.t("{0} %", percent({ bytes: row.loadedBytes, totalBytes: row.bytes }));
     case "installed":
     case "available":
-      // Tenths of hundreds say nothing.
+      // With three digits before the point, the tenths don't matter.
       return size(row.bytes).replace(/(\d{3})\.\d/u, "$1");
   }
 }
 
-/** How much of it there is, in whole percent that no unfinished download brings to 100. */
+/** How much is downloaded, in whole percent; never 100 before the end. */
 export function percent({ bytes, totalBytes }: Pick<Loading, "bytes" | "totalBytes">): number {
   return Math.min(100, Math.floor((100 * bytes) / Math.max(1, totalBytes)));
 }
 
-/** The first place among dropped addresses that a model could be taken in from. */
+/** The first dropped address that a model could be imported from. */
 export function droppedPath(
   uris: string,
 ): { readonly path: string; readonly exported: boolean } | undefined {
   for (const line of uris.split(/\r?\n/u)) {
-    // Files of this machine: the window's own, or those of its server.
+    // Only files on this machine: the window's own, or its server's.
     if (!/^(?:file|vscode-remote):\/\//u.test(line)) {
       continue;
     }
@@ -90,12 +90,12 @@ function pathOf(address: string): string | undefined {
   }
 }
 
-/** Whether a model is there, whole or broken; others can be installed. */
+/** Whether a model is installed, whether whole or broken; all others can be installed. */
 export function isThere({ state }: ModelRow): boolean {
   return state !== "available" && state !== "partial";
 }
 
-/** What is said of a model that was taken in: verified is what a catalog pins, and nothing else. */
+/** The message about an imported model: it counts as verified only if a catalog pins it. */
 export function importedText(model: InstalledModel): string {
   const { notForEdits } = model;
   return notForEdits === undefined ? whatItIs(model) : `${whatItIs(model)} ${notForEdits}`;
@@ -119,12 +119,12 @@ function whatItIs({ id, name, verified, claimedId }: InstalledModel): string {
       );
 }
 
-/** Facts a line each. */
+/** Facts, one per line. */
 export function factLines(facts: readonly Fact[]): string[] {
   return facts.map(({ what, text }) => `${what}: ${text}`);
 }
 
-/** How far a download is, how fast, and how long it will take. */
+/** The progress of a download: how far, how fast, and how long it will take. */
 export function loadingText({ bytes, totalBytes, bytesPerSecond, note = "" }: Loading): string {
   if (note !== "") {
     return note;
@@ -140,7 +140,7 @@ export function loadingText({ bytes, totalBytes, bytesPerSecond, note = "" }: Lo
   return l10n.t("{0} of {1}, {2}/s, {3} left", done, all, size(bytesPerSecond), left);
 }
 
-/** What an event says: how far it is, or a note. */
+/** The text of an event: progress or a note. */
 export function installText(event: InstallEvent): { loading?: Loading; message: string } {
   switch (event.event) {
     case "progress": {

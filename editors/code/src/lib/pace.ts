@@ -1,4 +1,4 @@
-/** Lets something happen at most once in a while, however often there is a reason for it. */
+/** Limits how often something happens, however often there is a reason for it. */
 import { REAL_CLOCK } from "./clock";
 import type { Clock } from "./clock";
 
@@ -12,7 +12,7 @@ export class Pace {
     this.#clock = clock;
   }
 
-  /** Whether it may happen now; then it counts as done. */
+  /** Whether it may happen now; if so, this counts as having done it. */
   take(): boolean {
     const now = this.#clock.now();
     const may = now - this.#lastMs >= this.#everyMs;

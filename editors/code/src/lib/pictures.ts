@@ -1,7 +1,8 @@
 /**
- * In the Markdown preview, a picture from elsewhere is a link that says so: it is loaded by a click,
- * in the user's browser, and never by looking at a document. The preview's own policy refuses what
- * is not seen here. Knows markdown-it, nothing of the editor. Handed over by the extension's entry.
+ * In the Markdown preview, replaces remote pictures by links that say so: a picture is loaded only
+ * by a click, in the user's browser, and never by looking at a document. What this misses, the
+ * preview's own policy blocks. Knows markdown-it but not the editor; the extension's entry exports
+ * it.
  */
 import type MarkdownIt from "markdown-it";
 import type { StateCore, Token } from "markdown-it";
@@ -11,9 +12,9 @@ import { escaped } from "./words";
 
 type Renderer = InstanceType<typeof MarkdownIt>;
 
-/** Takes remote pictures out of what a markdown-it renders. */
+/** Makes a markdown-it leave out remote pictures. */
 export function withoutRemotePictures(markdown: Renderer): Renderer {
-  // Last, so that what other plugins make of a text is seen as well.
+  // Last, so that it also sees what other plugins make of a text.
   markdown.core.ruler.push("localcoder-remote-pictures", replaceAll);
   return markdown;
 }
@@ -50,7 +51,10 @@ function replaceChildren(state: StateCore, tokens: Token[]): Token[] {
   return replaced;
 }
 
-/** What stands for a picture. Within a link it is that link's text: a link can't hold another. */
+/**
+ * The replacement of a picture. If the picture is within a link it becomes that link's text,
+ * because links can't be nested.
+ */
 function link(state: StateCore, address: URL, alt: string, linked: boolean): Token[] {
   const text = new state.Token("text", "", 0);
   text.content = words(address, alt, linked);
@@ -72,7 +76,7 @@ function words(address: URL, alt: string, linked: boolean): string {
     : l10n.t("[Picture from {0} — click to open it in your browser]", from);
 }
 
-/** The tags of pictures in raw HTML. */
+/** Replaces picture tags in raw HTML. */
 function replaceTags(html: string, linked: boolean): string {
   return html.replace(/<img\b(?:"[^"]*"|'[^']*'|[^'">])*>/gi, (tag, at: number) => {
     const address = remoteAddress(attribute(tag, "src"));
@@ -96,7 +100,10 @@ function attribute(tag: string, name: string): string | undefined {
   return value?.replaceAll("&quot;", '"').replaceAll("&amp;", "&");
 }
 
-/** The address of a picture on another machine; none for one in the folder or in the document. */
+/**
+ * The address of a picture on another machine; `undefined` for one in the folder or in the
+ * document.
+ */
 function remoteAddress(source: string | number | null | undefined): URL | undefined {
   const whole = source?.toString().trim().replace(/^\/\//, "https://");
   if (whole === undefined || !/^https?:/i.test(whole)) {

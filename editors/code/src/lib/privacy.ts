@@ -1,13 +1,13 @@
 /**
- * The page of *Show Privacy* as HTML. The words are the program's; here they get their places. All of
- * them are text: what is between backquotes is shown as code, and nothing else means anything.
+ * The page of *Show Privacy* as HTML. The words are the program's; this only lays them out. All of
+ * them are plain text, except that what is between backquotes is shown as code.
  */
 import type { Fact, PrivacyFinding, PrivacyRefusal, PrivacyReport } from "../generated/protocol";
 
 import * as l10n from "./l10n";
 import { escaped, sentence } from "./words";
 
-/** The body of the page. `at`: when it was looked at, as it is shown. */
+/** The body of the page. `at`: the time of the check, as text. */
 export function privacyBody(report: PrivacyReport, at: string): string {
   const { airGap, refusedText, refusals, refusalsText, programs, editor, kept, checks } = report;
   return `<main data-testid="privacy">
@@ -57,7 +57,7 @@ function check({ what, text }: Fact): string {
   return `<dt>${words(sentence(what))}</dt><dd><code>${escaped(text)}</code></dd>`;
 }
 
-/** Text with its parts between backquotes as code; one without an end is a backquote. */
+/** The text as HTML, with the parts between backquotes as code; an unpaired backquote stays one. */
 function words(text: string): string {
   return escaped(text).replaceAll(/`([^`]+)`/gu, "<code>$1</code>");
 }

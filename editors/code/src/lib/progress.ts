@@ -12,7 +12,7 @@ const STAGES: Record<Stage, string> = {
   retrying: l10n.t("trying again"),
 };
 
-/** The host's own words where it has some, with a percentage where it is known. */
+/** The host's own words if it sent any, with a percentage if known. */
 export function progressText(progress: ProgressParams): string {
   const words = progress.message.trim() === "" ? STAGES[progress.stage] : progress.message.trim();
   if (progress.fraction === undefined || words.includes("%")) {

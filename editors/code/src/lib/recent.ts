@@ -1,38 +1,41 @@
 /**
- * What the user edits: the last changes as lines before and after, and pieces of the other files that
- * are open. Values in and out: it knows no editor.
+ * What the user is working on: the latest changes as lines before and after, and pieces of the
+ * other open files. Plain values: this module knows no editor.
  */
 import { CHUNKS_MAX, RECENT_EDITS_MAX } from "../generated/limits";
 import type { CodeChunk, RecentEdit } from "../generated/protocol";
 
-/** Lines of a change that is still one; what is larger was several, or a paste. */
+/** Most lines of a single change; a larger one was several, or a paste. */
 const EDIT_LINES_MAX = 12;
-/** Lines of another file around the place where the user was. */
+/** How many lines of another file are sent, around the place where the user was. */
 const CHUNK_LINES = 40;
-/** Files whose text is remembered for the next change. */
+/** How many files' texts are remembered, to compare with at the next change. */
 const FILES_MAX = 24;
 
-/** One stretch of lines that differs. */
+/** A stretch of lines that differs. */
 interface Difference {
-  /** How many lines are before it. */
+  /** The number of lines before it. */
   readonly start: number;
   readonly before: readonly string[];
   readonly after: readonly string[];
 }
 
 export class RecentEdits {
-  /** Of each file what it was before its open change; the one that was used last is at the end. */
+  /**
+   * For each file its text before the change in progress, and its latest text; most recently used
+   * last.
+   */
   readonly #bases = new Map<string, { base: string; last: string }>();
   readonly #edits: RecentEdit[] = [];
 
-  /** A file is shown: changes are counted from here. */
+  /** A file was opened: changes are measured from this text. */
   opened(path: string, text: string): void {
     if (!this.#bases.has(path)) {
       this.#remember(path, text, text);
     }
   }
 
-  /** A file has another text. */
+  /** A file's text has changed. */
   changed(path: string, text: string): void {
     const known = this.#bases.get(path);
     if (known === undefined) {
@@ -43,12 +46,12 @@ export class RecentEdits {
       this.#remember(path, known.base, text);
       return;
     }
-    // Another place, or a paste: what was changed so far is done.
+    // At another place, or a paste: the change so far is complete.
     this.#close(path, difference(known.base, known.last));
     this.#remember(path, isOne(difference(known.last, text)) ? known.last : text, text);
   }
 
-  /** All that are worth being reported, the oldest first. */
+  /** The changes that are worth sending, oldest first. */
   edits(path: string): RecentEdit[] {
     const known = this.#bases.get(path);
     const open = known === undefined ? undefined : difference(known.base, known.last);
@@ -71,7 +74,7 @@ export class RecentEdits {
   }
 }
 
-/** The stretch between the lines that two texts have in common at both ends. */
+/** What differs between the lines that two texts share at both ends. */
 function difference(one: string, other: string): Difference {
   const [before, after] = [one.split(/\r?\n/u), other.split(/\r?\n/u)];
   const most = Math.min(before.length, after.length);
@@ -100,7 +103,7 @@ function edit(path: string, { start, before, after }: Difference): RecentEdit[] 
   return isNothing ? [] : [{ path, ...text, line: start + 1 }];
 }
 
-/** A file that the user has looked at, and the line where they were, from 0. */
+/** A file that the user has looked at, and the line that they were at, from 0. */
 export interface Visited {
   readonly path: string;
   readonly text: string;

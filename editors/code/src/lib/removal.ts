@@ -1,13 +1,15 @@
-/** Says in words what a reset removes and what it leaves. */
+/** Says in words what a reset removes and what it keeps. */
 import type { Removal, RemovalPart } from "../generated/protocol";
 
 import * as l10n from "./l10n";
 import { size } from "./words";
 
-/** Most names of a part that are reported; the others are beside them. */
+/** Most file names of a part that are listed; the rest are only counted. */
 const NAMES_MAX = 6;
 
-/** What is asked before anything is removed. `unsaved`: documents with changes that are not saved. */
+/**
+ * The question before anything is removed. `unsaved`: the number of documents with unsaved changes.
+ */
 export function removalText(removal: Removal, unsaved: number): string {
   const parts = [
     l10n.t("Goes:"),
@@ -35,7 +37,7 @@ function partText({ what, paths, bytes, text }: RemovalPart): string {
   return `• ${head}: ${pathsText(paths)}${note}`;
 }
 
-/** The folder that they are in once, where there are several. */
+/** The paths, with the folder that they share written only once. */
 function pathsText(paths: readonly string[]): string {
   const [first = ""] = paths;
   const folder = first.slice(0, first.lastIndexOf("/"));

@@ -1,6 +1,6 @@
 /**
- * The requests of this window that wait for an answer, so that one command can stop them all.
- * A newer request with the same key stops the older one.
+ * The requests of this window that are waiting for an answer, so that one command can stop them
+ * all. A newer request with the same key stops the older one.
  */
 
 export class Running {
@@ -21,7 +21,10 @@ export class Running {
     return this.#requests.has(key);
   }
 
-  /** Runs `work`; its signal aborts on {@link cancel}, {@link cancelAll} and a newer request. */
+  /**
+   * Runs `work`; its signal aborts on {@link cancel}, on {@link cancelAll}, or when a newer request
+   * starts.
+   */
   async run<T>(key: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     this.cancel(key);
     const controller = new AbortController();
@@ -42,7 +45,6 @@ export class Running {
     this.#requests.get(key)?.abort();
   }
 
-  /** Stops all requests. */
   cancelAll(): void {
     for (const controller of this.#requests.values()) {
       controller.abort();

@@ -1,16 +1,16 @@
 /**
- * Which settings go to the host: every one of the product's that the user set, as it is. What a
+ * Which settings go to the host: all of the product's that the user has set, unchanged. What a
  * value means and whether it is allowed is the host's business.
  */
 
-/** What the editor knows of one setting. */
+/** What the editor knows about one setting. */
 export interface Inspected {
   readonly globalValue?: unknown;
 }
 
 /**
- * The user's values by key without its `localcoder.` prefix. Workspace values are not looked at:
- * a folder must not choose what runs.
+ * The user's values by key, without the prefix `localcoder.`. Workspace values are ignored: a
+ * folder must not choose what runs.
  */
 export function userSettings(
   keys: readonly string[],
@@ -26,10 +26,10 @@ export function userSettings(
   return settings;
 }
 
-/** What the names of all our settings begin with. */
+/** The prefix of all our settings. */
 export const SETTINGS_PREFIX = "localcoder.";
 
-/** The names of our settings, out of the extension's own manifest. */
+/** The names of our settings, from the extension's own manifest. */
 export function declaredSettings(manifest: unknown): string[] {
   const properties = dig(manifest, "contributes", "configuration", "properties");
   return typeof properties === "object" && properties !== null ? Object.keys(properties) : [];

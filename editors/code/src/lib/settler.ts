@@ -1,11 +1,11 @@
 /**
- * Does something once changes have settled, and gives it up at the next change. Used for work
- * ahead of a command, which is of no use once the selection is another one.
+ * Runs something once changes have settled, and aborts it at the next change. Used for work ahead
+ * of a command, which is useless once the selection has changed.
  */
 import { REAL_CLOCK } from "./clock";
 import type { Clock } from "./clock";
 
-/** Without a change for this long, a selection has settled, in milliseconds. */
+/** A selection that has not changed for this long has settled, in milliseconds. */
 export const SETTLED_MS = 150;
 
 export class Settler {
@@ -18,7 +18,7 @@ export class Settler {
     this.#clock = clock;
   }
 
-  /** Something changed; `wanted`: whether there is anything to do when it has settled. */
+  /** Something changed; `wanted`: whether there is anything to do once it has settled. */
   change(wanted: boolean): void {
     this.#current.abort();
     this.#current = new AbortController();
@@ -27,7 +27,7 @@ export class Settler {
     }
   }
 
-  /** Gives up what is under way. */
+  /** Aborts what is under way. */
   dispose(): void {
     this.#current.abort();
   }
@@ -40,7 +40,7 @@ export class Settler {
     try {
       await this.#work(signal);
     } catch {
-      // A command on the same selection will meet the same and tell it.
+      // A command on the same selection will run into the same error and report it.
     }
   }
 }

@@ -1,10 +1,10 @@
 /**
- * What the extension and the page of the set-up say to each other. The page is not trusted: what it
- * sends is a name out of a closed list, and ids are looked up among those that are known.
+ * The messages between the extension and the page of the set-up. The page is not trusted: it may
+ * send only a name from a closed list, and ids are looked up among the known ones.
  */
 import type { SetupPage } from "./setup";
 
-/** Extension to page: all there is to show. */
+/** Extension to page: everything to show. */
 export interface SetupStateMessage {
   readonly type: "state";
   readonly page: SetupPage;
@@ -22,14 +22,14 @@ const PLAIN = [
   "tryIt",
 ] as const;
 
-/** Page to extension. */
+/** Messages from the page to the extension. */
 export type SetupMessage =
   | { readonly type: (typeof PLAIN)[number] }
   | { readonly type: "install" | "use"; readonly id: string }
   | { readonly type: "importFile"; readonly inPlace: boolean }
   | { readonly type: "airGap"; readonly on: boolean };
 
-/** Reads what the page sent; nothing where it is malformed. */
+/** Parses what the page sent; `undefined` if it is malformed. */
 export function readSetupMessage(value: unknown): SetupMessage | undefined {
   if (typeof value !== "object" || value === null) {
     return undefined;

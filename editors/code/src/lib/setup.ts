@@ -1,6 +1,6 @@
 /**
- * The set-up as it is shown: what the program says, and over it what this window does. Pure:
- * `features/setup.ts` keeps it, `ui/setup` draws it.
+ * The set-up as it is shown: what the program reports, overlaid with what this window is doing.
+ * Pure: `features/setup.ts` keeps it, `ui/setup` draws it.
  */
 import type {
   ModelRow,
@@ -27,30 +27,30 @@ export interface ShownDownload {
 
 /** A self-test as the page shows it. */
 export interface ShownTest {
-  /** What is being tried; empty where nothing is. */
+  /** What is being tested; empty if nothing is. */
   readonly trying: string;
   readonly checks: readonly SelfTestCheck[];
   readonly report?: SelfTestReport;
 }
 
-/** All that the page shows. */
+/** Everything the page shows. */
 export interface SetupPage {
   readonly report?: SetupReport;
   readonly download?: ShownDownload;
   readonly test: ShownTest;
-  /** What is under way that can't be stopped; empty where nothing is. */
+  /** What is under way and can't be stopped; empty if nothing is. */
   readonly busy: string;
-  /** What went wrong and what to do; empty where nothing did. */
+  /** What went wrong and what to do; empty if nothing did. */
   readonly error: string;
 }
 
-/** Nothing yet. */
+/** The state before a test. */
 export const NO_TEST: ShownTest = { trying: "", checks: [] };
 
-/** Before the program has said anything. */
+/** The page before the program has reported anything. */
 export const EMPTY_PAGE: SetupPage = { test: NO_TEST, busy: "", error: "" };
 
-/** What the test shows after an event. */
+/** The state of the test after an event. */
 export function testAfter(test: ShownTest, event: SelfTestEvent): ShownTest {
   switch (event.event) {
     case "began":
@@ -62,13 +62,13 @@ export function testAfter(test: ShownTest, event: SelfTestEvent): ShownTest {
   }
 }
 
-/** The model that is to be loaded next, where one is. */
+/** The model to be downloaded next, if any. */
 export function waitingModel(report: SetupReport): ModelRow | undefined {
   const id = report.downloads[0];
   return report.list.models.find((row) => row.id === id);
 }
 
-/** The state of a download. `loading`: what this window downloads of it. */
+/** The state of a download. `loading`: this window's progress on it. */
 export function shownDownload(row: ModelRow, loading: Loading | undefined): ShownDownload {
   const { id, name, bytes, loadedBytes } = row;
   if (loading !== undefined) {
@@ -85,13 +85,13 @@ export function shownDownload(row: ModelRow, loading: Loading | undefined): Show
   };
 }
 
-/** Models that are meant for the same. */
+/** Models for the same purpose. */
 export interface Group {
   readonly title: string;
   readonly rows: readonly ModelRow[];
 }
 
-/** The models as they are offered, by what they are for, the recommended one first. */
+/** The models on offer, grouped by purpose, the recommended one first. */
 export function offered(report: SetupReport): Group[] {
   const rows = report.list.models
     .filter((row) => row.state !== "bundled")
@@ -118,7 +118,7 @@ function groupOf({ profile, roles }: ModelRow): "code" | "general" | "heavy" {
   return roles.length === 0 || roles.includes("code") ? "code" : "general";
 }
 
-/** What is worth knowing of a model before it is chosen; all of it is in the question. */
+/** The facts that matter when choosing a model; the question after that has them all. */
 export function rowFacts(row: ModelRow): { readonly what: string; readonly text: string }[] {
   const of = (what: string): string => row.facts.find((fact) => fact.what === what)?.text ?? "";
   return [
@@ -140,11 +140,11 @@ function speedText({ speed }: ModelRow): string {
     : l10n.t("about {0} tokens/s: {1}", perSecond, speed.text);
 }
 
-/** What a button of a model's does. */
+/** What the button of a model offers. */
 export function offerOf(row: ModelRow): {
   readonly type: "install" | "use";
   readonly title: string;
-  /** The same for screen readers, without what is beside it. */
+  /** The label for screen readers, which has to do without the text next to the button. */
   readonly label: string;
 } {
   const { name } = row;
@@ -160,7 +160,7 @@ export function offerOf(row: ModelRow): {
     : { type: "install", title: l10n.t("Download…"), label: l10n.t("Download {0}", name) };
 }
 
-/** A line of a diff and what it is. */
+/** The lines of a diff, each with its kind. */
 export function diffLines(diff: string): { readonly kind: "add" | "del" | "same"; text: string }[] {
   return diff
     .replace(/\n$/u, "")

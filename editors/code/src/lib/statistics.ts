@@ -1,4 +1,7 @@
-/** The page of *Edit Statistics* as HTML. The numbers are the program's; all words in it are text. */
+/**
+ * The page of *Edit Statistics* as HTML. The numbers are the program's; all of its words are plain
+ * text.
+ */
 import type {
   EditCounts,
   EditStatistics,
@@ -20,7 +23,7 @@ const HEADS: Record<StatisticsBy, string> = {
   prompt: l10n.t("By version of the prompts"),
 };
 
-/** The counts that add up to everything that was shown, with the heading above them. */
+/** The counts that add up to all edits that were shown, each with its heading. */
 const COUNTS: readonly (readonly [keyof EditCounts, string])[] = [
   ["shown", l10n.t("Shown")],
   ["kept", l10n.t("Kept")],
@@ -32,7 +35,7 @@ const COUNTS: readonly (readonly [keyof EditCounts, string])[] = [
   ["undecided", l10n.t("Undecided")],
 ];
 
-/** The body of the page. `at`: when it was looked at, as it is shown. */
+/** The body of the page. `at`: the time of the reading, as text. */
 export function statisticsBody(statistics: EditStatistics, at: string): string {
   const { groups, all, since, on } = statistics;
   const known =

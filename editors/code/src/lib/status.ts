@@ -21,17 +21,17 @@ const LABEL_CHARS_MAX = 40;
 
 /** The contents of the status bar item. */
 export interface StatusView {
-  /** A codicon. */
+  /** The name of a codicon. */
   readonly icon: string;
-  /** What follows `LocalCoder: `. */
+  /** The text after `LocalCoder: `. */
   readonly label: string;
   /** Lines of the tooltip, as plain text. */
   readonly details: readonly string[];
-  /** Set where something failed: a click tells it. */
+  /** The failure, if something failed: a click shows it. */
   readonly failure?: ErrorInfo;
 }
 
-/** Chooses the words. `running`: whether this window waits for an answer. */
+/** Words the item. `running`: whether this window is waiting for an answer. */
 export function statusView(
   host: HostState,
   status: HostStatus | undefined,
@@ -100,7 +100,7 @@ function describeModel(status: HostStatus): string[] {
     const { name, architecture, sizeBytes, demo, attribution } = status.model;
     const facts = [plain(architecture), size(sizeBytes), ...(demo ? [l10n.t("demo model")] : [])];
     details.push(l10n.t("Model: {0} ({1})", plain(name), facts.join(", ")));
-    // What a license wants shown where the model is used.
+    // Some licenses require attribution wherever the model is used.
     details.push(...attribution.map(plain));
   }
   if (status.profile !== "") {
@@ -119,7 +119,7 @@ function describeModel(status: HostStatus): string[] {
   return details;
 }
 
-/** What the model in use shares the machine with. */
+/** The devices of this machine, and the other models that are loaded on it. */
 function describeMachine(status: HostStatus): string[] {
   const details: string[] = [];
   if (status.worker !== undefined && status.worker.device !== "") {
@@ -164,7 +164,7 @@ function describeProcesses({ worker, pid, confined }: HostStatus): string[] {
       ];
 }
 
-/** What the system refuses a program; matters most where it refuses nothing. */
+/** What the system's sandbox denies a program; matters most if it denies nothing. */
 function sandboxText({ calls, files, why }: Confined): string {
   if (calls && files) {
     return l10n.t({ message: "on", comment: "the sandbox of a program" });
@@ -188,7 +188,7 @@ function speedText({ readTokensPerS, writtenTokensPerS }: Speed): string {
     : l10n.t("writes {0} tokens/s", written);
 }
 
-/** With two digits: no speed is steadier than that. */
+/** Rounded to two digits: no speed is steadier than that. */
 function rate(perSecond: number): number {
   return Number(perSecond.toPrecision(2));
 }

@@ -1,6 +1,7 @@
 /**
- * What the pickers of model and profile list: each with what it needs and what is free, as the
- * host says it, and which is in use. Pure: `features/switch.ts` shows it and does what is chosen.
+ * What the pickers of model and profile list: each entry with what it needs and what is free, by
+ * the host's account, and which one is in use. Pure: `features/switch.ts` shows it and does what is
+ * chosen.
  */
 import { SURVEY_MODELS_MAX } from "../generated/limits";
 import type {
@@ -16,19 +17,19 @@ import { renderError } from "./errors";
 import * as l10n from "./l10n";
 import { plain, sentence } from "./words";
 
-/** What the host has said of what fits. */
+/** The host's answer about what fits. */
 export type Surveyed =
   | { readonly kind: "asking" }
   | { readonly kind: "answered"; readonly answer: SurveyAnswer }
   | { readonly kind: "failed"; readonly error: ErrorInfo };
 
-/** What choosing an entry means. */
+/** What choosing an entry does. */
 export type Choice =
   | { readonly kind: "model"; readonly row: ModelRow }
   | {
       readonly kind: "profile";
       readonly name: string;
-      /** What is said of its model for code where that one can't be used; empty where it can. */
+      /** Why the profile's model for code can't be used; empty if it can. */
       readonly missing: string;
     }
   | { readonly kind: "showModels" }
@@ -36,21 +37,21 @@ export type Choice =
 
 /** An entry of a picker. */
 export interface Entry {
-  /** By which it is found again when the list is filled in. */
+  /** Identifies the entry when the list is filled again. */
   readonly key: string;
-  /** A codicon. */
+  /** The name of a codicon. */
   readonly icon: string;
   readonly label: string;
-  /** Beside the label. */
+  /** Text next to the label. */
   readonly description: string;
-  /** In a line below it; empty where there is none. */
+  /** A line below the label; empty if there is none. */
   readonly detail: string;
   readonly isInUse: boolean;
-  /** Nothing happens where there is none. */
+  /** If absent, choosing the entry does nothing. */
   readonly choice?: Choice;
 }
 
-/** Is there until there is anything to list. */
+/** The entry that is shown until there is something to list. */
 export const LOOKING: Entry = {
   key: "looking",
   icon: "loading~spin",
@@ -75,7 +76,7 @@ function usable({ models }: ModelList): ModelRow[] {
   return models.filter(({ state }) => state === "bundled" || state === "installed");
 }
 
-/** For which models the host is to say whether they fit. */
+/** The models that the host is asked about: do they fit? */
 export function surveyedModels(list: ModelList): string[] {
   return usable(list)
     .map(({ id }) => id)
@@ -142,9 +143,9 @@ function profileText({ code, general }: ProfileSurvey): string {
   return plain(both.map(sentence).join(" "));
 }
 
-/** `for code Coder 7B: needs 5.0 GB, 7.1 GB free: fits with 4096 tokens`. */
+/** Such as `for code Coder 7B: needs 5.0 GB, 7.1 GB free: fits with 4096 tokens`. */
 function namedText(use: string, survey: ModelSurvey): string {
-  // What is said of a model that can't be used names it.
+  // For a model that can't be used, the explanation already names it.
   const name = survey.verdict === "unusable" ? "" : survey.name;
   const head = [use, name].filter((part) => part !== "").join(" ");
   return head === "" ? textOf(survey) : `${head}: ${textOf(survey)}`;
@@ -173,7 +174,7 @@ function failure(surveyed: Surveyed): Entry[] {
   ];
 }
 
-/** Says that a profile was chosen whose model is not there. */
+/** Says that the chosen profile's model is not installed. */
 export function missingText(profile: string, missing: string): string {
   const what = plain(sentence(missing));
   return l10n.t(
@@ -183,7 +184,7 @@ export function missingText(profile: string, missing: string): string {
   );
 }
 
-/** Says which settings count more than the profile that was chosen. */
+/** Says which settings override the profile that was chosen. */
 export function overridesText(profile: string, overrides: readonly string[]): string {
   const names = overrides.map((name) => `\`localcoder.${name}\``);
   const last = names.at(-1) ?? "";

@@ -1,7 +1,10 @@
 /** Finds a function of the sample project in its text. */
 import type { LineRange } from "../generated/protocol";
 
-/** The lines of a top function of Python; the first line of the file where there is none. */
+/**
+ * The lines of a top-level Python function; the first line of the file if there is none of that
+ * name.
+ */
 export function functionLines(text: string, name: string): LineRange {
   const lines = text.split(/\r?\n/u);
   const start = lines.findIndex((line) => line.startsWith(`def ${name}(`));

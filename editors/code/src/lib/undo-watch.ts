@@ -1,16 +1,20 @@
 /**
- * Notices that a written edit was taken back: the document reads again as before it, within ten
- * minutes. By the text and not by a key, since there are many ways to take something back.
+ * Notices that a written edit was taken back: within ten minutes, the document again has the text
+ * from before the edit. Goes by the text and not by a key, because there are many ways to take
+ * something back.
  */
 
-/** How long it counts as taken back, in milliseconds; after that it is the user's own change. */
+/**
+ * How long reverting counts as taking back, in milliseconds; after that it is a change of the
+ * user's own.
+ */
 export const UNDONE_WITHIN_MS = 10 * 60 * 1_000;
 
 /** An edit that was written. */
 interface Kept {
   readonly editId: string;
   readonly document: string;
-  /** The whole text. */
+  /** The document's whole text before the edit. */
   readonly before: string;
   readonly after: string;
   readonly untilMs: number;
@@ -22,13 +26,13 @@ export class UndoWatch {
   readonly #nowMs: () => number;
   #kept: Kept[] = [];
 
-  /** `report`: that an edit was taken back, or, with false, is there again. */
+  /** `report`: called when an edit was taken back or, with `false`, is there again. */
   constructor(report: (editId: string, undone: boolean) => void, nowMs = (): number => Date.now()) {
     this.#report = report;
     this.#nowMs = nowMs;
   }
 
-  /** From now on the document is watched. `before` and `after`: its whole text. */
+  /** Watches the document from now on. `before` and `after`: its whole text. */
   kept(editId: string, document: string, before: string, after: string): void {
     this.#forgetOld();
     const untilMs = this.#nowMs() + UNDONE_WITHIN_MS;
@@ -36,8 +40,8 @@ export class UndoWatch {
   }
 
   /**
-   * A document has changed, by a redo or otherwise. `text` is asked for only if something waits for
-   * it.
+   * A document has changed, by a redo or otherwise. `text` is called only if an edit of this
+   * document is being watched.
    */
   changed(document: string, text: () => string, redone = false): void {
     this.#forgetOld();
@@ -47,8 +51,8 @@ export class UndoWatch {
     }
     const now = text();
     for (const edit of here) {
-      // A redo takes back what took it back. Otherwise the same text is another edit that says the
-      // same, as models do when they are asked again.
+      // Only a redo restores an edit. The same text without a redo is another edit with the same
+      // content, as models write when they are asked again.
       const turns = edit.undone ? redone && now === edit.after : now === edit.before;
       if (turns) {
         edit.undone = !edit.undone;

@@ -1,4 +1,4 @@
-/** Reads the translation that `features/page.ts` has put into the page. Imported first. */
+/** Reads the translation that `features/page.ts` put into the page. Imported first. */
 import { configure } from "../lib/l10n";
 
 import { element } from "./explain/dom";

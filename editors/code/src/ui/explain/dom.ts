@@ -1,7 +1,7 @@
-/** Builds the parsed Markdown as elements. Text only ever enters as text. */
+/** Builds DOM elements from the parsed Markdown. Text is only ever inserted as text. */
 import type { LinkedNode } from "./references";
 
-/** `link` makes the element of what leads to a line. */
+/** `link` makes the element for words that lead to a line. */
 export function toDom(
   nodes: readonly LinkedNode[],
   link: (reference: number) => HTMLElement,
@@ -19,7 +19,7 @@ export function toDom(
   return fragment;
 }
 
-/** An element of the page, which `explanation-view.ts` writes. */
+/** An element of the page's fixed part, which `explanation-view.ts` writes. */
 export function element(id: string): HTMLElement {
   const found = document.getElementById(id);
   if (found === null) {
@@ -28,7 +28,7 @@ export function element(id: string): HTMLElement {
   return found;
 }
 
-/** A new element with a text, where it has one. */
+/** A new element, with text if given. */
 export function made(tag: string, testId: string, text = ""): HTMLElement {
   const it = document.createElement(tag);
   it.dataset["testid"] = `explanation-${testId}`;

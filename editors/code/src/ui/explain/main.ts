@@ -1,6 +1,6 @@
 /**
- * The script of the Explanation view: shows the state that the extension sends, and reports clicks and
- * questions. It keeps a question that is not asked yet, and decides nothing.
+ * The script of the Explanation view: shows the state that the extension sends, and reports clicks
+ * and questions. It keeps a question that is still being typed, and decides nothing.
  */
 import "../translated";
 
@@ -29,13 +29,13 @@ const PHASE_TEXT: Record<Explanation["phase"], string> = {
   failed: "",
 };
 
-/** Nearer to the end than this many pixels counts as there. */
+/** Closer to the end than this many pixels counts as at the end. */
 const AT_END_PX = 40;
 
 let shown: Explanation | undefined;
 let next: Explanation | undefined;
 
-/** Draws the newest state once per frame, however many come. */
+/** Draws the latest state once per frame, however many arrive. */
 function schedule(state: Explanation): void {
   if (next === undefined) {
     requestAnimationFrame(() => {
@@ -79,7 +79,7 @@ function draw(state: Explanation): void {
 
 function drawText(state: Explanation, running: boolean): void {
   const place = element("turns");
-  // Busy while it grows, so that a screen reader reads the whole once and not every word.
+  // Busy while it grows, so that a screen reader reads the complete text once and not every word.
   place.setAttribute("aria-busy", String(running));
   const page = document.documentElement;
   const atEnd = page.scrollHeight - page.scrollTop - page.clientHeight < AT_END_PX;
@@ -94,7 +94,7 @@ function drawText(state: Explanation, running: boolean): void {
   }
 }
 
-/** Writes only what differs: a live region reads every write. */
+/** Writes only what differs: a live region reads every write aloud. */
 function setText(target: HTMLElement, text: string): void {
   if (target.textContent !== text) {
     target.textContent = text;
@@ -134,7 +134,7 @@ function keepQuestion(): void {
 
 question.addEventListener("input", keepQuestion);
 question.addEventListener("keydown", (event) => {
-  // While an input method composes, Enter chooses what it offers.
+  // While an input method composes, Enter accepts what it offers.
   if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
     event.preventDefault();
     ask();

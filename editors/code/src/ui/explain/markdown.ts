@@ -1,8 +1,8 @@
 /**
- * Markdown to a tree of a few harmless elements. A model's answer is untrusted: there is no raw
- * HTML, no image, and a link is shown as its text and address, because anything that loads or
- * opens an address could carry code away. Characters that no one sees or that turn the direction of
- * what follows are written out. `dom.ts` builds the tree.
+ * Turns Markdown into a tree of a few harmless elements. A model's answer is untrusted: there is no
+ * raw HTML, no image, and a link is shown as its text and address, because anything that loads or
+ * opens an address could leak code. Characters that are invisible or change the direction of what
+ * follows are written out. `dom.ts` builds the elements.
  */
 import MarkdownIt from "markdown-it";
 import type { Token } from "markdown-it";
@@ -16,7 +16,7 @@ export const ELEMENTS = [
 /** An element or a text. */
 export type MarkdownNode = string | MarkdownElement;
 
-/** An element; it has no attributes. */
+/** An element; it never has attributes. */
 export interface MarkdownElement {
   readonly tag: (typeof ELEMENTS)[number];
   readonly children: MarkdownNode[];
@@ -25,13 +25,14 @@ export interface MarkdownElement {
 const parser = new MarkdownIt({ html: false, linkify: false, typographer: false }).disable("image");
 
 /**
- * Controls, overrides and isolates of direction, tags and separators of lines: code that has them
- * reads otherwise than it runs. Marks that languages need (joiners, marks of direction) stay.
+ * Controls, overrides and isolates of text direction, tags and line separators: code that contains
+ * them reads differently than it runs. Characters that languages need (joiners, direction marks)
+ * stay.
  */
 const HIDDEN =
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2060-\u2069\u{e0000}-\u{e01ef}]/gu;
 
-/** Reads Markdown, whole or as far as it has come. */
+/** Parses Markdown, whole or as far as it has arrived. */
 export function parseMarkdown(text: string): MarkdownNode[] {
   return build(parser.parse(text, {}));
 }
@@ -49,7 +50,7 @@ function build(tokens: readonly Token[]): MarkdownNode[] {
     } else if (token.type === "link_close") {
       append(` (${links.pop() ?? ""})`);
     } else if (token.nesting === 1) {
-      // A tight list's paragraphs are hidden: their contents belong to the item.
+      // In a tight list the paragraphs are hidden: their contents belong to the item.
       const children: MarkdownNode[] = token.hidden ? (open.at(-1) ?? root) : [];
       const tag = elementOf(token.tag);
       if (!token.hidden && tag !== undefined) {

@@ -1,12 +1,13 @@
 /**
- * Marks in a parsed answer what leads to a line: words that the host has found in the document, where
- * they are as it says. Nothing in the answer's text makes anything else a link.
+ * Marks the words in a parsed answer that lead to a line: words that the host has found in the
+ * document, at the places that it gives. Nothing in the answer's own text can make anything else a
+ * link.
  */
 import type { Reference } from "../../generated/protocol";
 
 import type { MarkdownElement, MarkdownNode } from "./markdown";
 
-/** What leads to a line: the number of its reference, and what is shown. */
+/** Words that lead to a line: the number of their reference, and what is shown. */
 export interface Linked {
   readonly reference: number;
   readonly children: readonly MarkdownNode[];
@@ -21,7 +22,7 @@ export interface LinkedElement {
 /** A text, an element or a link. */
 export type LinkedNode = string | LinkedElement | Linked;
 
-/** Blocks of code stay as they are: they are not about the code, but code. */
+/** Code blocks are left alone: they are not text about the code, but code. */
 const WHOLE = new Set(["pre"]);
 
 export function withLinks(
@@ -48,7 +49,10 @@ export function withLinks(
   return nodes.flatMap(visit);
 }
 
-/** Any of these words, where they are not part of longer ones. The longest come first. */
+/**
+ * Matches any of these words unless it is part of a longer one. The longest come first, so that
+ * they win.
+ */
 function patternOf(words: readonly string[]): RegExp | undefined {
   if (words.length === 0) {
     return undefined;

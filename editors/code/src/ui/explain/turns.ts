@@ -1,4 +1,7 @@
-/** Draws what was asked and answered. What has not changed stays, so that readers do not lose their place. */
+/**
+ * Draws the questions and answers. Unchanged ones are left alone, so that readers do not lose their
+ * place.
+ */
 import type { Turn } from "../../lib/explanation";
 import * as l10n from "../../lib/l10n";
 
@@ -6,12 +9,12 @@ import { made, toDom } from "./dom";
 import { parseMarkdown } from "./markdown";
 import { withLinks } from "./references";
 
-/** What the user chooses: a reference of a turn. */
+/** Called when the user chooses a reference in a turn. */
 export type Jump = (turn: number, reference: number) => void;
 
 let drawn: readonly Turn[] = [];
 
-/** Shows these, and says whether anything differs. */
+/** Draws these turns, and returns whether anything differs. */
 export function drawTurns(place: HTMLElement, turns: readonly Turn[], jump: Jump): boolean {
   let differs = turns.length !== drawn.length;
   while (place.children.length > turns.length) {
@@ -35,7 +38,10 @@ export function drawTurns(place: HTMLElement, turns: readonly Turn[], jump: Jump
   return differs;
 }
 
-/** In every part that is shown: the same answer may have cost something else. Each is a copy that was posted. */
+/**
+ * Compares every part that is shown, because the same answer may have another cost; and by value,
+ * because each turn is a copy that was posted.
+ */
 function isSame(one: Turn, other: Turn): boolean {
   return JSON.stringify(one) === JSON.stringify(other);
 }
@@ -54,7 +60,7 @@ function sectionOf(turn: Turn, index: number, jump: Jump): HTMLElement {
     button.type = "button";
     button.className = "reference";
     button.title = l10n.t("Go to line {0}", line);
-    // Who goes by keyboard passes by each place once, however often it is named.
+    // Tab stops at each reference only once, however often it occurs.
     button.tabIndex = seen.has(reference) ? -1 : 0;
     seen.add(reference);
     button.addEventListener("click", () => {

@@ -1,6 +1,6 @@
 /**
- * The script of the page of models: draws the state that the extension sends, filters it, and reports
- * what is pressed and dropped. What can be done with a model is not its business.
+ * The script of the page of models: draws the state that the extension sends, filters it, and
+ * reports what is pressed and dropped. Which actions a model has is not decided here.
  */
 import "../translated";
 
@@ -33,7 +33,7 @@ const columns = Object.keys(COLUMNS) as Column[];
 
 let state: ManagerState | undefined;
 let chosen: string | undefined;
-/** Whose license was asked for. */
+/** The model whose license was requested. */
 let asked: string | undefined;
 
 function input(id: string): HTMLInputElement | HTMLSelectElement {
@@ -60,7 +60,7 @@ function made<K extends keyof HTMLElementTagNameMap>(tag: K, text = ""): HTMLEle
   return made;
 }
 
-/** Writes only what differs: a live region reads every write. */
+/** Writes only what differs: a live region reads every write aloud. */
 function setText(target: HTMLElement, text: string): void {
   if (target.textContent !== text) {
     target.textContent = text;
@@ -170,7 +170,7 @@ function drawActions(model: ManagedModel, actions: ManagedModel["shown"]["action
     }),
   );
   if (focused) {
-    // Where what was pressed is gone, the first that there is now.
+    // If the button that was pressed is gone, focus goes to the first one that remains.
     const same = toolbar.querySelector<HTMLElement>(`[data-action="${action ?? ""}"]`);
     (same ?? toolbar.querySelector("button"))?.focus();
   }
@@ -196,7 +196,7 @@ function choose(id: string, focus: boolean): void {
   }
 }
 
-/** Where a key leads from a row. */
+/** The row that a key moves to. */
 function target(key: string, rows: readonly string[], at: number): string | undefined {
   switch (key) {
     case "ArrowDown":

@@ -1,11 +1,11 @@
-/** What stays the same at every step: the places on disk, and air-gapped mode. */
+/** The part that stays the same at every step: the folders on disk, and air-gapped mode. */
 import type { SetupReport } from "../../generated/protocol";
 import * as l10n from "../../lib/l10n";
 import type { SetupMessage } from "../../lib/setup-messages";
 
 import { facts, make } from "./dom";
 
-/** The parts. */
+/** The elements of this part. */
 export function aboutParts(report: SetupReport, send: (message: SetupMessage) => void): Node[] {
   const { on, reason, effects } = report.airGap;
   const box = make("input", {

@@ -1,4 +1,4 @@
-/** The first step: what this machine has, what suits it, and the ways to a model. */
+/** The first step: what this machine has, what suits it, and the ways to get a model. */
 import type { ModelRow, SetupReport } from "../../generated/protocol";
 import * as l10n from "../../lib/l10n";
 import { offerOf, offered, rowFacts } from "../../lib/setup";
@@ -9,7 +9,7 @@ import { button, facts, make } from "./dom";
 
 type Send = (message: SetupMessage) => void;
 
-/** The step's parts. */
+/** The elements of this step. */
 export function chooseParts(page: SetupPage, report: SetupReport, send: Send): Node[] {
   const busy = page.busy !== "";
   return [tryNow(send, busy), machine(report), models(report, send, busy), own(send, busy)];

@@ -1,6 +1,6 @@
-/** Makes elements. Text only ever enters as text. */
+/** Makes elements. Text is only ever inserted as text. */
 
-/** What an element gets beside its text. */
+/** What an element gets besides its text. */
 export interface Props {
   readonly className?: string;
   readonly testId?: string;
@@ -8,7 +8,7 @@ export interface Props {
   readonly onClick?: () => void;
 }
 
-/** An element with what is in it. */
+/** A new element with its contents. */
 export function make<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   props: Props,
@@ -31,7 +31,7 @@ export function make<K extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
-/** What is between backticks is a command or a name. */
+/** Shows what is between backticks, a command or a name, as code. */
 function inWords(text: string): (Node | string)[] {
   return text.split(/`([^`]+)`/u).map((part, at) => {
     if (at % 2 === 0) {
@@ -43,7 +43,7 @@ function inWords(text: string): (Node | string)[] {
   });
 }
 
-/** A button. `main`: the one that most take. */
+/** A button. `main`: the one that most users will press. */
 export function button(
   title: string,
   testId: string,
@@ -60,7 +60,7 @@ export function button(
   return made;
 }
 
-/** A list of what is known: a word for it, and what. */
+/** A list of facts: a label and a text each. */
 export function facts(
   all: readonly { readonly what: string; readonly text: string }[],
 ): HTMLDListElement {
@@ -70,7 +70,7 @@ export function facts(
   return make("dl", {}, ...rows);
 }
 
-/** An element of the page, which `setup-view.ts` writes. */
+/** An element of the page's fixed part, which `setup-view.ts` writes. */
 export function find(id: string): HTMLElement {
   const found = document.getElementById(id);
   if (found === null) {
@@ -79,7 +79,7 @@ export function find(id: string): HTMLElement {
   return found;
 }
 
-/** Writes only what differs: a live region reads every write. */
+/** Writes only what differs: a live region reads every write aloud. */
 export function setText(id: string, text: string): void {
   const target = find(id);
   if (target.textContent !== text) {

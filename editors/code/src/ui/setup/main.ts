@@ -1,6 +1,6 @@
 /**
  * The script of the set-up's page: draws the state that the extension sends and reports clicks. It
- * keeps nothing and decides nothing.
+ * keeps no state and decides nothing.
  */
 import "../translated";
 
@@ -28,10 +28,13 @@ const STEPS: readonly (readonly [step: SetupStep, title: string])[] = [
   ["done", l10n.t("Ready")],
 ];
 
-/** What is in each part, so that one that stays as it is keeps focus and place. */
+/**
+ * What each part shows, so that an unchanged part is not drawn again and keeps focus and scroll
+ * position.
+ */
 const drawn = new Map<string, string>();
 let shownStep: SetupStep | undefined;
-/** What the focus went to by itself last, so that it does so once. */
+/** What last received focus automatically, so that each thing does so only once. */
 let begun = "";
 
 function draw(page: SetupPage): void {
@@ -67,7 +70,7 @@ function draw(page: SetupPage): void {
   goTo(report.step, page.test.report !== undefined);
 }
 
-/** Draws a part where what it shows has changed; what had the focus gets it again. */
+/** Draws a part if what it shows has changed; focus returns to the element that had it. */
 function part(id: string, shows: unknown, parts: () => readonly Node[]): void {
   const text = JSON.stringify([shownStepOf(id), shows]);
   if (drawn.get(id) === text) {
@@ -83,12 +86,12 @@ function part(id: string, shows: unknown, parts: () => readonly Node[]): void {
   }
 }
 
-/** The step itself is drawn again with each step. */
+/** The step's own part is drawn again with each step. */
 function shownStepOf(id: string): string {
   return id === "step" ? (find("steps").dataset["step"] ?? "") : "";
 }
 
-/** A new step, and a test that has ended, begin with what most want to do then. */
+/** When a step begins or its test has ended, focus goes to what most users want to do next. */
 function goTo(step: SetupStep, tested: boolean): void {
   if (shownStep !== step) {
     shownStep = step;
@@ -98,7 +101,10 @@ function goTo(step: SetupStep, tested: boolean): void {
   focusFirst(`${step} ${tested && step === "selfTest" ? "tested" : ""}`);
 }
 
-/** Never from somewhere else in the window: what waits there is done once the page is gone to. */
+/**
+ * Does not take focus from another part of the window; in that case it is done when the user comes
+ * to the page.
+ */
 function focusFirst(what: string): void {
   const first = find("step").querySelector<HTMLElement>("[data-first]");
   if (begun !== what && first !== null && document.hasFocus()) {

@@ -1,4 +1,4 @@
-/** The steps that take a while: a download and the self-test. */
+/** The steps that take a while: the download and the self-test. */
 import type { SelfTestCheck, SelfTestVerdict, SetupReport } from "../../generated/protocol";
 import * as l10n from "../../lib/l10n";
 import { diffLines } from "../../lib/setup";
@@ -15,7 +15,7 @@ const VERDICTS: Record<SelfTestVerdict, string> = {
   failed: l10n.t("Failed"),
 };
 
-/** The parts of the download. */
+/** The elements of the download. */
 export function downloadParts(page: SetupPage, report: SetupReport, send: Send): Node[] {
   const { download } = page;
   const running = download?.running === true;
@@ -61,7 +61,7 @@ function moreText(models: number): string {
     : l10n.t("{0} more models after it.", models);
 }
 
-/** Shows how far it is, without anything being drawn again. */
+/** Updates the progress without drawing anything again. */
 export function moveProgress(download: ShownDownload | undefined): void {
   const bar = document.querySelector<HTMLProgressElement>("progress");
   const text = document.querySelector("[data-testid=setup-download-text]");
@@ -71,7 +71,7 @@ export function moveProgress(download: ShownDownload | undefined): void {
   }
 }
 
-/** The parts of the self-test. */
+/** The elements of the self-test. */
 export function testParts(page: SetupPage, send: Send): Node[] {
   const { checks, report, trying } = page.test;
   const running = trying !== "";
@@ -132,7 +132,9 @@ function table(checks: readonly SelfTestCheck[]): HTMLTableElement {
   );
 }
 
-/** With words for those who don't see the colors: the signs at the beginning of lines stay. */
+/**
+ * Keeps the signs at the beginning of lines, and has a caption, for users who don't see the colors.
+ */
 function diff(text: string): HTMLElement {
   const lines = diffLines(text).map(({ kind, text: line }) =>
     make("span", { className: kind }, `${line}\n`),
