@@ -1,6 +1,6 @@
 /**
- * Bundles the extension, its webviews' scripts, and with `--tests` the unit tests.
- * Type checking is `npm run check`; esbuild does none.
+ * Bundles the extension, its webviews' scripts and, with `--tests`, the unit tests. Type checking
+ * is `npm run check`; esbuild does none.
  */
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -26,9 +26,9 @@ if (process.argv.includes("--tests")) {
     entryPoints: tests.map((name) => join(root, "test", name)),
     outdir,
     sourcemap: "inline",
-    // Features run against what the editor promises; the editor itself is in the stories.
+    // Features are tested against what the editor's API promises; the stories use the real editor.
     alias: { vscode: join(root, "test/editor/index.ts") },
-    // It finds its own files beside it.
+    // It finds its own files relative to its module, so it can't be bundled.
     external: ["typescript"],
   });
 } else {
@@ -40,7 +40,7 @@ if (process.argv.includes("--tests")) {
     outdir,
     external: ["vscode"],
     legalComments: "linked",
-    // For debuggers; the sources lie beside it.
+    // For debuggers; the sources are next to the bundle.
     sourcemap: "linked",
     sourcesContent: false,
   });

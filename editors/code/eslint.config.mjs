@@ -19,14 +19,14 @@ export default tseslint.config(
     },
   },
   {
-    // These folders are tested without an editor.
+    // These folders are tested without an editor, so they must not import it.
     files: ["src/lib/**", "src/host/**", "src/ui/**"],
     rules: { "no-restricted-imports": ["error", "vscode"] },
   },
   {
     files: ["test/**"],
     rules: {
-      // node:test's own promises are awaited by the runner.
+      // The runner awaits the promises of node:test itself.
       "@typescript-eslint/no-floating-promises": [
         "error",
         {
@@ -36,7 +36,7 @@ export default tseslint.config(
         },
       ],
       "max-lines-per-function": "off",
-      // The editor's own class of addresses is this very package's, under another name.
+      // The editor's own URI class comes from this same package, under another name.
       "@typescript-eslint/no-unsafe-class-instance-assignment": "off",
     },
   },

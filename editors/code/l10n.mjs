@@ -1,6 +1,6 @@
 /**
- * Exports the words of the sources to `l10n/bundle.l10n.json`, in which a translator finds all there
- * are. With `--check` it only says whether that file is fresh.
+ * Exports the messages in the sources to `l10n/bundle.l10n.json`, where translators find all of
+ * them. With `--check` it only checks that the file is up to date.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { extname, join } from "node:path";
@@ -10,10 +10,12 @@ import { getL10nJson } from "@vscode/l10n-dev";
 const root = import.meta.dirname;
 const bundle = join(root, "l10n/bundle.l10n.json");
 
-/** Ours is not the name that the exporter looks for, and does the same. */
+/** Our module has another name than the one that the exporter looks for, but does the same. */
 const OUR_IMPORT = /from "(?:\.{1,2}\/)+(?:lib\/)?l10n"/gu;
 
-/** The words by their keys, in an order that does not depend on where they stand. */
+/**
+ * The messages by their keys, in an order that does not depend on where they are in the sources.
+ */
 async function words() {
   const names = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" });
   const sources = names.filter((name) => name.endsWith(".ts")).sort();

@@ -1,4 +1,4 @@
-/** What is told when the air gap changes while the IDE runs. */
+/** What users are told when air-gapped mode changes while the IDE runs. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

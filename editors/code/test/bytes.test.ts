@@ -1,10 +1,10 @@
-/** What saving does to bytes that nobody touched. */
+/** What saving does to bytes that were not edited. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { damageOf } from "../src/lib/bytes";
 
-/** What an editor does that reads UTF-8 and keeps no mark. */
+/** Saves like an editor that reads UTF-8 and drops the byte order mark. */
 function saving(bytes: Uint8Array, text: string): string {
   const read = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
   return damageOf({ bytes, read, written: Buffer.from(read.replace(/^\uFEFF/u, "")), text });

@@ -1,4 +1,4 @@
-/** The changes of an edit that waits: what is shown, what is kept, and what is written. */
+/** The changes of a pending edit: what is shown, what is kept, and what is written. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

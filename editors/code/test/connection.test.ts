@@ -1,4 +1,4 @@
-/** The connection to a host that answers, dies, comes back, hangs or is another version. */
+/** The connection to a host that answers, dies, comes back, hangs or has another version. */
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 
@@ -24,7 +24,7 @@ afterEach(async () => {
 const DOCUMENT = { path: "a.py", text: "x=1" };
 const PARAMS = { command: "improve", document: DOCUMENT, selection: { start: 1, end: 1 } };
 
-/** A clock whose pauses between attempts pass at once; waits for answers never end by themselves. */
+/** A clock whose pauses between attempts end at once; waits for answers never time out. */
 class FastClock implements Clock {
   readonly pauses: number[] = [];
   time = 0;

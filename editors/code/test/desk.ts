@@ -1,6 +1,6 @@
 /**
- * A desk for tests of features that write into files: a file on the disk, the editor's half of it, and
- * a host at the end of a real socket that finds edits by their text.
+ * A test bench for features that write into files: a file on disk, the editor's side of it, and a
+ * host on a real socket that finds edits by their text.
  */
 import assert from "node:assert/strict";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -42,10 +42,10 @@ afterEach(async () => {
   screen.reset();
 });
 
-/** The command that the tests ask by. */
+/** The command that the tests use. */
 export const IMPROVE = COMMANDS.find(({ id }) => id === "improve") as CommandEntry;
 
-/** What the tests' files hold where nothing else is said. */
+/** The contents of the tests' files, unless a test says otherwise. */
 export const TEXT = "one\ntwo\nthree\nfour\nfive\n";
 
 /** An edit of whole lines, from 1, of {@link TEXT} or another text. */
@@ -57,15 +57,18 @@ export function editOf(start: number, end: number, replacement: string, of = TEX
   return { range: { start, end }, original, replacement, anchor: ANCHOR };
 }
 
-/** An answer of these changes; its edit is the first of them, which is enough for what is written. */
+/**
+ * An answer with these changes; its edit is only the first of them, which is enough to test what is
+ * written.
+ */
 export function answerOf(first: Edit, ...others: Edit[]): EditAnswer {
   return { ...IMPROVEMENT, edit: first, hunks: [first, ...others] };
 }
 
-/** How long anything may take that is quick, in milliseconds. */
+/** How long anything may take that is normally quick, in milliseconds. */
 const PATIENCE_MS = 20_000;
 
-/** Waits for it, with a deadline. */
+/** Waits until the probe is true, with a deadline. */
 export async function until(probe: () => boolean): Promise<void> {
   const deadline = Date.now() + PATIENCE_MS;
   while (!probe()) {
@@ -74,14 +77,14 @@ export async function until(probe: () => boolean): Promise<void> {
   }
 }
 
-/** See the module. */
+/** A file, the editor's side of it, and a host. */
 export class Desk {
   readonly outcomes: Outcome[] = [];
-  /** What is done when the host is asked for places, before it answers: once for each request. */
+  /** Actions that run when the host is asked for places, before it answers: one per request. */
   readonly meanwhile: (() => void)[] = [];
-  /** What the host says of the syntax. */
+  /** The syntax error that the host reports. */
   syntaxError: string | undefined;
-  /** How often it was asked for places. */
+  /** How often the host was asked for places. */
   asked = 0;
   readonly folder = mkdtempSync(join(tmpdir(), "lc-desk-"));
   readonly path = join(this.folder, "a.py");
@@ -118,7 +121,7 @@ export class Desk {
     return desk;
   }
 
-  /** What is on the disk. */
+  /** The contents of the file on disk. */
   get disk(): string {
     return readFileSync(this.path, "utf8");
   }
@@ -127,7 +130,7 @@ export class Desk {
     return this.document.getText();
   }
 
-  /** All that the user was told. */
+  /** All messages that the user has seen. */
   get told(): string {
     return screen.messages.map(({ text }) => text).join("\n");
   }
@@ -137,20 +140,23 @@ export class Desk {
     return { target: { document, lines: { start: 1, end: 1 } } };
   }
 
-  /** Shows an answer as the edit that waits. */
+  /** Shows an answer as the pending edit. */
   async show(answer: EditAnswer, wish: Partial<Wish> = {}): Promise<void> {
     const version = { entry: IMPROVE, wish: { ...this.wish, ...wish }, answer };
     await this.previews.open(this.uri, version);
   }
 
-  /** A key or button of the diff; `line`: of the proposed text, which a button stands at. */
+  /**
+   * Presses a key or button of the diff; `line`: the line of the proposed text that the button is
+   * at.
+   */
   async press(name: string, line?: number): Promise<void> {
     const modified = { startLineNumber: line ?? 0, endLineNumberExclusive: (line ?? 0) + 1 };
     const given = line === undefined ? [] : [{ mapping: { modified } }];
     await commands.executeCommand(`localcoder.${name}`, ...given);
   }
 
-  /** Nobody may write the file. */
+  /** Makes the file read-only for everyone. */
   protect(): void {
     chmodSync(this.path, 0o444);
   }
@@ -169,7 +175,9 @@ export class Desk {
 
 type Answer = Requests["locateEdits"]["answer"];
 
-/** Where the lines stand that an edit replaces; the host finds them by more than their text. */
+/**
+ * Finds the lines that an edit replaces by their text alone; the real host goes by more than that.
+ */
 function placeOf({ text }: DocumentText, { original, range }: Edit): EditPlace {
   const lines = text.split(/\r?\n/u);
   const wanted = original.split("\n");

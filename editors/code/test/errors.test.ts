@@ -1,4 +1,4 @@
-/** Errors in words and buttons. */
+/** Errors as words and buttons. */
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
@@ -14,10 +14,12 @@ import {
 } from "../src/lib/errors";
 import { readViewMessage } from "../src/lib/messages";
 
-/** Errors as the real programs write them: kept by `crates/cli/tests/errors.rs`. */
+/**
+ * Errors as the real programs write them; `crates/cli/tests/errors.rs` keeps this file up to date.
+ */
 const SAID = "../../crates/cli/tests/snapshots/errors__as data.snap";
 
-/** What popups show of them. To write it again: `UPDATE_POPUPS=1 npm test`. */
+/** What popups show for those errors. To update it: `UPDATE_POPUPS=1 npm test`. */
 const POPUPS = "test/popups.txt";
 
 /** What a notification shows: its icon, its text, its buttons. */
@@ -37,7 +39,7 @@ test("a popup says what happened, why, what next, and has a button for it", () =
     writeFileSync(POPUPS, shown);
   }
   assert.equal(shown, readFileSync(POPUPS, "utf8"));
-  // A command is what the command line offers in place of the button.
+  // The command line suggests a command where a popup has a button.
   assert.doesNotMatch(shown, /`localcoder |`--/u);
 });
 
@@ -69,7 +71,7 @@ test("a button does what it says to the model or the setting that the error name
   const info: ErrorInfo = { code: "modelDamaged", message: "it is damaged", subject: "mine" };
   assert.deepEqual(subjectOf("verifyModel", info), ["mine"]);
   assert.deepEqual(subjectOf("openSettings", { ...info, subject: "airGapped" }), ["airGapped"]);
-  // These ask or show all, whatever is named.
+  // These ask or show all, even if the error names something.
   assert.deepEqual(subjectOf("switchModel", info), []);
   assert.deepEqual(subjectOf("verifyModel", { code: "modelDamaged", message: "x" }), []);
 });

@@ -1,4 +1,4 @@
-/** The Explanation view: its states, and what of an answer becomes a link. */
+/** The Explanation view: its states, and which parts of an answer become links. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
@@ -32,7 +32,7 @@ test("an explanation goes from asked to done, and keeps what came when it fails"
   const done = answered(growing, EXPLANATION);
   const [turn] = done.turns;
   assert.deepEqual([done.phase, turn?.text, turn?.notes], ["done", "It adds.", []]);
-  // One line of facts; the arithmetic is behind it.
+  // A single line of facts; the numbers are in the details.
   assert.equal(turn?.facts, "Coder 7B · 2.1 s");
   assert.deepEqual(turn.details, [
     "120 tokens read, 50 written, 25.0 tokens/s",
@@ -73,16 +73,16 @@ test("questions follow an explanation and know what was said before", () => {
   const first = answered(asked("a.py, line 1"), EXPLANATION);
   const second = askedAlso(first, "Why?");
   assert.deepEqual([second.phase, second.turns.length], ["working", 2]);
-  // The question under way is none that was answered.
+  // The question under way does not count as answered.
   assert.deepEqual(conversationOf(second), [{ answer: "It adds." }]);
   const done = answered(grown(second, "So"), { ...EXPLANATION, text: "So." });
   assert.equal(done.turns[0], first.turns[0]);
   const both = [{ answer: "It adds." }, { question: "Why?", answer: "So." }];
   assert.deepEqual(conversationOf(done), both);
-  // One that failed before it said anything makes place for the next.
+  // A question that failed before any answer is replaced by the next one.
   const failed = failedWith(askedAlso(done, "And?"), CANCELLED);
   assert.equal(askedAlso(failed, "Again?").turns.length, 3);
-  // One that was stopped stays as far as it came.
+  // A stopped answer stays, as far as it got.
   const stopped = failedWith(grown(askedAlso(done, "And?"), "Beca"), CANCELLED);
   assert.equal(conversationOf(askedAlso(stopped, "Go on.")).at(-1)?.answer, "Beca");
   // And an explanation of other code starts over.
@@ -109,7 +109,7 @@ function reference(words: string, inCode: boolean): Reference {
   return { words, inCode, place: { range, original: "x", replacement: "x", anchor: ANCHOR } };
 }
 
-/** The tree as text: links as the number of their reference. */
+/** The tree as text, with links as the number of their reference. */
 function show(nodes: readonly LinkedNode[]): string {
   return nodes
     .map((node) => {
@@ -144,7 +144,7 @@ test("what the host has found becomes a link where it stands as it says", () => 
     linked("`a.b(c)[0]`", reference("a.b(c)[0]", true)),
     "<p>{0:<code>a.b(c)[0]</code>}</p>",
   );
-  // Blocks of code are not text about it.
+  // Code blocks are not text about the code.
   assert.equal(linked("```\ntotal\n```", name), "<pre><code>total\n</code></pre>");
   assert.equal(
     linked("- **`total`**", name),

@@ -1,6 +1,6 @@
 /**
- * A host for tests: a real socket and real framing, with answers given by the test. It speaks
- * the protocol and knows no model.
+ * A host for tests: a real socket and real framing, with answers that the test provides. It speaks
+ * the protocol and has no model.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
@@ -27,14 +27,14 @@ import type {
   Requests,
 } from "../src/generated/protocol";
 
-/** One connected client, as an answer sees it. */
+/** A connected client, as the function for an answer sees it. */
 export interface Peer {
   notify<N extends keyof Notifications>(name: N, params: Notifications[N]): void;
-  /** Drops the connection, as a host that dies does. */
+  /** Drops the connection, as a dying host does. */
   drop(): void;
 }
 
-/** Answers by method; what is missing is answered with an error. */
+/** Answers by method; any other method is answered with an error. */
 export type Answers = {
   [M in keyof Requests]?: (
     params: Requests[M]["params"],
@@ -42,9 +42,9 @@ export type Answers = {
   ) => Requests[M]["answer"] | Promise<Requests[M]["answer"]>;
 };
 
-/** See the module. */
+/** A host that answers as the test says. */
 export class FakeHost {
-  /** Every request in the order of arrival. */
+  /** All requests, in order of arrival. */
   readonly seen: { method: string; params: unknown }[] = [];
   readonly socketPath: string;
   readonly #folder = mkdtempSync(join(tmpdir(), "lc-"));

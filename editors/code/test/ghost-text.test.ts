@@ -1,4 +1,4 @@
-/** Suggestions at the cursor: what of the document they replace, and when there is none. */
+/** Suggestions at the cursor: which text they replace, and when there are none. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

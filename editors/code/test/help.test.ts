@@ -1,4 +1,7 @@
-/** Help: what an error offers, where errors are in it, what the walkthrough shows its steps on, what is said before a reset. */
+/**
+ * Help: what an error offers, where the pages describe errors, what the walkthrough's steps use,
+ * and what is said before a reset.
+ */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

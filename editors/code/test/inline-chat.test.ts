@@ -1,4 +1,7 @@
-/** Inline chat: what is handed to the editor, and what becomes of the file when the user has decided. */
+/**
+ * Inline chat: which edits are passed to the editor, and what becomes of the file once the user has
+ * decided.
+ */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
@@ -30,12 +33,12 @@ type Participant = (
   token: CancellationSource["token"],
 ) => Promise<Result>;
 
-/** Inline chat in the desk's document, with the editor's part of it. */
+/** Inline chat in the document of a test bench, with the editor's side of it. */
 class Chat {
   readonly outcomes: Outcome[] = [];
   readonly asked: AssistParams[] = [];
   readonly source = new CancellationSource();
-  /** What is done while the edit is being written. */
+  /** Runs while the edit is being written. */
   meanwhile: () => void = () => undefined;
   answer: EditAnswer = TWO;
   desk!: Desk;
@@ -61,7 +64,10 @@ class Chat {
     return chat;
   }
 
-  /** Asks about line 2; the editor puts what it is handed into the document, as it does. */
+  /**
+   * Asks about line 2; the editor inserts the edits that it receives into the document, as the real
+   * one does.
+   */
   async ask(prompt = "shout"): Promise<Result> {
     const { document } = this.desk;
     const stream = {
@@ -77,12 +83,12 @@ class Chat {
     return await participant({ prompt, location2 }, undefined, stream, this.source.token);
   }
 
-  /** The user keeps or undoes what is shown, and what comes of that is known. */
+  /** The user keeps or undoes what is shown; resolves once the outcome is known. */
   async decide(outcome: number): Promise<void> {
     const action = { kind: "chatEditingSessionAction", uri: this.desk.uri, outcome };
     registered.acted.fire({ action });
     if (outcome === REJECTED) {
-      // The editor tells of it before it does it.
+      // The editor announces it before it does it.
       this.desk.document.undo();
     }
     await until(() => this.outcomes.length > 0 && !this.desk.document.isDirty);

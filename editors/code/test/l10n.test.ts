@@ -1,4 +1,4 @@
-/** A translation takes the place of English words, and what it lacks stays English. */
+/** A translation replaces English texts, and what it lacks stays English. */
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 

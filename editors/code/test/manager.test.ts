@@ -1,4 +1,4 @@
-/** What the page of models shows of each, and what it may say. */
+/** What the page of models shows of each model, and which messages it may send. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 

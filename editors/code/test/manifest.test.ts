@@ -1,4 +1,6 @@
-/** The manifest: what a workspace may not do, and that keys and menus name commands that exist. */
+/**
+ * The manifest: what a workspace may not do, and that keys and menus refer to commands that exist.
+ */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -29,7 +31,7 @@ const words = JSON.parse(readFileSync(join(root, "package.nls.json"), "utf8")) a
   string
 >;
 const unnamed = new Set(Object.keys(words));
-/** As the editor reads it: names in place of words are looked up. */
+/** The manifest with placeholders replaced by their texts, as the editor reads it. */
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"), (_key, value) => {
   const name = typeof value === "string" ? /^%(.+)%$/u.exec(value)?.[1] : undefined;
   if (name === undefined) {
@@ -50,7 +52,7 @@ test("all words of the manifest have names, and all names are used", () => {
       typeof value === "string" &&
       isWords.test(key) &&
       !/^(?:%.+%|LocalCoder|localcoder)$/u.test(value) &&
-      // What is typed behind a slash is, too.
+      // So is what users type after a slash.
       !COMMANDS.some(({ slash }) => slash === value)
     ) {
       plain.push(`${key}: ${value}`);
@@ -87,7 +89,7 @@ test("keys and menus name commands that are declared and registered", () => {
   for (const { command } of [...keybindings, ...Object.values(menus).flat()]) {
     assert.ok(declared.has(command), command);
   }
-  // Those of the table are registered row by row.
+  // The commands of the table are registered row by row, so their names are not in the source.
   const ofTable = new Set(COMMANDS.map((it) => it.command));
   for (const command of ofTable) {
     assert.ok(declared.has(command), command);
@@ -134,7 +136,8 @@ test("a folder can set nothing", () => {
 test("every button of an error does something that there is", () => {
   const declared = new Set(commands.map((it) => it.command));
   for (const action of Object.keys(ACTION_TITLES)) {
-    // These go by the error: again, its entry, the line of its file.
+    // These have no fixed command; what they do depends on the error: retrying, its help entry, the
+    // line of its file.
     if (["retry", "learnMore", "openSettingsFile"].includes(action)) {
       continue;
     }

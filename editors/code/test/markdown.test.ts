@@ -7,7 +7,7 @@ import type { MarkdownNode } from "../src/ui/explain/markdown";
 
 import ANSWERS from "./hostile-answers.json";
 
-/** The tree as text, with every character of content that could be markup made visible. */
+/** The tree as text, with every content character that could be markup made visible. */
 function show(nodes: readonly MarkdownNode[]): string {
   return nodes
     .map((node) =>
@@ -73,7 +73,8 @@ test("a hostile answer becomes text in harmless elements, and in a moment", () =
   for (const { name, text, times } of ANSWERS) {
     const began = performance.now();
     const nodes = parseMarkdown(text.repeat(times ?? 1));
-    // A thousandfold of what a common answer takes; what grows with the square takes minutes.
+    // A thousand times as long as a common answer takes; an algorithm that is quadratic would take
+    // minutes.
     assert.ok(performance.now() - began < 5_000, `${name} takes long`);
     const stack: MarkdownNode[] = [...nodes];
     for (let node = stack.pop(); node !== undefined; node = stack.pop()) {

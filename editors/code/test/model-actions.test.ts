@@ -1,4 +1,4 @@
-/** What is done with models and settings: only what the user said, whatever else was offered. */
+/** What is done with models and settings: only what the user chose, whatever else was on offer. */
 import assert from "node:assert/strict";
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -29,7 +29,7 @@ process.on("exit", () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** `localcoder` as a script: it notes how it was called and prints what the test says. */
+/** `localcoder` as a script that records its arguments and prints what the test says. */
 function program(answers: Record<string, unknown>): string {
   const path = join(folder, "localcoder");
   const cases = Object.entries(answers).map(
@@ -41,7 +41,7 @@ function program(answers: Record<string, unknown>): string {
   return path;
 }
 
-/** How it was called, without the switch for output that is read by programs. */
+/** The recorded arguments, without the switch for machine-readable output. */
 function called(): string[] {
   const lines = existsSync(calls) ? readFileSync(calls, "utf8").trim().split("\n") : [];
   return lines.map((line) => line.replace(" --json", ""));

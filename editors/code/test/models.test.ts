@@ -1,6 +1,4 @@
-/**
- * The words of models that are loaded and taken in.
- */
+/** The texts about models that are being downloaded or imported. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

@@ -1,4 +1,4 @@
-/** Pictures from elsewhere in the Markdown preview, with the real markdown-it. */
+/** Remote pictures in the Markdown preview, with the real markdown-it. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

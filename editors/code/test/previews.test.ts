@@ -1,4 +1,4 @@
-/** What edits that wait do to the user's files: everything they were told to, or nothing. */
+/** What pending edits do to the user's files: everything they were told to, or nothing. */
 import assert from "node:assert/strict";
 import { chmodSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -82,7 +82,7 @@ test("of two changes the one whose lines were changed meanwhile is left out, and
   await desk.show(BOTH);
   desk.document.type(2, "my ");
   await desk.document.save();
-  // The diff follows the document once it rests.
+  // The diff follows the document once that has been unchanged for a while.
   await until(() => screen.messages.length > 0);
   await desk.press("applyImprovement");
   assert.equal(desk.disk, "one\nmy two\nthree\nFOUR\nfour and a half\nfive\n");

@@ -1,4 +1,4 @@
-/** The page of *Show Privacy*: the program's words in their places, and nothing but words. */
+/** The page of *Show Privacy*: the program's words in their places, and nothing but text. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

@@ -1,4 +1,7 @@
-/** The program that starts the host: what it prints, how it fails, and that it is not there. */
+/**
+ * The program that starts the host: what it prints, how it fails, and what happens if it is
+ * missing.
+ */
 import assert from "node:assert/strict";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,7 +21,7 @@ after(() => {
 
 let count = 0;
 
-/** A program made of one line of shell. */
+/** A program made of one line of shell script. */
 function program(script: string): string {
   count += 1;
   const path = join(folder, `program-${count}`);

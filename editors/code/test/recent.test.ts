@@ -1,4 +1,4 @@
-/** What is told of the last changes of the user, and of other files. */
+/** What is sent about the user's latest changes, and about other files. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

@@ -1,4 +1,4 @@
-/** Values of the protocol for tests, whole and unremarkable. */
+/** Values of the protocol for tests, complete and unremarkable. */
 import type {
   Anchor,
   ContextUse,
@@ -92,7 +92,7 @@ export const FITTING: ModelSurvey = {
   text: "needs 5.0 GB, 7.1 GB free: fits with 4096 tokens",
 };
 
-/** A profile in force whose models fit, and one whose model is not there. */
+/** A profile in use whose models fit, and one whose model is not installed. */
 export const SURVEY: SurveyAnswer = {
   freeBytes: 7_100_000_000,
   profiles: [
@@ -119,7 +119,7 @@ export const SURVEY: SurveyAnswer = {
   models: [FITTING],
 };
 
-/** A model that is there and not used. */
+/** A model that is installed and not in use. */
 export function modelRow(id: string, more: Partial<ModelRow> = {}): ModelRow {
   return {
     id,

@@ -1,4 +1,4 @@
-/** Work that waits until changes have settled, and is given up at the next one. */
+/** Work that waits until changes have settled, and is aborted at the next one. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

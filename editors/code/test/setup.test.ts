@@ -1,6 +1,4 @@
-/**
- * What the set-up shows of what the program says, and what its page may say.
- */
+/** What the set-up shows of what the program reports, and which messages its page may send. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

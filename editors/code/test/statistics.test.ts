@@ -6,7 +6,7 @@ import type { EditCounts, EditStatistics, StatisticsRow } from "../src/generated
 import { statisticsBody } from "../src/lib/statistics";
 import { UNDONE_WITHIN_MS, UndoWatch } from "../src/lib/undo-watch";
 
-/** A watch with a clock of its own, and what it has told. */
+/** A watch with a clock of its own, and everything that it has reported. */
 function watched(): { watch: UndoWatch; told: string[]; pass: (ms: number) => void } {
   let now = 0;
   const told: string[] = [];

@@ -1,6 +1,6 @@
 /**
- * The tooltip of the status bar item: what is in use, what it shares the machine with, and what is
- * otherwise than was set.
+ * The tooltip of the status bar item: what is in use, what it shares the machine with, and what
+ * differs from the settings.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -13,7 +13,7 @@ import { MODEL } from "./samples";
 
 const MEMORY = { weightsBytes: 4.5e9, kvBytes: 2.3e8, computeBytes: 7e7 };
 
-/** A model that works on a GPU, and all that is known of it. */
+/** A model that runs on a GPU, with everything that is known of it. */
 const BUSY: Partial<HostStatus> = {
   model: MODEL,
   contextTokens: 8_192,

@@ -1,4 +1,4 @@
-/** What the pickers of model and profile list, and what the program says when one was chosen. */
+/** What the pickers of model and profile list, and what the program says once one is chosen. */
 import assert from "node:assert/strict";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

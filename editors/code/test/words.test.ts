@@ -1,4 +1,4 @@
-/** Words that users read go through `l10n.t`, so that none is left behind in a translation. */
+/** Texts that users read go through `l10n.t`, so that a translation can reach all of them. */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,13 +8,13 @@ import ts from "typescript";
 
 const SOURCES = join(__dirname, "../src");
 
-/** Not looked at, and why. */
+/** Files that are not checked, and why. */
 const OTHERS: Record<string, string> = {
   "smoke.ts": "drives the commands for the check of a build, whose report nobody else reads",
   "generated/limits.ts": "numbers",
 };
 
-/** What looks like words for users and is not, and why. */
+/** Literals that look like text for users but are not, and why. */
 const NO_WORDS: Record<string, string> = {
   LocalCoder: "the product's name",
   ") LocalCoder: ": "an icon and the product's name before what it does",
@@ -45,18 +45,18 @@ const NO_WORDS: Record<string, string> = {
   Alt: "a key",
 };
 
-/** Calls whose words are for the log, for who fixes the product, or for a program. */
+/** Calls whose texts are for the log, for developers, or for a program. */
 const UNSEEN_CALLS =
   /(?:^|\.)(?:info|warn|note|executeCommand|registerCommand|querySelector|closest|ask|#ask|Error)$/u;
 
-/** What a model is told, which is in English whatever the user's language is. */
+/** What a model is told, which is in English whatever the user's language. */
 const TOLD_TO_MODELS = /^instruction$/u;
 
-/** Properties whose words are shown, however short they are. */
+/** Properties whose texts are shown, however short they are. */
 const SHOWN =
   /^(?:label|title|description|detail|placeHolder|placeholder|prompt|message|hint|cause|tooltip|openLabel|aria-label|stage|contentText|text)$/u;
 
-/** Attributes of HTML that are read out or shown. */
+/** HTML attributes that are shown or read aloud. */
 const SHOWN_ATTRIBUTES = /\b(?:aria-label|title|placeholder|alt)="([^"]*)"/gu;
 
 interface Found {
@@ -74,7 +74,9 @@ function sources(): ts.SourceFile[] {
     });
 }
 
-/** Calls back with each node, but for those within what is translated and what nobody reads. */
+/**
+ * Calls back with each node, except those inside translated messages and texts that no user reads.
+ */
 function visit(node: ts.Node, seen: (node: ts.Node) => void): void {
   if (isTranslated(node) || isUnseen(node)) {
     return;
@@ -97,12 +99,12 @@ function isUnseen(node: ts.Node): boolean {
     (ts.isFunctionDeclaration(node) && /^log/u.test(node.name?.text ?? "")) ||
     ((ts.isCallExpression(node) || ts.isNewExpression(node)) &&
       UNSEEN_CALLS.test(node.expression.getText()) &&
-      // A function that is handed over may show what it likes.
+      // A function argument may show anything, so look inside it all the same.
       !(node.arguments ?? []).some(ts.isArrowFunction))
   );
 }
 
-/** The parts of a text that somebody reads: what stands between tags, and in some attributes. */
+/** The parts of a text that users read: what is between tags, and some attributes. */
 function readable(text: string): string[] {
   if (!/<[a-z!/]/iu.test(text)) {
     return [text];
@@ -117,7 +119,7 @@ function isWords(text: string, isShown: boolean): boolean {
   return isSentence || (isShown && /\p{L}{2,}/u.test(said));
 }
 
-/** Whether the value of a property that is shown is this very literal. */
+/** Whether the literal is the whole value of a property that is shown. */
 function isShownValue(node: ts.Node): boolean {
   const { parent } = node;
   const within = ts.isConditionalExpression(parent) ? parent.parent : parent;
@@ -135,9 +137,9 @@ function wordsOf(node: ts.Node): string[] {
   }
   if (ts.isTemplateExpression(node)) {
     const pieces = [node.head.text, ...node.templateSpans.map((span) => span.literal.text)];
-    // A word beside a value is a part of a sentence.
+    // A word next to a value is part of a sentence.
     const isPart = (it: string): boolean => /(?:^|\s)\p{L}{2,}(?:\s|[.,:;…]|$)/u.test(it);
-    // What a value stands for may hold the rest of a tag.
+    // The value of an expression may contain the rest of a tag.
     const whole = pieces.join("\0");
     return /<[a-z!/]/iu.test(whole)
       ? readable(whole.replaceAll("\0", "")).filter((it) => isWords(it, false))
@@ -146,7 +148,7 @@ function wordsOf(node: ts.Node): string[] {
   return [];
 }
 
-/** A template in a name, an address or a command is not a sentence. */
+/** Whether the template is a sentence, rather than a name, an address or a command. */
 function isShownText(node: ts.TemplateExpression): boolean {
   return /\s/u.test(node.getText().replaceAll(/\$\{[^}]*\}/gu, ""));
 }
@@ -218,7 +220,7 @@ test("translations are there before any word is looked up", () => {
   }
 });
 
-/** A message, or the one that is given together with a comment. */
+/** The message of a call, whether given alone or together with a comment. */
 function messageOf(node: ts.Expression): string | undefined {
   if (ts.isStringLiteral(node)) {
     return node.text;

@@ -1,4 +1,4 @@
-/** Events and disposables as the published interface of the editor describes them. */
+/** Events and disposables, as the editor's published API describes them. */
 
 export class Disposable {
   constructor(readonly dispose: () => void) {}

@@ -1,8 +1,9 @@
 /**
- * The part of the editor's published interface that writes, shows and asks, over real files: what the
- * bundler puts in place of `vscode` in the tests of features. It keeps what the editor promises and
- * nothing else: documents with steps of undo, tabs of diffs, commands, and messages that `screen` keeps
- * for the test and answers as the test says. What the whole editor does is the stories' to show.
+ * The part of the editor's published API that writes, shows and asks, working on real files: the
+ * bundler puts it in place of `vscode` in the tests of features. It does what the API promises and
+ * nothing else: documents with undo steps, tabs with diffs, commands, and messages, which `screen`
+ * keeps for the test and answers as the test says. How the whole editor behaves is for the stories
+ * to show.
  */
 import { readFileSync, statSync } from "node:fs";
 
@@ -14,7 +15,7 @@ import type { TextDocument } from "./text";
 
 export { URI as Uri, Disposable, Emitter as EventEmitter, Position, Range, Selection, TextEdit };
 
-/** What a message offers. */
+/** A message and its buttons. */
 interface Shown {
   readonly kind: "information" | "warning" | "error";
   readonly text: string;
@@ -25,28 +26,28 @@ interface Shown {
 /** What the test sees of the window, and does in it. */
 export const screen = {
   messages: [] as Shown[],
-  /** Settings of the user, by their whole names. */
+  /** The user's settings, by their full names. */
   settings: new Map<string, unknown>(),
-  /** Which button is pressed on a message; nothing where it is left alone. */
+  /** The button that is pressed on a message; `undefined` to leave it alone. */
   press: (() => undefined) as (message: Shown) => string | undefined,
-  /** Which entry of a list is chosen, by its label. */
+  /** The entry of a list that is chosen, by its label. */
   choose: (() => undefined) as (labels: readonly string[]) => string | undefined,
-  /** Whether the editor accepts a change; called before it makes it. */
+  /** Whether the editor accepts a change; called before the change is made. */
   accepts: (): boolean => true,
-  /** The proposed text of the tab that has the focus. */
+  /** The proposed text in the active tab. */
   proposed(): string {
     const { modified } = activeDiff();
     return providers.get(modified.scheme)?.provideTextDocumentContent(modified) ?? "";
   },
-  /** The path of the document with which it is compared. */
+  /** The path of the document that the active tab compares it with. */
   compared(): string {
     return activeDiff().original.path;
   },
-  /** Closes the tab that has the focus, as its user does. */
+  /** Closes the active tab, as a user does. */
   closeTab(): void {
     closeTabs(tabs.slice(-1));
   },
-  /** The user renames a file in the editor. */
+  /** Renames a file in the editor, as a user does. */
   async rename(oldUri: URI, newUri: URI, move: () => void): Promise<void> {
     const files = [{ oldUri, newUri }];
     willRename.fire({ files });
@@ -58,7 +59,7 @@ export const screen = {
     }
     didRename.fire({ files });
   },
-  /** Opens a file and puts the cursor's selection there: lines from 1, whole. */
+  /** Opens a file, with the cursor at its start. */
   async open(uri: URI): Promise<TextDocument> {
     const document = await Promise.resolve(opened(uri));
     const selection = new Selection(0, 0, 0, 0);
@@ -224,7 +225,7 @@ export const workspace = {
   get textDocuments() {
     return [...documents.values()];
   },
-  /** A file, a proposed text, or a text that is in no file. */
+  /** Opens a file, a proposed text, or an untitled document. */
   openTextDocument: (
     of: URI | { readonly content: string },
   ): Promise<TextDocument | { languageId: string }> =>
@@ -293,7 +294,10 @@ export const languages = {
     registered.status = { name: "", text: "", detail: "", dispose: () => undefined };
     return registered.status;
   },
-  /** Patterns as the settings of files have them: `**` and a name, which is all that tests use. */
+  /**
+   * Matches glob patterns from file settings: only `**` and a name, which is all that the tests
+   * use.
+   */
   match: (selector: unknown, document: TextDocument): number => {
     const { pattern } = selector as { pattern?: string };
     return pattern === undefined || document.uri.path.endsWith(pattern.replace("**", "")) ? 10 : 0;
@@ -307,7 +311,7 @@ interface StatusItem {
   dispose(): void;
 }
 
-/** What features have registered with the editor. */
+/** Everything that features have registered with the editor. */
 export const registered: {
   completion?: unknown;
   chat?: unknown;

@@ -1,4 +1,4 @@
-/** Positions, ranges and documents as the published interface of the editor describes them. */
+/** Positions, ranges and documents, as the editor's published API describes them. */
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 
 import { URI } from "vscode-uri";
@@ -52,12 +52,12 @@ export class TextEdit {
   ) {}
 }
 
-/** A change of a document, as the editor announces it. */
+/** Fires when a document changes, as in the editor. */
 export const changed = new Emitter<{ readonly document: TextDocument }>();
 
 /**
- * A document. As in the editor its lines all end alike, whatever ends the file has; each change that
- * is applied is one step of undo; saving writes the whole text.
+ * A document. As in the editor, all of its lines have the same kind of end, whatever the file has;
+ * each change that is applied is one undo step; saving writes the whole text.
  */
 export class TextDocument {
   version = 1;
@@ -73,7 +73,7 @@ export class TextDocument {
     readonly uri: URI,
     text: string,
   ) {
-    // The editor takes the ends that most lines have.
+    // The editor uses the line end that most lines have.
     const windows = text.split("\r\n").length - 1;
     this.#ends = windows > (text.split("\n").length - 1) / 2 ? "\r\n" : "\n";
     this.#text = this.#alike(text);
@@ -114,7 +114,7 @@ export class TextDocument {
     return Promise.resolve(true);
   }
 
-  /** Changes it in one step, as the user or an extension does. */
+  /** Makes a change in one step, as the user or an extension does. */
   change(edits: readonly TextEdit[]): void {
     this.#undo.push(this.#text);
     const upwards = edits.toSorted((one, other) => this.#at(other) - this.#at(one));
@@ -129,13 +129,13 @@ export class TextDocument {
     this.#changed();
   }
 
-  /** Puts a text at the start of a line, from 1, as a user who types there. */
+  /** Inserts text at the start of a line, from 1, as if a user typed it. */
   type(line: number, text: string): void {
     const at = new Position(line - 1, 0);
     this.change([new TextEdit(new Range(at, at), text)]);
   }
 
-  /** One step back. */
+  /** Undoes one step. */
   undo(): void {
     this.#text = this.#undo.pop() ?? this.#text;
     this.#changed();
