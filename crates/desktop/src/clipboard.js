@@ -1,6 +1,6 @@
-// Runs after page.js where the web view's own clipboard does not do for VS Code: WebKitGTK lets
-// no script read it, so that the menus' Paste finds nothing, and lets one write only right after
-// a key or click.
+// Runs after page.js if the web view's own clipboard is not enough for VS Code: WebKitGTK lets no
+// script read it, so the menus' Paste finds nothing, and lets scripts write it only right after a
+// key or click.
 (() => {
   "use strict";
   if (location.origin !== "@ORIGIN@" || !navigator.clipboard) {
@@ -10,7 +10,7 @@
   const stringify = JSON.stringify;
   const waiting = new Map();
   let last = 0;
-  // Only the native side knows this name.
+  // Only the native side knows this event's name.
   window.addEventListener("localcoder:@KEY@", (event) => {
     const { id, text } = /** @type {CustomEvent} */ (event).detail;
     waiting.get(id)?.(text);
@@ -30,9 +30,9 @@
     post(stringify({ key: "@KEY@", type: "writeClipboard", text: String(text) }));
   });
 
-  // Text of programs that offer it only by its old X11 names, as terminals do, comes with an
-  // empty list of types, and the editor then takes nothing. It gets the same text under its
-  // proper name; a field that does not handle pasting by itself gets it typed.
+  // Text from programs that offer it only under its old X11 names, as terminals do, arrives with an
+  // empty list of types, and the editor then pastes nothing. So the editor gets the same text under
+  // its proper type; in a field that does not handle paste events itself, the text is typed.
   window.addEventListener(
     "paste",
     (event) => {
