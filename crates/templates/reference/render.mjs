@@ -1,6 +1,7 @@
 /**
- * Renders conversations with templates in the npm package `@huggingface/jinja`. Takes a folder of templates
- * and the results of `render.py`, whose messages it is given, and prints one result a line.
+ * Renders conversations with templates in the npm package `@huggingface/jinja`. Takes a folder of
+ * templates and the results of `render.py`, whose messages it renders, and prints one result per
+ * line.
  */
 import { readFileSync } from "node:fs";
 import path from "node:path";
@@ -9,7 +10,10 @@ import { Template } from "@huggingface/jinja";
 
 const [folder, results] = process.argv.slice(2);
 const templates = new Map();
-/** What counts as now, in milliseconds: the package takes the clock's time else, in the zone of `TZ`. */
+/**
+ * The current time for templates, in milliseconds: otherwise the package uses the clock, in the
+ * time zone of `TZ`.
+ */
 let today = 0;
 
 const Clock = Date;
@@ -19,7 +23,7 @@ globalThis.Date = class extends Clock {
   }
 };
 
-/** The template of a file, compiled once. */
+/** The template in a file, compiled once. */
 function compiled(name) {
   let template = templates.get(name);
   if (template === undefined) {
