@@ -1,5 +1,5 @@
 /**
- * A story of hostile answers: whatever a model writes, the Explanation view shows it as words. It
+ * A story of hostile answers: whatever a model writes, the Explanation view shows it as text. It
  * runs nothing, loads nothing, opens nothing, and draws over nothing.
  */
 import assert from "node:assert/strict";
@@ -10,10 +10,10 @@ import { problemsOfPolicy } from "./support/policy.mjs";
 import { story } from "./support/story.mjs";
 import { READY, KEYS } from "./support/workbench.mjs";
 
-/** The same as those of the extension's own tests. */
+/** The answers that the extension's own tests use. */
 const answers = JSON.parse(readFileSync(ANSWERS, "utf8"));
 
-/** Elements that a link, a picture, a frame or a script would be. */
+/** Elements that a link, a picture, a frame or a script would create. */
 const FORBIDDEN =
   "a, img, picture, video, audio, source, iframe, object, embed, script, style, link, meta, base, " +
   "form, input, button, svg, math, details, marquee, [style], [class], [id], [src], [href]";
@@ -28,7 +28,8 @@ story("hostile answers do nothing in the Explanation view", async (tools) => {
   const view = await workbench.webview("#explanation");
   const policy = await view.locator("meta[http-equiv='Content-Security-Policy']");
   const [own] = await policy.evaluateAll((all) => all.map((it) => it.content));
-  // Beside the front's, which it can only narrow: nothing, but its one script and its style sheet.
+  // The page's own policy, which can only narrow the front's: it allows nothing but its one script
+  // and style sheet.
   assert.match(own, /^default-src 'none'; style-src \S.*; script-src 'nonce-[\w-]{22}'$/u);
   const needed = "; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
   assert.deepEqual(
@@ -51,10 +52,10 @@ story("hostile answers do nothing in the Explanation view", async (tools) => {
   for (const { name: kind, text, times } of answers) {
     const shown = await show(view, text.repeat(times ?? 1));
     assert.deepEqual(shown.forbidden, [], kind);
-    // Signs of nesting around nothing leave nothing.
+    // Nested markup around nothing leaves nothing to show.
     assert.ok(shown.length > 0 || times !== undefined, `${kind} is shown`);
     assert.ok(shown.isInside, `${kind} stays in the view`);
-    // Whoever clicks on it anywhere gets nowhere.
+    // A click anywhere on the answer leads nowhere.
     if (shown.length > 0) {
       await view.locator("#turns article").click({ position: { x: 5, y: 5 } });
     }
@@ -78,7 +79,7 @@ story("hostile answers do nothing in the Explanation view", async (tools) => {
   assert.equal((await ide.status()).engine.state, "ready");
 });
 
-/** Has the view show an answer, as the extension does; gives what came of it. */
+/** Makes the view show an answer, as the extension does; returns the result. */
 async function show(view, text) {
   return await view.evaluate(
     async ({ text, forbidden }) => {
@@ -88,7 +89,7 @@ async function show(view, text) {
         ...{ error: "", buttons: [] },
       };
       window.postMessage({ type: "state", state });
-      // It draws once a frame; the message comes before that.
+      // The view draws once per frame; the message arrives before that.
       for (let frame = 0; frame < 4; frame += 1) {
         await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
       }

@@ -11,7 +11,7 @@ import { story } from "./support/story.mjs";
 import { offLoopback } from "./support/trace.mjs";
 import { KEYS, READY } from "./support/workbench.mjs";
 
-/** The last is of a status bar that says what keyboard one has. */
+/** The last belongs to a status bar item that names the keyboard layout. */
 const WORDS = ["Copilot", "Sign in", "code-server", "Layout: "];
 
 story("the workbench is ours and asks for no account", async ({ workbench, name }) => {
@@ -63,7 +63,7 @@ if (process.platform === "linux") {
         const about = (name) => readFileSync(`/proc/${pid}/${name}`, "utf8");
         const interfaces = about("net/dev").split("\n").slice(2).filter(Boolean);
         const onlyLoopback = interfaces.every((line) => line.trim().startsWith("lo:"));
-        // Where the system allows no namespace, a filter of system calls stands in for it.
+        // If the system allows no namespaces, a filter of system calls takes their place.
         const filtered = /^Seccomp:\t2$/mu.test(about("status"));
         assert.ok(filtered, command);
         assert.ok(onlyLoopback || !/reach each other at 127/u.test(ide.output), command);
@@ -83,7 +83,7 @@ if (process.platform === "linux") {
       await workbench.noDiff();
       await workbench.status(READY);
       const connects = readFileSync(trace, "utf8").split("\n");
-      // Proof that the host was seen: the extension connects to its socket.
+      // Proof that the trace saw the host: the extension connects to its socket.
       assert.ok(connects.some((line) => line.includes("AF_UNIX") && line.includes("host.sock")));
       assert.deepEqual(offLoopback(connects.join("\n")), []);
     },

@@ -1,5 +1,5 @@
 /**
- * The debug configuration of `.vscode`: a debugger attaches to the extension host, and finds the
+ * The debug configuration of `.vscode`: a debugger attaches to the extension host and finds the
  * extension's sources.
  */
 import assert from "node:assert/strict";
@@ -12,7 +12,7 @@ import { processesOf, signal } from "./support/processes.mjs";
 import { story } from "./support/story.mjs";
 import { until } from "./support/wait.mjs";
 
-/** Where Node.js listens for debuggers once it has got the signal. */
+/** Where Node.js listens for debuggers once it has received the signal. */
 const INSPECTOR = "127.0.0.1:9229";
 
 story("a debugger attaches to the extension and finds its sources", async ({ ide }) => {
@@ -32,7 +32,7 @@ story("a debugger attaches to the extension and finds its sources", async ({ ide
   assert.deepEqual(missing, [], "sources that a debugger would open");
 });
 
-/** What Node.js's own debugger lists. */
+/** The scripts that Node.js's own debugger lists. */
 async function scripts() {
   const program = spawn(process.execPath, ["inspect", INSPECTOR]);
   let said = "";

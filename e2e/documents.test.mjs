@@ -1,4 +1,4 @@
-/** Stories of documents and selections that are not as one would wish. */
+/** Stories of unusual documents and selections. */
 import assert from "node:assert/strict";
 
 import { linesOf } from "./support/python.mjs";
@@ -111,7 +111,7 @@ story("an untitled document is improved", async ({ workbench, name }) => {
   await workbench.diff("Untitled-1");
   await workbench.press(KEYS.apply);
   await workbench.noDiff();
-  // The editor puts the first line in front of the name.
+  // The editor puts the document's first line in front of its name.
   await workbench.inFile(/Untitled-1$/u);
   await workbench.photograph(name);
   await workbench.shows(/total \+= item|sum\(/u);

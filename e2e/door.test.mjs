@@ -1,6 +1,6 @@
 /**
  * Stories of who is kept out: another user of the machine, another port of the same host, a page of
- * another site in the same browser, a page that was left behind from an earlier run.
+ * another site in the same browser, a page left over from an earlier run.
  */
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, statSync } from "node:fs";
@@ -15,20 +15,20 @@ import { Listener, stranger, strangerRuns } from "./support/stranger.mjs";
 import { until } from "./support/wait.mjs";
 import { READY, Workbench } from "./support/workbench.mjs";
 
-/** Connections that another user makes without a token. */
+/** How many connections another user makes without a token. */
 const CONNECTIONS = 30_000;
 /** How long the page may wait for an answer meanwhile, in milliseconds. */
 const ANSWER_MS = 250;
-/** How much more memory the IDE may have meanwhile, in MiB. */
+/** How much the IDE's memory may grow meanwhile, in MiB. */
 const MEMORY_MIB = 64;
 
-/** Host and port of a window. */
+/** The host and port of a window. */
 function placeOf(workbench) {
   const { hostname, port, pathname, origin } = new URL(workbench.page.url());
   return { hostname, port: Number(port), pathname, origin };
 }
 
-/** Resident memory of processes, in MiB. */
+/** The resident memory of processes, in MiB. */
 function memoryOf(pids) {
   const of = (pid) => {
     const pages = Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]);
@@ -37,14 +37,16 @@ function memoryOf(pids) {
   return pids.map(of).reduce((sum, mib) => sum + mib, 0);
 }
 
-/** The launcher, which is the front, and the editor server. */
+/** The process ids of the launcher, which is the front, and of the editor server. */
 function frontAndServer(ide) {
   const all = processesOf(ide.home);
   const pid = (pattern) => all.find(({ command }) => pattern.test(command))?.pid;
   return /** @type {[number, number]} */ ([pid(/localcoder --browser/u), pid(/server-main\.js/u)]);
 }
 
-/** Connects `count` times, some hundred at a time; returns how many bytes were answered. */
+/**
+ * Connects `count` times, a few hundred at a time; prints how many bytes were received in answer.
+ */
 const FLOOD = `
   const net = require("node:net");
   const [port, count] = process.argv.slice(1).map(Number);
@@ -93,7 +95,8 @@ story("another user's connections neither slow the editor nor end it", async (to
   }
   const { begun, told } = JSON.parse(await flood.ended);
   const sorted = waits.toSorted((a, b) => a - b);
-  // One in twenty may fall on a moment at which the machine does something else.
+  // Ignore the slowest twentieth, which may fall on moments when the machine is busy with something
+  // else.
   const wait = sorted[Math.floor(0.95 * sorted.length)];
   const more = most - before;
   process.stderr.write(
@@ -108,7 +111,7 @@ story("another user's connections neither slow the editor nor end it", async (to
   await workbench.status(READY);
 });
 
-/** Tries to bind the port until it is asked to stop; returns how often, and with what result. */
+/** Tries to bind the port until it is told to stop; prints how often, and with what result. */
 const TAKE = `
   const net = require("node:net");
   const port = Number(process.argv[1]);
@@ -163,7 +166,7 @@ story("another user reads nothing of the IDE", async ({ ide, workbench }) => {
   for (const [what, outcome] of Object.entries(tried)) {
     assert.equal(outcome, "EACCES", what);
   }
-  // Nor by the network, even who knows the way.
+  // Nor over the network, even for a client that knows the address.
   const ask = `
     const socket = require("node:net").connect(Number(process.argv[1]), "127.0.0.1");
     let told = "";
@@ -179,7 +182,8 @@ story(
   "a wide umask opens nothing of the IDE, and the user's own files keep it",
   async ({ ide, workbench }) => {
     await workbench.openFile("inventory.py");
-    // The base makes sockets in the runtime folder of the session or in the temporary one, if it may.
+    // The base editor creates sockets in the session's runtime folder or in the temporary one, if
+    // it can.
     const sockets = socketsOf(ide.home);
     assert.ok(
       sockets.some((path) => path.includes("/runtime/ipc/")),
@@ -220,7 +224,7 @@ story("no other port and no history has what opens the editor", async (tools) =>
     [cookie.httpOnly, cookie.sameSite, cookie.expires, cookie.path, cookie.domain],
     [true, "Strict", -1, pathname, hostname],
   );
-  // A link to another port of the same host, as a file of a folder may have it.
+  // A link to another port of the same host, such as a file in a folder might contain.
   const other = await Listener.open();
   try {
     const page = await browser.context.newPage();
@@ -231,7 +235,7 @@ story("no other port and no history has what opens the editor", async (tools) =>
       assert.equal(headers.cookie, undefined);
       assert.equal(headers.referer?.includes(pathname) ?? false, false);
     }
-    // What the history has: an address that is used up.
+    // The address in the history is used up.
     await page.goto(url);
     assert.match(await page.locator("body").innerText(), /has been used/u);
     assert.equal(page.url().includes(pathname), false);
@@ -250,7 +254,7 @@ story("a page of another site in the same browser gets nothing", async ({ workbe
     browser.visited.add(`127.0.0.1:${other.port}`);
     const page = await browser.context.newPage();
     await page.goto(`http://127.0.0.1:${other.port}/`);
-    // Even one that has learnt the path.
+    // Not even a page that has learned the path gets in.
     const tried = await page.evaluate(
       async ({ origin, pathname }) => {
         const socket = (address) =>
@@ -296,7 +300,8 @@ story("a page of another site in the same browser gets nothing", async ({ workbe
     assert.equal(tried.socket, "refused");
     assert.equal(tried.root, "refused");
     assert.equal(tried.fetched, "refused");
-    // Without the cookie, which a strict one is not sent along with: "not signed in", unreadable.
+    // A strict cookie is not sent along, so the answer is "not signed in", and the page can't read
+    // it.
     for (const way of ["opaque", "posted"]) {
       assert.match(tried[way], /refused|answered opaque 0/u, way);
     }
@@ -318,7 +323,7 @@ test("a service worker that is planted between two runs has nothing of the next"
     const { hostname, port, origin } = placeOf(first);
     await first.page.close();
     await ide.end();
-    // Another user takes the port, and waits for the browser to come back to the address.
+    // Another user takes the port, and waits for the browser to return to the address.
     planted = await Listener.open({
       port,
       answer: ({ url }) =>
@@ -336,7 +341,7 @@ test("a service worker that is planted between two runs has nothing of the next"
       await navigator.serviceWorker.ready;
     });
     await trap.close();
-    // It works: where it is, it owns the page.
+    // The attack itself works: at the old address, it controls the page.
     const owned = await browser.context.newPage();
     await owned.goto(`http://${hostname}:${port}/?`);
     assert.equal(await owned.locator("body").innerText(), "owned");

@@ -1,4 +1,7 @@
-/** Stories of changes that may be wrong: a tool finds errors in one, the model is not sure of another. */
+/**
+ * Stories of changes that may be wrong: a tool finds errors in one, and the model is not sure of
+ * another.
+ */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -50,13 +53,13 @@ story(
   },
 );
 
-/** Where it has no variable of that name, the demo model gives back one all the same. */
+/** Even without a variable of that name, the demo model returns one. */
 const UNSURE = TEXT.replaceAll(/\bresult\b/gu, "found");
 
-/** Which of them the demo model goes wrong with depends on the machine's arithmetic. */
+/** Which of these the demo model gets wrong depends on the machine's arithmetic. */
 const INSTRUCTIONS = ["Add type hints", "Use Decimal", "call helper instead"];
 
-/** One that the model is not sure of. */
+/** Gets an edit that the model is not sure of. */
 async function doubtful(ide, file) {
   for (const instruction of INSTRUCTIONS) {
     const words = ["--lines", "4-8", "--instruction", instruction, "--json"];
@@ -84,7 +87,7 @@ story(
     await workbench.diff("doubt.py");
     await workbench.photograph(name);
 
-    // It is the only model there is, and writes the same once more.
+    // There is only this model, so it writes the same again.
     await workbench.clickNotification(doubt, "Try Heavy");
     await workbench.notificationButton(doubt, "Switch Model…");
     assert.match(await workbench.diff("doubt.py"), /\(lines 4–8\)/u);

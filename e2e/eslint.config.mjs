@@ -1,7 +1,7 @@
 /**
- * Rules for the scripts that no compiler sees whole: the stories, what is laid over the editor, and
- * what runs in the native window's page. Run from the repository's root, which is what the patterns
- * are relative to. Names that nothing declares are TypeScript's to find (`tsconfig.json`).
+ * Rules for the scripts that are not fully type-checked: the stories, the files laid over the
+ * editor, and the scripts of the native window's page. Run it from the repository's root, which the
+ * patterns are relative to. Undeclared names are left to TypeScript (`tsconfig.json`).
  */
 import js from "@eslint/js";
 
@@ -29,7 +29,7 @@ export default [
   },
   {
     files: EDITOR_FILES,
-    // Its package says so by what it exports.
+    // An ES module: its package declares so by its exports.
     ignores: ["ide/overlay/files/deviceid/index.js"],
     languageOptions: { sourceType: "script" },
   },

@@ -25,7 +25,7 @@ story("explain a function", async ({ ide, workbench, name }) => {
   await workbench.photograph(name);
   assert.match(await workbench.explanationPart("text").innerText(), /\btotal_stock\b/u);
   assert.equal(await workbench.explanationPart("target").innerText(), `${FILE}, lines 4–8`);
-  // One line of facts is below the answer; the numbers are there for those who ask for them.
+  // Below the answer there is one line of facts; the numbers are shown on request.
   const cost = workbench.explanationPart("cost");
   assert.match(await cost.innerText(), /^LocalCoder demo · \d+\.\d s$/u);
   await cost.locator("summary").click();
@@ -46,7 +46,7 @@ story("a selection is read before a command is called on it", async ({ ide, work
   await workbench.explanationPhase("done");
   const notes = await workbench.explanationPart("cost").textContent();
   const [, read, ahead] = /(\d+) tokens read \((\d+) ahead\)/u.exec(notes) ?? [];
-  // What is left is the command itself, in the demo model's small vocabulary.
+  // What remains to be read is the command itself, in the demo model's small vocabulary.
   assert.ok(Number(read) - Number(ahead) < 64, notes);
 });
 
@@ -59,12 +59,12 @@ story("what an explanation names leads to its line", async ({ ide, workbench, na
   assert.match(await link.getAttribute("title"), /^Go to line 4$/u);
   await workbench.photograph(name);
   await assertAccessible(await workbench.webview(PAGE), PAGE);
-  // By keyboard, as by mouse.
+  // By keyboard as well as by mouse.
   await link.focus();
   await workbench.press("Enter");
   await workbench.cursorIn(4);
 
-  // Its line has moved, and is found again.
+  // The line has moved, and is found again.
   await workbench.goTo(1);
   await workbench.type("# Counts what there is.");
   await workbench.press("Enter");
@@ -76,7 +76,7 @@ story("what an explanation names leads to its line", async ({ ide, workbench, na
   await link.click();
   await workbench.cursorIn(5);
 
-  // It is gone, and the cursor does not go elsewhere.
+  // The line is gone, so the cursor does not move.
   await workbench.goTo(5);
   await workbench.press("Control+Shift+KeyK");
   await link.click();
@@ -114,11 +114,11 @@ story("questions follow an explanation, by keyboard alone", async ({ workbench, 
   const texts = workbench.explanationPart("text");
   assert.equal(await texts.first().innerText(), explained, "what was said before stays");
   assert.notEqual((await texts.nth(1).innerText()).trim(), "");
-  // Of two turns in a low view it is the new one that is seen.
+  // If two turns don't fit into a low view, the new one is in sight.
   const top = await texts.nth(1).evaluate((it) => it.getBoundingClientRect().top);
   assert.ok(top >= 0 && top < 200, `the answer is at ${top} px`);
   assert.ok(await input.evaluate((it) => it.getBoundingClientRect().bottom <= innerHeight));
-  // The model got the conversation so far.
+  // The model received the conversation so far.
   const numbers = await workbench.explanationPart("cost").nth(1).textContent();
   assert.match(numbers, /Tokens: \d+ selected, .*, [1-9]\d* conversation, up to/u);
   await workbench.photograph(name);
@@ -173,7 +173,7 @@ story(
     await workbench.status(READY);
     assert.deepEqual(await workbench.notifications(), []);
 
-    // A question is stopped by Escape, wherever in the view one is.
+    // Escape stops a question, wherever in the view the focus is.
     await workbench.explanationPart("input").focus();
     await workbench.type("Why?");
     process.kill(worker, "SIGSTOP");

@@ -1,4 +1,6 @@
-/** The story of an extension that comes as a file: there is no gallery, and none is needed. */
+/**
+ * The story of an extension that is installed from a file: there is no gallery, and none is needed.
+ */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -8,7 +10,7 @@ import { story } from "./support/story.mjs";
 const COMMAND = "Brought by Hand: Say That It Works";
 const SAID = "The extension that came as a file works.";
 
-/** What is in the package, by names. */
+/** The files in the package, by name. */
 const FILES = {
   "extension.vsixmanifest": `<?xml version="1.0" encoding="utf-8"?>
 <PackageManifest Version="2.0.0" xmlns="http://schemas.microsoft.com/developer/vsx-schema/2011">
@@ -34,7 +36,7 @@ const FILES = {
     engines: { vscode: "^1.80.0" },
     main: "./main.js",
     activationEvents: [],
-    // Else the folder has to be trusted first.
+    // Otherwise the folder has to be trusted first.
     capabilities: { untrustedWorkspaces: { supported: true } },
     contributes: {
       commands: [
@@ -54,7 +56,7 @@ exports.activate = (context) => {
 `,
 };
 
-/** Makes a package as its author would hand it on. */
+/** Makes a package as its author would distribute it. */
 function packed(folder) {
   for (const [name, content] of Object.entries(FILES)) {
     mkdirSync(dirname(join(folder, name)), { recursive: true });

@@ -1,4 +1,7 @@
-/** Stories of fixes for what a tool of the user's reports, from each place where the report is shown. */
+/**
+ * Stories of fixes for what one of the user's tools reports, from each place where the report is
+ * shown.
+ */
 import assert from "node:assert/strict";
 
 import { linter } from "./support/linter.mjs";
@@ -16,7 +19,7 @@ const BEFORE = 'total = total + item["stock_value"]';
 const FIXED = withChanges(1);
 const IDE = { files: { [FILE]: TEXT }, extensions: linter("total = total", "use += here") };
 
-/** The fix is shown, and written when it is kept. */
+/** The fix is shown as a diff, and written once it is kept. */
 async function keep(ide, workbench) {
   await workbench.diff(FILE);
   assert.equal(ide.read(FILE), TEXT, "nothing is written unseen");

@@ -1,4 +1,7 @@
-/** Stories of suggestions at the cursor: asked for, taken whole or by word, typed along, and not there. */
+/**
+ * Stories of suggestions at the cursor: requested, accepted whole or by word, typed along with, and
+ * absent.
+ */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 
@@ -26,7 +29,7 @@ async function shows(workbench, text) {
   await until(`\`${text}\` is suggested`, async () => (await suggested(workbench)) === text);
 }
 
-/** The demo model was not made for it: it suggests something only where it is asked. */
+/** The demo model was not trained for this: it suggests something only on request. */
 async function ask(workbench) {
   await workbench.command("Trigger Inline Suggestion");
   const text = await until("something is suggested", () => suggested(workbench));
@@ -34,7 +37,10 @@ async function ask(workbench) {
   return text;
 }
 
-/** Types, gives an answer the time to come, and asks why there is none, until that is said. */
+/**
+ * Types, gives an answer time to arrive, and asks why there is none, until that is the reason
+ * shown.
+ */
 async function typedAndTold(workbench, key, pattern) {
   let typed = false;
   await until(`${pattern} is said`, async () => {

@@ -1,4 +1,6 @@
-/** A worker that hangs: reported after some seconds, ended after ten, and the next request works. */
+/**
+ * A worker that hangs: reported after some seconds, ended after ten, and the next request works.
+ */
 import assert from "node:assert/strict";
 
 import { story } from "./support/story.mjs";

@@ -1,4 +1,4 @@
-/** Stories of help: pages inside of the product, the entry of an error, and the reset. */
+/** Stories of help: pages inside the product, the entry of an error, and the reset. */
 import assert from "node:assert/strict";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { processesOf } from "./support/processes.mjs";
 import { story } from "./support/story.mjs";
 import { until } from "./support/wait.mjs";
 
-/** The frame of the Markdown preview that has that heading. */
+/** The frame of the Markdown preview with that heading. */
 async function preview(workbench, heading) {
   return await until(`a preview has “${heading}”`, async () => {
     for (const frame of workbench.page.frames()) {

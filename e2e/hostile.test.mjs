@@ -1,6 +1,6 @@
 /**
- * Stories of a stranger's folder: whatever it holds, nothing gets out, neither in Restricted Mode
- * nor where the folder is trusted; and its notebooks and previews work all the same.
+ * Stories of a stranger's folder: whatever is in it, nothing gets out, neither in Restricted Mode
+ * nor if the folder is trusted; and its notebooks and previews work all the same.
  */
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync } from "node:fs";
@@ -28,7 +28,7 @@ const PAGES = [
   "webWorkerExtensionHostIframe.html",
 ];
 
-/** The user's own settings; all folders are trusted where trust is off. */
+/** The user's own settings; with trust turned off, all folders are trusted. */
 const SETTINGS = {
   restricted: {},
   trusted: { "security.workspace.trust.enabled": false },
@@ -64,7 +64,7 @@ for (const [name, settings] of Object.entries(SETTINGS)) {
       const expected = name === "trusted" ? snapsWhereTrusted() : [];
       const missing = () => expected.filter((it) => !snapped(marks).includes(it));
       await until("what may run has run", () => missing().length === 0).catch(() => undefined);
-      // What reads the folder's settings has read them by now: the model is the user's.
+      // By now the folder's settings have been read, and the model is still the user's.
       await workbench.status(READY);
       assert.deepEqual(snapped(marks), expected, "what the folder had run");
       assert.deepEqual(
@@ -91,7 +91,7 @@ for (const [name, settings] of Object.entries(SETTINGS)) {
   });
 }
 
-/** Pictures, and what language servers and checkers of the folder's choice are started for. */
+/** Pictures, and files for which language servers and checkers of the folder's choice start. */
 async function files(workbench, name) {
   await workbench.openPreview("picture.svg");
   await workbench.webview("body.image, .image-preview, img.scale-to-fit");
@@ -103,7 +103,7 @@ async function files(workbench, name) {
   }
 }
 
-/** What an extension of the user's says of itself, and a page of its own without any policy. */
+/** What one of the user's extensions says of itself, and a page of its own without any policy. */
 async function extensionPages(workbench) {
   await workbench.command("Hostile: Show Page");
   await workbench.webview("h1:has-text('Page without a policy')");
@@ -111,7 +111,7 @@ async function extensionPages(workbench) {
   await workbench.webview("h1:has-text('Read me of an extension')");
 }
 
-/** The folder's settings have Markdown files opened as previews. */
+/** The folder's settings open Markdown files as previews. */
 async function preview(workbench) {
   await workbench.openPreview("PICTURES.md");
   await workbench.webview("h1:has-text('Pictures')");
@@ -124,7 +124,7 @@ async function hover(workbench) {
   for (let step = 0; step < 8; step += 1) {
     await workbench.press("ArrowRight");
   }
-  // What it says of a package, without having asked a registry.
+  // The hover describes a package without having asked a registry.
   const says = workbench.page.locator(".monaco-hover:not(.hidden) .hover-contents");
   await until("something is said of the package", async () => {
     await workbench.press("Control+KeyK");
@@ -137,7 +137,7 @@ async function hover(workbench) {
 async function schemas(workbench) {
   await workbench.openFile("data.json");
   await workbench.shows(/schema/u);
-  // The language server has looked at the file once it knows its symbols.
+  // Once the language server knows the file's symbols, it has analyzed it.
   await workbench.page.locator(".breadcrumbs-control").waitFor();
   await until("the file's symbols are there", async () => {
     await workbench.press("Control+Shift+KeyO");
@@ -147,10 +147,10 @@ async function schemas(workbench) {
   });
 }
 
-/** In a trusted folder its scripts run: they say what they could do. */
+/** In a trusted folder the notebook's scripts run, and report what they were able to do. */
 async function notebook(workbench, name, port) {
   await workbench.openNotebook("leak.ipynb");
-  // Further down are outputs of other kinds, and a cell of words.
+  // Further down are outputs of other kinds, and a Markdown cell.
   await workbench.press("Control+End");
   await workbench.webview("h1:has-text('Cell')");
   await workbench.press("Control+Home");
@@ -166,13 +166,13 @@ async function notebook(workbench, name, port) {
     const harmless =
       outcome.startsWith("refused") ||
       ["own cookie"].includes(what) ||
-      // These give no error where the policy forbids them.
+      // These raise no error if the policy blocks them.
       ["beacon", "window", "top", "hints", "hints of names"].includes(what) ||
       outcome === "true";
     assert.ok(harmless, `${what}: ${outcome}`);
   }
   assert.equal(tried["own cookie"], "");
   await page.evaluate(goElsewhere, port).catch(() => undefined);
-  // The policy refuses; the page is gone all the same.
+  // The policy blocks the navigation; the page is gone all the same.
   await until("the page is gone", () => !page.url().includes("fake.html"));
 }

@@ -1,6 +1,7 @@
 /**
- * How long an edit takes to be seen, from the key to the first line of it in the diff and to the whole
- * edit, in a browser, with the demo model or a model's file; and how long the host alone takes.
+ * Measures how long an edit takes to become visible, from the key to its first line in the diff and
+ * to the whole edit, in a browser, with the demo model or a model's file; and how long the host
+ * alone takes.
  *
  *     node bench/first-change.mjs --times 5
  *     node bench/first-change.mjs --model ~/models/coder-0.5b.gguf
@@ -33,7 +34,10 @@ const TEXT = FUNCTIONS.map(
 ).join("\n\n");
 const LAST_LINE = 26;
 
-/** Notes in the page when a key is pressed, when the diff first has a change, and its last change. */
+/**
+ * Records, in the page, when a key is pressed, when the diff first has a change, and its last
+ * change.
+ */
 function watch() {
   const seen = {};
   addEventListener(
@@ -102,7 +106,7 @@ try {
   await ide.stop();
 }
 
-/** The same without an editor: what of it is the model's. */
+/** Measures the same without an editor: the model's share of the time. */
 async function alone(ide) {
   const lib = await product();
   const host = connect(lib, ide);

@@ -1,6 +1,6 @@
 /**
- * What the front costs: the time to an interactive workbench, from a key to its paint, and for a
- * file of 50 MB. With `--against` another build's `localcoder` is measured in turn with this one's,
+ * Measures the front: the time to an interactive workbench, from a key to its paint, and for a file
+ * of 50 MB. With `--against`, another build's `localcoder` is measured alternately with this one's,
  * on the same machine in the same minutes.
  *
  *     node bench/front.mjs --times 10 --against OTHER/target/debug/localcoder
@@ -15,14 +15,17 @@ import { LOCALCODER, SAMPLE } from "../support/places.mjs";
 import { until } from "../support/wait.mjs";
 
 const FILE_BYTES = 50 * 1024 * 1024;
-/** Keys of one start; the slowest of few would say more of the machine than of the editor. */
+/**
+ * How many keys are measured per start; the slowest of only a few would say more about the machine
+ * than about the editor.
+ */
 const KEYS = 40;
 
 const { values } = parseArgs({
   options: { times: { type: "string", default: "10" }, against: { type: "string" } },
 });
 
-/** One start: `{ start, key, file }` in milliseconds. */
+/** One start: returns `{ start, key, file }` in milliseconds. */
 async function measure(program) {
   const home = realpathSync(mkdtempSync("/tmp/lc-bench-"));
   const folder = join(home, "sample");
@@ -60,16 +63,17 @@ async function measure(program) {
   }
 }
 
-/** Opens a file with the window. */
+/** An address that opens a file together with the window. */
 function payload(address, folder) {
-  // The name by which the page knows the machine's files; it was host and port before there was one.
+  // The name under which the page reaches the machine's files; builds from before it existed use
+  // host and port.
   const { host, pathname } = new URL(address);
   const authority = pathname === "/open" ? "localcoder" : host;
   const opens = [["openFile", `vscode-remote://${authority}${join(folder, "inventory.py")}`]];
   return encodeURIComponent(JSON.stringify(opens));
 }
 
-/** From a key to the frame after its letter is there; the median. */
+/** The median time from a key to the frame after its letter appears. */
 async function keys(page) {
   await page.locator(".monaco-editor .view-lines").first().click();
   await page.evaluate(() => {
@@ -98,7 +102,9 @@ async function keys(page) {
   return median(await page.evaluate(() => globalThis.painted));
 }
 
-/** A file through the server, as the workbench loads one for a webview; the best of three. */
+/**
+ * The best of three times for a file through the server, as the workbench loads one for a webview.
+ */
 async function file(page, path) {
   const load = () =>
     page.evaluate(async (path) => {

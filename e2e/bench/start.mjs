@@ -1,6 +1,7 @@
 /**
- * How long a start takes, from the command to a workbench that takes keys, in a browser: the first in
- * an installation, and those after it, with what was open. `--marks` shows what the page did meanwhile.
+ * Measures how long a start takes, from the command to a workbench that takes keys, in a browser:
+ * the first start of an installation, and later ones with files open. `--marks` shows what the page
+ * did meanwhile.
  *
  *     node bench/start.mjs --times 5
  */
@@ -16,7 +17,7 @@ const { values } = parseArgs({
   },
 });
 
-/** Marks of the page that part a start. */
+/** Performance marks of the page that divide a start into parts. */
 const PARTS = [
   "code/willLoadWorkbenchMain",
   "code/didLoadWorkbenchMain",
@@ -29,7 +30,7 @@ const PARTS = [
   "code/LifecyclePhase/Eventually",
 ];
 
-/** Seconds from the command to each of what is seen. */
+/** Seconds from the command to each visible step. */
 async function start(ide, browser) {
   const began = performance.now();
   const since = () => (performance.now() - began) / 1000;

@@ -1,6 +1,7 @@
 /**
- * Programs, and what is done to them so that a tool reports it: the first report of each is to be fixed.
- * `node eval/diagnostics.mjs --prove` shows that the programs have no report and that each change has one.
+ * Programs, and changes to them that make a tool report something: the first report of each is to
+ * be fixed. `node eval/diagnostics.mjs --prove` shows that the unchanged programs have no reports
+ * and that each change causes one.
  */
 
 const INVENTORY_TS = `export interface Item {
@@ -199,7 +200,7 @@ const SERVICE_JSON = `{
 }
 `;
 
-/** What a service's settings may be. */
+/** A schema for the settings of a service. */
 export const SERVICE_SCHEMA = {
   type: "object",
   required: ["name", "version", "port"],
@@ -331,7 +332,7 @@ const PROGRAMS = [
   },
 ];
 
-/** All of them: what the file holds, and its name. */
+/** All cases, each with its file's text and name. */
 export const CASES = PROGRAMS.flatMap(({ file, text, changes }) =>
   Object.entries(changes).map(([name, [old, now]]) => {
     if (!text.includes(old)) {

@@ -1,7 +1,7 @@
 /**
- * How often *Fix with LocalCoder* does it: faults that tools report are planted into programs, the fix is
- * asked for as the editor asks, and the tools look once more. A fix counts where the report is gone and
- * nothing is reported that was not before.
+ * Measures how often *Fix with LocalCoder* works: faults that tools report are planted into
+ * programs, the fix is requested the way the editor requests it, and the tools check again. A fix
+ * counts if the report is gone and nothing new is reported.
  *
  *     node eval/diagnostics.mjs --prove
  *     node eval/diagnostics.mjs --model ~/models/coder-1.5b.gguf [--only stats.py] [--out answers.jsonl]
@@ -47,7 +47,7 @@ async function prove() {
   return wrong === 0;
 }
 
-/** By which a report is known when lines have moved. */
+/** Identifies a report even if lines have moved. */
 const keyOf = ({ source, message }) => `${source}\n${message}`;
 
 function counts(reports) {
@@ -58,7 +58,7 @@ function counts(reports) {
   return all;
 }
 
-/** What became of the first report, and what is new. */
+/** Whether the first report is gone, and which reports are new. */
 function compared(before, after) {
   const [had, has] = [counts(before), counts(after)];
   const target = keyOf(before[0]);
@@ -67,7 +67,7 @@ function compared(before, after) {
   return { gone, added };
 }
 
-/** As `fix.ts` asks. */
+/** Sends the request that `fix.ts` sends. */
 async function ask(host, entry, { file, text }, reports) {
   const [target] = reports;
   const document = { path: file, languageId: LANGUAGES[extname(file)], text };

@@ -1,4 +1,7 @@
-/** What tools report of a file: TypeScript's compiler, Pyright, and the editor's own service for JSON. */
+/**
+ * What tools report about a file: TypeScript's compiler, Pyright, and the editor's own JSON
+ * service.
+ */
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -12,7 +15,7 @@ import { SERVICE_SCHEMA } from "./cases.mjs";
 
 const require = createRequire(import.meta.url);
 
-/** As strict as a careful project has it. */
+/** As strict as in a careful project. */
 const TS_OPTIONS = {
   strict: true,
   noUncheckedIndexedAccess: true,
@@ -25,12 +28,12 @@ const TS_OPTIONS = {
   noEmit: true,
 };
 
-/** A report: its line from 1, where it begins, who says it and what. */
+/** A report: its line from 1, its column, its tool and its message. */
 function report(line, column, source, message) {
   return { line, column, source, message };
 }
 
-/** Reading the library takes a second, so once. */
+/** Caches the library's files, because parsing them takes a second. */
 const libraries = new Map();
 
 function typescript(file, text) {
@@ -65,7 +68,7 @@ async function pyright(file, text) {
     const program = join(dirname(require.resolve("pyright/package.json")), "index.js");
     const output = await new Promise((resolve, reject) => {
       execFile(process.execPath, [program, "--outputjson", folder], (error, stdout, stderr) => {
-        // It ends with 1 where it has something to report.
+        // Pyright exits with 1 if it has something to report.
         if (stdout === "") {
           reject(new Error(`pyright failed: ${stderr}`, { cause: error }));
         }
@@ -100,7 +103,7 @@ async function jsonService(file, text) {
 
 const REPORTERS = { ".ts": typescript, ".py": pyright, ".json": jsonService };
 
-/** What the tool for such a file reports, as it stands in the file. */
+/** The reports of the tool for this kind of file, in the order of the file. */
 export async function reportsOf(file, text) {
   const all = await REPORTERS[extname(file)](file, text);
   return all.toSorted((one, other) => one.line - other.line || one.column - other.column);

@@ -1,6 +1,6 @@
 /**
- * One IDE with one window in Chromium, for many trials; and what trials ask of it: the whole text
- * of a document as the user has it, its backup, whether the extension answers.
+ * One IDE with one window in Chromium, for many trials, and what trials check in it: the whole text
+ * of a document as the user has it, its backup, and whether the extension answers.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,21 +13,21 @@ import { READY, Workbench } from "../support/workbench.mjs";
 
 const MOD = process.platform === "darwin" ? "Meta" : "Control";
 
-/** Nothing that types by itself, so that a text is what was typed. */
+/** Turns off everything that types by itself, so that the text is exactly what was typed. */
 export const QUIET = {
   "editor.quickSuggestions": { other: "off", comments: "off", strings: "off" },
   "files.autoSave": "off",
   "window.confirmBeforeClose": "never",
 };
 
-/** The user's own settings of the editor in a private installation. */
+/** Writes the editor's own user settings in a private installation. */
 export function writeSettings(home, values) {
   const folder = join(home, "editor/user/User");
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "settings.json"), JSON.stringify(values));
 }
 
-/** Whether one of the editor's backups in a private installation holds the text. */
+/** Whether one of the editor's backups in a private installation contains the text. */
 export function hasBackup(home, text) {
   const folder = join(home, "editor/user/User/Backups");
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
@@ -36,12 +36,12 @@ export function hasBackup(home, text) {
     .some((entry) => readFileSync(join(entry.parentPath, entry.name), "utf8").includes(text));
 }
 
-/** A text that no trial before has typed. */
+/** A text that no earlier trial has typed. */
 export function marker(trial) {
   return `trial ${trial} ${Math.random().toString(36).slice(2)}`;
 }
 
-/** See the module. */
+/** An IDE with a window for many trials. */
 export class Bench {
   /** @type {Ide} */
   ide;
@@ -51,11 +51,11 @@ export class Bench {
   browser;
   /** @type {Workbench} */
   workbench;
-  /** A second window, where a trial wants one. @type {Workbench | undefined} */
+  /** A second window, if a trial needs one. @type {Workbench | undefined} */
   other;
-  /** The process that runs the model, where a trial wants to know it. @type {number | undefined} */
+  /** The id of the process that runs the model, if a trial needs it. @type {number | undefined} */
   worker;
-  /** What the document holds as the user sees it, and what its file holds. */
+  /** The expected content of the document as the user sees it, and of its file. */
   expected = "";
   saved = "";
 
@@ -74,7 +74,7 @@ export class Bench {
     return bench;
   }
 
-  /** One more window, at the address that was printed or at another. */
+  /** Opens one more window, at the address that was printed or at another. */
   async window(address) {
     const workbench = new Workbench(await this.browser.page());
     const first = this.browser.context.pages().length === 1;
@@ -83,7 +83,7 @@ export class Bench {
     return workbench;
   }
 
-  /** The process of this installation whose command line fits; nothing where there is none. */
+  /** The process of this installation whose command line matches; `undefined` if there is none. */
   process(pattern) {
     return processesOf(this.ide.home).find(({ command }) => pattern.test(command))?.pid;
   }
@@ -94,7 +94,7 @@ export class Bench {
     return await this.openText();
   }
 
-  /** The same of the file that has the focus, by the clipboard. */
+  /** The whole text of the file that has the focus, by way of the clipboard. */
   async openText() {
     await this.page.evaluate(() => navigator.clipboard.writeText(""));
     const copied = await until("the text is copied", async () => {
@@ -106,11 +106,11 @@ export class Bench {
     return copied;
   }
 
-  /** Waits until a command of the extension answers; it has to be running for that. */
+  /** Waits until a command of the extension answers, which shows that the extension is running. */
   async extensionAnswers() {
     await this.workbench.status(READY);
     await until("a command of the extension answers", async () => {
-      // Its picker, and nothing that a model would have to write or that would stay behind.
+      // Opens a picker, because that needs no model and leaves nothing behind.
       await this.workbench.ask("LocalCoder: Switch Profile");
       const told = this.workbench.entry(/^fast/u);
       return await Promise.race([told, this.page.waitForTimeout(3_000)]);
@@ -118,7 +118,7 @@ export class Bench {
     await this.workbench.press("Escape");
   }
 
-  /** Keeps a picture of how a trial ended. */
+  /** Saves a screenshot of how a trial ended. */
   async photograph(name) {
     await this.workbench.photograph(`faults-${name.replaceAll(/\W+/gu, "-")}`);
   }
@@ -134,8 +134,8 @@ export class Bench {
 }
 
 /**
- * Runs trials on one IDE after the other, `each` of them on one; after a failed one on a fresh one.
- * `open` gives a bench, `trial(bench, number, note)` the seconds.
+ * Runs trials on one IDE after the other, `each` of them on one; a failed trial is followed by a
+ * fresh IDE. `open` returns a bench, `trial(bench, number, note)` the seconds that it took.
  */
 export async function onBenches(trials, times, { each, open, trial }) {
   let bench;
@@ -157,7 +157,7 @@ export async function onBenches(trials, times, { each, open, trial }) {
       }
     }
   } finally {
-    // What is wrong with the end of an IDE that has just failed is not news.
+    // An IDE that has just failed may well fail to close too, which is not news.
     await bench?.close().catch((error) => {
       process.stderr.write(`${error.message}\n`);
     });

@@ -1,6 +1,7 @@
 /**
- * Documents that change while an improvement of them is under way. Whatever comes of it: the text
- * is what the user made it, and an edit is in it only where it was accepted and its original stood.
+ * Changes documents while an improvement of them is under way. Whatever comes of it, the text is
+ * what the user made it, and contains an edit only if the edit was accepted and the lines that it
+ * replaces were unchanged.
  */
 import { execFileSync } from "node:child_process";
 import {
@@ -29,21 +30,25 @@ const FIRST = 4;
 const LAST = 8;
 /** How long the worker computes before something happens to the document, in milliseconds. */
 const STEP_MS = 1;
-/** How many trials one IDE gets. A window does not see what comes after its folder went away. */
+/**
+ * How many trials run on one IDE. A window no longer sees what happens after its folder was
+ * removed.
+ */
 const TRIALS = 20;
 const TRIALS_WITHOUT_FOLDER = 1;
-/** How long the outcome is waited for, in seconds. */
+/** How long to wait for the outcome, in seconds. */
 const OUTCOME_S = 30;
 
 /**
- * What happens to the document, in the middle of the answer. Each gives what the user's text is
- * afterwards: `editor` (nothing where it is not open) and `disk` (nothing where there is no file).
- * In the editor an accepted edit `follows`, or else must be refused; on disk it `saves`, or must
- * not be.
+ * What happens to the document in the middle of the answer. Each function returns the expected text
+ * of the user afterwards: `editor` (`undefined` if it is not open) and `disk` (`undefined` if there
+ * is no file). `follows`: whether an accepted edit applies in the editor; if not, it must be
+ * refused. `saves`: whether it must then be saved to disk; if not, it must not be.
  */
 export const DOCUMENT_KINDS = {
   edited: async (trial) => {
-    // In turn inside of the selection, where the edit must be refused, and above, where it follows.
+    // Alternately inside the selection, where the edit must be refused, and above it, where the
+    // edit follows.
     const inside = trial.number % 2 === 1;
     await trial.workbench.goTo(inside ? LAST - 1 : 2);
     await trial.workbench.press("End");
@@ -97,7 +102,7 @@ export const DOCUMENT_KINDS = {
   },
 };
 
-/** Makes the trials of all kinds, `all` in the order of the kinds. */
+/** Runs the trials of all kinds; `all` is in the order of the kinds. */
 export async function changeDocuments(all, times) {
   const kinds = Object.entries(DOCUMENT_KINDS);
   for (const [index, trials] of all.entries()) {
@@ -144,7 +149,7 @@ async function documentTrial(bench, change, { number }) {
   }
 }
 
-/** Makes a file one that can't be written. The superuser writes any but immutable ones. */
+/** Makes a file unwritable. The superuser may write any file except an immutable one. */
 function protect(path) {
   chmodSync(path, 0o444);
   if (process.getuid?.() === 0) {
@@ -159,7 +164,7 @@ function unprotect(path) {
   chmodSync(path, 0o644);
 }
 
-/** Opens a file by mouse: the list of files to go to knows new ones only after a while. */
+/** Opens a file by mouse, because the list of files to go to shows new ones only after a while. */
 async function openFromExplorer(workbench, name) {
   const row = workbench.page.locator(
     `.explorer-folders-view .monaco-list-row[aria-label^="${name}"]`,
@@ -168,7 +173,7 @@ async function openFromExplorer(workbench, name) {
   await workbench.inFile(name);
 }
 
-/** Asks for the improvement and stops the worker in the middle of it. */
+/** Asks for the improvement, and stops the worker in the middle of it. */
 async function begin({ bench, workbench, name }) {
   await openFromExplorer(workbench, name);
   await workbench.selectLines(FIRST, LAST);
@@ -181,8 +186,8 @@ async function begin({ bench, workbench, name }) {
 }
 
 /**
- * Waits for what comes of the request, and accepts it where there is a diff. Whether there was one:
- * it may still be refused, or be in the editor and not be saved.
+ * Waits for the outcome of the request, and accepts the edit if there is a diff. Returns whether
+ * there was one: it may still be refused, or be in the editor without being saved.
  */
 async function outcome({ workbench }) {
   await workbench.noNotification(/^Improving /u);
@@ -221,7 +226,7 @@ async function check(trial, wanted, accepted) {
   }
 }
 
-/** Fails unless the text is the user's, or that with the accepted edit in its place. */
+/** Fails unless the text is the user's, or the user's with the accepted edit in its place. */
 function compare(where, text, wanted, { accepted, follows }) {
   if (text === wanted) {
     return;
@@ -236,7 +241,7 @@ function compare(where, text, wanted, { accepted, follows }) {
   }
 }
 
-/** Takes away what the trial has opened and made. */
+/** Removes what the trial has opened and created. */
 async function tidy({ bench, workbench, path }, wanted) {
   cpSync(SAMPLE, bench.ide.folder, { recursive: true });
   for (const window of [bench.other, workbench]) {

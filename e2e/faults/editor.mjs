@@ -1,11 +1,11 @@
 /**
- * Kills what the editor consists of, again and again, and lets documents change under a running
- * request. Nothing may be lost, and the window has to work again in time.
+ * Kills the processes that make up the editor, again and again, and changes documents under a
+ * running request. Nothing may be lost, and the window has to work again in time.
  *
  *     node faults/editor.mjs --times 100 --only server,window --out FILE
  *
- * Needs what stories need; the kinds `window` needs what the native stories need. Ends with 1
- * where a trial lost something, failed or took too long.
+ * Needs what stories need; the kind `window` needs what the native stories need. Exits with 1 if a
+ * trial lost something, failed or took too long.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
@@ -16,7 +16,7 @@ import { endLauncher, killExtensionHost, killServer } from "./kills.mjs";
 import { table, Trials } from "./result.mjs";
 import { killWindow } from "./window.mjs";
 
-/** Each kind with the trials that it makes. */
+/** Each kind, with the function that runs its trials. */
 const KINDS = {
   server: one("server", killServer),
   "extension-host": one("extension-host", killExtensionHost),
@@ -62,7 +62,7 @@ if (!Number.isInteger(times) || times < 1 || unknown.length > 0) {
   process.exit(2);
 }
 
-/** Written after every trial, so that a run that is stopped leaves what it has. */
+/** Called after every trial, so that a run that is stopped leaves its results so far. */
 function keep(all) {
   if (values.out !== undefined) {
     const kinds = Object.fromEntries(all.map((trials) => [trials.kind, trials]));

@@ -1,8 +1,8 @@
 /**
- * The editor server and its extension host are killed while a document holds unsaved text. The
- * window has to be there again by itself, with the text byte for byte and an extension that works.
- * Then the launcher, which is asked or killed: nothing of the editor may outlive it, and a new
- * window of the next run, at another address, has to have the same.
+ * Kills the editor server and its extension host while a document has unsaved text. The window has
+ * to come back by itself, with the text byte for byte and a working extension. Then the launcher is
+ * asked to end or killed: none of the editor's processes may outlive it, and a new window of the
+ * next run, at another address, has to have the same text.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -14,51 +14,50 @@ import { Bench, hasBackup, marker, onBenches } from "./bench.mjs";
 import { Lost, lost } from "./result.mjs";
 
 const FILE = "faults.txt";
-/** Goes to the end of the text, with nothing selected. */
+/** Moves to the end of the text, with nothing selected. */
 const END = process.platform === "darwin" ? "Meta+ArrowDown" : "Control+End";
 const SERVER = /server-main\.js/u;
 const EXTENSION_HOST = /--type=extensionHost/u;
-/** What may live on without a launcher: the next one uses it. */
+/** Processes that may outlive the launcher: the next one uses them. */
 const ENGINE = /localcoder host run|localcoder-worker/u;
 
-/** The launcher starts a server again three times in five minutes. */
+/** The launcher restarts a server at most three times in five minutes. */
 const SERVER_KILLS = 3;
-/** The third crash of an extension host in five minutes makes a window ask. */
+/** At the third crash of an extension host within five minutes, the window asks what to do. */
 const EXTENSION_HOST_KILLS = 2;
-/** How many kills of extension hosts one IDE gets, over several loads of its page. */
+/** How many extension hosts of one IDE are killed, over several loads of its page. */
 const EXTENSION_HOST_TRIALS = 10;
 /** Times from the last key to a kill: before, during and after the backup. */
 const KILL_MS = [0, 500];
 /**
- * The same for the launcher, which takes along all that could still write. So the backup has to be
- * there by then; how long it took is noted, as it depends on how busy the machine is.
+ * The same range for the launcher, whose end takes along everything that could still write. So the
+ * backup has to exist by then; the time that it took is recorded, because it depends on how busy
+ * the machine is.
  */
 const LAUNCHER_KILL_MS = [200, 700];
 
-/** In which ways a launcher ends, in turn. */
+/** The ways in which a launcher ends, alternately. */
 const ENDS = ["SIGKILL", "SIGTERM"];
-/** How many ends of launchers one installation gets. */
+/** How many launchers of one installation are ended. */
 const LAUNCHER_TRIALS = 10;
 
-/** Kills the editor server. */
 export async function killServer(trials, times) {
   await onBenches(trials, times, { each: SERVER_KILLS, open, trial: serverTrial });
 }
 
-/** Kills the extension host. */
 export async function killExtensionHost(trials, times) {
   const each = EXTENSION_HOST_TRIALS;
   await onBenches(trials, times, { each, open, trial: extensionHostTrial });
 }
 
-/** Ends the launcher, in turn with and without asking it. */
+/** Ends the launcher, alternately by killing it and by asking it to end. */
 export async function endLauncher(trials, times) {
   await onBenches(trials, times, { each: LAUNCHER_TRIALS, open, trial: launcherTrial });
 }
 
 async function open() {
   const bench = await Bench.open();
-  // Wide characters and both line ends' worth of text: a backup is bytes, a document is not.
+  // Characters of two, three and four bytes, because a backup is bytes and a document is not.
   bench.expected = "größe – 日本 – 🙂\n";
   bench.saved = bench.expected;
   writeFileSync(join(bench.ide.folder, FILE), bench.saved);
@@ -109,14 +108,14 @@ async function launcherTrial(bench, { number, note }) {
   );
   note(`goneSeconds ${by}`, (Date.now() - ended) / 1000);
   const since = Date.now();
-  // The page of the run that ended stays where it is meanwhile, as a user would leave it.
+  // The page of the run that ended stays open meanwhile, as a user would leave it.
   bench.workbench = await bench.window(await bench.ide.start());
   const now = new URL(bench.page.url());
   if (now.hostname === before.hostname || now.pathname === before.pathname) {
     throw new Error(`the address is the earlier one: ${now.href}`);
   }
-  // A browser does not give a new page's keys to the text before its user goes there, and what was
-  // selected is selected again. Where nothing was open any more, what is missing is reported below.
+  // A browser does not give a new page's keys to the text until its user goes there, and the
+  // earlier selection is restored. If nothing was open any more, what is missing is reported below.
   await bench.workbench.openFile(FILE);
   await bench.workbench.press(END);
   const taken = await recovered(bench, typed, since, note);
@@ -124,14 +123,14 @@ async function launcherTrial(bench, { number, note }) {
   return taken;
 }
 
-/** Adds a line to the document and leaves it unsaved, until it is time to kill. */
+/** Adds a line to the document and leaves it unsaved until it is time to kill. */
 async function typeAndRest(bench, number) {
   const { line, since } = await type(bench, number);
   await moment(since, KILL_MS);
   return line;
 }
 
-/** Adds a line to the document and leaves it unsaved; gives it, and the time of the last key. */
+/** Adds a line to the document and leaves it unsaved; returns it with the time of the last key. */
 async function type(bench, number) {
   const line = marker(number);
   await bench.workbench.openFile(FILE);
@@ -147,7 +146,7 @@ async function type(bench, number) {
 }
 
 /**
- * Rests until a random moment between the two, in milliseconds since then.
+ * Waits until a random moment between the two times, in milliseconds after `since`.
  *
  * @param {number} since
  * @param {number[]} range
@@ -156,7 +155,7 @@ async function moment(since, [least = 0, most = 0]) {
   await rest(least + Math.random() * (most - least) - (Date.now() - since));
 }
 
-/** Kills the process; gives the time. */
+/** Kills the process; returns the time. */
 function kill(bench, pattern) {
   const pid = bench.process(pattern);
   if (pid === undefined) {
@@ -166,11 +165,12 @@ function kill(bench, pattern) {
   return Date.now();
 }
 
-/** Waits until the window shows the text and works; gives the seconds since the kill. */
+/** Waits until the window shows the text and works; returns the seconds since the kill. */
 async function recovered(bench, typed, since, note) {
   const seconds = () => (Date.now() - since) / 1000;
   await bench.workbench.shows(new RegExp(typed, "u")).catch(async (error) => {
-    // A window that works and shows another text has lost it; of another one that is not known.
+    // A window that works but shows another text has lost it; if the text can't be read, nothing
+    // can be said.
     compare(await bench.text(FILE).catch(() => bench.expected), bench.expected);
     throw error;
   });

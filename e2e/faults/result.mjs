@@ -1,4 +1,4 @@
-/** What trials came to: counts, times, reasons; as a table and as plain data. */
+/** The results of trials: counts, times, reasons; as a table and as plain data. */
 
 import { loadavg } from "node:os";
 
@@ -8,13 +8,13 @@ export const LIMIT_S = 10;
 /** How many reasons of one kind are kept. */
 const FAILURES_MAX = 20;
 
-/** How much of two texts is shown where they begin to differ, in characters. */
+/** How much of two texts is shown from where they begin to differ, in characters. */
 const SHOWN = 80;
 
-/** A document that is not what its user left. */
+/** The document is not what its user left. */
 export class Lost extends Error {}
 
-/** The same with the place where the text begins to differ. */
+/** The error for two texts, with the place where they begin to differ. */
 export function lost(where, text, wanted) {
   const [is, should] = [[...(text ?? "")], [...wanted]];
   const first = should.findIndex((letter, index) => is[index] !== letter);
@@ -35,15 +35,15 @@ export class Trials {
   #seconds = [];
   #others = new Map();
 
-  /** `limited`: whether its time has the limit. */
+  /** `limited`: whether trials have to finish within {@link LIMIT_S}. */
   constructor(kind, { limited = true } = {}) {
     this.kind = kind;
     this.limited = limited;
   }
 
   /**
-   * One trial. `body` gives the seconds that it took, and may `note(name, seconds)` others. Gives
-   * whether it went well: after one that did not, nothing is known of the IDE.
+   * Runs one trial. `body` returns the seconds that it took, and may `note(name, seconds)` other
+   * times. Returns whether it went well: after a failure the state of the IDE is unknown.
    */
   async run(body) {
     this.trials += 1;
@@ -57,7 +57,7 @@ export class Trials {
       process.stderr.write(`${this.kind} ${this.trials}: ${seconds.toFixed(2)} s\n`);
       return true;
     } catch (error) {
-      // What follows the first line is for terminals.
+      // The lines after the first are meant for terminals.
       const reason = error instanceof Lost ? error.message : error.message.split("\n")[0];
       this.lost += error instanceof Lost ? 1 : 0;
       this.#failed += 1;
@@ -92,7 +92,7 @@ export class Trials {
   }
 }
 
-/** Percentiles by the nearest rank. */
+/** Percentiles by the nearest-rank method. */
 export function summary(values) {
   const sorted = values.toSorted((a, b) => a - b);
   const at = (share) => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];
@@ -100,7 +100,7 @@ export function summary(values) {
   return { p50: round(at(0.5)), p99: round(at(0.99)), max: round(at(1)) };
 }
 
-/** All kinds, one a line. */
+/** All kinds, one per line. */
 export function table(all) {
   const rows = [["kind", "trials", "lost", "failed", "p50 s", "p99 s", "max s"]];
   for (const trials of all) {

@@ -1,6 +1,6 @@
 /**
- * The native window's processes are killed: the window program itself, and the process of the web
- * view that runs the page. The launcher, or the program, has to bring the window back with its text.
+ * Kills the native window's processes: the window program itself, and the web view's process that
+ * runs the page. The launcher, or the program, has to bring the window back with its text.
  */
 import { writeFileSync } from "node:fs";
 
@@ -12,20 +12,20 @@ import { hasBackup, marker, onBenches, QUIET } from "./bench.mjs";
 import { Lost, lost } from "./result.mjs";
 
 const FILE = "faults.txt";
-/** A place inside the text of the editor, clear of the side bar. */
+/** A point inside the editor's text, away from the side bar. */
 const EDITOR = [900, 620];
 const EXTENSION_HOST = /--type=extensionHost/u;
 
 /**
- * What is killed in one IDE: the launcher opens windows again once in five minutes, the program
- * loads a page again three times.
+ * What is killed in one IDE: the launcher reopens windows once in five minutes, the program reloads
+ * a page three times.
  */
 const VICTIMS = ["localcoder-desktop", "WebKitWebProcess", "WebKitWebProcess"];
 
-/** How long a window has to take keys after its title is there, in seconds. */
+/** How long a window needs until it takes keys after its title appears, in seconds. */
 const KEYS_S = 0.4;
 
-/** Kills the window's processes in turn. */
+/** Kills the window's processes one after the other. */
 export async function killWindow(trials, times) {
   const screen = await Screen.open();
   try {
@@ -69,7 +69,7 @@ async function windowTrial(bench, { number, turn, note }) {
   });
   note(`titleSeconds ${victim}`, seconds());
   let text = "";
-  // Keys that come before the editor takes them may copy a line, or nothing.
+  // Keys that arrive before the editor takes them may copy a line, or nothing.
   await until("the window takes keys and has the text", async () => {
     text = await copied(bench);
     return text === bench.expected;
@@ -87,12 +87,12 @@ async function windowTrial(bench, { number, turn, note }) {
   return taken;
 }
 
-/** Adds a line to the document and waits until the editor has backed it up, and no longer. */
+/** Adds a line to the document and waits just until the editor has backed it up. */
 async function type(bench, number, note) {
   const { ide, screen } = bench;
   const line = marker(number);
   await screen.focus(bench.window);
-  // Ends a selection, whatever keys have come.
+  // Clears a selection, whichever keys have arrived.
   await screen.click(...EDITOR);
   await screen.press("ctrl+End");
   await screen.type(line);
@@ -103,7 +103,9 @@ async function type(bench, number, note) {
   note("backupSeconds", (Date.now() - since) / 1000);
 }
 
-/** The whole text of the document, by the clipboard; another text where keys don't work yet. */
+/**
+ * The whole text of the document, by way of the clipboard; some other text if keys don't work yet.
+ */
 async function copied({ screen, window }) {
   await screen.setClipboard("nothing copied");
   await screen.focus(window);
