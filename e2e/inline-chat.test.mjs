@@ -1,4 +1,6 @@
-/** Stories of inline chat: the editor's own box, its Keep and Undo, on the model of this machine. */
+/**
+ * Stories of inline chat: the editor's own box, its Keep and Undo, on the model of this machine.
+ */
 import assert from "node:assert/strict";
 
 import { askInline, inlineClosed, inlineSays, sayInline } from "./support/inline-chat.mjs";
@@ -38,7 +40,7 @@ async function counted(ide, expected) {
   });
 }
 
-/** It is closed, counted so, and all is as it was. */
+/** Inline chat is closed, the edit counted as dropped, and everything is as before. */
 async function dropped(ide, workbench, expected) {
   await inlineClosed(workbench);
   await workbench.inFile(FILE);
@@ -101,7 +103,7 @@ story(
 
     await workbench.goTo(6);
     await workbench.press("Shift+ArrowDown");
-    // Words would have new code written there.
+    // An instruction in words would have new code written there.
     await askInline(workbench, "/improve");
     await inlineSays(workbench, /nothing but white space/u);
     await workbench.press("Escape");

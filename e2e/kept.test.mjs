@@ -1,6 +1,6 @@
 /**
- * Stories of what a page keeps: it is there in the next run, although the page has another address
- * then and the browser has kept nothing.
+ * Stories of what a page stores: it is there in the next run, although the page then has another
+ * address and the browser has kept nothing.
  */
 import assert from "node:assert/strict";
 import { readdirSync, statSync } from "node:fs";
@@ -11,19 +11,19 @@ import { story } from "./support/story.mjs";
 import { Workbench } from "./support/workbench.mjs";
 
 const FILE = "inventory.py";
-/** How many items a page puts into `localStorage` at once; the workbench puts some. */
+/** How many items a page puts into `localStorage` at once; the workbench puts a few. */
 const ITEMS = 50;
 const RESTRICTED = /Restricted Mode/u;
 const TRUSTED = /You trust this folder/u;
 
-/** Under which names the workbench keeps whether a part of the window is hidden. */
+/** The names under which the workbench stores whether a part of the window is hidden. */
 const KEYS_OF = {
   sidebar: "workbench.sideBar.hidden",
   panel: "workbench.panel.hidden",
   auxiliarybar: "workbench.auxiliaryBar.hidden",
 };
 
-/** Ends the run; gives a window of the next one, in a browser that has kept nothing. */
+/** Ends the run; returns a window of the next one, in a browser that has kept nothing. */
 async function nextRun({ ide, browser }, before) {
   const { hostname } = new URL(before.page.url());
   await browser.forget();
@@ -43,8 +43,8 @@ story("the layout is that of the run before, and the page itself keeps nothing",
   await workbench.part("sidebar", "hidden");
   await untilKept(ide, KEYS_OF.sidebar, (value) => value === "true");
   await untilKept(ide, "memento/workbench.parts.editor", (value) => value.includes(FILE));
-  // As the workbench does, which reads from it while it starts. More at once than
-  // would be kept in their order by chance.
+  // Writes as the workbench does, which reads the items while it starts. There are enough items
+  // that they would not all arrive in order by chance.
   await workbench.page.evaluate((count) => {
     for (let number = 0; number < count; number += 1) {
       localStorage.setItem(`story.${number}`, "first");
@@ -77,7 +77,7 @@ story("the layout is that of the run before, and the page itself keeps nothing",
   }
 });
 
-/** What the browser keeps for the page. */
+/** What the browser itself stores for the page. */
 async function databases(workbench) {
   return await workbench.page.evaluate(() => indexedDB.databases());
 }
@@ -100,12 +100,13 @@ story("a folder that was trusted is trusted in the next run", async (tools) => {
 
 story("two windows at once don't undo what the other one keeps", async (tools) => {
   const { ide, workbench, another, name } = tools;
-  // Later the first window does not write by itself what its user has not chosen.
+  // Once these are stored, the first window does not write on its own what its user has not chosen.
   await untilKept(ide, KEYS_OF.sidebar, (value) => value === "false");
   await untilKept(ide, KEYS_OF.panel, (value) => value === "true");
   await untilKept(ide, KEYS_OF.auxiliarybar, (value) => value === "true");
   const other = await another();
-  // In turn, as a window that wrote all that it knows would undo what came before.
+  // Alternately in both windows, because a window that wrote everything it knows would undo what
+  // the other one did before.
   await toggle(ide, workbench, "Primary Side Bar", { part: "sidebar", hidden: true });
   await toggle(ide, other, "Panel", { part: "panel", hidden: false });
   await toggle(ide, workbench, "Secondary Side Bar", { part: "auxiliarybar", hidden: false });
@@ -119,7 +120,7 @@ story("two windows at once don't undo what the other one keeps", async (tools) =
   await next.photograph(name);
 });
 
-/** Shows or hides a part of the window; that is kept before this returns. */
+/** Shows or hides a part of the window; returns once that is stored. */
 async function toggle(ide, window, title, { part, hidden }) {
   await window.page.bringToFront();
   await window.command(`View: Toggle ${title} Visibility`);

@@ -1,4 +1,4 @@
-/** The page of models: all of them side by side, and what can be done with each, by keyboard and mouse. */
+/** The page of models: all of them side by side, and the actions on each, by keyboard and mouse. */
 import assert from "node:assert/strict";
 import { copyFileSync } from "node:fs";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ const SMALL = '[data-testid="model-small"]';
 const { offer, catalog, sha256, close } = await offerModel();
 after(close);
 
-/** The page as its user sees it. */
+/** Opens the page, and returns its frame. */
 async function manager(workbench) {
   await workbench.command("LocalCoder: Manage Models");
   const frame = await workbench.webview(PAGE);
@@ -28,7 +28,7 @@ const by = (frame, id) => frame.locator(`[data-testid="manager-${id}"]`);
 const cell = (frame, id, column) =>
   frame.locator(`[data-testid="model-${id}"] [data-column="${column}"]`);
 
-/** Waits until a cell says that; gives all it says. */
+/** Waits until a cell has that text; returns its whole text. */
 async function says(frame, id, column, pattern) {
   return await until(`${column} of ${id} is ${pattern}`, async () => {
     const text = await cell(frame, id, column).innerText({ timeout: 1_000 });
@@ -36,7 +36,7 @@ async function says(frame, id, column, pattern) {
   });
 }
 
-/** Ids of the models that are shown. */
+/** The ids of the models that are shown. */
 async function shown(frame) {
   const rows = await frame.locator("tbody tr").all();
   return await Promise.all(rows.map((row) => row.getAttribute("data-id")));
@@ -58,7 +58,7 @@ story(
     }
     assert.match(seven, /code\s/u);
     assert.match(seven, /Apache License 2\.0/u);
-    // What the demo model says of itself is claimed.
+    // What the demo model says of itself is only a claim.
     assert.match(await cell(frame, "demo", "license").getAttribute("title"), /not checked/u);
 
     const all = await shown(frame);
@@ -94,7 +94,7 @@ story(
         [1920, 1080],
       ]) {
         await workbench.page.setViewportSize({ width, height });
-        // Nothing of the table is out of sight to the side.
+        // No part of the table is out of sight to the side.
         const overflow = await frame.locator("#table-box").evaluate((box) => {
           return box.scrollWidth - box.clientWidth;
         });
@@ -118,7 +118,7 @@ story(
       );
     await by(frame, "text").fill("small 127.0.0.1");
     await by(frame, "text").focus();
-    // Over the two filters to the row, and from there into what can be done with it.
+    // Past the two filters to the row, and from there into its actions.
     for (const next of ['[data-testid="manager-which"]', '[data-testid="manager-fits"]', SMALL]) {
       await press("Tab");
       await focused(next);
@@ -188,7 +188,7 @@ story(
   async ({ ide, workbench }) => {
     copyFileSync(DEMO_MODEL, join(ide.folder, "anything.gguf"));
     const frame = await manager(workbench);
-    // As the Explorer hands it over: the browser's own dragging gives a page nothing else of it.
+    // As the Explorer passes it: the browser's own dragging gives a page nothing else about a file.
     const drop = async (kind, text) => {
       const data = await frame.evaluateHandle(
         ([kind, text]) => {

@@ -1,4 +1,4 @@
-/** The story of a model: found, agreed to, loaded with interruptions, used, removed. */
+/** The story of a model: found, agreed to, downloaded with interruptions, used, removed. */
 import assert from "node:assert/strict";
 import { after } from "node:test";
 

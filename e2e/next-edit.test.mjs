@@ -1,4 +1,6 @@
-/** Stories of next edits: what follows from a change is shown where it belongs, and taken by Tab. */
+/**
+ * Stories of next edits: what follows from a change is shown where it belongs, and accepted by Tab.
+ */
 import assert from "node:assert/strict";
 
 import { ON } from "./support/ghost-text.mjs";
@@ -22,7 +24,7 @@ def report(orders):
 
 const IDE = { files: { [FILE]: TEXT }, settings: ON };
 
-/** The sign beside the line that is to be changed next, or at the edge towards it. */
+/** The icon next to the line that is to be changed next, or at the edge in its direction. */
 async function shown(workbench) {
   const sign = workbench.page.locator(".inline-edits-view-gutter-indicator .icon");
   const signs = await sign.all();
@@ -34,7 +36,7 @@ async function becomes(workbench, text, what) {
   await until(what, async () => (await workbench.text()) === text);
 }
 
-/** Takes what is shown; where it is further away the key goes there first. */
+/** Accepts what is shown; if it is further away, the key moves the cursor there first. */
 async function take(workbench, to, line) {
   await until("a next edit is shown", () => shown(workbench));
   if (line !== undefined) {
@@ -46,7 +48,7 @@ async function take(workbench, to, line) {
   await becomes(workbench, to, "the next edit is taken");
 }
 
-/** Another word in place of the first one of a line. */
+/** Replaces the first word of a line. */
 async function firstWord(workbench, line, word) {
   await workbench.openFile(FILE);
   await workbench.goTo(line);

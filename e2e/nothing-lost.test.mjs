@@ -1,6 +1,6 @@
 /**
- * Stories of improvements that wait while something happens to their file. Whatever it is: nothing is
- * written but the improvement, and that only where it belongs.
+ * Stories of improvements that are pending while something happens to their file. Whatever it is,
+ * nothing is written but the improvement, and that only where it belongs.
  */
 import assert from "node:assert/strict";
 import { chmodSync, readFileSync } from "node:fs";
@@ -14,11 +14,11 @@ import { whileStopped } from "./support/streaming.mjs";
 import { until } from "./support/wait.mjs";
 import { KEYS } from "./support/workbench.mjs";
 
-/** Its first function is improved even by the demo model. */
+/** Even the demo model improves its first function. */
 const TEXT = readFileSync(join(SAMPLE, "inventory.py"), "utf8");
 const FIRST = 4;
 const LAST = 8;
-/** What is improved, and a word of it and of what comes of it. */
+/** The lines that are improved, a word in them, and one in the result. */
 const LINES = TEXT.split("\n")
   .slice(FIRST - 1, LAST)
   .join("\n");
@@ -35,7 +35,7 @@ async function improve(workbench, file) {
   await workbench.diff(file);
 }
 
-/** Asks for an improvement and does that before there is an answer. */
+/** Asks for an improvement, and runs `act` before there is an answer. */
 async function amidAnswer(ide, workbench, file, act) {
   const worker = await ide.readyWorker();
   await workbench.openFile(file);
@@ -47,7 +47,7 @@ async function amidAnswer(ide, workbench, file, act) {
   });
 }
 
-/** Presses Apply where that is refused; gives what is said. */
+/** Presses Apply when it will be refused; returns the message. */
 async function refused(workbench, pattern) {
   await workbench.press(KEYS.apply);
   const said = await workbench.notification(pattern);
@@ -59,17 +59,17 @@ async function refused(workbench, pattern) {
   return said;
 }
 
-/** Whether an improvement of that file waits. */
+/** Whether an improvement of that file is pending. */
 async function waits(workbench, file) {
   return (await workbench.tabs()).some((tab) => tab.startsWith(`Improve ${file} `));
 }
 
-/** Waits for one, wherever the focus is. */
+/** Waits for a pending improvement, wherever the focus is. */
 async function waiting(workbench, file) {
   await until(`an improvement of ${file} waits`, () => waits(workbench, file));
 }
 
-/** Presses Apply where that is done and saved. */
+/** Presses Apply, and waits until the edit is written and saved. */
 async function applied(workbench, file) {
   await workbench.openTab(/^Improve /u);
   await workbench.diff(file);
@@ -87,7 +87,10 @@ async function undone(ide, workbench, file, before) {
   await until(`one undo brings ${file} back byte for byte`, () => ide.bytes(file).equals(before));
 }
 
-/** That only those lines differ, byte for byte. `first` and `last`: where they are in `before`. */
+/**
+ * Fails if anything but those lines differs, byte for byte. `first` and `last`: their position in
+ * `before`.
+ */
 function onlyLines(file, before, after, first = FIRST, last = LAST) {
   const [was, is] = [before, after].map((bytes) => Buffer.from(bytes).toString("latin1"));
   const { start, end } = linesOf(was, first, last);
@@ -99,7 +102,7 @@ function onlyLines(file, before, after, first = FIRST, last = LAST) {
   return edited;
 }
 
-/** Without an end of its last line, and with spaces where nothing else is. */
+/** Without a line end at the end of the file, and with a line of spaces only. */
 const UNTIDY = TEXT.replace("\n\n\ndef stock_value", "\n   \n\ndef stock_value").trimEnd();
 
 story(
@@ -176,7 +179,7 @@ story(
     await workbench.notification(/what waited to be applied is gone\. Nothing was written/u);
     await workbench.noDiff();
     assert.equal(ide.read("inventory.py"), TEXT);
-    // The editor tells its console which extensions it has lost; that is what was asked for here.
+    // The editor writes to the console that an extension host ended; here the story has killed it.
     browser.ours = browser.ours.filter((line) => !/terminated unexpectedly/u.test(line));
   },
   { ide: { files: { "waits.py": TEXT, "asked.py": TEXT } } },
@@ -214,7 +217,7 @@ const MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 const WINDOWS = Buffer.concat([MARK, Buffer.from(TEXT.replaceAll("\n", "\r\n"))]);
 /** Its first line has a byte that is not UTF-8. */
 const LATIN = Buffer.from(TEXT.replace("small shop", "small caf\u00e9"), "latin1");
-/** What the editor takes for UTF-8, because of the mark, and is not. */
+/** The editor takes it for UTF-8 because of the byte order mark, but it is not valid. */
 const DAMAGED = Buffer.concat([MARK, LATIN]);
 const MIXED = Buffer.from(TEXT.replace("    value = 0\n", "    value = 0\r\n"));
 
@@ -265,7 +268,7 @@ story(
 story(
   "what is written or typed meanwhile stays",
   async ({ ide, workbench, name }) => {
-    // As a second window does that saves the file.
+    // Acts like a second window that saves the file.
     const shared = `# From elsewhere.\n${TEXT}`;
     await improve(workbench, "shared.py");
     ide.write("shared.py", shared);
@@ -273,7 +276,7 @@ story(
       if (!(await waits(workbench, "shared.py"))) {
         return true;
       }
-      // Refused until then.
+      // Until then, applying is refused.
       await workbench.closeNotifications();
       await workbench.openTab(/^Improve /u);
       await workbench.diff("shared.py");
@@ -318,7 +321,7 @@ story(
 
 const CODE = { cell_type: "code", execution_count: null, metadata: {}, outputs: [] };
 
-/** A notebook whose second cell is the lines that are improved. */
+/** A notebook whose second cell has the lines that are improved. */
 const NOTEBOOK = {
   cells: [
     { ...CODE, id: "first", source: ["import math"] },
@@ -329,7 +332,7 @@ const NOTEBOOK = {
   nbformat_minor: 5,
 };
 
-/** All of its second cell, as it is in the file. */
+/** The whole source of its second cell, as it is in the file. */
 function cellOf(text) {
   return JSON.parse(text).cells[1].source.join("");
 }

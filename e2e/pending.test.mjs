@@ -1,4 +1,4 @@
-/** Stories of an edit that waits: its changes one by one, changed in words, and one undo for all. */
+/** Stories of a pending edit: its changes one by one, changed in words, and one undo for all. */
 import assert from "node:assert/strict";
 
 import { story } from "./support/story.mjs";
@@ -97,7 +97,7 @@ story(
     await until("it was asked for again", () => workbench.button("Previous Version").isVisible());
     await workbench.diff(FILE);
     await workbench.besides(/Keep .* Drop/u);
-    // The model may not be sure of it, and the first Escape would close what is said of that.
+    // If the model is not sure of the edit, the first Escape would close the message about that.
     await workbench.closeNotifications();
     await workbench.press(KEYS.discard);
     await workbench.noDiff();

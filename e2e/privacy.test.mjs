@@ -8,7 +8,10 @@ import { until } from "./support/wait.mjs";
 
 const PAGE = '[data-testid="privacy"]';
 
-/** Asks the front as under another name, as a page does whose host was made to point here. */
+/**
+ * Sends a request to the front under another host name, as a page does whose host name was made to
+ * resolve to this machine.
+ */
 async function askAs(host, port) {
   await new Promise((resolve, reject) => {
     const asked = request({ host: "127.0.0.1", port, headers: { host }, agent: false });
@@ -20,7 +23,7 @@ async function askAs(host, port) {
   });
 }
 
-/** Waits until the page has counted this many of that kind. */
+/** Waits until the page shows this count of that kind. */
 async function counts(workbench, kind, count) {
   await until(`the page counts ${count} of ${kind}`, async () => {
     const frame = await workbench.webview(PAGE);
@@ -43,7 +46,7 @@ story(
     await counts(workbench, "host", 2);
     await workbench.photograph(name);
 
-    // The words are those of the command line.
+    // The texts are the same as on the command line.
     const frame = await workbench.webview(PAGE);
     await assertAccessible(frame, PAGE);
     const page = (await frame.locator(PAGE).innerText()).replaceAll("\u00a0", " ");
@@ -51,7 +54,7 @@ story(
     const plain = (text) => text.replaceAll("`", "");
     for (const { what, word, text } of report.programs) {
       assert.ok(page.includes(what) && page.includes(word), `${what} is ${word} in: ${page}`);
-      // What is open at a moment differs between two looks.
+      // What is open at the moment differs between two looks.
       const [first] = plain(text).split(/[;,]/u);
       assert.ok(page.toLowerCase().includes(first.toLowerCase()), `${first} in: ${page}`);
     }
@@ -61,7 +64,7 @@ story(
     const host = report.refusals.find(({ kind }) => kind === "host");
     assert.equal(host.count, 2);
 
-    // Also from the menu of the status bar, where it looks again.
+    // Also from the menu of the status bar, which checks again.
     await askAs("again.localcoder-test.invalid", port);
     await workbench.ask("LocalCoder: Show Menu");
     await workbench.take(await workbench.entry(/^(?!LocalCoder: ).*Show Privacy/u));
@@ -82,7 +85,7 @@ story(
       );
     assert.match(await said("air-gap"), /^On: .*settings\.json/u);
     assert.match(await said("refused"), /^1 download was refused/u);
-    // The page's program runs inside the sandbox, and still gets it from the launcher, which does
+    // The page's program runs inside the sandbox, and still gets this from the launcher, which does
     // not.
     assert.match(
       await said("refusals"),

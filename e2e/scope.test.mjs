@@ -1,6 +1,6 @@
 /**
- * Stories of what a command works on and where it writes: what is a lot is chosen from, and files that
- * programs act on are asked about.
+ * Stories of what a command works on and where it writes: the user chooses from what is large, and
+ * is asked about files that programs act on.
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -11,10 +11,10 @@ import { story } from "./support/story.mjs";
 import { until } from "./support/wait.mjs";
 import { KEYS } from "./support/workbench.mjs";
 
-/** Its first function is improved even by the demo model. */
+/** Even the demo model improves its first function. */
 const TEXT = readFileSync(join(SAMPLE, "inventory.py"), "utf8");
 
-/** More lines than are worked on without a question. */
+/** More lines than a command works on without asking. */
 const LONG = `${TEXT}\n\n${TEXT.replaceAll(/^def /gmu, "def other_")}`;
 const LINES = LONG.trimEnd().split("\n").length + 1;
 
@@ -56,7 +56,7 @@ story(
   { ide: { files: { "long.py": LONG } } },
 );
 
-/** What git runs when something is committed. */
+/** A file that git runs at each commit. */
 const HOOK = ".husky/check.py";
 
 story(
@@ -80,7 +80,7 @@ story(
     await workbench.press(KEYS.apply);
     await workbench.dialog();
     assert.equal(ide.read(HOOK), TEXT);
-    // As another program does meanwhile: all lines are elsewhere then.
+    // Meanwhile another program inserts a line, so that all lines move.
     ide.write(HOOK, `# From elsewhere.\n${TEXT}`);
     await workbench.shows(/# From elsewhere/u);
     await workbench.answer("Change It");

@@ -1,6 +1,6 @@
 /**
- * Stories of settings: changed in the settings editor, or by choosing a profile, they take effect;
- * and what they do not allow is refused with what can be done.
+ * Stories of settings: changed in the settings editor or by choosing a profile, they take effect;
+ * what they do not allow is refused with a way to solve it.
  */
 import assert from "node:assert/strict";
 import { readFileSync, realpathSync } from "node:fs";
@@ -13,7 +13,7 @@ import { KEYS, READY } from "./support/workbench.mjs";
 
 const FILE = "inventory.py";
 
-/** Two profiles that differ in what the host says of itself. The second is the usual one. */
+/** Two profiles that differ in what the host reports. The second is the default. */
 const PROFILES = {
   fast: { codeModel: "demo", contextWindow: 1024 },
   balanced: { codeModel: "demo", contextWindow: 2048 },
@@ -28,7 +28,7 @@ async function underProfile(ide, workbench, profile, contextTokens) {
   await workbench.status(READY);
 }
 
-/** Waits until a setting has that value in the one file that there is. */
+/** Waits until a setting has that value in the one settings file. */
 async function inFile(ide, key, value) {
   await until(`${key} is ${value} in settings.json`, async () => {
     const setting = await ide.setting(key);
@@ -49,7 +49,7 @@ story(
     await editor.choose("acceleration", "cpu");
     await inFile(ide, "acceleration", "cpu");
     await workbench.status(READY);
-    // What the window says may be of the worker before.
+    // The window may still show the previous worker.
     await until("the worker says what it runs on", async () => {
       return (await ide.status()).worker?.device === "CPU";
     });
@@ -65,7 +65,7 @@ story(
       assert.ok(details.includes(line), `${line} in: ${details}`);
     }
 
-    // Nothing is read ahead in this mode, so a command has to read all of the selection.
+    // Nothing is read ahead in this mode, so a command has to read the whole selection.
     await workbench.openFile(FILE);
     await workbench.selectLines(4, 8);
     await workbench.press(KEYS.explain);
@@ -76,7 +76,7 @@ story(
     assert.ok(Number(read) - Number(ahead) >= Number(selected), notes);
     assert.match(notes, /up to \d+ answer, context window 1024$/u);
 
-    // What is chosen elsewhere counts and is shown.
+    // A choice made elsewhere takes effect and is shown.
     await workbench.ask("LocalCoder: Switch Profile");
     const entry = await workbench.entry(/^fast, in use: /u);
     assert.match(entry, /loaded|fits with/iu);
@@ -86,7 +86,7 @@ story(
     await inFile(ide, "profile", "balanced");
     assert.deepEqual(await workbench.notifications(), []);
 
-    // A profile whose model is not there is chosen all the same, and that is reported.
+    // A profile whose model is not installed is chosen all the same, and that is reported.
     await workbench.choose("LocalCoder: Switch Profile", "heavy");
     await workbench.notification(/profile heavy is in use\. No model `qwen2\.5-coder-14b` is/u);
     await workbench.photograph(`${name}-missing`);
@@ -112,11 +112,11 @@ story("ours are found under User, and a change is in the one file", async (tools
   assert.match(explained.list, /^mode +stability +settings\.json$/mu);
   const [, file] = /settings\.json is `(.+)`\./u.exec(explained.note) ?? [];
   assert.equal(JSON.parse(readFileSync(file, "utf8"))["localcoder.mode"], "stability");
-  // The editor has no other file of its own.
+  // The editor has no other settings file of its own.
   assert.equal(realpathSync(join(ide.home, "editor/user/User/settings.json")), file);
 
-  // What the command line sets is shown by the open editor, once the field is left, and the host
-  // uses it.
+  // The open settings editor shows what the command line sets, once the field has lost focus, and
+  // the host uses it.
   await editor.look("localcoder.mode");
   ide.set("mode", "performance");
   await until("the editor shows what was set elsewhere", async () => {
@@ -124,7 +124,7 @@ story("ours are found under User, and a change is in the one file", async (tools
   });
   ide.set("contextWindow", "1024");
   await until("the host has heard of it", async () => (await ide.status()).contextTokens === 1024);
-  // So does a hand in the file, with the short name or the full one.
+  // So does an edit of the file by hand, with the short name or the full one.
   for (const [key, tokens] of [
     ["contextWindow", 512],
     ["localcoder.contextWindow", 2048],
@@ -154,7 +154,7 @@ story(
       assert.equal((await ide.setting(key)).from.startsWith("the "), true, key);
     }
     await editor.close();
-    // As much as the demo model takes.
+    // As much as the demo model supports.
     assert.equal((await ide.status()).contextTokens, 2048);
     await workbench.openFile(FILE);
     await workbench.selectLines(4, 8);
@@ -191,7 +191,7 @@ story("a settings file that is broken is reported with its line", async (tools) 
   const refused = /settings\.json` is not JSON\n +cause: .*line 2/u;
   await assert.rejects(ide.localcoder("config", "set", "mode", "performance"), refused);
   assert.equal((await ide.setting("airGapped")).value, true, "nobody knows, so it is on");
-  // Once it is fixed nothing is reported any more; a wrong value is, with its line.
+  // Once it is fixed, nothing is reported any more; a wrong value is, with its line.
   ide.writeSettings(before);
   await until("the air gap is off", async () => (await ide.setting("airGapped")).value === false);
   await workbench.closeNotifications();

@@ -1,6 +1,7 @@
 /**
- * The first start: from nothing to a kept edit, with the demo model, a file of one's own, a folder
- * from a stick and a download; killed at each step, by keyboard alone, in every theme and size.
+ * The first start: from nothing to a kept edit, with the demo model, a file of the user's own, a
+ * folder from a USB stick, and a download; killed at each step, by keyboard alone, in every theme
+ * and size.
  */
 import assert from "node:assert/strict";
 import { copyFileSync, mkdirSync } from "node:fs";
@@ -16,12 +17,15 @@ import { story } from "./support/story.mjs";
 import { until } from "./support/wait.mjs";
 import { KEYS, Workbench } from "./support/workbench.mjs";
 
-/** What the requirements give a first edit. */
+/** The most actions up to the first edit that the requirements allow. */
 const FIRST_EDIT_ACTIONS_MAX = 3;
 const FIRST_EDIT_MS_MAX = 60_000;
 const OWN_MODEL_ACTIONS_MAX = 5;
 
-/** What may be in flight when a download is killed: written by the server, not noted on disk. */
+/**
+ * How many bytes may be in flight when a download is killed: sent by the server, but not recorded
+ * on disk.
+ */
 const IN_FLIGHT_BYTES = 2 * 1024 * 1024;
 
 const FIRST_START = { ide: { firstStart: true } };
@@ -33,7 +37,7 @@ const [{ bytes: MODEL_BYTES }] = catalog.models;
 /** How much is downloaded before the kill: enough for a story to see it. */
 const KILLED_AFTER_BYTES = 512 * 1024;
 
-/** What a user does, counted. */
+/** Counts what the user does. */
 class Actions {
   count = 0;
 
@@ -43,7 +47,7 @@ class Actions {
   }
 }
 
-/** Improves what is selected and keeps it; the change is on disk. */
+/** Improves the selection and keeps the edit; the change is on disk. */
 async function keepAnEdit(ide, workbench, actions) {
   const before = ide.read("inventory.py");
   await workbench.inFile("inventory.py");
@@ -54,7 +58,7 @@ async function keepAnEdit(ide, workbench, actions) {
   await until("the edit is on disk", () => ide.read("inventory.py") !== before);
 }
 
-/** A model's file that is the user's own. */
+/** A model file of the user's own. */
 function ownFile(ide) {
   const folder = join(ide.home, "own");
   mkdirSync(folder, { recursive: true });
@@ -124,7 +128,7 @@ story(
   async ({ ide, workbench, name }) => {
     const page = new SetupPage(workbench);
     await ide.localcoder("models", "import", ownFile(ide));
-    // The catalog knows its digest, and so its name.
+    // The catalog has its digest, and thus its name.
     await ide.localcoder("models", "export", "small", "--to", ide.home);
     await ide.localcoder("models", "remove", "small");
     await page.at("choose");
@@ -148,7 +152,7 @@ story(
   { ide: { firstStart: true, catalog } },
 );
 
-/** Everything ends at once, as when the machine does; then it is started again. */
+/** Kills everything at once, as when the machine goes down; then starts it again. */
 async function killAndStart(ide, browser) {
   for (const page of browser.context.pages()) {
     await page.close();
@@ -221,7 +225,7 @@ story(
   { ide: { firstStart: true, catalog } },
 );
 
-/** Presses Tab until that has the focus; gives what had it on the way. */
+/** Presses Tab until that element has focus; returns what had it on the way. */
 async function tabTo(workbench, page, name) {
   const seen = [];
   await until(`Tab leads to ${name}`, async () => {
@@ -238,7 +242,7 @@ const SIZES = [
   [1920, 1080],
 ];
 
-/** Looks at a page in both themes and sizes. */
+/** Checks a page in both themes and sizes. */
 async function lookAt(workbench, page, name) {
   for (const [kind, theme] of Object.entries(THEMES)) {
     await workbench.page.emulateMedia({ colorScheme: kind });

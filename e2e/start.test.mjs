@@ -1,4 +1,4 @@
-/** The start before any window is there: the model is loaded while the editor is. */
+/** The start before there is a window: the model is loaded at the same time as the editor. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

@@ -1,4 +1,4 @@
-/** What becomes of edits is counted by what the user does, is shown on a page, and is deleted there. */
+/** What becomes of edits is counted from what the user does, shown on a page, and deleted there. */
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 
@@ -26,7 +26,7 @@ async function apply(workbench) {
   await workbench.inFile(FILE);
 }
 
-/** Waits until this much is counted: the editor's report comes after what it shows. */
+/** Waits until the counts are as expected: the editor reports after it has shown the result. */
 async function counted(ide, expected) {
   /** @type {any} */
   let last;
@@ -46,7 +46,7 @@ story("what became of each edit is counted, shown and deleted", async (tools) =>
   const { ide, workbench, name } = tools;
   const before = ide.read(FILE);
 
-  // The same once more, before anything was decided; then kept, and taken back.
+  // The same again before anything was decided; then kept, and taken back.
   await improve(workbench);
   await counted(ide, { shown: 1, undecided: 1 });
   await improve(workbench);

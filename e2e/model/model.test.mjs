@@ -1,8 +1,8 @@
 /**
  * The story of a real model, whose file LOCALCODER_STORY_MODEL names: it is imported and used, an
- * edit that it was instructed to make is kept, one that it is not sure of is marked, and one during
- * which the file changes lands where it belongs. What it writes is its own; that it is kept is what
- * counts.
+ * edit by instruction is kept, an edit that the model is not sure of is marked, and one during
+ * which the file changes ends up where it belongs. What the model writes is up to it; that the edit
+ * is kept is what counts.
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -22,11 +22,11 @@ const MODEL = process.env.LOCALCODER_STORY_MODEL;
 const TEXT = readFileSync(join(SAMPLE, "inventory.py"), "utf8");
 const WITH_WORDS = "LocalCoder: Improve Selection with Instruction";
 
-/** The first function, which all of them work on. */
+/** The first function, which all of these stories work on. */
 const FIRST = 4;
 const LAST = 8;
 
-/** What small models go wrong with, the likeliest first. */
+/** Instructions that small models get wrong, the likeliest first. */
 const HARD = [
   "Look the quantities up in the dictionary STOCK_LEVELS, and use the cached helper for each.",
   "Remove everything but the return statement.",
@@ -42,10 +42,10 @@ async function useModel(ide, workbench) {
   });
 }
 
-/** Nothing but those lines may be another. */
+/** Fails if anything but those lines has changed. */
 function onlyLines(text, now, first, last) {
   const { start, end } = linesOf(text, first, last);
-  // Imports go where imports are, before them.
+  // Imports go where the other imports are, above these lines.
   assert.ok(now.endsWith(text.slice(end)), `behind the lines: ${now}`);
   assert.ok(now.includes(text.slice(0, start).trim()), `before the lines: ${now}`);
 }
@@ -96,7 +96,7 @@ story(
     await workbench.notification(/ is not sure of this change: it .+ Read it closely\.$/u);
     await workbench.diff("doubt.py");
     await workbench.photograph(`${name}-doubt`);
-    // The first Escape would close what is said of it.
+    // Otherwise the first Escape would close the notifications about the edit.
     await workbench.closeNotifications();
     await workbench.press(KEYS.discard);
     await workbench.noDiff();
@@ -105,14 +105,14 @@ story(
   { ide: { files: { "typed.py": TEXT, "doubt.py": TEXT } } },
 );
 
-/** One that this model is not sure of. */
+/** Gets an edit that this model is not sure of. */
 async function doubtful(ide, file) {
   for (const instruction of HARD) {
     const words = ["--lines", `${FIRST}-${LAST}`, "--instruction", instruction, "--json"];
     const told = await ide
       .localcoder("improve", join(ide.folder, file), ...words)
       .then((text) => JSON.parse(text))
-      // An answer that can't be used is not an edit at all.
+      // An unusable answer is not an edit at all.
       .catch(() => ({}));
     if (told.unsure !== undefined) {
       return instruction;
@@ -121,7 +121,7 @@ async function doubtful(ide, file) {
   throw new Error("the model is sure of all of them");
 }
 
-/** Three functions, each with something to change that every model of code can. */
+/** Three functions, each with something to change that any code model can. */
 const THREE = `def total(items):
     result = 0
     for item in items:
@@ -185,7 +185,7 @@ story(
   { ide: { files: { "three.py": THREE } } },
 );
 
-/** From the file's choice to a kept edit, with some seconds to hash and copy the file. */
+/** From choosing the file to a kept edit, with some seconds to hash and copy the file. */
 const OWN_MODEL_MS_MAX = 100_000;
 
 story(
@@ -254,7 +254,7 @@ story(
   { ide: { files: { "three.py": THREE } } },
 );
 
-/** A line that nearly ends by itself. */
+/** A line that almost completes itself. */
 const POINT = `class Point:
     def __init__(self, x, y, z):
         self.x = x
@@ -269,7 +269,7 @@ story(
     await workbench.goTo(5);
     await workbench.press("End");
     await workbench.type("=");
-    // Unasked it has to be surer of it than small models are.
+    // Unasked, it would have to be surer than small models are.
     await workbench.command("Trigger Inline Suggestion");
     const text = await until("something is suggested", () => suggested(workbench));
     await workbench.photograph(name);

