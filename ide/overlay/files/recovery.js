@@ -1,7 +1,8 @@
 // What a page does when the editor server that it talked to is gone. The launcher starts another
-// one, which knows nothing of this page, so the page has to be loaded again. What the user has
-// typed lives in the page only, until it is backed up; what is not yet, is kept by the launcher
-// (state.js) over the reload and put among the backups before the editor looks for them.
+// one, which knows nothing of this page, so the page has to be reloaded. What the user has typed
+// exists only in the page until it is backed up; what is not backed up yet is stored with the
+// launcher (state.js) across the reload, and put among the backups before the editor looks for
+// them.
 //
 // The places in the bundle that call this are edits in overlay.json.
 (function () {
@@ -9,13 +10,14 @@
 
   const DATABASE = "localcoder-unsaved";
   const STORE = "backups";
-  // Typing goes on while the server is away; so often it is kept again.
+  // The user may continue typing while the server is away; the text is stored again this often, in
+  // milliseconds.
   const KEEP_EVERY_MS = 250;
-  // The launcher needs half a second for another server, on a busy machine some seconds.
+  // The launcher needs half a second to start another server; on a busy machine, some seconds.
   const SERVER_MS = 20_000;
   const ASK_EVERY_MS = 200;
   const ANSWER_MS = 2_000;
-  // The page loads even where the launcher does not answer.
+  // The page loads even if the launcher does not answer.
   const STORAGE_MS = 3_000;
 
   const rest = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -30,10 +32,10 @@
   let opened;
   const database = () => (opened ??= globalThis.localcoderState.open(DATABASE));
 
-  /** Runs one transaction to its end. */
+  /** Runs one transaction to completion. */
   const stored = async (mode, body) => (await database()).runInTransaction(STORE, mode, body);
 
-  /** The bytes of what the editor writes: a buffer, something to read or a stream. */
+  /** The bytes of what the editor writes: a buffer, a readable or a stream. */
   async function bytesOf(content) {
     const parts = [];
     if (typeof content.read === "function") {
@@ -52,9 +54,9 @@
     return new Uint8Array(await new Blob(parts).arrayBuffer());
   }
 
-  /** The editor's tracker of backups, once there is one. */
+  /** The editor's tracker of backups, once it exists. */
   let tracker;
-  /** The version of each document that is kept. */
+  /** The version of each document that is stored. */
   const kept = new Map();
   let away = false;
 
@@ -63,7 +65,7 @@
     onCancellationRequested: () => ({ dispose() {} }),
   };
 
-  /** Keeps all text that is not saved, in the form of the editor's backups. */
+  /** Stores all unsaved text, in the format of the editor's backups. */
   async function keep() {
     const { impl } = tracker.workingCopyBackupService;
     if (impl.backupWorkspaceHome === undefined) {
@@ -91,7 +93,7 @@
   }
 
   let keeping = Promise.resolve();
-  /** One after the other; a failure is logged and leaves the rest to the next one. */
+  /** Runs one after the other; a failure is logged, and the next run tries again. */
   const keepNow = () =>
     (keeping = keeping
       .then(() => within(STORAGE_MS, keep()))
@@ -99,7 +101,7 @@
         console.error("unsaved text could not be kept", error);
       }));
 
-  /** Whether a server answers within the time. */
+  /** Whether a server answers in time. */
   async function serverIsThere() {
     const until = Date.now() + SERVER_MS;
     do {
@@ -141,7 +143,7 @@
       await keeping;
       await stored("readwrite", (store) => store.clear()).catch(() => undefined);
     },
-    /** No server knows this page any more. Whether it can be loaded again now. */
+    /** No server knows this page any more. Resolves to whether it can be reloaded now. */
     async ready() {
       const there = await serverIsThere();
       if (tracker !== undefined) {
@@ -149,11 +151,11 @@
       }
       return there;
     },
-    /** Whether a document of the tracker is kept as it is now. */
+    /** Whether the current version of a tracked document is stored. */
     keeps(copy) {
       return away && kept.get(copy) === tracker.getContentVersion(copy);
     },
-    /** Puts what was kept among the backups of a window. `wrap` makes the editor's buffer. */
+    /** Puts what was stored among the backups of a window. `wrap` makes the editor's buffer. */
     async putBack(home, fileService, wrap) {
       const restore = async () => {
         const paths = await stored("readonly", (store) => store.getAllKeys());

@@ -1,19 +1,21 @@
-// What the page keeps from one run to the next. The workbench would keep it in the browser, by the
-// page's address; that is another one in each run, so that no other program can have it before or
-// after. So it is kept by the launcher, in files of the user's own (crates/launcher/src/front/state.rs).
+// What the page stores from one run to the next. The workbench would store it in the browser, under
+// the page's address; but that is a different one in each run, so that no other program can own it
+// before or after. So the launcher stores it, in files of the user's own
+// (crates/launcher/src/front/state.rs).
 //
-// Stands in for the workbench's wrapper of IndexedDB; an edit in overlay.json makes it use this. What
-// the workbench keeps in `localStorage` is put there before it starts, and sent on when it changes.
+// Stands in for the workbench's wrapper of IndexedDB; an edit in overlay.json makes it use this.
+// What the workbench stores in `localStorage` is put there before it starts, and sent to the
+// launcher when it changes.
 (function () {
   "use strict";
 
   const BASE = `${location.pathname.replace(/\/+$/, "")}/-/state/`;
-  // Logs are of no use to the next run, and handles to the browser's own files can't be written down.
+  // Logs are useless to the next run, and handles to the browser's own files can't be serialized.
   const PASSING = new Set(["vscode-logs-store", "vscode-filehandles-store"]);
   const LOCAL = "local-storage";
-  // Messages between the windows of one run.
+  // Keys of messages between the windows of one run.
   const MESSAGES = /^(vscode-web\.url-callbacks|BroadcastDataChannel)/;
-  // What a browser lets a page send while it goes away, in bytes.
+  // How much a browser lets a page send while it is being closed, in bytes.
   const KEEPALIVE_BYTES = 60_000;
 
   const address = (name) =>
@@ -23,14 +25,14 @@
       .replace(/[^0-9a-z-]+/g, "-")
       .slice(0, 80);
 
-  // Values are texts, or bytes.
+  // The first letter tells texts from bytes.
   const encode = (value) => (typeof value === "string" ? `s${value}` : `b${base64(value)}`);
   const decode = (text) => (text[0] === "s" ? text.slice(1) : bytes(text.slice(1)));
 
   function base64(value) {
     const array = new Uint8Array(value.buffer ?? value, value.byteOffset ?? 0, value.byteLength);
     const parts = [];
-    // A call takes this many arguments and no more.
+    // In pieces, because the number of arguments of a call is limited.
     for (let at = 0; at < array.length; at += 0x8000) {
       parts.push(String.fromCharCode(...array.subarray(at, at + 0x8000)));
     }
@@ -52,7 +54,7 @@
     return answer.json();
   }
 
-  /** One database; its values are in memory, and every change is sent. */
+  /** One database; its values are in memory, and every change is sent to the launcher. */
   class Database {
     #stores;
     #pending = 0;
@@ -99,7 +101,10 @@
       }
     }
 
-    /** `body` gets what a store of IndexedDB has, and gives its request or requests. */
+    /**
+     * `body` receives what an object store of IndexedDB offers, and returns its request or
+     * requests.
+     */
     async runInTransaction(store, mode, body) {
       const values = this.#values(store);
       const [put, gone] = [new Map(), new Set()];
@@ -156,13 +161,13 @@
     }
   }
 
-  /** The path at which webviews have the files of their frames. */
+  /** The path from which webviews load the files of their frames. */
   let frames;
 
-  /** Puts what an earlier run has kept into `localStorage`, and sends on what changes there. */
+  /** Puts what an earlier run has stored into `localStorage`, and sends what changes there. */
   function mirrorLocalStorage() {
     const kept = new XMLHttpRequest();
-    // The workbench reads it while it starts, and this is the only thing that it waits for.
+    // Synchronous, because the workbench reads this while it starts; it waits for nothing else.
     kept.open("GET", address(LOCAL), false);
     kept.send();
     frames = kept.getResponseHeader("localcoder-frames");
@@ -171,7 +176,7 @@
       localStorage.setItem(key, decode(text));
     }
     const { setItem, removeItem } = Storage.prototype;
-    // By key, what is still to be sent; nothing where the value was removed.
+    // What is still to be sent, by key; the value is `undefined` if the item was removed.
     let changes = new Map();
     let sending = false;
     const sendChanges = async () => {
@@ -183,7 +188,7 @@
         console.error(error),
       );
     };
-    // One after the other: of two at once the later change could be made first.
+    // One after the other: if two ran at once, the later change could arrive first.
     const tell = async (key, text) => {
       changes.set(key, text);
       if (sending) {
@@ -195,7 +200,7 @@
       }
       sending = false;
     };
-    // A page that goes away waits for nothing any more.
+    // A page that is being closed waits for nothing any more.
     addEventListener("pagehide", () => changes.size > 0 && sendChanges());
     Storage.prototype.setItem = function (key, value) {
       const changed =

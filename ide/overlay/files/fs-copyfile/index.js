@@ -1,5 +1,6 @@
-// The git extension copies files into a new worktree with a native module of this name; it needs
-// nothing of it but `cp`, which Node.js has, and shares blocks on the disk by this flag as well.
+// The git extension copies files into a new worktree with a native module of this name. All it
+// needs of that is `cp`, which Node.js has as well; with this flag, that shares blocks on disk,
+// too.
 const { constants } = require("node:fs");
 const { cp } = require("node:fs/promises");
 
