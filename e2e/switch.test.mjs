@@ -1,4 +1,6 @@
-/** Stories of another model: chosen with the picker, or suggested where the one in use is slow. */
+/**
+ * Stories of another model: chosen with the picker, or suggested because the one in use is slow.
+ */
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,7 +12,10 @@ import { KEYS, READY } from "./support/workbench.mjs";
 
 const FILE = "inventory.py";
 
-/** The demo model under another name of the same length, so that nothing else of the file moves. */
+/**
+ * A copy of the demo model under another name of the same length, so that nothing else in the file
+ * moves.
+ */
 function copyOfDemo(folder) {
   const bytes = readFileSync(DEMO_MODEL);
   const at = bytes.indexOf("LocalCoder demo");
@@ -51,7 +56,7 @@ story("another model is chosen with the picker", async ({ ide, workbench, name }
   assert.deepEqual(await workbench.notifications(), []);
 });
 
-/** This many real answers, as a script would have them: the editor hears of them all the same. */
+/** Produces this many real answers, as a script would: the editor is notified of them too. */
 async function explain(ide, times) {
   for (let answers = 0; answers < times; answers += 1) {
     await ide.localcoder("explain", join(ide.folder, FILE), "--lines", "4-8");
@@ -73,10 +78,10 @@ story(
     await workbench.noNotification(/./u);
 
     await workbench.status(READY);
-    // The last ones show that those before had nothing to tell.
+    // If these last ones are reported, those before had nothing to report.
     await explain(ide, 8);
     assert.deepEqual(await workbench.notifications(), []);
   },
-  // Far above what the demo writes.
+  // Far above the demo's speed.
   { ide: { settings: { slowTokensPerSecond: 10_000 } } },
 );

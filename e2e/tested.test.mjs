@@ -12,7 +12,10 @@ const TEXT = readFileSync(join(SAMPLE, FILE), "utf8");
 const RESTRICTED = /restricted mode/iu;
 const TRUSTED = /you trust/iu;
 
-/** Says by a file beside the project that it was run, since what it writes into it is a copy's. */
+/**
+ * The test leaves a file next to the project to show that it ran, because what it writes inside is
+ * lost with the copy.
+ */
 const testOf = (mark, verdict) => `
 import pathlib
 import unittest
@@ -27,7 +30,7 @@ class Inventory(unittest.TestCase):
         ${verdict}
 `;
 
-/** A test of which nothing is left in the project but a mark of its own choice. */
+/** A test that leaves nothing in the project but a mark of its own. */
 function tested(verdict) {
   const mark = join(
     process.env["TMPDIR"] ?? "/tmp",
@@ -42,7 +45,7 @@ const bad = tested(
   'self.assertTrue("total = total" in pathlib.Path(inventory.__file__).read_text(), "it has to stay")',
 );
 
-/** Improves the first function, in a folder that was trusted before where that is wished. */
+/** Improves the first function, in a folder that was trusted first if requested. */
 async function improve(workbench, { trusted }) {
   if (trusted) {
     await workbench.openTrust(RESTRICTED);

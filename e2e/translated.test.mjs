@@ -1,4 +1,4 @@
-/** A story of a user whose language is not English: every word of ours is a translated one. */
+/** A story of a user whose language is not English: every one of our texts is translated. */
 import assert from "node:assert/strict";
 import { after } from "node:test";
 
@@ -17,7 +17,7 @@ import { KEYS } from "./support/workbench.mjs";
 
 after(removePseudoIde);
 
-/** What the programs say, which is English: models, profiles, what fits, what is where. */
+/** What the programs say, which is in English: models, profiles, what fits, what is where. */
 async function said(ide) {
   const words = [["models", "list"], ["setup"], ["status"]];
   const answers = [];

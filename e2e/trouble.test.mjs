@@ -1,6 +1,6 @@
 /**
- * Stories of what goes wrong outside of our control: each is reported with what happened, why, and a button
- * that leads out of it.
+ * Stories of things that go wrong outside of our control: each is reported with what happened, why,
+ * and a button that helps.
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -14,16 +14,16 @@ import { KEYS, READY } from "./support/workbench.mjs";
 
 const FILE = "inventory.py";
 
-/** How often a worker does something wrong that is to go on until the story ends it. */
+/** How often a worker repeats a fault that is to last until the story ends it. */
 const OFTEN = 1_000;
 
-/** A model's file that is not there. */
+/** A model file that does not exist. */
 const GONE = "/tmp/lc-story-gone.gguf";
 
 const { offer, catalog, close, goOffline, goOnline } = await offerModel();
 after(close);
 
-/** Whether a program here may have a disk of its own. */
+/** Whether a program may mount a disk of its own here. */
 function canMount() {
   try {
     const mount = ["mount", "-t", "tmpfs", "tmpfs", "/mnt"];
@@ -36,7 +36,7 @@ function canMount() {
   }
 }
 
-/** Agrees to a model and waits until it is on its way. */
+/** Agrees to a model and waits until its download is under way. */
 async function install(workbench) {
   await workbench.command("LocalCoder: Show Models");
   await workbench.choose("LocalCoder: Install Model", "Small Model");
@@ -49,7 +49,7 @@ if (canMount()) {
     async ({ ide, workbench, name }) => {
       await install(workbench);
       await workbench.notification(/Installing Small Model.* of [\d.]+ MB/u);
-      // What others write meanwhile.
+      // As if others were filling the disk meanwhile.
       ide.sizeDisk(ide.diskUsed() + 128 * 1024);
       offer.pauseMs = FAST_MS;
       const said = await workbench.notification(/no room for the model/iu);
@@ -123,7 +123,7 @@ story(
       /It was tried with less .*: close other programs, or choose a lighter profile/u,
     );
 
-    // Others have ended.
+    // As if others had ended.
     appendFileSync(ide.notes, "fault oomError@load:0.5 1 1\n".repeat(OFTEN));
     await workbench.clickNotification(/not enough memory/iu, "Switch Profile…");
     await workbench.take("fast");

@@ -1,6 +1,6 @@
 /**
- * Stories of trust: the sample project has it, any other folder is asked for once, and the answer
- * lasts, although the page has another address in each run.
+ * Stories of trust: the sample project is trusted, any other folder is asked about once, and the
+ * answer lasts, although the page has another address in each run.
  */
 import assert from "node:assert/strict";
 
@@ -8,9 +8,9 @@ import { untilKept } from "./support/kept.mjs";
 import { story } from "./support/story.mjs";
 import { Workbench } from "./support/workbench.mjs";
 
-/** Under which name the page keeps the trusted folders. */
+/** The key under which the page stores the trusted folders. */
 const TRUST = "content.trust.model.key";
-/** Under which name it keeps that the question was answered. */
+/** The key under which it stores that the question was answered. */
 const ANSWERED = "workspace.trust.startupPrompt.shown";
 const TRUSTED = /You trust this folder/u;
 const RESTRICTED = /Restricted Mode/u;
@@ -18,7 +18,7 @@ const QUESTION = /Do you trust the authors of the files in this folder\?/u;
 const YES = "Yes, I trust the authors";
 const NO = "No, I don't trust the authors";
 
-/** Ends the run; gives a window of the next one, in a browser that has kept nothing. */
+/** Ends the run; returns a window of the next one, in a browser that has kept nothing. */
 async function nextRun({ ide, browser }) {
   await browser.forget();
   await ide.end();
@@ -36,7 +36,7 @@ story(
     await workbench.restricted(false);
     await workbench.noDialog();
     await workbench.photograph(name);
-    // Then the window starts over, and asks as it has not before.
+    // Then the window starts over, and asks, because it has not asked before.
     await workbench.distrustFolder();
     assert.match(await workbench.dialog(), QUESTION);
     await workbench.answer(NO);

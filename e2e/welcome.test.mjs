@@ -1,4 +1,7 @@
-/** Stories of the first look: the welcome page is ours, and each step's button does what it says. */
+/**
+ * Stories of the first impression: the welcome page is ours, and each step's button does what it
+ * says.
+ */
 import assert from "node:assert/strict";
 
 import { story } from "./support/story.mjs";
@@ -16,7 +19,7 @@ async function openWalkthrough(workbench) {
   await workbench.page.locator(`${PAGE} .getting-started-step`).first().waitFor();
 }
 
-/** Opens a step of the walkthrough, and gives it. */
+/** Opens a step of the walkthrough, and returns it. */
 async function step(workbench, title) {
   const found = workbench.page.locator(`${PAGE} .getting-started-step`).filter({ hasText: title });
   await until(`the step “${title}” is open`, async () => {
@@ -34,14 +37,14 @@ async function press(workbench, title, button) {
   await found.getByRole("button", { name: button, exact: true }).click();
 }
 
-/** Back to the walkthrough, which keeps its tab. */
+/** Returns to the walkthrough, whose tab is still open. */
 async function back(workbench) {
   await workbench.openTab(/^(Welcome|Walkthrough: .*)/u);
 }
 
 story("the welcome page is ours, in light and in dark", async ({ workbench, name }) => {
   await openWalkthrough(workbench);
-  // With room for the picture of the step.
+  // Makes room for the picture of the step.
   await workbench.command("View: Toggle Primary Side Bar Visibility");
   await workbench.part("sidebar", "hidden");
   await workbench.photograph(name);
@@ -62,7 +65,7 @@ story("the welcome page is ours, in light and in dark", async ({ workbench, name
   for (const theme of ["Dark Modern", "Dark High Contrast"]) {
     await workbench.ask("Preferences: Color Theme");
     await workbench.entry(/^Dark Modern/u);
-    // The list is longer than what of it is on the page.
+    // Types the name, because the list is longer than what fits on the page.
     await workbench.type(theme);
     await workbench.take(theme);
     await workbench.photograph(`${name}-${theme.toLowerCase().replaceAll(" ", "-")}`);
@@ -112,7 +115,7 @@ story("each step of the walkthrough does what its button says", async (tools) =>
     await press(workbench, title, button);
     const editor = workbench.page.locator(shows);
     await editor.waitFor();
-    // It covers the walkthrough.
+    // Its page covers the walkthrough.
     await until(`${title}: its page is closed`, async () => {
       await workbench.press("Escape");
       return await editor.waitFor({ state: "hidden", timeout: 3_000 }).then(

@@ -1,6 +1,6 @@
 /**
- * One private installation of the IDE: its own LOCALCODER_HOME, its own copy of the sample
- * project, the real launcher. Knows processes and files; what is on the page is `workbench.mjs`.
+ * A private installation of the IDE: its own LOCALCODER_HOME, its own copy of the sample project,
+ * the real launcher. Knows processes and files; what is on the page is for `workbench.mjs`.
  */
 import { execFile, execFileSync, spawn } from "node:child_process";
 import {
@@ -24,15 +24,15 @@ import { until } from "./wait.mjs";
 
 const run = promisify(execFile);
 
-/** What the launcher tells. */
+/** The address that the launcher prints. */
 const ADDRESS = /http:\/\/[0-9a-f]{32}\.localhost:\S+/u;
 
-/** What our settings begin with in a file that is the editor's, too. */
+/** The prefix of our settings in a file that the editor's settings share. */
 const PREFIX = "localcoder.";
 
 /**
- * The settings of a user who wants no question about trust and no banner; nor suggestions, which have
- * stories of their own: in others they come or don't by how fast one types.
+ * The settings of a user who wants no question about trust and no banner; nor suggestions, which
+ * have stories of their own: in other stories they would appear or not depending on typing speed.
  */
 const UNASKED = {
   "editor.inlineSuggest.enabled": false,
@@ -40,34 +40,36 @@ const UNASKED = {
   "security.workspace.trust.banner": "never",
 };
 
-/** How long processes get to end by themselves, in seconds. */
+/** How long processes may take to end by themselves, in seconds. */
 const END_S = 30;
 
-/** See the module. */
+/** A private installation with its launcher. */
 export class Ide {
-  /** What the launcher wrote. */
+  /** Everything that the launcher printed. */
   output = "";
-  /** When it was started last. */
+  /** The time of the last start. */
   startedAt = 0;
   #launcher;
 
   /**
-   * `trace`: a file for the connections that are made, as strace writes them. `settings`: what
-   * is in the installation's `settings.json`, as values or as a text. `catalog`: its user's own models. `umask`: what the
-   * shell has that it is started from. `editor`: the editor's own user settings. `files`: more files
-   * of the project, by their names. `extensions`: the files of the user's own extensions, as
-   * `FOLDER/NAME`. `firstStart`: it is not set up yet, so that the IDE begins with that. `asks`:
-   * whether folders are asked for as a new user is. `sample`: the folder is the product's own copy of
-   * the sample project. `machine`: the editor's settings of the machine, where earlier versions had the
-   * product's own. `assembled`: gives the folder of another assembled IDE. `worker`: the scripts of a
-   * worker that misbehaves, and has no model; it leaves its notes in {@link notes}. `ownDisk`: models
-   * are on a disk of their own, which {@link sizeDisk} sets the size of.
+   * `trace`: a file that strace records connections to. `settings`: the contents of the
+   * installation's `settings.json`, as values or as text. `catalog`: the user's own models.
+   * `umask`: the umask of the shell that starts the IDE. `editor`: the editor's own user settings.
+   * `files`: additional files of the project, by name. `extensions`: the files of the user's own
+   * extensions, as `FOLDER/NAME`. `firstStart`: it is not set up yet, so that the IDE begins with
+   * the set-up. `asks`: whether it asks about trust in folders, as it asks a new user. `sample`:
+   * the folder is the product's own copy of the sample project. `machine`: the editor's settings
+   * for the machine, where earlier versions kept the product's own. `assembled`: returns the folder
+   * of another assembled IDE. `worker`: the scripts of a worker that misbehaves and has no model;
+   * it writes its notes to {@link notes}. `ownDisk`: models are on a disk of their own; {@link
+   * sizeDisk} sets its size.
    */
   constructor(options = {}) {
     const { trace, settings = {}, catalog, umask, editor, firstStart = false } = options;
     const { files = {}, extensions = {}, asks = false, sample = false } = options;
     this.umask = umask;
-    // Sockets have short paths only, so not under the system's (on macOS long) temporary folder.
+    // Not under the system's temporary folder, which is long on macOS: the paths of sockets have to
+    // be short.
     this.home = realpathSync(mkdtempSync("/tmp/lc-e2e-"));
     this.folder = sample ? join(this.home, "sample") : join(this.home, "work", "sample");
     mkdirSync(join(this.home, "work"));
@@ -76,7 +78,7 @@ export class Ide {
       const done = { version: 1, finished: true, step: "done", downloads: [] };
       writeFileSync(join(this.home, "setup.json"), JSON.stringify(done));
     }
-    // Who does not tell of trust is not asked for it: a folder is restricted then.
+    // A story that is not about trust is not asked about it: the folder is restricted then.
     const answered = asks ? {} : UNASKED;
     this.writeSettings(
       typeof settings === "string" ? settings : JSON.stringify({ ...answered, ...settings }),
@@ -99,7 +101,7 @@ export class Ide {
     for (const [name, content] of Object.entries(extensions)) {
       this.install(name, content);
     }
-    /** Whether a dialog is over the first window. */
+    /** Whether a dialog covers the first window. */
     this.isAsked = asks && !sample;
     this.trace = trace;
     const other =
@@ -111,19 +113,19 @@ export class Ide {
     this.disk = options.ownDisk === true ? join(this.home, "models") : undefined;
   }
 
-  /** Sets the editor's own user settings, before a start. */
+  /** Writes the editor's own user settings, before a start. */
   editorSettings(values) {
     const folder = join(this.home, "editor/user/User");
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, "settings.json"), JSON.stringify(values));
   }
 
-  /** Writes a file of the user's own extensions, before a start: `FOLDER/NAME`. */
+  /** Writes a file of one of the user's own extensions, before a start: `FOLDER/NAME`. */
   install(name, content) {
     writeNew(join(this.home, "editor/extensions", name), content);
   }
 
-  /** Starts the launcher; gives an address that opens the window once. */
+  /** Starts the launcher; returns an address that opens the window once. */
   async start() {
     this.startedAt = Date.now();
     const command = traced([LOCALCODER, "--browser", this.folder], this.trace);
@@ -139,7 +141,7 @@ export class Ide {
       env: this.environment,
       stdio: ["ignore", "pipe", "pipe"],
     });
-    // An earlier launcher has printed another address.
+    // An earlier launcher has printed another address, so wait for a new one.
     let told = "";
     const collect = (data) => {
       told += data;
@@ -159,14 +161,14 @@ export class Ide {
     });
   }
 
-  /** Sets the size of the disk that models have to themselves, in the form that `mount` takes. */
+  /** Sets the size of the models' own disk, in the form that `mount` takes. */
   sizeDisk(size) {
     const within = ["--user", "--preserve-credentials", "--mount", "--target", this.#launcher.pid];
     const mount = ["mount", "-t", "tmpfs", "-o", `remount,size=${size}`, "tmpfs", this.disk ?? ""];
     execFileSync("nsenter", [...within.map(String), ...mount]);
   }
 
-  /** How many bytes are on that disk. */
+  /** How many bytes of that disk are used. */
   diskUsed() {
     const { blocks, bfree, bsize } = statfsSync(`/proc/${this.#launcher.pid}/root${this.disk}`);
     return (blocks - bfree) * bsize;
@@ -178,7 +180,7 @@ export class Ide {
     return /** @type {RegExpExecArray} */ (ADDRESS.exec(stderr))[0];
   }
 
-  /** `localcoder` in this installation. */
+  /** Runs `localcoder` in this installation. */
   async localcoder(...words) {
     return (await this.#run(words)).stdout;
   }
@@ -188,12 +190,12 @@ export class Ide {
     return await run(program, rest, { env: this.environment });
   }
 
-  /** What the host says of itself; nothing where none runs. Asking is a client, too. */
+  /** The host's status; `undefined` if none runs. The command that asks counts as a client, too. */
   async status() {
     return JSON.parse(await this.localcoder("status", "--json")).status;
   }
 
-  /** The worker's process id, once there is one that is `ready`. */
+  /** The worker's process id, once there is a worker that is `ready`. */
   async readyWorker() {
     return await until("the worker is ready", async () => {
       const status = await this.status();
@@ -207,18 +209,18 @@ export class Ide {
     execFileSync(program, words, { env: this.environment });
   }
 
-  /** What a setting is now, and from where: `{ value, from }`. */
+  /** The value of a setting, and its source: `{ value, from }`. */
   async setting(key) {
     return JSON.parse(await this.localcoder("config", "get", key, "--json"));
   }
 
-  /** All settings with where each comes from: the `list`, and the `note` under it. */
+  /** All settings, each with its source: the `list`, and the `note` below it. */
   async explained() {
     const { stdout, stderr } = await this.#run(["config", "list", "--explain"]);
     return { list: stdout, note: stderr };
   }
 
-  /** What is in the installation's `settings.json` of the product's own, by short names. */
+  /** The product's own settings in the installation's `settings.json`, by short names. */
   settings() {
     const entries = Object.entries(JSON.parse(this.settingsText()));
     const ours = entries.filter(([key]) => !key.includes(".") || key.startsWith(PREFIX));
@@ -230,22 +232,22 @@ export class Ide {
     return readFileSync(join(this.home, "settings.json"), "utf8");
   }
 
-  /** Writes the whole text, as another program would. */
+  /** Writes the whole text of that file, as another program would. */
   writeSettings(text) {
     writeFileSync(join(this.home, "settings.json"), text);
   }
 
-  /** How far the set-up is, as it is in `setup.json`. */
+  /** The progress of the set-up, from `setup.json`. */
   setup() {
     return JSON.parse(readFileSync(join(this.home, "setup.json"), "utf8"));
   }
 
-  /** A file of the project as it is on disk. */
+  /** The text of a project file on disk. */
   read(name) {
     return readFileSync(join(this.folder, name), "utf8");
   }
 
-  /** The same byte by byte. */
+  /** The bytes of a project file on disk. */
   bytes(name) {
     return readFileSync(join(this.folder, name));
   }
@@ -265,7 +267,7 @@ export class Ide {
     return existsSync(join(this.folder, name));
   }
 
-  /** A log of the installation; empty where there is none. */
+  /** A log of the installation; empty if there is none. */
   log(name) {
     try {
       return readFileSync(join(this.home, "logs", name), "utf8");
@@ -281,11 +283,11 @@ export class Ide {
   }
 
   /**
-   * Ends everything as a user would and makes sure that nothing is left. Whatever is left is
+   * Ends everything as a user would, and makes sure that no process is left. Any that is left is
    * killed, and that is an error.
    */
   async stop() {
-    // A process that a story stopped could not end by itself.
+    // A process that a story has stopped could not end by itself.
     for (const { pid } of processesOf(this.home)) {
       signal(pid, "SIGCONT");
     }
@@ -320,19 +322,19 @@ export class Ide {
   }
 }
 
-/** Writes a file, with the folders that it is in. */
+/** Writes a file, creating its folders. */
 function writeNew(path, content) {
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, content);
 }
 
-/** The environment of a host whose worker does that. */
+/** The environment of a host whose worker follows these scripts. */
 function fakeWorker(scripts, counter) {
   const noted = scripts.map((script) => ({ ...script, counter }));
   return { LOCALCODER_WORKER: FAKE_WORKER, LOCALCODER_FAKE_WORKER: JSON.stringify(noted) };
 }
 
-/** What a command is put behind so that this folder is a disk for it, large enough for any model. */
+/** The prefix of a command that makes this folder a disk of its own, large enough for any model. */
 function onOwnDisk(folder) {
   const script = 'mount -t tmpfs -o size=64g tmpfs "$1" && shift && exec "$@"';
   return ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, "sh", folder];

@@ -1,30 +1,30 @@
-/**
- * What the page has given the launcher to keep, read from its files.
- */
+/** What the page has given the launcher to store, read from its files. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { until } from "./wait.mjs";
 
-/** Where the launcher keeps it. */
+/** The folder that the launcher stores it in. */
 export function folderOf(ide) {
   return join(ide.home, "editor/state");
 }
 
-/** What is kept under that name now, in whichever database; nothing where nothing is. */
+/**
+ * The value that is stored under that name, in whichever database; `undefined` if there is none.
+ */
 function kept(ide, name) {
   for (const file of readdirSync(folderOf(ide)).filter((file) => file.endsWith(".json"))) {
     const stores = JSON.parse(readFileSync(join(folderOf(ide), file), "utf8"));
     for (const values of Object.values(stores)) {
       if (Object.hasOwn(values, name)) {
-        // The first letter says what kind of value it is.
+        // The first letter is the type of the value.
         return values[name].slice(1);
       }
     }
   }
 }
 
-/** Waits until the page has given that away: the workbench does it every few seconds. */
+/** Waits until the page has sent that value: the workbench does so every few seconds. */
 export async function untilKept(ide, name, fits) {
   await until(`${name} is kept`, () => fits(kept(ide, name) ?? ""));
 }

@@ -1,4 +1,4 @@
-/** A user's own linter, as an extension: it reports the words that it was given in Python files. */
+/** A user's own linter, as an extension: it reports given words in Python files. */
 
 const MANIFEST = {
   name: "picky",
@@ -10,7 +10,10 @@ const MANIFEST = {
   capabilities: { untrustedWorkspaces: { supported: true } },
 };
 
-/** Its files. `pattern`: a regular expression that a line must not have; `message`: what is said then. */
+/**
+ * The files of the extension. `pattern`: a regular expression that no line may match; `message`:
+ * the report about a line that does.
+ */
 export function linter(pattern, message) {
   const source = `
 const vscode = require("vscode");

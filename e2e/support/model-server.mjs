@@ -1,21 +1,24 @@
-/** A model that can be installed in a story: a server on this machine, and a catalog that names it. */
+/** A model that a story can install: a server on this machine, and a catalog that names it. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 
 import { DEMO_MODEL } from "./places.mjs";
 
-/** Bytes that the server sends at once. */
+/** How many bytes the server sends at once. */
 const PART = 64 * 1024;
 
-/** The pause after them, in milliseconds: as long as the download is to be paused, so slow that a
- * busy machine can do it; then fast. */
+/**
+ * The pause after each part, in milliseconds, while a story is to pause the download: slow enough
+ * to be done on a busy machine; afterwards it is fast.
+ */
 export const SLOW_MS = 600;
 export const FAST_MS = 10;
 
 /**
- * Starts it. `offer` says whether the file is there, how slow it comes, how often it was asked for,
- * and how many bytes were sent; `catalog` names it `Small Model`. `goOffline` ends it until `goOnline`.
+ * Starts the server. `offer` says whether the file exists, how slow it arrives, how often it was
+ * requested, and how many bytes were sent; `catalog` lists it as `Small Model`. `goOffline` stops
+ * the server until `goOnline`.
  */
 export async function offerModel() {
   const bytes = readFileSync(DEMO_MODEL);

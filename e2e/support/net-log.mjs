@@ -1,22 +1,22 @@
 /**
- * Chromium's own log of its network: names that its pages had looked up, and datagrams that they
- * sent, also where that was only made ready for a request (`preconnect`, `dns-prefetch`) or is no
- * request at all (`RTCPeerConnection`). What the browser wants for itself is not the page's doing.
+ * Chromium's own log of its network: names that its pages looked up, and datagrams that they sent,
+ * even if these only prepare a request (`preconnect`, `dns-prefetch`) or are not one at all
+ * (`RTCPeerConnection`). What the browser does for itself is not counted as the page's.
  */
 
 const LOCAL_NAME = /^(.+\.)?localhost\.?$/u;
 const LOCAL_ADDRESS = /^(127\.\d+\.\d+\.\d+|::1|0\.0\.0\.0|::)$/u;
 /**
- * Names of an extension's files in a webview. They are not names of hosts: the webview's service
- * worker answers them out of the editor server, so not even this machine's resolver hears of one.
+ * Names of an extension's files in a webview. They are not host names: the webview's service worker
+ * answers them from the editor server, so not even this machine's resolver is asked.
  */
 const WEBVIEW_FILE = /\.vscode-resource\./u;
-/** Hosts that the browser asks about its updates and accounts, whatever its switches are. */
+/** Hosts that the browser contacts about its updates and accounts, whatever its switches. */
 const BROWSERS_OWN = /(^|\.)(google|googleapis|gstatic|gvt1)\.com$/u;
-/** Whom it asks what the fields of a page's form are for. */
+/** The host that it asks about the purpose of fields in a page's forms. */
 const BROWSERS_OWN_OF_PAGES = /^content-autofill\.googleapis\.com$/u;
 
-/** What leads off this machine, each once: `name …` or `datagram …`. */
+/** Everything that leads off this machine, each once: `name …` or `datagram …`. */
 export function reachedBy(text) {
   const { constants, events } = JSON.parse(text);
   const types = constants.logEventTypes;
@@ -24,7 +24,8 @@ export function reachedBy(text) {
   for (const { type, params } of events) {
     if (type === types.HOST_RESOLVER_MANAGER_REQUEST && params?.host !== undefined) {
       const name = nameOf(params.host);
-      // Under whose name the connection is kept: that of the page in the address bar.
+      // Chromium keys connections by the page in the address bar, which tells pages' requests from
+      // its own.
       const isPages = /localhost/u.test(params.network_anonymization_key ?? "localhost");
       const isBrowsers = isPages ? BROWSERS_OWN_OF_PAGES.test(name) : BROWSERS_OWN.test(name);
       const isLocal = LOCAL_NAME.test(name) || LOCAL_ADDRESS.test(name);
@@ -32,7 +33,7 @@ export function reachedBy(text) {
         reached.add(`name ${name}`);
       }
     }
-    // Those of the browser's own look-ups are on sockets that are connected, and have no address.
+    // The browser's own look-ups use connected sockets, whose datagrams have no address.
     if (type === types.UDP_BYTES_SENT && params?.address !== undefined) {
       const address = nameOf(params.address);
       if (!LOCAL_ADDRESS.test(address)) {
@@ -43,7 +44,7 @@ export function reachedBy(text) {
   return [...reached];
 }
 
-/** `https://name:443`, `name:443` or `name`. */
+/** The name in `https://name:443`, `name:443` or `name`. */
 function nameOf(host) {
   const name = host.replace(/^[a-z]+:\/\//u, "").replace(/:\d+$/u, "");
   return name.replaceAll(/[[\]]/gu, "");

@@ -4,28 +4,28 @@ import { join, resolve } from "node:path";
 
 export const ROOT = resolve(import.meta.dirname ?? new URL(".", import.meta.url).pathname, "../..");
 
-/** The program that is tested. */
+/** The program under test. */
 export const LOCALCODER = join(ROOT, "target/debug/localcoder");
 
-/** A worker without a model, with the faults of its script. */
+/** A worker without a model, whose script tells it how to fail. */
 export const FAKE_WORKER = join(ROOT, "target/debug/localcoder-fake-worker");
 
 /** The assembled IDE. */
 export const IDE = join(ROOT, "target/ide");
 
-/** The sample project, of which every story gets a copy. */
+/** The sample project; every story gets a copy. */
 export const SAMPLE = join(IDE, "sample");
 
 /** The bundled model. */
 export const DEMO_MODEL = join(ROOT, "models/demo/localcoder-demo.gguf");
 
-/** Hostile answers, of the extension's own tests. */
+/** Hostile answers, shared with the extension's own tests. */
 export const ANSWERS = join(ROOT, "editors/code/test/hostile-answers.json");
 
-/** What stories leave behind: one folder per story that failed. */
+/** The folder for what stories leave behind: one folder per failed story. */
 export const ARTIFACTS = join(ROOT, "target/e2e");
 
-/** A picture of every story. */
+/** The folder with a screenshot of every story. */
 export const SCREENSHOTS = join(ARTIFACTS, "screenshots");
 
 const BROWSERS = [
@@ -37,7 +37,7 @@ const BROWSERS = [
   "/Applications/Chromium.app/Contents/MacOS/Chromium",
 ];
 
-/** The system's Chromium or Chrome. */
+/** The path of the system's Chromium or Chrome. */
 export function browserProgram() {
   const found = BROWSERS.find((path) => existsSync(path));
   if (found === undefined) {

@@ -1,9 +1,9 @@
-/** Points as a PNG file. */
+/** Encodes pixels as a PNG file. */
 import { crc32, deflateSync } from "node:zlib";
 
 const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 
-/** `at(x, y)` gives red, green and blue of a point, each in a byte. */
+/** `at(x, y)` returns red, green and blue of a pixel, one byte each. */
 export function png(width, height, at) {
   const lines = Buffer.alloc(height * (1 + width * 3));
   for (let y = 0; y < height; y += 1) {

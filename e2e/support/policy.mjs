@@ -1,9 +1,12 @@
 /**
- * What a page's content security policy must say, whatever page of the IDE it is: nothing unless
- * named, and named is nothing but the page itself, data of its own and names of this machine.
+ * What the content security policy of every page of the IDE has to say: nothing is allowed unless
+ * named, and nothing is named but the page itself, data of its own, and names of this machine.
  */
 
-/** A source that leads nowhere else: the page's own, what it has made, or a name below localhost. */
+/**
+ * A source that leads nowhere else: the page's own origin, what it has made itself, or a name below
+ * localhost.
+ */
 const OWN = [
   /^'(self|none|unsafe-inline|unsafe-eval|nonce-[^']+|sha\d+-[^']+|strict-dynamic|report-sample|wasm-unsafe-eval)'$/u,
   /^(data|blob):$/u,
@@ -12,10 +15,10 @@ const OWN = [
   /^https:\/\/\*\.vscode-resource\.localcoder\.localhost$/u,
 ];
 
-/** These don't fall back to `default-src`, so each has to be there. */
+/** These don't fall back to `default-src`, so each has to be given. */
 const NEEDED = ["default-src", "base-uri", "form-action", "frame-ancestors"];
 
-/** What is wrong with a policy, in words; nothing where it is as it must be. */
+/** What is wrong with a policy, in words; empty if it is as it must be. */
 export function problemsOfPolicy(policy) {
   if (policy === undefined) {
     return ["there is none"];

@@ -1,14 +1,14 @@
 /**
- * The processes of one private installation, found by the `LOCALCODER_HOME` in their environment:
- * that finds also what was left behind by a parent that is gone.
+ * The processes of a private installation, found by the `LOCALCODER_HOME` in their environment:
+ * that also finds orphans, whose parent has ended.
  */
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
-/** What only watches the others, as long as one of them is left. */
+/** A tracer only watches the others, and ends with the last of them. */
 const TRACER = /^strace /u;
 
-/** Process ids and commands that belong to `home`, without zombies. */
+/** Ids and commands of the processes that belong to `home`, without zombies. */
 export function processesOf(home) {
   const mark = `LOCALCODER_HOME=${home}`;
   const all = process.platform === "linux" ? fromProc(mark) : fromPs(mark);
@@ -28,7 +28,7 @@ function fromProc(mark) {
         found.push({ pid: Number(name), command });
       }
     } catch {
-      // It has ended meanwhile, or is another user's.
+      // It has ended meanwhile, or belongs to another user.
     }
   }
   return found;
@@ -66,7 +66,7 @@ export function socketsOf(home) {
     .map(([, , , , , , , path]) => path);
 }
 
-/** Sends a signal; a process that is gone already is fine. */
+/** Sends a signal; ignores a process that has already ended. */
 export function signal(pid, name) {
   try {
     process.kill(pid, name);

@@ -1,4 +1,6 @@
-/** The extension's own code without an editor: its way to the host, and what goes over it. */
+/**
+ * The extension's own code without an editor: its connection to the host, and the messages on it.
+ */
 import { mkdtempSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -8,7 +10,7 @@ import { LOCALCODER, ROOT } from "./places.mjs";
 
 const MODULES = ["generated/protocol", "host/connection", "host/link", "host/process", "lib/lines"];
 
-/** Its modules, bundled as the extension is. */
+/** The extension's modules, bundled the way the extension is. */
 export async function product() {
   const editor = join(ROOT, "editors/code");
   const { build } = createRequire(join(editor, "package.json"))("esbuild");

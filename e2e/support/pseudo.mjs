@@ -1,6 +1,7 @@
 /**
- * A language in which every word of ours is in marks: what is shown without them has been left out
- * of a translation. It is made of what is exported to translators, and is in a copy of the IDE.
+ * A language in which every one of our texts is in marks, so that a text without them was left out
+ * of the translation. It is generated from the export for translators, and installed in a copy of
+ * the IDE.
  */
 import {
   existsSync,
@@ -17,13 +18,13 @@ import { dirname, join } from "node:path";
 
 import { ARTIFACTS, IDE } from "./places.mjs";
 
-/** By which name editors know such a language. */
+/** The code under which editors know such a language. */
 export const PSEUDO = "qps-ploc";
 
-/** The words in marks. */
+/** A text in marks. */
 export const marked = (words) => `⟦${words}⟧`;
 
-/** Where the copy is: on the same disk, of which it takes next to nothing. */
+/** The folder of the copy: on the same disk, where hard links take next to no space. */
 const COPY = join(ARTIFACTS, "pseudo-ide");
 
 /** The assembled IDE with that language. */
@@ -51,19 +52,19 @@ export function pseudoIde() {
   return COPY;
 }
 
-/** Takes the copy away. */
+/** Removes the copy. */
 export function removePseudoIde() {
   rmSync(COPY, { recursive: true, force: true });
 }
 
-/** All words of a page that are read or spoken, as they are there. */
+/** All texts of a page that are read or read aloud, as they are on the page. */
 export async function readable(frame) {
   return await frame.locator("body").evaluate((body) => {
     const names = ["aria-label", "title", "placeholder"];
     const elements = [...body.querySelectorAll("*")].filter(
       (it) => !["SCRIPT", "STYLE", "CODE"].includes(it.tagName),
     );
-    // A command within a sentence is a part of it.
+    // A command within a sentence is part of the sentence.
     const whole = (it) => it.querySelector(":scope > code") !== null;
     const texts = elements.flatMap((it) =>
       whole(it)
@@ -76,12 +77,12 @@ export async function readable(frame) {
 }
 
 /**
- * What of some words is in no marks and is not `known` either: what programs say, models are called
- * and files have. Numbers, units and signs are not words.
+ * The texts that are in no marks and are not `known` either: words of programs, models and files.
+ * Numbers, units and signs are not words.
  */
 export function unmarked(texts, known) {
-  // A clause of a program's begins a sentence here, what it puts into backticks looks like code, and
-  // what is free is another number a moment later.
+  // Levels differences: a program's clause may become a sentence here, what it puts into backticks
+  // is shown as code, and the number of what is free changes from one moment to the next.
   const plain = (text) =>
     text
       .toLowerCase()
@@ -97,7 +98,7 @@ export function unmarked(texts, known) {
   return [...new Set(pieces)].filter((text) => isWord(text) && !isKnown(text));
 }
 
-/** A text without what is in marks, which may be within each other. */
+/** The text without what is in marks, which may be nested. */
 function outside(text) {
   const inner = /⟦[^⟦⟧]*⟧/gu;
   let rest = text;
@@ -107,7 +108,7 @@ function outside(text) {
   return rest;
 }
 
-/** All strings in a value. */
+/** All strings in a value, however deep. */
 export function strings(value) {
   if (typeof value === "string") {
     return value.trim() === "" ? [] : [value.trim()];

@@ -1,4 +1,4 @@
-/** What stories need to know of Python code. */
+/** What stories need to know about Python code. */
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,14 +7,14 @@ import { promisify } from "node:util";
 
 const run = promisify(execFile);
 
-/** Where those lines, from 1 and inclusive, are in a text, without the last line's end. */
+/** The span of those lines, from 1 and inclusive, in a text, without the last line's end. */
 export function linesOf(text, first, last) {
   const lines = text.split("\n");
   const start = lines.slice(0, first - 1).join("\n").length + (first > 1 ? 1 : 0);
   return { start, end: lines.slice(0, last).join("\n").length };
 }
 
-/** Whether Python itself takes the code; fails with Python's words where it does not. */
+/** Whether Python itself can parse the code; fails with Python's message if it can't. */
 export async function parsesAsPython(code) {
   const folder = mkdtempSync(join(tmpdir(), "lc-py-"));
   try {

@@ -1,9 +1,9 @@
-/** What tools report on code, as its user sees it, and the fixes that are offered for it. */
+/** What tools report on code, as users see it, and the fixes that are offered for it. */
 import { until } from "./wait.mjs";
 
 const MOD = process.platform === "darwin" ? "Meta" : "Control";
 
-/** How long what was asked for may take to open before it is asked for again. */
+/** How long to wait for something to open before it is requested again, in milliseconds. */
 const OPENS_MS = 2_000;
 
 /** Waits until the status bar counts this many errors. */
@@ -15,12 +15,12 @@ export async function reported(workbench, count) {
   );
 }
 
-/** Takes a fix that is offered at the cursor, by its key. */
+/** Chooses a fix that is offered at the cursor, by its key. */
 export async function fixAtCursor(workbench, title) {
   await take(workbench, title, () => workbench.page.keyboard.press(`${MOD}+Period`));
 }
 
-/** Takes a fix from the box that tells of a report where the mouse rests on that text. */
+/** Chooses a fix from the hover about a report, with the mouse on that text. */
 export async function fixFromHover(workbench, text, title) {
   const { page } = workbench;
   const line = page.locator(".editor-instance .view-line").filter({ hasText: text });
@@ -31,7 +31,7 @@ export async function fixFromHover(workbench, text, title) {
   });
 }
 
-/** Takes a fix for the report in the list of problems that says that. */
+/** Chooses a fix for the report with these words in the list of problems. */
 export async function fixFromProblems(workbench, words, title) {
   const { page } = workbench;
   await page.keyboard.press(`${MOD}+Shift+M`);
@@ -41,7 +41,7 @@ export async function fixFromProblems(workbench, words, title) {
 }
 
 async function take({ page }, title, open) {
-  // A list of its own in an editor, a menu in the list of problems.
+  // In an editor it is a list of its own, in the list of problems a menu.
   const fix = page.locator(".action-widget .action, .context-view .action-item", {
     hasText: title,
   });
@@ -57,7 +57,7 @@ async function take({ page }, title, open) {
     }
     return true;
   });
-  // A menu ignores a click that comes right upon it.
+  // A menu ignores a click right after it has opened.
   await until(`${title} is taken`, async () => {
     if ((await fix.count()) > 0) {
       await fix

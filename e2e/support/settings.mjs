@@ -1,14 +1,17 @@
 /**
- * The settings editor of a window as its user sees it: a setting is looked for and one of its
- * values chosen, by mouse and keyboard.
+ * The settings editor of a window as users see it: finds a setting and chooses one of its values,
+ * by mouse and keyboard.
  */
 import { until } from "./wait.mjs";
 
-/** How long one step may take before it is tried from the start: far above what a click takes. */
+/**
+ * How long one step may take before everything is tried again, in milliseconds: far more than a
+ * click takes.
+ */
 const STEP_MS = 5000;
 const MOD = process.platform === "darwin" ? "Meta" : "Control";
 
-/** See the module. */
+/** The settings editor of a window. */
 export class SettingsEditor {
   #workbench;
   #page;
@@ -18,20 +21,20 @@ export class SettingsEditor {
     this.#page = workbench.page;
   }
 
-  /** Opens it by the product's own command, and waits until it lists our settings. */
+  /** Opens it with the product's own command, and waits until it lists our settings. */
   async open() {
     await this.#workbench.command("LocalCoder: Open Settings");
     await this.#setting("profile").waitFor();
   }
 
-  /** Looks for a setting and chooses one of the words that it may be. */
+  /** Finds a setting and chooses one of its possible values. */
   async choose(key, word) {
     await this.#find(key);
     const select = this.#setting(key).locator("select");
     const words = this.#page.locator(".monaco-select-box-dropdown-container .option-text");
     const option = words.filter({ hasText: new RegExp(`^${word}$`, "u") });
-    // The editor draws its list again when a search ends or a value arrives, and closes what was
-    // dropped down from the old one.
+    // The editor draws its list again when a search ends or a value arrives, and closes a drop-down
+    // that was opened in the old list.
     await until(`localcoder.${key} is ${word}`, async () => {
       if ((await select.inputValue({ timeout: STEP_MS })) === word) {
         return true;
@@ -50,20 +53,20 @@ export class SettingsEditor {
     });
   }
 
-  /** Opens it as VS Code's users do, by the key. */
+  /** Opens it by the key, as VS Code's users do. */
   async openByKey() {
     await this.#page.keyboard.press(`${MOD}+Comma`);
     await this.#search().waitFor();
   }
 
-  /** Types into the field that looks for settings. */
+  /** Types into the search field. */
   async look(text) {
     await this.#search().click();
     await this.#page.keyboard.press(`${MOD}+KeyA`);
     await this.#page.keyboard.type(text);
   }
 
-  /** The names of the tabs that can be chosen, the chosen one first. */
+  /** The names of the available tabs, the active one first. */
   async tabs() {
     const tabs = this.#page.locator(".settings-editor .settings-tabs-widget .action-label");
     const all = await tabs.evaluateAll((labels) =>
@@ -75,37 +78,37 @@ export class SettingsEditor {
     return all.map(([, name]) => name);
   }
 
-  /** The keys of the settings that are listed now, as far as they are in sight. */
+  /** The keys of the settings in the list, as far as they are in sight. */
   async listed() {
     const rows = this.#page.locator(".settings-editor [data-key]");
     return await rows.evaluateAll((all) => [...new Set(all.map((row) => row.dataset.key))]);
   }
 
-  /** What a setting of ours shows, where it is one word of several. */
+  /** The value that one of our settings shows, if it is one of several words. */
   async shown(key) {
     return await this.#setting(key).locator("select").inputValue({ timeout: STEP_MS });
   }
 
-  /** Chooses the tab of that name. */
+  /** Switches to the tab of that name. */
   async tab(name) {
     const tabs = this.#page.locator(".settings-editor .settings-tabs-widget .action-label");
     await tabs.filter({ hasText: name }).click();
   }
 
-  /** Waits until nothing that was looked for is found. */
+  /** Waits until the search finds nothing. */
   async nothing() {
     const told = this.#page.locator(".settings-editor").getByText("No Settings Found");
     await told.first().waitFor();
   }
 
-  /** Waits until a setting of ours is listed. */
+  /** Waits until one of our settings is listed. */
   async lists(key) {
     await this.#setting(key).waitFor();
   }
 
   /** Closes it, whether it is a tab or a window above the editor. */
   async close() {
-    // The first key may only close what is over it, such as a hint.
+    // The first key may only close something on top of it, such as a hint.
     await until("the settings editor is closed", async () => {
       if (await this.#page.locator(".settings-editor").isHidden()) {
         return true;

@@ -1,18 +1,18 @@
-/** The page of the set-up as its user sees it. */
+/** The page of the set-up as users see it. */
 import { until } from "./wait.mjs";
 
-/** See the module. */
+/** The page of the set-up. */
 export class SetupPage {
   constructor(workbench) {
     this.workbench = workbench;
   }
 
-  /** Its frame; another one whenever the page was opened again. */
+  /** Its frame; a new one each time the page is opened. */
   async frame() {
     return await this.workbench.webview('main[data-testid="setup"]');
   }
 
-  /** An element of it by its name for tests. */
+  /** An element of it by its test id. */
   async part(name) {
     return (await this.frame()).getByTestId(name);
   }
@@ -24,7 +24,7 @@ export class SetupPage {
     });
   }
 
-  /** Waits until a part says that; gives all it says. */
+  /** Waits until a part has that text; returns its whole text. */
   async says(name, pattern) {
     return await until(`${name} says ${pattern}`, async () => {
       const text = await (await this.part(name)).innerText({ timeout: 1_000 });
@@ -32,12 +32,12 @@ export class SetupPage {
     });
   }
 
-  /** Clicks a button, once it can be. */
+  /** Clicks a button once it is enabled. */
   async click(name) {
     await (await this.part(name)).click();
   }
 
-  /** Waits until that button has the focus, in the page and in the window. */
+  /** Waits until that button has focus, in the page and in the window. */
   async focused(name) {
     await until(`${name} has the focus`, async () =>
       (await this.frame()).evaluate(
@@ -48,14 +48,14 @@ export class SetupPage {
     );
   }
 
-  /** The name for tests of what has the focus. */
+  /** The test id of the element with focus. */
   async focus() {
     return await (
       await this.frame()
     ).evaluate(() => document.activeElement?.getAttribute("data-testid"));
   }
 
-  /** Waits until no page of it is there. */
+  /** Waits until the page is closed. */
   async gone() {
     await until("the page of the set-up is closed", async () => {
       const tabs = await this.workbench.tabs();

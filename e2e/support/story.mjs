@@ -1,7 +1,7 @@
 /**
- * A user story: a fresh installation and a fresh browser, the story, and then the checks that
- * hold for all: no request left this machine, our extension caused no error, no process is left.
- * A story that fails leaves a trace, screenshots and logs in `target/e2e/NAME/`.
+ * A user story: a fresh installation and a fresh browser, the story, and then the checks that apply
+ * to all: no request left this machine, our extension caused no error, no process is left. A failed
+ * story leaves a trace, screenshots and logs in `target/e2e/NAME/`.
  */
 import assert from "node:assert/strict";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
@@ -17,8 +17,8 @@ import { Workbench } from "./workbench.mjs";
 /**
  * Declares a story. `tell` gets `ide` (processes and files), `workbench` (a window that is ready),
  * `another()` (one more window of the same IDE), `browser`, `url` (the address that opened the
- * window) and `name` (for its picture). `language`: which one the editor is to take for its own.
- * `status`: what the status bar says when the window is ready, where no model is.
+ * window) and `name` (for its screenshot). `language`: the display language of the editor.
+ * `status`: what the status bar says when the window is ready, if there is no model.
  *
  * @param {string} title
  * @param {(tools: any) => Promise<void>} tell
@@ -40,7 +40,8 @@ export function story(title, tell, { ide: options = {}, language, status } = {})
       const another = async () => {
         const workbench = new Workbench(await opened.page());
         const first = opened.context.pages().length === 1;
-        // What is reported once is under a question, or under the set-up; it is left there.
+        // The one-time notice would be hidden under a question or under the set-up; it is left
+        // there.
         const told = first && !ide.isAsked && options.firstStart !== true && status === undefined;
         const how = { first: told, ...(status !== undefined && { status }) };
         await workbench.open(first ? url : await ide.address(), how);
@@ -74,7 +75,7 @@ export function story(title, tell, { ide: options = {}, language, status } = {})
   });
 }
 
-/** Keeps what helps to find out why. */
+/** Saves what helps to find the cause of a failure. */
 async function keep(folder, ide, browser) {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "launcher.log"), redact(ide.output));

@@ -1,6 +1,6 @@
 /**
  * What others on the machine can do: another user's processes, and another program's web server.
- * The tests of it need the superuser's rights, to become another user.
+ * The tests that use this need the superuser's rights, to become another user.
  */
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
@@ -20,13 +20,16 @@ function asNobody(script, words) {
   return ["setpriv", [...become, process.execPath, "-e", script, ...words.map(String)]];
 }
 
-/** Runs a script of Node.js as another user; gives what it prints. */
+/** Runs a Node.js script as another user; returns what it prints. */
 export async function stranger(script, ...words) {
   const [program, list] = asNobody(script, words);
   return (await run(program, list, { cwd: "/", maxBuffer: 1 << 24 })).stdout.trim();
 }
 
-/** The same, and continues at once: `{ ended }` is a promise of what it prints. */
+/**
+ * Starts a Node.js script as another user without waiting: `{ ended }` is a promise of what it
+ * prints.
+ */
 export function strangerRuns(script, ...words) {
   const [program, list] = asNobody(script, words);
   const child = spawn(program, list, { cwd: "/", stdio: ["ignore", "pipe", "inherit"] });
@@ -43,19 +46,19 @@ export function strangerRuns(script, ...words) {
   return { child, ended };
 }
 
-/** A web server of another program, which keeps all that it is asked. */
+/** A web server of another program, which records every request. */
 export class Listener {
   /** Each request: `{ method, url, headers }`. */
   heard = [];
-  /** Connections, also those on which nothing was asked. */
+  /** The number of connections, including those without a request. */
   connections = 0;
-  /** Datagrams to the same port. */
+  /** The number of datagrams to the same port. */
   datagrams = 0;
   #server;
   #datagrams = createSocket("udp4");
 
   /**
-   * `answer(request)` gives `{ type, body }`.
+   * `answer(request)` returns `{ type, body }`.
    *
    * @param {object} [how]
    * @param {number} [how.port]

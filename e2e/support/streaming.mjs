@@ -1,23 +1,25 @@
-/** Catching the model in the middle of an answer, although the demo model is done in a blink. */
+/**
+ * Catches the model in the middle of an answer, although the demo model finishes almost at once.
+ */
 import { signal } from "./processes.mjs";
 import { rest, until } from "./wait.mjs";
 import { KEYS } from "./workbench.mjs";
 
-/** A model this hot never stops, mostly. For the installation of such a story. */
+/** At this temperature a model rarely stops. For the installation of such a story. */
 export const RAMBLING = { ide: { settings: { sampling: { temperature: 2, topP: 1 } } } };
 
 /** How long the worker runs in one step, in milliseconds. */
 const STEP_MS = 1;
 
-/** How long it takes until a step's words are on the screen, in milliseconds. */
+/** How long it takes until the text of a step is on the screen, in milliseconds. */
 const SHOWN_MS = 120;
 
 /** How many answers may be too short to be caught. */
 const TRIES = 8;
 
 /**
- * Selects those lines, asks for an explanation and stops the worker process when the first words
- * are on the screen. Gives the worker's process id.
+ * Selects those lines, asks for an explanation, and stops the worker process once the first words
+ * are on the screen. Returns the worker's process id.
  */
 export async function freezeInMidAnswer(ide, workbench, { file, first, last }) {
   const worker = await ide.readyWorker();
@@ -43,12 +45,15 @@ export async function freezeInMidAnswer(ide, workbench, { file, first, last }) {
   throw new Error(`${TRIES} answers were too short to be caught in the middle`);
 }
 
-/** How often a stopped worker may breathe, in milliseconds: its host bears ten seconds of silence. */
+/**
+ * How often a stopped worker runs for a moment, in milliseconds: its host tolerates ten seconds of
+ * silence.
+ */
 const BREATH_EVERY_MS = 4_000;
 
 /**
- * Does that while the worker is stopped, which then neither ends its answer nor is ended itself,
- * however slow the machine is.
+ * Runs `act` while the worker is stopped, so that it neither ends its answer nor is killed by the
+ * host, however slow the machine is.
  */
 export async function whileStopped(worker, act) {
   let isStopped = true;

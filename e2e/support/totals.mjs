@@ -1,12 +1,12 @@
-/** A file of three functions, in each of which even the demo model has the same thing to fix. */
+/** A file of three functions, in each of which even the demo model fixes the same thing. */
 
-/** Its name. */
+/** The name of the file. */
 export const FILE = "totals.py";
 
-/** The functions, from the top. */
+/** The functions, from top to bottom. */
 export const FUNCTIONS = ["total_stock", "stock_value", "weight"];
 
-/** What is in it. */
+/** The contents of the file. */
 export const TEXT = FUNCTIONS.map(
   (name) => `def ${name}(items):
     total = 0
@@ -16,7 +16,7 @@ export const TEXT = FUNCTIONS.map(
 `,
 ).join("\n\n");
 
-/** The line of a function that is fixed. */
+/** The line that is fixed in a function. */
 export const line = (index) => index * 7 + 4;
 
 /** The text with these functions fixed. */

@@ -1,33 +1,36 @@
 /**
- * What strace has seen: whether anything was sent to another machine, or asked to be looked up by a
- * resolver, also one that is asked over loopback or a Unix socket.
+ * What strace has recorded: whether anything was sent to another machine, or any name looked up by
+ * a resolver, even one that is reached over loopback or a Unix socket.
  */
 import { copyFileSync } from "node:fs";
 import { basename, join } from "node:path";
 
-/** The calls by which something can be sent, and where others would send it unseen. */
+/**
+ * The system calls that can send something, and the one by which data could be sent without any.
+ */
 const SENDING = "connect,sendto,sendmsg,sendmmsg,io_uring_setup";
-/** Those by which processes are made: they tell which program a number is. */
+/** The system calls that create processes: they show which program a process id belongs to. */
 const STARTING = "execve,clone,?clone3,?fork,?vfork";
 
 /**
- * strace, without the command: it writes what is sent by a program, and all that this starts, to
- * `file`. -D: the program is our child, the tracer is not in between.
+ * The strace command, without the program: it records to `file` what the program and everything
+ * that it starts send. With -D the program is our child, without the tracer in between.
  */
 export function strace(file) {
   const calls = ["-e", `trace=${SENDING},${STARTING}`];
-  // What goes through a ring makes no calls. Node.js does without where the system has none.
+  // What goes through an io_uring makes no system calls. Node.js does without if the system has
+  // none.
   const rings = ["-e", "inject=io_uring_setup:error=ENOSYS"];
-  // Arguments of programs are longer than the 32 bytes that are usual.
+  // Arguments of programs are longer than strace's default of 32 bytes.
   const how = ["-D", "-f", "-qq", "-s", "256", "--seccomp-bpf"];
   return ["strace", ...how, ...calls, ...rings, "-o", file];
 }
 
-/** Where `cargo xtask airgap` wants the traces of all programs. */
+/** The folder in which `cargo xtask airgap` wants the traces of all programs. */
 const TRACES = process.env.LOCALCODER_TRACES;
 let traces = 0;
 
-/** The command, traced where that is wanted; `own`: a file of the story's for it. */
+/** The command, traced if requested; `own`: the story's own trace file. */
 export function traced(command, own) {
   if (own === undefined && TRACES === undefined) {
     return command;
@@ -38,7 +41,7 @@ export function traced(command, own) {
   ];
 }
 
-/** A story has a trace of its own, which counts with the others. */
+/** A story's own trace counts along with the others. */
 export function handIn(own) {
   if (own !== undefined && TRACES !== undefined) {
     copyFileSync(own, join(TRACES, `${process.pid}-${(traces += 1)}-${basename(own)}.strace`));
@@ -46,10 +49,16 @@ export function handIn(own) {
 }
 
 const LOOPBACK = /inet_addr\("127\.|inet_pton\(AF_INET6, "::1"|inet_pton\(AF_INET6, "::ffff:127\./u;
-/** A name server's port, and the sockets of the system's own resolvers; nscd tells of users, too. */
+/**
+ * The ports of name servers, and the sockets of the system's own resolvers; nscd is left out,
+ * because it also answers questions about users.
+ */
 const LOOK_UP = /sin6?_port=htons\((53|853|5353)\)|\/run\/systemd\/resolve|\/run\/avahi-daemon/u;
 
-/** Lines of the trace that must not be; `port` is one of loopback that must not be asked either. */
+/**
+ * Lines of the trace that must not occur; `port` is a port of loopback that must not be contacted
+ * either.
+ */
 export function offLoopback(trace, port) {
   const listener = new RegExp(`htons\\(${port}\\)`, "u");
   const lines = trace.split("\n");
@@ -59,13 +68,16 @@ export function offLoopback(trace, port) {
   });
 }
 
-/** A chain of parents has some ten; one that is longer is a mistake of ours. */
+/** Chains of parents have about ten; a longer one is a mistake of ours. */
 const PARENTS_MAX = 64;
 
-/** How many lines of the same process after one that must not be are reported: the name it looks up. */
+/**
+ * How many later lines of the same process are reported with a forbidden one: they show the name
+ * that it looks up.
+ */
 const LINES_AFTER = 2;
 
-/** A line, the program whose it is, and what that sent next. */
+/** A line, with its program and what that program sent next. */
 function told(lines, at) {
   const pid = processOf(lines[at]);
   const next = lines.slice(at + 1).filter((line) => processOf(line) === pid);
@@ -76,7 +88,7 @@ function processOf(line) {
   return line.split(/\s/u, 1)[0];
 }
 
-/** The command line that the process of a line has, or whoever made it. */
+/** The command line of a line's process, or of the process that created it. */
 function programOf(lines, at) {
   const before = lines.slice(0, at).reverse();
   let pid = processOf(lines[at]);
@@ -84,7 +96,7 @@ function programOf(lines, at) {
     const became = before.find((line) => {
       return processOf(line) === pid && / execve\(/u.test(line) && !/ = -1 /u.test(line);
     });
-    // A child's first lines may come before the end of the call that made it.
+    // A child's first lines may come before the end of the call that created it.
     const made = before.find(
       (line) => /\b(clone3?|v?fork)\b/u.test(line) && line.endsWith(` = ${pid}`),
     );

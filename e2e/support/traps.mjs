@@ -1,19 +1,19 @@
 /**
- * What a folder would have a program run, each as a trap: a script of the folder that leaves a mark
- * outside of it. The table says which of them may snap, and when: in an untrusted folder none.
+ * What a folder could make a program run, each as a trap: a script in the folder that leaves a mark
+ * outside of it. The table says which traps may be sprung, and when: none in an untrusted folder.
  */
 import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 /**
- * Each trap: `settings` and `files` that set it, by paths in the folder, given the path of the
- * script that leaves the mark; `trusted`: whether it snaps once the folder is trusted. Those that
- * do show that the others are well made. What never snaps is the user's alone to set.
+ * Each trap: the `settings` and `files` that set it, by paths in the folder, given the path of the
+ * script that leaves the mark; `trusted`: whether it is sprung once the folder is trusted. Those
+ * that are show that the others are well made. What is never sprung can be set only by the user.
  */
 export const TRAPS = {
   "a task on opening": {
-    // The setting is the user's alone.
+    // Only the user can set this.
     trusted: false,
     settings: () => ({ "task.allowAutomaticTasks": "on" }),
     files: (script) => ({
@@ -163,16 +163,19 @@ export const TRAPS = {
   },
 };
 
-/** Sets all traps in `folder`; their marks are left in `marks`. Gives the settings that go with it. */
+/**
+ * Sets all traps in `folder`; they leave their marks in `marks`. Returns the settings that belong
+ * to them.
+ */
 export function setTraps(folder, marks) {
   mkdirSync(marks, { recursive: true });
-  // An empty repository has a state that git looks at as soon as it may.
+  // Even an empty repository has a state, which git checks as soon as it may.
   execFileSync("git", ["init", "--quiet", folder]);
   const settings = {};
   for (const [name, trap] of Object.entries(TRAPS)) {
     const id = name.replaceAll(" ", "-");
     const script = join(folder, "traps", id);
-    // A monitor of git is answered with nothing; what waits for an end has one.
+    // A git monitor gets an empty answer; a caller that waits for the script's end gets that.
     write(script, `#!/bin/sh\n: > '${marks}/${id}'\n`, 0o755);
     Object.assign(settings, trap.settings?.(script));
     for (const [path, content] of Object.entries(trap.files?.(script) ?? {})) {
@@ -186,13 +189,13 @@ export function setTraps(folder, marks) {
   return settings;
 }
 
-/** Which traps have snapped. */
+/** The traps that have been sprung. */
 export function snapped(marks) {
   const left = new Set(existsSync(marks) ? readdirSync(marks) : []);
   return Object.keys(TRAPS).filter((name) => left.has(name.replaceAll(" ", "-")));
 }
 
-/** Which may, and do, once the folder is trusted. */
+/** The traps that may be sprung, and are, once the folder is trusted. */
 export function snapsWhereTrusted() {
   return Object.keys(TRAPS).filter((name) => TRAPS[name].trusted);
 }

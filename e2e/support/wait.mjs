@@ -1,21 +1,21 @@
 /**
- * Waiting for something to become true, with a deadline. The one way in which stories wait; there
- * are no fixed pauses.
+ * Waits for something to become true, with a deadline. This is the only way in which stories wait;
+ * there are no fixed pauses.
  */
 
 /**
- * How long anything may take that is quick on a quiet machine, in seconds. A machine that is busy
- * with other things, or traced programs, may be given more.
+ * How long anything may take that is quick on an idle machine, in seconds. A machine that is busy
+ * with other things, or traced programs, may need more.
  */
 export const PATIENCE_S = Number(process.env.LOCALCODER_PATIENCE_S ?? 60);
 
-/** How long a whole story may take, in milliseconds. */
+/** The time limit of a whole story, in milliseconds. */
 export const STORY_MS = 5 * PATIENCE_S * 1000;
 
-/** Time between two calls of a probe, in milliseconds. */
+/** The time between two calls of a probe, in milliseconds. */
 export const LOOK_EVERY_MS = 50;
 
-/** A pause. For the loops in here and for what has a rhythm of its own; stories wait with {@link until}. */
+/** A pause. For the loops in here and for what needs a rhythm; stories wait with {@link until}. */
 export function rest(ms) {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,6 +1,6 @@
 /**
- * One window of the IDE as its user sees it: files, selections, keys, diffs, notifications, the
- * status bar, the Explanation view. Everything is done by keyboard and mouse.
+ * A window of the IDE as users see it: files, selections, keys, diffs, notifications, the status
+ * bar, the Explanation view. Everything is done by keyboard and mouse.
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { LOOK_EVERY_MS, PATIENCE_S, rest, until } from "./wait.mjs";
 const STATUS = '[id="localcoder.localcoder.localcoder.status"]';
 const MOD = process.platform === "darwin" ? "Meta" : "Control";
 
-/** Keys as the user presses them. */
+/** Keys as users press them. */
 export const KEYS = {
   improve: `${MOD}+Alt+KeyI`,
   explain: `${MOD}+Alt+KeyE`,
@@ -24,13 +24,13 @@ export const KEYS = {
   save: `${MOD}+KeyS`,
 };
 
-/** What is in the status bar when the engine has its demo model ready. */
+/** The text of the status bar once the engine has its demo model ready. */
 export const READY = /^LocalCoder: LocalCoder demo$/u;
 
-/** How long a dialog for files is tried, in seconds: it takes one or two. */
+/** How long to try with one file dialog, in seconds: it takes one or two. */
 const DIALOG_S = 10;
 
-/** See the module. */
+/** A window of the IDE. */
 export class Workbench {
   constructor(page) {
     this.page = page;
@@ -38,8 +38,8 @@ export class Workbench {
   }
 
   /**
-   * Opens the window and waits until the engine is ready, or its `status` is that. `first`: in the first
-   * window it is reported once that the model is a demo.
+   * Opens the window and waits until the engine is ready, or until the status bar says `status`.
+   * `first`: the first window reports once that the model is a demo.
    */
   async open(url, { first, status = READY }) {
     await this.page.goto(url);
@@ -51,7 +51,7 @@ export class Workbench {
     }
   }
 
-  /** Waits until the status bar says that; gives what it says. */
+  /** Waits until the status bar has that text; returns its whole text. */
   async status(pattern) {
     return await until(`the status bar says ${pattern}`, async () => {
       const label = await this.statusLabel();
@@ -59,7 +59,10 @@ export class Workbench {
     });
   }
 
-  /** From now on keeps everything that the status bar says; gives a function that tells it. */
+  /**
+   * From now on, records everything that the status bar says; returns a function that returns the
+   * record.
+   */
   async recordStatus() {
     await this.page.evaluate((selector) => {
       const seen = [];
@@ -81,17 +84,19 @@ export class Workbench {
     return () => this.page.evaluate(() => globalThis.statusSeen);
   }
 
-  /** What a screen reader hears of the status bar item. */
+  /** What a screen reader reads for the status bar item. */
   async statusLabel() {
     return (await this.page.locator(STATUS).getAttribute("aria-label")) ?? "";
   }
 
-  /** Clicks the status bar item. */
   async clickStatus() {
     await this.page.locator(STATUS).click();
   }
 
-  /** What the status bar item says when the mouse rests on it. `has`: what is in it in that language. */
+  /**
+   * What the status bar item shows when the mouse rests on it. `has`: a text in it, in the language
+   * of the window.
+   */
   async statusDetails(has = "Host process") {
     const shown = async () => {
       const hovers = await this.page.locator(".workbench-hover").allInnerTexts();
@@ -116,7 +121,7 @@ export class Workbench {
     const tab = new RegExp(name.replaceAll(".", "\\."), "u");
     await until(`the preview of ${name} is shown`, async () => {
       await this.#pick(`${MOD}+KeyP`, name, name);
-      // The folder's start page may come up just then, and cover it.
+      // The folder's start page may open just then, and cover it.
       return await this.#activeTab(tab, { seconds: 10 }).catch(() => undefined);
     });
   }
@@ -128,7 +133,7 @@ export class Workbench {
     await this.page.locator(".notebook-editor .monaco-list-row").first().waitFor();
   }
 
-  /** Selects all of the text in the cell of a notebook that has this. */
+  /** Selects the whole text of the notebook cell that matches. */
   async selectCell(pattern) {
     const cell = this.page
       .locator(".notebook-editor .cell-list-container .monaco-editor")
@@ -142,7 +147,7 @@ export class Workbench {
     });
   }
 
-  /** Waits until a cell of the notebook has that. */
+  /** Waits until a cell of the notebook matches. */
   async cellShows(pattern) {
     await until(`a cell shows ${pattern}`, async () => {
       const cells = this.page.locator(".notebook-editor .cell-list-container .view-lines");
@@ -151,7 +156,7 @@ export class Workbench {
     });
   }
 
-  /** The frame, of a webview, that has an element for the selector. */
+  /** The webview frame that has an element for the selector. */
   async webview(selector) {
     return await until(`a webview has ${selector}`, async () => {
       for (const frame of this.page.frames()) {
@@ -181,7 +186,10 @@ export class Workbench {
       .waitFor();
   }
 
-  /** Selects all of the file that has the focus, and waits until its last line, from 1, is in it. */
+  /**
+   * Selects the whole file that has the focus, and waits until the selection reaches its last line,
+   * counted from 1.
+   */
   async selectAll(last) {
     await until("all is selected", async () => {
       await this.page.keyboard.press(`${MOD}+KeyA`);
@@ -189,7 +197,10 @@ export class Workbench {
     });
   }
 
-  /** Waits until something is selected and the status bar says that of the cursor; gives all it says. */
+  /**
+   * Waits until something is selected and the status bar's text about the cursor matches; returns
+   * that text.
+   */
   async selected(pattern, options) {
     const place = this.page.locator('[id="status.editor.selection"]');
     const says = async () => {
@@ -199,7 +210,7 @@ export class Workbench {
     return await until(`what is selected is ${pattern}`, says, options);
   }
 
-  /** Waits until the cursor, or a selection's end, is in this line of the editor. */
+  /** Waits until the cursor, or the end of a selection, is in this line of the editor. */
   async cursorIn(line) {
     await this.page
       .locator('[id="status.editor.selection"]')
@@ -208,8 +219,8 @@ export class Workbench {
   }
 
   /**
-   * Puts the cursor before the first character of a line; once more where something that was still
-   * under way, such as pasted text, has moved it on.
+   * Puts the cursor before the first character of a line; tries again if something that was still
+   * under way, such as pasting, has moved it.
    */
   async goTo(line) {
     const there = this.page
@@ -237,18 +248,18 @@ export class Workbench {
     await this.#pick("F1", `>${title}`, title);
   }
 
-  /** Runs a command that asks for one of several, and takes that one. */
+  /** Runs a command that asks for one of several entries, and chooses that one. */
   async choose(title, entry) {
     await this.#chooseEntry(title, entry);
     await this.#quickInput().waitFor({ state: "hidden" });
   }
 
-  /** Runs a command that asks for one of several, which continues in {@link entry}. */
+  /** Runs a command that asks for one of several entries; continue with {@link entry}. */
   async ask(title) {
     await this.#begin(title);
   }
 
-  /** Waits for an entry of what is asked; gives all that a screen reader says of it. */
+  /** Waits for an entry of the list; returns what a screen reader reads for it. */
   async entry(pattern) {
     return await until(`an entry says ${pattern}`, async () => {
       const labels = await this.page
@@ -258,13 +269,16 @@ export class Workbench {
     });
   }
 
-  /** Takes the entry that begins so. */
+  /** Chooses the entry that begins like this. */
   async take(entry) {
     await this.#row(entry).first().click();
     await this.#quickInput().waitFor({ state: "hidden" });
   }
 
-  /** Waits for an entry that has the focus and begins so; gives all that a screen reader says of it. */
+  /**
+   * Waits until an entry that begins like this has focus; returns what a screen reader reads for
+   * it.
+   */
   async focusedEntry(entry) {
     const row = this.page.locator(
       `.quick-input-list .monaco-list-row.focused[aria-label^="${entry}"]`,
@@ -272,12 +286,12 @@ export class Workbench {
     return await row.getAttribute("aria-label");
   }
 
-  /** Waits until nothing is asked any more. */
+  /** Waits until no list or input box is open. */
   async askedNoMore() {
     await this.#quickInput().waitFor({ state: "hidden" });
   }
 
-  /** Runs a command that asks for a text; `question`: what is asked. */
+  /** Runs a command that asks for a text; `question`: the prompt. */
   async tell(title, question, text) {
     await this.#begin(title);
     await this.page.locator(".quick-input-title").filter({ hasText: question }).waitFor();
@@ -286,12 +300,12 @@ export class Workbench {
     await this.askedNoMore();
   }
 
-  /** The same where the command then asks for a folder. */
+  /** Runs a command that asks for one of several entries and then for a folder. */
   async chooseAndPick(title, entry, path, button) {
     await this.#pickPath(() => this.#chooseEntry(title, entry), path, button);
   }
 
-  /** Takes a path in the dialog for files that `begin` opens. */
+  /** Chooses a path in the file dialog that `begin` opens. */
   async pick(begin, path, button) {
     await this.#pickPath(begin, path, button);
   }
@@ -302,8 +316,8 @@ export class Workbench {
   }
 
   /**
-   * The editor's dialog for files can end in a state in which it takes nothing any more: when it
-   * is answered while it lists a folder. Then it is closed and the command is called again.
+   * The editor's file dialog can get stuck if it is answered while it lists a folder: then it
+   * accepts nothing any more. In that case, it is closed and the command is called again.
    */
   async #pickPath(begin, path, button) {
     let value;
@@ -320,7 +334,7 @@ export class Workbench {
   async #answerPath(path, button) {
     const input = this.#quickInput();
     const value = () => input.inputValue({ timeout: 1000 }).catch(() => "");
-    // It lists the folder that it begins with, and puts that one's path into the input once more.
+    // It lists the folder that it starts with, and puts that path into the input once more.
     await until("the dialog for files lists a folder", async () => {
       const rows = await this.page.locator(".quick-input-list .monaco-list-row").allInnerTexts();
       return (await value()).startsWith("/") && rows.some((row) => row.trim() === "..");
@@ -336,7 +350,7 @@ export class Workbench {
         looks = 0;
         await input.fill(path, { timeout: 1000 }).catch(() => undefined);
       } else if (++looks > 2) {
-        // The first entry may be taken instead, which is another folder: then from the beginning.
+        // The first entry may be chosen instead, which is another folder: then start over.
         await take.click({ timeout: 1000 }).catch(() => undefined);
         looks = 0;
       }
@@ -367,7 +381,7 @@ export class Workbench {
     await (await this.modelRow(label)).waitFor();
   }
 
-  /** The line itself. The list shows some of its models only, and is scrolled to it. */
+  /** The line itself. The list renders only some of its models, so it is scrolled to this one. */
   async modelRow(label) {
     const list = this.page.locator(".pane-body .monaco-list");
     const row = this.page.locator(`.pane-body .monaco-list-row[aria-label^="${label}"]`);
@@ -387,12 +401,12 @@ export class Workbench {
     return row;
   }
 
-  /** Waits for a dialog; gives its text. */
+  /** Waits for a dialog; returns its text. */
   async dialog() {
     return await this.page.locator(".monaco-dialog-box").innerText();
   }
 
-  /** Answers a dialog. */
+  /** Presses a button of the dialog. */
   async answer(button) {
     await this.page
       .locator(".monaco-dialog-box")
@@ -400,15 +414,15 @@ export class Workbench {
       .click();
   }
 
-  /** Waits until there is no dialog. */
+  /** Waits until no dialog is open. */
   async noDialog() {
     await this.page.locator(".monaco-dialog-box").waitFor({ state: "hidden" });
   }
 
-  /** The entries that the command palette has for a word. */
+  /** The entries of the command palette for a word. */
   async commandsFor(word) {
     await this.#askPalette("F1", `>${word}`);
-    // The list is filtered a moment later; a word that nothing has shows that it was.
+    // The list is filtered with a delay; a word without any matches shows when that has happened.
     const rows = this.page.locator(".quick-input-list .monaco-list-row");
     await until("the palette is filtered", async () => {
       const texts = await rows.allInnerTexts();
@@ -423,7 +437,6 @@ export class Workbench {
     return texts;
   }
 
-  /** Presses a key. */
   async press(key) {
     await this.page.keyboard.press(key);
   }
@@ -433,7 +446,7 @@ export class Workbench {
     await this.page.keyboard.type(text);
   }
 
-  /** All of the text of the file that has the focus, by the clipboard. */
+  /** The whole text of the file that has the focus, by way of the clipboard. */
   async text() {
     await this.page.evaluate(() => navigator.clipboard.writeText(""));
     return await until("the text is copied", async () => {
@@ -449,7 +462,7 @@ export class Workbench {
     await this.page.keyboard.press(`${MOD}+KeyV`);
   }
 
-  /** Waits for the diff of an improvement and its buttons; gives the tab's title. */
+  /** Waits for the diff of an improvement and its buttons; returns the title of its tab. */
   async diff(name) {
     const title = new RegExp(`^Improve ${name.replaceAll(".", "\\.")} \\(lines? [\\d–]+\\)`, "u");
     const tab = await this.#activeTab(title);
@@ -458,7 +471,7 @@ export class Workbench {
     await until("the focus is in the diff", () =>
       this.page.evaluate(() => document.activeElement?.closest(".monaco-diff-editor") !== null),
     );
-    // As long as it is there, Escape hides it and does nothing else.
+    // While the notification is open, Escape hides it and does nothing else.
     await this.noNotification(/^Improving /u);
     return tab;
   }
@@ -478,7 +491,7 @@ export class Workbench {
     });
   }
 
-  /** Goes to a tab by mouse. `name`: all of its name, or a pattern. */
+  /** Goes to a tab by mouse. `name`: its whole name, or a pattern. */
   async openTab(name) {
     const tabs = this.page.locator(".tabs-container").getByRole("tab", { name, exact: true });
     await tabs.click();
@@ -519,13 +532,13 @@ export class Workbench {
     await this.page.locator(`.monaco-workbench .part.${name}`).waitFor({ state });
   }
 
-  /** Opens the workbench's editor of trust, and waits until it says that of the folder. */
+  /** Opens the workbench's trust editor, and waits until its text about the folder matches. */
   async openTrust(pattern) {
     await this.command("Workspaces: Manage Workspace Trust");
     await this.trustSays(pattern);
   }
 
-  /** Waits until that editor says so. */
+  /** Waits until the trust editor's text matches. */
   async trustSays(pattern) {
     const title = this.#trustEditor().locator(".workspace-trust-title");
     await until(`of the folder's trust is said ${pattern}`, async () =>
@@ -533,17 +546,19 @@ export class Workbench {
     );
   }
 
-  /** Trusts the folder, in that editor. */
+  /** Trusts the folder, in the trust editor. */
   async trustFolder() {
     await this.#trustEditor().getByRole("button", { name: "Trust", exact: true }).click();
   }
 
-  /** Takes that back, in that editor. */
+  /** Revokes that trust, in the trust editor. */
   async distrustFolder() {
     await this.#trustEditor().getByRole("button", { name: "Don't Trust", exact: true }).click();
   }
 
-  /** Waits until the window says that its folder is restricted, or says nothing of it. */
+  /**
+   * Waits until the window says that its folder is restricted or, for `false`, no longer says so.
+   */
   async restricted(is) {
     const state = is ? "visible" : "hidden";
     await this.page.locator('[id="status.workspaceTrust"]').waitFor({ state });
@@ -553,7 +568,7 @@ export class Workbench {
     return this.page.locator(".workspace-trust-editor");
   }
 
-  /** All words of a part of the window, also those that only a screen reader hears. */
+  /** All text of a part of the window, including what only a screen reader reads. */
   async words(part) {
     return await this.page.locator(`.part.${part}`).evaluate((element) => {
       const names = ["aria-label", "title", "placeholder"];
@@ -564,14 +579,14 @@ export class Workbench {
     });
   }
 
-  /** Names of all tabs. */
+  /** The names of all tabs. */
   async tabs() {
     return await this.page
       .locator(".tabs-container .tab")
       .evaluateAll((tabs) => tabs.map((tab) => tab.getAttribute("aria-label") ?? ""));
   }
 
-  /** Whether the file in the active tab has changes that are not saved. */
+  /** Whether the file in the active tab has unsaved changes. */
   async dirty() {
     return (await this.page.locator(".tabs-container .tab.active.dirty").count()) > 0;
   }
@@ -581,7 +596,7 @@ export class Workbench {
     await until("the file is saved", async () => !(await this.dirty()));
   }
 
-  /** Waits until the visible lines of the active editor have that. */
+  /** Waits until the visible lines of the active editor match. */
   async shows(pattern) {
     await until(`the editor shows ${pattern}`, async () => {
       const lines = this.page.locator(
@@ -592,14 +607,17 @@ export class Workbench {
     });
   }
 
-  /** Waits until the hints beside the lines are these. */
+  /** Waits until the hints next to the lines match. */
   async besides(pattern) {
     await until(`beside the lines stands ${pattern}`, async () =>
       pattern.test(await this.besideLines()),
     );
   }
 
-  /** Waits until that is read aloud of a decision: what changes in an element of this role is. */
+  /**
+   * Waits until a screen reader reads that text about a decision: it reads changes of an element
+   * with this role.
+   */
   async decided(pattern) {
     const item = this.page.locator(
       '[id="localcoder.localcoder.localcoder.decision"] [role="status"]',
@@ -609,7 +627,7 @@ export class Workbench {
     );
   }
 
-  /** Presses a button at a change of the diff, from 0, by mouse. */
+  /** Presses a button at a change of the diff, counted from 0, by mouse. */
   async changeButton(name, index) {
     const change = this.page.locator(".monaco-diff-editor .gutterItem").nth(index);
     await until(`${name} is pressed`, async () => {
@@ -620,7 +638,7 @@ export class Workbench {
     });
   }
 
-  /** The hints beside the lines of the active editor, which are not part of its text. */
+  /** The hints next to the lines of the active editor, which are not part of its text. */
   async besideLines() {
     const spans = this.page.locator(".editor-group-container.active .view-line span");
     return await spans.evaluateAll((all) => {
@@ -632,7 +650,7 @@ export class Workbench {
     });
   }
 
-  /** Waits for a notification; gives its text. */
+  /** Waits for a notification; returns its text. */
   async notification(pattern) {
     return await until(`a notification says ${pattern}`, async () => {
       const texts = await this.notifications();
@@ -640,7 +658,7 @@ export class Workbench {
     });
   }
 
-  /** Waits until no notification says that. */
+  /** Waits until no notification matches. */
   async noNotification(pattern) {
     await until(`no notification says ${pattern}`, async () => {
       const texts = await this.notifications();
@@ -648,12 +666,12 @@ export class Workbench {
     });
   }
 
-  /** Clicks a button of the notification that says that. */
+  /** Clicks a button of the notification with that text. */
   async clickNotification(text, button) {
     await this.#notificationButton(text, button).click();
   }
 
-  /** Waits for a notification that says that and has that button. */
+  /** Waits for a notification with that text and that button. */
   async notificationButton(text, button) {
     await this.#notificationButton(text, button).waitFor();
   }
@@ -666,13 +684,12 @@ export class Workbench {
       .getByRole("button", { name: button });
   }
 
-  /** Texts of the notifications that are shown. */
+  /** The texts of the notifications that are shown. */
   async notifications() {
     const items = this.page.locator(".notifications-toasts .notification-list-item-message");
     return (await items.allInnerTexts()).map((text) => text.replaceAll(/\s+/gu, " ").trim());
   }
 
-  /** Closes all notifications. */
   async closeNotifications() {
     await until("the notifications are closed", async () => {
       const toast = this.page.locator(".notifications-toasts .notification-toast").first();
@@ -699,7 +716,7 @@ export class Workbench {
     return this.explanation().getByTestId(`explanation-${name}`);
   }
 
-  /** Waits until the explanation is in one of these phases; gives the phase. */
+  /** Waits until the explanation is in one of these phases; returns the phase. */
   async explanationPhase(...phases) {
     return await until(`the explanation is ${phases.join(" or ")}`, async () => {
       const phase = await this.phaseNow();
@@ -707,7 +724,7 @@ export class Workbench {
     });
   }
 
-  /** The explanation's phase at this moment; nothing where there is no view yet. */
+  /** The current phase of the explanation; `undefined` if there is no view yet. */
   async phaseNow() {
     const frame = this.page
       .frames()
@@ -718,15 +735,18 @@ export class Workbench {
       .catch(() => undefined);
   }
 
-  /** Keeps a picture as an artifact. */
+  /** Saves a screenshot as an artifact. */
   async photograph(name) {
     mkdirSync(SCREENSHOTS, { recursive: true });
-    // What is about to be shown is shown whole.
+    // Skip animations, so that what is about to be shown is shown completely.
     const options = { animations: "disabled" };
     await this.page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), ...options });
   }
 
-  /** Opens a list and types into it; once more where something that ended just then closed it. */
+  /**
+   * Opens a list and types into it; tries again if it was closed by something else that ended just
+   * then.
+   */
   async #askPalette(key, text) {
     await until(`the palette takes "${text}"`, async () => {
       await this.page.keyboard.press(key);
@@ -747,7 +767,7 @@ export class Workbench {
   async #takeFrom(key, text, entry) {
     await until(`"${entry}" can be chosen`, async () => {
       await this.#askPalette(key, text);
-      // A page that comes up just then takes the focus, and the list is closed.
+      // A page that opens just then takes the focus, and the list closes.
       const taken = await this.#row(entry)
         .first()
         .click({ timeout: 5_000 })
@@ -756,7 +776,7 @@ export class Workbench {
           () => false,
         );
       if (!taken) {
-        // A list that was opened while the window was still coming up does not get what that brings.
+        // A list that was opened while the window was still loading lacks what is loaded later.
         await this.page.keyboard.press("Escape");
       }
       return taken;
