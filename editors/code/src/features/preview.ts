@@ -41,7 +41,7 @@ export interface Outcome {
   readonly all: number;
   readonly kept: number;
   /**
-   * If another edit of the same lines replaced it: whether that one came of a retry or of a new
+   * If another edit of the same lines replaced it: whether that one was a retry or followed a new
    * instruction.
    */
   readonly again?: "retried" | "followedUp" | undefined;
@@ -121,7 +121,7 @@ export function rangeNow(
   return range;
 }
 
-/** The error for an edit of which nothing fits any more. */
+/** The error for an edit when none of its changes fits any more. */
 export function changedMeanwhile(document: vscode.TextDocument): HostError {
   return new HostError({
     code: "documentChanged",

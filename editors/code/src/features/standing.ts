@@ -1,7 +1,7 @@
 /**
- * Shows the answer of a command that changes nothing beside the code until the user's next action.
- * A notification would be gone before it is read, and the keys that would have applied a change
- * would type into the file.
+ * Shows the answer of a command that changed nothing, next to the code and until the user's next
+ * action. A notification would be gone before it is read, and the keys that would have applied a
+ * change would type into the file.
  */
 import * as vscode from "vscode";
 

@@ -13,7 +13,7 @@ export interface CommandWords {
   readonly doing: (what: string) => string;
   /** Text for when the command would change nothing. */
   readonly found: (lines: string) => string;
-  /** The same as a note next to the code. */
+  /** That text as a note next to the code. */
   readonly note: (lines: string) => string;
   /** Title of the diff. */
   readonly diff: (file: string, lines: string) => string;

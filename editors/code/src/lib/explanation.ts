@@ -71,12 +71,12 @@ const NEW_TURN: Turn = {
   details: [],
 };
 
-/** A new explanation was requested: what was in the view goes. */
+/** A new explanation was requested: what was in the view is discarded. */
 export function asked(target: string): Explanation {
   return { ...EMPTY, phase: "working", target, stage: l10n.t("starting"), turns: [NEW_TURN] };
 }
 
-/** A question was asked. An unanswered one before it goes. */
+/** A question was asked. An unanswered one before it is discarded. */
 export function askedAlso(state: Explanation, question: string): Explanation {
   const turns = [...state.turns.filter(isAnswered), { ...NEW_TURN, question }];
   return { ...state, phase: "working", stage: l10n.t("starting"), turns, error: "", buttons: [] };
