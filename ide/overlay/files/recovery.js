@@ -82,6 +82,7 @@
         continue;
       }
       const backup = await copy.backup(never);
+      // The editor's own backup service, writing to our store: so the format is the editor's.
       const backups = new impl.constructor(
         impl.backupWorkspaceHome,
         { resolve, writeFile },
@@ -145,6 +146,7 @@
     },
     /** No server knows this page any more. Resolves to whether it can be reloaded now. */
     async ready() {
+      // First the wait, then the text, so that it includes what was typed meanwhile.
       const there = await serverIsThere();
       if (tracker !== undefined) {
         await keepNow();
@@ -164,6 +166,7 @@
           await fileService.writeFile(home.with({ path }), wrap(bytes), {
             atomic: { postfix: ".part" },
           });
+          // Only once it is written: if the page ends before that, the next one puts it back.
           await stored("readwrite", (store) => store.delete(path));
         }
       };

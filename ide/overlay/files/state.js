@@ -181,6 +181,7 @@
     let sending = false;
     const sendChanges = async () => {
       const sent = [...changes];
+      // Emptied before the request, so that what changes meanwhile is sent by the next one.
       changes = new Map();
       const put = Object.fromEntries(sent.filter(([, text]) => text !== undefined));
       const gone = sent.filter(([, text]) => text === undefined).map(([key]) => key);
