@@ -78,6 +78,7 @@ async function serverTrial(bench, { number, note }) {
 
 async function extensionHostTrial(bench, { number, turn, note }) {
   if (turn > 1 && turn % EXTENSION_HOST_KILLS === 1) {
+    // A reload resets the window's count of crashes, at which it would otherwise ask.
     await until("the text is backed up", () => hasBackup(bench.ide.home, bench.last));
     await bench.page.reload();
     await bench.workbench.status(READY);

@@ -37,6 +37,7 @@ export async function placesOf(
     const params = { document: asked, edits: [...edits], checkSyntax };
     const { places, syntaxError } = await host.request("locateEdits", params);
     const now = document.getText();
+    // If the document changed while the host searched, the places are outdated: ask again.
     if (now === asked.text) {
       const stands = ({ range }: EditPlace, index: number): boolean => {
         const edit = edits[index];

@@ -245,6 +245,7 @@ export class HostConnection {
     try {
       return await Promise.race([found, tooLate, aborted]);
     } finally {
+      // The others may still reject, which nothing else would handle.
       for (const loser of [found, tooLate, aborted]) {
         loser.catch(() => undefined);
       }

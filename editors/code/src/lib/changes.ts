@@ -124,6 +124,7 @@ export function isSettled(changes: readonly Change[]): boolean {
 export function kept(changes: readonly Change[]): readonly Edit[] {
   const own = changes.filter(({ decision, isImport }) => decision === "kept" && !isImport);
   const needed = changes.filter(({ decision, isImport }) => decision !== "dropped" && isImport);
+  // Imports alone would be unused.
   const all = own.length > 0 ? [...needed, ...own] : [];
   return all.filter(({ range }) => range !== undefined).map(({ edit }) => edit);
 }
@@ -134,6 +135,7 @@ export function kept(changes: readonly Change[]): readonly Edit[] {
  */
 export function rangeNow(edit: Edit, changes: readonly Change[]): LineRange | undefined {
   const own = changes.find(({ isImport, range }) => !isImport && range !== undefined);
+  // The first change that has a place shows how far the edit has moved.
   const moved = own?.range && own.range.start - own.edit.range.start;
   return moved === undefined
     ? undefined
