@@ -371,7 +371,7 @@ impl World {
         self.deliver(Event::ClientMessage(client, message))
     }
 
-    /// The host closes a connection, because there are too many or the client misbehaved.
+    /// The host closes a connection, which it may do only if there are too many.
     pub(crate) fn client_is_closed(&mut self, client: ClientId) -> Outcome {
         if self.clients.connected.len() <= CLIENTS_MAX {
             return breach("bounds: clients", "a connection is closed though there is room");

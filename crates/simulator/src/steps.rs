@@ -118,7 +118,8 @@ impl World {
             return Ok(());
         }
         let (id, newest) = (worker.id(), worker.calls.iter().map(|call| call.id).max());
-        // Never an id of its own calls, past or future: only ids that were never used.
+        // An id that none of its own calls has, past or future: a message about calls of others
+        // must change nothing.
         let wrong = (newest.unwrap_or(1).unsigned_abs() + 3).saturating_sub(said);
         let own = worker.calls.iter().any(|call| call.id.unsigned_abs() == wrong);
         if other && !own {

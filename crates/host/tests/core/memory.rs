@@ -179,7 +179,7 @@ fn a_cache_that_a_model_cannot_have_is_not_tried_twice() {
     let id = rig.explain(1, "a");
     rig.finish();
     rig.answer(id).unwrap();
-    // That worked without an answer in between; now a model whose context can't be made that way.
+    // It worked with a quantized cache; now a model that can't have one.
     let mut refused = by_profile(&json!({"contextWindow": 4096}));
     refused.fits = |_| false;
     refused.refuses_kv = true;

@@ -59,7 +59,7 @@ pub(crate) struct Rig {
     pub(crate) editor_settings_kept: Vec<String>,
     /// Whether the worker answers greeting, loading and counting by itself.
     pub(crate) cooperative: bool,
-    /// Generations that the host has cancelled and that have not ended yet, then those that have.
+    /// Generations that the host has cancelled; `ended` are those that have ended.
     cancelled: BTreeSet<i64>,
     ended: BTreeSet<i64>,
     /// Workers that are running.

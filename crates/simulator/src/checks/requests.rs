@@ -29,7 +29,7 @@ pub(crate) struct ClientRequest {
     /// The request that a cancel is for.
     target: Option<String>,
     ended: bool,
-    /// Whether its client is gone, so that no answer is due.
+    /// Whether no client waits for its answer any more.
     forgotten: bool,
     must_succeed: bool,
     /// Whether its client has cancelled it.
@@ -234,8 +234,8 @@ impl Requests {
         Ok(())
     }
 
-    /// Checks that a cancel ended the request that it found, and that one it did not find does not
-    /// run.
+    /// Checks that the request to be cancelled no longer runs, whether or not the cancel has found
+    /// it.
     fn check_cancel(&mut self, index: usize, answer: &Value) -> Outcome {
         let client = self.asked[index].client;
         let Some(target) = self.asked[index].target.clone() else { return Ok(()) };
