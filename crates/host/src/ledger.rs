@@ -21,7 +21,7 @@ const NAME_CHARS_MAX: usize = 60;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct About {
-    /// [`localcoder_protocol::CommandSpec::id`].
+    /// Id of the command, as in [`localcoder_protocol::CommandSpec::id`].
     pub command: String,
     /// Whether the user said in words what to do.
     pub instructed: bool,

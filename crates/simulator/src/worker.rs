@@ -31,7 +31,6 @@ pub(crate) enum Method {
     Cancel,
 }
 
-/// How a call ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ending {
     Fine,
@@ -241,7 +240,6 @@ impl World {
         self.deliver(Event::WorkerMessage { generation, message })
     }
 
-    /// The process freezes.
     pub(crate) fn worker_freezes(&mut self, generation: u64) {
         self.trace.say(self.now_ms, || format!("*** worker {generation} freezes"));
         if let Some(worker) = self.workers.get_mut(&generation) {

@@ -56,7 +56,6 @@ pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) clients: Clients,
     pub(crate) workers: BTreeMap<u64, Worker>,
-    /// Whether the machine has a GPU.
     pub(crate) gpu: bool,
     pub(crate) short_of_memory: bool,
     pub(crate) saves_power: bool,
@@ -222,7 +221,6 @@ impl World {
         }
     }
 
-    /// Whether a fault strikes now.
     pub(crate) fn strikes(&mut self, fault: Fault) -> bool {
         let strikes = self.fault_plan.strikes(fault, &mut self.random);
         if strikes {

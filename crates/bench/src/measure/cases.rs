@@ -108,7 +108,7 @@ impl Kind {
     }
 }
 
-/// One prompt.
+/// A prompt to be measured.
 #[derive(Debug, Clone)]
 pub(super) struct Case {
     pub(super) layout: Layout,

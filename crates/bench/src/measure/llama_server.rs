@@ -20,7 +20,7 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// With its defaults.
+    /// The server's defaults.
     pub(super) const DEFAULT: Self = Self { arguments: &[] };
 
     /// The name in tables.

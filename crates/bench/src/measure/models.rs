@@ -33,7 +33,7 @@ impl Shape {
     }
 }
 
-/// The model that is shipped.
+/// Path of the shipped model.
 pub(super) fn shipped() -> PathBuf {
     places::root().join("models/demo/localcoder-demo.gguf")
 }

@@ -28,7 +28,7 @@ const LOADS_MAX: usize = 4;
 const ALWAYS: usize = 1_000;
 /// How many limits on the address space are tried, from far too low to slightly more than enough.
 const LIMITS: usize = 200;
-/// How many the tests try, half of them with the real worker.
+/// How many the tests try, which is half of their trials with the real worker.
 const QUICK_LIMITS: usize = 8;
 /// The smallest limit; below it not even a program without a model starts.
 const LEAST_BYTES: u64 = 8 << 20;

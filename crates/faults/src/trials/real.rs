@@ -29,7 +29,7 @@ const KILLS_TO_OTHERS: usize = 5;
 const AT_ONCE: usize = 2;
 /// Answers that may end before their model's file is truncated.
 const ANSWERS_MAX: usize = 20;
-/// A long answer.
+/// Tokens of a long answer.
 const TOKENS: u32 = 1_500;
 
 const SIGNALS: &[(&str, Signal)] = &[

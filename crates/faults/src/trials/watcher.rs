@@ -16,7 +16,7 @@ use super::verdict::Verdict;
 
 /// The status must arrive within this time, whatever the engine does.
 const STATUS_WITHIN: Duration = Duration::from_secs(1);
-/// How often it is asked for.
+/// How often the status is asked for.
 const STATUS_EVERY: Duration = Duration::from_millis(20);
 
 /// The thread that asks for the status.

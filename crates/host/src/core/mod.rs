@@ -177,6 +177,7 @@ impl Host {
         self.follow_time(pool_is_due);
         self.plan();
         self.sessions.flush(now, &mut self.effects);
+        // After all decisions, so that watchers get one status for the whole event.
         self.send_status();
         self.leave_when_unused();
         let kept = self.schedule.take_kept(now, self.life.has_exited());

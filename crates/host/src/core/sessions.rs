@@ -199,7 +199,7 @@ impl Sessions {
         streams.get_mut(request_id)
     }
 
-    /// Progress of a request.
+    /// Sends the progress of a request.
     pub(super) fn report(&mut self, now_ms: u64, report: Report, effects: &mut Vec<Effect>) {
         let Report { asker, stage, fraction, message, throttled } = report;
         let (client, Some(request_id)) = (asker.client, asker.request_id) else { return };
@@ -246,6 +246,7 @@ impl Sessions {
             return;
         }
         let Some(stream) = self.stream(client, &request_id) else { return };
+        // A progress report of a moment ago must not delay the first piece.
         if !std::mem::replace(&mut stream.begun, true) {
             stream.last_reported_ms = None;
         }
@@ -297,7 +298,7 @@ impl Sessions {
         status.into_iter().chain(self.unsent_due_ms(now_ms)).min()
     }
 
-    /// Whether the status is to be compared with what was reported.
+    /// Whether the status must be compared with the one that was last sent.
     pub(super) fn wants_status(&self) -> bool {
         self.feed.changed || self.feed.due
     }

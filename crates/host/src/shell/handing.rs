@@ -25,7 +25,7 @@ pub(super) enum Next {
 }
 
 impl Handing {
-    /// Takes a message to a worker.
+    /// Decides what to do with a message to a worker.
     pub(super) fn next(&mut self, generation: u64, message: Message) -> Next {
         if let Some(waiting) = self.0.get_mut(&generation) {
             waiting.push_back(message);

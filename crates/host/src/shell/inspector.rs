@@ -143,7 +143,7 @@ type Work = dyn Fn(&Wanted, &Place) -> Inspected + Send + Sync;
 /// Messages to the desk.
 enum Message {
     Wanted(Wanted),
-    /// The look of this number has come back.
+    /// The look of this number has returned, with its result.
     Back(u64, Box<Inspected>),
 }
 

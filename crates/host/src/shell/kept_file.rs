@@ -18,7 +18,7 @@ impl KeptFile {
         Self { path }
     }
 
-    /// What was kept.
+    /// The text that was kept.
     pub(super) fn read(&self) -> Option<String> {
         read_text(&self.path, BYTES_MAX).ok()
     }

@@ -26,7 +26,6 @@ use serde_json::{Value, json};
 use super::Input;
 use crate::core::{CLIENTS_MAX, ClientId, Event};
 
-/// See [`FRAME_WITHIN_MS`].
 const FRAME_WITHIN: Duration = Duration::from_millis(FRAME_WITHIN_MS);
 /// How long the listener waits, in total, for the first messages of clients that can't stay, while
 /// others wait; each is given a quarter of what is left. Our clients send theirs at once, though a

@@ -32,7 +32,6 @@ pub(crate) struct ClientRequest {
     /// Whether no client waits for its answer any more.
     forgotten: bool,
     must_succeed: bool,
-    /// Whether its client has cancelled it.
     cancelled: bool,
     streamed: String,
 }

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use super::verdict::{self, Verdict};
 use crate::{places, process};
 
-/// The package that brings llama.cpp.
+/// The package that contains llama.cpp.
 const PACKAGE: &str = "llama-cpp-sys-2";
 
 /// A sanitizer report ends the process with a unique exit code. It is not a report if an allocation

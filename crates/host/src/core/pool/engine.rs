@@ -51,7 +51,6 @@ pub(in crate::core) struct Drafting {
     pub(in crate::core) memory: MemoryUse,
 }
 
-/// A model that is being loaded.
 #[derive(Debug, Clone)]
 pub(in crate::core) struct Loading {
     pub(in crate::core) file: ModelFile,

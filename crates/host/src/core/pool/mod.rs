@@ -50,7 +50,6 @@ const SLEEP_MS: u64 = 5_000;
 /// at once (policy).
 const JITTER_PERCENT: u64 = 20;
 
-/// A model to be loaded.
 #[derive(Debug)]
 pub(super) struct Load {
     pub(super) slot: SlotId,

@@ -39,7 +39,6 @@ pub(in crate::core) struct Died {
     pub(in crate::core) lost: Option<(ModelFile, LoadProfile)>,
     /// Whether a draft model was loaded in it, or about to be.
     pub(in crate::core) had_draft: bool,
-    /// The model that was being loaded.
     pub(in crate::core) loading: Option<Loading>,
     /// The error for the requests that wait for this worker.
     pub(in crate::core) error: ErrorInfo,

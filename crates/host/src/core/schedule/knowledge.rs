@@ -97,7 +97,7 @@ impl Knowledge {
         self.kept.memories.get(&memory_key(file, profile)).copied()
     }
 
-    /// Notes what a load took.
+    /// Notes how much memory a load took.
     pub(super) fn note_memory(
         &mut self,
         now_ms: u64,
@@ -195,7 +195,7 @@ impl KeptSpeeds {
     }
 }
 
-/// The machine and the file.
+/// The key of a speed: the machine and the file.
 fn speed_key(machine: &str, written: Option<Duration>, path: &Path) -> String {
     let written = written.map_or(0, |since| since.as_secs());
     format!("{machine}|{written}|{}", path.display())

@@ -29,7 +29,7 @@ pub(super) enum Held {
     },
 }
 
-/// What to do.
+/// What to do with a model that must be loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Place {
     /// Load the model in this slot, with the window of this index.
@@ -67,6 +67,7 @@ pub(super) fn place(
         _ => (true, 0),
     });
     let least = usize::from(own.is_some());
+    // Keeping models loaded counts more than a large window, so as few as possible leave.
     for gone in least..=models.len() {
         let (leave, stay) = models.split_at(gone);
         let Some(room) = room(free_bytes, slots, leave, stay) else { continue };
@@ -113,6 +114,7 @@ fn room(
         Held::Model { mapped_bytes, .. } => *mapped_bytes,
         _ => 0,
     };
+    // Pages of files count as free, but the models that stay need theirs.
     let room = free.saturating_add(total(leave, all)).saturating_sub(total(stay, mapped));
     Some(if stay.is_empty() { room } else { room / 100 * BESIDE_PERCENT })
 }

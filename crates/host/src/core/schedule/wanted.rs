@@ -42,6 +42,7 @@ impl Wanted {
     /// smallest window and whatever else saves memory.
     pub(super) fn profiles(&self) -> Vec<LoadProfile> {
         let least = self.profile.context_tokens;
+        // Steps, since the largest window for which there is room is wanted, not just the smallest.
         let mut windows = vec![self.most_tokens];
         while windows.last().is_some_and(|window| *window > least) {
             let smaller = windows.last().map_or(least, |it| it.saturating_sub(WINDOW_STEP_TOKENS));
