@@ -14,7 +14,7 @@ use localcoder_automation::{files, options, places, process, python, report};
 
 use measure::Plan;
 
-/// One hole in this many: what two cores do in some minutes.
+/// One gap in this many is filled, which takes two cores some minutes.
 const INFILL_EVERY: usize = 40;
 
 /// The line that `cargo xtask` was given.

@@ -1,5 +1,5 @@
 //! `simulate`: the host's core in simulated worlds, one for each seed, on all processors. What is
-//! simulated and what must hold is in `crates/simulator`; here it is only run, counted and
+//! simulated and what must hold is defined in `crates/simulator`; here it is only run, counted and
 //! reported.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::options::Simulate;
 use crate::{places, report};
 
-/// Seeds that one thread takes at a time.
+/// How many seeds a thread takes at once.
 const AT_A_TIME: u64 = 64;
 const REPORT_EVERY: Duration = Duration::from_secs(5);
 const MS_A_YEAR: f64 = 365.25 * 24.0 * 3_600_000.0;
@@ -25,7 +25,7 @@ pub(super) fn run(options: &Simulate) -> Result<()> {
     }
 }
 
-/// One world, with all that happens in it.
+/// Runs one world and prints everything that happens in it.
 fn replay(seed: u64) -> Result<()> {
     let (result, lines) = localcoder_simulator::replay(seed);
     for line in lines {
@@ -87,7 +87,7 @@ fn simulate(from: u64, seeds: u64) -> Result<()> {
     }
 }
 
-/// Worlds in a row, up to the first that does not hold.
+/// Runs several worlds, up to the first in which an invariant does not hold.
 fn some(seeds: std::ops::Range<u64>) -> (Tally, Option<Broken>) {
     let mut tally = Tally::default();
     for seed in seeds {
@@ -99,7 +99,7 @@ fn some(seeds: std::ops::Range<u64>) -> (Tally, Option<Broken>) {
     (tally, None)
 }
 
-/// How far it is, now and then.
+/// Reports progress now and then.
 fn report_progress(next: &AtomicU64, stop: &AtomicBool, seeds: u64, begun: Instant) {
     let mut reported_at = begun;
     loop {

@@ -1,7 +1,7 @@
 //! `soak`: hours of requests, cancels and pauses on a machine that is kept busy, with the real
-//! programs. Whatever is killed meanwhile was killed by mistake, for nothing is done to any of them.
+//! programs. No faults are caused, so any process that is killed meanwhile was killed by mistake.
 //!
-//! Not part of the tests: it takes as long as it is told to.
+//! Not part of the tests: it runs for as long as requested.
 
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -21,14 +21,14 @@ use serde_json::{Map, json};
 use crate::options::Soak;
 use crate::{places, report};
 
-/// Windows that ask at the same time.
+/// Windows that send requests at the same time.
 const CLIENTS: u64 = 4;
-/// Threads that only compute, for each processor: the worker gets a third of one.
+/// Threads that only compute, per processor: this leaves the worker a third of one.
 const LOAD_PER_PROCESSOR: usize = 2;
-/// An answer that takes longer is a hang that was not detected.
+/// An answer that takes longer means a hang that was not detected.
 const ANSWER_WITHIN: Duration = Duration::from_secs(600);
 
-/// What came of the requests.
+/// The outcomes of the requests.
 #[derive(Default)]
 struct Counts {
     answered: AtomicU64,
@@ -87,14 +87,15 @@ fn soak(folder: &Path, home: &Path, time: Duration) -> Result<serde_json::Value>
     }))
 }
 
-/// A model is loaded, and its worker is the first.
+/// The status after loading a model, which shows the first worker.
 fn first_status(home: &Path) -> Result<HostStatus> {
     let mut client = connect(home)?;
     client.call::<Generate>(&generation("first", 1, 1), |_, _| {})?;
     Ok(client.call::<Status>(&Nothing {}, |_, _| {})?)
 }
 
-/// Looks each second until the end. How often the engine was said not to respond.
+/// Checks the status every second until the end, and counts how often the engine was reported as
+/// unresponsive.
 fn watch(home: &Path, first: &HostStatus, end: Instant, counts: &Counts) -> Result<u64> {
     let mut client = connect(home)?;
     let (mut unresponsive, mut reported_at) = (0, Instant::now());
@@ -128,7 +129,7 @@ fn keep_busy(over: &AtomicBool) {
     }
 }
 
-/// One window: long and short answers, some of them cancelled, pauses between.
+/// One window: long and short answers, some of them cancelled, with pauses between them.
 fn ask(home: &Path, number: u64, over: &AtomicBool, counts: &Counts) -> Result<()> {
     let mut client = connect(home)?;
     let mut random = Random::new(number + 1);
@@ -156,7 +157,7 @@ fn ask(home: &Path, number: u64, over: &AtomicBool, counts: &Counts) -> Result<(
     Ok(())
 }
 
-/// Waits for the answer to a call, and cancels it after a while where that is wanted.
+/// Waits for the answer to a call, and cancels the call after a while if requested.
 fn outcome(
     client: &mut Client,
     call: i64,

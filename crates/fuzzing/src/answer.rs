@@ -1,12 +1,13 @@
-//! The code in a model's answer, for languages without a grammar, so that it is quick: no control token
-//! gets into the document, and an answer that repeats the code changes no byte.
+//! The code in a model's answer, for languages without a grammar, so that it is fast: no control
+//! token gets into the document, and an answer that repeats the code changes no byte.
 
 use localcoder_assist::{Attempt, CONTROL_TOKENS, Command, Finished, Outcome, Task, prepare};
 use localcoder_protocol::{DocumentText, FinishReason, LineRange};
 
 use crate::input::Input;
 
-/// Files whose language has no grammar here or only prose, and one that has a parser in Rust.
+/// Files whose language has no grammar here or is only prose, and one whose parser is written in
+/// Rust.
 const PATHS: &[&str] = &["a.xyz", "a.txt", "a.md", "Makefile", "a.py"];
 
 const INSTRUCTIONS: &[Option<&str>] =
@@ -30,7 +31,7 @@ pub(crate) fn run(bytes: &[u8]) {
     }
 }
 
-/// What becomes of an answer that may not be asked for again.
+/// The result of an answer when the model may not be asked again.
 pub(crate) fn finished(task: &Task, answer: &str, reason: FinishReason) -> Option<Finished> {
     let last = task.finish(answer, reason, Attempt::Last);
     let first = task.finish(answer, reason, Attempt::First);

@@ -1,5 +1,5 @@
-//! A catalog of models: what is accepted has names that can be files', digests and addresses, and is
-//! read again as it is written.
+//! A catalog of models: an accepted one contains only names that are valid for files, valid digests
+//! and addresses, and reads the same after it was written.
 
 use localcoder_model_store::Catalog;
 

@@ -1,5 +1,5 @@
-//! Edits: what is applied is what hunks and diff say, every byte outside of an edit stays, it is undone
-//! by its reverse, and in another document it goes to its own lines or nowhere.
+//! Edits: applying one gives what its hunks and diff say, every byte outside of it stays, its
+//! reverse undoes it, and in another document it applies to its own lines or not at all.
 
 use localcoder_assist::{Command, Finished, apply, apply_all, locate, prepare, scopes};
 use localcoder_protocol::limits::DOCUMENT_BYTES_MAX;
@@ -8,7 +8,7 @@ use localcoder_protocol::{DocumentText, Edit, FinishReason, LineRange, ScopesPar
 use crate::answer::finished;
 use crate::input::Input;
 
-/// One of each kind of language: its own parser, a grammar, prose, none.
+/// One path for each kind of language: own parser, grammar, prose, none.
 const PATHS: &[&str] = &["a.py", "a.js", "a.rs", "a.md", "a.xyz", "a.java", "a.html", "a.json"];
 
 const COMMANDS: &[(&str, Option<&str>)] = &[
@@ -61,7 +61,7 @@ fn check_scopes(document: &DocumentText, selection: LineRange) {
     }
 }
 
-/// Hunks and diff say what the edits do.
+/// Checks that the hunks and the diff say the same as the edits.
 fn check_finished(document: &DocumentText, finished: &Finished) {
     let edits: Vec<&Edit> = std::iter::once(&finished.edit).chain(&finished.imports).collect();
     let (after, _) = apply_all(document, &edits).expect("it was made from this document");
@@ -72,7 +72,7 @@ fn check_finished(document: &DocumentText, finished: &Finished) {
     assert_eq!(finished.unchanged, document.text == after);
 }
 
-/// Lines with their ends.
+/// Lines with their line ends.
 fn split(text: &str) -> Vec<&str> {
     text.split_inclusive('\n').collect()
 }
@@ -110,11 +110,11 @@ fn from_line(head: &str) -> usize {
     let old = head.split(['-', ' ']).nth(2).expect("the head of a hunk");
     let (start, count) = old.split_once(',').unwrap_or((old, "1"));
     let start: usize = start.parse().expect("a number");
-    // An empty side is named by the line before it.
+    // An empty side is given by the line before it.
     if count == "0" { start } else { start - 1 }
 }
 
-/// Every byte outside of an edit stays, and its reverse gives the document back.
+/// Checks that every byte outside of an edit stays, and that its reverse restores the document.
 fn check_edit(document: &DocumentText, edit: &Edit) {
     let (range, moved) = locate(document, edit).expect("it was made from this document");
     assert!(range == edit.range && !moved);
@@ -136,7 +136,7 @@ fn check_edit(document: &DocumentText, edit: &Edit) {
     assert_eq!(undone, *text, "it is not undone");
 }
 
-/// In a document that has changed, an edit goes where its original is, or nowhere.
+/// Checks that in a changed document, an edit applies where its original is, or not at all.
 fn check_later(later: &DocumentText, edit: &Edit) {
     let Ok((range, _)) = locate(later, edit) else { return };
     let head: usize =

@@ -1,6 +1,6 @@
-//! An explanation as it streams, which is what views of Markdown get: the same in whatever pieces it
-//! comes, all of it text of the answer, and no control token in it. What of it leads to a line leads to
-//! one that is there.
+//! An explanation as it is streamed, which is what Markdown views receive: it is the same however
+//! the answer is divided, contains only text of the answer and no control token, and each link to a
+//! line leads to one that exists.
 
 use localcoder_assist::{CONTROL_TOKENS, Command, Explanation, locate, prepare};
 use localcoder_protocol::{DocumentText, LineRange};

@@ -1,5 +1,5 @@
-//! Frames of a stream: the same in whatever pieces they arrive, never longer than allowed, and written
-//! again as they were read.
+//! Frames of a stream: they are the same however the stream is divided, never longer than allowed,
+//! and written again as they were read.
 
 use std::io::BufReader;
 
@@ -8,7 +8,7 @@ use localcoder_transport::{read_frame, write_frame};
 
 pub(crate) fn run(bytes: &[u8]) {
     let max = match bytes.first() {
-        // Short ones are refused as well, so that a fuzzer finds the way there.
+        // A low limit, so that a fuzzer reaches the refusal with short frames.
         Some(b'c') => 16,
         _ => FRAME_BYTES_MAX,
     };
@@ -22,7 +22,7 @@ pub(crate) fn run(bytes: &[u8]) {
     assert_eq!(self::frames(&written, 4096, max), (frames, String::new()));
 }
 
-/// All frames, and why there are no more; nothing where the stream ends behind a frame.
+/// All frames, and why there are no more; the reason is empty if the stream ends after a frame.
 fn frames(bytes: &[u8], piece: usize, max: usize) -> (Vec<Vec<u8>>, String) {
     let mut reader = BufReader::with_capacity(piece, bytes);
     let mut frames = Vec::new();

@@ -1,5 +1,5 @@
-//! The header of a model file: what is accepted agrees with a second reader that knows nothing of
-//! models, and nothing depends on how the bytes arrive.
+//! The header of a model file: if it is accepted, a second reader that knows nothing of models
+//! agrees, and nothing depends on how the bytes are divided.
 
 use std::io::Read;
 
@@ -7,7 +7,8 @@ use localcoder_gguf::{GgufError, Header, KvType, RunShape};
 
 use crate::model_file::ModelFile;
 
-/// A name from a file is reported in at most this many characters, and an error has a few of them.
+/// Names from a file are cut in errors, and an error contains only a few of them, so it has at most
+/// this many characters.
 const ERROR_CHARS_MAX: usize = 400;
 
 pub(crate) fn run(bytes: &[u8]) {
@@ -19,7 +20,7 @@ pub(crate) fn run(bytes: &[u8]) {
             assert_eq!(header, again, "it depends on how the bytes arrive");
             check_header(bytes, &header);
         }
-        // What a file of another kind is shows in its first bytes, of which some come at once.
+        // The kind of any other file shows in its first bytes, of which a piece may have only some.
         (Err(error @ GgufError::NotGguf(_)), Err(GgufError::NotGguf(_))) => {
             check_error(length, &error);
         }
@@ -57,7 +58,8 @@ fn check_header(bytes: &[u8], header: &Header) {
     assert_eq!(again, *header);
 }
 
-/// What was accepted is a file by another reader, with each name once and all tensors inside of it.
+/// Checks that another reader accepts the file, too, that each name occurs once, and that all
+/// tensors are inside the file.
 fn check_file(bytes: &[u8]) {
     let file = ModelFile::read(bytes).expect("an accepted header can be taken apart");
     for (at, pair) in file.pairs.iter().enumerate() {
@@ -73,7 +75,7 @@ fn check_file(bytes: &[u8]) {
     assert_eq!(file.written(), bytes, "what was read is written again");
 }
 
-/// Memory is computed without overflow for the largest shapes that settings allow.
+/// Checks that memory is computed without overflow for the largest values that settings allow.
 fn check_estimate(header: &Header) {
     for tokens in [1, 4096, u32::MAX] {
         let shape = |flash_attention| RunShape {
@@ -100,10 +102,10 @@ fn check_error(length: u64, error: &GgufError) {
     assert!(!matches!(error, GgufError::Read(_)), "memory can always be read: {text}");
 }
 
-/// More than the first bytes by which files of other kinds are known.
+/// More than the first bytes that identify files of other kinds.
 const FIRST_PIECE_BYTES: usize = 64;
 
-/// Gives a few bytes at a time.
+/// A reader that returns a few bytes at a time.
 struct Pieces<'a> {
     bytes: &'a [u8],
     next: usize,

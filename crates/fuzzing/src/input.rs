@@ -1,9 +1,9 @@
-//! Bytes of a fuzzer taken apart: numbers from the front, then texts with a NUL between them, so that
-//! kept inputs can be read.
+//! Divides a fuzzer's bytes into numbers at the front, then texts with a NUL between them, so that
+//! people can read kept inputs.
 
 use std::borrow::Cow;
 
-/// What is not taken yet.
+/// The bytes that have not been taken yet.
 pub(crate) struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {
@@ -11,19 +11,19 @@ impl<'a> Input<'a> {
         Self(bytes)
     }
 
-    /// A small number; 0 where nothing is left.
+    /// A small number; 0 if no bytes are left.
     pub(crate) fn number(&mut self) -> usize {
         let Some((first, rest)) = self.0.split_first() else { return 0 };
         self.0 = rest;
         usize::from(*first)
     }
 
-    /// One of several.
+    /// One of several values.
     pub(crate) fn choice<T: Copy>(&mut self, of: &[T]) -> T {
         of[self.number() % of.len()]
     }
 
-    /// The text up to the next NUL, empty where nothing is left.
+    /// The text up to the next NUL; empty if no bytes are left.
     pub(crate) fn text(&mut self) -> Cow<'a, str> {
         let mut parts = self.0.splitn(2, |byte| *byte == 0);
         let text = parts.next().unwrap_or_default();

@@ -1,9 +1,9 @@
-//! What must hold of our readers whatever bytes they are given: one function for each, which panics
-//! where it does not hold.
+//! What must hold for our readers, whatever bytes they are given: one function for each reader,
+//! which panics if something does not hold.
 //!
-//! A fuzzer calls them with inputs that it makes (`fuzz`, by `cargo xtask fuzz`), and the tests of this
-//! crate with those that were kept. Never part of a program. `model_file` makes GGUF files, sound and
-//! changed, for comparisons with other readers.
+//! A fuzzer calls them with generated inputs (`fuzz`, by `cargo xtask fuzz`), and the tests of this
+//! crate with those that were kept. None of this is part of a program. `model_file` creates GGUF
+//! files, sound and changed, for comparisons with other readers.
 
 pub mod model_file;
 
@@ -22,18 +22,18 @@ mod terminal;
 pub use localcoder_templates::Tried;
 pub use template::tried as tried_template;
 
-/// A reader, and what must hold of it.
+/// A reader, and what must hold for it.
 #[derive(Debug, Clone, Copy)]
 pub struct Target {
-    /// Also that of the program in `fuzz/fuzz_targets`, and of the folder of kept inputs.
+    /// Name of the target, of the program in `fuzz/fuzz_targets`, and of the folder of kept inputs.
     pub name: &'static str,
-    /// What is read, for people.
+    /// What is read, in words for people.
     pub about: &'static str,
-    /// Panics where something does not hold.
+    /// Gives bytes to the reader; panics if something does not hold.
     pub run: fn(&[u8]),
 }
 
-/// All of them.
+/// All targets.
 pub const TARGETS: &[Target] = &[
     Target { name: "gguf", about: "the header of a model file", run: gguf::run },
     Target { name: "framing", about: "frames of a stream", run: framing::run },
@@ -47,10 +47,10 @@ pub const TARGETS: &[Target] = &[
     Target { name: "terminal", about: "text of others on a terminal", run: terminal::run },
 ];
 
-/// Runs the target of a name.
+/// Runs the target with this name.
 ///
 /// # Panics
-/// Where there is no such target, or where something does not hold.
+/// If there is no such target, or if something does not hold.
 pub fn run(name: &str, bytes: &[u8]) {
     let target = TARGETS.iter().find(|target| target.name == name);
     (target.expect("programs are named like rows of the table").run)(bytes);

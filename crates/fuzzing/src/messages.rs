@@ -1,5 +1,5 @@
-//! Messages of all hops: what is understood is said again in the same words, as a message and as the
-//! parameters and answers that its method has.
+//! Messages of all connections: whatever is understood is written again in the same words, as a
+//! message and as the parameters or answer of its method.
 
 use localcoder_protocol as protocol;
 use localcoder_protocol::{Notification, Request};
@@ -26,7 +26,7 @@ pub(crate) fn run(bytes: &[u8]) {
             check_all(ANSWERS, method, params);
         }
         Message::Notification { method, params } => check_all(NOTIFICATIONS, method, params),
-        // Which method it answers is not in it.
+        // A response does not say which method it answers, so all are tried.
         Message::Response { result, .. } => {
             if let Ok(answer) = result {
                 ANSWERS.iter().for_each(|(_, check)| check(answer));
@@ -35,7 +35,7 @@ pub(crate) fn run(bytes: &[u8]) {
     }
 }
 
-/// What `localcoder-fetch` and its caller say in lines.
+/// Checks a line of those that `localcoder-fetch` and its caller exchange.
 fn check_line(line: &str) {
     let permission = serde_json::from_str::<protocol::FetchPermission>(line);
     if let Ok(order) = serde_json::from_str::<protocol::FetchOrder>(line) {
@@ -56,7 +56,7 @@ fn check_all(table: &[Row], method: &str, value: &Value) {
     }
 }
 
-/// That a value of this type, where it is one, is the same when it was written and read.
+/// Checks that a value, if it is one of this type, stays the same when it is written and read.
 fn check<T: Serialize + DeserializeOwned>(value: &Value) {
     if let Ok(read) = serde_json::from_value::<T>(value.clone()) {
         check_again(&read);
@@ -93,8 +93,8 @@ fn same_message(a: &Message, b: &Message) -> bool {
     }
 }
 
-/// Equal, but for the last digit of fractions: serde_json reads those as quickly as it can and not as
-/// exactly.
+/// Whether two values are equal, except for the last digit of fractions: serde_json reads those
+/// fast rather than exactly.
 pub(crate) fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) if a.is_f64() && b.is_f64() => {
@@ -150,7 +150,7 @@ mod tests {
         let names = |table: &[Row]| table.iter().map(|(name, _)| *name).collect::<Vec<_>>();
         let tables = [protocol::HOST_REQUESTS, protocol::WORKER_REQUESTS];
         let requests = tables.into_iter().flatten().map(|row| row.method);
-        // The first of all is not in a table, since it stays the same in all versions.
+        // Hello is not in the table, since it stays the same in all versions.
         let requests = std::iter::once(protocol::Hello::METHOD).chain(requests);
         assert_eq!(names(REQUESTS), requests.collect::<Vec<_>>());
         let tables = [protocol::HOST_NOTIFICATIONS, protocol::WORKER_NOTIFICATIONS];

@@ -1,8 +1,9 @@
-//! GGUF files as their parts, so that they can be changed in one place and stay files otherwise: a small
-//! sound one, and as many changed ones as there are seeds.
+//! GGUF files as their parts, so that one place can be changed while the rest stays valid: a small
+//! sound file, and any number of changed ones, one for each seed.
 //!
-//! It knows the format and nothing of models, and it accepts what `localcoder-gguf` refuses. Not for
-//! files of strangers: it keeps all that it reads.
+//! This knows the format and nothing about models, and accepts files that `localcoder-gguf`
+//! refuses. It must not be used on strangers' files, since it keeps everything that it reads in
+//! memory.
 
 mod change;
 mod edit;
@@ -14,7 +15,7 @@ pub use change::changed;
 pub use sound::{bytes_of_text, pieces_of_text};
 pub use vary::varied;
 
-/// Type numbers of metadata values.
+/// Numbers of the types of metadata values.
 pub(crate) mod kind {
     pub(crate) const U8: u32 = 0;
     pub(crate) const U16: u32 = 2;
@@ -32,47 +33,48 @@ const MAGIC: &[u8] = b"GGUF";
 const ALIGNMENT_KEY: &[u8] = b"general.alignment";
 const ALIGNMENT: usize = 32;
 
-/// A file.
+/// A GGUF file as its parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelFile {
     /// Version of the format.
     pub version: u32,
     /// Entries of the metadata.
     pub pairs: Vec<Pair>,
-    /// Entries of the list of tensors.
+    /// Entries of the tensor list.
     pub tensors: Vec<Tensor>,
-    /// Between the list and the data.
+    /// The bytes between the tensor list and the data.
     pub padding: Vec<u8>,
     /// The data of all tensors.
     pub data: Vec<u8>,
 }
 
-/// A name and its value.
+/// A metadata entry: a name and its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pair {
-    /// The name.
+    /// The name of the entry.
     pub key: Vec<u8>,
-    /// The type's number.
+    /// The number of the value's type.
     pub kind: u32,
-    /// The value as it is written.
+    /// The value as bytes of the file.
     pub value: Vec<u8>,
 }
 
-/// What the file says of a tensor.
+/// The entry of a tensor in the tensor list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tensor {
-    /// The name.
+    /// The name of the tensor.
     pub name: Vec<u8>,
-    /// Its sizes, the quickest first.
+    /// Its dimensions, the fastest-varying first.
     pub shape: Vec<u64>,
-    /// The type's number.
+    /// The number of the tensor's type.
     pub kind: u32,
-    /// Where it begins in the data.
+    /// Offset of the tensor within the data.
     pub offset: u64,
 }
 
 impl Tensor {
-    /// Its bytes; `None` for a type that is not known here, and for impossible sizes.
+    /// Bytes that the tensor takes; `None` if its type is not known here, or its dimensions are
+    /// impossible.
     #[must_use]
     pub fn bytes(&self) -> Option<u64> {
         let (_, block, block_bytes) = BLOCKS.iter().find(|(kind, ..)| *kind == self.kind)?;
@@ -81,7 +83,7 @@ impl Tensor {
     }
 }
 
-/// Type number, elements of a block and its bytes, from `ggml.c`.
+/// Number of a type, and elements and bytes of one of its blocks, from `ggml.c`.
 const BLOCKS: &[(u32, u64, u64)] = &[
     (0, 1, 4),
     (1, 1, 2),
@@ -121,7 +123,7 @@ const BLOCKS: &[(u32, u64, u64)] = &[
 ];
 
 impl ModelFile {
-    /// Takes a file apart; `None` where its bytes are not such a file.
+    /// Divides a file into its parts; `None` if the bytes are not a GGUF file.
     #[must_use]
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let mut rest = bytes.strip_prefix(MAGIC)?;
@@ -155,13 +157,13 @@ impl ModelFile {
         Some(Self { version, pairs, tensors, padding, data: bytes[start..].to_vec() })
     }
 
-    /// The file's bytes.
+    /// The file as bytes.
     #[must_use]
     pub fn written(&self) -> Vec<u8> {
         self.written_with(self.tensors.len() as u64, self.pairs.len() as u64).0
     }
 
-    /// The same with other counts, and where its data begins.
+    /// The file with other counts written in it, and the offset at which its data begins.
     fn written_with(&self, tensors: u64, pairs: u64) -> (Vec<u8>, usize) {
         let mut file = MAGIC.to_vec();
         file.extend(self.version.to_le_bytes());
@@ -185,7 +187,7 @@ impl ModelFile {
         (file, start)
     }
 
-    /// Pads the list of tensors as the format wants it.
+    /// Pads the tensor list as the format requires.
     fn pad(&mut self) {
         self.padding.clear();
         let (file, start) = self.written_with(self.tensors.len() as u64, self.pairs.len() as u64);
@@ -195,7 +197,7 @@ impl ModelFile {
     }
 }
 
-/// What the file says, where that is possible.
+/// The alignment that the file asks for, if it is possible, else the default.
 fn alignment(pairs: &[Pair]) -> usize {
     let said = pairs.iter().find(|pair| pair.key == ALIGNMENT_KEY && pair.kind == kind::U32);
     let said = said.and_then(|pair| pair.value.first_chunk());
@@ -203,7 +205,7 @@ fn alignment(pairs: &[Pair]) -> usize {
     said.filter(|said| said.is_power_of_two()).unwrap_or(ALIGNMENT)
 }
 
-/// A text with its length.
+/// A text as bytes, with its length before it.
 fn text(text: &[u8]) -> Vec<u8> {
     [&(text.len() as u64).to_le_bytes()[..], text].concat()
 }
@@ -221,7 +223,7 @@ fn string<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     Some(text)
 }
 
-/// How many bytes a value has that begins here.
+/// How many bytes the value takes that begins here.
 fn value_bytes(kind: u32, rest: &[u8]) -> Option<usize> {
     if let Some(size) = scalar_bytes(kind) {
         return Some(size);
@@ -249,7 +251,7 @@ fn value_bytes(kind: u32, rest: &[u8]) -> Option<usize> {
     Some(rest.len() - after.len())
 }
 
-/// Lists of lists are in no file.
+/// Bytes of an element in a list; files do not contain lists of lists.
 fn value_bytes_of_text(kind: u32, rest: &[u8]) -> Option<usize> {
     let mut after = rest;
     (kind == kind::STRING).then(|| string(&mut after))??;

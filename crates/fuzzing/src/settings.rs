@@ -1,5 +1,5 @@
-//! A settings file: values in force are ones that are allowed, the air gap opens for a plain no alone,
-//! and a change changes one value.
+//! A settings file: only allowed values take effect, only a plain `false` opens the air gap, and a
+//! change to a file changes one value.
 
 use localcoder_settings::{
     AIR_GAPPED, Contents, Layer, Resolved, TABLE, check_value, edited, parse, resolve,
@@ -32,7 +32,7 @@ fn file(contents: &Contents) -> Resolved {
     resolve(&[(Layer::File, contents)])
 }
 
-/// The value of a setting where nothing is said.
+/// The value of a setting that is not set.
 fn usual(key: &str) -> Value {
     let values = resolve(&[]).values;
     let found = values.into_iter().find(|(name, ..)| *name == key);
@@ -49,7 +49,8 @@ fn check_resolved(resolved: &Resolved) {
     assert!(resolved.errors.iter().all(|error| !error.message.is_empty()));
 }
 
-/// The network is open where each name of the setting, however it is written, has a plain no.
+/// Checks that the network is open only if every occurrence of the setting, however it is spelled,
+/// is a plain `false`.
 fn check_air_gap(values: &Map<String, Value>, resolved: &Resolved) {
     if resolved.air_gap.is_on() {
         return assert!(resolved.air_gap.reason().is_some_and(|reason| !reason.is_empty()));
@@ -85,27 +86,27 @@ fn check_edited(text: &str, key: &str, value: &Value) {
         let resolved = file(&contents);
         let found = resolved.values.iter().find(|(name, ..)| *name == key);
         let (_, found, layer) = found.expect("each setting has a value");
-        // A profile may be one that there is not, and what can't be understood closes the air gap.
+        // The profile may not exist, and anything that can't be understood closes the air gap.
         let is_told = ["profile", AIR_GAPPED].contains(&key) && !resolved.errors.is_empty();
         let is_in_force = same(found, value) && *layer == Layer::File;
-        // No name of a model leaves it to the profile.
+        // An empty model name leaves the choice to the profile.
         let is_left = ["codeModel", "generalModel"].contains(&key) && value == "";
         assert!(is_in_force || is_told || is_left, "{found} for {value} in {after}");
     }
     let twice = edited(&after, key, Some(value)).expect("it is a settings file");
-    // It may be indented in another way.
+    // Only the indentation may differ.
     assert_eq!(parse(&twice), parse(&after), "the same change again changes nothing");
     let without = edited(text, key, None).expect("it is a settings file");
     let gone = Contents::of(&without).unwrap_or_else(|why| panic!("{without}: {why}"));
     let resolved = file(&gone);
     let (_, _, layer) = resolved.values.iter().find(|(name, ..)| *name == key).expect("each");
-    // What can't be understood closes the air gap, whoever has said nothing.
+    // Anything that can't be understood closes the air gap, even if the setting is not in the file.
     let is_closed = key == AIR_GAPPED && !resolved.errors.is_empty();
     assert!(*layer != Layer::File || is_closed, "`{key}` is still in {without}");
     check_others(text, &[&after, &without], key);
 }
 
-/// What has another name in a file that says each thing once is what it was.
+/// Checks that all other values of a file without duplicate keys are unchanged.
 fn check_others(before: &str, after: &[&str], key: &str) {
     let full = format!("localcoder.{key}");
     let is_other = |name: &str| {
@@ -121,8 +122,8 @@ fn check_others(before: &str, after: &[&str], key: &str) {
         let said = said.map(|(name, value)| (name, value.to_string())).collect();
         contents.repeated.is_empty().then_some(said)
     };
-    // Of a key that occurs twice, the change removes one, and the other one's value counts from
-    // then on.
+    // If the key occurs twice, the change removes one occurrence, and the value of the other counts
+    // from then on.
     if let Some(wanted) = others(before)
         && no_key_twice(before)
     {
@@ -132,7 +133,7 @@ fn check_others(before: &str, after: &[&str], key: &str) {
     }
 }
 
-/// Whether no name occurs twice: in a text with as many colons as it has keys.
+/// Whether no key occurs twice, for a text that has as many colons as keys.
 fn no_key_twice(text: &str) -> bool {
     let Ok(values) = parse(text) else { return false };
     fn keys(value: &Value) -> usize {

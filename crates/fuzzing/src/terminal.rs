@@ -1,4 +1,5 @@
-//! Text of others on a terminal: nothing in it is obeyed, and JSON says what it said.
+//! Untrusted text on a terminal: no control sequence in it takes effect, and as JSON it keeps its
+//! content.
 
 use localcoder_assist::visible;
 
@@ -23,7 +24,7 @@ pub(crate) fn run(bytes: &[u8]) {
     assert_eq!(again, *text, "JSON says what it said");
 }
 
-/// Characters that turn the direction of a text, by the properties `Bidi_Control` of Unicode.
+/// Characters that change the direction of text, by Unicode's property `Bidi_Control`.
 fn is_turn(character: char) -> bool {
     ['\u{61c}', '\u{200e}', '\u{200f}'].contains(&character)
         || ('\u{202a}'..='\u{202e}').contains(&character)

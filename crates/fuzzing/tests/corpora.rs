@@ -1,11 +1,11 @@
-//! Inputs that were kept: what a fuzzer found worth keeping, and what once broke something. They are
-//! given to their readers again, and must hold.
+//! Kept inputs: those that a fuzzer found worth keeping, and those that once broke something. They
+//! are given to their readers again, and everything must hold.
 
 use std::path::{Path, PathBuf};
 
 use localcoder_fuzzing::TARGETS;
 
-/// All inputs in the folder of a target; none where there is no folder.
+/// All inputs in the folder of a target; empty if there is no folder.
 fn kept(kind: &str, target: &str) -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz");
     let Ok(entries) = std::fs::read_dir(root.join(kind).join(target)) else { return Vec::new() };
@@ -15,7 +15,7 @@ fn kept(kind: &str, target: &str) -> Vec<PathBuf> {
     files
 }
 
-/// Replays the inputs of one target, and names the input that does not hold.
+/// Replays the inputs of one target, and names the input for which something does not hold.
 fn replay(name: &str) {
     let target = TARGETS.iter().find(|target| target.name == name).expect("a row of the table");
     let corpus = kept("corpus", name);
@@ -37,7 +37,7 @@ macro_rules! replayed {
     };
 }
 
-// One test each, so that they run beside each other.
+// A test for each target, so that they run in parallel.
 replayed! {
     headers_of_model_files_are_read_as_they_must: "gguf";
     frames_are_read_as_they_must: "framing";

@@ -23,19 +23,20 @@ use crate::unresponsive::Unresponsive;
 
 /// A starting host creates its socket a few milliseconds after its lock.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
-/// A host that is full closes some connections silently, and one that ends all of them.
+/// A host that is full, or about to end, closes some connections without an answer.
 const ATTEMPTS_MAX: u32 = 4;
-/// After the first of them, and longer after each: room may come meanwhile.
+/// Before the second attempt, and longer before each further one: there may be room by then.
 const ATTEMPT_PAUSE: Duration = Duration::from_millis(50);
-/// A host says within milliseconds whether it listens; a busy machine needs a second or two.
+/// A host reports within milliseconds whether it listens; on a busy machine that takes a second or
+/// two.
 const START_DEADLINE: Duration = Duration::from_secs(10);
-/// What it says then is one line: an error at most.
+/// That report is one line, an error at the longest.
 const START_BYTES_MAX: usize = 64 * 1024;
 
-/// Connects to a running host and says hello; `None` where none runs.
+/// Connects to a running host and says hello; `None` if none runs.
 ///
 /// # Errors
-/// Where the host is of another version or can't be spoken to.
+/// If the host is of another version or can't be reached.
 pub fn connect(places: &Places, kind: ClientKind) -> Result<Option<Client>, ErrorInfo> {
     let params = HelloParams {
         protocol_version: PROTOCOL_VERSION,
@@ -50,7 +51,7 @@ pub fn connect(places: &Places, kind: ClientKind) -> Result<Option<Client>, Erro
 /// Connects without hello, for the requests that every version understands.
 ///
 /// # Errors
-/// Where the socket can't be used.
+/// If the socket can't be used.
 pub fn connect_raw(places: &Places) -> Result<Option<Client>, ErrorInfo> {
     reach(places)?.map(open).transpose()
 }
@@ -66,10 +67,10 @@ fn reach(places: &Places) -> Result<Option<UnixStream>, ErrorInfo> {
     }
 }
 
-/// Asks what every version understands, without hello; `None` where no host runs.
+/// Sends a request that every version understands, without hello; `None` if no host runs.
 ///
 /// # Errors
-/// The host's own, or that one runs and does not answer: then with its process.
+/// The host's own, or that a host runs and does not answer, which names its process.
 pub fn ask_raw<R: Request>(
     places: &Places,
     params: &R::Params,
@@ -77,8 +78,8 @@ pub fn ask_raw<R: Request>(
     Ok(ask::<R>(places, params)?.map(|(_, answer)| answer))
 }
 
-/// The first request of a connection. A host that closes it was just ending, or had no time to say
-/// that it is full: what it does next is what counts.
+/// Sends the first request of a connection. A host that closes the connection was just ending, or
+/// had no time to report that it is full, so the next attempt decides.
 fn ask<R: Request>(
     places: &Places,
     params: &R::Params,
@@ -99,7 +100,7 @@ fn ask<R: Request>(
     }
 }
 
-/// Another user's host answers that user only, which would look like a broken one.
+/// Another user's host answers only that user, so that to us it would look broken.
 fn check_owner(runtime: &Path) -> Result<(), ErrorInfo> {
     let own = rustix::process::geteuid().as_raw();
     match runtime.metadata() {
@@ -119,7 +120,7 @@ pub fn is_there(places: &Places) -> bool {
     UnixStream::connect(places.host_socket()).is_ok()
 }
 
-/// Says so where the host runs and gave no answer.
+/// Adds to the error that the host runs and gave no answer, if that is so.
 fn blame_host(error: ErrorInfo, host: Option<Unresponsive>, closed: bool) -> ErrorInfo {
     match host {
         Some(host) if error.code == ErrorCode::HostUnreachable && host.stays() => {
@@ -136,7 +137,7 @@ fn blame_host(error: ErrorInfo, host: Option<Unresponsive>, closed: bool) -> Err
 /// Connects to the running host, or starts one (`program host run`) and connects to that.
 ///
 /// # Errors
-/// Where no host can be started, or it is of another version.
+/// If no host can be started, or the host is of another version.
 pub fn connect_or_start(
     places: &Places,
     program: &Path,
@@ -171,7 +172,7 @@ fn start(program: &Path) -> Result<(), ErrorInfo> {
         // The host lives on; it must not keep the folder of its first client busy.
         .current_dir("/");
     if let Some(home) = env::home()? {
-        // A path that is meant from this folder would lead elsewhere from there.
+        // A path relative to this folder would lead elsewhere from the new one.
         command.env(env::HOME, home);
     }
     let started = CommandWrap::from(command).wrap(ProcessSession).spawn();
@@ -187,7 +188,7 @@ fn start(program: &Path) -> Result<(), ErrorInfo> {
         None => Err(std::io::Error::other("its output can't be read")),
     };
     let said = said.inspect_err(|_| {
-        // One that says nothing would be in the way of the next.
+        // A host that reports nothing would be in the way of the next one.
         let _ = child.kill();
     });
     let line = said.map_err(|error| not_started(error.to_string()))?;
@@ -239,7 +240,7 @@ fn open(stream: UnixStream) -> Result<Client, ErrorInfo> {
     Ok(Client::new(reading, stream)?)
 }
 
-/// Also where the path can't hold a socket at all: the host that is started next says why.
+/// Also true if the path can't hold a socket at all: the host that is started next reports why.
 fn is_nobody_there(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{ConnectionRefused, InvalidInput, NotADirectory, NotFound};
     matches!(error.kind(), NotFound | ConnectionRefused | NotADirectory | InvalidInput)
@@ -251,7 +252,7 @@ fn unreachable(places: &Places, error: &std::io::Error) -> ErrorInfo {
     }
     let Cause { kind, text, hint } = cause_of(error, &places.host_socket());
     let unreachable = cannot_reach(places, text);
-    // Else the host is what does not do as it should.
+    // Otherwise it is the host that misbehaves.
     if kind == Kind::Permission { unreachable.with_hint(hint) } else { unreachable }
 }
 

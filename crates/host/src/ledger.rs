@@ -1,49 +1,49 @@
 //! The ledger: which edits were shown and what became of them, as lines of text. Pure: the shell
 //! writes the file ([`crate::shell::LedgerFile`]), `localcoder stats` reads it.
 //!
-//! A line is an edit that was shown, a decision about one, or the sums of a month. What is in
-//! them are names of our own tables, numbers, and names of models: no text of the user has a place.
+//! A line is an edit that was shown, a decision about one, or the sums of a month. Lines contain
+//! only names from our own tables, numbers, and names of models, never the user's text.
 
 use std::collections::{BTreeMap, HashMap};
 
 use localcoder_protocol::{Decision, EditCounts, EditId, is_edit_id};
 use serde::{Deserialize, Serialize};
 
-/// Edits that are kept one by one; of older ones their months' sums are.
+/// Edits that are kept one by one; older ones are only counted in the sums of their months.
 const EDITS_MAX: usize = 1_000;
-/// Rows of months that are kept. A user of every command in five languages has some twenty
-/// a month.
+/// Rows of months that are kept. A user of every command in five languages has about twenty a
+/// month.
 const MONTHS_MAX: usize = 1_000;
-/// Longest name of a model that is written down.
+/// Longest model name that is written.
 const NAME_CHARS_MAX: usize = 60;
 
-/// What edits have in common that are counted together.
+/// What edits that are counted together have in common.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct About {
-    /// [`localcoder_protocol::CommandSpec::id`].
+    /// Id of the command, as in [`localcoder_protocol::CommandSpec::id`].
     pub command: String,
-    /// Whether it was said in words what to do.
+    /// Whether the user said in words what to do.
     pub instructed: bool,
-    /// The id of the model, or what its file calls it.
+    /// The id of the model, or the name that its file gives.
     pub model: String,
-    /// The digest of the model, where it is known.
+    /// The digest of the model; `None` if it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
-    /// Which words it was asked with.
+    /// The prompt set with which the model was asked.
     pub prompt: String,
     /// The document's language; `other` for one that is not in our table.
     pub language: String,
-    /// The profile in force; `own` for one of the user's.
+    /// The active profile; `own` for one that the user defined.
     pub profile: String,
 }
 
 /// An edit that is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
-    /// By which decisions name it.
+    /// Id by which decisions refer to the edit.
     pub edit_id: EditId,
-    /// What it is counted with.
+    /// The group in which it is counted.
     pub about: About,
     /// How often the model was asked for it.
     pub attempts: u32,
@@ -81,21 +81,22 @@ impl Line {
     }
 }
 
-/// The line of an edit that is shown. `day`: as [`day_of`] has it.
+/// The line for an edit that is shown. `day`: in the form of [`day_of`].
 #[must_use]
 pub fn shown_line(shown: &Shown, day: String) -> String {
     let Shown { edit_id, about, attempts, unsure } = shown.clone();
     Line::Shown { shown: edit_id, day, about, attempts, unsure }.text()
 }
 
-/// The line of a decision.
+/// The line for a decision.
 #[must_use]
 pub fn decided_line(edit_id: &str, decision: Decision) -> String {
     Line::Decided { decided: edit_id.to_owned(), decision }.text()
 }
 
-/// What a model is called that no catalog knows: as its file says, which may be anything, so only
-/// what names are made of is taken. Never the name of the file, which is the user's.
+/// The name for a model that no catalog knows: the one in its file, which may be any text, so that
+/// only characters that are usual in names are taken. Never the name of the file, which the user
+/// chose.
 #[must_use]
 pub fn model_name(of_header: Option<&str>) -> String {
     let is_of_names = |letter: &char| letter.is_ascii_alphanumeric() || " .-_".contains(*letter);
@@ -104,7 +105,7 @@ pub fn model_name(of_header: Option<&str>) -> String {
     if name.is_empty() { "a file of your own".to_owned() } else { name }
 }
 
-/// An edit that was shown, as far as is known.
+/// An edit that was shown, as far as the lines tell.
 #[derive(Debug)]
 struct Edit {
     shown: Shown,
@@ -139,8 +140,8 @@ impl Edit {
     }
 }
 
-/// What an edit has come to once another decision is reported. Who keeps an edit or takes it back has
-/// the last word; to ask again says more than to close what was shown, which belongs to it.
+/// The state of an edit after another decision. Keeping an edit or taking it back always counts;
+/// asking again says more than closing what was shown, which goes along with it.
 fn decided(before: Option<Decision>, next: Decision) -> Decision {
     use Decision::{Dropped, FollowedUp, Kept, KeptInPart, Retried, Undone};
     match (before, next) {
@@ -155,13 +156,13 @@ fn decided(before: Option<Decision>, next: Decision) -> Decision {
 #[derive(Debug, Default)]
 pub struct Ledger {
     months: BTreeMap<(String, About), EditCounts>,
-    /// In the order in which they were shown.
+    /// In the order in which the edits were shown.
     edits: Vec<Edit>,
     unread_lines: u64,
 }
 
 impl Ledger {
-    /// What the text says; lines that say nothing are counted and passed over.
+    /// Reads a ledger's text; lines that can't be read are counted and skipped.
     #[must_use]
     pub fn read(text: &str) -> Self {
         let mut ledger = Self::default();
@@ -177,7 +178,8 @@ impl Ledger {
                     ledger.edits.push(Edit { shown, day, decision: None });
                 }
                 Ok(Line::Decided { decided: edit_id, decision }) => {
-                    // One that is not there was shown while nothing was counted.
+                    // An id without an edit belongs to one that was shown while counting was turned
+                    // off.
                     if let Some(place) = places.get(&edit_id).filter(|_| is_edit_id(&edit_id)) {
                         let edit = &mut ledger.edits[*place];
                         edit.decision = Some(decided(edit.decision, decision));
@@ -193,13 +195,13 @@ impl Ledger {
         ledger
     }
 
-    /// What was counted, as often as it pleases with the same [`About`].
+    /// What was counted; the same [`About`] may occur several times.
     pub fn counts(&self) -> impl Iterator<Item = (&About, EditCounts)> {
         let of_months = self.months.iter().map(|((_, about), counts)| (about, *counts));
         of_months.chain(self.edits.iter().map(|edit| (&edit.shown.about, edit.counts())))
     }
 
-    /// The first month or day that is counted.
+    /// The first month or day that was counted.
     #[must_use]
     pub fn since(&self) -> Option<&str> {
         let month = self.months.keys().next().map(|(month, _)| month.as_str());
@@ -212,8 +214,8 @@ impl Ledger {
         self.unread_lines
     }
 
-    /// The same in less space: the newest edits as they are, of the others their months' sums, and
-    /// of these the newest.
+    /// The ledger in less space: the newest edits as they are, sums by month for the others, and of
+    /// these sums the newest.
     #[must_use]
     pub fn folded(mut self) -> String {
         let old = self.edits.len().saturating_sub(EDITS_MAX);
@@ -235,10 +237,10 @@ impl Ledger {
     }
 }
 
-/// Both together.
+/// Adds two counts.
 #[must_use]
 pub fn sum(one: EditCounts, other: EditCounts) -> EditCounts {
-    // A file that was edited by hand may say anything.
+    // A file that was edited by hand may contain any numbers, so the sum must not overflow.
     let add = u64::saturating_add;
     EditCounts {
         shown: add(one.shown, other.shown),
@@ -255,10 +257,10 @@ pub fn sum(one: EditCounts, other: EditCounts) -> EditCounts {
     }
 }
 
-/// The day of a time, such as `2026-01-31`, in UTC: it tells nothing of where the machine is.
+/// The day of a time, such as `2026-01-31`, in UTC, so that it does not reveal the time zone.
 #[must_use]
 pub fn day_of(unix_s: u64) -> String {
-    // Years from March, so that a leap day is the last of its year; 400 of them are an era.
+    // Years begin in March, so that a leap day is the last of its year; 400 of them are an era.
     let days = unix_s / 86_400 + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);
     let year_of_era =
@@ -295,7 +297,7 @@ mod tests {
         ledger.counts().fold(EditCounts::default(), |all, (_, counts)| sum(all, counts))
     }
 
-    /// What one edit has come to after these decisions.
+    /// The counts of one edit after these decisions.
     fn after(decisions: &[Decision]) -> EditCounts {
         let mut text = shown_line(&shown(1), "2026-01-31".to_owned());
         for decision in decisions {

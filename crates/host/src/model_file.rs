@@ -1,6 +1,6 @@
-//! A model file as it was checked before llama.cpp may see it: found, read as far as its header
-//! goes, and told apart from a file of the same name that was put there later. Plain data; the
-//! shell's inspector makes it, the core decides by it.
+//! A model file as checked before llama.cpp may see it: found, its header read, and recognizable,
+//! so that a file later put in its place is noticed. Plain data; the shell's inspector creates it,
+//! the core decides by it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,38 +10,38 @@ use localcoder_gguf::{Header, names_base_model};
 use localcoder_model_store::Sampling;
 use localcoder_protocol::ModelInfo;
 
-/// A model file that was inspected. Two are equal if, as far as the file system tells, the content
-/// is the same.
+/// An inspected model file. Two are equal if, as far as the file system can tell, their content is
+/// the same.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelFile {
-    /// Absolute.
+    /// The absolute path.
     pub path: PathBuf,
     /// What users see of it.
     pub info: ModelInfo,
-    /// By which the store or a catalog knows it, where one does.
+    /// Its id and digest in the store or a catalog; `None` if neither knows it.
     pub pinned: Option<Pinned>,
-    /// When it was written.
+    /// When it was last written.
     pub modified: Option<SystemTime>,
-    /// Its chat template, where that of the file is not to be used.
+    /// A chat template to be used instead of the file's own.
     pub chat_template: Option<String>,
-    /// What its maker recommends for answers that are not code.
+    /// Sampling that its maker recommends for answers that are not code.
     pub sampling: Sampling,
-    /// What its header says, where it was read.
+    /// The header's content; `None` if it was not read.
     pub header: Option<Arc<Header>>,
 }
 
-/// A name that stands for one content.
+/// A name that stands for one particular content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pinned {
-    /// By which it is called.
+    /// Its id.
     pub id: String,
     /// Its digest.
     pub sha256: String,
 }
 
 impl ModelFile {
-    /// Whether its name says that it was not made to follow instructions, and it was not given a
-    /// chat template all the same.
+    /// Whether its name says that it was not made to follow instructions, and no chat template was
+    /// given to it despite that.
     pub(crate) fn says_base(&self) -> bool {
         let stem = self.path.file_stem().unwrap_or_default().to_string_lossy();
         let id = self.pinned.as_ref().map_or("", |pinned| &pinned.id);
@@ -57,13 +57,14 @@ impl ModelFile {
         (self.chat_template.is_some() || of_header()) && !self.says_base()
     }
 
-    /// When it was written, since 1970: with its path the name of its content in what is kept.
+    /// When it was written, since 1970: together with its path this identifies its content in kept
+    /// data.
     pub(crate) fn written(&self) -> Option<Duration> {
         self.modified?.duration_since(SystemTime::UNIX_EPOCH).ok()
     }
 }
 
-/// A file for tests that only need one.
+/// A file for tests that need any file.
 #[cfg(test)]
 pub(crate) fn sample() -> ModelFile {
     ModelFile {

@@ -1,12 +1,12 @@
-//! Another process of this user, by what tells it from a later one of its number. Used for workers
-//! that a dead host has left, and for a host that does not answer.
+//! Another process of this user, told apart from a later one with the same process id. Used for
+//! workers that a dead host left behind, and for a host that does not answer.
 
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde::{Deserialize, Serialize};
 
-/// How often one that is to end is looked for.
+/// How often to check whether a process that should end is gone.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,7 +16,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// The process that has this number now.
+    /// The process that has this id now.
     pub(crate) fn of(pid: u32) -> Option<Self> {
         Some(Self { pid, started: system::started(pid)? })
     }
@@ -26,7 +26,7 @@ impl Process {
             && system::started(self.pid).as_ref() == Some(&self.started)
     }
 
-    /// Sends it a signal, if it is still there.
+    /// Sends it a signal, if it still exists.
     pub(crate) fn signal(&self, signal: Signal) {
         if self.runs()
             && let Some(pid) = number(self.pid)
@@ -35,7 +35,7 @@ impl Process {
         }
     }
 
-    /// Whether it is gone within a time.
+    /// Waits for its end; returns whether it came in time.
     pub(crate) fn ends(&self, within: Duration) -> bool {
         let deadline = Instant::now() + within;
         while self.runs() {
@@ -47,12 +47,12 @@ impl Process {
         true
     }
 
-    /// Whether a signal has stopped it, or a debugger.
+    /// Whether it was stopped by a signal or a debugger.
     pub(crate) fn is_stopped(&self) -> bool {
         system::state(self.pid).is_some_and(|state| state.starts_with(['T', 't']))
     }
 
-    /// Name of the file that it runs.
+    /// Name of the program file that it runs.
     pub(crate) fn program(&self) -> Option<String> {
         system::program(self.pid)
     }
@@ -62,10 +62,10 @@ fn number(pid: u32) -> Option<Pid> {
     Pid::from_raw(i32::try_from(pid).ok()?)
 }
 
-/// What the system tells of a process.
+/// What the system reports about a process.
 #[cfg(target_os = "linux")]
 mod system {
-    /// Fields after the name, which is in parentheses and may hold anything.
+    /// The fields after the name, which is in parentheses and may contain anything.
     fn fields(pid: u32) -> Option<Vec<String>> {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let fields = stat.rsplit_once(')')?.1.split_whitespace();
@@ -76,23 +76,23 @@ mod system {
         fields(pid)?.into_iter().next()
     }
 
-    /// When it was started, in the system's own words; `None` for one that is gone or only waits
-    /// for its parent.
+    /// When it was started, in the system's own format; `None` if it is gone or only waits for its
+    /// parent.
     pub(super) fn started(pid: u32) -> Option<String> {
         let fields = fields(pid)?;
-        // The 22nd field; the third was the first after the name.
+        // The start time is the 22nd field, and the first after the name is the third.
         if fields.first()? == "Z" { None } else { fields.into_iter().nth(19) }
     }
 
     pub(super) fn program(pid: u32) -> Option<String> {
         let path = std::fs::read_link(format!("/proc/{pid}/exe")).ok()?;
         let name = path.file_name()?.to_str()?;
-        // An update has replaced it since.
+        // The kernel appends this if an update has replaced the file since.
         Some(name.trim_end_matches(" (deleted)").to_owned())
     }
 }
 
-/// As on Linux, from `ps`.
+/// The same functions as on Linux, by means of `ps`.
 #[cfg(not(target_os = "linux"))]
 mod system {
     fn ask(pid: u32, what: &str) -> Option<String> {

@@ -1,6 +1,6 @@
-//! A host that runs and does not answer: which process it is, and how it is ended from outside. Used
-//! by clients. Whoever is ended is the process that listens on the host's own socket, and runs this
-//! program.
+//! A host that runs and does not answer: which process it is, and how a client ends it from
+//! outside. Only the process that listens on the host's own socket, and runs this program, is ever
+//! ended.
 
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
@@ -11,11 +11,11 @@ use rustix::process::Signal;
 
 use crate::process::Process;
 
-/// A process ends within this time after its connections.
+/// A host that is ending is gone within this time after it has closed its connections.
 const ENDING_WITHIN: Duration = Duration::from_millis(500);
 /// A host that can end by itself does so in milliseconds.
 const TERM_WITHIN: Duration = Duration::from_secs(2);
-/// A killed process is gone by then, but for one that waits for a dead disk.
+/// A killed process is gone by then, unless it waits for a dead disk.
 const KILL_WITHIN: Duration = Duration::from_secs(5);
 
 /// The process of a host that runs and does not answer.
@@ -25,8 +25,8 @@ pub struct Unresponsive {
 }
 
 impl Unresponsive {
-    /// The process that listens on the host's socket; `None` where there is none, and where it can't
-    /// be told for sure which one that is.
+    /// The process that listens on the host's socket; `None` if there is none, or if it can't be
+    /// determined with certainty.
     #[must_use]
     pub fn find(places: &Places) -> Option<Self> {
         let stream = UnixStream::connect(places.host_socket()).ok()?;
@@ -41,18 +41,18 @@ impl Unresponsive {
         is_ours.then_some(Self { process })
     }
 
-    /// Its number.
+    /// Its process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.process.pid
     }
 
-    /// Whether it stays. One that was just ending has lost its connections before it is gone.
+    /// Whether it keeps running. A host that is ending loses its connections before it is gone.
     pub(crate) fn stays(&self) -> bool {
         !self.process.ends(ENDING_WITHIN)
     }
 
-    /// What is to be told of it.
+    /// The error to be reported about it.
     #[must_use]
     pub fn error(&self) -> ErrorInfo {
         let pid = self.pid();
@@ -68,7 +68,7 @@ impl Unresponsive {
             .with_action(ErrorAction::RestartEngine)
     }
 
-    /// What is to be reported where it closes every connection silently.
+    /// The error to be reported if it closes every connection without an answer.
     pub(crate) fn closes(&self) -> ErrorInfo {
         let message = format!(
             "the LocalCoder host (process {}) closed the connection without an answer",
@@ -83,13 +83,13 @@ impl Unresponsive {
             .with_action(ErrorAction::RestartEngine)
     }
 
-    /// Ends it, whatever it does.
+    /// Ends it, whatever state it is in.
     ///
     /// # Errors
-    /// Where it is still there after it was killed.
+    /// If it still runs after it was killed.
     pub fn end(&self) -> Result<(), ErrorInfo> {
         self.process.signal(Signal::TERM);
-        // One that is stopped gets no other signal before it continues.
+        // A stopped process receives other signals only once it continues.
         self.process.signal(Signal::CONT);
         if self.process.ends(TERM_WITHIN) {
             return Ok(());
@@ -105,7 +105,8 @@ impl Unresponsive {
     }
 }
 
-/// The process that listens on the socket, according to the kernel; `None` if it is another user's.
+/// The process that listens on the socket, according to the kernel; `None` if it belongs to another
+/// user.
 #[cfg(target_os = "linux")]
 fn listener(stream: &UnixStream, _: &Places) -> Option<u32> {
     let peer = rustix::net::sockopt::socket_peercred(stream).ok()?;
@@ -113,7 +114,8 @@ fn listener(stream: &UnixStream, _: &Places) -> Option<u32> {
     u32::try_from(peer.pid.as_raw_nonzero().get()).ok().filter(|_| is_own)
 }
 
-/// Who holds the lock, as it has written down itself; its folder is the user's alone.
+/// The process that holds the lock, according to what it wrote there; only the user can write to
+/// that folder.
 #[cfg(not(target_os = "linux"))]
 fn listener(_: &UnixStream, places: &Places) -> Option<u32> {
     localcoder_transport::local::holder(&places.host_lock())

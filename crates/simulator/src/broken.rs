@@ -1,20 +1,20 @@
-//! What a run returns when something did not hold: which invariant, in which world, and what had
+//! What a run returns when an invariant did not hold: which one, in which world, and what had
 //! happened just before.
 
 use std::collections::VecDeque;
 use std::fmt;
 
-/// Events and effects that are kept to be shown.
+/// How many events and effects are kept for display.
 const KEPT: usize = 80;
-/// Longest line of them; a prompt would fill a page.
+/// Longest line in it; a prompt would fill a page.
 const LINE_BYTES_MAX: usize = 260;
 
 /// An invariant that did not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Broken {
-    /// Of the world; the same seed breaks again.
+    /// The seed of the world; it breaks the invariant again.
     pub seed: u64,
-    /// Its name.
+    /// The invariant's name.
     pub invariant: &'static str,
     /// What happened instead.
     pub what: String,
@@ -33,7 +33,7 @@ impl fmt::Display for Broken {
 
 impl std::error::Error for Broken {}
 
-/// The same before the world's seed is known.
+/// A broken invariant before the world's seed is added.
 #[derive(Debug)]
 pub(crate) struct Breach {
     pub(crate) invariant: &'static str,
@@ -43,12 +43,13 @@ pub(crate) struct Breach {
 /// Whether every invariant still holds.
 pub(crate) type Outcome = Result<(), Breach>;
 
-/// The outcome where an invariant is broken.
+/// The outcome when an invariant is broken.
 pub(crate) fn breach(invariant: &'static str, what: impl Into<String>) -> Outcome {
     Err(Breach { invariant, what: what.into() })
 }
 
-/// The last lines of what happened. Most runs keep none: a run that breaks is run again with it.
+/// The last lines of what happened. Most runs keep none: a run that breaks an invariant is repeated
+/// with a trace.
 #[derive(Debug, Default)]
 pub(crate) enum Trace {
     /// Nothing is kept.

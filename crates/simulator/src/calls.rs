@@ -1,5 +1,5 @@
-//! What a worker makes of what it is asked: how long it takes and how it ends is drawn here, from
-//! the fault plan. Nothing is said to the host yet.
+//! What a worker makes of a call: how long it takes and how it ends is drawn here, from the fault
+//! plan. Nothing is sent to the host yet.
 
 use localcoder_protocol::ErrorCode;
 use localcoder_transport::{Id, Message};
@@ -71,7 +71,7 @@ impl World {
         Ok(())
     }
 
-    /// How the call is going to go; returns after how long its first step comes.
+    /// Draws how the call will go; returns the time until its first step.
     fn draw_course(&mut self, generation: u64, call: &mut Call, params: &Value) -> u64 {
         match call.method {
             Method::Hello => self.draw_greeting(call),
@@ -151,7 +151,7 @@ impl World {
             (Fault::HelloDies, Ending::Dies),
             (Fault::HelloNever, Ending::Silent),
             (Fault::HelloNonsense, Ending::Nonsense),
-            // Distinguished from nonsense by its text.
+            // The text tells it apart from nonsense.
             (Fault::HelloOther, Ending::Lost),
         ];
         call.ending = self.draw_ending(&faults);
@@ -189,7 +189,7 @@ impl World {
         if self.store.contents[model] == Content::Fine {
             let damaged = self.strikes(Fault::LoadDamaged);
             if damaged || self.strikes(Fault::LoadUnsupported) {
-                // It stays so until another file is there.
+                // It stays that way until the file is replaced.
                 self.store.contents[model] =
                     if damaged { Content::Damaged } else { Content::Unsupported };
             }
@@ -235,7 +235,7 @@ impl World {
         self.random.up_to_ms(300)
     }
 
-    /// A call is to stop; how long the answer to that takes.
+    /// A call must stop; returns how long the answer to that takes.
     fn draw_stop(&mut self, generation: u64, target: Option<i64>) -> u64 {
         let (dies, ignored) = (self.strikes(Fault::CancelDies), self.strikes(Fault::CancelIgnored));
         let slow = self.strikes(Fault::CancelSlow);
@@ -249,7 +249,7 @@ impl World {
         if dies {
             self.later(ms, WorldEvent::WorkerDies(generation));
         } else if !ignored && !call.stalled && call.ending != Ending::Lost {
-            // It stops at its next step.
+            // The call stops at its next step.
             call.steps = call.done;
             call.ending = match call.ending {
                 ending @ (Ending::Silent | Ending::Stalls) => ending,

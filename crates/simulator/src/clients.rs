@@ -1,5 +1,5 @@
-//! Clients: they connect, say hello well or badly, ask for all there is at any time, cancel, send
-//! nonsense, and vanish. What they get is checked by `checks::requests`.
+//! Clients: they connect, say hello correctly or not, send every kind of request at any time,
+//! cancel, send nonsense, and vanish. What they receive is checked by `checks::requests`.
 
 use std::collections::BTreeMap;
 
@@ -22,15 +22,15 @@ use crate::world_event::WorldEvent;
 /// Windows that are open at once in ordinary use.
 const WINDOWS_MAX: usize = 6;
 
-/// Whoever is connected.
+/// The connected clients.
 #[derive(Debug, Default)]
 pub(crate) struct Clients {
-    /// With whether they said a valid hello, and whether they watch for changes.
+    /// Whether each has said a valid hello, and whether it watches for changes.
     connected: BTreeMap<ClientId, (bool, bool)>,
     last: ClientId,
-    /// The host closes these; they are not gone yet.
+    /// Clients that the host is about to disconnect.
     pub(crate) refused: Vec<ClientId>,
-    /// No client connects any more.
+    /// Whether no more clients connect.
     pub(crate) closed: bool,
 }
 
@@ -55,14 +55,14 @@ impl Clients {
         self.connected.get(&client).is_some_and(|(greeted, wants)| *greeted && *wants)
     }
 
-    /// The host is gone; returns how many were connected.
+    /// The host is gone; returns how many clients were connected.
     pub(crate) fn all_lost(&mut self) -> usize {
         self.refused.clear();
         std::mem::take(&mut self.connected).len()
     }
 }
 
-/// How often clients do what, in parts of the whole: requests, and commands on selected code.
+/// How often clients do what, as relative weights: requests, and commands on selected code.
 pub(crate) const ACTS: &[(u64, &str)] = &[
     (18, "improve"),
     (14, "explain"),
@@ -85,7 +85,8 @@ pub(crate) const ACTS: &[(u64, &str)] = &[
     (1, "recordDecision"),
 ];
 
-/// A command on selected code is asked for by its id.
+/// The method and parameters that are sent: for a command on selected code, the one that takes its
+/// id.
 pub(crate) fn on_the_wire(act: &str, mut params: Value) -> (&str, Value) {
     match CommandSpec::of(act) {
         Some(spec) => {
@@ -100,7 +101,7 @@ pub(crate) fn on_the_wire(act: &str, mut params: Value) -> (&str, Value) {
     }
 }
 
-/// What became of an edit, which need not be one that was shown.
+/// A decision about an edit, which need not be one that was shown.
 fn decision_about(number: u64) -> Value {
     json!({"editId": format!("{number:016x}"), "decision": {"kind": "kept"}})
 }
@@ -182,7 +183,7 @@ impl World {
         self.deliver(Event::ClientGone(client))
     }
 
-    /// What no client should do.
+    /// Does something that no client should do.
     fn errs(&mut self, client: ClientId) -> Outcome {
         if self.strikes(Fault::Malformed) {
             self.requests.expect_malformed(client);
@@ -242,8 +243,8 @@ impl World {
         json!({"requestId": request_id, "document": document, "position": position})
     }
 
-    /// The first line of a document as if it had just been written. Where the next one reads the same
-    /// something may follow from that.
+    /// A change of the document's first line. If the next line has the same text, a next edit may
+    /// follow from it.
     fn draw_change(&mut self, request_id: &str, document: &Value) -> Value {
         let line = document["text"].as_str().and_then(|text| text.split('\n').next());
         let (line, before) = (line.unwrap_or(""), format!("old {}", self.random.below(9)));
@@ -284,7 +285,8 @@ impl World {
             "configure" => json!({"settings": self.draw_settings()}),
             "configureFile" => {
                 self.disk.file_settings = self.draw_settings();
-                // Who has written the file says what is in it now, or has the host read it.
+                // A client that has written the file either sends its content or has the host read
+                // it.
                 match self.random.per_mille(500) {
                     true => json!({"settings": self.disk.file_settings}),
                     false => json!({}),
@@ -327,7 +329,7 @@ impl World {
         self.ask(client, method, streams.then_some(request_id), params)
     }
 
-    /// Sends a request and notes it.
+    /// Sends a request and records it.
     pub(crate) fn ask(
         &mut self,
         client: ClientId,
@@ -369,7 +371,7 @@ impl World {
         self.deliver(Event::ClientMessage(client, message))
     }
 
-    /// The host closes a connection: it had too many.
+    /// The host closes a connection, which it may do only if there are too many.
     pub(crate) fn client_is_closed(&mut self, client: ClientId) -> Outcome {
         if self.clients.connected.len() <= CLIENTS_MAX {
             return breach("bounds: clients", "a connection is closed though there is room");
@@ -379,7 +381,7 @@ impl World {
         Ok(())
     }
 
-    /// A client is to run its test on an edit. Some never say how it went.
+    /// A client must run its test on an edit. Some never report the result.
     pub(crate) fn client_is_to_try(&mut self, client: ClientId, wanted: &Value) {
         if self.strikes(Fault::TestSilent) {
             return;
@@ -422,12 +424,12 @@ impl World {
         settings
     }
 
-    /// After the storm the host still does its work, for whoever asks.
+    /// After the storm, the host must still work for a client that asks.
     pub(crate) fn check_still_serves(&mut self) -> Outcome {
         if self.random.per_mille(600) {
             return Ok(());
         }
-        // What crashed is not held against it for longer than that.
+        // After this time, earlier crashes no longer count against a model.
         let later = self.now_ms + 6 * 60 * 1_000;
         self.live_until(later)?;
         if self.host.is_none() {

@@ -1,5 +1,5 @@
-//! The host is given an event, and what it wants done is done in the world: sent, started, killed,
-//! kept. What it may not want is caught on the way.
+//! The host is given an event, and its effects are carried out in the world: sent, started, killed,
+//! kept. Effects that must not occur are caught on the way.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ use crate::world::World;
 use crate::world_event::WorldEvent;
 
 impl World {
-    /// Gives the host an event, does what it wants, and looks whether all holds.
+    /// Gives the host an event, carries out the effects, and checks that everything holds.
     pub(crate) fn deliver(&mut self, event: Event) -> Outcome {
         let Some(host) = self.host.as_mut() else { return Ok(()) };
         self.trace.say(self.now_ms, || format!("{event:?}"));
@@ -107,7 +107,7 @@ impl World {
                 self.disk.unfinished_load = None;
                 Ok(())
             }
-            // Done before anything else happens, by who has delivered the event. A host never reads what
+            // Carried out by the caller before anything else happens. A host never reads back what
             // it has counted.
             Effect::ReadSettings { .. }
             | Effect::Exit
@@ -129,7 +129,7 @@ impl World {
         Ok(())
     }
 
-    /// It gets the message: a frozen one does not read it.
+    /// The worker gets the message to end, unless it is frozen and does not read.
     fn worker_is_to_end(&mut self, generation: u64, ms: u64) -> Outcome {
         let Some(worker) = self.workers.get_mut(&generation).filter(|it| !it.reported_gone) else {
             return breach(
@@ -154,7 +154,7 @@ impl World {
         Ok(())
     }
 
-    /// A model file was looked at.
+    /// A model file was inspected.
     pub(crate) fn inspected(&mut self, references: Vec<String>) -> Outcome {
         let taken = self.taken_bytes();
         let result = self.store.inspect(&references);
@@ -164,7 +164,7 @@ impl World {
         self.deliver(Event::ModelInspected { references, result: Box::new(result), free_bytes })
     }
 
-    /// Memory of models that is not pages of files.
+    /// Memory that models take, without the pages of their files.
     fn taken_bytes(&self) -> u64 {
         let residents = self.workers.values().filter_map(|it| it.resident.map(|it| it.memory));
         let drafts = self.workers.values().filter_map(|worker| worker.draft);
@@ -204,7 +204,7 @@ impl World {
     }
 }
 
-/// What the host wants kept may come last.
+/// Whether an effect is about keeping something, which may come last.
 fn is_kept(effect: &Effect) -> bool {
     matches!(effect, Effect::KeepMeasurements(_) | Effect::KeepEditorSettings(_))
 }

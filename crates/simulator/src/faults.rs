@@ -1,7 +1,8 @@
-//! What can go wrong, and how often it does with a seed: a quarter of the seeds is calm, a quarter
-//! stormy, and each knows only some of the faults, so that each of them gets room to do its worst.
+//! What can go wrong, and how often it does under a seed: a quarter of the seeds are calm, a
+//! quarter are stormy, and each has only some of the faults, so that every fault gets a chance to
+//! do its worst.
 //!
-//! Whether a fault strikes is asked where it would; what it then does is decided there, too.
+//! Code asks whether a fault strikes at the place where it would, and decides there what it does.
 
 use crate::random::Random;
 
@@ -137,7 +138,7 @@ impl FaultPlan {
         Self { chances, struck: vec![0; Fault::ALL.len()] }
     }
 
-    /// Nothing goes wrong any more.
+    /// From now on nothing goes wrong.
     pub(crate) fn end_faults(&mut self) {
         self.chances.fill(0);
     }

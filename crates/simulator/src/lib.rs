@@ -1,9 +1,9 @@
 //! A simulator of the host's core: a whole world around one [`localcoder_host::core::Host`], with
 //! clients, workers, files, memory and time, all drawn from one seed and in one thread. Whatever
-//! goes wrong out there, the host's invariants are checked after every event.
+//! goes wrong in the world, the host's invariants are checked after every event.
 //!
-//! It starts no process, opens no socket and asks no clock, so a seed repeats exactly; the shell
-//! and llama.cpp are not in it. `cargo xtask simulate` runs it over many seeds.
+//! It starts no process, opens no socket and reads no clock, so that a seed gives exactly the same
+//! run; it does not include the shell or llama.cpp. `cargo xtask simulate` runs it with many seeds.
 
 mod broken;
 mod calls;
@@ -30,12 +30,12 @@ pub use tally::Tally;
 use broken::Trace;
 use world::World;
 
-/// Lives through the world of a seed.
+/// Runs the world of a seed from its start to its end.
 ///
 /// # Errors
-/// With the first invariant that does not hold, and what had happened before.
+/// The first invariant that does not hold, and what had happened before.
 pub fn run(seed: u64) -> Result<Tally, Broken> {
-    // To write down what happens takes longer than to let it happen.
+    // Recording what happens takes longer than the events themselves.
     let (result, _) = World::new(seed, Trace::Off).live();
     if result.is_ok() {
         return result;
@@ -43,7 +43,8 @@ pub fn run(seed: u64) -> Result<Tally, Broken> {
     World::new(seed, Trace::Last(std::collections::VecDeque::new())).live().0
 }
 
-/// The same with all that happened, a line for each event and effect.
+/// Runs the world of a seed and also returns everything that happened, one line for each event and
+/// effect.
 pub fn replay(seed: u64) -> (Result<Tally, Broken>, Vec<String>) {
     World::new(seed, Trace::All(Vec::new())).live()
 }

@@ -1,5 +1,5 @@
-//! What happens to the machine: files that change under a loaded model, memory that others take,
-//! pressure, power, sleep, and the end of the host from outside.
+//! What happens to the machine: files change under a loaded model, others take memory, memory runs
+//! short, power is saved, the machine sleeps, and the host is ended from outside.
 
 use localcoder_host::core::Event;
 use localcoder_protocol::ErrorCode;
@@ -11,7 +11,7 @@ use crate::world::World;
 use crate::world_event::WorldEvent;
 
 impl World {
-    /// Puts the next change of the faults on the agenda.
+    /// Schedules the next change by the faults.
     pub(crate) fn schedule_fault_change(&mut self) {
         let ms = self.random.up_to_ms(30_000) + 1;
         self.later(ms, WorldEvent::FaultsChange);
@@ -41,7 +41,7 @@ impl World {
             self.sleep(false);
         }
         if self.strikes(Fault::HostStalls) {
-            // The world continues, and the host finds all of it at once.
+            // The world continues meanwhile, and the host gets everything at once.
             self.now_ms += self.random.up_to_ms(40_000);
             self.woke_ms = self.now_ms;
         }
@@ -79,7 +79,7 @@ impl World {
         }
     }
 
-    /// Nothing happens meanwhile. On some systems the clock stops, too.
+    /// Nothing happens during sleep. On some systems the clock stops, too.
     fn sleep(&mut self, clock_runs: bool) {
         let ms = self.random.up_to_ms(3_600_000);
         self.trace.say(self.now_ms, || format!("*** the machine sleeps for {ms} ms"));
@@ -90,7 +90,7 @@ impl World {
         }
         self.woke_ms = self.now_ms;
         if ms >= 20_000 {
-            // It is noticed by looking now and then.
+            // The host's shell notices it only when it next looks.
             let after = self.random.below(5_000);
             self.later(after, WorldEvent::Woke);
         }

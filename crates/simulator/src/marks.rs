@@ -1,7 +1,7 @@
-//! Marks in texts, by which it is seen whose they are: each request's prompt carries the number of
-//! the request, and whatever a worker writes for it carries that and the number of its call.
+//! Marks in texts that show to whom they belong: each request's prompt contains the number of the
+//! request, and whatever a worker writes for it contains that number and the number of the call.
 
-/// The mark of a request, fit to be a name in code.
+/// The mark of a request, which is also a valid name in code.
 pub(crate) fn of_request(number: u64) -> String {
     format!("q{number}z")
 }
@@ -11,7 +11,7 @@ pub(crate) fn of_call(call: u64) -> String {
     format!("k{call}z")
 }
 
-/// Numbers of all marks in a text that begin with this letter.
+/// The numbers of all marks in a text that begin with this letter.
 fn all(text: &str, letter: u8) -> impl Iterator<Item = u64> {
     let bytes = text.as_bytes();
     (0..bytes.len()).filter(move |at| bytes[*at] == letter).filter_map(move |at| {
@@ -23,17 +23,17 @@ fn all(text: &str, letter: u8) -> impl Iterator<Item = u64> {
     })
 }
 
-/// Which request a prompt is of.
+/// The request that a prompt belongs to.
 pub(crate) fn request_in(text: &str) -> Option<u64> {
     all(text, b'q').next()
 }
 
-/// A mark of another request than this one.
+/// A mark of any request but this one.
 pub(crate) fn foreign_request(text: &str, own: u64) -> Option<u64> {
     all(text, b'q').find(|number| *number != own)
 }
 
-/// Calls whose text this is.
+/// The calls that wrote this text.
 pub(crate) fn calls_in(text: &str) -> Vec<u64> {
     let mut calls: Vec<u64> = all(text, b'k').collect();
     calls.sort_unstable();

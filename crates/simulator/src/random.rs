@@ -1,5 +1,5 @@
-//! Random numbers of one seed. The same seed gives the same numbers on every machine, so a run can
-//! be repeated by its seed alone.
+//! Random numbers from one seed. The same seed gives the same numbers on every machine, so a run
+//! can be repeated from its seed alone.
 
 #[derive(Debug, Clone)]
 pub(crate) struct Random(fastrand::Rng);
@@ -9,12 +9,12 @@ impl Random {
         Self(fastrand::Rng::with_seed(seed))
     }
 
-    /// 0 up to but without `bound`; 0 where that is 0.
+    /// A number from 0 to `bound`, which is excluded; 0 if `bound` is 0.
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
         if bound == 0 { 0 } else { self.0.u64(..bound) }
     }
 
-    /// Both ends included.
+    /// A number between two bounds, both included.
     pub(crate) fn between(&mut self, low: u64, high: u64) -> u64 {
         low + self.below(high.saturating_sub(low) + 1)
     }
@@ -28,7 +28,8 @@ impl Random {
         &of[usize::try_from(index).unwrap_or(0)]
     }
 
-    /// Short times often, long ones rarely: each halving of `most` as likely as the one before.
+    /// A time up to `most`, short times often and long ones rarely: each halving is as likely as
+    /// the one before.
     pub(crate) fn up_to_ms(&mut self, most: u64) -> u64 {
         let halvings = self.below(10);
         self.below((most >> halvings) + 1)

@@ -1,13 +1,12 @@
-//! Values that clients set, for every setting there is: good ones that make the host do something
-//! else, and bad ones. A setting that is added has to be listed here, or be said to be nothing that a
-//! host goes by.
+//! Values that clients set, for every setting: good ones that change what the host does, and bad
+//! ones. A new setting must be listed here, or be listed as one that the host does not use.
 
 use localcoder_settings::Key;
 use serde_json::{Value, json};
 
 use crate::store::SPECS;
 
-/// What may be set; nothing where no host goes by it.
+/// The values to be set; empty if the host does not use the setting.
 pub(crate) fn values_of(key: Key) -> Vec<Value> {
     match key {
         Key::Profile => {
@@ -31,16 +30,17 @@ pub(crate) fn values_of(key: Key) -> Vec<Value> {
         Key::KeepModelLoaded => vec![json!(true), json!(false), Value::Null],
         Key::Temperature | Key::TopP => vec![json!(0.0), json!(0.7), json!("warm")],
         Key::RepeatPenalty => vec![json!(1.0), json!(1.3)],
-        // 0 suggests nothing; with the other any model is slow.
+        // 0 turns suggestions off; with the other value any model counts as slow.
         Key::SlowTokensPerSecond => vec![json!(0), json!(10_000)],
-        // Not below the usual window: `checks::loads` knows the settings by name, no profiles.
+        // No windows below the usual one: `checks::loads` knows settings by name, but not profiles.
         Key::Profiles => vec![
             json!({}),
             json!({"mine": {"codeModel": "small", "contextWindowMax": 8192}}),
             json!({"fast": {"codeModel": "narrow", "largeModels": true}}),
             json!({"mine": {"codeModel": ""}}),
         ],
-        // Whoever wants to fetch, or to run a test, asks the settings, and there is one backend.
+        // Other programs use these: those that download, or run a test; and there is only one
+        // backend.
         Key::AirGapped | Key::TestEdits | Key::Backend => Vec::new(),
     }
 }

@@ -1,4 +1,4 @@
-//! A worker gets on with a call: progress, tokens, and the end that was drawn for it.
+//! A worker continues a call: progress, tokens, and the end that was drawn for it.
 
 use localcoder_protocol::{BUILD_ID, ErrorInfo, WORKER_VERSION, WorkerId};
 use serde_json::{Value, json};
@@ -70,7 +70,7 @@ impl World {
         let Some(worker) = self.workers.get_mut(&generation) else { return };
         match (method, ending) {
             (Method::Hello, Ending::Fine) => {}
-            // Who can't be worked with; or may have its memory still.
+            // The worker can't be used, or may still hold its memory.
             (Method::Hello, _)
             | (Method::Unload, Ending::Fails(_))
             | (Method::Load, Ending::Nonsense) => worker.refused = true,
@@ -91,7 +91,7 @@ impl World {
         }
     }
 
-    /// A worker that has nothing to do may end or freeze all the same.
+    /// A worker that has nothing to do may end or freeze as well.
     fn rests_badly(&mut self, generation: u64) {
         let works = self.workers.get(&generation).is_none_or(Worker::has_work);
         if works {
@@ -105,7 +105,7 @@ impl World {
         }
     }
 
-    /// What belongs to nothing must change nothing.
+    /// Sends messages that belong to nothing; they must change nothing.
     fn says_stray_things(&mut self, generation: u64) -> Outcome {
         let said = self.random.between(1, 6);
         let (other, nothing) = (self.strikes(Fault::StrayToken), self.strikes(Fault::StrayAnswer));
@@ -118,7 +118,8 @@ impl World {
             return Ok(());
         }
         let (id, newest) = (worker.id(), worker.calls.iter().map(|call| call.id).max());
-        // Of its own calls none, before or after: those of others are not its to speak of.
+        // An id that none of its own calls has, past or future: a message about calls of others
+        // must change nothing.
         let wrong = (newest.unwrap_or(1).unsigned_abs() + 3).saturating_sub(said);
         let own = worker.calls.iter().any(|call| call.id.unsigned_abs() == wrong);
         if other && !own {
@@ -139,16 +140,16 @@ impl World {
     }
 }
 
-/// Whether a worker that freezes over it is left alone.
+/// Whether the host does not notice that a worker freezes during this call.
 pub(crate) fn is_unwatched(method: Method) -> bool {
     method == Method::Cancel
 }
 
-/// What a call says on its way.
+/// The progress message of a call.
 fn progress(worker: WorkerId, call: &Call) -> localcoder_transport::Message {
     match call.method {
         Method::Generate if call.done > call.reads => {
-            // A line of code each, so that it may be an edit, too.
+            // One line of code per token, so that the text may be an edit, too.
             let (request, own) =
                 (marks::of_request(call.mark), marks::of_call(call.id.unsigned_abs()));
             let line = match call.done - call.reads {
@@ -177,7 +178,7 @@ fn good_answer(worker: &Worker, at: usize, gpu: bool) -> Value {
     let (id, call) = (worker.id(), &worker.calls[at]);
     match call.method {
         Method::Hello => json!({
-            // One that is of another version answers well, too.
+            // A worker of another version answers correctly as well.
             "workerVersion": WORKER_VERSION + u32::from(call.ending == Ending::Lost),
             "buildId": BUILD_ID, "pid": 500, "llamaBuild": "simulated", "worker": id,
         }),

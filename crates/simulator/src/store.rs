@@ -1,5 +1,5 @@
-//! The models on disk and the memory of the machine: what an inspection of a file reports, what
-//! a load finds then, and what it takes. Files are damaged, replaced and removed by faults.
+//! The models on disk and the memory of the machine: what the inspection of a file reports, what a
+//! load of it finds, and how much memory it takes. Faults damage, replace and remove files.
 
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
@@ -19,7 +19,7 @@ impl Spec {
     }
 }
 
-/// A model that may be there.
+/// A model that may exist.
 #[derive(Debug)]
 pub(crate) struct Spec {
     pub(crate) reference: &'static str,
@@ -32,7 +32,7 @@ const fn spec(reference: &'static str, megabytes: u64, trained_tokens: u32, mill
     Spec { reference, megabytes, trained_tokens, parameters: millions * 1_000_000 }
 }
 
-/// Those that the built-in profiles name, and others: small, large, of a small window.
+/// The models that the built-in profiles name, and others: small, large, with a small window.
 pub(crate) const SPECS: &[Spec] = &[
     spec(DEMO, 8, 2_048, 4),
     spec("qwen2.5-coder-7b", 4_700, 32_768, 7_600),
@@ -43,7 +43,7 @@ pub(crate) const SPECS: &[Spec] = &[
     spec("/models/own.gguf", 2_500, 16_384, 3_000),
 ];
 
-/// The headers of [`SPECS`]: the demo model's with other sizes.
+/// The headers of [`SPECS`]: the demo model's, with other sizes.
 static HEADERS: LazyLock<Vec<Arc<Header>>> = LazyLock::new(|| {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/demo/localcoder-demo.gguf");
     let bytes = std::fs::read(path).expect("the demo model is part of the repository");
@@ -53,7 +53,7 @@ static HEADERS: LazyLock<Vec<Arc<Header>>> = LazyLock::new(|| {
         header.tensor_bytes = spec.megabytes * 1_000_000;
         header.parameters = spec.parameters;
         header.context_length = u64::from(spec.trained_tokens);
-        // As wide as real ones, so that a window and a batch are worth saving.
+        // As wide as in real models, so that lowering the window or the batch saves memory.
         header.head_count = 28;
         header.embedding_length = 3_584;
         header.feed_forward_length = 18_944;
@@ -62,12 +62,12 @@ static HEADERS: LazyLock<Vec<Arc<Header>>> = LazyLock::new(|| {
     SPECS.iter().map(header).collect()
 });
 
-/// What looking at a file tells.
+/// What an inspection of a file finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
     Good,
     Missing,
-    /// Its header is no good.
+    /// Its header is invalid.
     Bad(ErrorCode),
 }
 
@@ -83,13 +83,13 @@ pub(crate) enum Content {
 pub(crate) struct Store {
     states: [State; SPECS.len()],
     pub(crate) contents: [Content; SPECS.len()],
-    /// Goes up when a file is replaced.
+    /// Increased when a file is replaced.
     written_s: [u64; SPECS.len()],
     /// Memory of the machine.
     pub(crate) total_bytes: u64,
-    /// What other programs have of it.
+    /// Memory that other programs take.
     pub(crate) others_bytes: u64,
-    /// Whether the system tells what is free.
+    /// Whether the system reports free memory.
     pub(crate) tells_free: bool,
 }
 
@@ -112,7 +112,7 @@ impl Store {
         }
     }
 
-    /// Everything is there, whole, and there is room for each.
+    /// From now on all files exist and are whole, and there is room for each.
     pub(crate) fn end_faults(&mut self) {
         for index in 0..SPECS.len() {
             self.repair(index);
@@ -128,26 +128,26 @@ impl Store {
         }
     }
 
-    /// Another file of the same name.
+    /// Replaces a file by another one of the same name.
     pub(crate) fn replace(&mut self, index: usize) {
         self.written_s[index] += 60;
         self.states[index] = State::Good;
         self.contents[index] = Content::Fine;
     }
 
-    /// The same file is no good any more, as looking at it tells.
+    /// Damages the file, which an inspection notices.
     pub(crate) fn spoil(&mut self, index: usize, code: Option<ErrorCode>) {
         self.states[index] = code.map_or(State::Missing, State::Bad);
     }
 
-    /// What is free, where `taken` is what models have beside the pages of their files.
+    /// Free memory, if models take `taken` in addition to the pages of their files.
     pub(crate) fn free_bytes(&self, taken: u64) -> Option<u64> {
         let free = self.total_bytes.saturating_sub(self.others_bytes).saturating_sub(taken);
         self.tells_free.then_some(free)
     }
 
-    /// As the host's shell does it: the first that is there is meant, and a bad one is not passed
-    /// over.
+    /// Behaves like the host's shell: the first file that exists is meant, and a bad one is not
+    /// skipped.
     pub(crate) fn inspect(&self, references: &[String]) -> Result<ModelFile, ErrorInfo> {
         let mut missing = None;
         for reference in references {
@@ -198,17 +198,17 @@ impl Store {
     }
 }
 
-/// Which of [`SPECS`] a path leads to.
+/// The index in [`SPECS`] that a path refers to.
 pub(crate) fn index_of(path: &str) -> Option<usize> {
     SPECS.iter().position(|spec| spec.reference == path)
 }
 
-/// What a draft model takes.
+/// Memory that a draft model takes.
 pub(crate) fn draft_memory() -> MemoryUse {
     MemoryUse { weights_bytes: 500_000_000, kv_bytes: 100_000_000, compute_bytes: 100_000_000 }
 }
 
-/// What a model takes when it is run so.
+/// Memory that a model takes when run this way.
 pub(crate) fn memory_of(index: usize, window: u32, batch: u32, q8: bool) -> MemoryUse {
     let estimate = HEADERS[index].estimate(RunShape {
         context_tokens: window,

@@ -1,35 +1,35 @@
-//! What was simulated, in numbers: how much, how requests ended, and which faults there were, so
+//! Numbers about what was simulated: how much, how requests ended, and which faults occurred, so
 //! that a run can show what it has covered.
 
 use std::collections::BTreeMap;
 
-/// Counts of one seed, or of many together.
+/// Counts of one seed, or of many.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Worlds.
+    /// How many worlds were simulated.
     pub seeds: u64,
-    /// Events that hosts were given.
+    /// Events that were given to hosts.
     pub events: u64,
-    /// Time that passed in the worlds.
+    /// Simulated time, over all worlds.
     pub simulated_ms: u64,
     /// Hosts that were started.
     pub hosts: u64,
     /// Workers that were started.
     pub workers: u64,
-    /// Models that were loaded, or were to be.
+    /// Loads of models that were begun.
     pub loads: u64,
     /// Clients that connected.
     pub clients: u64,
     /// Requests that clients made.
     pub requests: u64,
-    /// How they ended, by method and ending.
+    /// How requests ended, by method and ending.
     pub endings: BTreeMap<(&'static str, &'static str), u64>,
-    /// Faults that struck.
+    /// How often each fault struck.
     pub faults: BTreeMap<&'static str, u64>,
 }
 
 impl Tally {
-    /// Adds what another has counted.
+    /// Adds the counts of another run.
     pub fn add(&mut self, other: &Self) {
         self.seeds += other.seeds;
         self.events += other.events;

@@ -1,4 +1,4 @@
-//! Many worlds hold; and what the checks are for is caught by them when the host does it.
+//! Many worlds hold; and each check notices a host that does what it is meant to catch.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::faults::Fault;
 use crate::tally::Tally;
 use crate::world::World;
 
-/// Enough that every fault strikes, and a few seconds.
+/// Enough for every fault to strike, in a few seconds.
 const SEEDS: u64 = 2_000;
 
 #[test]
@@ -36,7 +36,7 @@ fn whatever_happens_the_invariants_hold() {
     }
 }
 
-/// Asked for by a fault of their own, because the host ends of them.
+/// Sent by faults of their own, because they end the host.
 const BY_FAULTS: &[&str] = &["drain", "stop"];
 
 #[test]
@@ -62,7 +62,7 @@ fn a_seed_repeats_exactly() {
     }
 }
 
-/// The first world in which a host that does this is found out.
+/// The first world in which a host that misbehaves this way is caught.
 fn caught(tamper: fn(&mut Vec<Effect>)) -> Broken {
     let broken = (0..500).find_map(|seed| {
         let mut world = World::new(seed, Trace::Off);
@@ -105,7 +105,7 @@ fn an_answer_that_comes_twice_is_caught() {
 #[test]
 fn an_answer_that_never_comes_is_caught() {
     let broken = caught(|effects| effects.retain(|effect| !is_answer(effect)));
-    // A host that owes an answer may tell first that it has fewer requests than there are.
+    // A host that owes an answer may first be caught reporting fewer requests than there are.
     let invariants = [
         "inv 4: every request ends",
         "inv 8: what is reported is true",
@@ -161,7 +161,7 @@ fn a_worker_that_is_never_killed_is_caught() {
     let broken = caught(|effects| {
         effects.retain(|effect| !matches!(effect, Effect::KillWorker { .. }));
     });
-    // What it holds is still there when another is loaded in its place.
+    // What it still holds may be noticed when another model is loaded in its place.
     let invariants = [
         "supervision: a worker without a sign of life is killed",
         "memory: what is loaded is no more than there is",
@@ -181,7 +181,7 @@ fn a_file_that_was_not_looked_at_is_caught() {
             }
         }
     });
-    // The model that is reported as in use may first be seen as another one, or twice.
+    // The model that is reported as in use may first be noticed as a wrong one, or as loaded twice.
     let invariants = [
         "inv 6: only a file that was found good is loaded",
         "inv 8: what is reported is true",

@@ -1,5 +1,6 @@
-//! A worker's process in the world: started, asked, beating while it has something to do, and in
-//! the end gone. What it does about each call is drawn in `calls`, and done in `steps`.
+//! A worker's process in the world: started, asked, sending heartbeats while it has something to
+//! do, and finally gone. What it does about each call is drawn in `calls` and carried out in
+//! `steps`.
 
 use localcoder_host::core::{Death, Event, WorkerEnding};
 use localcoder_protocol::{ErrorCode, ErrorInfo, MemoryUse, WorkerId};
@@ -11,10 +12,10 @@ use crate::faults::Fault;
 use crate::world::World;
 use crate::world_event::WorldEvent;
 
-/// A worker that computes tells so this often.
+/// How often a worker that computes sends a heartbeat.
 pub(crate) use localcoder_protocol::limits::HEARTBEAT_MS as BEAT_EVERY_MS;
 
-/// What a call is.
+/// The method of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Method {
     Hello,
@@ -30,7 +31,6 @@ pub(crate) enum Method {
     Cancel,
 }
 
-/// How a call ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ending {
     Fine,
@@ -40,21 +40,21 @@ pub(crate) enum Ending {
     /// The answer carries another number, so it is not delivered.
     Lost,
     Dies,
-    /// The process freezes: it neither reads nor writes any more.
+    /// The process freezes: it no longer reads or writes.
     Silent,
-    /// It never ends, though the process lives.
+    /// The call never ends, though the process lives.
     Stalls,
 }
 
-/// What a load is going to make.
+/// The model that a load creates.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Resident {
-    /// Into [`crate::store::SPECS`].
+    /// Index into [`crate::store::SPECS`].
     pub(crate) model: usize,
     pub(crate) memory: MemoryUse,
     pub(crate) window: u32,
     pub(crate) on_gpu: bool,
-    /// Whether it is there already, and not only coming.
+    /// Whether it is loaded, and not only being loaded.
     pub(crate) loaded: bool,
 }
 
@@ -64,21 +64,21 @@ pub(crate) struct Call {
     pub(crate) id: i64,
     pub(crate) method: Method,
     pub(crate) ending: Ending,
-    /// Messages before the end.
+    /// How many messages come before the end.
     pub(crate) steps: u64,
-    /// Of these, how many are about reading.
+    /// How many of these are about reading the prompt.
     pub(crate) reads: u64,
     pub(crate) done: u64,
     pub(crate) pace_ms: u64,
-    /// Whether it makes no progress, until it was waited for long enough.
+    /// Whether it makes no progress, until the host has waited long enough.
     pub(crate) stalled: bool,
-    /// Since when it is to stop.
+    /// Since when it should stop.
     pub(crate) cancelled_ms: Option<u64>,
-    /// The request whose mark the prompt has; 0 for none.
+    /// The request whose mark is in the prompt; 0 for none.
     pub(crate) mark: u64,
-    /// How many texts are to be counted.
+    /// The texts whose tokens must be counted.
     pub(crate) texts: Vec<usize>,
-    /// Whether what it writes is not an answer to what was asked.
+    /// Whether what it writes does not answer the question.
     pub(crate) useless: bool,
 }
 
@@ -103,13 +103,13 @@ pub(crate) struct Worker {
     pub(crate) slow: u64,
     pub(crate) calls: Vec<Call>,
     pub(crate) resident: Option<Resident>,
-    /// What a draft model beside it takes.
+    /// Memory of the draft model loaded with it.
     pub(crate) draft: Option<MemoryUse>,
-    /// What was lowered for the model in it: see `checks::loads`.
+    /// What was lowered for the model in it; see `checks::loads`.
     pub(crate) lowered: Vec<&'static str>,
-    /// The settings that were in force then, by number.
+    /// Number of the settings that were in force then.
     pub(crate) lowered_under: u64,
-    /// When the host last heard of it, or gave it something to do after it had nothing.
+    /// When the host last received anything from it, or asked it something while it was idle.
     pub(crate) sign_ms: u64,
 }
 
@@ -145,7 +145,7 @@ impl Worker {
         self.calls.iter().any(|call| call.method != Method::Cancel)
     }
 
-    /// Whether it still writes though it was asked to stop.
+    /// Since when it should have stopped a call that it still computes.
     pub(crate) fn stops_since_ms(&self) -> Option<u64> {
         self.calls.iter().filter_map(|call| call.cancelled_ms).min()
     }
@@ -177,7 +177,7 @@ impl World {
         self.deliver(Event::WorkerStarted { generation, result })
     }
 
-    /// The process is gone; the host learns it a little later.
+    /// The process is gone; the host learns of it a little later.
     pub(crate) fn worker_dies(&mut self, generation: u64) {
         let after_death = self.strikes(Fault::AfterDeath);
         let Some(worker) = self.workers.get_mut(&generation).filter(|it| it.alive) else { return };
@@ -208,7 +208,8 @@ impl World {
         self.deliver(Event::WorkerEnded { generation, ending })
     }
 
-    /// While a worker has something to do it says that it lives, and whether it gets on.
+    /// While a worker has something to do, it sends heartbeats that also say whether it makes
+    /// progress.
     pub(crate) fn worker_beats(&mut self, generation: u64) -> Outcome {
         let Some(worker) = self.workers.get_mut(&generation) else { return Ok(()) };
         let works = worker.calls.iter().any(|call| !call.is_lost());
@@ -231,7 +232,7 @@ impl World {
         }
     }
 
-    /// A living worker says something.
+    /// A living worker sends a message.
     pub(crate) fn says(&mut self, generation: u64, message: Message) -> Outcome {
         if let Some(worker) = self.workers.get_mut(&generation) {
             worker.sign_ms = self.now_ms;
@@ -239,7 +240,6 @@ impl World {
         self.deliver(Event::WorkerMessage { generation, message })
     }
 
-    /// The process freezes.
     pub(crate) fn worker_freezes(&mut self, generation: u64) {
         self.trace.say(self.now_ms, || format!("*** worker {generation} freezes"));
         if let Some(worker) = self.workers.get_mut(&generation) {
@@ -249,13 +249,13 @@ impl World {
 }
 
 impl Call {
-    /// Whether it was answered, as the worker sees it.
+    /// Whether the worker believes that it has answered.
     pub(crate) fn is_lost(&self) -> bool {
         self.ending == Ending::Lost && self.stalled
     }
 }
 
-/// What may still be in the pipe: an answer and a token of each call that was open.
+/// What may still be in the pipe: an answer and a token for each call that was open.
 fn last_words(worker: &Worker) -> Vec<Message> {
     let mut words = Vec::new();
     for call in &worker.calls {

@@ -1,5 +1,5 @@
-//! The world of one seed: its clock, its agenda, and the host in it. At first things go wrong in it
-//! as its fault plan has it; then the faults end, and everything must come to its end.
+//! The world of one seed: its clock, its agenda, and the host in it. At first things go wrong as
+//! its fault plan says; then the faults end, and everything must come to its end.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,14 +21,14 @@ use crate::world_event::{Agenda, WorldEvent};
 
 /// Time after which a host without clients ends.
 pub(crate) const IDLE_EXIT_MS: u64 = 60_000;
-/// Most events of one world; with more of them something loops.
+/// Most events in one world; with more of them something loops.
 const EVENTS_MAX: u64 = 60_000;
 /// Most events at one moment, likewise.
 const EVENTS_AT_ONCE_MAX: u64 = 1_000;
-/// Time after the last fault within which everything must have ended.
+/// Time after the last fault within which everything must end.
 const ENDS_WITHIN_MS: u64 = 2 * 60 * 60 * 1_000;
 
-/// What a host leaves to the next.
+/// What a host leaves for the next one.
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
     pub(crate) measurements: Option<String>,
@@ -46,9 +46,9 @@ pub(crate) struct World {
     pub(crate) tally: Tally,
     pub(crate) trace: Trace,
     pub(crate) now_ms: u64,
-    /// How much of it the machine slept.
+    /// How much of the time the machine was asleep.
     pub(crate) asleep_ms: u64,
-    /// When it woke last, or the host was let go on.
+    /// When it last woke, or the host was last resumed.
     pub(crate) woke_ms: u64,
     pub(crate) agenda: Agenda,
     pub(crate) host: Option<Host>,
@@ -56,7 +56,6 @@ pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) clients: Clients,
     pub(crate) workers: BTreeMap<u64, Worker>,
-    /// Whether the machine has a GPU.
     pub(crate) gpu: bool,
     pub(crate) short_of_memory: bool,
     pub(crate) saves_power: bool,
@@ -65,12 +64,13 @@ pub(crate) struct World {
     pub(crate) supervision: Supervision,
     /// Whether nothing goes wrong any more.
     pub(crate) faults_ended: bool,
-    /// What clients will still do of themselves.
+    /// How many more things clients will do by themselves.
     pub(crate) acts_left: u64,
     /// How late the system wakes the host.
     late_ms: u64,
     events_at_once: u64,
-    /// Changes what the host does before it is checked: a test that the checks find it.
+    /// Changes the host's effects before they are checked; tests use it to show that the checks
+    /// notice.
     pub(crate) tamper: fn(&mut Vec<Effect>),
 }
 
@@ -110,9 +110,9 @@ impl World {
         }
     }
 
-    /// Lives until everything has come to its end; with what was written down of it.
+    /// Runs until everything has come to its end; returns the recorded trace, too.
     pub(crate) fn live(mut self) -> (Result<Tally, Broken>, Vec<String>) {
-        // After a panic nothing of it is used but what was written down.
+        // After a panic, only the trace is used.
         let lived = catch_unwind(AssertUnwindSafe(|| self.run_to_end()));
         let result =
             lived.unwrap_or_else(|_| breach("the core does not panic", "it did; see above"));
@@ -146,10 +146,10 @@ impl World {
         self.shut_down()
     }
 
-    /// The next that happens: to the host by its own wish, or in the world.
+    /// Does what happens next: a deadline of the host, or something in the world.
     pub(crate) fn step(&mut self) -> Outcome {
         let deadline = self.host.as_ref().and_then(Host::next_deadline_ms);
-        // As the shell does it: what is due goes before what has come in.
+        // As in the shell, what is due comes before what has arrived.
         let due = deadline.map(|at| at.max(self.now_ms) + self.late_ms);
         let next = self.agenda.next_ms().map(|at| at.max(self.now_ms));
         let ticks = match (due, next) {
@@ -221,7 +221,6 @@ impl World {
         }
     }
 
-    /// Whether a fault strikes now.
     pub(crate) fn strikes(&mut self, fault: Fault) -> bool {
         let strikes = self.fault_plan.strikes(fault, &mut self.random);
         if strikes {
@@ -234,7 +233,7 @@ impl World {
         self.agenda.add(self.now_ms + ms, event);
     }
 
-    /// A host begins with what the last has left on disk.
+    /// A host starts with what the last one has left on disk.
     pub(crate) fn host_starts(&mut self) -> Outcome {
         self.cut_off_what_was_kept();
         let object = |text: &String| serde_json::from_str::<Map<String, Value>>(text).ok();
@@ -281,7 +280,7 @@ impl World {
         Ok(())
     }
 
-    /// A power cut may leave a part of a text, or of a character.
+    /// A power cut may leave only a part of a text, even of a character.
     fn cut_off_what_was_kept(&mut self) {
         if !self.strikes(Fault::KeptDamaged) {
             return;
@@ -302,7 +301,7 @@ impl World {
         self.agenda.forget_host();
         let left = self.clients.all_lost();
         self.requests.forget_all();
-        // Those who have a window open come back, and start another.
+        // Clients with an open window come back, and start another host.
         let returns = left.min(CLIENTS_MAX / 16);
         for _ in 0..returns.max(1) {
             let ms = self.random.up_to_ms(2_000);
@@ -325,7 +324,7 @@ impl World {
         Ok(())
     }
 
-    /// All that was asked is answered.
+    /// Checks that everything that was asked is answered.
     pub(crate) fn come_to_the_end(&mut self) -> Outcome {
         let ends_ms = self.now_ms + ENDS_WITHIN_MS;
         while let Some(open) = self.requests.first_open() {
@@ -337,7 +336,7 @@ impl World {
             }
             self.step()?;
         }
-        // Whoever would answer twice, or still wants to say something.
+        // Time for a second answer or a late message to show up.
         let until = self.now_ms + 2_000;
         self.live_until(until)
     }
@@ -364,7 +363,7 @@ impl World {
         for client in self.clients.connected() {
             self.client_vanishes(client)?;
         }
-        // Its workers are asked to end, and made to.
+        // Its workers are asked to end, and killed if they do not.
         self.live_until(self.now_ms + IDLE_EXIT_MS + 20_000)?;
         if self.host.is_some() {
             return breach("exit", "the host stays though no client is connected");

@@ -1,5 +1,5 @@
-//! What is going to happen in the world and when: a heap by time, and by order where times are
-//! equal.
+//! What will happen in the world and when: a heap by time, and by order of insertion for equal
+//! times.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
@@ -9,45 +9,45 @@ use localcoder_host::core::ClientId;
 use localcoder_transport::Message;
 use serde_json::Value;
 
-/// Something that is going to happen.
+/// Something that will happen.
 #[derive(Debug)]
 pub(crate) enum WorldEvent {
-    /// A new client; where no host runs it starts one.
+    /// A new client connects; if no host runs, it starts one.
     ClientConnects,
     /// A client does something.
     ClientActs(ClientId),
-    /// A client does not want an answer any more.
+    /// A client cancels a request.
     ClientCancels { client: ClientId, request_id: String },
-    /// A client tells how its test went on an edit.
+    /// A client reports the result of its test on an edit.
     ClientHasTried { client: ClientId, params: Value },
-    /// A model file was looked at.
+    /// A model file was inspected.
     Inspected(Vec<String>),
-    /// A model that could draft for another was looked for.
+    /// The search for a draft model has ended.
     DraftSought { path: PathBuf, named: Option<String> },
-    /// A smaller model was looked for.
+    /// The search for a smaller model has ended.
     SmallerSought { path: PathBuf, bytes: u64 },
-    /// The state that a worker could begin with was looked for.
+    /// The search for a kept state has ended.
     PrefixLooked { generation: u64, key: String },
     /// A process was started, or could not be.
     WorkerStarts(u64),
     /// A worker continues a call.
     WorkerSteps { generation: u64, call: i64 },
-    /// A worker with something to do tells that it lives.
+    /// A worker with something to do sends a heartbeat.
     WorkerBeats(u64),
     /// A worker's process ends.
     WorkerDies(u64),
-    /// The host learns it.
+    /// The host learns that a worker's process has ended.
     WorkerEndReported(u64),
-    /// A worker says something that belongs to nothing.
+    /// A worker sends a message that belongs to nothing.
     WorkerSays { generation: u64, message: Box<Message> },
     /// Something happens to the machine or its files.
     FaultsChange,
-    /// The system tells that it was asleep.
+    /// The system reports that it was asleep.
     Woke,
 }
 
 impl WorldEvent {
-    /// Whether it ends with the host.
+    /// Whether the event ends with the host.
     fn is_hosts(&self) -> bool {
         !matches!(self, Self::ClientConnects | Self::FaultsChange)
     }
@@ -100,7 +100,7 @@ impl Agenda {
         self.heap.pop().map(|Reverse(entry)| entry.event)
     }
 
-    /// The host is gone, and with it all that concerned it.
+    /// The host is gone, along with all events that concerned it.
     pub(crate) fn forget_host(&mut self) {
         self.heap.retain(|Reverse(entry)| !entry.event.is_hosts());
     }

@@ -1,33 +1,33 @@
-//! The demo model as tests use it: its file, and its bytes with something else in them.
+//! The demo model for tests: its file, and its bytes with a part replaced.
 
 use std::path::{Path, PathBuf};
 
 const TEMPLATE_KEY: &[u8] = b"tokenizer.chat_template";
 
-/// Its file in the source tree, which must not be changed.
+/// The model's file in the source tree, which must not be changed.
 #[must_use]
 pub fn path() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/demo/localcoder-demo.gguf")
 }
 
-/// All of its bytes.
+/// The bytes of the model's file.
 ///
 /// # Panics
-/// Where it is not there.
+/// If the file does not exist.
 #[must_use]
 pub fn bytes() -> Vec<u8> {
     std::fs::read(path()).expect("the demo model is part of the source")
 }
 
-/// Its bytes with another chat template, which is no longer than its own.
+/// The model's bytes with another chat template, which must not be longer than its own.
 ///
 /// # Panics
-/// Where that is longer.
+/// If the template is longer.
 #[must_use]
 pub fn with_template(text: &str) -> Vec<u8> {
     let mut bytes = bytes();
     let key = bytes.windows(TEMPLATE_KEY.len()).position(|window| window == TEMPLATE_KEY);
-    // After the key a type of four bytes, and the text's length in eight.
+    // The key is followed by four bytes of type and eight of the text's length.
     let start = key.expect("it has a template") + TEMPLATE_KEY.len() + 12;
     let length = bytes[start - 8..start].try_into().map(u64::from_le_bytes);
     let length = usize::try_from(length.expect("they are eight")).expect("it was read");

@@ -1,5 +1,6 @@
-//! A disk of a few megabytes that can be full or read-only, in a name space of its own: no test
-//! needs to be root for it. Only on Linux, and where users may make name spaces.
+//! A disk of a few megabytes that can be full or read-only, in a namespace of its own, so that
+//! tests do not need to run as root. Only for Linux, on systems that allow users to create
+//! namespaces.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -11,18 +12,18 @@ pub struct Disk {
     /// A shell in the namespace; it runs the commands that it gets.
     shell: Child,
     said: BufReader<ChildStdout>,
-    /// Where it is mounted, in the name space only.
+    /// Where it is mounted, which is visible only in the namespace.
     _place: tempfile::TempDir,
     mounted: String,
     path: PathBuf,
 }
 
 impl Disk {
-    /// A disk with these options of `tmpfs`, such as `size=4m`; `None` where this system lets
-    /// creation of one.
+    /// A disk with these options of `tmpfs`, such as `size=4m`; `None` if this system does not
+    /// allow users to create one.
     ///
     /// # Panics
-    /// Where there is no temporary folder.
+    /// If no temporary folder can be created.
     #[must_use]
     pub fn new(options: &str) -> Option<Self> {
         let place = tempfile::tempdir().expect("a temporary folder");
@@ -41,20 +42,20 @@ impl Disk {
         disk.order(&mount).then_some(disk)
     }
 
-    /// Where it can be seen from outside of its name space.
+    /// Its path as seen from outside the namespace.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Where it is for a program that [`Self::starting`] starts.
+    /// Its path as seen by a program that [`Self::starting`] starts.
     #[must_use]
     pub fn mounted(&self) -> &Path {
         Path::new(&self.mounted)
     }
 
-    /// What starts a program in its name space. Who has closed itself does not get to
-    /// [`Self::path`], which leads through another process.
+    /// A command that starts a program in its namespace. A program that has confined itself can't
+    /// use [`Self::path`], which leads through another process.
     #[must_use]
     pub fn starting(&self, program: &Path) -> Command {
         let mut command = Command::new("nsenter");
@@ -65,19 +66,20 @@ impl Disk {
         command
     }
 
-    /// From now on nothing can be written on it, or everything again.
+    /// Makes it read-only, or writable again.
     ///
     /// # Panics
-    /// Where the system does not do it.
+    /// If the system refuses.
     pub fn set_read_only(&mut self, read_only: bool) {
         let how = if read_only { "ro" } else { "rw" };
-        // All is named: else `mount` looks up options that an ordinary user can't give.
+        // All options are given: otherwise `mount` looks up options that an ordinary user can't
+        // set.
         let remount = format!("mount -t tmpfs -o remount,{how} tmpfs '{}'", self.mounted);
         assert!(self.order(&remount), "`{remount}`");
     }
 
-    /// A folder of it that shows what is in its folder `lower` and keeps changes elsewhere, as the
-    /// file system of a container does; `None` where this system does not allow it.
+    /// A folder on it that shows the content of its folder `lower` and keeps changes elsewhere, as
+    /// a container's file system does; `None` if this system does not allow it.
     #[must_use]
     pub fn overlay(&mut self) -> Option<PathBuf> {
         let at = &self.mounted;
@@ -88,10 +90,10 @@ impl Disk {
         self.order(&mount).then(|| self.path.join("merged"))
     }
 
-    /// Fills it but for this many bytes; the file that does so.
+    /// Fills it up except for this many bytes; returns the file that takes the room.
     ///
     /// # Panics
-    /// Where it can't be written.
+    /// If that file can't be written.
     #[must_use]
     pub fn fill(path: &Path, leave_bytes: u64) -> PathBuf {
         let filler = path.join("filler");

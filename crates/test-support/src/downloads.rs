@@ -1,6 +1,6 @@
 //! Every way in which a download is known to go wrong, at random points, against the real
-//! `localcoder-fetch`. What must come of each is said beside it: the exact file, or a failure of
-//! the right kind. Used by the tests of `fetch` and by `cargo xtask faults downloads`.
+//! `localcoder-fetch`. Next to each is the required result: the exact file, or a failure of the
+//! right kind. Used by the tests of `fetch` and by `cargo xtask faults downloads`.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -15,21 +15,21 @@ use sha2::{Digest as _, Sha256};
 
 use crate::http::{Asked, Part, Reply, Server};
 
-/// A version of the file that a server names.
+/// The server's name for the version of the file.
 const ETAG: &str = "\"v1\"";
-/// What a killed process may have to load again, whatever it had.
+/// Most bytes that may have to be downloaded again after a kill, however many were there.
 pub const LOADED_AGAIN_BYTES_MAX: u64 = 16 * 1024 * 1024;
-/// A path where nothing is and nothing can be made.
+/// A path that does not exist and can't be created.
 pub const NO_HOME: &str = "/proc/none";
 /// Most memory the program may ever have.
 pub const MEMORY_KIB_MAX: u64 = 64 * 1024;
 
-/// What is loaded.
+/// The content of the download.
 #[derive(Debug, Clone)]
 pub struct Content {
-    /// Its bytes.
+    /// The bytes of the file.
     pub bytes: Vec<u8>,
-    /// Their digest.
+    /// The digest of the bytes.
     pub sha256: String,
 }
 
@@ -59,19 +59,19 @@ pub fn sha256(bytes: &[u8]) -> String {
 pub struct Random(fastrand::Rng);
 
 impl Random {
-    /// A sequence of its own for each seed.
+    /// A generator with its own sequence for each seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self(fastrand::Rng::with_seed(seed))
     }
 
-    /// One of the numbers from `low` up to `high`, itself left out unless it is `low`.
+    /// A number from `low` to `high`, which is excluded unless it equals `low`.
     pub fn between(&mut self, low: usize, high: usize) -> usize {
         self.0.usize(low..high.max(low + 1))
     }
 }
 
-/// A user's catalog with this file as the model `small`.
+/// A user's catalog that has this file as the model `small`.
 #[must_use]
 pub fn catalog(content: &Content, url: &str) -> Value {
     json!({"version": 1, "models": [{
@@ -89,91 +89,91 @@ pub fn catalog(content: &Content, url: &str) -> Value {
 
 macro_rules! faults {
     ($($(#[doc = $doc:literal])+ $name:ident;)*) => {
-        /// What a server, or a proxy before it, does.
+        /// What a server does wrong, or a proxy in front of it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Fault { $($(#[doc = $doc])+ $name,)* }
 
         impl Fault {
-            /// All of them.
+            /// All faults.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
         }
     };
 }
 
 faults! {
-    /// The range that was asked for is ignored.
+    /// The requested range is ignored.
     IgnoresRange;
-    /// The part begins earlier than it was asked for.
+    /// The part begins earlier than requested.
     BeginsEarly;
-    /// The part is of a longer file.
+    /// The part belongs to a longer file.
     WrongTotal;
-    /// The status is 200 and the body a part.
+    /// The status is 200, but the body is only a part.
     PartAsWhole;
-    /// All bytes are there already, and the server is not to be asked.
+    /// All bytes are there already, so that the server must not be asked.
     AllThere;
-    /// In the middle of the file the server says that it has no such range.
+    /// In the middle of the file the server replies that there is no such range.
     NoSuchRange;
     /// The server's file is shorter.
     Shorter;
-    /// More bytes come than the file has.
+    /// More bytes arrive than the file has.
     Longer;
-    /// Bytes come without end and without a length.
+    /// Bytes arrive without end, and their length was not announced.
     Endless;
     /// The connection is cut, several times.
     Reset;
-    /// The connection ends early as if that were all.
+    /// The connection ends early as if the file were complete.
     EndsEarly;
-    /// Nothing comes any more.
+    /// At some point nothing arrives any more.
     Stall;
-    /// A byte comes at times.
+    /// A byte arrives now and then.
     Drip;
-    /// Between two tries the file became another one.
+    /// Between two attempts the file was replaced by another one.
     Replaced;
-    /// The file is the same and has another version's name.
+    /// The file is the same, but the name of its version has changed.
     Renamed;
-    /// The body is packed.
+    /// The body is compressed.
     Packed;
     /// A redirect leads to itself.
     RedirectLoop;
     /// A redirect leads to a host that is not allowed.
     RedirectElsewhere;
-    /// A redirect leads to this machine again, which is allowed.
+    /// A redirect leads to this machine, which is allowed.
     RedirectHere;
     /// The server does not speak TLS.
     NoEncryption;
-    /// A page asks to sign in.
+    /// A page that asks the user to sign in.
     SignInPage;
-    /// The same, called a file.
+    /// A page that asks the user to sign in, sent as if it were the file.
     SignInFile;
     /// The server is overloaded for a moment.
     Overloaded;
-    /// It stays so.
+    /// The server stays overloaded.
     OverloadedForEver;
     /// The proxy wants a password.
     ProxyPassword;
-    /// The file is not there.
+    /// The file does not exist.
     NotThere;
     /// The file arrives with a wrong byte, once.
     DamagedOnce;
-    /// It arrives so every time.
+    /// The file arrives with a wrong byte every time.
     DamagedAlways;
-    /// The first address has nothing, the second has it.
+    /// The first address does not have the file, the second one does.
     Mirror;
-    /// Nothing listens.
+    /// Nothing listens at the address.
     NobodyThere;
 }
 
-/// What must come of it.
+/// The required result of a download.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
     /// The exact file.
     Whole,
-    /// One of these failures, and no file.
+    /// One of these failures, and no file is left.
     Fails(&'static [FetchFailure]),
 }
 
 impl Fault {
-    /// What must come of it.
+    /// The required result under this fault.
     #[must_use]
     pub fn expected(self) -> Expected {
         match self {
@@ -194,14 +194,14 @@ impl Fault {
             Self::OverloadedForEver => Expected::Fails(&[FetchFailure::Server]),
             Self::ProxyPassword => Expected::Fails(&[FetchFailure::Proxy]),
             Self::NotThere => Expected::Fails(&[FetchFailure::Refused]),
-            // The new file may also have another length.
+            // The new file may have another length, too.
             Self::Replaced => Expected::Fails(&[FetchFailure::Checksum, FetchFailure::WrongFile]),
             Self::DamagedAlways => Expected::Fails(&[FetchFailure::Checksum]),
             _ => Expected::Whole,
         }
     }
 
-    /// Whether it befalls a download that is resumed: then the first answer is cut.
+    /// Whether the fault affects a resumed download: then the first answer is cut off.
     fn is_of_a_resumed_one(self) -> bool {
         matches!(
             self,
@@ -216,7 +216,7 @@ impl Fault {
     }
 }
 
-/// Clocks that run a hundred times as fast as those of the product.
+/// Limits with clocks that run a hundred times as fast as the product's.
 #[must_use]
 pub fn limits() -> FetchLimits {
     FetchLimits {
@@ -248,7 +248,7 @@ pub fn request(folder: &Path, content: &Content, urls: Vec<String>) -> FetchRequ
     }
 }
 
-/// One run of the program.
+/// A run of `localcoder-fetch`.
 #[derive(Debug)]
 pub struct Fetch {
     child: Child,
@@ -257,14 +257,14 @@ pub struct Fetch {
 /// How a run ended.
 #[derive(Debug, Clone)]
 pub struct Ending {
-    /// All of its events.
+    /// All events of the run, in order.
     pub events: Vec<FetchEvent>,
-    /// Most memory it was seen with.
+    /// Most memory that it was seen to use.
     pub memory_kib: u64,
 }
 
 impl Ending {
-    /// Whether the file is there, else the failure; `None` where it was killed.
+    /// Whether the file is there, or else the failure; `None` if it was killed.
     #[must_use]
     pub fn result(&self) -> Option<Result<(), FetchFailure>> {
         match self.events.last()? {
@@ -276,20 +276,20 @@ impl Ending {
 }
 
 impl Fetch {
-    /// Starts it. `program` is the built `localcoder-fetch`.
+    /// Starts a run. `program` is the built `localcoder-fetch`.
     ///
     /// # Panics
-    /// Where it can't be started.
+    /// If it can't be started.
     #[must_use]
     pub fn start(program: &Path, request: &FetchRequest) -> Self {
         Self::start_with(program, request, &[])
     }
 
-    /// The same with these variables in its environment, and no others: a test's machine may
-    /// have proxies, and its user settings.
+    /// Starts a run with only these variables in its environment: the machine that runs the test
+    /// may use proxies, and its user may have settings.
     ///
     /// # Panics
-    /// Where it can't be started.
+    /// If it can't be started.
     #[must_use]
     pub fn start_with(
         program: &Path,
@@ -299,19 +299,19 @@ impl Fetch {
         Self::start_saying(program, &line(request), environment)
     }
 
-    /// The same by another command than the program alone.
+    /// Starts a run by a given command.
     ///
     /// # Panics
-    /// Where it can't be started.
+    /// If it can't be started.
     #[must_use]
     pub fn start_by(command: &mut Command, request: &FetchRequest) -> Self {
         Self::begin(command, &line(request), &[])
     }
 
-    /// The same with any line as its request.
+    /// Starts a run with any text as its request.
     ///
     /// # Panics
-    /// Where it can't be started.
+    /// If it can't be started.
     #[must_use]
     pub fn start_saying(program: &Path, line: &str, environment: &[(&str, &str)]) -> Self {
         Self::begin(&mut Command::new(program), line, environment)
@@ -327,7 +327,7 @@ impl Fetch {
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let stdin = child.stdin.as_mut().expect("it was asked for as a pipe");
-        // One that ends at once need not read it.
+        // A program that ends at once need not read its input.
         let _ = stdin.write_all(format!("{line}\n").as_bytes());
         Self { child }
     }
@@ -343,15 +343,15 @@ impl Fetch {
         let _ = self.child.kill();
     }
 
-    /// Ends what it listens to, as a host does that ends.
+    /// Closes the program's input, as a host does when it ends.
     pub fn close(&mut self) {
         drop(self.child.stdin.take());
     }
 
-    /// Follows it to its end; `on_event` gets each event.
+    /// Follows the run to its end; `on_event` gets each event.
     ///
     /// # Panics
-    /// Where it writes what is not an event.
+    /// If the program writes anything but events.
     pub fn follow(mut self, mut on_event: impl FnMut(&mut Self, &FetchEvent)) -> Ending {
         let stdout = self.child.stdout.take().expect("it was asked for as a pipe");
         let mut ending = Ending { events: Vec::new(), memory_kib: 0 };
@@ -379,10 +379,10 @@ fn peak_memory_kib(pid: u32) -> u64 {
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
-/// Runs one trial; what is wrong, where something is.
+/// Runs one trial.
 ///
 /// # Errors
-/// Where what came of it is not what must.
+/// What is wrong, if the result is not the required one.
 pub fn trial(program: &Path, fault: Fault, seed: u64) -> Result<Ending, String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let mut random = Random::new(seed);
@@ -395,7 +395,7 @@ pub fn trial(program: &Path, fault: Fault, seed: u64) -> Result<Ending, String> 
         put_all_there(folder.path(), &content)?;
     }
     if fault == Fault::RedirectElsewhere {
-        // Not even a name server is to be asked for it.
+        // The time is too short even to ask a name server.
         request.limits.connect_ms = 1;
     }
     let ending = Fetch::start(program, &request).follow(|_, _| {});
@@ -415,7 +415,7 @@ fn addresses(fault: Fault, server: &Server) -> Vec<String> {
     }
 }
 
-/// As a run leaves it that was killed before the last step.
+/// Creates the state that a run leaves if it was killed before its last step.
 fn put_all_there(folder: &Path, content: &Content) -> Result<(), String> {
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let mark = json!({"durableBytes": content.bytes.len(), "boot": boot.trim()});
@@ -539,7 +539,7 @@ fn answer(
     }
 }
 
-/// Answers without a body.
+/// An answer without a body.
 fn refusal(fault: Fault, turn: usize, asked: &Asked) -> Option<Reply> {
     let (status, headers) = match (fault, turn) {
         (Fault::RedirectLoop, _) => ("302 Found", "Location: /file?secret=2"),

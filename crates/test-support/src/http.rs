@@ -1,5 +1,5 @@
-//! A server that does what a test tells it, right or wrong: one answer a connection, written by
-//! hand, so that no library puts its mistakes right.
+//! A server that does what a test wants, right or wrong: one answer per connection, written by
+//! hand, so that no library corrects the mistakes.
 
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -7,15 +7,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// Between two looks at whether the client is gone.
+/// How often to check whether the client is gone.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// A request as it came.
+/// A request as it arrived.
 #[derive(Debug, Clone)]
 pub struct Asked {
-    /// How many came before it.
+    /// How many requests came before it.
     pub number: usize,
-    /// Its path, with the query.
+    /// The path, with the query.
     pub path: String,
     headers: Vec<(String, String)>,
 }
@@ -27,7 +27,7 @@ impl Asked {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// The first byte it wants, where it asks for a range.
+    /// The first byte of the requested range; `None` if the request has no range.
     #[must_use]
     pub fn range_start(&self) -> Option<usize> {
         self.header("range")?.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()
@@ -37,22 +37,22 @@ impl Asked {
 /// A part of an answer's body.
 #[derive(Debug, Clone)]
 pub enum Part {
-    /// Bytes, as fast as they go.
+    /// Bytes, as fast as possible.
     Bytes(Vec<u8>),
-    /// Bytes, this many at a time with a pause after each.
+    /// Bytes, in pieces of this many with a pause after each.
     Slowly(Vec<u8>, usize, Duration),
-    /// Nothing for a time, or until the client has gone.
+    /// Nothing for a time, or until the client is gone.
     Silence(Duration),
-    /// The connection is cut hard, and what was not read is lost.
+    /// The connection is reset, and whatever was not read is lost.
     Reset,
 }
 
-/// An answer.
+/// An answer of the server.
 #[derive(Debug, Clone)]
 pub struct Reply {
     /// Status line and headers, each without its line end.
     pub head: Vec<String>,
-    /// What follows; then the connection ends.
+    /// The parts that follow; then the connection ends.
     pub body: Vec<Part>,
 }
 
@@ -64,7 +64,8 @@ impl Reply {
         Self { head: head.chain(headers.iter().map(|it| (*it).to_owned())).collect(), body: vec![] }
     }
 
-    /// What a good server answers: the file from where it was asked, if it is still this version.
+    /// The answer of a correct server: the file from the requested byte, if it is still this
+    /// version.
     #[must_use]
     pub fn file(asked: &Asked, content: &[u8], etag: &str) -> Self {
         let same = asked.header("if-range").is_none_or(|wanted| wanted == etag);
@@ -86,14 +87,14 @@ impl Reply {
         }
     }
 
-    /// With one part more.
+    /// The answer with a part added.
     #[must_use]
     pub fn with(mut self, part: Part) -> Self {
         self.body.push(part);
         self
     }
 
-    /// Only the first bytes of its body, and then this.
+    /// The answer with only the first bytes of its body, followed by this part.
     #[must_use]
     pub fn until(mut self, bytes: usize, then: Part) -> Self {
         if let Some(Part::Bytes(body)) = self.body.first_mut() {
@@ -105,7 +106,7 @@ impl Reply {
 
 type Script = dyn Fn(&Asked) -> Reply + Send + Sync;
 
-/// A running server. It ends with the value.
+/// A running server. It ends when the value is dropped.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
@@ -121,10 +122,10 @@ struct Shared {
 }
 
 impl Server {
-    /// A server on a free port of this machine.
+    /// Starts a server on a free port of this machine.
     ///
     /// # Panics
-    /// Where there is none.
+    /// If there is no free port.
     #[must_use]
     pub fn start(script: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -139,35 +140,35 @@ impl Server {
                 }
                 accepting.connections.fetch_add(1, Ordering::Relaxed);
                 let (shared, script) = (Arc::clone(&accepting), Arc::clone(&script));
-                // A client that goes away is none of the test's business.
+                // The test does not care about a client that goes away.
                 std::thread::spawn(move || serve(stream, &shared, &*script));
             }
         });
         Self { address, shared }
     }
 
-    /// Where it is.
+    /// The address of a path on this server.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("http://{}/{path}", self.address)
     }
 
-    /// Bytes of bodies that it has sent.
+    /// Bytes of bodies that were sent.
     #[must_use]
     pub fn sent(&self) -> u64 {
         self.shared.sent.load(Ordering::Relaxed)
     }
 
-    /// Connections that were opened to it, whether anything was asked on them or not.
+    /// Connections that were opened, whether or not a request came on them.
     #[must_use]
     pub fn connections(&self) -> u64 {
         self.shared.connections.load(Ordering::Relaxed)
     }
 
-    /// All requests.
+    /// All requests so far.
     ///
     /// # Panics
-    /// Where a connection has panicked.
+    /// If a connection's thread has panicked.
     #[must_use]
     pub fn asked(&self) -> Vec<Asked> {
         self.shared.asked.lock().expect("nothing panics with it").clone()

@@ -1,7 +1,6 @@
-//! What integration tests share: a private installation with its own host, and the command line
-//! run in it; servers that do everything wrong, and what must come of each; disks that are full; a
-//! worker that misbehaves on command; models that are tiny.
-//! Nothing of it is in the product.
+//! What integration tests share: a private installation with its own host, and the command line run
+//! in it; servers that do everything wrong, and the required result for each; disks that are full;
+//! a worker that misbehaves on command; tiny models. None of it is in the product.
 
 pub mod demo;
 pub mod disk;
@@ -19,10 +18,10 @@ use std::time::{Duration, Instant};
 use localcoder_protocol::ErrorCode;
 use serde_json::Value;
 
-/// How long anything may take that a test waits for. Far above what it takes on a busy machine.
+/// How long a test waits for anything, which is far more than it takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A private installation. Its host is ended and its files are removed with it.
+/// A private installation. When it is dropped, its host is ended and its files are deleted.
 #[derive(Debug)]
 pub struct Installation {
     program: PathBuf,
@@ -30,24 +29,24 @@ pub struct Installation {
 }
 
 impl Installation {
-    /// `program` is the built `localcoder`; the worker must be beside it.
+    /// `program` is the built `localcoder`; the worker must be in the same folder.
     ///
     /// # Panics
-    /// Where the worker was not built.
+    /// If the worker was not built.
     #[must_use]
     pub fn new(program: &str) -> Self {
         let program = PathBuf::from(program);
         let worker = program.with_file_name("localcoder-worker");
         assert!(worker.is_file(), "{} is missing: run `cargo xtask build`", worker.display());
-        // A short path: a socket's may have 103 bytes at most.
+        // A short path, since that of a socket may have 103 bytes at most.
         let folder = tempfile::Builder::new().prefix("lc").tempdir_in("/tmp");
         Self { program, folder: folder.expect("a temporary folder") }
     }
 
-    /// The same, where the product's own folder is there already and empty.
+    /// An installation whose product folder exists already and is empty.
     ///
     /// # Panics
-    /// Where it can't be made.
+    /// If the folder can't be created.
     #[must_use]
     pub fn with_home(program: &str) -> Self {
         let installation = Self::new(program);
@@ -55,7 +54,7 @@ impl Installation {
         installation
     }
 
-    /// Its folder; `LOCALCODER_HOME` is `home` in it.
+    /// The installation's folder; `LOCALCODER_HOME` is `home` in it.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -67,10 +66,10 @@ impl Installation {
         self.folder.path().join("home")
     }
 
-    /// A file of the test's own.
+    /// Writes a file for the test.
     ///
     /// # Panics
-    /// Where it can't be written.
+    /// If it can't be written.
     #[must_use]
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.folder.path().join(name);
@@ -78,7 +77,7 @@ impl Installation {
         path
     }
 
-    /// A command of the program, ready to be run or changed.
+    /// A command of the program, to be run or modified.
     #[must_use]
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
@@ -93,7 +92,7 @@ impl Installation {
     /// Runs a command to its end.
     ///
     /// # Panics
-    /// Where it can't be started.
+    /// If it can't be started.
     #[must_use]
     pub fn run(&self, arguments: &[&str]) -> Outcome {
         Outcome::of(&self.command(arguments).output().expect("the program starts"))
@@ -102,7 +101,7 @@ impl Installation {
     /// Runs a command that reads `input`.
     ///
     /// # Panics
-    /// Where it can't be started.
+    /// If it can't be started.
     #[must_use]
     pub fn run_with_input(&self, arguments: &[&str], input: &str) -> Outcome {
         let mut child = self
@@ -118,20 +117,20 @@ impl Installation {
         Outcome::of(&child.wait_with_output().expect("the program ends"))
     }
 
-    /// The status of the running host; `None` where none runs.
+    /// The status of the running host; `None` if no host runs.
     ///
     /// # Panics
-    /// Where the command fails.
+    /// If the command fails.
     #[must_use]
     pub fn status(&self) -> Option<Value> {
         let mut answer = self.run(&["status", "--json"]).json();
         Some(answer["status"].take()).filter(|status| !status.is_null())
     }
 
-    /// Waits until the host's status is as wanted.
+    /// Waits until the host's status satisfies a condition.
     ///
     /// # Panics
-    /// Where that takes longer than [`PATIENCE`].
+    /// If that takes longer than [`PATIENCE`].
     pub fn wait_for_status(&self, what: &str, wanted: impl Fn(Option<&Value>) -> bool) {
         wait_until(what, || wanted(self.status().as_ref()));
     }
@@ -143,10 +142,10 @@ impl Drop for Installation {
     }
 }
 
-/// Polls until it holds.
+/// Polls until a condition holds.
 ///
 /// # Panics
-/// Where that takes longer than [`PATIENCE`].
+/// If that takes longer than [`PATIENCE`].
 pub fn wait_until(what: &str, holds: impl Fn() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !holds() {
@@ -155,10 +154,10 @@ pub fn wait_until(what: &str, holds: impl Fn() -> bool) {
     }
 }
 
-/// Waits for a child and kills it where it takes too long.
+/// Waits for a child, and kills it if it takes too long.
 ///
 /// # Panics
-/// Where it takes longer than [`PATIENCE`].
+/// If it takes longer than [`PATIENCE`].
 pub fn wait_for_end(child: &mut Child) -> std::process::ExitStatus {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -173,14 +172,14 @@ pub fn wait_for_end(child: &mut Child) -> std::process::ExitStatus {
     }
 }
 
-/// What a command left.
+/// The result of a command.
 #[derive(Debug, Clone)]
 pub struct Outcome {
-    /// Exit code; `None` after a signal.
+    /// The exit code; `None` if a signal ended it.
     pub code: Option<i32>,
-    /// What it wrote to stdout.
+    /// What the command wrote to stdout.
     pub stdout: String,
-    /// What it wrote to stderr.
+    /// What the command wrote to stderr.
     pub stderr: String,
 }
 
@@ -193,20 +192,20 @@ impl Outcome {
         }
     }
 
-    /// Asserts that it worked.
+    /// Asserts that the command succeeded.
     ///
     /// # Panics
-    /// Where it did not.
+    /// If it did not.
     #[must_use]
     pub fn ok(self) -> Self {
         assert_eq!(self.code, Some(0), "it failed:\n{}{}", self.stdout, self.stderr);
         self
     }
 
-    /// Asserts that it failed with this code, and in words: a message, and what to do next.
+    /// Asserts that the command failed with this code and an error that says what to do next.
     ///
     /// # Panics
-    /// Where it did not.
+    /// If it did not.
     #[must_use]
     pub fn failed(self, code: ErrorCode) -> Self {
         assert_eq!(
@@ -221,10 +220,10 @@ impl Outcome {
         self
     }
 
-    /// Its stdout as JSON.
+    /// The stdout of the command as JSON.
     ///
     /// # Panics
-    /// Where it is none.
+    /// If it is not JSON.
     #[must_use]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout)

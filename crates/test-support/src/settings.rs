@@ -1,21 +1,21 @@
-//! Settings files as people, editors and power cuts leave them, and what must come of each. Used by
-//! the tests of what reads them and of what must not open a connection for them.
+//! Settings files as left by people, editors and power cuts, and what must follow from each. Used
+//! by the tests of whatever reads them and of whatever must not open a connection because of them.
 
-/// The context window that each of [`TEXTS`] sets where it can be read.
+/// The context window that each of [`TEXTS`] sets if it can be read.
 pub const WINDOW_TOKENS: u64 = 1024;
 
-/// A settings file, and what must come of it.
+/// A settings file, and what must follow from it.
 #[derive(Debug, Clone, Copy)]
 pub struct Text {
-    /// What is with it.
+    /// What is special about the file.
     pub name: &'static str,
-    /// What is in it.
+    /// The content of the file.
     pub bytes: &'static [u8],
-    /// Whether nothing may be downloaded.
+    /// Whether downloads must be forbidden.
     pub closes: bool,
-    /// Whether its other values count.
+    /// Whether its other values must be used.
     pub counts: bool,
-    /// Parts of what is reported about it; none where there is nothing to report.
+    /// Parts of the text that must be reported about it; empty if nothing is to be reported.
     pub reported: &'static [&'static str],
 }
 
@@ -42,7 +42,7 @@ const fn unreadable(
 const NO_JSON: &str = "settings.json` is not JSON";
 const NO_OBJECT: &[&str] = &[NO_JSON, "there is no object"];
 
-/// All of them.
+/// All files.
 pub const TEXTS: &[Text] = &[
     good("plain", false, r#"{"contextWindow": 1024}"#),
     good("off", false, r#"{"airGapped": false, "contextWindow": 1024}"#),

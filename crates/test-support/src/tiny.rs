@@ -1,6 +1,6 @@
-//! Models of a few hundred kilobytes whose weights are random, with the demo model's vocabulary: one
-//! for each way in which a model remembers what it has read. They write words without a meaning, and
-//! the same words for the same prompt.
+//! Models of a few hundred kilobytes with random weights and the demo model's vocabulary: one for
+//! each way in which a model remembers what it has read. They write words without meaning, and the
+//! same words for the same prompt.
 
 use crate::demo;
 
@@ -17,21 +17,22 @@ const HEADS: u64 = 4;
 const HEADS_KV: u64 = 2;
 const HEAD: u64 = 16;
 const CONVOLUTION: u64 = 4;
-/// Of a state: its heads, and how wide they are.
+/// Heads of a layer's state, and their width.
 const STATE_HEADS: u64 = 4;
 const STATE: u64 = 16;
 const GROUPS: u64 = 2;
 
-/// How a model remembers.
+/// How a model remembers what it has read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Memory {
-    /// Three layers of four look at the last two tokens. llama.cpp can go back in them.
+    /// Three of four layers look at the last two tokens. llama.cpp can go back in them.
     ShortConvolution,
-    /// Three layers of four fold all into a state by gated delta rules. llama.cpp can go back.
+    /// Three of four layers fold everything into a state by gated delta rules. llama.cpp can go
+    /// back.
     DeltaNet,
-    /// Three layers of four fold all into a state, as Mamba does. llama.cpp can't go back.
+    /// Three of four layers fold everything into a state, like Mamba. llama.cpp can't go back.
     StateSpace,
-    /// Every second layer sees this many tokens back and no more.
+    /// Every second layer sees only this many tokens back.
     SlidingWindow(u32),
 }
 
@@ -50,20 +51,20 @@ impl Memory {
     }
 }
 
-/// The bytes of a model.
+/// The bytes of a model with this kind of memory.
 ///
 /// # Panics
-/// Where the demo model is not there.
+/// If the demo model does not exist.
 #[must_use]
 pub fn model(memory: Memory) -> Vec<u8> {
     File::new(memory, 0.0).written()
 }
 
-/// The bytes of a model that mostly writes what [`model`] does, and at times something else: its
-/// weights are those with this share of others mixed in, from 0 to 1.
+/// The bytes of a model that mostly writes what [`model`] does, and sometimes something else: its
+/// weights are mixed with this share of others, from 0 to 1.
 ///
 /// # Panics
-/// As [`model`].
+/// Like [`model`].
 #[must_use]
 pub fn relative(memory: Memory, difference: f32) -> Vec<u8> {
     File::new(memory, difference).written()
@@ -75,7 +76,7 @@ struct File {
     pair_count: u64,
     tensors: Vec<(String, Vec<u64>, Vec<f32>)>,
     random: u64,
-    /// How much of other weights is mixed in, and their generator.
+    /// The share of other weights that is mixed in, and the generator of these.
     difference: f32,
     others: u64,
 }
@@ -141,7 +142,7 @@ impl File {
         self.own("rope.freq_base", FLOAT, 10_000_f32.to_le_bytes().to_vec());
         match self.memory {
             Memory::ShortConvolution | Memory::StateSpace => {
-                // A layer without keys has a state.
+                // A layer without keys has a state instead.
                 let heads = (0..LAYERS).map(|it| if self.looks_back(it) { 2 } else { 0 });
                 self.list("attention.head_count_kv", &heads.collect::<Vec<_>>());
             }
@@ -174,7 +175,7 @@ impl File {
         }
     }
 
-    /// Whether a layer looks at keys and values.
+    /// Whether a layer has keys and values to look back at.
     const fn looks_back(&self, layer: u32) -> bool {
         !self.memory.has_state() || layer + 1 == LAYERS
     }
@@ -186,7 +187,8 @@ impl File {
             _ => "output_norm.weight",
         };
         self.ones(norm, WIDTH);
-        // Words that stay whole when what was written is read again; no other token is ever chosen.
+        // Only words that stay whole when the written text is read again; no other token is ever
+        // chosen.
         let mut output = Vec::new();
         for word in &vocabulary.words {
             let is_whole = is_word(word);
@@ -227,7 +229,7 @@ impl File {
 
     fn attention(&mut self, layer: u32) {
         let name = |part: &str| format!("blk.{layer}.{part}.weight");
-        // A gate comes with the query.
+        // The query comes with a gate.
         let queries = if self.memory == Memory::DeltaNet { 2 } else { 1 };
         self.matrix(&name("attn_q"), WIDTH, HEADS * HEAD * queries);
         self.matrix(&name("attn_k"), WIDTH, HEADS_KV * HEAD);
@@ -276,7 +278,7 @@ impl File {
         self.matrix(&name("ssm_out.weight"), inner, WIDTH);
     }
 
-    /// So that what goes in comes out about as large.
+    /// Scaled so that the output is about as large as the input.
     #[expect(clippy::cast_precision_loss, reason = "it is small")]
     fn matrix(&mut self, name: &str, from: u64, to: u64) {
         self.tensor(name, &[from, to], 1.8 / (from as f32).sqrt());
@@ -292,14 +294,14 @@ impl File {
         self.tensors.push((name.to_owned(), shape.to_vec(), values));
     }
 
-    /// How fast a state forgets: slowly, so that far tokens count.
+    /// How fast a state forgets: slowly, so that distant tokens count.
     fn decays(&mut self, name: &str, shape: &[u64]) {
         let values = (0..shape.iter().product()).map(|_| -0.02 - 0.05 * self.next().abs());
         let values = values.collect();
         self.tensors.push((name.to_owned(), shape.to_vec(), values));
     }
 
-    /// From -1.7 to 1.7, with a variance of 1.
+    /// A number from -1.7 to 1.7, with variance 1.
     fn next(&mut self) -> f32 {
         let own = drawn(&mut self.random);
         own + self.difference * (drawn(&mut self.others) - own)
@@ -327,7 +329,7 @@ impl File {
     }
 }
 
-/// From -1.7 to 1.7, with a variance of 1.
+/// A number from -1.7 to 1.7, with variance 1.
 #[expect(clippy::cast_precision_loss, reason = "24 bits fit")]
 fn drawn(state: &mut u64) -> f32 {
     *state ^= *state << 13;
@@ -336,13 +338,13 @@ fn drawn(state: &mut u64) -> f32 {
     ((*state >> 40) as f32 / 8_388_608.0 - 1.0) * 1.732
 }
 
-/// A word with the space before it, as it is written in a vocabulary.
+/// Whether a token is a word with the space before it, as vocabularies write it.
 fn is_word(token: &[u8]) -> bool {
     let letters = token.strip_prefix("\u{120}".as_bytes());
     letters.is_some_and(|it| it.len() > 1 && it.iter().all(u8::is_ascii_lowercase))
 }
 
-/// What the demo model's file says of its tokens.
+/// What the demo model's file contains about its tokens.
 struct Vocabulary {
     pairs: Vec<u8>,
     pair_count: u64,

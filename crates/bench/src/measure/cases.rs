@@ -1,5 +1,5 @@
-//! What is asked: edits and explanations of functions of the Python standard library, laid out
-//! by the product's own code.
+//! The requests: edits and explanations of functions of the Python standard library, laid out by
+//! the product's own code.
 
 use std::path::Path;
 
@@ -12,46 +12,47 @@ use super::report::Target;
 use super::worker::LocalCoderWorker;
 use crate::places;
 
-/// The window of both engines.
+/// The context window of both engines.
 pub(super) use localcoder_protocol::limits::CONTEXT_TOKENS as WINDOW_TOKENS;
-/// Tokens of an edit's answer.
+/// Tokens in the answer to an edit.
 const EDIT_TOKENS: std::ops::RangeInclusive<u32> = 60..=420;
-/// Shorter code than this is not tried: it has fewer tokens.
+/// Shorter code is not tried, since its answer would have too few tokens.
 const CHARACTERS_MIN: usize = 120;
-/// Tokens of an explanation; enough to time, and the demo has little to say.
+/// Tokens of an explanation: enough to time, and the demo model does not write much more.
 const EXPLANATION_TOKENS: u32 = 96;
-/// Explanations and long prompts.
+/// How many explanations and long prompts there are.
 const COUNT_OF_OTHERS: usize = 4;
 /// Tokens of a long file.
 const LONG_TOKENS: u32 = 1_000;
-/// Tokens of a prompt that begins with the product's own words, and how many these are.
+/// Tokens of a prompt that begins with the product's own words, and the number of these.
 const BEGUN_TOKENS: u32 = 500;
 const BEGINNING_TOKENS: u32 = 300;
-/// Tokens that are written where only the first is measured.
+/// Tokens to write if only the first is measured.
 const FIRST_TOKENS: u32 = 8;
-/// A name is only renamed if it occurs this often and is not a keyword of a few letters.
+/// A name is renamed only if it occurs this often and is not a short keyword.
 const NAME_COUNT_MIN: usize = 3;
 const NAME_LENGTH_MIN: usize = 5;
 const OLD_NAME: &str = "former_value";
-/// Lines of a file to begin with.
+/// Lines at the start of a long file.
 const LINES_MIN: usize = 12;
 
-/// What is to be done to the code.
+/// What has to be done to the code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Lines go: a result that is only returned, an `else` after a return.
+    /// Lines are deleted: a result that is only returned, an `else` after a return.
     Delete,
     /// Words of a line change.
     Replace,
-    /// Both.
+    /// Lines are deleted and words changed.
     Mixed,
     /// Nothing to improve: the answer is the code.
     Copy,
-    /// A name is changed at every place, as an instruction asked for. The demo model
-    /// can't be asked, so its prompt has the new name already and only the draft is made from the
-    /// old one and the instruction: what is written and what is guessed differ as they would.
+    /// A name is changed everywhere because an instruction asks for it. The demo model can't follow
+    /// such an instruction, so its prompt has the new name already, and only the draft is made from
+    /// the old name and the instruction: so the written text and the guess differ as they would in
+    /// practice.
     Rename,
-    /// The same without an instruction: the draft has the old name.
+    /// As `Rename`, but without an instruction, so that the draft has the old name.
     NewName,
 }
 
@@ -83,12 +84,12 @@ impl Kind {
         }
     }
 
-    /// The records it is made of.
+    /// The kind whose records it is made from.
     fn source(self) -> Self {
         if self.renames() { Self::Copy } else { self }
     }
 
-    /// Whether the prompt has what is to be written, which llama-server's n-grams would copy.
+    /// Whether the prompt contains the text to be written, which llama-server's n-grams would copy.
     pub(super) fn renames(self) -> bool {
         matches!(self, Self::Rename | Self::NewName)
     }
@@ -107,7 +108,7 @@ impl Kind {
     }
 }
 
-/// One prompt.
+/// A prompt to be measured.
 #[derive(Debug, Clone)]
 pub(super) struct Case {
     pub(super) layout: Layout,
@@ -118,14 +119,14 @@ pub(super) struct Case {
 }
 
 impl Case {
-    /// The same with a beginning that no engine has read.
+    /// The same case with a beginning that no engine has read.
     pub(super) fn unread(&self, number: usize) -> Self {
         let mut case = self.clone();
         case.layout.system = format!("{number}. {}", case.layout.system);
         case
     }
 
-    /// What it begins with before any word of the user, as a prompt of its own.
+    /// The beginning of the prompt, up to the first word of the user, as a prompt of its own.
     pub(super) fn beginning(&self) -> WorkerPrompt {
         let message = |role, content: &str| ChatMessage { role, content: content.to_owned() };
         WorkerPrompt::Chat {
@@ -135,8 +136,8 @@ impl Case {
         }
     }
 
-    /// The prompt as text with the template's control tokens written out, as llama-server reads
-    /// it. The widened demo has plain ChatML.
+    /// The prompt as text with the template's control tokens written out, which llama-server reads.
+    /// The widened demo models use plain ChatML.
     pub(super) fn text(&self) -> String {
         let Layout { system, user, prefill, .. } = &self.layout;
         format!(
@@ -145,7 +146,7 @@ impl Case {
         )
     }
 
-    /// A case without a model to count its tokens.
+    /// A case made without a model that could count its tokens.
     #[cfg(test)]
     pub(super) fn for_tests(code: &str) -> Self {
         let document = document("a.py", code.to_owned());
@@ -194,13 +195,13 @@ fn lay_out_with(
     Ok(Case { layout, kind, prompt_tokens: 0, tokens: 0 })
 }
 
-/// An edit as it is prepared, before it is known what for, and as it is asked for.
+/// An edit when it is prepared, before the instruction is known, and when it is requested.
 pub(super) struct Prepared {
     pub(super) before: Case,
     pub(super) asked: Case,
 }
 
-/// This many edits in the words for models of which nothing is known.
+/// This many edits, with the prompts for models of which nothing is known.
 pub(super) fn prepared(worker: &mut LocalCoderWorker, count: usize) -> Result<Vec<Prepared>> {
     let records = records()?;
     let mut all = Vec::new();
@@ -216,7 +217,7 @@ pub(super) fn prepared(worker: &mut LocalCoderWorker, count: usize) -> Result<Ve
     Ok(all)
 }
 
-/// A record's code, with its surroundings or by itself, and the lines of the code.
+/// A record's code, in its file or alone, and the lines that it occupies.
 fn in_its_file(record: &Value, place: Place) -> Result<(DocumentText, LineRange)> {
     let part = |name: &str| record[name].as_str().context("a record without text");
     let round = |name: &str| match place {
@@ -232,22 +233,22 @@ fn in_its_file(record: &Value, place: Place) -> Result<(DocumentText, LineRange)
     Ok((document(part("file")?, text), lines))
 }
 
-/// What the code is surrounded by.
+/// What surrounds the code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
-    /// In its own file.
+    /// The rest of its file.
     File,
-    /// In a file without anything else: a large shape reads some twenty tokens of a prompt a
-    /// second, and what is measured is the writing.
+    /// Nothing: a large shape reads only some twenty tokens of a prompt per second, and it is the
+    /// writing that is measured.
     Alone,
 }
 
-/// All prompts. They are chosen with the model that is shipped: the widened ones have its
-/// vocabulary and write what it writes, at a hundred times its cost.
+/// All prompts. They are chosen by means of the shipped model: the widened models have its
+/// vocabulary and write the same text, at a hundred times the cost.
 #[derive(Debug)]
 pub(super) struct Cases {
-    /// Edits with an answer of [`EDIT_TOKENS`], by [`Kind`], each from short to long: in their
-    /// files, and alone.
+    /// Edits with an answer of [`EDIT_TOKENS`], by [`Kind`], each sorted from short to long: within
+    /// their files, and alone.
     in_files: Vec<Vec<Case>>,
     alone: Vec<Vec<Case>>,
     /// Explanations.
@@ -272,19 +273,19 @@ impl Cases {
         Ok(Self { in_files, alone, texts, long, begun })
     }
 
-    /// This many edits, mostly of the kinds that change something, each kind spread over all its
+    /// This many edits, mostly of the kinds that change something, each kind spread over all of its
     /// lengths.
     pub(super) fn edits(&self, count: usize) -> Vec<Case> {
         chosen(&self.in_files, count, 1)
     }
 
-    /// The same without the rest of their files, and of the shorter half of each kind.
+    /// Edits without the rest of their files, from the shorter half of each kind.
     pub(super) fn edits_alone(&self, count: usize) -> Vec<Case> {
         chosen(&self.alone, count, 2)
     }
 }
 
-/// Some of each kind, from the shortest to that which is `1 / part` of the way to the longest.
+/// Some of each kind, from the shortest up to `1 / part` of the way to the longest.
 fn chosen(by_kind: &[Vec<Case>], count: usize, part: usize) -> Vec<Case> {
     let shares = [count / 4, count / 4, count / 8, count / 8, count / 8, count / 8];
     let some = |(cases, share): (&Vec<Case>, usize)| {
@@ -293,7 +294,7 @@ fn chosen(by_kind: &[Vec<Case>], count: usize, part: usize) -> Vec<Case> {
     by_kind.iter().zip(shares).flat_map(some).collect()
 }
 
-/// A prompt with a longer beginning than today's, for what a kept state of one is worth.
+/// A prompt with a longer fixed beginning than today's, to measure what keeping its state gains.
 fn begun(worker: &mut LocalCoderWorker, long: &Case) -> Result<Case> {
     let mut case = long.clone();
     let sentence = case.layout.system.clone();
@@ -346,7 +347,7 @@ fn commonest_name(code: &str) -> Option<String> {
     (count(name) >= NAME_COUNT_MIN).then(|| (*name).to_owned())
 }
 
-/// The code as it was when a name was another one.
+/// The code with a name replaced by an older one.
 fn with_old_name(code: &str, name: &str) -> String {
     let renamed = code.split_inclusive(|c: char| !is_of_a_word(c)).map(|part| {
         let word = part.trim_end_matches(|c: char| !is_of_a_word(c));
@@ -363,7 +364,7 @@ fn is_of_a_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// Explanations of some of the functions.
+/// Explanations of some functions.
 fn explanations(worker: &mut LocalCoderWorker, count: usize) -> Result<Vec<Case>> {
     let mut cases = Vec::new();
     for record in spread(&records()?, count) {
@@ -397,7 +398,7 @@ fn long(worker: &mut LocalCoderWorker, tokens: u32, count: usize) -> Result<Vec<
         let middle = u32::try_from(used / 2).unwrap_or(1);
         let lines = LineRange { start: middle, end: middle + 8 };
         let mut case = lay_out(worker, &document, lines, (Kind::Mixed, improve(None)))?;
-        // Of these only the beginning of an answer is measured.
+        // Only the beginning of the answer to these is measured.
         case.layout.max_tokens = FIRST_TOKENS;
         let timing = worker.write(&case, true)?.0;
         (case.prompt_tokens, case.tokens) = (timing.prompt_tokens, timing.tokens);
@@ -407,7 +408,7 @@ fn long(worker: &mut LocalCoderWorker, tokens: u32, count: usize) -> Result<Vec<
     Ok(cases)
 }
 
-/// This many of the items, evenly taken.
+/// This many of the items, spread evenly.
 fn spread<T>(items: &[T], count: usize) -> impl Iterator<Item = &T> {
     let count = count.min(items.len());
     (0..count).map(move |index| &items[index * items.len() / count])

@@ -1,5 +1,5 @@
-//! Several engines on the same cases, in turns, because a machine's speed drifts more than
-//! engines differ. What is measured is up to the caller; this only keeps the order fair.
+//! Several engines on the same cases, alternately, because a machine's speed drifts more than
+//! engines differ. The caller decides what is measured; this only keeps the order fair.
 
 use anyhow::Result;
 
@@ -8,16 +8,16 @@ use super::llama_server::LlamaServer;
 use super::statistics::{Figure, geometric_mean};
 use super::worker::{LocalCoderWorker, Timing};
 
-/// What writes answers.
+/// An engine that writes answers.
 pub(super) enum Contestant<'a> {
-    /// The worker, with drafts or without.
+    /// The worker, with or without drafts.
     Worker { engine: &'a mut LocalCoderWorker, drafts: bool },
     /// llama-server with some settings.
     Server(&'a mut LlamaServer),
 }
 
 impl Contestant<'_> {
-    /// Reads the prompt; the next [`Contestant::write`] has it.
+    /// Reads the prompt, so that the next [`Contestant::write`] need not.
     pub(super) fn read(&mut self, case: &Case) -> Result<()> {
         match self {
             Self::Worker { engine, .. } => engine.prepare(case),
@@ -34,17 +34,16 @@ impl Contestant<'_> {
     }
 }
 
-/// Times of each side on each case.
+/// Times of every side on every case.
 #[derive(Debug)]
 pub(super) struct Times {
-    /// By side, then by case, then by round.
+    /// Times by side, then by case, then by round.
     all: Vec<Vec<Vec<f64>>>,
 }
 
 impl Times {
-    /// The ratio of one side's time to another's over some of the cases: above 1 where `other`
-    /// is faster. Of several rounds the best counts, for what disturbs a time only makes it
-    /// longer.
+    /// The ratio of one side's time to another's over some of the cases: above 1 if `other` is
+    /// faster. Of several rounds the best counts, since disturbances only make a time longer.
     pub(super) fn ratio(
         &self,
         side: usize,
@@ -63,7 +62,7 @@ impl Times {
     }
 }
 
-/// Measures every side on every case in every round. The order turns from case to case and is
+/// Measures every side on every case in every round. The order rotates from case to case and is
 /// reversed in every other round.
 pub(super) fn in_turns(
     cases: usize,

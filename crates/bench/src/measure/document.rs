@@ -1,5 +1,5 @@
-//! `docs/reference/performance.md`: the rows for people, with what was measured where. What was
-//! measured on other machines stays.
+//! `docs/reference/performance.md`: the measurements for readers, by machine. What was measured on
+//! other machines stays in the file.
 
 use std::fmt::Write as _;
 
@@ -27,7 +27,7 @@ measured there.
 What an edit gains depends on what a step of many tokens costs beside a step of one, so it differs
 from processor to processor: each has a part of its own.
 ";
-/// What begins the part of a machine.
+/// How the part for a machine begins.
 const PART: &str = "\n## ";
 
 /// Writes the page.
@@ -37,7 +37,7 @@ pub(super) fn write(rows: &[Row], setting: &Setting) -> Result<()> {
     Ok(fs_err::write(path, page(rows, setting, &before))?)
 }
 
-/// The page with this machine's part first, and those of others as they were.
+/// The page with this machine's part first, and the parts for others unchanged.
 fn page(rows: &[Row], setting: &Setting, before: &str) -> String {
     let own = format!("{}\n", setting.machine);
     let others = before.split(PART).skip(1).filter(|other| !other.starts_with(&own));

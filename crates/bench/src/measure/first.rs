@@ -1,5 +1,5 @@
-//! The time to the first token: of a selection that was prepared, of one that was not,
-//! and from the start of the process; and the time to change the model.
+//! The time to the first token: for a selection that was prepared, for one that was not, and from
+//! the start of the process; and the time to switch the model.
 
 use std::time::Instant;
 
@@ -12,14 +12,14 @@ use super::statistics::{geometric_mean, median, middle};
 use super::worker::{LocalCoderWorker, Timing};
 use super::{Bench, projection};
 
-/// Starts of both from nothing, and changes of the model.
+/// How often both are started from nothing, and how often the model is switched.
 const STARTS: usize = 3;
-/// Rows of the batch that a prepared first token may cost.
+/// The first token of a prepared prompt may cost as much as a batch of this many rows.
 const BATCH_ROWS: u32 = 32;
-/// What may come on top of it, in milliseconds.
+/// Milliseconds that it may cost in addition.
 const BESIDE_MS: f64 = 10.0;
 
-/// First tokens with the model resident.
+/// First tokens while the model is loaded.
 pub(super) fn resident(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     bench.worker.settle()?;
     let cases = bench.long.clone();
@@ -45,7 +45,7 @@ pub(super) fn resident(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     }
     let mut server = bench.llama_server(&Settings::DEFAULT)?;
     let worker = &mut bench.worker;
-    // The worker with a prepared prompt, the worker without, llama-server without.
+    // The sides: the worker with a prepared prompt, the worker without, llama-server without.
     let mut number = cases.len();
     let times = in_turns(cases.len(), 1, 3, |side, case| {
         number += 1;
@@ -84,8 +84,8 @@ pub(super) fn resident(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// First token of a prompt whose beginning was kept: from the start of the process, the file in
-/// the page cache, and with the model just loaded and nothing else known.
+/// First token of a prompt whose beginning was kept: from the start of the process with the file in
+/// the page cache, and right after loading the model.
 pub(super) fn start(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     if bench.peer.is_none() {
         return Ok(Vec::new());
@@ -129,7 +129,7 @@ pub(super) fn start(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     Ok(vec![from_start, loaded])
 }
 
-/// One model out and another of the same size in, against llama-server's start.
+/// Unloading one model and loading another of the same size, compared with llama-server's start.
 pub(super) fn switch(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     if bench.peer.is_none() {
         return Ok(Vec::new());

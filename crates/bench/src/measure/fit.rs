@@ -1,5 +1,5 @@
-//! The arithmetic that says before a load how much memory a model takes, against what the worker
-//! measures: in windows of 2k to 8k tokens, with both kinds of KV cache.
+//! The arithmetic that tells before a load how much memory a model takes, compared with what the
+//! worker measures: for windows of 2k to 8k tokens, with both kinds of KV cache.
 
 use anyhow::Result;
 use localcoder_gguf::{KvType, RunShape};
@@ -11,14 +11,14 @@ use super::report::{Row, Target};
 use super::statistics::{Figure, median};
 use super::worker::header;
 
-/// The windows that profiles have, and half of the smallest.
+/// The windows that profiles use, and half of the smallest one.
 const WINDOWS_TOKENS: [u32; 3] = [2048, 4096, 8192];
 const KINDS: [(KvStorage, KvType, &str); 2] =
     [(KvStorage::F16, KvType::F16, "f16"), (KvStorage::Q8_0, KvType::Q8_0, "q8_0")];
-/// How far an estimate may be off, as a share of what is measured.
+/// How far an estimate may be off, as a share of the measured value.
 const DEVIATION_MAX: f64 = 0.03;
 
-/// The worst of all estimates, and which it was.
+/// The worst of all estimates, and what it was for.
 pub(super) fn estimates(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     let header = header(&bench.model)?;
     let (mut deviations, mut worst) = (Vec::new(), (0.0, String::new()));

@@ -1,6 +1,6 @@
-//! How cost grows: with the length of the prompt, with what is in the context, with the size of
-//! the selection, and with the number of windows. Of our engine alone; each row is the cost of
-//! the large case to that of the small one.
+//! How cost grows: with the length of the prompt, with the number of tokens in the context, with
+//! the size of the selection, and with the number of windows. This concerns only our own engine;
+//! each row is the cost of the large case relative to that of the small one.
 
 use anyhow::Result;
 
@@ -10,15 +10,15 @@ use super::report::{Row, Target};
 use super::statistics::{geometric_mean, median};
 use super::worker::LocalCoderWorker;
 
-/// Prompt tokens of the small case and the large one. The demo model has a window of 2,048.
+/// Prompt tokens of the small and the large case. The demo model has a window of 2,048.
 const PROMPTS: [u32; 2] = [256, 1_536];
 /// Tokens in the context before the answer.
 const DEPTHS: [u32; 2] = [128, 1_536];
-/// Windows that are open beside the one that asks.
+/// Windows that are open in addition to the one that asks.
 const WINDOWS: usize = 15;
 const TRIES: usize = 5;
 
-/// All rows; none for the large shape, which would only take longer.
+/// All rows; none for the large shape, which would take longer and tell nothing new.
 pub(super) fn growth(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     if bench.shape == "7b" {
         return Ok(Vec::new());
@@ -48,7 +48,7 @@ fn depths(bench: &mut Bench<'_>) -> Result<Row> {
     Ok(bench.row(name, geometric_mean(&[large / small]), Target::None, note))
 }
 
-/// The shortest third of the edits and the longest.
+/// Compares the shortest third of the edits with the longest.
 fn selections(bench: &mut Bench<'_>) -> Result<Option<Row>> {
     let mut cases = bench.edits.clone();
     cases.sort_by_key(|case| case.tokens);
@@ -78,7 +78,7 @@ fn selections(bench: &mut Bench<'_>) -> Result<Option<Row>> {
     Ok(Some(bench.row(name, geometric_mean(&[large / small]), Target::None, note)))
 }
 
-/// One window asks; the others are open and get the status.
+/// One window sends requests; the others are open and receive the status.
 fn windows(bench: &mut Bench<'_>) -> Result<Row> {
     let mut client = HostClient::start()?;
     let time = |client: &mut HostClient, from: usize| {
@@ -86,7 +86,7 @@ fn windows(bench: &mut Bench<'_>) -> Result<Row> {
         for number in from..from + TRIES {
             times.push(client.generate(&bench.model, number)?.0);
         }
-        // The first also loads the model.
+        // The first request also loads the model.
         Ok::<_, anyhow::Error>(median(&times[1..]))
     };
     let alone = time(&mut client, 0)?;

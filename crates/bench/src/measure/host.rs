@@ -1,4 +1,4 @@
-//! The product's own host with a home of its own, asked as the command line asks it.
+//! The product's own host with a private home folder, called like the command line calls it.
 
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -29,7 +29,7 @@ pub(super) struct HostClient {
 
 impl HostClient {
     pub(super) fn start() -> Result<Self> {
-        // Short, because a socket is in it.
+        // A short path, because the path of a socket may not be long.
         let home = tempfile::Builder::new().prefix("lcb").tempdir_in("/tmp")?;
         let mut start = process::command(places::program("localcoder"), home.path());
         process::read(start.args(["host", "start"]).env("LOCALCODER_HOME", home.path()))?;
@@ -37,12 +37,12 @@ impl HostClient {
         Ok(Self { client, home })
     }
 
-    /// Another client of the same host, as an editor window is one.
+    /// Another client of the same host, like a second editor window.
     pub(super) fn another_window(&self) -> Result<Client> {
         connect(self.home.path(), ClientKind::Editor)
     }
 
-    /// Writes a text; the time from the request to the end, and what the worker counted.
+    /// Has a text written; returns the time from the request to the end, and the worker's counts.
     pub(super) fn generate(&mut self, model: &Path, number: usize) -> Result<(f64, Usage)> {
         let params = GenerateParams {
             request_id: format!("cost-{number}"),

@@ -1,5 +1,5 @@
-//! Ghost text beside llama-server's `/infill`: how many holes are filled rightly, by the tests of
-//! HumanEval-infilling, and how long it takes from a pause to a suggestion.
+//! Ghost text compared with llama-server's `/infill`: how many gaps are filled correctly, by the
+//! tests of HumanEval-infilling, and how long it takes from a pause to a suggestion.
 
 use std::path::Path;
 use std::time::Instant;
@@ -48,8 +48,8 @@ pub(crate) fn run(tasks: &Path, model: &Path, every: usize) -> Result<()> {
     pauses(&mut server, &holes, &model)
 }
 
-/// What llama-server puts into them, a line each: its first line that says something, where a line is
-/// missing.
+/// What llama-server writes into the gaps, one per line: only the first line that is not blank, if
+/// a single line is missing.
 fn filled(server: &mut LlamaServer, holes: &[Hole]) -> Result<String> {
     let mut lines = String::new();
     for hole in holes {
@@ -67,7 +67,7 @@ fn filled(server: &mut LlamaServer, holes: &[Hole]) -> Result<String> {
     Ok(lines)
 }
 
-/// One pause of somebody who types.
+/// One pause of a user who types.
 #[derive(Debug)]
 struct Paused {
     host_ms: f64,
@@ -77,7 +77,8 @@ struct Paused {
     kept: bool,
 }
 
-/// The cursor is in the empty line, then types its first word: the pause behind that is timed.
+/// The cursor is in the empty line, then the user types its first word: the pause after that is
+/// timed.
 fn pauses(server: &mut LlamaServer, holes: &[Hole], model: &Path) -> Result<()> {
     let host = HostClient::start()?;
     let mut window = host.another_window()?;
@@ -94,7 +95,7 @@ fn pauses(server: &mut LlamaServer, holes: &[Hole], model: &Path) -> Result<()> 
         let mut asker = Asker { window: &mut window, model, number };
         asker.ask(&before, after, number == 0)?;
         server.infill([&before, after, ""], true)?;
-        // In turns, as a machine's speed drifts.
+        // The sides alternate, since a machine's speed drifts.
         let mut ask_host = || asker.ask(&format!("{before}{}", &right[..word]), after, false);
         let mut ask_server = || server.infill([&before, after, &right[..word]], true);
         let ((host_ms, usage, kept), (_, server_ms, server_read)) = if number % 2 == 0 {
@@ -137,7 +138,7 @@ fn report_pauses(paused: &[Paused]) -> Result<()> {
     Ok(())
 }
 
-/// An editor window in which one hole is filled.
+/// An editor window in which one gap is filled.
 struct Asker<'a> {
     window: &'a mut Client,
     model: &'a Path,
@@ -145,7 +146,8 @@ struct Asker<'a> {
 }
 
 impl Asker<'_> {
-    /// `load`: whoever types waits for no load, so it has to be asked for.
+    /// `load`: whether to load the model first; a user who types does not wait for that, so it must
+    /// be asked for.
     fn ask(&mut self, before: &str, after: &str, load: bool) -> Result<(f64, Usage, bool)> {
         let line = before.rsplit('\n').next().unwrap_or_default();
         let params = CompleteParams {

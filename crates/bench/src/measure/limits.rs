@@ -1,5 +1,5 @@
-//! What must stay small: the time from a cancel to silence, the memory beside weights and KV
-//! cache, and what a token costs beside the computation.
+//! What must stay small: the time from a cancel to silence, the memory in addition to weights and
+//! KV cache, and what a token costs in addition to the computation.
 
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use super::report::{Row, Target};
 use super::statistics::{Figure, middle, percentile};
 use super::worker::LocalCoderWorker;
 
-/// What may come on top of a chunk, in milliseconds.
+/// Milliseconds that a cancel may take in addition to a chunk of the prompt.
 const BESIDE_CHUNK_MS: f64 = 50.0;
-/// What may come on top of a step that writes.
+/// Milliseconds that a cancel may take in addition to a step that writes.
 const BESIDE_STEP_MS: f64 = 20.0;
-/// Moments of a request at which it is cancelled.
+/// At how many moments during a request it is cancelled.
 const MOMENTS: usize = 19;
 const MOMENTS_F64: f64 = 19.0;
 
@@ -26,7 +26,7 @@ pub(super) fn cancels(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     bench.worker.settle()?;
     let chunk_ms = bench.worker.batch_ms(BATCH_TOKENS)?;
     let step_ms = bench.worker.batch_ms(1)?;
-    // A large shape would read for minutes only to be cancelled.
+    // With a large shape, reading would take minutes only to be cancelled.
     let mut cases = if bench.amount.large { Vec::new() } else { bench.long.clone() };
     cases.extend(bench.texts.iter().cloned());
     let worker = &mut bench.worker;
@@ -58,13 +58,13 @@ pub(super) fn cancels(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     ])
 }
 
-/// The 99th percentile as a share of what is allowed; from the median to the longest.
+/// The 99th percentile as a share of the allowed time, with the median and the longest time.
 fn worst(times: &[f64], allowed: f64) -> Figure {
     let share = |part: f64| percentile(times, part) / allowed;
     Figure { value: share(0.99), low: share(0.5), high: share(1.0), n: times.len() }
 }
 
-/// What a token costs on its way from the worker through the host to a client.
+/// What it costs to bring a token from the worker through the host to a client.
 pub(super) fn own_cost(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     let mut client = HostClient::start()?;
     let (mut costs, mut shares) = (Vec::new(), Vec::new());
@@ -82,13 +82,13 @@ pub(super) fn own_cost(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     let share = if bench.shape == "demo" { Target::None } else { Target::AtMost(0.01) };
     Ok(vec![
         bench.row(name, middle(&costs), Target::AtMost(0.3), "worker, host, client"),
-        // The demo's steps take less than a millisecond.
+        // A step of the demo model takes less than a millisecond.
         bench.row("the same as a share of the step", middle(&shares), share, ""),
     ])
 }
 
-/// The worker's memory beside weights and KV cache, and resident memory of both after the same
-/// work.
+/// The worker's memory in addition to weights and KV cache, and the resident memory of both engines
+/// after the same work.
 pub(super) fn memory(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     let mut rows = vec![beside(bench)?];
     if bench.peer.is_none() {
@@ -109,8 +109,8 @@ pub(super) fn memory(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// What is not the file's own pages, less the KV cache: with weights that are read where they
-/// are, no copy of them is in it.
+/// Resident memory without pages of the file, minus the KV cache: since the weights are read in
+/// place, no copy of them is included.
 fn beside(bench: &Bench<'_>) -> Result<Row> {
     let mut worker = LocalCoderWorker::start_with(&bench.model, false)?;
     worker.write(&bench.long[0], true)?;
@@ -124,7 +124,7 @@ fn beside(bench: &Bench<'_>) -> Result<Row> {
     Ok(bench.row(name, figure, Target::AtMost(150.0), note))
 }
 
-/// As the system names them.
+/// The system's name for resident memory.
 const RESIDENT: &str = "VmRSS:";
 const ANONYMOUS: &str = "RssAnon:";
 

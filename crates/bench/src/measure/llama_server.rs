@@ -1,4 +1,4 @@
-//! llama-server, asked over a plain loopback connection.
+//! llama-server, called over a plain loopback connection.
 
 use std::io::{BufRead, BufReader, Read as _, Write};
 use std::net::{TcpListener, TcpStream};
@@ -20,17 +20,17 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// With its defaults.
+    /// The server's defaults.
     pub(super) const DEFAULT: Self = Self { arguments: &[] };
 
-    /// For people.
+    /// The name in tables.
     pub(super) fn name(&self) -> String {
         self.arguments.join(" ").replace("--spec-", "")
     }
 }
 
-/// Its drafts from the text before, as they come and with shorter matches and drafts, which suit
-/// edits better.
+/// Its drafts from earlier text, with default settings and with shorter matches and drafts, which
+/// suit edits better.
 pub(super) const NGRAMS: &[Settings] = &[
     Settings {
         arguments: &[
@@ -69,7 +69,7 @@ pub(super) const NGRAMS: &[Settings] = &[
     Settings { arguments: &["--spec-type", "ngram-map-k"] },
 ];
 
-/// Of what fills a gap; ours has as many for several lines.
+/// Tokens of the text that fills a gap; ours has as many for several lines.
 const INFILL_TOKENS: u32 = 64;
 
 const START_DEADLINE: Duration = Duration::from_secs(300);
@@ -83,7 +83,7 @@ pub(super) struct LlamaServer {
 impl LlamaServer {
     pub(super) fn start(peer: &Peer, model: &Path, settings: &Settings) -> Result<Self> {
         let arguments = settings.arguments;
-        // Free now; nothing else here takes ports.
+        // This port is free now, and nothing else here takes ports.
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let child = Command::new(&peer.server)
             .arg("--model")
@@ -124,7 +124,7 @@ impl LlamaServer {
         ask().is_ok_and(|status| status.contains(" 200 "))
     }
 
-    /// Sends a request; what is returned begins with the status line.
+    /// Sends a request; the reader that is returned starts at the status line.
     fn ask(&self, method: &str, path: &str, body: &str) -> Result<BufReader<TcpStream>> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
         stream.set_nodelay(true)?;
@@ -137,8 +137,8 @@ impl LlamaServer {
         Ok(BufReader::new(stream))
     }
 
-    /// Fills a gap with its defaults: what is written there, what that took, and how many tokens of
-    /// the prompt were read for it. With `one_line` it ends with the line.
+    /// Fills a gap with its defaults; returns what was written, how long that took, and how many
+    /// tokens of the prompt were read for it. With `one_line` it ends at the end of the line.
     pub(super) fn infill(
         &mut self,
         [before, after, typed]: [&str; 3],
@@ -164,12 +164,12 @@ impl LlamaServer {
         Ok((text.to_owned(), ms, u32::try_from(read)?))
     }
 
-    /// Reads the prompt and writes next to nothing.
+    /// Reads the prompt and writes almost nothing.
     pub(super) fn read(&mut self, case: &Case) -> Result<()> {
         self.complete(case, true, 1).map(|_| ())
     }
 
-    /// Writes the answer; with `keep`, on what it has read of the prompt before.
+    /// Writes the answer; with `keep`, it starts from what it has already read of the prompt.
     pub(super) fn write(&mut self, case: &Case, keep: bool) -> Result<Timing> {
         self.complete(case, keep, case.layout.max_tokens)
     }
@@ -186,7 +186,8 @@ impl LlamaServer {
         let begun = Instant::now();
         let lines = self.ask("POST", "/completion", &body.to_string())?.lines();
         let mut first_ms = None;
-        // Lengths of chunks come between the events; only the events begin with `data: `.
+        // Between the events there are lines with the lengths of chunks; only events begin with
+        // `data: `.
         for line in lines {
             let line = line?;
             let Some(event) = line.strip_prefix("data: ") else { continue };

@@ -1,9 +1,10 @@
-//! `bench`: the engine against llama-server, on the same file, with the same prompts, in one run.
+//! `bench`: the engine compared with llama-server on the same file, with the same prompts, in one
+//! run.
 //!
-//! Every figure is a ratio of times taken in turns (worker, server, server, worker), because a
-//! machine's speed drifts more than engines differ. The models are the demo model in the shape
-//! of large ones: they cost what those cost and edit as the demo does, so nothing here says
-//! anything about the quality of answers.
+//! Every figure is a ratio of times that were taken alternately (worker, server, server, worker),
+//! because a machine's speed drifts more than engines differ. The models are the demo model in the
+//! shape of large ones: they cost as much as those and edit like the demo model, so nothing here
+//! says anything about the quality of answers.
 
 mod acceptance;
 mod cases;
@@ -45,17 +46,16 @@ use worker::LocalCoderWorker;
 /// What to measure.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
-    /// The small shape alone, and fewer cases.
+    /// Only the small shape, and fewer cases.
     pub(crate) quick: bool,
-    /// Without llama-server: only what the engine gains over itself.
+    /// Without llama-server: only the engine compared with itself.
     pub(crate) alone: bool,
-    /// One shape alone, and one part of the measurements; the other rows stay as they were
-    /// measured before.
+    /// Only one shape, or one part of the measurements; the other rows keep their earlier results.
     pub(crate) shape: Option<String>,
     pub(crate) part: Option<String>,
-    /// This many edits at most; fewer are sooner done and tell less.
+    /// At most this many edits; fewer take less time and tell less.
     pub(crate) edits: Option<usize>,
-    /// Edits of one kind alone: its row, and no other.
+    /// Only edits of one kind, for its row alone.
     pub(crate) kind: Option<String>,
 }
 
@@ -83,7 +83,8 @@ struct Amount {
     rounds: usize,
     cancels: usize,
     cost_rounds: usize,
-    /// Whether the shape is a large one: what takes longest and tells nothing new is left out.
+    /// Whether the shape is a large one: then measurements that take long and tell nothing new are
+    /// left out.
     large: bool,
 }
 
@@ -110,17 +111,17 @@ impl Amount {
     }
 }
 
-/// One model, a worker that runs it, and what it is asked.
+/// A model, a worker that runs it, and the requests.
 struct Bench<'a> {
     shape: &'static str,
     model: PathBuf,
     amount: Amount,
     worker: LocalCoderWorker,
     peer: Option<&'a Peer>,
-    /// llama-server's drafts that are measured beside its default.
+    /// Settings of llama-server's drafts that are measured in addition to its default.
     ngrams: Vec<&'static Settings>,
     edits: Vec<Case>,
-    /// The one kind that is measured, where it is not all.
+    /// The only kind that is measured; `None` for all.
     only: Option<Kind>,
     texts: Vec<Case>,
     long: Vec<Case>,
@@ -168,7 +169,7 @@ const PARTS: &[(&str, Part)] = &[
     ("growth", growth::growth),
 ];
 
-/// What is measured with the model that is shipped: nothing that a large one would hide.
+/// What is measured with the shipped model: costs that a large model would hide.
 const DEMO_PARTS: &[(&str, Part)] = &[
     ("cancels", limits::cancels),
     ("cost beside the steps", limits::own_cost),
@@ -204,7 +205,7 @@ pub(crate) fn run(plan: &Plan) -> Result<()> {
             let new = terminal::stage(&format!("{}: {name}", shape.name()), || part(&mut bench))?;
             report::print(&new);
             report::merge(&mut rows, new);
-            // What is measured is not lost where a later part fails.
+            // Written after every part, so that results are not lost if a later one fails.
             report::write(&results, &rows, &setting)?;
         }
     }
@@ -243,7 +244,7 @@ fn prepare<'a>(
     })
 }
 
-/// Name of the processor and how many there are.
+/// Name and number of the processors.
 fn processor() -> String {
     let cpus = fs_err::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));

@@ -9,10 +9,10 @@ use super::peer::Peer;
 use crate::files::Stamp;
 use crate::{places, process, python, report};
 
-/// Whose cost it has.
+/// The model whose cost it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
-    /// The model that is shipped, as it is.
+    /// The shipped model, unchanged.
     Demo,
     /// Qwen2.5-Coder-0.5B.
     Small,
@@ -23,7 +23,7 @@ pub(super) enum Shape {
 impl Shape {
     pub(super) const ALL: [Self; 3] = [Self::Demo, Self::Small, Self::Large];
 
-    /// As the demo model's tools name it.
+    /// The name that the demo model's tools use.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Demo => "demo",
@@ -33,13 +33,13 @@ impl Shape {
     }
 }
 
-/// The model that is shipped.
+/// Path of the shipped model.
 pub(super) fn shipped() -> PathBuf {
     places::root().join("models/demo/localcoder-demo.gguf")
 }
 
-/// The file, made where it is not there or made of another demo model. `Q4_K_M` where there is
-/// or was a peer to quantize it, else `Q8_0`.
+/// The model's file, created if it does not exist or was made from another demo model. Quantized to
+/// `Q4_K_M` if there is, or was, a peer that can do it, else to `Q8_0`.
 pub(super) fn make(shape: Shape, folder: &Path, peer: Option<&Peer>) -> Result<PathBuf> {
     let shipped = shipped();
     if shape == Shape::Demo {
@@ -67,7 +67,7 @@ pub(super) fn make(shape: Shape, folder: &Path, peer: Option<&Peer>) -> Result<P
         process::read(&mut widen)?;
         if let Some(peer) = peer {
             let mut quantize = process::command(&peer.quantize, folder);
-            // Its input is quantized already, to 8 bits.
+            // Its input is already quantized to 8 bits.
             process::read(quantize.arg("--allow-requantize").args([&q8, &q4]).arg("Q4_K_M"))?;
             fs_err::remove_file(&q8)?;
         }

@@ -1,5 +1,5 @@
 //! llama-server, llama-bench and llama-quantize, built from a package of the Python registry, since
-//! llama.cpp's own sources are not in the crate that we link.
+//! the crate that we link does not include the sources of these programs.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use crate::files::Stamp;
 use crate::{process, python, report};
 
-/// Carries llama.cpp 0.5.0-dev (ggml 0.25.3), the nearest to ours that a registry has.
+/// Contains llama.cpp 0.5.0-dev (ggml 0.25.3), the closest to ours in any registry.
 const PACKAGE: &str = "llama-cpp-python==0.3.36";
 const TARGETS: [&str; 3] = ["llama-server", "llama-quantize", "llama-bench"];
 
@@ -22,7 +22,7 @@ pub(super) struct Peer {
     pub(super) version: &'static str,
 }
 
-/// Builds the programs, or finds them built.
+/// Builds the programs, unless they are built already.
 pub(super) fn build(folder: &Path) -> Result<Peer> {
     let folder = folder.join("peer");
     let programs = folder.join("build/bin");
@@ -58,7 +58,7 @@ pub(super) fn build(folder: &Path) -> Result<Peer> {
     Ok(peer)
 }
 
-/// A job a core: without a number `make` starts as many compilers as there are files.
+/// One job per core: without a number, `make` starts as many compilers as there are files.
 fn make_arguments() -> Vec<String> {
     let jobs = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).to_string();
     let arguments = ["--build", "build", "--parallel", &jobs, "--target"];
@@ -66,7 +66,7 @@ fn make_arguments() -> Vec<String> {
 }
 
 impl Peer {
-    /// What llama-bench needs for a token after `depth` others, in milliseconds.
+    /// Milliseconds that llama-bench takes for a token after `depth` others.
     pub(super) fn ms_a_token(
         &self,
         model: &Path,
@@ -85,7 +85,7 @@ impl Peer {
     }
 }
 
-/// The machine's own kernels, as ours are built, but for AMX: on a virtual Sapphire Rapids this
+/// Kernels for this machine, as ours are built, except AMX: on a virtual Sapphire Rapids this
 /// version crashes in it at the first prompt (`ggml_backend_amx_mul_mat`, segmentation fault).
 fn kernels() -> Vec<String> {
     let cpus = fs_err::read_to_string("/proc/cpuinfo").unwrap_or_default();

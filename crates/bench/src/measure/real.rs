@@ -1,6 +1,6 @@
-//! What the engine gains over plain decoding with any model, and whether what is written stays the
-//! same: prepared prompts, drafts from the selection, and drafts that are mostly right. With `tiny` for
-//! a model, those that `test_support::tiny` makes: one for each way to remember.
+//! What the engine gains over plain decoding with any model, and whether the written text stays the
+//! same: prepared prompts, drafts from the selection, and drafts that are mostly right. With `tiny`
+//! as the model, it uses those that `test_support::tiny` creates: one for each kind of memory.
 
 use std::path::Path;
 
@@ -17,12 +17,13 @@ const EDITS: usize = 8;
 const TOKENS: u32 = 160;
 /// How often each side is timed; the best counts.
 const ROUNDS: usize = 2;
-/// Of a draft that is mostly right, one word in this many is another.
+/// In a draft that is mostly right, one word in this many is wrong.
 const WRONG_WORD: usize = 25;
-/// What may be read again of a prompt whose selection was prepared, without its instruction.
+/// How many tokens, apart from the instruction, may be read again of a prompt whose selection was
+/// prepared.
 const UNREAD_TOKENS_MAX: u32 = 32;
 
-/// What came of the edits of one model.
+/// Results of the edits of one model.
 #[derive(Default)]
 struct Gains {
     by_selection: Vec<f64>,
@@ -116,14 +117,14 @@ fn measure_edit(
     Ok(())
 }
 
-/// What the prompt has that the prepared one had not: the instruction.
+/// The part of the prompt that the prepared one did not have: the instruction.
 fn own_words(case: &Prepared) -> String {
     let user = &case.asked.layout.user;
     let shared = case.asked.layout.partings.last().copied().unwrap_or(0);
     user.get(shared as usize..).unwrap_or_default().to_owned()
 }
 
-/// An answer in which some words are others.
+/// An answer in which some words are replaced.
 fn mostly_right(answer: &str) -> String {
     let mut words: Vec<&str> = answer.split_inclusive(' ').collect();
     for word in words.iter_mut().skip(WRONG_WORD / 2).step_by(WRONG_WORD) {

@@ -1,4 +1,4 @@
-//! The table on the terminal and the same as JSON.
+//! The results as a table on the terminal and as JSON.
 
 use std::path::Path;
 
@@ -9,12 +9,12 @@ use super::models::Shape;
 use super::statistics::Figure;
 use crate::report;
 
-/// What was measured, with what.
+/// With what and where it was measured.
 #[derive(Debug, Default)]
 pub(super) struct Setting {
-    /// llama.cpp in our worker.
+    /// Version of llama.cpp in our worker.
     pub(super) llama_build: String,
-    /// The package that llama-server is from, where it was measured.
+    /// The package that llama-server is from; `None` if it was not measured.
     pub(super) server_package: Option<String>,
     /// The processor.
     pub(super) machine: String,
@@ -27,7 +27,7 @@ pub(super) enum Target {
     AtLeast(f64),
     /// At most this.
     AtMost(f64),
-    /// It is reported only.
+    /// There is no target; the figure is only reported.
     None,
 }
 
@@ -61,15 +61,14 @@ impl Target {
 /// One measurement.
 #[derive(Debug)]
 pub(super) struct Row {
-    /// The model it was measured with.
+    /// The model with which it was measured.
     pub(super) shape: String,
     pub(super) name: String,
     pub(super) figure: Figure,
     pub(super) target: Target,
-    /// What else there is to know, such as the figures that a ratio is of.
+    /// Further information, such as the figures behind a ratio.
     pub(super) note: String,
-    /// What it would be on an M3 Pro, estimated from counts and bandwidth; empty where that says
-    /// nothing.
+    /// Projection for an M3 Pro, estimated from counts and bandwidth; empty if that tells nothing.
     pub(super) projection: String,
 }
 
@@ -110,14 +109,14 @@ pub(super) fn write(path: &Path, rows: &[Row], setting: &Setting) -> Result<()> 
     Ok(fs_err::write(path, serde_json::to_string_pretty(&all)? + "\n")?)
 }
 
-/// The rows of earlier runs; none where there was no run.
+/// The rows of earlier runs; empty if there were none.
 pub(super) fn read(path: &Path) -> Vec<Row> {
     let text = fs_err::read_to_string(path).unwrap_or_default();
     let all: Value = serde_json::from_str(&text).unwrap_or_default();
     all["rows"].as_array().map_or(&[][..], Vec::as_slice).iter().filter_map(row).collect()
 }
 
-/// Adds rows, in place of those that they measure again; small shapes come first.
+/// Adds rows, replacing those that were measured before; small shapes come first.
 pub(super) fn merge(rows: &mut Vec<Row>, new: Vec<Row>) {
     for row in new {
         let same = |old: &&mut Row| old.shape == row.shape && old.name == row.name;

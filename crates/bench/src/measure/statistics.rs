@@ -9,15 +9,15 @@ pub(super) struct Figure {
     pub(super) n: usize,
 }
 
-/// Draws for a spread: enough for two digits.
+/// How many resamples a spread is computed from: enough for two digits.
 const DRAWS: usize = 2_000;
 
-/// The middle of some values; NaN of none.
+/// The median of some values; NaN if there are none.
 pub(super) fn median(values: &[f64]) -> f64 {
     percentile(values, 0.5)
 }
 
-/// The value that a share of all values is below.
+/// The value below which a share of all values lies.
 pub(super) fn percentile(values: &[f64], share: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -31,7 +31,7 @@ pub(super) fn percentile(values: &[f64], share: f64) -> f64 {
     sorted.get(index).copied().unwrap_or(f64::NAN)
 }
 
-/// The geometric mean of ratios, with the middle 95 % of its bootstrap.
+/// The geometric mean of ratios, with the central 95 % of its bootstrap.
 pub(super) fn geometric_mean(ratios: &[f64]) -> Figure {
     spread(ratios, |values| {
         #[expect(clippy::cast_precision_loss, reason = "a few cases")]
@@ -40,13 +40,13 @@ pub(super) fn geometric_mean(ratios: &[f64]) -> Figure {
     })
 }
 
-/// The median of times, with the middle 95 % of its bootstrap.
+/// The median of times, with the central 95 % of its bootstrap.
 pub(super) fn middle(values: &[f64]) -> Figure {
     spread(values, median)
 }
 
 fn spread(values: &[f64], of: impl Fn(&[f64]) -> f64) -> Figure {
-    // Always the same draws, so that the same times give the same spread.
+    // A fixed seed, so that the same times always give the same spread.
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = |bound: usize| {
         state ^= state << 13;

@@ -1,4 +1,4 @@
-//! The worker as the host runs it, over pipes, with each of its switches set by the benchmark.
+//! The worker as the host runs it, over pipes; the benchmark controls each of its switches.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -27,16 +27,16 @@ use serde_json::Value;
 use super::cases::{Case, WINDOW_TOKENS};
 use crate::places;
 
-/// A measurement needs an idle worker, so a busy one is asked seldom.
+/// Measuring needs an idle worker, so it is rarely asked while it may be busy.
 const SETTLE_EVERY: Duration = Duration::from_secs(3);
 const SETTLE_DEADLINE: Duration = Duration::from_secs(180);
-/// A cost is the best of this many.
+/// A cost is the best of this many attempts.
 const TRIES: usize = 4;
-/// Tokens that are written to time one of them.
+/// How many tokens are written to time one.
 const DEPTH_TOKENS: u32 = 16;
-/// Characters of a text of which a batch is made, for each of its tokens; more than any token has.
+/// Characters of the text from which a batch is made, per token; more than any token has.
 const CHARACTERS_A_TOKEN: usize = 12;
-/// What a base model is asked with: it continues the text.
+/// The chat template for base models: they simply continue the text.
 pub(super) const WITHOUT_ROLES: &str =
     "{% for message in messages %}{{ message.content }}\n\n{% endfor %}";
 
@@ -48,30 +48,30 @@ pub(super) struct LocalCoderWorker {
     model: String,
     /// Whether the weights may be rearranged.
     repack: bool,
-    /// For a model that has none: [`WITHOUT_ROLES`].
+    /// For a model that has no template: [`WITHOUT_ROLES`].
     chat_template: Option<String>,
-    /// What the model took when it was loaded.
+    /// Memory that the model took when it was loaded.
     pub(super) memory: MemoryUse,
-    /// What steps cost, as it has measured for its own guesses.
+    /// What steps cost, as the worker measured for its own decisions about guesses.
     measured: Measured,
-    /// In which states of beginnings come and go.
+    /// The file through which kept states are exchanged.
     exchange: File,
     /// Version of llama.cpp in it.
     pub(super) llama_build: String,
     next: u64,
 }
 
-/// What one request took.
+/// How long one request took.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Timing {
-    /// From the request to the first text; the whole, where there was none.
+    /// From the request to the first text; if there was none, to the end.
     pub(super) first_ms: f64,
     /// From the request to the end.
     pub(super) total_ms: f64,
     pub(super) tokens: u32,
     pub(super) prompt_tokens: u32,
-    /// Steps that the tokens took, and tokens that were guessed in them; of llama-server not
-    /// known.
+    /// Steps that the tokens took, and tokens that were guessed in them; 0 for llama-server, which
+    /// does not report them.
     pub(super) steps: u32,
     pub(super) drafted: u32,
 }
@@ -81,7 +81,7 @@ pub(super) struct Timing {
 pub(super) struct Cancelled {
     /// From the cancel to the end.
     pub(super) silent_ms: f64,
-    /// Whether text had come before.
+    /// Whether text had been written before.
     pub(super) was_writing: bool,
 }
 
@@ -142,8 +142,8 @@ impl LocalCoderWorker {
         Ok(started)
     }
 
-    /// Waits until the engine has the weights that it will keep: those that are the faster ones
-    /// are loaded while it answers with the others.
+    /// Waits until the engine has its final weights: the faster ones are loaded while it already
+    /// answers with the others.
     pub(super) fn settle(&mut self) -> Result<()> {
         let bytes = fs_err::metadata(&self.model)?.len();
         let begun = Instant::now();
@@ -159,7 +159,7 @@ impl LocalCoderWorker {
         Ok(())
     }
 
-    /// Loads the model, or leaves it where it is loaded.
+    /// Loads the model, unless it is loaded.
     fn load(&mut self) -> Result<()> {
         self.load_with(WINDOW_TOKENS, KvStorage::F16, self.repack).map(|_| ())
     }
@@ -186,14 +186,13 @@ impl LocalCoderWorker {
         Ok(answer.context_tokens)
     }
 
-    /// Loads the model with another window and KV cache; the window that was made, and what it
-    /// takes.
+    /// Loads the model with another window and KV cache; returns the resulting window and memory.
     pub(super) fn memory_with(&mut self, window: u32, kv: KvStorage) -> Result<(u32, MemoryUse)> {
         let context_tokens = self.load_with(window, kv, false)?;
         Ok((context_tokens, self.memory))
     }
 
-    /// The state of a beginning that was read, as the host keeps it.
+    /// The state of a prompt's beginning that was read, as the host keeps it.
     pub(super) fn kept(&mut self, prompt: WorkerPrompt) -> Result<Vec<u8>> {
         let params = SavePrefixParams { prompt };
         let answer = self.client.call::<SavePrefix>(&params, |_, _| {}).map_err(plain)?;
@@ -203,7 +202,7 @@ impl LocalCoderWorker {
         Ok(state)
     }
 
-    /// Begins with a state that another has written; how many tokens are in it.
+    /// Starts from a state that another worker has written; returns how many tokens it has.
     pub(super) fn begin_with(&mut self, prompt: WorkerPrompt, state: &[u8]) -> Result<u32> {
         self.exchange.write_all_at(state, 0)?;
         let params = RestorePrefixParams { prompt, bytes: u64::try_from(state.len())? };
@@ -212,7 +211,7 @@ impl LocalCoderWorker {
         Ok(answer.tokens)
     }
 
-    /// Gives the model back and loads it again.
+    /// Unloads the model and loads it again.
     pub(super) fn reload(&mut self) -> Result<()> {
         self.client.call::<UnloadModel>(&Nothing {}, |_, _| {}).map_err(plain)?;
         self.load()
@@ -223,7 +222,7 @@ impl LocalCoderWorker {
         Ok(self.client.call::<Ping>(&Nothing {}, |_, _| {}).map_err(plain)?.busy)
     }
 
-    /// What steps with guesses cost to one without.
+    /// Costs of steps with guesses relative to one without, in words.
     pub(super) fn step_ratios(&self) -> String {
         let costs = &self.measured.step_costs;
         let Some(one) = costs.iter().find(|cost| cost.rows == 1) else { return String::new() };
@@ -233,7 +232,7 @@ impl LocalCoderWorker {
         format!("a step of this many to one of 1: {}", all.collect::<Vec<_>>().join(", "))
     }
 
-    /// What a batch of this many prompt tokens costs.
+    /// Cost of a batch of this many prompt tokens.
     pub(super) fn batch_ms(&mut self, rows: u32) -> Result<f64> {
         let mut best = f64::INFINITY;
         for _ in 0..TRIES {
@@ -244,12 +243,12 @@ impl LocalCoderWorker {
         Ok(best)
     }
 
-    /// What a written token costs after this many others.
+    /// Cost of writing a token after this many others.
     pub(super) fn ms_a_token_after(&mut self, depth: u32) -> Result<f64> {
         let mut best = f64::INFINITY;
         for _ in 0..TRIES {
             let usage = self.write_after(depth, DEPTH_TOKENS)?;
-            // One that ends at once tells nothing.
+            // An answer that ends early tells nothing.
             if usage.generated_tokens >= DEPTH_TOKENS / 2 {
                 best = best.min(usage.decode_ms / f64::from(usage.generated_tokens));
             }
@@ -340,7 +339,7 @@ impl LocalCoderWorker {
         Ok((timing, usage))
     }
 
-    /// What is written, with another draft or none, at most this many tokens.
+    /// The text of an answer of at most this many tokens, with another draft or without one.
     pub(super) fn text(
         &mut self,
         case: &Case,
@@ -363,7 +362,7 @@ impl LocalCoderWorker {
         Ok((text, answer.usage))
     }
 
-    /// Asks for anything else.
+    /// Sends any other request.
     pub(super) fn call<R: Request>(
         &mut self,
         params: &R::Params,
@@ -372,7 +371,7 @@ impl LocalCoderWorker {
         self.client.call::<R>(params, on_text).map_err(plain)
     }
 
-    /// The same with a file beside it.
+    /// Sends a request along with a file.
     pub(super) fn give<R: Request>(
         &mut self,
         file: &Path,
@@ -382,7 +381,7 @@ impl LocalCoderWorker {
         self.call::<R>(params, |_, _| {})
     }
 
-    /// Starts an answer and cancels it after a time; `None` where it had ended before.
+    /// Starts an answer and cancels it after a time; `None` if it had ended by then.
     pub(super) fn cancel(&mut self, case: &Case, after: Duration) -> Result<Option<Cancelled>> {
         let params = self.params(case, false, case.layout.max_tokens);
         let begun = Instant::now();
@@ -431,7 +430,7 @@ fn plain(error: ErrorInfo) -> anyhow::Error {
     anyhow!("{error}")
 }
 
-/// What a model's file says of itself.
+/// The header of a model's file.
 pub(super) fn header(model: &Path) -> Result<Header> {
     let file = fs_err::File::open(model)?;
     let bytes = file.metadata()?.len();

@@ -1,5 +1,5 @@
-//! The speed of writing: edits against llama-server with its own kinds of drafts, and text without
-//! repetition against llama-bench.
+//! The speed of writing: edits compared with llama-server and its own kinds of drafts, and text
+//! without repetition compared with llama-bench.
 
 use anyhow::Result;
 
@@ -10,13 +10,13 @@ use super::report::{Row, Target};
 use super::statistics::{geometric_mean, median};
 use super::{Bench, projection};
 
-/// Tokens that llama-bench writes: as many as an explanation of a case.
+/// Tokens that llama-bench writes: as many as a case's explanation has.
 const NOVEL_TOKENS: u32 = 48;
 /// The target of the ratio to llama-bench, which can't draft.
 const NOVEL: Target = Target::AtLeast(0.98);
 
-/// Whole edits on a prompt that all sides have read: with drafts, without, llama-server by default
-/// and with its n-gram settings.
+/// Whole edits with a prompt that all sides have already read: with drafts, without, llama-server
+/// with its defaults and with its n-gram settings.
 pub(super) fn edits(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     bench.worker.settle()?;
     if let Some(kind) = bench.only {
@@ -70,7 +70,7 @@ pub(super) fn edits(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// One kind against llama-server with its defaults.
+/// Edits of one kind compared with llama-server with its defaults.
 fn one_kind(bench: &mut Bench<'_>, kind: Kind) -> Result<Vec<Row>> {
     let written = write_edits(bench, &[&Settings::DEFAULT])?;
     let figure = written.times.ratio(2, 0, |_| true);
@@ -81,16 +81,17 @@ fn kind_row(kind: Kind) -> String {
     format!("edits, {}: to llama-server", kind.name())
 }
 
-/// The edits of all sides: the worker with drafts and without, then llama-server with each setting.
+/// The edits of all sides: the worker with and without drafts, then llama-server with each setting.
 struct Written {
     times: Times,
-    /// What an edit takes without drafts and with nothing read before, to what it takes with both.
+    /// Time of an edit without drafts and with nothing read before, relative to its time with both.
     whole: Vec<f64>,
-    /// Of the worker with drafts.
+    /// Tokens that the worker wrote with drafts, the steps for them, and how many were guessed.
     tokens: u32,
     steps: u32,
     drafted: u32,
-    /// Answers of llama-server with its defaults, and how many of them are as long as the worker's.
+    /// Answers of llama-server with its defaults, and how many of these are as long as the
+    /// worker's.
     asked: usize,
     same: usize,
 }
@@ -146,7 +147,7 @@ fn write_edits(bench: &mut Bench<'_>, settings: &[&Settings]) -> Result<Written>
     Ok(Written { times, whole, tokens, steps, drafted, asked, same })
 }
 
-/// The side of llama-server whose n-gram settings are the fastest over all cases.
+/// The side of llama-server whose n-gram settings are fastest over all cases.
 fn best_of(times: &Times, servers: usize, wanted: impl Fn(usize) -> bool) -> Option<usize> {
     let gain = |side: usize| times.ratio(2, side, &wanted).value;
     (3..servers + 2).max_by(|a, b| gain(*a).total_cmp(&gain(*b)))
@@ -156,7 +157,7 @@ fn their_gain(settings: &Settings) -> String {
     format!("llama-server with {}: to its default", settings.name())
 }
 
-/// The n-gram settings that were the fastest in the rows of a smaller model.
+/// The n-gram settings that were fastest in the rows of a smaller model.
 pub(super) fn best_ngrams(rows: &[Row]) -> Vec<&'static Settings> {
     let gain = |settings: &Settings| {
         let name = their_gain(settings);
@@ -172,7 +173,7 @@ pub(super) fn novel(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     let cases = bench.texts.clone();
     let (worker, model) = (&mut bench.worker, &bench.model);
     let mut rows = Vec::new();
-    // On a large shape only the figure that has a target is measured, twice.
+    // With a large shape, only the figure that has a target is measured, twice.
     let large = bench.amount.large;
     let ways: &[(bool, Target)] =
         if large { &[(true, NOVEL)] } else { &[(true, NOVEL), (false, Target::None)] };

@@ -1,8 +1,8 @@
-//! Our reader of model files beside two of others, the PyPI package `gguf` and the npm package
-//! `@huggingface/gguf`: the same files, sound ones that were changed in one to three places, are given to
-//! all three, and who accepts what the others refuse is counted.
+//! Compares our reader of model files with two others, the PyPI package `gguf` and the npm package
+//! `@huggingface/gguf`: all three are given the same files, sound ones that were changed in one to
+//! three places, and the files on which they disagree are counted.
 //!
-//! What the classes of difference mean is in `docs/gguf-readers.md`, which people write.
+//! The classes of disagreement are explained in `docs/gguf-readers.md`, which is written by hand.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,10 +15,10 @@ use serde::{Deserialize, Serialize};
 use crate::files::{self, Stamp};
 use crate::{node, places, process, report};
 
-/// Where nothing else is said: each change alone and most pairs of changes, a minute of work.
+/// The default number of files: each change alone and most pairs of changes, a minute of work.
 pub(super) const FILES: u64 = 4_000;
 
-/// What a reader says of a file.
+/// A reader's verdict on a file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 struct Said {
     file: String,
@@ -33,7 +33,7 @@ struct Said {
     parameters: f64,
 }
 
-/// Files of which all readers say the same.
+/// Files on which all readers give the same verdicts.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 struct Class {
     files: u64,
@@ -41,7 +41,7 @@ struct Class {
     changes: Vec<&'static str>,
 }
 
-/// Verdicts of ours, of `gguf` and of `@huggingface/gguf`, with numbers and names left out.
+/// The verdicts of ours, of `gguf` and of `@huggingface/gguf`, with numbers and names left out.
 type Verdicts = [String; 3];
 
 pub(super) fn run(count: u64) -> Result<()> {
@@ -69,7 +69,7 @@ pub(super) fn run(count: u64) -> Result<()> {
         let verdicts = [own, &python, &npm].map(verdict);
         let class = classes.entry(verdicts).or_default();
         class.files += 1;
-        // The one with the fewest changes explains most.
+        // The example with the fewest changes explains the most.
         if class.example.is_empty() || changes[name].len() < class.changes.len() {
             class.example.clone_from(name);
             class.changes.clone_from(&changes[name]);
@@ -119,7 +119,7 @@ fn own(file: &str, bytes: &[u8]) -> Said {
     }
 }
 
-/// Where ours and another one accept a file and understand different things.
+/// How the readers that accept a file as ours does understand it differently.
 fn disagree(own: &Said, others: [&Said; 2]) -> Vec<String> {
     let facts =
         |said: &Said| format!("{:?} {} {}", said.architecture, said.tensors, said.parameters);
@@ -133,7 +133,7 @@ fn verdict(said: &Said) -> String {
     if said.accepted { "accepts".to_owned() } else { class_of(&said.error) }
 }
 
-/// An error without what is of one file alone.
+/// An error without anything that is specific to one file.
 fn class_of(error: &str) -> String {
     let line = error.lines().next().unwrap_or_default();
     let mut class = String::new();
@@ -158,7 +158,7 @@ fn class_of(error: &str) -> String {
     class.chars().take(120).collect()
 }
 
-/// Runs `gguf` in an environment of its own.
+/// Runs `gguf` in a virtual environment of its own.
 fn python(folder: &Path, made: &Path) -> Result<BTreeMap<String, Said>> {
     let sources = places::root().join("fuzz/readers");
     let venv = folder.join("venv");
@@ -178,7 +178,7 @@ fn python(folder: &Path, made: &Path) -> Result<BTreeMap<String, Said>> {
     said(program.arg("-B").arg(sources.join("read.py")).arg(made))
 }
 
-/// Runs `@huggingface/gguf` as the lock file has it.
+/// Runs `@huggingface/gguf` in the version of the lock file.
 fn npm(_: &Path, made: &Path) -> Result<BTreeMap<String, Said>> {
     let sources = places::root().join("fuzz/readers");
     node::install(&sources)?;

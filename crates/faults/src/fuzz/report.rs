@@ -1,4 +1,4 @@
-//! What a run of a target came to, taken from what libFuzzer prints, as a line and as JSON.
+//! The result of a target's run, taken from libFuzzer's output, as a line and as JSON.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,16 +6,15 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-/// A run of one target.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Ran {
     target: &'static str,
     seconds: f64,
     executions: u64,
-    /// Edges of the program that were reached.
+    /// How many edges of the program were reached.
     coverage: u64,
-    /// The same with how often each was.
+    /// Edges, distinguished by how often each was reached.
     features: u64,
     corpus_files: u64,
     peak_mib: u64,
@@ -33,7 +32,7 @@ impl Ran {
         let last = |name: &str| said.lines().rev().find_map(|line| number_behind(line, name));
         let wanted =
             |name: &str| last(name).with_context(|| format!("{target} does not tell its `{name}`"));
-        // An input that fails ends the program before it has reported them.
+        // After an input that fails, the program ends without printing the statistics.
         let executions = last("stat::number_of_executed_units:").or_else(|| last("#"));
         Ok(Self {
             target,
@@ -47,7 +46,7 @@ impl Ran {
         })
     }
 
-    /// What the same target did after it.
+    /// Adds a further run of the same target.
     pub(super) fn add(&mut self, next: Self) {
         self.seconds += next.seconds;
         self.executions += next.executions;

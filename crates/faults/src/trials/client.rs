@@ -1,5 +1,6 @@
-//! A client of a host as the trials need it: it says when it heard of a fault, how often a request
-//! was answered, and closes its connection when it is dropped. It knows no fault.
+//! A client of a host for trials: it records when it learned of a fault and how often a request was
+//! answered, and closes its connection when it is dropped. It knows nothing of the faults
+//! themselves.
 
 use std::io;
 use std::net::Shutdown;
@@ -18,27 +19,28 @@ use localcoder_test_support::fake_worker::unix_ns;
 use localcoder_transport::{Client, ClientEvent};
 use serde_json::{Map, Value};
 
-/// A connection.
+/// A connection to a host.
 pub(super) struct Caller {
     pub(super) client: Client,
     stream: UnixStream,
 }
 
-/// How a request ended, and what was seen on its way.
+/// How a request ended, and what was seen before that.
 #[derive(Debug, Default)]
 pub(super) struct Ended {
-    /// `None` where it did not end in time.
+    /// `None` if it did not end in time.
     pub(super) result: Option<Result<Value, ErrorInfo>>,
-    /// Streamed text.
+    /// The streamed text.
     pub(super) text: String,
-    /// Moments at which a user could see that something is wrong: an error, a second try, a state.
+    /// Moments at which a user could see that something was wrong: an error, a second attempt, a
+    /// state.
     pub(super) signs_ns: Vec<u128>,
     /// Whether the connection was lost.
     pub(super) lost: bool,
 }
 
 impl Ended {
-    /// In a word: `answer`, or the error's code.
+    /// The outcome in one word: `answer`, or the error's code.
     pub(super) fn word(&self) -> String {
         match &self.result {
             None if self.lost => "connection lost".to_owned(),
@@ -49,7 +51,7 @@ impl Ended {
     }
 }
 
-/// Which request.
+/// The kind of request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Improve,
@@ -58,13 +60,13 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// One after the other.
+    /// The kinds in rotation.
     pub(super) fn of(number: usize) -> Self {
         [Self::Generate, Self::Explain, Self::Improve][number % 3]
     }
 }
 
-/// Prompt, length and model of a raw generation.
+/// Prompt, length and model of a plain generation.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Raw<'a> {
     pub(super) id: &'a str,
@@ -91,7 +93,7 @@ impl Raw<'_> {
 }
 
 impl Caller {
-    /// Connects, and says nothing yet.
+    /// Connects, and sends nothing yet.
     pub(super) fn connect(home: &Path) -> io::Result<Self> {
         let stream = UnixStream::connect(Places::under(home).host_socket())?;
         let client =
@@ -125,7 +127,7 @@ impl Caller {
         self.client.call::<Status>(&Nothing {}, |_, _| {})
     }
 
-    /// Starts a request on the document; its number.
+    /// Sends a request about the document; returns its id.
     pub(super) fn ask(&mut self, kind: Kind, id: &str, document: &str) -> Result<i64> {
         let document = DocumentText {
             path: "trial.py".to_owned(),
@@ -164,7 +166,7 @@ impl Caller {
         ended
     }
 
-    /// Follows a request until it ends, or until `enough` of its text came.
+    /// Follows a request until it ends, or until `enough` of its text has arrived.
     pub(super) fn go_on(
         &self,
         call: i64,
@@ -197,7 +199,7 @@ impl Caller {
         }
     }
 
-    /// Whether a request that has ended was answered once more.
+    /// Whether a request that has ended was answered a second time.
     pub(super) fn answered_again(&self, call: i64) -> bool {
         let is_it = |event: ClientEvent| matches!(event, ClientEvent::Answer(id, _) if id == call);
         self.client.events().try_iter().any(is_it)
@@ -221,7 +223,7 @@ impl Drop for Caller {
     }
 }
 
-/// Connects as the command line does: to the host that runs, else to one that it starts.
+/// Connects as the command line does: to the running host, or else to one that it starts.
 pub(super) fn reconnect(
     home: &Path,
     mut start: impl FnMut() -> Result<()>,

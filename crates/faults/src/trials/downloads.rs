@@ -1,7 +1,7 @@
-//! `faults downloads` runs every trial of `test-support::downloads` many times over, and kills an
-//! installation, or the program that loads for it, at random moments until it is done. A seed names
-//! a trial, so one that failed can be run again. Not part of the tests, which run some of the same
-//! trials.
+//! `faults downloads` repeats every trial of `test-support::downloads` many times, and kills an
+//! installation, or the program that downloads for it, at random moments until it is complete. Each
+//! trial has a seed, so that a failed one can be repeated. Not part of the tests, which run some of
+//! the same trials.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -16,16 +16,16 @@ use serde_json::{Value, json};
 
 use crate::{places, report};
 
-/// Trials of each fault on which [`KILLS`] kills come.
+/// How many trials of each fault go with [`KILLS`] kills.
 const TRIALS: usize = 50;
-/// Moments at which an installation is killed.
+/// How often an installation is killed.
 const KILLS: usize = 500;
-/// Trials at once: they wait more than they compute.
+/// Trials that run at once: they wait more than they compute.
 const AT_ONCE: usize = 4;
-/// An installation over loopback takes about this long here; some kills come after its end.
+/// About how long an installation over loopback takes here; some kills come after its end.
 const KILL_WITHIN_MS: usize = 240;
 
-/// Every fault `times` times, and kills in proportion.
+/// Every fault `times` times, and a proportional number of kills.
 pub(super) fn run(times: usize) -> Result<()> {
     let times = times.max(1);
     let begun = Instant::now();
@@ -42,7 +42,7 @@ pub(super) fn run(times: usize) -> Result<()> {
     Ok(())
 }
 
-/// Every fault `times` times, each with a seed of its own.
+/// Every fault `times` times, each time with another seed.
 fn downloads(times: usize) -> Result<Value> {
     let program = places::program("localcoder-fetch");
     let next = AtomicUsize::new(0);
@@ -73,8 +73,8 @@ fn downloads(times: usize) -> Result<Value> {
 }
 
 /// `models install`, or its `localcoder-fetch`, is killed at a random moment, again and again.
-/// After each kill what is listed
-/// must be whole, and after the last the model must be there.
+/// After each kill, whatever is listed must be complete, and in the end the model must be
+/// installed.
 fn kills(count: usize) -> Result<Value> {
     let bytes = fs_err::read(places::root().join("models/demo/localcoder-demo.gguf"))?;
     let content = Content { sha256: sha256(&bytes), bytes };
@@ -97,7 +97,7 @@ fn kills(count: usize) -> Result<Value> {
             localcoder(home.path(), &["models", "install", "small", "--accept-license"]);
         let mut child = install.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         std::thread::sleep(Duration::from_millis(random.between(1, KILL_WITHIN_MS) as u64));
-        // In turns; one that is not there yet or any more can't be killed.
+        // Alternately; a process that has not started yet, or has ended, can't be killed.
         let fetch = child_of(child.id()).filter(|_| number % 2 == 1);
         match fetch {
             Some(fetch) => fetches += usize::from(kill(fetch)),
@@ -112,7 +112,7 @@ fn kills(count: usize) -> Result<Value> {
             unfinished += 1;
         }
     }
-    // The fetch of the last one may still be ending, and holds its lock until then.
+    // The last `localcoder-fetch` may still be ending, and holds its lock until then.
     let deadline = Instant::now() + Duration::from_secs(10);
     let install = || localcoder(home.path(), &["models", "install", "small", "--accept-license"]);
     while read(&mut install()).is_err() {
@@ -133,7 +133,7 @@ fn kills(count: usize) -> Result<Value> {
     }))
 }
 
-/// The first process that another has started.
+/// The first child of a process.
 fn child_of(pid: u32) -> Option<i32> {
     let children = fs_err::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
     children.split_whitespace().next()?.parse().ok()

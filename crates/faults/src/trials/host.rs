@@ -1,6 +1,6 @@
 //! The host's own faults: killed while it answers, started by many at once, stopped for a while,
-//! and left behind by a dead one. `peers` has clients that misbehave, `requests` what ten thousand
-//! requests leave.
+//! and left behind by a dead one. `peers` covers clients that misbehave, `requests` what ten
+//! thousand requests leave behind.
 
 use std::os::unix::net::UnixListener;
 use std::process::Stdio;
@@ -19,17 +19,17 @@ use super::trial::{DOCUMENT, Installation, LEFT_WITHIN, SCALE, Setup, many};
 use super::verdict::Verdict;
 use super::{Amount, peers, processes, racers, requests};
 
-/// Clients of a host that is killed.
+/// Clients of the host that is killed.
 const CLIENTS: usize = 4;
-/// Time after a kill within which all clients must be on a new host.
+/// Time after a kill within which all clients must be connected to a new host.
 const BACK_WITHIN: Duration = Duration::from_secs(5);
-/// Back on a host.
+/// Time until a client is connected to a host again.
 const BACK: &str = "back";
-/// The worker of a dead host is gone.
+/// Time until the worker of a dead host is gone.
 const WORKER_GONE: &str = "workerGone";
-/// A host that was stopped for this long was asleep.
+/// How long the host is stopped, long enough to count as sleep.
 const STOPPED_S: u64 = 15;
-/// Requests of a race with cancels.
+/// Requests that race with their cancels.
 const RACES: usize = 20;
 
 type Trial = fn(usize) -> Result<Verdict>;
@@ -74,7 +74,7 @@ pub(super) fn run(amount: &Amount) -> Result<()> {
     )
 }
 
-/// A fake worker that writes for a long time.
+/// A host with a fake worker that writes for a long time.
 pub(super) fn slow(per_token_ms: u64, tokens: u32) -> Setup {
     let script =
         Script { per_token_ms: Some(per_token_ms), tokens: Some(tokens), ..Script::default() };
@@ -90,7 +90,7 @@ pub(super) fn begin(caller: &mut Caller, id: &str, within: Duration) -> Result<(
     Ok((call, ended))
 }
 
-/// All clients lose their connection, and find one new host; the old one's worker is gone.
+/// All clients lose their connection and find one new host; the old host's worker is gone.
 fn killed(_: usize) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     let mut installation = Installation::start(slow(10, 1_000_000))?;
@@ -147,7 +147,7 @@ fn killed(_: usize) -> Result<Verdict> {
     finish(installation, verdict)
 }
 
-/// Ends a ground that others may still look at.
+/// Ends an installation that other processes may still be looking at.
 fn finish(installation: &Installation, mut verdict: Verdict) -> Result<Verdict> {
     let mut stop = installation.command(&["host", "stop"]);
     let stopped = stop.stdout(Stdio::null()).stderr(Stdio::null()).status()?;
@@ -162,7 +162,7 @@ fn finish(installation: &Installation, mut verdict: Verdict) -> Result<Verdict> 
     Ok(verdict)
 }
 
-/// What a host leaves that had no time to clear away is not an obstacle.
+/// Files that a host leaves behind when it had no time to clean up do not prevent the next one.
 fn stale(number: usize) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     let mut installation = Installation::new(slow(1, 4))?;
@@ -181,7 +181,7 @@ fn stale(number: usize) -> Result<Verdict> {
     Ok(verdict)
 }
 
-/// Requests that are cancelled at any moment end exactly once, and the worker lives.
+/// Requests that are cancelled at any moment end exactly once, and the worker survives.
 fn cancels(number: usize) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     let installation = Installation::start(slow(1, 20))?;
@@ -222,12 +222,12 @@ fn stopped(_: usize) -> Result<Verdict> {
     stand_still(SCALE)
 }
 
-/// The host is stopped as on a machine that sleeps, in the middle of an answer: that is no
-/// silence of the worker, and the answer comes whole.
+/// The host is stopped in the middle of an answer, as on a machine that sleeps: this must not count
+/// as silence of the worker, and the answer must arrive complete.
 fn stand_still(scale: u64) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     let time = Duration::from_millis(STOPPED_S * 1_000 / scale);
-    // It writes for longer than the host is stopped.
+    // The worker writes for longer than the host is stopped.
     let tokens = u32::try_from(time.as_millis() / 10 + 100).context("a short time")?;
     let installation = Installation::start(Setup { scale, ..slow(10, tokens) })?;
     let mut caller = Caller::greeted(&installation.home(), false)?;

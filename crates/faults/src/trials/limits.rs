@@ -1,7 +1,7 @@
 //! A host under the system's limits, from far too low to high enough: on its address space, on
 //! threads and processes, on open files. Whatever it lacks, each request ends in time, with an
 //! answer or with an error that says what to do; clients beyond a limit get an error; nothing is
-//! lost, and without the limit all is as before. With the real worker and the demo model.
+//! lost, and without the limit everything works as before. Uses the real worker and the demo model.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::chown;
@@ -22,44 +22,45 @@ use super::verdict::Verdict;
 use super::{Amount, processes};
 use crate::{files, places};
 
-/// Trials at once: each has up to four programs that compute.
+/// Trials that run at once: each has up to four programs that compute.
 const AT_ONCE: usize = 2;
-/// Places of each limit in the tests.
+/// How many values of each limit the tests try.
 const QUICK_PLACES: usize = 4;
-/// Each request ends within this.
+/// Each request must end within this time.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-/// Without a limit a busy machine is given more.
+/// Without a limit, a busy machine is given more time.
 const UNLIMITED_WITHIN: Duration = Duration::from_secs(60);
-/// A host says within this whether it runs, or ends.
+/// Within this time a host must report that it runs, or end.
 const START_WITHIN: Duration = Duration::from_secs(10);
-/// Connections that say nothing, so that those after them are too many.
+/// Connections that stay silent, so that later ones are too many.
 const IDLE: usize = 100;
-/// The first of the users that a host is run as where there can be more than one: the limit on
-/// processes is one of a user, and root has none.
+/// The first of the user ids under which a host is run if that is possible: the limit on processes
+/// applies to a user, and root has none.
 const USERS_FROM: u32 = 61_000;
-/// What distinguishes them.
+/// How many such user ids there are.
 const USERS: usize = 1_000;
-/// What is kept of the user's own, and must stay as it is.
+/// The user's own settings, which must stay as they are.
 const SETTINGS: &str = "{\n  \"acceleration\": \"cpu\"\n}\n";
 
-/// What a client says of a host that it can't get a word from.
+/// What a client reports about a host that does not answer at all.
 const SAYS_NOTHING: &str = "runs but does not answer";
-/// How a request ended, for the table.
+/// Name of this outcome in the table.
 const ANSWERED: &str = "answered";
 
-/// A limit by `prlimit`'s word for it, and where between nothing and enough it is tried.
+/// A limit by its `prlimit` option, and the range between nothing and enough in which it is tried.
 #[derive(Debug, Clone, Copy)]
 struct Limit {
     name: &'static str,
     option: &'static str,
     least: f64,
     most: f64,
-    /// Whether it is one of a user.
+    /// Whether the limit applies to a user.
     of_user: bool,
 }
 
 const LIMITS: &[Limit] = &[
-    // Not even a program without a thread starts below the first; the worker has all above the last.
+    // Below the first value not even a program without a thread starts; above the last the worker
+    // has everything that it needs.
     Limit { name: "address space", option: "--as", least: 8e6, most: 4e9, of_user: false },
     Limit {
         name: "threads and processes",
@@ -68,7 +69,7 @@ const LIMITS: &[Limit] = &[
         most: 100.0,
         of_user: true,
     },
-    // A host needs a dozen for itself, and three for each client.
+    // A host needs about a dozen for itself, and three for each client.
     Limit { name: "open files", option: "--nofile", least: 3.0, most: 300.0, of_user: false },
 ];
 
@@ -92,7 +93,7 @@ pub(super) fn run(amount: &Amount) -> Result<()> {
     report::conclude(&amount.file("limits"), "the world's", &rows, begun.elapsed())
 }
 
-/// Limits are tried in smaller steps where they are low: that is where behavior changes.
+/// The values of a limit are closer together where they are low, since behavior changes there.
 fn place(limit: Limit, number: usize, times: usize) -> u64 {
     let share = number as f64 / times.saturating_sub(1).max(1) as f64;
     let value = limit.least * (limit.most / limit.least).powf(share);
@@ -101,7 +102,7 @@ fn place(limit: Limit, number: usize, times: usize) -> u64 {
     whole
 }
 
-/// The programs where every user may read them, with the demo model beside them.
+/// The programs in a place where every user may read them, with the demo model.
 struct Programs {
     folder: tempfile::TempDir,
 }
@@ -140,7 +141,7 @@ struct Home<'a> {
     user: Option<u32>,
 }
 
-/// How a command ended.
+/// The result of a command.
 #[derive(Debug)]
 struct Said {
     code: Option<i32>,
@@ -177,7 +178,7 @@ impl<'a> Home<'a> {
         self.folder.path().join("trial.py")
     }
 
-    /// A command of the program, as the home's user, under a limit or without.
+    /// A command of the program, run as the home's user, with or without a limit.
     fn command(&self, limit: Option<(Limit, u64)>, arguments: &[&str]) -> Command {
         let mut words = Vec::new();
         if let Some(user) = self.user {
@@ -198,7 +199,7 @@ impl<'a> Home<'a> {
         command
     }
 
-    /// Runs a command to its end, and ends it where it takes too long.
+    /// Runs a command to its end, or kills it if it takes too long.
     fn ask(&self, arguments: &[&str], within: Duration) -> Result<Said> {
         let begun = Instant::now();
         let mut command = self.command(None, arguments);
@@ -211,7 +212,8 @@ impl<'a> Home<'a> {
             let _ = child.kill();
         }
         let code = child.wait()?.code();
-        // A host that it has started does not hold these.
+        // A host that the command has started does not hold these streams, so they end with the
+        // command.
         let text = |it: std::sync::mpsc::Receiver<String>| {
             it.recv_timeout(Duration::from_secs(2)).unwrap_or_default()
         };
@@ -219,7 +221,7 @@ impl<'a> Home<'a> {
         Ok(Said { code, stdout, stderr, took, in_time: in_time.is_some() })
     }
 
-    /// Looks at what came of a request.
+    /// Runs a request and checks its result.
     fn judge(&self, arguments: &[&str], verdict: &mut Verdict) -> Result<()> {
         let said = self.ask(arguments, ANSWER_WITHIN)?;
         let what = arguments.join(" ");
@@ -240,7 +242,7 @@ impl<'a> Home<'a> {
 }
 
 impl Said {
-    /// `answer` or the error's code; or why it is neither.
+    /// `answer` or the error's code; an error if the result is neither.
     fn ending(&self) -> Result<String, String> {
         if !self.in_time {
             return Err(format!("no end within {ANSWER_WITHIN:?}"));
@@ -253,7 +255,7 @@ impl Said {
         let error: Value = serde_json::from_str(last).unwrap_or_default();
         let error = &error["error"];
         match (error["code"].as_str(), error["hint"].as_str()) {
-            // One that lacks something says what; only one that is stopped says nothing.
+            // A host that lacks something says what; only one that hangs says nothing.
             _ if said().contains(SAYS_NOTHING) => Err(format!("a host that hangs: {}", said())),
             (Some(code), Some(hint)) if !hint.is_empty() => Ok(code.to_owned()),
             _ => Err(format!("no error with a hint: {}", said())),
@@ -261,7 +263,7 @@ impl Said {
     }
 }
 
-/// All that comes out of a stream, once it ends.
+/// Reads everything from a stream until it ends.
 fn whole(mut stream: impl std::io::Read + Send + 'static) -> std::sync::mpsc::Receiver<String> {
     let (sender, text) = channel();
     std::thread::spawn(move || {
@@ -272,7 +274,7 @@ fn whole(mut stream: impl std::io::Read + Send + 'static) -> std::sync::mpsc::Re
     text
 }
 
-/// A host that was started under a limit, and what it said.
+/// A host that was started under a limit, and its output.
 struct Limited {
     host: Child,
     said: Option<String>,
@@ -316,7 +318,7 @@ fn trial(programs: &Programs, limit: Limit, number: usize, times: usize) -> Resu
         .then(|| USERS_FROM + u32::try_from(number % USERS).unwrap_or_default());
     let mut value = place(limit, number, times);
     if limit.of_user && !is_root {
-        // Whatever else this user runs counts, too.
+        // The other processes of this user count against the limit, too.
         value += own_threads();
     }
     let home = Home::new(programs, user)?;
@@ -345,8 +347,8 @@ fn trial(programs: &Programs, limit: Limit, number: usize, times: usize) -> Resu
     Ok(verdict)
 }
 
-/// Whether the host says that it runs. One that does not has said why, or the system has not even
-/// loaded it.
+/// Whether the host reports that it runs. If not, it must have reported why, or the system could
+/// not even load it.
 fn started(limited: &mut Limited, verdict: &mut Verdict) -> bool {
     let Some(line) = limited.said.clone() else {
         verdict.fail(format!("the host said nothing for {START_WITHIN:?}"));
@@ -365,7 +367,7 @@ fn started(limited: &mut Limited, verdict: &mut Verdict) -> bool {
     false
 }
 
-/// What an editor and a few commands ask for, some of it at once.
+/// Requests as an editor and a few commands send them, some of them at once.
 fn requests(home: &Home<'_>, verdict: &mut Verdict) -> Result<()> {
     home.judge(&["status", "--json"], verdict)?;
     home.judge(&["host", "start", "--json"], verdict)?;
@@ -392,8 +394,8 @@ fn requests(home: &Home<'_>, verdict: &mut Verdict) -> Result<()> {
     home.judge(&["profiles", "--json"], verdict)
 }
 
-/// More connections than there is room for say nothing; whoever comes after them is answered or
-/// refused, and there is room again once they are gone.
+/// More connections than there is room for stay silent; clients that come later are answered or
+/// refused, and there is room again once the silent ones are gone.
 fn crowd(home: &Home<'_>, verdict: &mut Verdict) -> Result<()> {
     let socket = Places::under(&home.path()).host_socket();
     let crowd: Vec<UnixStream> =
@@ -403,7 +405,7 @@ fn crowd(home: &Home<'_>, verdict: &mut Verdict) -> Result<()> {
     home.judge(&["status", "--json"], verdict)
 }
 
-/// The host ends when it is told to, and leaves nothing that runs.
+/// The host ends when told to, and leaves no process behind.
 fn end(home: &Home<'_>, verdict: &mut Verdict) -> Result<()> {
     let said = home.ask(&["host", "stop", "--json"], 2 * ANSWER_WITHIN)?;
     if said.code != Some(0) {
@@ -421,7 +423,7 @@ fn end(home: &Home<'_>, verdict: &mut Verdict) -> Result<()> {
     Ok(())
 }
 
-/// A new host has no limit: all works, and nothing was lost.
+/// A new host has no limit: everything works, and nothing was lost.
 fn without_limit(home: &Home<'_>, verdict: &mut Verdict) -> Result<()> {
     let document = home.document();
     let document = document.to_str().context("the path is not UTF-8")?;
@@ -449,7 +451,7 @@ fn without_limit(home: &Home<'_>, verdict: &mut Verdict) -> Result<()> {
     Ok(())
 }
 
-/// Threads of this user, which count against its limit on processes.
+/// How many threads of this user count against its limit on processes.
 fn own_threads() -> u64 {
     use std::os::unix::fs::MetadataExt as _;
     let user = rustix::process::geteuid().as_raw();

@@ -1,7 +1,7 @@
-//! Memory that does not suffice: reported by the engine, written in a worker's last words, refused
-//! by the system at a limit, or taken away by its killer. Each request ends with a lighter answer
-//! or with an error that says what to do, after a few loads and never more. Memory pressure can't
-//! be made without hurting the machine; the host's own tests are about it.
+//! Memory that does not suffice: the engine reports it, a worker's last words mention it, the
+//! system refuses it at a limit, or the system's killer strikes. Each request ends with an answer
+//! that needs less memory, or with an error that says what to do, after a few loads and never more.
+//! Memory pressure can't be caused without harming the machine, so the host's own tests cover it.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -20,28 +20,28 @@ use super::watcher::Watcher;
 use super::{Amount, processes};
 use crate::places;
 
-/// Trials at once.
+/// Trials that run at once.
 const AT_ONCE: usize = 3;
-/// Loads of one request: as it was wanted, and three steps down.
+/// Most loads for one request: as wanted, and three steps down.
 const LOADS_MAX: usize = 4;
-/// For ever, as far as a request goes.
+/// In effect forever, for a single request.
 const ALWAYS: usize = 1_000;
-/// Limits on the address space, from far too small to a bit above what suffices.
+/// How many limits on the address space are tried, from far too low to slightly more than enough.
 const LIMITS: usize = 200;
-/// Half of what the trials with the real worker are, in the tests.
+/// How many the tests try, which is half of their trials with the real worker.
 const QUICK_LIMITS: usize = 8;
-/// The smallest limit; not even a program without a model starts below.
+/// The smallest limit; below it not even a program without a model starts.
 const LEAST_BYTES: u64 = 8 << 20;
-/// Surely enough for the demo model.
+/// Certainly enough for the demo model.
 const ENOUGH_BYTES: u64 = 8 << 30;
-/// The limit that suffices is found with this precision.
+/// The precision with which the sufficient limit is determined.
 const STEP_BYTES: u64 = 4 << 20;
-/// Limits of a control group under which the demo model's worker is killed at several moments.
+/// Limits of a control group under which the demo model's worker is killed at various moments.
 const GROUP_BYTES: std::ops::Range<usize> = (3 << 20)..(24 << 20);
-/// This many of a hundred requests have to end as they must.
+/// How many of a hundred requests must end as they should.
 const SHARE_PERCENT: usize = 99;
 
-/// Where, what, and how often.
+/// Name, moment and fault of each case, and how often the fault strikes.
 const CASES: &[(&str, Moment, Fault, usize)] = &[
     ("an error of the load, once", Moment::Load(0.5), Fault::OomError, 1),
     ("an error of the load, twice", Moment::Load(0.5), Fault::OomError, 2),
@@ -108,7 +108,7 @@ fn scripted(
             verdict.fail(format!("that less is used is not reported after {name}: {notes:?}"));
         }
     } else {
-        // The next request may try again, and must end too.
+        // The next request may try again, and must end, too.
         let before = Note::read(&installation.notes()).len();
         let call = caller.ask(Kind::of(number), "second", DOCUMENT)?;
         verdict.ended(&caller.end_of(call, within));
@@ -120,14 +120,14 @@ fn scripted(
     Ok(verdict)
 }
 
-/// What the status says where less is used than was wanted.
+/// Whether a note in the status says that less is used than was wanted.
 fn is_about_memory(note: &str) -> bool {
     ["memory did not suffice", "there was not enough memory", "there was no memory"]
         .iter()
         .any(|it| note.contains(it))
 }
 
-/// Of one request: the notes after the first `before`.
+/// Checks the loads for one request: those in the notes after the first `before`.
 fn check_loads(installation: &Installation, before: usize, verdict: &mut Verdict) {
     let notes = Note::read(&installation.notes());
     let loads = notes.iter().skip(before).filter(|note| note.word == "load").count();
@@ -142,13 +142,13 @@ fn limited(variable: &str, value: String) -> Setup {
     Setup { scale: SCALE, variables, ..Setup::default() }
 }
 
-/// How a request ended under a limit: whether in full.
+/// How a request under a limit ended, and whether in full.
 struct Outcome {
     full: bool,
     ended: Ended,
 }
 
-/// One request to the real worker under a limit.
+/// Sends one request to the real worker under a limit.
 fn under(setup: Setup, verdict: &mut Verdict) -> Result<Outcome> {
     let installation = Installation::start(setup)?;
     let mut caller = Caller::greeted(&installation.home(), false)?;
@@ -159,7 +159,7 @@ fn under(setup: Setup, verdict: &mut Verdict) -> Result<Outcome> {
     if retries.len() >= LOADS_MAX {
         verdict.fail(format!("it was tried again {} times", retries.len()));
     }
-    // One that is asked again because its worker crashed is asked in full.
+    // A request that is repeated because its worker crashed is not lowered.
     let lowered = retries.iter().any(|message| message.starts_with("Not enough memory"));
     let status = caller.status()?;
     let lighter = status.notes.iter().any(|note| is_about_memory(note));
@@ -170,7 +170,7 @@ fn under(setup: Setup, verdict: &mut Verdict) -> Result<Outcome> {
     Ok(Outcome { full, ended })
 }
 
-/// The end of a request, and the messages of its retries.
+/// The end of a request, and the messages about its repetitions.
 fn watched(caller: &Caller, call: i64, within: Duration) -> (Ended, Vec<String>) {
     use localcoder_protocol::Notification as _;
     use localcoder_transport::ClientEvent;
@@ -198,7 +198,8 @@ fn watched(caller: &Caller, call: i64, within: Duration) -> (Ended, Vec<String>)
     (ended, retries)
 }
 
-/// In full, lowered and reported as such, or an error that is about a worker or its memory.
+/// Checks that the answer came in full, or was lowered and reported as such, or that the error is
+/// about a worker or its memory.
 fn check_end(ended: &Ended, lighter: bool, full: bool, verdict: &mut Verdict) {
     use ErrorCode::{GenerateFailed, ModelLoadFailed, OutOfMemory, WorkerCrashed, WorkerStart};
     match &ended.result {
@@ -242,7 +243,7 @@ fn limits(amount: &Amount) -> Result<Row> {
     )))
 }
 
-/// The smallest limit under which the demo model answers in full.
+/// The smallest limit with which the demo model answers in full.
 fn smallest() -> Result<u64> {
     let answers = |bytes: u64| {
         let mut verdict = Verdict::default();
@@ -257,7 +258,7 @@ fn smallest() -> Result<u64> {
     Ok(high)
 }
 
-/// The system's killer takes the worker away.
+/// The system's killer ends the worker.
 fn groups(amount: &Amount) -> Row {
     many("killed by a control group", amount.times, 1, |number| {
         let mut verdict = Verdict::default();
@@ -273,13 +274,13 @@ fn groups(amount: &Amount) -> Row {
     })
 }
 
-/// A control group with a limit on memory, where one can be made.
+/// A control group with a memory limit, if the system allows creating one.
 struct Group {
     folder: PathBuf,
 }
 
 impl Group {
-    /// Without a limit where `bytes` is 0.
+    /// `bytes`: the limit, or 0 for none.
     fn new(bytes: u64) -> Result<Self> {
         let old = PathBuf::from("/sys/fs/cgroup/memory");
         let (root, file) = match old.is_dir() {
@@ -287,7 +288,7 @@ impl Group {
             false => (PathBuf::from("/sys/fs/cgroup"), "memory.max"),
         };
         let folder = root.join(format!("localcoder-faults-{}", std::process::id()));
-        // One that was left is empty, or the trial before has not ended.
+        // A group left by an earlier run is empty, unless the trial before has not ended.
         let _ = std::fs::remove_dir(&folder);
         fs_err::create_dir(&folder)?;
         let group = Self { folder };
@@ -301,7 +302,7 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // Its processes have ended, and the system notices a little later.
+        // Its processes have ended, which the system notices a little later.
         let gone = || std::fs::remove_dir(&self.folder).is_ok();
         processes::wait(Duration::from_secs(2), gone);
     }

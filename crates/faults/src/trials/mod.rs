@@ -1,8 +1,8 @@
-//! `faults`: what the product must survive, often and at random points, with the real programs.
+//! `faults`: what the product must survive, often and at random moments, with the real programs.
 //!
-//! Each kind writes `target/faults/KIND.json` and fails where anything happened that must not. The
-//! stage of `test` runs a few trials of each; the rest is run by hand after a change to what it is
-//! about.
+//! Each kind writes `target/faults/KIND.json` and fails if anything happened that must not. The
+//! stage of `test` runs a few trials of each kind; the others are run by hand after a change to
+//! what they cover.
 
 mod client;
 mod downloads;
@@ -30,17 +30,17 @@ use crate::{node, places, process};
 struct Amount {
     /// Trials of each kind.
     times: usize,
-    /// Only what shows that all is as before.
+    /// Only as much as shows that nothing has changed.
     quick: bool,
-    /// By the clock that runs faster.
+    /// With the clock that runs faster.
     scaled: bool,
-    /// By the world's clock, a tenth as often.
+    /// In real time, a tenth as often.
     true_times: bool,
-    /// Also with the real worker.
+    /// With the real worker, too.
     real: bool,
-    /// A model for the real worker; the demo model where absent.
+    /// A model for the real worker; `None` for the demo model.
     model: Option<String>,
-    /// Only kinds whose name holds this.
+    /// Only kinds whose name contains this.
     only: Option<String>,
 }
 
@@ -49,7 +49,7 @@ impl Amount {
         self.only.as_ref().is_none_or(|only| name.contains(only.as_str()))
     }
 
-    /// Under which name the outcome is kept: a part is not taken for the whole.
+    /// Name under which the result is kept, so that a part is not mistaken for the whole.
     fn file(&self, what: &str) -> String {
         let quick = if self.quick { "-quick" } else { "" };
         let part = if self.only.is_some() { "-part" } else { "" };
@@ -57,9 +57,9 @@ impl Amount {
     }
 }
 
-/// Trials of each kind.
+/// The usual number of trials of each kind.
 const TIMES: usize = 100;
-/// Of downloads, which have their own measure.
+/// Trials of downloads, which have their own measure.
 const DOWNLOADS_TIMES: usize = 50;
 /// Trials of each kind in the tests.
 const QUICK_TIMES: usize = 1;
@@ -93,7 +93,7 @@ pub(super) fn run(options: Faults) -> Result<()> {
     };
     let is_wanted = |kind: &&Kind| kinds.contains(&kind.fault) || kinds.contains(&Fault::All);
     let run = |kind: &Kind| crate::report::stage(kind.name, || (kind.run)(&amount));
-    // What the first finds is no reason not to look at the rest.
+    // All kinds are run, whatever the first one finds.
     let mut failures = KINDS.iter().filter(is_wanted).filter_map(|kind| run(kind).err());
     let Some(first) = failures.next() else { return Ok(()) };
     failures.for_each(|error| crate::report::failure(&error));
@@ -104,7 +104,7 @@ fn downloads(amount: &Amount) -> Result<()> {
     downloads::run(amount.times * DOWNLOADS_TIMES / TIMES)
 }
 
-/// In the assembled IDE, by a script of its own; what came of it is in `target/faults/editor.json`.
+/// In the assembled IDE, by a script of its own; the result is in `target/faults/editor.json`.
 fn editor(amount: &Amount) -> Result<()> {
     let root = places::root();
     node::install(&root.join("e2e"))?;

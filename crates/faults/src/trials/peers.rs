@@ -1,6 +1,6 @@
-//! Clients that misbehave: of another version, with frames that are none, that never finish one,
-//! that do not read, that are killed, or that are too many. Whatever they do, the host lives and
-//! another client is answered. Called by `host`.
+//! Clients that misbehave: of another version, with malformed frames, never finishing a frame, not
+//! reading, killed, or too many. Whatever they do, the host survives and another client is
+//! answered. Called by `host`.
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
@@ -23,16 +23,16 @@ use super::processes;
 use super::trial::{Installation, Setup};
 use super::verdict::Verdict;
 
-/// A frame that was begun must be whole by then, and some.
+/// A frame that was begun must be complete by then, plus some margin.
 const HALF_FRAME_WITHIN: Duration = Duration::from_secs(13);
-/// It is not closed at once either.
+/// The connection must not be closed sooner than this, either.
 const HALF_FRAME_AFTER: Duration = Duration::from_secs(8);
-/// What is more.
+/// How many clients exceed the limit.
 const TOO_MANY: usize = 8;
-/// Whoever misbehaves is disconnected within this.
+/// A client that misbehaves is disconnected within this time.
 const CLOSED_WITHIN: Duration = Duration::from_secs(5);
 
-/// Bytes of a hello as a client of this version sends it.
+/// A hello as bytes, as a client of this version sends it.
 fn hello() -> Vec<u8> {
     let params = HelloParams {
         protocol_version: PROTOCOL_VERSION,
@@ -57,7 +57,7 @@ fn raw(installation: &Installation) -> Result<UnixStream> {
     Ok(stream)
 }
 
-/// Whether the host closes the connection; what it says before is read.
+/// Whether the host closes the connection; anything that it sends first is read.
 fn closes(stream: &mut UnixStream, within: Duration) -> bool {
     let deadline = Instant::now() + within;
     let mut buffer = [0; 4096];
@@ -71,7 +71,7 @@ fn closes(stream: &mut UnixStream, within: Duration) -> bool {
     false
 }
 
-/// Somebody else is answered, and the host ends in order.
+/// Another client is answered, and the host ends in an orderly way.
 fn others_unaffected(installation: Installation, mut verdict: Verdict) -> Result<Verdict> {
     let mut caller = Caller::greeted(&installation.home(), false)?;
     installation.recovers(&mut caller, &mut verdict, installation.patience(30));
@@ -80,7 +80,7 @@ fn others_unaffected(installation: Installation, mut verdict: Verdict) -> Result
     Ok(verdict)
 }
 
-/// A typed error says so, and what every version understands is answered all the same.
+/// A typed error reports it, and requests that every version understands are still answered.
 pub(super) fn versions(number: usize) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     let installation = Installation::start(slow(1, 4))?;
@@ -107,7 +107,8 @@ pub(super) fn versions(number: usize) -> Result<Verdict> {
     Ok(verdict)
 }
 
-/// A broken frame closes its connection; one that holds no message is answered and read over.
+/// A malformed frame closes its connection; a frame that contains no message is answered and
+/// skipped.
 pub(super) fn malformed(number: usize) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     let installation = Installation::start(slow(1, 4))?;
@@ -145,8 +146,7 @@ pub(super) fn malformed(number: usize) -> Result<Verdict> {
     others_unaffected(installation, verdict)
 }
 
-/// One that is not finished closes its connection after a while; a slow one that is finished does
-/// not.
+/// An unfinished frame closes its connection after a while; a slow one that is finished does not.
 pub(super) fn half_frame(number: usize) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     let installation = Installation::start(slow(1, 4))?;
@@ -170,7 +170,7 @@ pub(super) fn half_frame(number: usize) -> Result<Verdict> {
     others_unaffected(installation, verdict)
 }
 
-/// Who has not said hello may not send much.
+/// A client that has not said hello may not send much.
 pub(super) fn large_before_hello(_: usize) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     let installation = Installation::start(slow(1, 4))?;
@@ -190,8 +190,8 @@ pub(super) fn large_before_hello(_: usize) -> Result<Verdict> {
     others_unaffected(installation, verdict)
 }
 
-/// It is flooded and reads nothing: it is dropped, its answer ends, and no other client waits for
-/// it.
+/// The client is flooded and does not read: it is disconnected, its answer ends, and no other
+/// client waits because of it.
 pub(super) fn slow_reader(_: usize) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     let script = Script {
@@ -200,7 +200,7 @@ pub(super) fn slow_reader(_: usize) -> Result<Verdict> {
         token_bytes: Some(4 * 1024),
         ..Script::default()
     };
-    // Deltas come that much more often then.
+    // Text is sent that much more often under this clock.
     let setup = Setup { scale: super::trial::SCALE, scripts: vec![script], ..Setup::default() };
     let installation = Installation::start(setup)?;
     let mut other = Caller::greeted(&installation.home(), false)?;
@@ -239,7 +239,7 @@ pub(super) fn slow_reader(_: usize) -> Result<Verdict> {
     Ok(verdict)
 }
 
-/// Its answer ends with it, and the worker is free for others.
+/// Its answer ends when it dies, and the worker is free for others.
 pub(super) fn killed_client(_: usize) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     let installation = Installation::start(slow(5, 1_000_000))?;
@@ -266,8 +266,8 @@ pub(super) fn killed_client(_: usize) -> Result<Verdict> {
     Ok(verdict)
 }
 
-/// Those that are too many are disconnected, those that were there before go on, and there is room
-/// again once some have left.
+/// Excess clients are disconnected, earlier ones continue, and there is room again once some have
+/// left.
 pub(super) fn too_many(_: usize) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     let installation = Installation::start(slow(2, 1_000))?;

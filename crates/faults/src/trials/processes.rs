@@ -1,20 +1,20 @@
 //! Which processes belong to an installation, found by its folder in their environment, and what
-//! they hold. Used by the trials to find what was left behind.
+//! resources they hold. Used by the trials to find what was left behind.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
-/// How often something is looked for.
+/// How often to check.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// Sends a signal; whether there was a process to get it.
+/// Sends a signal; returns whether there was a process to receive it.
 pub(super) fn signal(pid: u32, signal: Signal) -> bool {
     number(pid).is_some_and(|pid| kill_process(pid, signal).is_ok())
 }
 
-/// Whether a process runs. One that only waits for its parent does not.
+/// Whether a process runs. A zombie, which only waits for its parent, does not count.
 pub(super) fn runs(pid: u32) -> bool {
     number(pid).is_some_and(|pid| test_kill_process(pid).is_ok()) && !is_zombie(pid)
 }
@@ -28,7 +28,7 @@ fn is_zombie(pid: u32) -> bool {
     stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('Z'))
 }
 
-/// The processes of the installation in `home`: number and program's name.
+/// The processes of the installation in `home`: process ids and program names.
 #[cfg(target_os = "linux")]
 pub(super) fn of(home: &Path) -> Vec<(u32, String)> {
     let wanted = format!("LOCALCODER_HOME={}", home.display()).into_bytes();
@@ -45,7 +45,7 @@ pub(super) fn of(home: &Path) -> Vec<(u32, String)> {
     pids.filter(is_ours).filter_map(named).collect()
 }
 
-/// As on Linux, from `ps`.
+/// The same as on Linux, from `ps`.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn of(home: &Path) -> Vec<(u32, String)> {
     let wanted = format!("LOCALCODER_HOME={} ", home.display());
@@ -59,13 +59,13 @@ pub(super) fn of(home: &Path) -> Vec<(u32, String)> {
     text.unwrap_or_default().lines().filter_map(process).collect()
 }
 
-/// The workers among them.
+/// The workers among these processes.
 pub(super) fn workers(home: &Path) -> Vec<u32> {
     let is_worker = |(_, name): &(u32, String)| name.ends_with("-worker");
     of(home).into_iter().filter(is_worker).map(|(pid, _)| pid).collect()
 }
 
-/// Polls until it holds; how long that took, `None` where it did not within the time.
+/// Polls until a condition holds; returns how long that took, or `None` if it took too long.
 pub(super) fn wait(within: Duration, holds: impl Fn() -> bool) -> Option<Duration> {
     let begun = Instant::now();
     loop {
@@ -79,7 +79,7 @@ pub(super) fn wait(within: Duration, holds: impl Fn() -> bool) -> Option<Duratio
     }
 }
 
-/// What a process holds.
+/// The resources that a process holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Holds {
     pub(super) memory_kib: u64,
@@ -87,7 +87,7 @@ pub(super) struct Holds {
     pub(super) threads: usize,
 }
 
-/// `None` where the system has no `/proc`.
+/// `None` if the system has no `/proc`.
 pub(super) fn holds(pid: u32) -> Option<Holds> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

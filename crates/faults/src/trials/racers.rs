@@ -1,5 +1,5 @@
-//! Many who start the host at once: there is one host, one worker and one model afterwards. Called
-//! by `host`.
+//! Many processes start the host at once: afterwards there is one host, one worker and one model.
+//! Called by `host`.
 
 use std::collections::BTreeSet;
 use std::process::{Child, Stdio};
@@ -18,7 +18,7 @@ use super::{Amount, processes};
 
 /// Processes that start the host at once.
 const RACERS: usize = 32;
-/// All of them at their goal.
+/// Time until all of them have a host.
 const ALL_BACK: &str = "started";
 
 pub(super) fn run(amount: &Amount) -> Row {
@@ -52,7 +52,7 @@ fn race(_: usize) -> Result<Verdict> {
     }
     warm_all(&installation, &mut verdict)?;
     let home = installation.home();
-    // Hosts that lost may just be ending.
+    // Hosts that lost the race may still be ending.
     let one = || processes::of(&home).len() == 2 && processes::workers(&home).len() == 1;
     if processes::wait(LEFT_WITHIN, one).is_none() {
         verdict.orphans += processes::of(&home).len().saturating_sub(2);
@@ -62,7 +62,7 @@ fn race(_: usize) -> Result<Verdict> {
     Ok(verdict)
 }
 
-/// Each wants the model, and there is one afterwards.
+/// Each process asks for the model, and it is loaded once.
 fn warm_all(installation: &Installation, verdict: &mut Verdict) -> Result<()> {
     let mut callers: Vec<Caller> =
         (0..RACERS).map(|_| Caller::greeted(&installation.home(), false)).collect::<Result<_>>()?;

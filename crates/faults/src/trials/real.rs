@@ -1,5 +1,5 @@
-//! The real worker with a real model, killed from outside at random moments, and
-//! with its file cut off under it. Called by `worker` with `--real`.
+//! The real worker with a real model: it is killed from outside at random moments, and its file is
+//! truncated while it runs. Called by `worker` with `--real`.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -18,18 +18,18 @@ use super::watcher::Watcher;
 use super::{Amount, processes, trial};
 use crate::places;
 
-/// From the request to the last moment at which a signal is sent: start, load, prompt and the
-/// beginning of an answer are in it.
+/// From the request to the last moment at which a signal is sent: this covers start, load, prompt
+/// and the beginning of an answer.
 const WITHIN_MS: usize = 500;
-/// Clients that ask at once, so that it has something to do for longer.
+/// Clients that send requests at once, so that the worker has more to do.
 const CLIENTS: usize = 3;
-/// This many kills come on one trial of another signal.
+/// How many kills there are for each trial of another signal.
 const KILLS_TO_OTHERS: usize = 5;
-/// More would take each other's time.
+/// Trials that run at once: more would slow each other down.
 const AT_ONCE: usize = 2;
-/// Answers that may be over before their model's file is cut off.
+/// Answers that may end before their model's file is truncated.
 const ANSWERS_MAX: usize = 20;
-/// A long answer.
+/// Tokens of a long answer.
 const TOKENS: u32 = 1_500;
 
 const SIGNALS: &[(&str, Signal)] = &[
@@ -61,7 +61,7 @@ fn setup() -> Setup {
     Setup { scale: SCALE, real: true, ..Setup::default() }
 }
 
-/// Prompts that differ, so that nothing of one is known to the next.
+/// Prompts differ, so that none can reuse what is known from another.
 fn long<'a>(id: &'a str, prompt: &'a str, model: Option<&'a str>) -> Raw<'a> {
     Raw { id, prompt, max_tokens: Some(TOKENS), temperature: Some(2.0), model }
 }
@@ -84,7 +84,7 @@ fn killed(amount: &Amount, signal: Signal, number: usize) -> Result<Verdict> {
     processes::wait(installation.patience(30), there).context("no worker was started")?;
     let victim = *processes::workers(&home).first().context("the worker has ended by itself")?;
     let struck_ns = unix_ns();
-    // The first signal may only take the standard library's own handler away.
+    // The first signal may only remove the standard library's own handler.
     let gone = processes::wait(installation.patience(60), || {
         if signal == Signal::STOP {
             processes::signal(victim, signal);
@@ -124,13 +124,13 @@ fn killed(amount: &Amount, signal: Signal, number: usize) -> Result<Verdict> {
     Ok(verdict)
 }
 
-/// Whether nothing is asked of the worker, so that standing still is not a hang.
+/// Whether the worker has nothing to do, so that being stopped does not count as a hang.
 fn rests(home: &Path) -> bool {
     let status = Caller::connect(home).ok().and_then(|mut caller| caller.status().ok());
     status.is_some_and(|status| status.requests == 0)
 }
 
-/// Waits until another worker has the model, where one comes by itself.
+/// Waits until another worker has loaded the model, if one is started by itself.
 fn ready(home: &Path, victim: u32, death_ns: u128, verdict: &mut Verdict) {
     let Ok(mut caller) = Caller::connect(home) else { return };
     let deadline = Instant::now() + Duration::from_secs(10);
@@ -143,22 +143,22 @@ fn ready(home: &Path, victim: u32, death_ns: u128, verdict: &mut Verdict) {
     }
 }
 
-/// Asks for something short until it is answered.
+/// Sends short requests until one is answered.
 fn recovers(
     installation: &Installation,
     caller: &mut Caller,
     model: Option<&str>,
     verdict: &mut Verdict,
 ) {
-    // A worker that hangs while nothing is asked of it is found by the next request.
+    // A worker that hangs while it has nothing to do is noticed only by the next request.
     let raw = Raw { id: "after", prompt: "x", max_tokens: Some(4), model, temperature: None };
     trial::recovers(caller, verdict, installation.patience(60), |caller, _| {
         caller.client.start::<Generate>(&raw.params()).map_err(|error| anyhow!("{error}"))
     });
 }
 
-/// Its pages are read again after the cut, which ends the worker; with the file whole again all
-/// continues.
+/// The worker reads its pages again after the file was truncated, which ends it; once the file is
+/// complete again, everything continues.
 fn cut_off(amount: &Amount) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     let installation = Installation::start(setup())?;

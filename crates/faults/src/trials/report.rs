@@ -1,5 +1,5 @@
-//! What came of the trials, as a table for people and as JSON; and whether all of it is as it must
-//! be. Counts that are not 0 fail the command.
+//! The results of the trials, as a table for people and as JSON, and whether all of them are as
+//! they must be. Any count of failures other than 0 makes the command fail.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::verdict::{KILLED, READY, SHOWN, Verdict};
 use crate::{files, places};
 
-/// Failures of one kind that are shown and kept.
+/// How many failures of one kind are shown and kept.
 const FAILURES_MAX: usize = 5;
 
 /// All trials of one kind.
@@ -20,7 +20,7 @@ pub(super) struct Row {
     trials: usize,
     verdict: Verdict,
     took: Duration,
-    /// Other numbers worth keeping.
+    /// Further numbers worth keeping.
     notes: Vec<String>,
 }
 
@@ -31,7 +31,7 @@ impl Row {
         row
     }
 
-    /// Adds something that is reported beside the numbers.
+    /// Adds a note that is reported along with the numbers.
     pub(super) fn with_note(mut self, note: impl Into<String>) -> Self {
         let note = note.into();
         crate::report::line(format!("    {note}"));
@@ -39,7 +39,7 @@ impl Row {
         self
     }
 
-    /// How many trials there were, and how many of them had no failure.
+    /// Of this many trials, those without a failure.
     pub(super) fn good(&self, trials: usize) -> usize {
         let numbers = self.verdict.failures.iter().filter_map(|it| it.split(':').next());
         trials.saturating_sub(numbers.collect::<std::collections::BTreeSet<_>>().len())
@@ -92,7 +92,7 @@ impl Row {
     }
 }
 
-/// Times that have a column; others are reported behind them.
+/// Times that have a column; others are reported after them.
 const COLUMNS: [&str; 3] = [SHOWN, READY, KILLED];
 
 fn shown(times: &[f64]) -> String {
@@ -100,7 +100,7 @@ fn shown(times: &[f64]) -> String {
     format!("{p50:.0}/{p99:.0}/{max:.0}")
 }
 
-/// Half, 99 in 100 and all are at most this.
+/// The median, the 99th percentile and the maximum.
 fn spread(times: &[f64]) -> [f64; 3] {
     let mut sorted = times.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -111,7 +111,7 @@ fn spread(times: &[f64]) -> [f64; 3] {
     [at(50), at(99), at(100)]
 }
 
-/// What the columns are.
+/// Prints the table's heading.
 pub(super) fn heading() {
     crate::report::line(format!(
         "{:<34} {:>5} {:>4} {:>4} {:>4} {:>4} {:>4} {:>18} {:>18} {:>18}",
@@ -128,7 +128,7 @@ pub(super) fn heading() {
     ));
 }
 
-/// Writes `target/faults/WHAT.json`, and fails where anything went wrong.
+/// Writes `target/faults/WHAT.json`, and fails if anything went wrong.
 pub(super) fn conclude(what: &str, scale: &str, rows: &[Row], took: Duration) -> Result<()> {
     let result = json!({
         "what": what,
@@ -149,7 +149,7 @@ pub(super) fn conclude(what: &str, scale: &str, rows: &[Row], took: Duration) ->
         }
     }
     if !failures.is_empty() {
-        // Others may come before this one is reported as an error.
+        // Printed at once, since others may follow before this one is reported as an error.
         crate::report::line(&failures);
     }
     let bad: usize = rows.iter().map(Row::bad).sum();

@@ -1,5 +1,5 @@
-//! What many requests leave in the host: no memory, no descriptor, no thread. With the real worker
-//! and the demo model, and with cancels at random. Called by `host`.
+//! What many requests leave behind in the host: no memory, no descriptor, no thread. Uses the real
+//! worker and the demo model, with random cancels. Called by `host`.
 
 use std::time::{Duration, Instant};
 
@@ -14,19 +14,19 @@ use super::report::Row;
 use super::trial::{Installation, Setup};
 use super::verdict::Verdict;
 
-/// Requests at 100 times.
+/// Requests for each of the requested trials.
 const REQUESTS_A_TIME: usize = 100;
 /// Requests in the tests.
 const QUICK_REQUESTS: usize = 300;
-/// After this many the host holds what it needs.
+/// After this many requests the host holds everything that it needs.
 const WARM_UP: usize = 500;
-/// The same in the tests.
+/// How many that is in the tests.
 const QUICK_WARM_UP: usize = 100;
-/// What the host's memory may grow by.
+/// By how much the host's memory may grow.
 const GROWTH_KIB_MAX: u64 = 5 * 1024;
 /// One in this many is cancelled.
 const CANCEL_EVERY: usize = 4;
-/// One request by itself.
+/// Time for a single request.
 const ONE_WITHIN: Duration = Duration::from_secs(60);
 
 pub(super) fn run(amount: &Amount) -> Result<Row> {
@@ -86,7 +86,7 @@ fn request(
     Ok(())
 }
 
-/// What the host holds once nothing is asked of it.
+/// What the host holds once it has nothing to do.
 fn rested(installation: &Installation) -> Option<Holds> {
     std::thread::sleep(Duration::from_millis(500));
     processes::holds(installation.host_pid())

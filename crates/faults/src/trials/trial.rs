@@ -1,6 +1,6 @@
 //! What every trial needs: an installation with a host of its own that is checked at the end, and a
-//! way to run many. The faults themselves are in the files beside this one, and so are the watcher
-//! and the verdict of a trial.
+//! way to run many trials. The faults themselves are in the other files of this folder, and so are
+//! the watcher and the verdict of a trial.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -18,11 +18,11 @@ use super::verdict::Verdict;
 use super::{processes, report};
 use crate::places;
 
-/// Time after a host's end within which everything of it must be gone.
+/// Time after a host's end within which all of its processes must be gone.
 pub(super) const LEFT_WITHIN: Duration = Duration::from_secs(2);
 /// The factor by which the host's clock runs faster in most trials, so that deadlines come sooner.
 pub(super) const SCALE: u64 = 20;
-/// The document that requests are about. The fake worker writes a number for the zero.
+/// The document in the requests. The fake worker replaces its zero by a number.
 pub(super) const DOCUMENT: &str = "count = 0\ntotal = count + 1\nprint(total)\n";
 
 /// How the host of a trial is started.
@@ -30,7 +30,7 @@ pub(super) const DOCUMENT: &str = "count = 0\ntotal = count + 1\nprint(total)\n"
 pub(super) struct Setup {
     pub(super) scale: u64,
     pub(super) scripts: Vec<Script>,
-    /// Further variables of its environment.
+    /// Additional environment variables.
     pub(super) variables: Vec<(String, String)>,
     /// Whether to use the real worker instead of the fake one.
     pub(super) real: bool,
@@ -45,16 +45,16 @@ pub(super) struct Installation {
 }
 
 impl Installation {
-    /// Without a host.
+    /// Creates an installation without a host.
     pub(super) fn new(setup: Setup) -> Result<Self> {
-        // A short path: a socket's may have 103 bytes at most.
+        // A short path, since that of a socket may have 103 bytes at most.
         let folder = tempfile::Builder::new().prefix("lcf").tempdir_in("/tmp")?;
         std::fs::write(folder.path().join("trial.py"), DOCUMENT)?;
         let scale = setup.scale.max(1);
         Ok(Self { folder, setup, host: None, scale })
     }
 
-    /// With a host.
+    /// Creates an installation with a host.
     pub(super) fn start(setup: Setup) -> Result<Self> {
         let mut installation = Self::new(setup)?;
         installation.start_host()?;
@@ -80,7 +80,7 @@ impl Installation {
         self.folder.path()
     }
 
-    /// Where the fake worker leaves its notes.
+    /// Where the fake worker writes its notes.
     pub(super) fn notes(&self) -> PathBuf {
         self.folder.path().join("notes")
     }
@@ -89,7 +89,7 @@ impl Installation {
         self.host.as_ref().map_or(0, Child::id)
     }
 
-    /// The program in this installation.
+    /// A command of the program in this installation.
     pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(places::program("localcoder"));
         command.args(arguments).stdin(Stdio::null()).env("LOCALCODER_HOME", self.home());
@@ -108,7 +108,7 @@ impl Installation {
         command
     }
 
-    /// A time of the host's clock in real time, with a margin for a busy machine.
+    /// Converts a time on the host's clock to real time, with a margin for a busy machine.
     pub(super) fn patience(&self, host_s: u64) -> Duration {
         Duration::from_millis(host_s * 1_000 / self.scale) + Duration::from_secs(20)
     }
@@ -121,7 +121,7 @@ impl Installation {
         }
     }
 
-    /// Stops the host, and checks that no process is left and the document is unchanged.
+    /// Stops the host, and checks that no process is left and that the document is unchanged.
     pub(super) fn finish(mut self, verdict: &mut Verdict) {
         let died = self.host.as_mut().is_some_and(|host| !matches!(host.try_wait(), Ok(None)));
         if died {
@@ -155,7 +155,7 @@ impl Installation {
         }
     }
 
-    /// Asks until a request is answered, which shows that the fault is over.
+    /// Sends a request repeatedly until it is answered, which shows that the fault is over.
     pub(super) fn recovers(&self, caller: &mut Caller, verdict: &mut Verdict, within: Duration) {
         recovers(caller, verdict, within, |caller, number| {
             caller.ask(Kind::Generate, &format!("after-{number}"), DOCUMENT)
@@ -163,7 +163,7 @@ impl Installation {
     }
 }
 
-/// As [`Installation::recovers`], with any request.
+/// Like [`Installation::recovers`], with any request.
 pub(super) fn recovers(
     caller: &mut Caller,
     verdict: &mut Verdict,
@@ -196,8 +196,8 @@ impl Drop for Installation {
     }
 }
 
-/// Runs `trial` for each number below `times`, `at_once` at a time; one that can't be run counts as
-/// failed.
+/// Runs `trial` for each number below `times`, `at_once` at a time; a trial that can't be run
+/// counts as failed.
 pub(super) fn many(
     name: &str,
     times: usize,

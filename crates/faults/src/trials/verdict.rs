@@ -1,5 +1,5 @@
 //! What is counted and measured in trials: what must never happen, how requests ended, and times.
-//! Verdicts of trials add up; `report` shows them.
+//! The verdicts of several trials are added up; `report` shows them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,25 +11,25 @@ use super::client::Ended;
 /// What must never happen, and what was measured.
 #[derive(Debug, Default)]
 pub(super) struct Verdict {
-    /// Documents or answers that are not what they must be.
+    /// Documents or answers that are not what they should be.
     pub(super) changed: usize,
     pub(super) host_deaths: usize,
     pub(super) no_end: usize,
     pub(super) orphans: usize,
-    /// Everything else.
+    /// All other failures.
     pub(super) wrong: usize,
     pub(super) failures: Vec<String>,
-    /// How its requests ended.
+    /// How often requests ended in which way.
     pub(super) endings: BTreeMap<String, usize>,
-    /// Times in milliseconds, by what they are of.
+    /// Times in milliseconds, by what they measure.
     pub(super) times: BTreeMap<&'static str, Vec<f64>>,
 }
 
-/// From a death to its being reported.
+/// Time from a death until it is reported.
 pub(super) const SHOWN: &str = "shown";
-/// From a death to the next worker with a model.
+/// Time from a death until the next worker has loaded a model.
 pub(super) const READY: &str = "ready";
-/// From a hang to its end.
+/// Time from a hang until the worker is ended.
 pub(super) const KILLED: &str = "killed";
 
 impl Verdict {
@@ -42,13 +42,13 @@ impl Verdict {
         self.times.entry(of).or_default().push(time.as_secs_f64() * 1e3);
     }
 
-    /// The time between two moments of the calendar; none where they are the other way around.
+    /// Adds the time between two moments of the calendar, unless they are in reverse order.
     pub(super) fn time_between(&mut self, of: &'static str, from_ns: u128, to_ns: u128) {
         let nanos = to_ns.saturating_sub(from_ns);
         self.time(of, Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)));
     }
 
-    /// Notes how a request ended, and whether its error says all that it must.
+    /// Counts how a request ended, and checks that its error says everything it must.
     pub(super) fn ended(&mut self, ended: &Ended) {
         *self.endings.entry(ended.word()).or_default() += 1;
         match &ended.result {
@@ -62,7 +62,7 @@ impl Verdict {
         self.text(&ended.text);
     }
 
-    /// What belongs to another request must not be in an answer.
+    /// An answer must not contain anything that belongs to another request.
     fn text(&mut self, text: &str) {
         if text.contains("STRAY") {
             self.changed += 1;
@@ -70,10 +70,10 @@ impl Verdict {
         }
     }
 
-    /// An error says what happened, why, and what to do; that of a file has no button.
+    /// An error says what happened, why, and what to do; one about a file has no button.
     pub(super) fn error(&mut self, error: &ErrorInfo) {
         if error.code == ErrorCode::Cancelled {
-            // Whoever asked for it knows why.
+            // The client that cancelled it knows why.
             return;
         }
         let ErrorInfo { code, message, cause, hint, action, .. } = error;

@@ -1,4 +1,4 @@
-//! Asks a host for its status throughout a trial: it must always answer, and be the same process.
+//! Asks a host for its status throughout a trial: it must always answer, and stay the same process.
 //! Also notes when a worker that has misbehaved is gone. Started by trials.
 
 use std::sync::Arc;
@@ -14,12 +14,12 @@ use super::processes;
 use super::trial::Installation;
 use super::verdict::Verdict;
 
-/// A status must come within this, whatever the engine does.
+/// The status must arrive within this time, whatever the engine does.
 const STATUS_WITHIN: Duration = Duration::from_secs(1);
-/// How often it is asked for.
+/// How often the status is asked for.
 const STATUS_EVERY: Duration = Duration::from_millis(20);
 
-/// The thread that asks.
+/// The thread that asks for the status.
 pub(super) struct Watcher {
     ended: Arc<AtomicBool>,
     thread: JoinHandle<Watched>,

@@ -1,6 +1,7 @@
-//! Workers that die, hang and talk nonsense, at every moment of their lives. One trial: a host of
-//! its own with a fake worker that misbehaves once, a client that asks for something, and a look at
-//! all that must stay as it is. `real` beside this file does the same to the real worker.
+//! Workers that die, hang and send nonsense, at every moment of their lives. A trial consists of a
+//! host of its own with a fake worker that misbehaves once, a client that sends a request, and
+//! checks of everything that must stay as it is. `real` in this folder does the same to the real
+//! worker.
 
 use std::time::{Duration, Instant};
 
@@ -15,20 +16,20 @@ use super::verdict::{KILLED, READY, SHOWN, Verdict};
 use super::watcher::Watcher;
 use super::{Amount, processes, real};
 
-/// Trials at once, by a clock that is not the world's: more would take each other's time.
+/// Trials that run at once with the faster clock: more would slow each other down.
 const AT_ONCE: usize = 3;
-/// Trials of one kind at once by the world's clock, and there are several kinds at once.
+/// Trials of one kind that run at once in real time, where several kinds run at once, too.
 const AT_ONCE_TRUE: usize = 4;
-/// This many trials by the scaled clock come on one by the world's.
+/// How many trials with the faster clock there are for each one in real time.
 const SCALED_TO_TRUE: usize = 10;
-/// What a flood has where the host's clock runs faster than it can be read.
+/// Bytes of a flood when the host's clock runs faster than a flood can be read.
 const SMALL_FLOOD_BYTES: usize = 4_000_000;
-/// A cancel is answered within this.
+/// A cancel must be answered within this time.
 const CANCEL_WITHIN: Duration = Duration::from_secs(2);
-/// An idle model can be unloaded within this.
+/// An idle model must be unloadable within this time.
 const UNLOAD_WITHIN: Duration = Duration::from_secs(5);
 
-/// What brings the worker to the moment in question.
+/// What makes the worker reach the moment of the fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trigger {
     Request,
@@ -128,7 +129,7 @@ const CASES: &[Case] = &[
     },
 ];
 
-/// All of it. What one part finds is no reason not to go on to the next.
+/// Runs all trials. Whatever one part finds, the next is run as well.
 pub(super) fn run(amount: &Amount) -> Result<()> {
     let scaled = if amount.scaled { scaled(amount) } else { Ok(()) };
     let by_the_world = if amount.true_times { true_times(amount) } else { Ok(()) };
@@ -148,7 +149,7 @@ fn chosen(amount: &Amount) -> impl Iterator<Item = &'static Case> {
     CASES.iter().filter(|case| amount.wants(case.name))
 }
 
-/// A few of each by the world's clock. Those that wait for most of it go side by side.
+/// A few trials of each kind in real time. Those that mostly wait run in parallel.
 fn true_times(amount: &Amount) -> Result<()> {
     let begun = Instant::now();
     crate::report::line("by the world's clock:");
@@ -208,7 +209,8 @@ fn trial(case: &Case, number: usize, scale: u64) -> Result<Verdict> {
             verdict.fail("a request was answered twice");
         }
     }
-    // The generation that ignores its cancel would go on for ever: nothing is asked of it again.
+    // The generation that ignores its cancel would continue forever, so nothing more is asked of
+    // its worker.
     let watched = watcher.finish(&mut verdict);
     measure(case, &installation, &ended, watched.gone_ns, &mut verdict);
     drop(caller);
@@ -216,7 +218,7 @@ fn trial(case: &Case, number: usize, scale: u64) -> Result<Verdict> {
     Ok(verdict)
 }
 
-/// Cancels after the first word; the answer is there at once, whatever the worker does.
+/// Cancels after the first word; the answer must come at once, whatever the worker does.
 fn cancel(
     caller: &mut Caller,
     call: i64,
@@ -237,8 +239,9 @@ fn cancel(
     Ok(())
 }
 
-/// Its worker dies of it, which is not a failure of this request. What all prompts begin with may just
-/// be saved, for some milliseconds.
+/// Unloads the model. If its worker dies of that, this request has not failed. It is repeated,
+/// since the state of the prompts' common beginning may be being saved, which takes some
+/// milliseconds.
 fn unload(caller: &mut Caller, verdict: &mut Verdict) {
     let params = UnloadParams { model: DEMO.to_owned() };
     let deadline = Instant::now() + UNLOAD_WITHIN;
@@ -252,8 +255,8 @@ fn unload(caller: &mut Caller, verdict: &mut Verdict) {
     verdict.fail("an idle model was not unloaded");
 }
 
-/// The worker that does not stop is ended, and another one answers. It would ignore the next
-/// cancel too, so the next request is short.
+/// A worker that does not stop is ended, and another one answers. That one would ignore the next
+/// cancel as well, so the next request is short.
 fn still_answers(installation: &Installation, verdict: &mut Verdict, call: i64, caller: &Caller) {
     let first =
         Note::read(&installation.notes()).iter().find(|note| note.is_fault).map(|it| it.pid);
@@ -271,7 +274,7 @@ fn still_answers(installation: &Installation, verdict: &mut Verdict, call: i64, 
     }
 }
 
-/// The times: of the worker by its own notes, of the client by what it received.
+/// Records the times: the worker's from its own notes, the client's from what it received.
 fn measure(
     case: &Case,
     installation: &Installation,
@@ -290,7 +293,7 @@ fn measure(
             gone_ns
         }
     };
-    // That a process is gone is seen a little later than the host tells it.
+    // The check notices the end of a process a little later than the host reports it.
     let shown = ended.signs_ns.iter().find(|sign| **sign >= is_fault.unix_ns);
     if let Some(shown) = shown.filter(|_| case.trigger == Trigger::Request) {
         verdict.time_between(SHOWN, death_ns, *shown);

@@ -1,10 +1,10 @@
-//! One to three changes to a GGUF file, drawn from a seed: to what it says of itself, to its vocabulary,
-//! to its tensors, to counts and lengths, and to single bytes.
+//! One to three changes to a GGUF file, drawn from a seed: to its metadata, its vocabulary, its
+//! tensors, to counts and lengths, and to single bytes.
 
 use super::{ModelFile, Pair, Tensor, kind, text};
 
-/// Numbers that something goes wrong with: bounds of types and of other readers, and one that made
-/// llama.cpp abort as a count of heads.
+/// Numbers that tend to break something: limits of types and of other readers, and one that made
+/// llama.cpp abort when it was the number of heads.
 pub(super) const NUMBERS: &[u64] = &[
     0,
     1,
@@ -32,7 +32,7 @@ pub(super) const NUMBERS: &[u64] = &[
 pub(super) const FLOATS: &[f32] =
     &[0.0, -0.0, -1.0, 1e-45, 1e38, f32::INFINITY, f32::NEG_INFINITY, f32::NAN];
 
-/// Texts that are not tokens, or one that is there already.
+/// Texts that are not tokens, or a token that exists already.
 const TOKENS: &[&[u8]] = &[
     b"",
     b"h",
@@ -50,7 +50,7 @@ const TOKENS: &[&[u8]] = &[
     b"\n",
 ];
 
-/// A small generator of numbers (xorshift64*), so that a seed gives the same file everywhere.
+/// A small random number generator (xorshift64*), so that a seed gives the same file everywhere.
 pub(super) struct Numbers(u64);
 
 impl Numbers {
@@ -74,7 +74,7 @@ impl Numbers {
     }
 }
 
-/// A change, and its name.
+/// The name of a change, and the change.
 type Change = (&'static str, fn(&mut ModelFile, &mut Numbers));
 
 const CHANGES: &[Change] = &[
@@ -82,7 +82,7 @@ const CHANGES: &[Change] = &[
     ("a float", float),
     ("a text", a_text),
     ("a type", |file, numbers| {
-        // One of the same width hides nothing of what follows it.
+        // A type of the same width does not shift what follows it.
         let like = [kind::U32, kind::I32, kind::F32];
         let any = numbers.below(15) as u32;
         let other = if numbers.below(2) == 0 { any } else { numbers.of(&like) };
@@ -191,7 +191,7 @@ const CHANGES: &[Change] = &[
     }),
 ];
 
-/// Entries that readers know and the sound files do not have.
+/// Entries that readers know and that the sound files do not have.
 const EXTRA: &[(&str, u32)] = &[
     ("general.alignment", kind::U32),
     ("general.alignment", kind::U64),
@@ -219,7 +219,7 @@ const EXTRA: &[(&str, u32)] = &[
     ("any.double", kind::F64),
 ];
 
-/// A file with one to three changes of a seed, and what they are.
+/// A file with one to three changes drawn from a seed, and the names of these.
 #[must_use]
 pub fn changed(file: &ModelFile, seed: u64) -> (Vec<u8>, Vec<&'static str>) {
     let mut numbers = Numbers::new(seed);
@@ -228,7 +228,7 @@ pub fn changed(file: &ModelFile, seed: u64) -> (Vec<u8>, Vec<&'static str>) {
         what.push(changed_once(&mut file, &mut numbers));
     }
     file.pad();
-    // What follows is not in the parts: counts that are wrong, single bytes, and where the file ends.
+    // The remaining changes are not to parts: wrong counts, single bytes, and the end of the file.
     let (mut tensors, mut pairs) = (file.tensors.len() as u64, file.pairs.len() as u64);
     match numbers.below(40) {
         0 => (tensors, what) = (numbers.of(NUMBERS), with(what, "the count of tensors")),
@@ -256,7 +256,7 @@ pub fn changed(file: &ModelFile, seed: u64) -> (Vec<u8>, Vec<&'static str>) {
     (bytes, what)
 }
 
-/// Makes one change, and says which.
+/// Makes one change, and returns its name.
 pub(super) fn changed_once(file: &mut ModelFile, numbers: &mut Numbers) -> &'static str {
     let (name, change) = numbers.of(CHANGES);
     change(file, numbers);
@@ -281,7 +281,7 @@ pub(super) fn a_tensor<'a>(
     file.tensors.get_mut(at)
 }
 
-/// One of those that `wanted` says yes to.
+/// One of those that `wanted` accepts.
 fn one_of<'a>(
     file: &'a mut ModelFile,
     numbers: &mut Numbers,
@@ -322,7 +322,7 @@ fn a_text(file: &mut ModelFile, numbers: &mut Numbers) {
     }
 }
 
-/// The texts of a list, as long as it is one.
+/// The texts of a list; `None` if it is not one.
 fn texts(value: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut rest = value.get(12..)?;
     let mut texts = Vec::new();
@@ -399,11 +399,11 @@ fn shape(file: &mut ModelFile, numbers: &mut Numbers) {
     lay_out(file, numbers);
 }
 
-/// More than the data of a file that is written some thousand times.
+/// More than the data of a file that is written several thousand times.
 const DATA_BYTES_MAX: u64 = 1 << 20;
 
-/// Puts the tensors one behind the other again, mostly: that they no longer are is found by every
-/// reader, and hides what else is wrong.
+/// Usually places the tensors one after another again: every reader notices when they are not,
+/// which would hide everything else that is wrong.
 fn lay_out(file: &mut ModelFile, numbers: &mut Numbers) {
     let sizes: Option<Vec<u64>> = file.tensors.iter().map(Tensor::bytes).collect();
     let Some(sizes) = sizes.filter(|_| numbers.below(4) > 0) else { return };

@@ -1,15 +1,15 @@
-//! Single changes to a file, each of which leaves it one.
+//! Single changes to a file, each of which leaves it a valid file.
 
 use super::{ModelFile, Pair, Tensor, kind, text};
 
 const ARCHITECTURE: &str = "general.architecture";
-/// More than the data of a file that is written some thousand times.
+/// More than the data of a file that is written several thousand times.
 const DATA_BYTES_MAX: u64 = 4 << 20;
-/// What tensors begin at where a file says nothing else.
+/// The alignment of tensors if a file does not set one.
 const ALIGNMENT: u64 = 32;
 
 impl ModelFile {
-    /// Sets an entry, or adds it.
+    /// Sets a metadata entry, or adds it.
     pub fn set(&mut self, key: &str, kind: u32, value: Vec<u8>) {
         let pair = Pair { key: key.into(), kind, value };
         match self.pairs.iter_mut().find(|other| other.key == pair.key) {
@@ -19,27 +19,27 @@ impl ModelFile {
         self.pad();
     }
 
-    /// A number of 32 bits.
+    /// Sets a 32-bit number.
     pub fn set_number(&mut self, key: &str, number: u32) {
         self.set(key, kind::U32, number.to_le_bytes().to_vec());
     }
 
-    /// A number with a point.
+    /// Sets a floating-point number.
     pub fn set_float(&mut self, key: &str, number: f32) {
         self.set(key, kind::F32, number.to_le_bytes().to_vec());
     }
 
-    /// A yes or a no.
+    /// Sets a boolean.
     pub fn set_answer(&mut self, key: &str, yes: bool) {
         self.set(key, kind::BOOL, vec![yes.into()]);
     }
 
-    /// A text.
+    /// Sets a text.
     pub fn set_text(&mut self, key: &str, value: &str) {
         self.set(key, kind::STRING, text(value.as_bytes()));
     }
 
-    /// A list of numbers of 32 bits.
+    /// Sets a list of 32-bit numbers.
     pub fn set_list(&mut self, key: &str, numbers: &[u32]) {
         let mut value = kind::I32.to_le_bytes().to_vec();
         value.extend((numbers.len() as u64).to_le_bytes());
@@ -47,7 +47,7 @@ impl ModelFile {
         self.set(key, kind::ARRAY, value);
     }
 
-    /// Adds a tensor of plain numbers, or gives it another shape. [`Self::lay_out`] comes next.
+    /// Adds a tensor of plain numbers, or changes its shape. [`Self::lay_out`] must be called next.
     pub fn set_tensor(&mut self, name: &str, shape: &[u64]) {
         match self.tensors.iter_mut().find(|tensor| tensor.name == name.as_bytes()) {
             Some(tensor) => tensor.shape = shape.to_vec(),
@@ -58,7 +58,7 @@ impl ModelFile {
         }
     }
 
-    /// Puts the tensors one behind the other, with small numbers in them where there was nothing.
+    /// Places the tensors one after another, and fills those without data with small numbers.
     pub fn lay_out(&mut self) {
         let mut end = 0_u64;
         for tensor in &mut self.tensors {
@@ -70,7 +70,7 @@ impl ModelFile {
         self.data.truncate(before * 4);
         let length = usize::try_from(end.min(DATA_BYTES_MAX)).unwrap_or(0);
         for at in before..length / 4 {
-            // Of both signs, around a tenth.
+            // Of both signs, about 0.1 in size.
             let number = ((at * 37 + 11) % 101) as f32 / 400.0 - 0.125;
             self.data.extend(number.to_le_bytes());
         }
@@ -78,7 +78,7 @@ impl ModelFile {
         self.pad();
     }
 
-    /// The name of its architecture.
+    /// The name of the file's architecture.
     #[must_use]
     pub fn architecture(&self) -> String {
         let pair = self.pairs.iter().find(|pair| pair.key == ARCHITECTURE.as_bytes());
@@ -86,7 +86,7 @@ impl ModelFile {
         String::from_utf8_lossy(name).into_owned()
     }
 
-    /// The same under the name of another architecture.
+    /// The file with the name of another architecture.
     #[must_use]
     pub fn with_architecture(&self, name: &str) -> Self {
         let mut file = self.clone();
@@ -100,7 +100,7 @@ impl ModelFile {
         file
     }
 
-    /// How many tokens its vocabulary has.
+    /// How many tokens the vocabulary has.
     #[must_use]
     pub fn tokens(&self) -> u64 {
         let pair = self.pairs.iter().find(|pair| pair.key == b"tokenizer.ggml.tokens");

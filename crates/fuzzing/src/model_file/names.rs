@@ -1,6 +1,6 @@
-//! Names that llama.cpp knows: of what it computes with, behind an architecture's own, of texts taken
-//! apart in different ways, and of tensors that a model may have and need not. From `llama-arch.cpp` and
-//! `llama-vocab.cpp` of the llama.cpp that comes with `llama-cpp-sys-2` 0.1.161.
+//! Names that llama.cpp knows: of values that it computes with, after the prefix of the
+//! architecture; of ways to split a text into tokens; and of tensors that a model may but need not
+//! have. From `llama-arch.cpp` and `llama-vocab.cpp` of the llama.cpp in `llama-cpp-sys-2` 0.1.161.
 
 #[rustfmt::skip]
 pub(super) const NUMBERS: &[&str] = &[
@@ -74,7 +74,7 @@ pub(super) const TOKENIZERS: &[&str] = &[
     "none",
 ];
 
-/// Ways to cut a text before tokens are found; the first letters decide, mostly.
+/// Ways to split a text before tokens are looked up; usually the first letters decide.
 #[rustfmt::skip]
 pub(super) const CUTTERS: &[&str] = &[
     "default", "llama-bpe", "deepseek-llm", "deepseek-coder", "deepseek-v3", "falcon", "mpt", "starcoder",
@@ -92,7 +92,7 @@ pub(super) const TOKENS: &[&str] = &[
     "fim_mid", "fim_pad", "fim_rep", "fim_sep", "prefix", "suffix", "middle",
 ];
 
-/// Entries of a vocabulary that are a yes or a no.
+/// Boolean entries of a vocabulary.
 #[rustfmt::skip]
 pub(super) const ANSWERS: &[&str] = &[
     "tokenizer.ggml.add_bos_token", "tokenizer.ggml.add_eos_token", "tokenizer.ggml.add_sep_token",
@@ -100,7 +100,7 @@ pub(super) const ANSWERS: &[&str] = &[
     "tokenizer.ggml.normalizer.lowercase", "tokenizer.ggml.normalizer.strip_accents",
 ];
 
-/// Tensors beside those without which nothing is loaded.
+/// Tensors other than those without which no model can be loaded.
 #[rustfmt::skip]
 pub(super) const TENSORS: &[&str] = &[
     "output.weight", "output.bias", "output_norm.bias", "rope_freqs.weight", "rope_factors_long.weight",

@@ -1,18 +1,18 @@
-//! Two small sound files, one for each kind of vocabulary that llama.cpp reads with code of its own:
-//! both can be loaded and run, and say nothing worth reading.
+//! Two small sound files, one for each kind of vocabulary that llama.cpp reads with its own code:
+//! both can be loaded and run, and write nothing worth reading.
 
 use super::{ModelFile, Pair, Tensor, kind, text};
 
 const WIDTH: u64 = 32;
 const INNER: u64 = 64;
 const KEYS: u64 = 16;
-/// A type of tokens: a word, a control token, a byte.
+/// Types of tokens: a word, a control token, a byte.
 const NORMAL: i32 = 1;
 const UNKNOWN: i32 = 2;
 const CONTROL: i32 = 3;
 const BYTE: i32 = 6;
 
-/// A file of the architecture `qwen2` whose tokens are merged from bytes, as GPT-2's are.
+/// A file of the architecture `qwen2`, whose tokens are merged from bytes as in GPT-2.
 #[must_use]
 pub fn bytes_of_text() -> ModelFile {
     let mut tokens: Vec<String> = (0..=255_u8).map(|byte| letter(byte).to_string()).collect();
@@ -36,7 +36,7 @@ pub fn bytes_of_text() -> ModelFile {
     file.finish(tokens.len() as u64, true)
 }
 
-/// A file of the architecture `llama` whose tokens are pieces with scores, as SentencePiece's are.
+/// A file of the architecture `llama`, whose tokens are pieces with scores as in SentencePiece.
 #[must_use]
 pub fn pieces_of_text() -> ModelFile {
     let mut tokens = ["<unk>", "<s>", "</s>"].map(str::to_owned).to_vec();
@@ -61,7 +61,7 @@ pub fn pieces_of_text() -> ModelFile {
     file.finish(tokens.len() as u64, false)
 }
 
-/// The letter that stands for a byte in GPT-2's tokens.
+/// The letter that represents a byte in GPT-2's tokens.
 fn letter(byte: u8) -> char {
     let printable = |byte: u8| matches!(byte, 0x21..=0x7E | 0xA1..=0xAC | 0xAE..=0xFF);
     if printable(byte) {

@@ -1,6 +1,6 @@
-//! Changes to what llama.cpp computes with, drawn from a seed: to the numbers of the shape, to the
-//! vocabulary, to types, shapes and contents of tensors. Unlike [`super::changed`] it leaves the format as
-//! it is, so that most of what it makes is accepted by a reader of headers.
+//! Changes to values that llama.cpp computes with, drawn from a seed: to the numbers of the shape,
+//! to the vocabulary, to types, shapes and contents of tensors. Unlike [`super::changed`], they
+//! keep the format valid, so that a reader of headers accepts most of the files.
 
 use super::change::{FLOATS, NUMBERS, Numbers, a_tensor, changed_once, element, named, set_text};
 use super::{BLOCKS, ModelFile, kind, names, text};
@@ -10,12 +10,12 @@ const SMALL: &[u32] = &[
     0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 63, 64, 65, 96, 127, 128, 129, 255, 256,
     257, 512, 513, 1000, 1024, 4096,
 ];
-/// Lengths of lists: for each layer, for each of the most layers and one more.
+/// Lengths of lists: around the number of layers, and around the maximum number of layers.
 const LENGTHS: &[usize] = &[0, 1, 2, 3, 4, 5, 8, 64, 65, 511, 512, 513];
 /// Texts by which llama.cpp chooses one of several ways to compute.
 const WORDS: &[&str] =
     &["", "none", "linear", "yarn", "longrope", "gelu", "silu", "relu", "reference", "x"];
-/// Texts that are a token to some and a trap to others.
+/// Texts that are tokens for some models and cause trouble in others.
 const TOKENS: &[&[u8]] = &[
     b"<unk>",
     b"<s>",
@@ -43,7 +43,7 @@ const TOKENS: &[&[u8]] = &[
     b" h",
 ];
 
-/// A change, and its name.
+/// The name of a change, and the change.
 type Change = (&'static str, fn(&mut ModelFile, &mut Numbers));
 
 const CHANGES: &[Change] = &[
@@ -113,7 +113,7 @@ const CHANGES: &[Change] = &[
     ("the type of all tensors that can have it", |file, numbers| {
         let (kind, block, _) = numbers.of(BLOCKS);
         for tensor in &mut file.tensors {
-            // Those of one dimension are added and not multiplied with.
+            // Tensors of one dimension are added rather than multiplied, so they keep their type.
             if tensor.shape.len() > 1 && tensor.shape[0].is_multiple_of(block) {
                 tensor.kind = kind;
             }
@@ -140,7 +140,7 @@ const CHANGES: &[Change] = &[
     ("weights", weights),
 ];
 
-/// A file with one to four changes of a seed, and what they are.
+/// A file with one to four changes drawn from a seed, and the names of these.
 #[must_use]
 pub fn varied(file: &ModelFile, seed: u64) -> (Vec<u8>, Vec<&'static str>) {
     let mut numbers = Numbers::new(seed);
@@ -165,7 +165,7 @@ fn drawn(numbers: &mut Numbers) -> u32 {
     }
 }
 
-/// Sets one of the numbers under the architecture's name, mostly one that is there.
+/// Sets a number whose key begins with the architecture's name, usually an existing one.
 fn a_number(file: &mut ModelFile, numbers: &mut Numbers) {
     let key = a_key(file, numbers);
     let at = file.pairs.iter().position(|pair| pair.key == key.as_bytes());
@@ -183,7 +183,7 @@ fn a_number(file: &mut ModelFile, numbers: &mut Numbers) {
     file.set(&key, wanted, value);
 }
 
-/// Mostly one that is there already: llama.cpp goes by it.
+/// A key, usually an existing one, since llama.cpp uses that.
 fn a_key(file: &ModelFile, numbers: &mut Numbers) -> String {
     let prefix = file.architecture() + ".";
     let there: Vec<_> =
@@ -211,7 +211,7 @@ fn a_list(file: &mut ModelFile, numbers: &mut Numbers) {
     file.set(&key, kind::ARRAY, value);
 }
 
-/// Gives a tensor another type that its rows fit.
+/// Gives a tensor another type that fits its rows.
 fn a_type(file: &mut ModelFile, numbers: &mut Numbers) {
     let any = numbers.below(8) == 0;
     if let Some(tensor) = a_tensor(file, numbers) {
@@ -223,7 +223,7 @@ fn a_type(file: &mut ModelFile, numbers: &mut Numbers) {
     file.lay_out();
 }
 
-/// Another shape, mostly of as many elements.
+/// Gives a tensor another shape, usually with as many elements.
 fn a_shape(file: &mut ModelFile, numbers: &mut Numbers) {
     let (how, number) = (numbers.below(6), u64::from(numbers.of(SMALL)).max(1));
     if let Some(tensor) = a_tensor(file, numbers) {
@@ -242,7 +242,7 @@ fn a_shape(file: &mut ModelFile, numbers: &mut Numbers) {
     file.lay_out();
 }
 
-/// Contents of one tensor or of all: any bytes, or one number again and again.
+/// Fills one tensor or all of them with any bytes, or with one number repeated.
 fn weights(file: &mut ModelFile, numbers: &mut Numbers) {
     let (mut from, mut to) = (0, file.data.len());
     if numbers.below(2) == 0

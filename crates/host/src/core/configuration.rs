@@ -1,4 +1,4 @@
-//! The settings as they come from the file and the editor, and what both come to.
+//! The settings of the file and of the editor, and what results from both.
 
 use localcoder_protocol::{ConfigureAnswer, ErrorAction, ErrorInfo};
 use localcoder_settings::{Contents, Layer, Resolved, Settings, resolve};
@@ -9,7 +9,7 @@ pub(super) struct Configuration {
     file: Contents,
     editor: Contents,
     settings: Settings,
-    /// What of both is not used, for the status.
+    /// What of either is not used, for the status.
     notes: Vec<String>,
 }
 
@@ -24,10 +24,10 @@ impl Configuration {
         &self.settings
     }
 
-    /// Takes what the editor has set. Returns it as text where it is to be kept.
+    /// Takes the editor's settings. Returns them as text if they are to be kept.
     pub(super) fn set_editor(&mut self, settings: Map<String, Value>) -> Option<String> {
         let settings = Contents::from(settings);
-        // What could not be read of the last ones is written again, too.
+        // If some of the last ones could not be read, they are written again, too.
         let changed = self.editor != settings;
         let text = changed.then(|| Value::Object(settings.values.clone()).to_string());
         self.editor = settings;
@@ -38,7 +38,7 @@ impl Configuration {
         self.file = contents;
     }
 
-    /// Puts what was set into force; what was in force before, and what was wrong.
+    /// Puts the settings into force; returns those in force before, and what was wrong.
     pub(super) fn settle(&mut self) -> (Settings, ConfigureAnswer) {
         let resolved = layered(&self.file, &self.editor);
         self.notes = resolved.notes();
@@ -46,7 +46,7 @@ impl Configuration {
         (before, ConfigureAnswer { errors: resolved.errors })
     }
 
-    /// The settings with the options of a command over them.
+    /// The settings, overridden by a command's options.
     pub(super) fn with(&self, overrides: &Map<String, Value>) -> Result<Settings, ErrorInfo> {
         if overrides.is_empty() {
             return Ok(self.settings.clone());
@@ -67,13 +67,12 @@ impl Configuration {
         }
     }
 
-    /// What of the settings is not used, for the status.
     pub(super) fn notes(&self) -> impl Iterator<Item = String> {
         self.notes.iter().cloned()
     }
 }
 
-/// What both layers come to.
+/// The settings that result from both layers.
 fn layered(file: &Contents, editor: &Contents) -> Resolved {
     resolve(&[(Layer::File, file), (Layer::Editor, editor)])
 }

@@ -1,5 +1,5 @@
-//! Texts of the errors that the host itself finds. What the worker or `assist` finds comes with
-//! its own.
+//! Texts of the errors that the host itself finds. Errors of the worker and of `assist` bring their
+//! own.
 
 use localcoder_protocol::{
     DOCUMENT_BYTES_MAX, ErrorAction, ErrorCode, ErrorInfo, says_out_of_memory,
@@ -62,13 +62,13 @@ pub(super) fn worker_ended(doing: Doing, ending: &WorkerEnding, will_restart: bo
     ErrorInfo::new(code, what).with_cause(cause).with_hint(hint).with_action(action)
 }
 
-/// Whether a worker ended for lack of memory: the system says so, or its last words do.
+/// Whether a worker ended for lack of memory, judged by the system's report or by its last words.
 fn ran_out_of_memory(ending: &WorkerEnding) -> bool {
     let says = |line: &String| says_out_of_memory(line);
     ending.death == Death::OutOfMemory || ending.last_lines.iter().rev().take(LAST_WORDS).any(says)
 }
 
-/// Lines that still belong to the end.
+/// How many of the last lines can tell why the worker ended.
 const LAST_WORDS: usize = 5;
 
 /// The refusal of a model that has taken its worker down too often.

@@ -1,5 +1,5 @@
-//! All that can happen to the host, and all that it can do about it. Both are closed: what is
-//! not here does not happen.
+//! All that can happen to the host, and all that it can do about it. Both lists are complete: the
+//! host learns of nothing and does nothing in any other way.
 
 use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
@@ -18,24 +18,24 @@ pub type ClientId = u64;
 /// How a worker process died.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Death {
-    /// Not known.
+    /// It is not known how.
     #[default]
     Unknown,
-    /// By itself, with this code.
+    /// It exited by itself, with this code.
     Exit(i32),
-    /// By this signal.
+    /// It was ended by this signal.
     Signal(i32),
-    /// The system has ended it for lack of memory.
+    /// The system ended it for lack of memory.
     OutOfMemory,
-    /// It was ended because what it wrote can't be understood: what is wrong with it.
+    /// The host ended it because what it wrote can't be understood; says what is wrong with it.
     Malformed(String),
-    /// The host has ended it: why, as the rest of "it was ended because".
+    /// The host ended it; says why, to complete the sentence "it was ended because".
     Ended(String),
     /// It could not be ended, and the host continues without it.
     LeftAlone,
 }
 
-/// As the cause of an error.
+/// Reads as the cause of an error.
 impl Display for Death {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
@@ -90,43 +90,43 @@ pub enum Event {
     ClientGone(ClientId),
     /// Answer to [`Effect::InspectModel`].
     ModelInspected {
-        /// As asked.
+        /// The references of the question.
         references: Vec<String>,
-        /// The checked file of the first that is there.
+        /// The checked file of the first reference that exists.
         result: Box<Result<ModelFile, ErrorInfo>>,
-        /// Memory that could be had at that moment, where the system tells.
+        /// Memory that was available at that moment, if the system reports it.
         free_bytes: Option<u64>,
     },
     /// Answer to [`Effect::FindDraft`].
     DraftFound {
-        /// For which model.
+        /// The model that needs a draft model.
         path: PathBuf,
-        /// One, or why there is none.
+        /// A draft model, or why there is none.
         found: Box<Result<ModelFile, ErrorInfo>>,
-        /// Memory that could be had then, where the system tells.
+        /// Memory that was available then, if the system reports it.
         free_bytes: Option<u64>,
     },
     /// Answer to [`Effect::FindSmaller`].
     SmallerFound {
-        /// As asked.
+        /// The path in the question.
         path: PathBuf,
-        /// The largest that is smaller, checked.
+        /// The largest model that takes less, checked; `None` if there is none.
         found: Box<Option<ModelFile>>,
     },
     /// Answer to [`Effect::ReadSettings`].
     SettingsRead {
-        /// As asked.
+        /// The client in the effect.
         client: ClientId,
-        /// As asked.
+        /// The request's id in the effect.
         id: Id,
         /// What `settings.json` says now, or why it can't be read.
         contents: Box<Contents>,
     },
-    /// Answer to [`Effect::StartWorker`]: the process runs, or why not.
+    /// Answer to [`Effect::StartWorker`]: the process runs, or could not be started.
     WorkerStarted {
-        /// As asked.
+        /// The number in the effect.
         generation: u64,
-        /// Its process id.
+        /// Its process id, or why there is none.
         result: Result<u32, ErrorInfo>,
     },
     /// A worker sent a message.
@@ -140,23 +140,23 @@ pub enum Event {
     WorkerEnded {
         /// Which worker.
         generation: u64,
-        /// How.
+        /// How it ended.
         ending: WorkerEnding,
     },
-    /// The state that was looked for is in the worker's exchange file, or there is none.
+    /// The wanted state is in the worker's exchange file, or there is none.
     PrefixFound {
-        /// Whose exchange file.
+        /// The worker whose exchange file it is.
         generation: u64,
-        /// What was looked for.
+        /// The key of the wanted state.
         key: String,
-        /// Its length, where there is one.
+        /// The state's length; `None` if there is none.
         bytes: Option<u64>,
     },
-    /// The system begins or ends to save power.
+    /// The system begins or stops saving power.
     PowerSaving(bool),
-    /// Memory begins or ends to run short.
+    /// Memory begins or stops running short.
     MemoryShort(bool),
-    /// The machine was asleep.
+    /// The machine has woken from sleep.
     Woke,
     /// Time has passed: the deadline of [`super::Host::next_deadline_ms`] was reached.
     Tick,
@@ -167,41 +167,41 @@ pub enum Event {
 /// What the shell must do, in order.
 #[derive(Debug, PartialEq)]
 pub enum Effect {
-    /// Answer a client's request; one that does not keep up is disconnected by the shell.
+    /// Answer a client's request; the shell disconnects a client that does not keep up.
     Reply {
         /// Which client.
         client: ClientId,
-        /// Its number of the request.
+        /// The request's id.
         id: Id,
         /// The answer.
         result: Result<Reply, ErrorInfo>,
     },
-    /// Tell a client something that it did not ask for.
+    /// Notify a client of something that it did not ask for.
     Notify(ClientId, Notice),
-    /// Close a connection after what was sent to it.
+    /// Close a connection after everything was sent.
     Close(ClientId),
     /// Check a model file; answered by [`Event::ModelInspected`].
     InspectModel {
-        /// Each `demo`, an installed model's id or a path; the first that is there is meant.
+        /// Each is `demo`, an installed model's id or a path; the first that exists is meant.
         references: Vec<String>,
     },
-    /// Look for an installed model that takes less; answered by [`Event::SmallerFound`].
+    /// Look for an installed model that takes less memory; answered by [`Event::SmallerFound`].
     FindSmaller {
-        /// Less than this one.
+        /// The model that takes too much.
         path: PathBuf,
-        /// Its length, or what is free where that is less.
+        /// The limit: the length of that model's file, or the free memory if that is less.
         bytes: u64,
     },
     /// Look for a model that could draft for this one; answered by [`Event::DraftFound`].
     FindDraft {
-        /// For which.
+        /// The model that needs a draft model.
         path: PathBuf,
-        /// The one that the user has named; else any that is installed and much smaller.
+        /// The draft model that the user named; if `None`, any that is installed and much smaller.
         named: Option<String>,
     },
     /// Start a worker process; answered by [`Event::WorkerStarted`].
     StartWorker {
-        /// Its name in every later event.
+        /// Identifies the worker in every later event.
         generation: u64,
     },
     /// Send a message to a worker.
@@ -216,7 +216,7 @@ pub enum Effect {
         /// Which worker.
         generation: u64,
     },
-    /// Tell a worker to end by a signal that it could refuse.
+    /// Ask a worker to end by a signal that it can ignore.
     TerminateWorker {
         /// Which worker.
         generation: u64,
@@ -229,51 +229,52 @@ pub enum Effect {
     /// Put the state that was kept under a key into a worker's exchange file; answered by
     /// [`Event::PrefixFound`].
     FindPrefix {
-        /// Whose exchange file.
+        /// The worker whose exchange file it is.
         generation: u64,
-        /// What it belongs to.
+        /// The key of the state.
         key: String,
     },
-    /// Keep the state that a worker has written into its exchange file.
+    /// Keep the state that a worker has written to its exchange file.
     KeepPrefix {
-        /// Whose exchange file.
+        /// The worker whose exchange file it is.
         generation: u64,
-        /// What it belongs to.
+        /// The key of the state.
         key: String,
-        /// Its length.
+        /// The state's length.
         bytes: u64,
     },
-    /// Read `settings.json` again, before anything else happens: a client has told that it was
-    /// changed, by the request of this id.
+    /// Read `settings.json` again before anything else happens: a client has reported, by the
+    /// request of this id, that it was changed.
     ReadSettings {
         /// The client that sent it.
         client: ClientId,
-        /// By which request.
+        /// The request's id.
         id: Id,
     },
     /// Keep this text for [`super::HostConfig::measurements`] of the next host.
     KeepMeasurements(String),
     /// Keep this text for [`super::HostConfig::editor_settings`] of the next host.
     KeepEditorSettings(String),
-    /// Keep this text for [`super::HostConfig::unfinished_load`], before anything that follows.
+    /// Keep this text for [`super::HostConfig::unfinished_load`], before any later effect is
+    /// carried out.
     LoadBegins(String),
-    /// Forget it: the load has ended, well or not, and this host has seen it.
+    /// Forget that text: the load has ended, well or not, and this host has survived it.
     LoadEnded,
     /// Count an edit that is shown.
     CountShown(Box<Shown>),
-    /// Count what became of one.
+    /// Count what became of an edit that was shown.
     CountDecision {
-        /// Which; it need not be one that was counted.
+        /// The edit; it need not be one that was counted.
         edit_id: EditId,
-        /// What.
+        /// The user's decision.
         decision: Decision,
     },
-    /// End the host after what was sent.
+    /// End the host after everything was sent.
     Exit,
 }
 
 impl Effect {
-    /// What goes to a client, where anything does.
+    /// The message that goes to a client; `None` for effects that send none.
     #[must_use]
     pub fn message(&self) -> Option<(ClientId, Message)> {
         match self {

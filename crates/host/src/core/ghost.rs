@@ -1,6 +1,6 @@
-//! What is kept between two requests for ghost text: what each client's last prompt had, so that
-//! the next one differs little; suggestions that are still good where what they say is typed; how
-//! long they take; and whether nothing is to be suggested for a while.
+//! What is kept between two requests for ghost text: the content of each client's last prompt, so
+//! that the next one differs little; suggestions that stay valid while the user types what they
+//! say; how long suggestions take; and whether suggestions are paused.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -11,16 +11,18 @@ use localcoder_settings::Settings;
 use super::event::ClientId;
 use super::jobs::ghost_answer;
 
-/// Suggestions that are kept for one client: those of the last places, and of those they lead to.
+/// Suggestions kept for one client: those of the last places, and those that would follow from
+/// accepting them.
 const KEPT_MAX: usize = 6;
-/// Places that are not asked about again, the last ones: a file has few that follow from one change.
+/// Places that are not asked about again, the latest ones: few places in a file follow from one
+/// change.
 const REFUSED_MAX: usize = 32;
-/// The pause after a key is this part of what a suggestion takes: on a machine where it takes long,
-/// more keys come before it is there, and what was begun for each would be lost.
+/// The pause after a key is this part of the time that a suggestion takes: on a machine where it
+/// takes long, more keys come before it is ready, and what was begun for each would be lost.
 const PAUSE_PART: f64 = 0.25;
 const PAUSE_MIN_MS: f64 = 40.0;
 const PAUSE_MAX_MS: f64 = 400.0;
-/// How much the last one counts in the mean.
+/// Weight of the latest answer in the running mean.
 const LAST_COUNTS: f64 = 0.3;
 
 /// What is kept for one client.
@@ -28,17 +30,17 @@ const LAST_COUNTS: f64 = 0.3;
 struct Own {
     held: Option<Held>,
     kept: VecDeque<KnownSuggestion>,
-    /// Marks of places that a model was asked about in vain.
+    /// Marks of places for which a model had no suggestion.
     refused: VecDeque<u64>,
 }
 
-/// What is known of a place.
+/// A place and what is suggested there.
 #[derive(Debug)]
 struct KnownSuggestion {
     spot: Spot,
-    /// Which models were to be asked.
+    /// The models of the request.
     references: Vec<String>,
-    /// What is suggested there; nothing where the model has ended its text there.
+    /// What is suggested there; `None` if the model ended its text at once.
     text: Option<GhostText>,
 }
 
@@ -50,7 +52,7 @@ pub(super) struct Ghost {
 }
 
 impl Ghost {
-    /// Why nothing is suggested, wherever the cursor is.
+    /// Why nothing is suggested at any place.
     pub(super) fn silence(&self, now_ms: u64, settings: &Settings) -> Option<Silence> {
         if !settings.ghost_text {
             Some(Silence::Off)
@@ -61,8 +63,8 @@ impl Ghost {
         }
     }
 
-    /// Why nothing is suggested at this place, before a model is asked. What the user has asked for
-    /// is suggested where nothing is turned off by a language alone.
+    /// Why nothing is suggested at this place, before a model is asked. Neither the settings nor a
+    /// pause keep a suggestion from a user who asks for one.
     pub(super) fn silence_at(
         &self,
         now_ms: u64,
@@ -74,7 +76,7 @@ impl Ghost {
         off.or_else(|| fill.silence())
     }
 
-    /// Why nothing is suggested in a language unasked.
+    /// Why nothing is suggested in a language unless the user asks.
     pub(super) fn silence_in(
         &self,
         now_ms: u64,
@@ -85,12 +87,12 @@ impl Ghost {
         self.silence(now_ms, settings).or_else(|| is_off().then_some(Silence::LanguageOff))
     }
 
-    /// When the time of silence ends.
+    /// When the pause ends.
     pub(super) fn deadline_ms(&self) -> Option<u64> {
         self.snoozed_until_ms
     }
 
-    /// Whether it has just ended.
+    /// Whether the pause has just ended.
     pub(super) fn wakes(&mut self, now_ms: u64) -> bool {
         self.snoozed_until_ms.take_if(|until| *until <= now_ms).is_some()
     }
@@ -100,7 +102,7 @@ impl Ghost {
         self.snoozed_until_ms = (minutes > 0).then_some(until);
     }
 
-    /// What the next prompt of a client continues.
+    /// The content of a client's last prompt, which the next one continues.
     pub(super) fn held(&self, client: ClientId) -> Option<Held> {
         self.clients.get(&client)?.held.clone()
     }
@@ -109,7 +111,7 @@ impl Ghost {
         self.clients.entry(client).or_default().held = Some(held);
     }
 
-    /// What is left of a suggestion from before, where what it says was typed or accepted.
+    /// The rest of an earlier suggestion, if the user typed or accepted its beginning.
     pub(super) fn kept(
         &self,
         client: ClientId,
@@ -126,7 +128,7 @@ impl Ghost {
         Some(self.paced(answer))
     }
 
-    /// A suggestion was made for a client's place, or there is nothing to be suggested.
+    /// Keeps the suggestion made for a client's place, or that there is none.
     pub(super) fn keep(
         &mut self,
         client: ClientId,
@@ -142,7 +144,7 @@ impl Ghost {
         }
     }
 
-    /// A model had nothing to say to these places.
+    /// Notes that a model had no suggestion for these places.
     pub(super) fn refuse(&mut self, client: ClientId, marks: &[u64]) {
         let refused = &mut self.clients.entry(client).or_default().refused;
         refused.extend(marks);
@@ -155,7 +157,7 @@ impl Ghost {
         self.clients.get(&client).is_some_and(|own| own.refused.contains(&mark))
     }
 
-    /// What it took.
+    /// Notes how long a suggestion took.
     pub(super) fn note(&mut self, usage: Usage) {
         let took = usage.prefill_ms + usage.decode_ms;
         if took > 0.0 {
@@ -164,7 +166,7 @@ impl Ghost {
         }
     }
 
-    /// An answer with how long to wait for the next.
+    /// An answer that says how long to wait before the next request.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -175,7 +177,7 @@ impl Ghost {
         CompleteAnswer { debounce_ms: pause.clamp(PAUSE_MIN_MS, PAUSE_MAX_MS) as u32, ..answer }
     }
 
-    /// Suggestions of another model, or under other settings, are none.
+    /// Drops suggestions of another model, or made under other settings.
     pub(super) fn forget_kept(&mut self) {
         for own in self.clients.values_mut() {
             own.kept.clear();

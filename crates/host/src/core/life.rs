@@ -6,7 +6,7 @@ use localcoder_protocol::Confined;
 pub(super) struct Life {
     pid: u32,
     confined: Confined,
-    /// Milliseconds after which it ends when no client is connected.
+    /// Milliseconds without a connected client after which the host ends.
     idle_exit_ms: u64,
     started_ms: Option<u64>,
     draining: bool,
@@ -16,7 +16,7 @@ pub(super) struct Life {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Serving,
-    /// Workers are being ended, and then the host ends.
+    /// Workers are being ended; then the host ends.
     Leaving,
     Exited,
 }
@@ -41,7 +41,7 @@ impl Life {
         &self.confined
     }
 
-    /// Notes the time of the first event; whether this is it.
+    /// Notes the time of the first event; returns whether this is the first.
     pub(super) fn begin(&mut self, now_ms: u64) -> bool {
         let first = self.started_ms.is_none();
         self.started_ms.get_or_insert(now_ms);
@@ -52,7 +52,7 @@ impl Life {
         now_ms - self.started_ms.unwrap_or(now_ms)
     }
 
-    /// Takes no new work from now on.
+    /// From now on no new work is accepted.
     pub(super) fn drain(&mut self) {
         self.draining = true;
     }
@@ -73,7 +73,8 @@ impl Life {
         !self.draining && !self.is_leaving()
     }
 
-    /// A client came while it was about to end for lack of clients; whether it stays.
+    /// A client connected while the host was about to end for lack of clients; returns whether the
+    /// host stays.
     pub(super) fn stay(&mut self) -> bool {
         let stays = self.stage == Stage::Leaving && !self.draining;
         if stays {
@@ -82,13 +83,13 @@ impl Life {
         stays
     }
 
-    /// When it has been without clients for long enough.
+    /// When the host will have been without clients for long enough to end.
     pub(super) fn unused_from_ms(&self, alone_since_ms: Option<u64>) -> Option<u64> {
         Some(alone_since_ms? + self.idle_exit_ms)
     }
 
-    /// Begins to leave, where it is time; whether it does now. `done`: nothing is to be done for
-    /// anybody.
+    /// Begins to leave if it is time; returns whether it begins now. `done`: no work is left for
+    /// any client.
     pub(super) fn leave(&mut self, now_ms: u64, alone_since_ms: Option<u64>, done: bool) -> bool {
         let unused = self.unused_from_ms(alone_since_ms).is_some_and(|due| now_ms >= due);
         let leaves = self.stage == Stage::Serving && (unused || (self.draining && done));
@@ -98,7 +99,7 @@ impl Life {
         leaves
     }
 
-    /// Ends, once no worker runs; whether it does now.
+    /// Ends once no worker runs; returns whether that is now.
     pub(super) fn exit(&mut self, workers_run: bool) -> bool {
         let exits = self.stage == Stage::Leaving && !workers_run;
         if exits {

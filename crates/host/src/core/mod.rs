@@ -4,9 +4,9 @@
 //! It never waits: what takes time is an effect whose outcome comes back as an event.
 //!
 //! Four machines do the work, each with fields of its own, and none calls another: what happens in
-//! the `pool` of workers becomes outcomes for the `schedule`, which tells `jobs` what has come and
-//! says what is to be done, and what clients are sent of it goes through `sessions`. Here the values
-//! are carried from one to the next.
+//! the `pool` of workers becomes outcomes for the `schedule`, which passes what has arrived to
+//! `jobs` and decides what is to be done; whatever clients are sent goes through `sessions`. This
+//! file carries the values from one to the next.
 
 mod configuration;
 mod errors;
@@ -45,8 +45,8 @@ pub use schedule::KeptSpeeds;
 use schedule::{Action, Asker, Context, Schedule, ScheduleStatus, Ticket};
 use sessions::Sessions;
 
-/// Decisions after one event: each request may be moved a few times, so it is never reached. A
-/// fault in the schedule must not become a host that does nothing else.
+/// Bound on decisions after one event: a request may be moved only a few times, so it is never
+/// reached. A fault in the schedule must not turn the host into one that does nothing else.
 const DECISIONS_MAX: usize = 16 * QUEUE_MAX;
 
 /// What the host is started with.
@@ -54,21 +54,22 @@ const DECISIONS_MAX: usize = 16 * QUEUE_MAX;
 pub struct HostConfig {
     /// Its process id, for `status`.
     pub pid: u32,
-    /// What the system refuses it, for `status` as well.
+    /// What the system denies it, for `status` as well.
     pub confined: Confined,
     /// What `settings.json` says.
     pub file_settings: Contents,
-    /// What the editor had set last: a model is loaded with it before an editor is there to tell.
+    /// The last settings of the editor: a model may be loaded before an editor has connected and
+    /// sent them.
     pub editor_settings: Contents,
-    /// Milliseconds after which it ends when no client is connected.
+    /// Milliseconds without a connected client after which the host ends.
     pub idle_exit_ms: u64,
-    /// Where seeds of requests without one come from.
+    /// Source of the seeds of requests without one.
     pub seed: u64,
-    /// How often a worker is to give a sign of life.
+    /// How often a worker must give a sign of life.
     pub heartbeat_ms: u64,
-    /// Names the processor, for what was measured on it.
+    /// Identifies the processor, for measurements that were made on it.
     pub machine: String,
-    /// The text of the last [`Effect::KeepMeasurements`], where there is one.
+    /// The text of the last [`Effect::KeepMeasurements`]; `None` if there is none.
     pub measurements: Option<String>,
     /// The text of an [`Effect::LoadBegins`] that no [`Effect::LoadEnded`] followed: that load took
     /// the host down, or the machine.
@@ -85,13 +86,13 @@ pub struct Host {
     schedule: Schedule,
     sessions: Sessions,
     ghost: Ghost,
-    /// Where edits get their names.
+    /// Source of the edits' ids.
     names: Random,
     effects: Vec<Effect>,
 }
 
 impl Host {
-    /// A host that has just been started.
+    /// A host that was just started.
     #[must_use]
     pub fn new(config: HostConfig) -> Self {
         let HostConfig { machine, measurements, unfinished_load, seed, .. } = config;
@@ -99,7 +100,8 @@ impl Host {
             now_ms: 0,
             life: Life::new(config.pid, config.confined, config.idle_exit_ms),
             configuration: Configuration::new(config.file_settings, config.editor_settings),
-            // Another sequence than that of the requests, as that of the names.
+            // Inverted, so that it differs from the sequences of the requests and of the edits'
+            // ids.
             pool: Pool::new(config.heartbeat_ms, !seed),
             names: Random::new(seed.rotate_left(32)),
             schedule: Schedule::new(
@@ -114,14 +116,14 @@ impl Host {
         }
     }
 
-    /// Takes one event at a time that never runs backwards; returns what to do, in order.
+    /// Takes one event; the time must never run backwards. Returns what to do, in order.
     pub fn handle(&mut self, now_ms: u64, event: Event) -> Vec<Effect> {
         self.now_ms = self.now_ms.max(now_ms);
         let now = self.now_ms;
         if self.life.begin(now) {
             self.sessions.begin(now);
         }
-        // Before it gets the time, after which it awaits the next.
+        // Asked before the pool learns the time, since it then computes its next deadline.
         let pool_is_due = self.pool.deadline_ms().is_some_and(|due| due <= now);
         self.pool.notice_time(now);
         match event {
@@ -175,6 +177,7 @@ impl Host {
         self.follow_time(pool_is_due);
         self.plan();
         self.sessions.flush(now, &mut self.effects);
+        // After all decisions, so that watchers get one status for the whole event.
         self.send_status();
         self.leave_when_unused();
         let kept = self.schedule.take_kept(now, self.life.has_exited());
@@ -222,7 +225,7 @@ impl Host {
         }
     }
 
-    /// What has become due by itself.
+    /// Does whatever has become due by itself.
     fn follow_time(&mut self, pool_is_due: bool) {
         let now = self.now_ms;
         if pool_is_due {
@@ -240,7 +243,7 @@ impl Host {
         }
     }
 
-    /// Tells the schedule what has come of the pool's work. A piece of text changes nothing else.
+    /// Gives the schedule a result of the pool's work. A piece of text changes nothing else.
     fn outcome(&mut self, slot: SlotId, outcome: Outcome) {
         if !matches!(outcome, Outcome::Text(_) | Outcome::PrefillProgress(_)) {
             self.sessions.status_changed();
@@ -266,7 +269,7 @@ impl Host {
         });
     }
 
-    /// Asks the schedule something and does what it wants.
+    /// Asks the schedule something and carries out its decisions.
     fn ask<T>(
         &mut self,
         ask: impl FnOnce(&mut Schedule, &Context<'_>, &mut Vec<Action>) -> T,
@@ -287,7 +290,7 @@ impl Host {
         result
     }
 
-    /// Gives turns until no request can have one.
+    /// Gives turns until no further request can have one.
     fn plan(&mut self) {
         if self.life.is_leaving() {
             return;
@@ -370,7 +373,7 @@ impl Host {
         }
     }
 
-    /// Does what a client asks. Returns the answer where there is one at once.
+    /// Does what a client asks. Returns the answer if there is one at once.
     fn asked(&mut self, asker: Asker, asked: Asked) -> Result<Option<Reply>, ErrorInfo> {
         let client = asker.client;
         Ok(Some(match asked {
@@ -439,7 +442,7 @@ impl Host {
         }))
     }
 
-    /// A model that is to be loaded ahead where nothing is done ahead is not loaded.
+    /// Loads a model ahead of its use, unless nothing is to be done ahead.
     fn warm(&mut self, asker: Asker, params: WarmParams) -> Result<Option<Reply>, ErrorInfo> {
         let settings = self.configuration.settings();
         if params.ahead && !self.schedule.works_ahead(settings) {
@@ -452,7 +455,7 @@ impl Host {
         Ok(None)
     }
 
-    /// Ghost text: what is known without a model is said at once.
+    /// Ghost text: what is known without a model is the answer at once.
     fn complete(&mut self, asker: Asker, suggest: Suggest) -> Result<Option<Reply>, ErrorInfo> {
         let Suggest { request_id, model, overrides, fill } = suggest;
         let (client, now) = (asker.client, self.now_ms);
@@ -467,7 +470,7 @@ impl Host {
         let references = model.map_or_else(|| settings.code_models(), |model| vec![model]);
         let kept = || self.ghost.kept(client, &references, &fill.spot());
         let kept = overrides.is_empty().then(kept).flatten();
-        // Whoever asks again where there was nothing wants it computed.
+        // A user who asks again where there was no suggestion wants it computed.
         let kept = kept.filter(|kept| kept.suggestion.is_some() || !fill.is_explicit());
         if let Some(answer) = kept {
             if let (None, Some(next)) = (&answer.suggestion, fill.next_line()) {
@@ -488,7 +491,7 @@ impl Host {
         Ok(None)
     }
 
-    /// A next edit: one that follows without a doubt is said at once.
+    /// A next edit: one that follows without doubt is the answer at once.
     fn predict_edit(&mut self, asker: Asker, predict: Predict) -> Result<Option<Reply>, ErrorInfo> {
         let Predict { request_id, model, overrides, task } = predict;
         let settings = self.configuration.with(&overrides)?;
@@ -524,7 +527,8 @@ impl Host {
         Ok(None)
     }
 
-    /// A suggestion, or none, is there. What follows from accepting it is computed while it is read.
+    /// A suggestion is ready, or there is none. What follows from accepting it is computed while
+    /// the user reads it.
     fn completed(
         &mut self,
         asker: Option<Asker>,
@@ -544,15 +548,16 @@ impl Host {
         let Some(text) = suggestion.filter(|_| !ahead && !fill.is_explicit()) else { return };
         let next = fill.accepting(&text);
         if ended && next.next_line().is_some() {
-            // What comes in the next line is computed once this one is taken: before, that would cost
-            // as much as this one did, and the next key what was read for it.
+            // What comes in the next line is computed only once this one is accepted: doing it now
+            // would cost as much as this one did, and with the next key the prompt read for it
+            // would be lost.
             self.ghost.keep(owner, &references, next.spot(), None);
             return;
         }
         self.complete_ahead(next, owner, (references, settings));
     }
 
-    /// Computes ahead what is suggested at a place where the cursor is not yet.
+    /// Computes a suggestion for a place that the cursor has not reached yet.
     fn complete_ahead(
         &mut self,
         next: Fill,
@@ -567,7 +572,7 @@ impl Host {
         }
     }
 
-    /// A request that waits for its turn at the model: its own, else that of its purpose.
+    /// Queues a request that needs a model: the one it names, or the one for its purpose.
     fn work(&mut self, asker: Asker, work: Work) -> Result<(), ErrorInfo> {
         self.check_room()?;
         let Work { request_id, model, overrides, kind } = work;
@@ -606,7 +611,7 @@ impl Host {
         answer
     }
 
-    /// Ends now: every running request fails with that reason.
+    /// Ends now; every running request fails with that as the reason.
     fn stop(&mut self) {
         self.life.drain();
         self.ask(|schedule, _, out| schedule.stop(&errors::draining(), out));
@@ -622,7 +627,7 @@ impl Host {
         }
     }
 
-    /// What it says to who asks how it is.
+    /// The status of the host for a client that asks.
     pub fn status(&mut self) -> HostStatus {
         let status = self.ask(|schedule, cx, _| schedule.status(cx));
         let ScheduleStatus { requests, engine, slot, model, device, .. } = status;
@@ -658,7 +663,7 @@ impl Host {
         }
     }
 
-    /// Why nothing is suggested at any place.
+    /// Why nothing is suggested at any place; `None` if nothing prevents it.
     fn no_ghost_text(&self, slot: SlotId) -> Option<Silence> {
         let settings = self.configuration.settings();
         let off = self.ghost.silence(self.now_ms, settings);

@@ -1,4 +1,4 @@
-//! Numbers that look random and are the same for the same start, so that a run can be repeated.
+//! Pseudo-random numbers: the same seed gives the same sequence, so that a run can be repeated.
 
 use localcoder_protocol::EditId;
 
@@ -10,7 +10,7 @@ impl Random {
         Self(fastrand::Rng::with_seed(seed))
     }
 
-    /// A name that nothing else has by chance.
+    /// An id that no other edit has by chance.
     pub(super) fn edit_id(&mut self) -> EditId {
         format!("{:08x}{:08x}", self.next(), self.next())
     }

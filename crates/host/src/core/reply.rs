@@ -1,4 +1,4 @@
-//! What clients are sent, as typed values. The shell makes messages of them.
+//! What clients are sent, as typed values. The shell turns them into messages.
 
 use localcoder_protocol::{
     AssistAnswer, CancelAnswer, CompleteAnswer, ConfigureAnswer, Delta, DeltaParams, Draft,
@@ -46,7 +46,7 @@ pub enum Reply {
 }
 
 impl Reply {
-    /// As it goes over the wire.
+    /// The value that is sent to the client.
     #[must_use]
     pub fn to_value(&self) -> Value {
         match self {
@@ -73,25 +73,25 @@ fn json(answer: &impl Serialize) -> Value {
     serde_json::to_value(answer).expect("protocol types serialize")
 }
 
-/// What a client gets without having asked.
+/// What a client is sent without having asked.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Notice {
     /// Progress of a request.
     Progress(ProgressParams),
     /// A piece of a streamed answer.
     Delta(DeltaParams),
-    /// An edit as far as it is written.
+    /// An edit as far as it has been written.
     Draft(DraftParams),
-    /// An edit that the client is to run its test on.
+    /// An edit on which the client must run its test.
     TryEdit(TryEditParams),
-    /// Something that the user may want to change.
+    /// A setting that the user may want to change.
     Suggestion(SuggestionParams),
-    /// What the host is and does now.
+    /// The host's status has changed.
     Status(Box<HostStatus>),
 }
 
 impl Notice {
-    /// As it goes over the wire.
+    /// The message that is sent to the client.
     #[must_use]
     pub fn to_message(&self) -> Message {
         match self {

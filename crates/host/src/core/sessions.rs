@@ -1,5 +1,5 @@
-//! Who is connected: hello first, then requests; what each is sent, how often, and what a client
-//! leaves behind when it goes. It knows nothing of models.
+//! Who is connected: hello first, then requests; what each client is sent and how often, and what
+//! is cleaned up when it goes. It knows nothing of models.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use super::event::{ClientId, Effect};
 use super::reply::{Notice, Reply};
 use super::schedule::{Asker, Report, Trial};
 
-/// A client is sent streamed text, and progress, at most this often.
+/// Streamed text and progress are sent to a client at most this often.
 const REPORT_EVERY_MS: u64 = 33;
 /// Changes of the status are sent at most this often.
 const STATUS_EVERY_MS: u64 = 100;
@@ -24,14 +24,14 @@ const STATUS_EVERY_MS: u64 = 100;
 /// Understood before hello and in every version, so that any client can retire any host.
 const FROZEN: &[&str] = &[Hello::METHOD, Status::METHOD, Drain::METHOD, Stop::METHOD];
 
-/// What a client is sent of one of its requests.
+/// What a client was sent for one of its requests.
 #[derive(Debug, Default)]
 struct Stream {
-    /// Text that it has not been sent yet.
+    /// Text that has not been sent yet.
     unsent: String,
-    /// Whether any text has come.
+    /// Whether any text has arrived.
     begun: bool,
-    /// When it was last sent anything.
+    /// When anything was last sent.
     last_reported_ms: Option<u64>,
 }
 
@@ -44,24 +44,24 @@ struct Client {
     streams: BTreeMap<RequestId, Stream>,
 }
 
-/// Changes that are to be reported.
+/// Changes of the status that are to be sent.
 #[derive(Debug, Default)]
 struct Feed {
     /// Whether something may have changed.
     changed: bool,
-    /// Whether something has, and the watching clients do not know it yet.
+    /// Whether something has changed of which the watching clients do not know yet.
     due: bool,
     sent_ms: u64,
-    /// What they were sent last, without what changes all the time.
+    /// The status that was last sent, without the values that change all the time.
     sent: Option<HostStatus>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     clients: BTreeMap<ClientId, Client>,
-    /// Since when no client is connected.
+    /// Since when no client has been connected.
     alone_since_ms: Option<u64>,
-    /// Whose request has text that was not sent: one at a time is worked on.
+    /// The request with text that was not sent yet: only one is worked on at a time.
     unsent: Option<(ClientId, RequestId)>,
     feed: Feed,
 }
@@ -71,7 +71,7 @@ impl Sessions {
         self.clients.len()
     }
 
-    /// Since when no client is connected; `None` while one is.
+    /// Since when no client has been connected; `None` while one is.
     pub(super) fn alone_since_ms(&self) -> Option<u64> {
         self.alone_since_ms
     }
@@ -86,7 +86,7 @@ impl Sessions {
         self.clients.values().any(|client| client.wants_status)
     }
 
-    /// Takes a connection, where there is room for one.
+    /// Accepts a connection if there is room for one.
     pub(super) fn connect(&mut self, client: ClientId, effects: &mut Vec<Effect>) -> bool {
         if self.clients.len() >= CLIENTS_MAX {
             effects.push(Effect::Close(client));
@@ -98,7 +98,7 @@ impl Sessions {
         true
     }
 
-    /// Whether there was such a client.
+    /// Removes a client; returns whether there was one.
     pub(super) fn disconnect(&mut self, now_ms: u64, client: ClientId) -> bool {
         if self.clients.remove(&client).is_none() {
             return false;
@@ -111,7 +111,7 @@ impl Sessions {
         true
     }
 
-    /// Whether a client may ask this now; nothing where it is not connected.
+    /// Whether a client may ask this now; `None` if it is not connected.
     pub(super) fn admit(&self, client: ClientId, method: &str) -> Option<Result<(), ErrorInfo>> {
         let state = self.clients.get(&client)?;
         Some(if state.kind.is_some() || FROZEN.contains(&method) {
@@ -146,7 +146,7 @@ impl Sessions {
         Ok(HelloAnswer { protocol_version: PROTOCOL_VERSION, build_id, pid })
     }
 
-    /// The answer to a request that is answered at once.
+    /// Answers a request that is answered at once.
     pub(super) fn reply(
         &self,
         client: ClientId,
@@ -159,7 +159,8 @@ impl Sessions {
         }
     }
 
-    /// The end of a request that was on its way: an answer after all of its text, an error at once.
+    /// Ends a request that was in progress: an answer comes after all of its text, an error at
+    /// once.
     pub(super) fn finish(
         &mut self,
         asker: Asker,
@@ -180,7 +181,7 @@ impl Sessions {
         self.reply(client, id, result, effects);
     }
 
-    /// A request starts over: what its client got of it does not count.
+    /// A request starts over: what its client received of it does not count.
     pub(super) fn restarted(&mut self, asker: &Asker) {
         let Some(request_id) = &asker.request_id else { return };
         if let Some(client) = self.clients.get_mut(&asker.client) {
@@ -191,14 +192,14 @@ impl Sessions {
 
     fn stream(&mut self, client: ClientId, request_id: &str) -> Option<&mut Stream> {
         let streams = &mut self.clients.get_mut(&client)?.streams;
-        // A key is made for the first of many pieces only.
+        // The key is cloned only for the first of many pieces.
         if !streams.contains_key(request_id) {
             streams.insert(request_id.to_owned(), Stream::default());
         }
         streams.get_mut(request_id)
     }
 
-    /// Progress of a request.
+    /// Sends the progress of a request.
     pub(super) fn report(&mut self, now_ms: u64, report: Report, effects: &mut Vec<Effect>) {
         let Report { asker, stage, fraction, message, throttled } = report;
         let (client, Some(request_id)) = (asker.client, asker.request_id) else { return };
@@ -212,7 +213,7 @@ impl Sessions {
         effects.push(Effect::Notify(client, Notice::Progress(params)));
     }
 
-    /// An edit is to be tried by the client that asked for it.
+    /// Has an edit tried by the client that asked for it.
     pub(super) fn try_edit(&self, asker: &Asker, trial: Trial, effects: &mut Vec<Effect>) {
         let Some(request_id) = asker.request_id.clone() else { return };
         if self.clients.contains_key(&asker.client) {
@@ -222,7 +223,7 @@ impl Sessions {
         }
     }
 
-    /// An edit as far as it is written.
+    /// Sends an edit as far as it has been written.
     pub(super) fn draft(&self, asker: Asker, so_far: SoFar, effects: &mut Vec<Effect>) {
         let (client, Some(request_id)) = (asker.client, asker.request_id) else { return };
         if self.clients.contains_key(&client) {
@@ -232,7 +233,7 @@ impl Sessions {
         }
     }
 
-    /// A piece of an answer. The first goes out at once, others gather for a moment.
+    /// Takes a piece of an answer. The first is sent at once, later ones gather for a moment.
     pub(super) fn delta(
         &mut self,
         now_ms: u64,
@@ -245,6 +246,7 @@ impl Sessions {
             return;
         }
         let Some(stream) = self.stream(client, &request_id) else { return };
+        // A progress report of a moment ago must not delay the first piece.
         if !std::mem::replace(&mut stream.begun, true) {
             stream.last_reported_ms = None;
         }
@@ -259,7 +261,7 @@ impl Sessions {
         Some(stream.last_reported_ms.map_or(now_ms, |told| told + REPORT_EVERY_MS))
     }
 
-    /// Sends the text that has gathered, where it is time.
+    /// Sends the text that has gathered, if it is time.
     pub(super) fn flush(&mut self, now_ms: u64, effects: &mut Vec<Effect>) {
         if self.unsent_due_ms(now_ms).is_none_or(|due| due > now_ms) {
             return;
@@ -281,12 +283,12 @@ impl Sessions {
         effects.extend(watching.map(|(id, _)| Effect::Notify(*id, notice())));
     }
 
-    /// What the host says of itself may be another thing now.
+    /// Notes that the host's status may have changed.
     pub(super) fn status_changed(&mut self) {
         self.feed.changed = true;
     }
 
-    /// It is, also where it reads the same.
+    /// The status must be sent again, even if it reads the same.
     pub(super) fn status_due(&mut self) {
         self.feed.due = true;
     }
@@ -296,7 +298,7 @@ impl Sessions {
         status.into_iter().chain(self.unsent_due_ms(now_ms)).min()
     }
 
-    /// Whether the status is to be compared with what was reported.
+    /// Whether the status must be compared with the one that was last sent.
     pub(super) fn wants_status(&self) -> bool {
         self.feed.changed || self.feed.due
     }
@@ -309,7 +311,7 @@ impl Sessions {
         status: &HostStatus,
         effects: &mut Vec<Effect>,
     ) {
-        // Uptime and free memory change all the time: alone they are not worth a message.
+        // Uptime and free memory change all the time: on their own they are not worth a message.
         let comparable = HostStatus { uptime_ms: 0, free_bytes: None, ..status.clone() };
         self.feed.changed = false;
         self.feed.due |= self.feed.sent.as_ref() != Some(&comparable);

@@ -1,6 +1,6 @@
-//! A load that took the host down, or the whole machine, is not repeated by itself at the next
-//! start: what is loaded is noted before the load and forgotten after it, and what is still noted
-//! at a start never ended. Who asks for that model gets it.
+//! A load that took down the host, or the whole machine, is not repeated at the next start unless a
+//! user asks for it: each load is noted beforehand and forgotten afterwards, so that what is still
+//! noted at a start never ended.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,17 +18,17 @@ impl Suspect {
         Self { name: file.info.name.clone(), path: file.path.display().to_string() }
     }
 
-    /// From the text that was kept; none where it can't be read.
+    /// Reads the text that was kept; `None` if it can't be read.
     pub(super) fn read(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok()
     }
 
-    /// As it is kept while the load continues.
+    /// The text that is kept while the load is in progress.
     pub(super) fn to_text(&self) -> String {
         serde_json::to_string(self).expect("plain data is always JSON")
     }
 
-    /// What is shown of it.
+    /// What users are shown about it.
     pub(super) fn note(&self) -> String {
         format!(
             "the last load of {} never ended, because LocalCoder or the machine went down: it is \

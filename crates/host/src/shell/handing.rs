@@ -1,5 +1,6 @@
-//! Loads whose file is being opened: a worker opens none itself and is handed each, checked, before
-//! the load that names it. What is sent to that worker meanwhile waits, so that it comes in order.
+//! Loads whose file is being opened. A worker opens no files itself: each is checked and handed to
+//! it before the load that names it. Messages to that worker wait meanwhile, so that they stay in
+//! order.
 
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
@@ -9,22 +10,22 @@ use localcoder_transport::{Id, Message};
 
 use super::inspector::Load;
 
-/// By generation, each with the load that waits first.
+/// For each worker, by generation, the messages that wait; the load is the first.
 #[derive(Debug, Default)]
 pub(super) struct Handing(HashMap<u64, VecDeque<Message>>);
 
-/// What is to be done with a message to a worker.
+/// What to do with a message to a worker.
 #[derive(Debug, PartialEq)]
 pub(super) enum Next {
     Send(Message),
-    /// Its file is to be opened first.
+    /// Open the load's file first.
     Open(Load, PathBuf),
-    /// It comes when others have gone.
+    /// It waits for its turn after the others.
     Wait,
 }
 
 impl Handing {
-    /// Takes a message to a worker.
+    /// Decides what to do with a message to a worker.
     pub(super) fn next(&mut self, generation: u64, message: Message) -> Next {
         if let Some(waiting) = self.0.get_mut(&generation) {
             waiting.push_back(message);
@@ -35,8 +36,8 @@ impl Handing {
         Next::Open(Load { generation, request }, path)
     }
 
-    /// What has waited for a load's file: the load itself, and what came after it. Nothing where the
-    /// worker is gone.
+    /// Everything that waited for a load's file: the load itself, and what came after it. `None` if
+    /// the worker is gone.
     pub(super) fn opened(&mut self, load: Load) -> Option<(Message, VecDeque<Message>)> {
         let is_it = |message: &Message| self::load(message).is_some_and(|it| it.0 == load.request);
         self.0.get(&load.generation)?.front().filter(|message| is_it(message))?;
@@ -44,13 +45,13 @@ impl Handing {
         Some((waiting.pop_front()?, waiting))
     }
 
-    /// The worker is gone, and with it what was for it.
+    /// The worker is gone, and the messages for it are dropped.
     pub(super) fn forget(&mut self, generation: u64) {
         self.0.remove(&generation);
     }
 }
 
-/// The number of a load and the path that it names.
+/// The number of a load and the path in it.
 fn load(message: &Message) -> Option<(i64, PathBuf)> {
     let Message::Request { id: Id::Number(number), method, params } = message else { return None };
     if ![LoadModel::METHOD, LoadDraft::METHOD].contains(&method.as_str()) {

@@ -1,9 +1,9 @@
-//! Looks at models' files without ever waiting for one of them: each look has a thread of its own
-//! that nothing else waits for, and a deadline after which it is reported that the file system
-//! does not answer. A disk can be slow, and a share can hang for ever.
+//! Inspects model files without ever letting one of them block anything else: each look has its own
+//! thread, for which nothing else waits, and a deadline after which the file system is reported as
+//! not answering. A disk can be slow, and a network share can hang forever.
 //!
-//! One thread, the desk, takes what is asked, starts looks and sends answers; it touches no file.
-//! What a look finds is in `look`.
+//! One thread, the desk, takes questions, starts looks and sends answers; it touches no file. What
+//! a look finds out is in `look`.
 
 use std::collections::VecDeque;
 use std::io;
@@ -18,21 +18,21 @@ use localcoder_transport::{shortage, spawn_thread};
 use super::look::{Checked, Headers, Look, Models, Place};
 use crate::ModelFile;
 
-/// An answer comes within this. A disk that has to be started takes five seconds or so, and longer
-/// users do not want to wait for an error.
+/// Every question is answered within this time. A disk that has to spin up takes five seconds or
+/// so, and users do not want to wait longer for an error.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-/// A file is open for its worker within this: it was just looked at, and an engine that shows no
-/// sign of life for longer is taken for dead.
+/// A file must be open for its worker within this time: it was inspected a moment ago, and an
+/// engine that shows no sign of life for longer is taken for dead.
 const OPEN_WITHIN: Duration = Duration::from_secs(5);
-/// A look that takes longer is no reason for others to wait: on a disk that answers, the largest
-/// header is read in a tenth of it.
+/// A look that takes longer than this must not make others wait: on a disk that answers, the
+/// largest header is read in a tenth of this time.
 const SLOW_AFTER: Duration = Duration::from_millis(500);
-/// Looks at once of which none is slow: more would only take the disk from each other.
+/// How many looks may run at once while none is slow: more would only compete for the disk.
 const QUICK_MAX: usize = 4;
-/// Inspections that no request waits for any more and that have not returned. Each holds a thread,
+/// How many inspections may hang, with no request waiting for them any more. Each holds a thread,
 /// and a system on which this many hang needs fixing before it needs another.
 const HUNG_MAX: usize = 8;
-/// Looks at once: those that are slow and may yet hang count, too.
+/// How many looks may run at once, including slow ones that may yet hang.
 const RUNNING_MAX: usize = HUNG_MAX + QUICK_MAX;
 
 /// What the inspector is asked.
@@ -41,28 +41,28 @@ enum Wanted {
     First(Vec<String>),
     Draft(PathBuf, Option<String>),
     Smaller(PathBuf, u64),
-    /// For the load of this number in the worker of this generation: each gets a file of its own,
-    /// since those who share one share where it stands.
+    /// The file for a load, by its number and the worker's generation. Each load gets a file of its
+    /// own, since those who share an open file share its position.
     Open(Load, PathBuf),
 }
 
-/// Which load a file is opened for.
+/// The load for which a file is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Load {
     pub(super) generation: u64,
     pub(super) request: i64,
 }
 
-/// What it answers, with what it was asked for.
+/// The answers, each with what was asked.
 #[derive(Debug, Clone)]
 pub(super) enum Inspected {
-    /// The first of several that is there.
+    /// The first of several that exists.
     First(Vec<String>, Result<ModelFile, ErrorInfo>),
-    /// One that could draft for another.
+    /// A model that could draft for another.
     Draft(PathBuf, Result<ModelFile, ErrorInfo>),
-    /// One that takes less than another.
+    /// A model that takes less memory than another.
     Smaller(PathBuf, Option<ModelFile>),
-    /// One that a worker is to load.
+    /// The opened file that a worker is about to load.
     Opened(Load, Result<Arc<Checked>, ErrorInfo>),
 }
 
@@ -71,7 +71,7 @@ pub(super) struct Inspector {
 }
 
 impl Inspector {
-    /// `answer` gets one outcome for each question, within [`ANSWER_WITHIN`].
+    /// `answer` gets one result for each question, within [`ANSWER_WITHIN`].
     pub(super) fn new(
         models: Models,
         answer: impl Fn(Inspected) + Send + 'static,
@@ -132,18 +132,18 @@ impl Inspector {
     }
 
     fn ask(&self, wanted: Wanted) {
-        // The desk ends with the host alone: whatever panics in it ends the host.
+        // The desk ends only with the host: any panic in it ends the host.
         let _ = self.sender.send(Message::Wanted(wanted));
     }
 }
 
-/// What a look does; the place tells where it is.
+/// What a look does; it notes in the place where it is.
 type Work = dyn Fn(&Wanted, &Place) -> Inspected + Send + Sync;
 
-/// What the desk hears.
+/// Messages to the desk.
 enum Message {
     Wanted(Wanted),
-    /// The look of this number has come back.
+    /// The look of this number has returned, with its result.
     Back(u64, Box<Inspected>),
 }
 
@@ -153,13 +153,13 @@ struct Waiting {
     due: Instant,
 }
 
-/// A look that has not come back.
+/// A look that has not returned.
 struct Running {
     number: u64,
     wanted: Wanted,
     place: Arc<Place>,
     begun: Instant,
-    /// The requests that wait for it; empty once it was reported to them that it hangs.
+    /// The deadlines of the requests that wait for it; empty once they were told that it hangs.
     due: Vec<Instant>,
 }
 
@@ -185,7 +185,7 @@ impl<A: Fn(Inspected)> Desk<A> {
                 Ok(Message::Wanted(wanted)) => self.wanted(wanted),
                 Ok(Message::Back(number, inspected)) => self.came_back(number, &inspected),
                 Err(RecvTimeoutError::Timeout) => {}
-                // It holds a sender itself.
+                // Can't happen, since the desk holds a sender itself.
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             self.give_up(Instant::now());
@@ -193,7 +193,7 @@ impl<A: Fn(Inspected)> Desk<A> {
         }
     }
 
-    /// When something is due though nothing comes.
+    /// The next time at which something is due even if no message comes.
     fn wakes(&self) -> Option<Instant> {
         let due = self.running.iter().flat_map(|look| look.due.iter().copied());
         let due = due.chain(self.waiting.iter().map(|it| it.due));
@@ -206,8 +206,8 @@ impl<A: Fn(Inspected)> Desk<A> {
     fn wanted(&mut self, wanted: Wanted) {
         let now = Instant::now();
         let due = now + self.within_of(&wanted);
-        // There is no use in another thread that waits for the same. A look that is quick is not
-        // waited for: the file may have changed since it began.
+        // Another thread that waits for the same file would not help. A look that is still quick is
+        // not shared: the file may have changed since it began.
         let hangs_already = |look: &&mut Running| {
             look.wanted == wanted && (look.due.is_empty() || look.begun.elapsed() >= SLOW_AFTER)
         };
@@ -239,7 +239,7 @@ impl<A: Fn(Inspected)> Desk<A> {
         }
     }
 
-    /// Tells those who have waited for too long.
+    /// Reports to those who have waited for too long.
     fn give_up(&mut self, now: Instant) {
         for look in &mut self.running {
             let before = look.due.len();
@@ -257,7 +257,7 @@ impl<A: Fn(Inspected)> Desk<A> {
         }
     }
 
-    /// Begins as many of the looks that wait as there may be.
+    /// Begins as many of the waiting looks as are allowed at once.
     fn begin(&mut self) {
         while !self.waiting.is_empty() {
             let hung = self.running.iter().filter(|look| look.due.is_empty()).count();
@@ -272,7 +272,7 @@ impl<A: Fn(Inspected)> Desk<A> {
                 return;
             }
             let Some(Waiting { wanted, due }) = self.waiting.pop_front() else { return };
-            // Those who want the same wait with it.
+            // Requests for the same file wait for this look, too.
             let same = self.waiting.iter().filter(|it| it.wanted == wanted).map(|it| it.due);
             let due = std::iter::once(due).chain(same).collect();
             self.waiting.retain(|it| it.wanted != wanted);
@@ -348,8 +348,8 @@ mod tests {
     const WITHIN: Duration = Duration::from_millis(300);
     const PATIENCE: Duration = Duration::from_secs(30);
 
-    /// An inspector whose looks at what begins with `hung` return when the sender is dropped, and
-    /// what it answers.
+    /// An inspector, and its answers. Its looks at files whose names begin with `hung` return when
+    /// the sender is dropped.
     struct Rig {
         inspector: Inspector,
         answers: Receiver<Inspected>,
@@ -381,7 +381,7 @@ mod tests {
             self.inspector.inspect(vec![reference.to_owned()]);
         }
 
-        /// What is answered next: for what, and with which error.
+        /// The next answer: the reference and the error.
         fn answer(&self) -> (String, ErrorInfo) {
             match self.answers.recv_timeout(PATIENCE).unwrap() {
                 Inspected::First(references, Err(error)) => (references[0].clone(), error),
@@ -389,7 +389,7 @@ mod tests {
             }
         }
 
-        /// Asks for something that hangs and waits until that is reported.
+        /// Asks for a file that hangs and waits until that is reported.
         fn hang(&self, reference: &str) {
             self.ask(reference);
             let (asked, error) = self.answer();
@@ -418,7 +418,7 @@ mod tests {
         assert_eq!(rig.answer().1.code, ErrorCode::FileAccess);
         assert_eq!(rig.begun.len(), 1, "there is one thread for it");
         rig.hold = None;
-        // It comes back some time; then the same question has an answer.
+        // The look returns eventually; then the same question is answered.
         let deadline = Instant::now() + PATIENCE;
         loop {
             rig.ask("hung");

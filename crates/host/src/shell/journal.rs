@@ -1,8 +1,8 @@
-//! Writes into the log what the host's core did, from the events and effects that pass the shell:
-//! who connected, what was loaded, how each request ended and what it cost.
+//! Logs what the host's core did, from the events and effects that pass the shell: who connected,
+//! what was loaded, how each request ended and what it cost.
 //!
-//! Of a message it takes names, numbers and codes by their fields. Text never goes through here,
-//! and an error of a request is its code alone: its words may name a document.
+//! From a message it takes names, numbers and codes, field by field. Text never goes through here,
+//! and an error of a request is logged as its code alone, since its words may name a document.
 
 use std::collections::HashMap;
 
@@ -17,16 +17,16 @@ use serde_json::Value;
 
 use crate::core::{ClientId, Effect, Event, Reply};
 
-/// Requests whose end is awaited. The core bounds those it queues; the rest end at once.
+/// Requests that may be awaited at once. The core bounds those it queues; the rest end at once.
 const AWAITED_MAX: usize = 1024;
-/// A client says what build it is; no name of a build is longer.
+/// A client reports its build; ours are never longer than this.
 const BUILD_CHARS_MAX: usize = 40;
 
 #[derive(Default)]
 pub(super) struct Journal {
-    /// Of clients, by connection.
+    /// Clients' requests, by connection.
     requests: HashMap<(ClientId, Id), Awaited>,
-    /// Of the host, by worker.
+    /// The host's calls, by worker.
     calls: HashMap<(u64, Id), Awaited>,
 }
 
@@ -36,13 +36,13 @@ struct Awaited {
 }
 
 impl Journal {
-    /// Before the core hears of it.
+    /// Logs an event; called before the core gets it.
     pub(super) fn happened(&mut self, now_ms: u64, event: &Event) {
         match event {
             Event::ClientMessage(client, Message::Request { id, method, params }) => {
                 self.asked(now_ms, *client, id, method, params);
             }
-            // The reason may quote what was sent.
+            // The reason may quote what was sent, so it is left out.
             Event::ClientMalformed(client, _) => tracing::warn!(client, "a client sends nonsense"),
             Event::ClientGone(client) => {
                 tracing::debug!(client, "a client is gone");
@@ -61,7 +61,7 @@ impl Journal {
         }
     }
 
-    /// Before the shell does it.
+    /// Logs an effect; called before the shell carries it out.
     pub(super) fn wanted(&mut self, now_ms: u64, effect: &Effect) {
         match effect {
             Effect::Reply { client, id, result } => {
@@ -107,7 +107,7 @@ impl Journal {
     }
 }
 
-/// Our own name of a method: what a client calls may be any text.
+/// Our own name of a method: what a client sends as one may be any text.
 fn method_of(
     table: &'static [localcoder_protocol::RequestMethod],
     name: &str,
@@ -122,8 +122,8 @@ fn hello(client: ClientId, params: &Value) {
     tracing::info!(client, ?kind, pid, build, protocol, "a client says hello");
 }
 
-/// A request of a client has ended. Of those that a model answered the cost is reported; the others
-/// are many and seldom of interest.
+/// A client's request has ended. The cost is logged for those that a model answered; the others are
+/// many and seldom of interest.
 fn ended(request: &Awaited, ms: u64, client: ClientId, result: &Result<Reply, ErrorInfo>) {
     let kind = request.method;
     let reply = match result {
@@ -180,11 +180,11 @@ fn load_begins(generation: u64, params: &Value) {
     );
 }
 
-/// A worker has answered a call of the host.
+/// A worker has answered the host's call.
 fn answered(method: &str, ms: u64, generation: u64, result: &Result<Value, ErrorInfo>) {
     match result {
         Err(error) if [LoadModel::METHOD, LoadDraft::METHOD].contains(&method) => {
-            // Its words are of the file and the machine.
+            // The error's words may name the file and the machine.
             let (code, cause) = (error.code.as_str(), error.cause.as_deref());
             tracing::warn!(
                 generation,

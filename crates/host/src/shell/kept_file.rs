@@ -1,11 +1,11 @@
-//! A small file that tells the next host what this one knows: what was measured, what the editor
-//! had set. One that can't be read or written is logged and does no harm. Called by the loop.
+//! A small file for the next host: what was measured, or the editor's settings. If it can't be read
+//! or written, that is logged and does no harm. Called by the loop.
 
 use std::path::PathBuf;
 
 use localcoder_disk::{Options, read_text, replace};
 
-/// A larger one is not ours; what is kept has some ten thousand bytes.
+/// A larger file is not ours; what is kept takes some ten thousand bytes.
 const BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 #[derive(Debug)]
@@ -18,12 +18,12 @@ impl KeptFile {
         Self { path }
     }
 
-    /// What was kept.
+    /// The text that was kept.
     pub(super) fn read(&self) -> Option<String> {
         read_text(&self.path, BYTES_MAX).ok()
     }
 
-    /// Nothing is kept any more.
+    /// Deletes what was kept.
     pub(super) fn forget(&self) {
         if let Err(error) = fs_err::remove_file(&self.path)
             && error.kind() != std::io::ErrorKind::NotFound
@@ -32,12 +32,13 @@ impl KeptFile {
         }
     }
 
-    /// Replaces what was kept, as a whole or not at all.
+    /// Replaces what was kept, either completely or not at all.
     pub(super) fn keep(&self, text: &str) {
         self.write(text, Options::CACHE);
     }
 
-    /// Replaces what was kept, and syncs it: it is there even if the machine goes down right after.
+    /// Replaces what was kept, and syncs it, so that it survives even if the machine goes down
+    /// right after.
     pub(super) fn keep_durably(&self, text: &str) {
         self.write(text, Options::PRIVATE);
     }

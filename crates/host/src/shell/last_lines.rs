@@ -1,6 +1,6 @@
-//! What a worker writes to stderr, line by line: into the log as long as it is not a flood, and the
-//! last of it kept for the report of its end. Lines are bounded in length and in number, and all
-//! of them are read, however many: a worker must never wait for its log.
+//! What a worker writes to stderr, line by line: logged as long as it is not a flood, and the last
+//! lines kept for the report of its end. Lines are bounded in length and in number, but all of them
+//! are read, however many: a worker must never wait for its log.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read};
@@ -14,19 +14,21 @@ pub(super) const TARGET: &str = "worker";
 
 /// Lines kept for the report of a worker's end.
 const LAST_LINES: usize = 40;
-/// A longer line is cut. llama.cpp's have 500 bytes at most, but a library may print anything.
+/// A longer line is cut. llama.cpp's have 500 bytes at most, but other libraries may print
+/// anything.
 const LINE_BYTES_MAX: usize = 2 * 1024;
-/// Lines at once that are logged: loading a model says 130 and more.
+/// How many lines may be logged in one burst: loading a model prints 130 or more.
 const LINES_AT_ONCE: u32 = 1_000;
-/// One more line may be logged each time this has passed. A flood of the longest lines then
-/// takes minutes to push everything else out of the log.
+/// After this time one more line may be logged. At this rate, a flood of the longest lines takes
+/// minutes to push everything else out of the log.
 const LINE_EVERY: Duration = Duration::from_millis(100);
-/// Where lines were left out, it continues when this many may be logged, not with each single one.
+/// After lines were left out, logging resumes only when this many may be logged, not for each
+/// single line.
 const LINES_TO_GO_ON: u32 = 50;
-/// Of lines left out, this many are logged after all when the worker ends: its last words.
+/// Of the lines left out, this many are logged after all when the worker ends: its last words.
 const LAST_WORDS: usize = 10;
 
-/// Reads on a thread of its own; sends what was kept when the stream ends.
+/// Reads on a thread of its own; sends the last lines when the stream ends.
 pub(super) fn collect(
     generation: u64,
     stderr: impl Read + Send + 'static,
@@ -45,11 +47,11 @@ pub(super) fn collect(
 struct Lines<L> {
     log: L,
     last: VecDeque<String>,
-    /// Lines that may be logged now.
+    /// How many lines may be logged now.
     allowed: u32,
-    /// Until when that was counted.
+    /// Time up to which the allowance was counted.
     counted: Instant,
-    /// Lines not logged since one was.
+    /// Lines left out since one was last logged.
     left_out: u64,
 }
 
@@ -59,7 +61,7 @@ impl<L: FnMut(&str)> Lines<L> {
         Self { log, last, allowed: LINES_AT_ONCE, counted: now, left_out: 0 }
     }
 
-    /// Reads to the end, or to an error, which is one too.
+    /// Reads to the end; an error counts as the end.
     fn read(&mut self, mut stderr: impl BufRead) {
         let mut line = Vec::new();
         let mut cut = false;
@@ -92,7 +94,7 @@ impl<L: FnMut(&str)> Lines<L> {
         if text.is_empty() {
             return;
         }
-        // The oldest one's memory is used again: a flood is not work for the allocator.
+        // The oldest line's memory is used again, so that a flood does not keep the allocator busy.
         let mut line = match self.last.len() {
             LAST_LINES => self.last.pop_front().unwrap_or_default(),
             _ => String::new(),
@@ -135,7 +137,8 @@ impl<L: FnMut(&str)> Lines<L> {
         }
     }
 
-    /// What was kept. The last words of a flood are logged as well: they may say why it ended.
+    /// The lines that were kept. The last words of a flood are logged as well: they may say why it
+    /// ended.
     fn end(mut self) -> Vec<String> {
         let words = LAST_WORDS.min(usize::try_from(self.left_out).unwrap_or(LAST_WORDS));
         self.left_out -= words as u64;
@@ -152,7 +155,7 @@ impl<L: FnMut(&str)> Lines<L> {
 mod tests {
     use super::*;
 
-    /// What is logged of it and what is kept.
+    /// What is logged for this stderr, and what is kept.
     fn read(stderr: &[u8]) -> (Vec<String>, Vec<String>) {
         let mut logged = Vec::new();
         let mut lines = Lines::new(|line: &str| logged.push(line.to_owned()), Instant::now());
@@ -174,7 +177,7 @@ mod tests {
     fn a_flood_is_counted_and_its_last_words_are_logged() {
         let text: String = (0..100_000).map(|number| format!("line {number}\n")).collect();
         let (logged, kept) = read(text.as_bytes());
-        // A busy machine may take long enough for some more.
+        // On a busy machine this may take long enough for some more.
         assert!((1_011..2_000).contains(&logged.len()), "{}", logged.len());
         let counted = logged.iter().filter_map(|line| line.strip_prefix("… ")?.split_once(' '));
         let left_out: usize = counted.map(|(count, _)| count.parse::<usize>().unwrap()).sum();

@@ -1,6 +1,6 @@
-//! The file of the ledger ([`crate::ledger`]). The host adds a line at a time, so that a crash costs
-//! one at most, and folds the file when it has grown; the command line reads and deletes it, whether
-//! a host runs or not. What can't be written is logged and does no harm.
+//! The ledger's file ([`crate::ledger`]). The host appends one line at a time, so that a crash
+//! costs one at most, and folds the file when it has grown; the command line reads and deletes it,
+//! whether a host runs or not. If it can't be written, that is logged and does no harm.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -14,9 +14,9 @@ use rustix::fs::OFlags;
 
 use crate::ledger::{Ledger, Shown, day_of, decided_line, shown_line};
 
-/// From here on it is folded; what is left has less than half of it.
+/// At this size it is folded, which leaves less than half.
 const FOLDED_FROM_BYTES: u64 = 2 * 1024 * 1024;
-/// A larger one is not ours.
+/// A larger file is not ours.
 const BYTES_MAX: u64 = 8 * 1024 * 1024;
 
 /// The ledger on disk, for the host that appends to it and the commands that read or delete it.
@@ -26,22 +26,22 @@ pub struct LedgerFile {
 }
 
 impl LedgerFile {
-    /// The file in this place, which need not be there.
+    /// The ledger at this path; the file need not exist.
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
         Self { path }
     }
 
-    /// Where it is.
+    /// The file's path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What it says, and its length; nothing where there is none.
+    /// The ledger and the file's length; empty and 0 if there is no file.
     ///
     /// # Errors
-    /// Where there is one that can't be read.
+    /// If there is a file and it can't be read.
     pub fn read(&self) -> Result<(Ledger, u64), ReadError> {
         let bytes = match read(&self.path, BYTES_MAX) {
             Ok(contents) => contents.bytes,
@@ -51,12 +51,12 @@ impl LedgerFile {
         Ok((Ledger::read(&String::from_utf8_lossy(&bytes)), bytes.len() as u64))
     }
 
-    /// Deletes it; whether there was one.
+    /// Deletes the file; returns whether there was one.
     ///
     /// # Errors
-    /// Where the system refuses it.
+    /// If the system refuses it.
     pub fn delete(&self) -> io::Result<bool> {
-        // A host that folds it at this moment would put it back.
+        // Locks the file: a host that folds it at this moment would put it back.
         let held = open(&self.path).ok().map(|(file, _)| file);
         held.as_ref().map_or(Ok(()), File::lock)?;
         let removed = fs_err::remove_file(&self.path);
@@ -84,7 +84,7 @@ impl LedgerFile {
 
     fn append(&self, line: &str) -> io::Result<()> {
         fs_err::create_dir_all(self.path.parent().unwrap_or(&self.path))?;
-        // A link would be followed to a file of the user's, and a pipe waited for.
+        // A link could lead to another of the user's files, and opening a pipe could block.
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
         let mut file = File::options()
             .read(true)
@@ -105,11 +105,11 @@ impl LedgerFile {
     fn fold(&self, file: &File) -> io::Result<()> {
         match file.try_lock() {
             Ok(()) => {}
-            // It is being deleted.
+            // Another process is deleting it.
             Err(TryLockError::WouldBlock) => return Ok(()),
             Err(TryLockError::Error(error)) => return Err(error),
         }
-        // One that was deleted before it was locked stays so.
+        // If it was deleted before we got the lock, it stays deleted.
         let is_there = std::fs::metadata(&self.path)
             .is_ok_and(|there| file.metadata().is_ok_and(|own| own.ino() == there.ino()));
         if !is_there {
@@ -126,7 +126,7 @@ impl LedgerFile {
     }
 }
 
-/// Whether the next line can begin: an earlier one may have been cut by a crash or a full disk.
+/// Whether a new line can begin here: the last one may have been cut off by a crash or a full disk.
 fn ends_with_a_line(file: &mut File, bytes: u64) -> io::Result<bool> {
     if bytes == 0 {
         return Ok(true);

@@ -1,15 +1,15 @@
-//! Which worker a package runs: there may be one for each level of processors, beside the one
-//! that runs on all of them.
+//! Which worker program is run: a package may have one for each level of processors, next to the
+//! one that runs on all of them.
 
 use std::path::{Path, PathBuf};
 
 /// The worker for every processor.
 const WORKER: &str = "localcoder-worker";
 
-/// What a worker's name ends with, and whether this processor can run it.
+/// How a worker's name ends, and whether this processor can run it.
 type Level = (&'static str, fn() -> bool);
 
-/// The best first.
+/// The levels, the best first.
 const LEVELS: &[Level] = &[("-avx512", has_avx512)];
 
 /// The best worker in the folder that this processor can run.

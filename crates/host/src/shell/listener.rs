@@ -1,5 +1,5 @@
-//! The host's socket: one host by a lock held for life, only this user's processes, a reader and
-//! a writer thread a client.
+//! The host's socket: a lock that is held for life makes sure that there is one host, only this
+//! user's processes may connect, and each client has a reader and a writer thread.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -26,17 +26,16 @@ use serde_json::{Value, json};
 use super::Input;
 use crate::core::{CLIENTS_MAX, ClientId, Event};
 
-/// See [`FRAME_WITHIN_MS`].
 const FRAME_WITHIN: Duration = Duration::from_millis(FRAME_WITHIN_MS);
-/// How long the listener waits for what clients that can't stay have to say, while others wait;
-/// each is given a quarter of what is left. Ours say it at once, but a busy machine takes a while;
-/// and a hundred that say nothing may not keep one of ours waiting.
+/// How long the listener waits, in total, for the first messages of clients that can't stay, while
+/// others wait; each is given a quarter of what is left. Our clients send theirs at once, though a
+/// busy machine takes a while, and a hundred that send nothing must not keep one of ours waiting.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// The least time that each is given.
+/// The least time that each of them is given.
 const REFUSED_WITHIN_MIN: Duration = Duration::from_millis(10);
-/// What a spare descriptor is opened on.
+/// The file that the spare descriptor is opened on.
 const NOTHING: &str = "/dev/null";
-/// Before it is tried again to accept a connection.
+/// The pause before the next attempt to accept a connection.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// The host's socket.
@@ -45,17 +44,17 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    /// Becomes the one host. `None` where another runs.
+    /// Makes this process the one host. `None` if another runs.
     pub(super) fn bind(places: &Places) -> Result<Option<Self>, ErrorInfo> {
         private_folder(&places.runtime)?;
         let only = OnlyListener::claim(&places.host_lock(), &places.host_socket())?;
         Ok(only.map(|only| Self { only }))
     }
 
-    /// Accepts on its own thread for the host's life.
+    /// Accepts connections on a thread of its own for the host's life.
     pub(super) fn accept_into(&self, sender: Sender<Input>) -> io::Result<()> {
         let socket = self.only.socket().try_clone()?;
-        // A host that can't even refuse would keep everybody waiting.
+        // A host that could not even refuse would keep every client waiting.
         let spare = Some(File::open(NOTHING)?);
         let door = Door { socket, sender, open: Arc::new(()), spare, next: 0, patience: PATIENCE };
         spawn_thread("listener", move || door.run())?;
@@ -63,13 +62,14 @@ impl Listener {
     }
 }
 
-/// Accepts clients. One too many gets an error and is closed, and does not affect the others.
+/// Accepts clients. If there is one too many, it gets an error and is closed, which does not affect
+/// the others.
 struct Door {
     socket: UnixListener,
     sender: Sender<Input>,
-    /// One for each client that is in.
+    /// Held once for each connected client.
     open: Arc<()>,
-    /// A spare descriptor: without one left, a client that is refused could not be told why.
+    /// A spare descriptor: when none is left, it makes room to tell a client why it is refused.
     spare: Option<File>,
     next: ClientId,
     /// What is left of [`PATIENCE`].
@@ -90,10 +90,10 @@ impl Door {
                     }
                     self.hold_spare();
                 }
-                // The spare one makes room for the client that gets the error.
+                // Giving up the spare descriptor makes room for the client that gets the error.
                 Err(error) if is_shortage(&error) && self.spare.is_some() => self.spare = None,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // Whatever it is passes, and must not spin.
+                // Whatever the error is, it will pass; until then the loop must not spin.
                 Err(_) => std::thread::sleep(PAUSE),
             }
         }
@@ -105,9 +105,9 @@ impl Door {
         }
     }
 
-    /// Takes a client in, or tells it why not; returns whether the host still wants any.
+    /// Accepts a client, or tells it why not; returns whether the host still wants clients.
     fn take(&mut self, stream: UnixStream) -> bool {
-        // Each client that is in has one, and so has the door.
+        // Each connected client holds one reference, and so does the door.
         if Arc::strong_count(&self.open) > CLIENTS_MAX {
             return self.refuse(stream, &too_many());
         }
@@ -116,7 +116,7 @@ impl Door {
             return self.refuse(stream, &no_room(&error));
         }
         self.next += 1;
-        // What it says waits until the core has heard of it.
+        // What the client sends waits until the core knows about the client.
         let (close_gate, gate) = crossbeam_channel::bounded::<()>(0);
         match self.start(&stream, gate) {
             Ok((outbox, thread)) => {
@@ -134,7 +134,7 @@ impl Door {
         }
     }
 
-    /// Starts a client's threads; what it says arrives as events once the gate is dropped.
+    /// Starts a client's threads; its messages become events once the gate is dropped.
     fn start(
         &self,
         stream: &UnixStream,
@@ -163,7 +163,8 @@ impl Door {
         Ok(writer)
     }
 
-    /// How the host is, for a client that is none; `None` where it does not say so in time.
+    /// The host's status for a client that was not accepted; `None` if the host does not answer in
+    /// time.
     fn status(&self) -> Option<Value> {
         let (answer, answered) = crossbeam_channel::bounded(1);
         self.sender.send(Input::HowIsIt(answer)).ok()?;
@@ -176,8 +177,8 @@ impl Door {
         poll(&mut incoming, Some(&Timespec::default())).is_ok_and(|count| count > 0)
     }
 
-    /// Tells a client that there is no room for it. It may ask how the host is and end it all the same:
-    /// a host that is full must be one that can be looked at and retired.
+    /// Tells a client that there is no room for it. The client may still ask for the status and end
+    /// the host: it must be possible to inspect and retire a host that is full.
     fn refuse(&mut self, stream: UnixStream, why: &ErrorInfo) -> bool {
         let mut ends = false;
         if !self.others_wait() {
@@ -215,18 +216,18 @@ fn is_this_user(stream: &UnixStream) -> bool {
         .is_ok_and(|peer| peer.uid == rustix::process::geteuid())
 }
 
-/// The folder's mode keeps others out; std has no `getpeereid` yet.
+/// The folder's permissions keep other users out; std has no `getpeereid` yet.
 #[cfg(not(target_os = "linux"))]
 fn is_this_user(_stream: &UnixStream) -> bool {
     true
 }
 
-/// Whether the core will have heard of who it is by the time the next frame comes.
+/// Whether the message is a hello, so that the core knows the client before its next frame comes.
 fn is_hello(message: &Message) -> bool {
     matches!(message, Message::Request { method, .. } if method == Hello::METHOD)
 }
 
-/// The way back to a client.
+/// Sends to a client.
 pub(super) struct ClientWriter {
     pub(super) outbox: Outbox,
     thread: JoinHandle<()>,
@@ -240,8 +241,8 @@ impl ClientWriter {
         let _ = self.stream.shutdown(std::net::Shutdown::Both);
     }
 
-    /// Closes after what is queued has been written, or after a second: a client that does not
-    /// read must not keep the host alive.
+    /// Closes after everything queued was written, or after a second: a client that does not read
+    /// must not keep the host alive.
     pub(super) fn finish(self) {
         let _ = self.stream.set_write_timeout(Some(Duration::from_secs(1)));
         drop(self.outbox);

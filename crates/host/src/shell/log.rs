@@ -1,8 +1,8 @@
-//! The host's log. It holds what happened, never what the user wrote or the model answered, and
-//! no path of a document: whoever logs keeps to that, at every level.
+//! The host's log. It contains what happened, never what the user wrote or the model answered, and
+//! no path of a document: every caller keeps to that, at every level.
 //!
-//! Only our own lines come in. What a library says at its finer levels may quote what passes
-//! through it.
+//! Only our own lines are logged. What a library logs at its finer levels may quote the data that
+//! passes through it.
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -18,13 +18,13 @@ use tracing_subscriber::{EnvFilter, fmt};
 
 use super::{last_lines, machine};
 
-/// A file of this size is set aside. With three older ones the log has 8 MiB: weeks of one user's
-/// work, and still no trouble on a small disk.
+/// At this size the file is rotated. With three older ones the log takes up to 8 MiB: weeks of one
+/// user's work, and still no problem on a small disk.
 const LOG_BYTES_MAX: u64 = 2 * 1024 * 1024;
 const OLDER_LOGS: usize = 3;
 
-/// Starts logging to `host.log`. Without a writable folder there is no log, and nothing else
-/// changes: the host must run from a full disk too.
+/// Starts logging to `host.log`. If the folder is not writable there is no log, and nothing else
+/// changes: the host must run with a full disk, too.
 pub(super) fn start(folder: &Path) {
     let filter = env::text(env::LOG).unwrap_or_else(|| "info".to_owned());
     let ring = LogRing::new(folder.join("host.log"), LOG_BYTES_MAX, OLDER_LOGS);
@@ -50,10 +50,10 @@ fn is_ours(target: &str) -> bool {
     target == last_lines::TARGET || target.starts_with("localcoder")
 }
 
-/// A panic is a mistake of ours, after which one thread would be missing and all that wait for it
-/// would wait for ever: so it ends the whole host, from whatever thread. Its clients see that their
-/// connections end, and the next one starts another. Where it was is logged, since no one reads a
-/// host's stderr; its message stays out: it may quote a piece of text that could not be handled.
+/// A panic is a bug of ours that would leave one thread missing, and everything that waits for it
+/// waiting forever: so a panic in any thread ends the whole host. Its clients see their connections
+/// end, and the next one starts another host. Where it happened is logged, since no one reads a
+/// host's stderr; its message is not, since it may quote a piece of text that could not be handled.
 fn end_on_panic() {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -61,7 +61,7 @@ fn end_on_panic() {
         let thread = std::thread::current();
         tracing::error!(place, thread = thread.name(), "a mistake in the host: it ends");
         before(panic);
-        // No dump of the user's code is left behind.
+        // No core dump with the user's code is left behind.
         let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
         std::process::abort();
     }));
@@ -71,7 +71,7 @@ fn end_on_panic() {
 mod tests {
     use super::*;
 
-    /// Runs itself as another process, which this ends.
+    /// Runs itself as another process, which the panic ends.
     #[test]
     fn a_panic_in_any_thread_ends_the_process() {
         use std::os::unix::process::ExitStatusExt as _;

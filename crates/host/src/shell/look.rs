@@ -1,6 +1,6 @@
-//! One look at a model's file: which file a reference means, whether it is one that llama.cpp may
-//! see, and what it is. May take as long as the disk does; the inspector gives it a thread and a
-//! deadline.
+//! One look at a model's file: which file a reference means, whether llama.cpp may see that file,
+//! and what is in it. A look may take as long as the disk does; the inspector gives it a thread and
+//! a deadline.
 
 use std::collections::HashMap;
 use std::fs::{File, FileType, Metadata};
@@ -18,26 +18,26 @@ use rustix::fs::OFlags;
 use super::recognition::Recognition;
 use crate::{ModelFile, Pinned};
 
-/// This many times smaller is a model that drafts for another by itself: below it what guesses gain is
-/// less than they cost, see docs/reference/drafting.md.
+/// A draft model that the user did not name must be at least this many times smaller than the
+/// model: below that, guessing costs more than it gains, see docs/reference/drafting.md.
 const DRAFT_TIMES_SMALLER: u64 = 6;
 
-/// Where references lead.
+/// Where references are looked up.
 #[derive(Debug, Clone)]
 pub(super) struct Models {
     /// The bundled model.
     pub(super) demo: Option<PathBuf>,
-    /// Folder of the installed ones.
+    /// Folder of the installed models.
     pub(super) installed: PathBuf,
     /// The user's own catalog.
     pub(super) catalog: PathBuf,
-    /// What is known of files that are named by their paths.
+    /// What is known of files that were named by their paths.
     pub(super) recognition: Recognition,
 }
 
 impl Models {
-    /// The file of `demo`, of the id of an installed model, or of a path; and what the store knows
-    /// of it.
+    /// The file of `demo`, of an installed model's id, or of a path; and what the store knows about
+    /// it.
     fn find(&self, reference: &str) -> Result<(PathBuf, Option<Installed>), ErrorInfo> {
         if reference == DEMO {
             let demo = self.demo.clone().ok_or_else(|| {
@@ -48,7 +48,7 @@ impl Models {
             return Ok((demo, None));
         }
         let store = Store::existing(&self.installed);
-        // A path has a separator in it: what is sent here is absolute.
+        // A path contains a separator, since clients send absolute paths.
         if reference.contains(['/', '\\']) {
             let path = PathBuf::from(reference);
             let known = store.and_then(|store| store.left_at(&path));
@@ -66,19 +66,19 @@ impl Models {
     }
 }
 
-/// Headers that were read before, each with what identifies its file: every request asks for its
-/// model, and to read a vocabulary of 150,000 tokens takes 18 ms. Shared by looks that may hang, so
-/// its lock is never held while a file is read.
+/// Headers that were read before, each with the stamp of its file: every request asks for its
+/// model, and reading a vocabulary of 150,000 tokens takes 18 ms. Looks that may hang share this,
+/// so its lock is never held while a file is read.
 #[derive(Debug, Default)]
 pub(super) struct Headers {
     known: Mutex<HashMap<PathBuf, (Stamp, Arc<Header>)>>,
 }
 
-/// Of files that were asked for; a chat template in a header may take 1 MiB.
+/// How many are kept; a chat template in a header may take 1 MiB.
 const HEADERS_MAX: usize = 16;
 
 impl Headers {
-    /// The header, and what the file was as it was read.
+    /// The header, and the file's stamp when it was read.
     fn of(&self, path: &Path, file: &mut File) -> Result<(Stamp, Arc<Header>), ErrorInfo> {
         let about = file.metadata().map_err(|error| cannot_open(path, &error))?;
         let stamp = Stamp::of(&about);
@@ -96,7 +96,7 @@ impl Headers {
     }
 }
 
-/// Where a look is, for whoever tells that it hangs.
+/// Where a look currently is, for reporting that it hangs.
 #[derive(Debug, Default)]
 pub(super) struct Place(Mutex<PathBuf>);
 
@@ -114,7 +114,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// An open file whose header was checked, and what it was then.
+/// An open file whose header was checked, and its stamp at that time.
 #[derive(Debug)]
 pub(super) struct Checked {
     pub(super) file: File,
@@ -130,8 +130,8 @@ pub(super) struct Look<'a> {
 }
 
 impl Look<'_> {
-    /// The first of several that is there. One that is there and can't be used is an error: another
-    /// in its place would be a surprise.
+    /// The first of several that exists. If it exists and can't be used, that is an error: silently
+    /// taking another would be a surprise.
     pub(super) fn first(&self, references: &[String]) -> Result<ModelFile, ErrorInfo> {
         let mut missing = None;
         for reference in references {
@@ -146,8 +146,8 @@ impl Look<'_> {
         Err(missing.unwrap_or_else(nothing))
     }
 
-    /// The largest installed model that takes less than `bytes`: of the same kind before any other,
-    /// so that another quantization of the same is found first.
+    /// The largest installed model that takes less than `bytes`. One of the same kind comes before
+    /// any other, so that another quantization of the same model is found first.
     pub(super) fn smaller(&self, path: &Path, bytes: u64) -> Option<ModelFile> {
         self.place.set(&self.models.installed);
         let store = Store::existing(&self.models.installed)?;
@@ -163,8 +163,8 @@ impl Look<'_> {
         smaller.iter().find_map(|model| self.inspect(&model.id).ok())
     }
 
-    /// The model that could draft for another: the named one, or the smallest installed one with the
-    /// same tokens that is small enough for its guesses to pay.
+    /// The model that could draft for another: the named one, or the smallest installed one that
+    /// has the same tokens and is small enough for its guesses to pay.
     pub(super) fn draft(&self, path: &Path, named: Option<&str>) -> Result<ModelFile, ErrorInfo> {
         if let Some(reference) = named {
             return self.inspect(reference);
@@ -188,8 +188,8 @@ impl Look<'_> {
         found.find(drafts).ok_or_else(none)
     }
 
-    /// Opens a model's file for a worker: what is given is what was checked, whatever has its name
-    /// by then.
+    /// Opens a model's file for a worker. The worker gets exactly what was checked, even if another
+    /// file has the name by then.
     pub(super) fn open(&self, path: &Path) -> Result<Checked, ErrorInfo> {
         self.place.set(path);
         let (mut file, _) = open(path)?;
@@ -200,7 +200,7 @@ impl Look<'_> {
     /// Finds the file that a reference means and checks its header.
     ///
     /// # Errors
-    /// With the code and the next step for each way in which a file is not a usable model.
+    /// If the file is not a usable model: a code and a next step for each way.
     fn inspect(&self, reference: &str) -> Result<ModelFile, ErrorInfo> {
         self.place.set(&self.models.installed);
         let (path, installed) = self.models.find(reference)?;
@@ -250,11 +250,11 @@ impl Look<'_> {
     }
 }
 
-/// Opens what is a file, and never waits for anything else: a pipe without a writer would be
-/// waited for without an end.
+/// Opens a regular file and never blocks on anything else: opening a pipe without a writer would
+/// wait forever.
 fn open(path: &Path) -> Result<(File, Metadata), ErrorInfo> {
     let fails = |error: std::io::Error| cannot_open(path, &error);
-    // Before it is opened too: to open a device may do something.
+    // Checked before opening, too, since opening a device may have effects.
     no_file(path, std::fs::metadata(path).map_err(fails)?.file_type())?;
     let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
     let file = File::options().read(true).custom_flags(flags).open(path).map_err(fails)?;
@@ -263,7 +263,7 @@ fn open(path: &Path) -> Result<(File, Metadata), ErrorInfo> {
     Ok((file, meta))
 }
 
-/// Refuses what is not a file of the disk, with what it is.
+/// Refuses anything that is not a regular file, and says what it is.
 fn no_file(path: &Path, kind: FileType) -> Result<(), ErrorInfo> {
     let what = if kind.is_file() {
         return Ok(());
@@ -296,7 +296,7 @@ fn not_installed(id: &str) -> ErrorInfo {
 fn cannot_open(path: &Path, error: &std::io::Error) -> ErrorInfo {
     let path = path.display();
     if is_shortage(error) {
-        // It may well be there: nothing else may be taken for it.
+        // The file may well exist, so no other may be taken in its place.
         shortage(ErrorCode::Busy, format!("the model `{path}` can't be opened now"), error)
     } else if error.kind() == std::io::ErrorKind::NotFound {
         ErrorInfo::new(ErrorCode::ModelNotFound, format!("there is no model file `{path}`"))
@@ -348,7 +348,7 @@ mod tests {
             let (headers, place) = <(Headers, Place)>::default();
             Look { models, headers: &headers, place: &place }.first(references)
         };
-        // Another digest of the same length is another model.
+        // Another digest for the same length means another model.
         catalog("0".repeat(64));
         let others = models(None, folder.path());
         let own_name = look(&others, &by_path).unwrap().info.name;
@@ -368,7 +368,7 @@ mod tests {
         assert_eq!(look(&models, &["pinned".to_owned()]).unwrap().path, path);
         assert_eq!(look(&others, &by_path).unwrap().info.name, own_name);
 
-        // What is written into it is no longer such a model.
+        // The file changes in place, so it no longer is the catalog's model.
         fs_err::write(&path, [&bytes[..bytes.len() - 1], b"!"].concat()).unwrap();
         assert_eq!(look(&models, &by_path).unwrap().info.name, own_name);
         let gone = look(&models, &["pinned".to_owned()]).unwrap_err();
@@ -430,7 +430,7 @@ mod tests {
             while handed + refused < 1_000 || handed == 0 || refused == 0 {
                 match look.open(&path) {
                     Ok(Checked { mut file, stamp }) => {
-                        // It may have lost its name since, and nothing else.
+                        // It may have lost its name since, but nothing else may have changed.
                         let now = Stamp::of(&file.metadata().unwrap());
                         assert_eq!((now.inode(), now.bytes()), (stamp.inode(), stamp.bytes()));
                         checked_header(&path, &mut file).unwrap();

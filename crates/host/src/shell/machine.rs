@@ -1,7 +1,7 @@
-//! The name of the machine's processor, for what was measured on it. Called at the start,
-//! and for a report.
+//! The name of the machine's processor, which identifies what was measured on it. Called at the
+//! start, and for a report.
 
-/// Name and number of the processors; the same home may be used on several machines.
+/// Name and number of the processors; one home folder may be used on several machines.
 #[must_use]
 pub fn name() -> String {
     let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

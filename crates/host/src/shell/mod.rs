@@ -1,5 +1,5 @@
-//! The thin rest of the host: one loop that turns what the system does into events, and effects
-//! into what the system shall do. It decides nothing.
+//! The thin rest of the host: one loop that turns what the system does into events, and carries out
+//! effects. It decides nothing.
 
 mod handing;
 mod inspector;
@@ -49,45 +49,47 @@ use prefixes::Prefixes;
 use recognition::Recognition;
 use worker_process::Workers;
 
-/// Events that may wait for the core. Readers wait for room, so a flood slows its sender only.
+/// Events that may wait for the core. Readers wait for room, so a flood only slows down its sender.
 const EVENTS_MAX: usize = 1024;
-/// A host without clients keeps its model this long, so that a series of commands finds it
-/// loaded (the keep-alive other local servers use as well).
+/// A host without clients keeps its model this long, so that a series of commands finds it loaded
+/// (other local servers use the same keep-alive).
 const IDLE_EXIT_MS: u64 = 5 * 60 * 1_000;
 
-/// What the shell gets from its threads.
+/// What the shell receives from its threads.
 enum Input {
-    /// For the core.
+    /// An event for the core.
     Event(Event),
-    /// A new connection, before anything of what it says.
+    /// A new connection, ahead of any of its messages.
     Accepted(ClientId, ClientWriter),
-    /// Somebody for whom there is no place asks how the host is.
+    /// A client for which there is no room asks for the status.
     HowIsIt(Sender<HostStatus>),
-    /// A model's file is open for its worker, or can't be.
+    /// A model's file was opened for its worker, or could not be.
     Opened(Load, Result<Arc<Checked>, ErrorInfo>),
 }
 
-/// Runs a host until it is unused or told to stop. `ready` gets one line of JSON when clients
-/// can connect, or when they can't: `{"ready":true}`, `{"running":true}` or `{"error":…}`.
+/// Runs a host until it is unused or told to stop. `ready` gets one line of JSON when clients can
+/// connect, or when it turns out that they can't: `{"ready":true}`, `{"running":true}` or
+/// `{"error":…}`.
 ///
 /// # Errors
-/// Where the folder, lock or socket can't be used, or the system gives no threads.
+/// If the folder, lock or socket can't be used, or the system provides no threads.
 pub fn run(places: &Places, mut ready: impl Write) -> Result<(), ErrorInfo> {
     let closed = match check_folders(places) {
         Ok(closed) => closed,
         Err(error) => {
-            // Without a log: its folder may be the one that is another user's.
+            // This is not logged: the log's folder may be the very one that belongs to another
+            // user.
             let _ = writeln!(ready, "{}", json!({"error": error}));
             return Err(error);
         }
     };
     let confined = confine(places);
     let bound = Listener::bind(places);
-    // One that ends at once because another runs must not meddle with the other's log.
+    // A host that ends at once because another runs must not write to the other's log.
     if !matches!(bound, Ok(None)) {
         log::start(&places.logs);
     }
-    // Whoever waits for it is told that it runs only once it can answer.
+    // A waiting client is told that the host runs only once the host can answer.
     let started = bound.and_then(|listener| {
         listener
             .map(|listener| Ok((Shell::start(places, &listener, confined.clone())?, listener)))
@@ -118,24 +120,24 @@ pub fn run(places: &Places, mut ready: impl Write) -> Result<(), ErrorInfo> {
     }
 }
 
-/// From here on this process and its workers have no network, and write in four folders alone. In
-/// them are its socket and its lock, what it has measured, its log, and what it has counted of
-/// edits; models it only reads.
+/// From here on this process and its workers have no network access, and write only to four
+/// folders, which hold its socket and its lock, its measurements, its log, and what it has counted
+/// of edits. It can only read models.
 fn confine(places: &Places) -> Confined {
     let own = [&places.runtime, &places.cache, &places.logs].map(Clone::clone);
     let writes: Vec<_> = own.into_iter().chain([places.statistics()]).collect();
     for folder in &writes {
-        // Who needs it tells why it can't be made.
+        // If this fails, the code that needs the folder reports why.
         let _ = fs_err::create_dir_all(folder);
     }
     localcoder_sandbox::close(&Profile::Host { writes: &writes }, Walls::All)
 }
 
-/// Makes sure that the installation's folders are this user's, and closes those that are open to
-/// others; a line for the log on each of these.
+/// Makes sure that the installation's folders belong to this user, and closes those that are open
+/// to others; returns a line for the log about each of these.
 ///
 /// # Errors
-/// Where one is another user's.
+/// If one belongs to another user.
 pub fn check_folders(places: &Places) -> Result<Vec<String>, ErrorInfo> {
     let closed = private::check(&PrivateFolders {
         data: &places.data,
@@ -153,12 +155,12 @@ struct Shell {
     host: Host,
     places: Places,
     started: Instant,
-    /// How much faster than the world's its clock runs; 1 but in trials of faults.
+    /// How many times faster than real time its clock runs; 1 except in fault trials.
     time_scale: u64,
     sender: Sender<Input>,
     inputs: Receiver<Input>,
     clients: HashMap<ClientId, ClientWriter>,
-    /// What happened here and the core has not heard of.
+    /// Events that the shell itself caused and the core has not handled yet.
     pending: VecDeque<Event>,
     workers: Workers,
     measurements: KeptFile,
@@ -172,8 +174,8 @@ struct Shell {
 }
 
 impl Shell {
-    /// All that a host needs, with its threads. Without one of them it would be half alive, so there
-    /// is none then.
+    /// Everything a host needs, with its threads. If one of them can't be started there is no host,
+    /// since it would be half alive.
     fn start(places: &Places, listener: &Listener, confined: Confined) -> Result<Self, ErrorInfo> {
         let (sender, inputs) = crossbeam_channel::bounded(EVENTS_MAX);
         let exe_dir = program_folder()?;
@@ -260,7 +262,7 @@ impl Shell {
         }
     }
 
-    /// What happens next; `None` where it was none of the core's business.
+    /// Waits for the next event; `None` if what happened does not concern the core.
     fn wait(&mut self) -> Option<Event> {
         let now = self.now_ms();
         let input = match self.host.next_deadline_ms() {
@@ -293,12 +295,12 @@ impl Shell {
         u64::try_from(elapsed).expect("fewer than 500 million years")
     }
 
-    /// Milliseconds of its clock as the world has them, rounded up.
+    /// Converts milliseconds of its clock to real time, rounded up.
     fn real(&self, ms: u64) -> Duration {
         Duration::from_micros((ms * 1_000).div_ceil(self.time_scale))
     }
 
-    /// Hands the event to the core and does what it wants; returns whether the host ends.
+    /// Passes the event to the core and carries out the effects; returns whether the host ends.
     fn apply(&mut self, event: Event) -> bool {
         if let Event::ClientGone(client) = event {
             self.clients.remove(&client);
@@ -354,8 +356,8 @@ impl Shell {
         }
     }
 
-    /// Hands a worker the file of its load, and then what has waited for it. Where there is none to
-    /// hand, the load has failed as if the worker had said so.
+    /// Hands a worker the file of its load, then the messages that waited for it. If the file could
+    /// not be opened, the load fails as if the worker had reported that.
     fn hand_over(&mut self, load: Load, opened: Result<Arc<Checked>, ErrorInfo>) {
         let Some((asked, waiting)) = self.handing.opened(load) else { return };
         let generation = load.generation;
@@ -382,7 +384,7 @@ impl Shell {
         }
     }
 
-    /// On a thread of its own: the disk may be slow. An answer always comes, since jobs wait.
+    /// Runs on a thread of its own, since the disk may be slow. It always answers, since jobs wait.
     fn find_prefix(&mut self, generation: u64, key: String) {
         let (prefixes, sender) = (self.prefixes.clone(), self.sender.clone());
         let exchange = self.workers.exchange(generation);
@@ -415,7 +417,7 @@ impl Shell {
         }
     }
 
-    /// The reader notices and reports that the client is gone.
+    /// Closes a connection; its reader notices and reports that the client is gone.
     fn close(&mut self, client: ClientId) {
         if let Some(writer) = self.clients.remove(&client) {
             writer.close();
@@ -463,7 +465,7 @@ fn program_folder() -> Result<PathBuf, ErrorInfo> {
     Ok(exe.parent().map_or_else(PathBuf::new, PathBuf::from))
 }
 
-/// The settings on disk. What can't be read is logged here and told by the core.
+/// The settings on disk. If something can't be read, it is logged here and reported by the core.
 fn read_settings(places: &Places) -> SettingsFiles {
     let files = SettingsFiles::read(places);
     for problem in files.problems() {
@@ -474,7 +476,7 @@ fn read_settings(places: &Places) -> SettingsFiles {
 
 fn unix_time_ns() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    // The low bits vary, and only they matter for a seed.
+    // The low bits vary the most, and only they matter for a seed.
     #[expect(clippy::cast_possible_truncation, reason = "the low bits are what is wanted")]
     now.map_or(0, |since| since.as_nanos() as u64)
 }

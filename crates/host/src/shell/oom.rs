@@ -1,6 +1,6 @@
-//! Whether the system has ended processes for lack of memory: Linux counts them, for itself and for
-//! each control group. A worker that was killed while the count went up was one of them. Elsewhere
-//! no system reports.
+//! Whether the system has ended processes for lack of memory: Linux counts them, in total and for
+//! each control group. A worker that was killed while the count went up was one of them. Other
+//! systems do not report it.
 
 /// How many processes the system has ended for lack of memory so far.
 pub(super) fn kills() -> u64 {

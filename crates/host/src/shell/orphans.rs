@@ -1,7 +1,7 @@
-//! What a host that died has left: its workers are told by the system to end with it, and where that
-//! failed the next host ends them before it starts its own, so that no model is ever there twice.
-//! Each running worker is noted in a file of the runtime folder with the time it was started at,
-//! since numbers of processes are used again. Called by the thread that starts workers.
+//! What a dead host has left behind: the system ends its workers along with it, and if that failed,
+//! the next host ends them before it starts its own, so that no model is ever in memory twice. Each
+//! running worker is noted in a file of the runtime folder together with its start time, since
+//! process ids are reused. Called by the thread that starts workers.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use rustix::process::Signal;
 
 use crate::process::Process;
 
-/// A killed process is gone by then, but for one that waits for a dead disk.
+/// A killed process is gone by then, unless it waits for a dead disk.
 const GONE_WITHIN: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
@@ -24,7 +24,7 @@ impl Orphans {
         Self { path, running: Vec::new() }
     }
 
-    /// Ends what an earlier host has left, and waits until it is gone.
+    /// Ends the workers that an earlier host has left, and waits until they are gone.
     pub(super) fn end_left(&self) {
         let text = fs_err::read_to_string(&self.path).unwrap_or_default();
         let left: Vec<Process> = serde_json::from_str(&text).unwrap_or_default();

@@ -1,14 +1,14 @@
-//! Whether the system saves power: a laptop's last hour should not be spent on what may not be
-//! asked for. Looks now and then, since the systems have no common way to tell it.
+//! Whether the system saves power: a laptop's last hour of battery should not be spent on
+//! suggestions that nobody may want. Polls, since the systems have no common way to report it.
 
 use std::time::Duration;
 
 use localcoder_transport::spawn_thread;
 
-/// A user who turns it on expects no change within the second.
+/// A user who turns it on does not expect a change within the second.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
 
-/// Calls `report` with the first state and after each change, from a thread of its own, until it
+/// Calls `report` with the initial state and after each change, on a thread of its own, until it
 /// returns false.
 pub(super) fn watch(report: impl Fn(bool) -> bool + Send + 'static) {
     let watch = move || {
@@ -35,14 +35,14 @@ fn saves_power() -> bool {
     has_low_power_profile(std::path::Path::new("/sys/firmware/acpi/platform_profile"))
 }
 
-/// What desktops set as "power saver", through the firmware.
+/// Whether the "power saver" profile is on, which desktops set through the firmware.
 #[cfg(any(target_os = "linux", test))]
 fn has_low_power_profile(path: &std::path::Path) -> bool {
     std::fs::read_to_string(path)
         .is_ok_and(|profile| matches!(profile.trim(), "low-power" | "quiet"))
 }
 
-/// Low Power Mode, as `pmset -g` tells it.
+/// Low Power Mode, as reported by `pmset -g`.
 #[cfg(target_os = "macos")]
 fn saves_power() -> bool {
     let output = std::process::Command::new("/usr/bin/pmset").arg("-g").output();

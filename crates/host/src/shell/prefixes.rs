@@ -1,5 +1,5 @@
-//! Kept states of what all prompts begin with: files of the cache, named by what they belong to,
-//! readable by the user alone, with a digest of their content. Losing one costs a little time.
+//! Kept states of the prompts' common beginning: cache files, named by the key of the state,
+//! readable only by the user, with a digest of their content. Losing one costs a little time.
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
@@ -12,11 +12,10 @@ use localcoder_protocol::limits::PREFIX_BYTES_MAX;
 use localcoder_settings::Places;
 use sha2::{Digest as _, Sha256};
 
-/// All together; those that were used longest ago go first.
+/// All of them together; those that were used longest ago are deleted first.
 const ALL_BYTES_MAX: u64 = 256 * 1024 * 1024;
 const DIGEST_BYTES: usize = 32;
 
-/// The folder.
 #[derive(Debug, Clone)]
 pub(super) struct Prefixes {
     folder: PathBuf,
@@ -27,8 +26,8 @@ impl Prefixes {
         Self { folder: places.prefixes() }
     }
 
-    /// Puts the state of a key into the exchange file; its length. One that is damaged is
-    /// removed.
+    /// Copies the state of a key into the exchange file and returns its length. A damaged one is
+    /// deleted.
     pub(super) fn find(&self, key: &str, exchange: &File) -> Option<u64> {
         let path = self.path(key);
         let mut bytes = Vec::new();
@@ -47,7 +46,7 @@ impl Prefixes {
             tracing::warn!(%error, "a kept state is not used");
             return None;
         }
-        // What was used last stays longest.
+        // Marks it as used, so that it is deleted last.
         let _ = File::open(&path).and_then(|file| file.set_modified(SystemTime::now()));
         u64::try_from(state.len()).ok()
     }
@@ -100,8 +99,8 @@ impl Prefixes {
     }
 }
 
-/// What the worker has just written into the exchange file. To be called before it is asked for
-/// anything else, which could write the state of another model there.
+/// What the worker has just written to the exchange file. To be called before the worker is asked
+/// for anything else, which could write the state of another model there.
 pub(super) fn written(exchange: &File, bytes: u64) -> io::Result<Vec<u8>> {
     if bytes > PREFIX_BYTES_MAX {
         return Err(io::Error::other("it is too large"));
@@ -161,7 +160,7 @@ mod tests {
         let state = vec![0; 60 * 1024 * 1024];
         for key in ["a", "b", "c", "d", "e"] {
             prefixes.keep(key, &state);
-            // Times of files written at once may be equal.
+            // Files written at the same moment may have equal times, so they are set.
             let age = u64::from(b'z' - key.as_bytes()[0]);
             let then = SystemTime::now() - std::time::Duration::from_secs(age * 60);
             let file = File::open(prefixes.path(key)).unwrap();

@@ -1,5 +1,5 @@
-//! Whether memory runs short, so that an idle model is unloaded before the system has to
-//! choose. Looks every few seconds: an unprivileged process can't be told on every kernel.
+//! Whether memory runs short, so that an idle model is unloaded before the system has to choose.
+//! Polls every few seconds, since not every kernel notifies an unprivileged process.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use localcoder_transport::spawn_thread;
 /// A machine that begins to swap is unusable within seconds.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// Calls `report` after each change, from a thread of its own, until it returns false.
+/// Calls `report` after each change, on a thread of its own, until it returns false.
 pub(super) fn watch(report: impl Fn(bool) -> bool + Send + 'static) {
     let watch = move || {
         let mut was_short = false;
@@ -35,8 +35,8 @@ fn is_short(was_short: bool) -> bool {
     stalls.is_some_and(|percent| stalls_mean_short(percent, was_short))
 }
 
-/// Of the last ten seconds, the percentage in which everything stood still for lack of memory, in
-/// the whole system or in the control group that this process is in: the larger one.
+/// The percentage of the last ten seconds in which everything was stalled for lack of memory, in
+/// the whole system or in this process's control group, whichever is larger.
 #[cfg(any(target_os = "linux", test))]
 fn stalls(root: &std::path::Path) -> Option<f64> {
     let groups = std::fs::read_to_string(root.join("proc/self/cgroup")).unwrap_or_default();
@@ -55,8 +55,9 @@ fn full_avg10(text: &str) -> Option<f64> {
     value.parse().ok()
 }
 
-/// Between the two, it stays as it was: a model that comes and goes would make it worse. The upper
-/// one is a fifth of the time at which systemd's killer begins to look (60 % by default).
+/// Between the two thresholds the state stays as it was: repeated unloading and loading would make
+/// the shortage worse. The upper one is a fifth of what systemd's killer tolerates (60 % by
+/// default).
 #[cfg(any(target_os = "linux", test))]
 fn stalls_mean_short(percent: f64, was_short: bool) -> bool {
     const BEGINS_PERCENT: f64 = 12.0;
@@ -64,7 +65,7 @@ fn stalls_mean_short(percent: f64, was_short: bool) -> bool {
     percent >= if was_short { ENDS_PERCENT } else { BEGINS_PERCENT }
 }
 
-/// 1 normal, 2 warning, 4 critical.
+/// The level is 1 for normal, 2 for a warning, 4 for critical.
 #[cfg(target_os = "macos")]
 fn is_short(_: bool) -> bool {
     let mut sysctl = std::process::Command::new("/usr/sbin/sysctl");

@@ -1,7 +1,7 @@
-//! Whether a file that the user names by its path is one that a catalog pins. Its digest says so,
-//! whatever it is called, and to find that out takes as long as to read it: that is done once, by a
-//! thread that nothing waits for, and only where the length is one that a catalog has. Until then
-//! the file is what it says of itself.
+//! Whether a file that the user names by its path is one that a catalog pins. Its digest tells,
+//! whatever the file's name, but computing it means reading the whole file: that is done once, on a
+//! thread for which nothing waits, and only if the length matches a catalog entry. Until then the
+//! file is described by its own header.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -11,10 +11,10 @@ use localcoder_disk::Stamp;
 use localcoder_model_store::{Catalog, Entry, Store};
 use localcoder_transport::spawn_thread;
 
-/// Files that are remembered; settings name a few.
+/// How many files are remembered; settings name a few.
 const FILES_MAX: usize = 16;
 
-/// Its clones share what is known.
+/// Clones share what is known.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Recognition {
     known: Arc<Mutex<HashMap<PathBuf, Seen>>>,
@@ -23,19 +23,19 @@ pub(super) struct Recognition {
 #[derive(Debug)]
 struct Seen {
     stamp: Stamp,
-    /// `None` while it is read, and where no catalog knows it.
+    /// `None` while the digest is being computed, and if no catalog knows the file.
     entry: Option<Arc<Entry>>,
 }
 
 impl Recognition {
-    /// The entry of the file in this place, where it is known; `catalog`: the user's own, which adds
+    /// The catalog entry of the file at this path, if known; `catalog`: the user's own, which adds
     /// to the product's.
     pub(super) fn of(&self, path: &Path, stamp: Stamp, catalog: &Path) -> Option<Arc<Entry>> {
         let mut known = self.lock();
         if let Some(seen) = known.get(path).filter(|seen| seen.stamp == stamp) {
             return seen.entry.clone();
         }
-        // What is wrong in the user's catalog is reported where it is used.
+        // Errors in the user's catalog are reported where it is used.
         let catalog = Catalog::with_file(catalog).unwrap_or_else(|_| Catalog::shipped());
         if known.len() >= FILES_MAX {
             known.clear();
@@ -44,13 +44,13 @@ impl Recognition {
         drop(known);
         if catalog.models.iter().any(|entry| entry.bytes == stamp.bytes()) {
             let (this, path) = (self.clone(), path.to_owned());
-            // Without a thread it stays what it says of itself.
+            // If no thread can be started, the file keeps the description in its own header.
             let _ = spawn_thread("model-recognition", move || this.read(&path, stamp, &catalog));
         }
         None
     }
 
-    /// Where the file is that the catalog means by an id, among those that are known.
+    /// Path of the file that is known to be the catalog's model of this id.
     pub(super) fn place_of(&self, id: &str) -> Option<PathBuf> {
         let is_it = |seen: &Seen| seen.entry.as_ref().is_some_and(|entry| entry.id == id);
         let is_same = |path: &Path, seen: &Seen| {

@@ -1,16 +1,16 @@
-//! Whether the machine was asleep. The clock that deadlines go by stops meanwhile, the
-//! calendar does not; the difference is the sleep.
+//! Whether the machine was asleep. The clock that deadlines use stops during sleep, the calendar
+//! does not; the difference is the sleep.
 
 use std::time::{Duration, Instant, SystemTime};
 
 use localcoder_transport::spawn_thread;
 
-/// A user who opens the lid needs some seconds to the first request.
+/// After opening the lid, a user needs some seconds until the first request.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Clocks are adjusted by less; machines sleep for longer.
 const SLEEP_MIN: Duration = Duration::from_secs(20);
 
-/// Calls `report` after each sleep, from a thread of its own, until it returns false.
+/// Calls `report` after each sleep, on a thread of its own, until it returns false.
 pub(super) fn watch(report: impl Fn() -> bool + Send + 'static) {
     let watch = move || {
         let mut last = (SystemTime::now(), Instant::now());

@@ -1,13 +1,13 @@
-//! What a worker gets of the host's environment: a short list, since the rest may hold tokens and
-//! the worker is the program that reads models of strangers. It decides nothing else about a worker;
-//! [`super::worker_process`] calls it.
+//! What a worker gets of the host's environment: a short list, since the rest may contain tokens,
+//! and the worker is the program that reads strangers' models. This decides nothing else about a
+//! worker; [`super::worker_process`] calls it.
 
 use std::ffi::{OsStr, OsString};
 use std::process::Command;
 
-/// Names, or beginnings of names where they end in `*`, and what needs them. PATH is not here, as a
-/// worker starts no program; nor are the words of a locale, as it never asks for one; nor is what
-/// leads to a display, as it draws nothing.
+/// Names, or the beginnings of names if they end in `*`, and what needs them. Not listed: PATH,
+/// since a worker starts no program; the locale, which it never uses; and anything that leads to a
+/// display, since it draws nothing.
 const PASSED: &[(&str, &str)] = &[
     ("LD_LIBRARY_PATH", "where the loader finds OpenMP and drivers on systems without /usr/lib"),
     ("DYLD_LIBRARY_PATH", "the same on macOS"),
@@ -41,7 +41,7 @@ const PASSED: &[(&str, &str)] = &[
     ("__CF_USER_TEXT_ENCODING", "macOS looks the user up at each start without it"),
 ];
 
-/// Leaves of the variables to the command what is on the list, and nothing that is not among them.
+/// Passes to the command only those variables that are on the list.
 pub(super) fn limit(
     command: &mut Command,
     variables: impl IntoIterator<Item = (OsString, OsString)>,
@@ -51,7 +51,7 @@ pub(super) fn limit(
 }
 
 fn passes(name: &OsStr) -> bool {
-    // What is not UTF-8 is nothing that we know of.
+    // A name that is not UTF-8 is not one that we know.
     let Some(name) = name.to_str() else { return false };
     PASSED.iter().any(|(listed, _)| match listed.strip_suffix('*') {
         Some(beginning) => name.starts_with(beginning),
@@ -69,7 +69,7 @@ mod tests {
             "AWS_SECRET_ACCESS_KEY",
             "GITHUB_TOKEN",
             "HF_TOKEN",
-            // What llama.cpp's own server would take.
+            // llama.cpp's own server would use this one.
             "LLAMA_API_KEY",
             "OPENAI_API_KEY",
             "SSH_AUTH_SOCK",
@@ -78,7 +78,7 @@ mod tests {
             "LD_PRELOAD",
             "PATH",
             "XDG_RUNTIME_DIR",
-            // Not the beginning of a name on the list, and not one of them with more at its end.
+            // Neither a prefix of a listed name nor an extension of one may pass.
             "MY_OMP_TOKEN",
             "HOME_TOKEN",
         ];

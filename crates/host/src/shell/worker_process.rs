@@ -34,26 +34,26 @@ const SIGKILL: i32 = 9;
 
 type Shared<T> = Arc<Mutex<T>>;
 
-/// The processes of this host by generation.
+/// The processes of this host, by generation.
 #[derive(Default)]
 struct Table {
     running: HashMap<u64, Running>,
 }
 
 struct Running {
-    /// Dropped to tell it to end: it is the only writer of its input.
+    /// The only writer of the worker's input; dropped to tell the worker to end.
     outbox: Option<Outbox>,
     child: Shared<Child>,
     shared: Ours,
-    /// Whether the host wanted its end.
+    /// Whether the host has asked for its end.
     unwanted: bool,
 }
 
-/// The host's ends of what a worker inherits beside its streams.
+/// The host's ends of what a worker inherits in addition to its streams.
 struct Ours {
-    /// Shared with the worker, for what is too large for a message.
+    /// Shared with the worker, for data that is too large for a message.
     exchange: Option<File>,
-    /// By which it is given the files of models.
+    /// Hands the worker the files of models.
     giver: Giver,
 }
 
@@ -63,17 +63,17 @@ pub(super) struct Workers {
 }
 
 impl Workers {
-    /// A set without processes; `program` is the worker.
-    /// `noted` is where they are noted for a later host.
+    /// A set without processes; `program` is the worker's executable, and running workers are
+    /// recorded in `noted` for a later host.
     ///
     /// # Errors
-    /// Where the system gives no thread.
+    /// If the system provides no thread.
     pub(super) fn new(
         program: PathBuf,
         noted: PathBuf,
         sender: Sender<Input>,
     ) -> std::io::Result<Self> {
-        // The core asks for one at a time in each of its few slots.
+        // Unbounded, since the core only asks for one at a time in each of its few slots.
         let (starts, wanted) = unbounded();
         let table = Shared::<Table>::default();
         let orphans = Orphans::new(noted);
@@ -85,7 +85,7 @@ impl Workers {
     }
 
     pub(super) fn start(&self, generation: u64) {
-        // The thread ends with the host alone: whatever panics in it ends the host.
+        // The thread ends only with the host: any panic in it ends the host.
         let _ = self.starts.send(generation);
     }
 
@@ -105,13 +105,13 @@ impl Workers {
         table.running.get(&generation)?.shared.exchange.as_ref()?.try_clone().ok()
     }
 
-    /// Gives a worker the file of a load that is sent to it next.
+    /// Hands a worker the file for the load message that is sent next.
     ///
     /// # Errors
-    /// Where it is gone, or does not take what it is given.
+    /// If the worker is gone, or does not accept the file.
     pub(super) fn hand(&self, load: Load, checked: &Checked) -> Result<(), ErrorInfo> {
         let table = lock(&self.table);
-        // It has ended; that is reported by itself.
+        // It has ended, which is reported anyway.
         let Some(running) = table.running.get(&load.generation) else { return Ok(()) };
         let given = running.shared.giver.give(load.request, &checked.file, &checked.stamp);
         given.map_err(|error| {
@@ -123,7 +123,7 @@ impl Workers {
         })
     }
 
-    /// Closes its input, which tells it to end.
+    /// Closes the worker's input, which tells it to end.
     pub(super) fn stop(&self, generation: u64) {
         if let Some(running) = lock(&self.table).running.get_mut(&generation) {
             running.unwanted = true;
@@ -155,7 +155,7 @@ impl Workers {
         }
     }
 
-    /// Ends all of them, and waits until they are gone.
+    /// Ends all workers, and waits until they are gone.
     pub(super) fn finish(self) {
         let running: Vec<Running> = lock(&self.table).running.drain().map(|(_, it)| it).collect();
         for Running { child, .. } in running {
@@ -210,7 +210,7 @@ impl Spawner {
         Ok(pid)
     }
 
-    /// Starts the threads at the pipes of a process.
+    /// Starts the threads for the pipes of a process.
     fn serve(
         &self,
         generation: u64,
@@ -245,7 +245,8 @@ impl Spawner {
                     let running = lock(&table).running.remove(&generation);
                     let mut ending = end(&child, &last_lines);
                     blame_protocol(&mut ending, broken.take());
-                    // One that the host ended is not news; its end is reported by a signal all the same.
+                    // The end of a worker that the host ended is not news, though it is reported as
+                    // a signal as well.
                     if running.is_some_and(|running| !running.unwanted) {
                         blame_memory(&mut ending, killed_before);
                         tracing::warn!(
@@ -265,7 +266,7 @@ impl Spawner {
     }
 }
 
-/// What the host writes to and reads from.
+/// The worker's pipes, for the host to write to and read from.
 type Pipes = (Option<ChildStdin>, Option<ChildStdout>, Option<ChildStderr>);
 
 fn not_started(program: &Path, error: &std::io::Error) -> ErrorInfo {
@@ -277,13 +278,13 @@ fn not_started(program: &Path, error: &std::io::Error) -> ErrorInfo {
     ErrorInfo::new(ErrorCode::WorkerStart, message).with_cause(text).with_hint(hint)
 }
 
-/// What starts the worker, with nothing of the host's own but what it needs: no variable and no open
-/// file that is not meant for it; and the host's ends of what it inherits.
+/// The command that starts the worker, and the host's ends of what it inherits. The worker gets
+/// only what it needs of the host's: no variable and no open file that is not meant for it.
 fn prepared(program: &Path) -> std::io::Result<(Command, Ours)> {
     let mut command = Command::new(program);
     worker_environment::limit(&mut command, std::env::vars_os());
     command.envs(WORKER_ENVIRONMENT.iter().copied());
-    // Before what is shared is mapped to its numbers, which would be closed else.
+    // Must come first: it closes the numbers to which the shared files are then mapped.
     descriptors::pass_none_on(&mut command);
     let (giver, taker) = handover::pair()?;
     let mut shared = vec![FdMapping { parent_fd: taker.into(), child_fd: WORKER_MODELS_FD }];
@@ -298,7 +299,8 @@ fn prepared(program: &Path) -> std::io::Result<(Command, Ours)> {
     Ok((command, Ours { exchange, giver }))
 }
 
-/// A file without a name that the worker inherits. Without one there are no kept states.
+/// A file without a name that the worker inherits. If it can't be created, there are no kept
+/// states.
 fn exchange_file() -> Option<File> {
     tempfile::tempfile()
         .inspect_err(|error| {
@@ -307,18 +309,18 @@ fn exchange_file() -> Option<File> {
         .ok()
 }
 
-/// A worker that closed its protocol is of no use: it is killed if it still runs. One that was
-/// dying already keeps its own exit status.
+/// A worker that closed its protocol can't be used: it is killed if it still runs. One that was
+/// already dying keeps its own exit status.
 fn end(child: &Shared<Child>, last_lines: &Receiver<Vec<String>>) -> WorkerEnding {
     let status = {
         let mut child = lock(child);
         let _ = child.kill();
         child.wait()
     };
-    // A grandchild could hold stderr open; the report does not wait for it.
+    // A grandchild might keep stderr open; the report does not wait for it.
     let last_lines = last_lines.recv_timeout(Duration::from_millis(200)).unwrap_or_default();
     match status {
-        // Whoever was killed had no time to say why; what is there is from before.
+        // A killed process had no time to say why, so its last lines are about something else.
         Ok(status) if status.signal() == Some(SIGKILL) => WorkerEnding::from(KILLED),
         Ok(status) => WorkerEnding { death: death(status), last_lines },
         Err(error) => {
@@ -328,21 +330,21 @@ fn end(child: &Shared<Child>, last_lines: &Receiver<Vec<String>>) -> WorkerEndin
     }
 }
 
-/// Says so where we have killed a worker that did not speak its protocol any more.
+/// Adds that we killed a worker because it no longer spoke its protocol, if that is so.
 fn blame_protocol(ending: &mut WorkerEnding, broken: Option<String>) {
     if let Some(broken) = broken.filter(|_| ending.death == KILLED) {
         ending.death = Death::Malformed(broken);
     }
 }
 
-/// Says so where a killed worker was one of those that the system has ended for lack of memory.
+/// Adds that the system ended a killed worker for lack of memory, if that is so.
 fn blame_memory(ending: &mut WorkerEnding, killed_before: u64) {
     if ending.death == KILLED && oom::kills() > killed_before {
         ending.death = Death::OutOfMemory;
     }
 }
 
-/// Of one that somebody else killed.
+/// How a worker ended that something other than this host killed.
 const KILLED: Death = Death::Signal(SIGKILL);
 
 fn death(status: ExitStatus) -> Death {
@@ -364,7 +366,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_worker_gets_the_shared_file_and_nothing_else_of_the_host() {
-        // Cargo sets it for tests; it stands for whatever a user has set.
+        // Cargo sets this for tests; here it stands for any variable that a user has set.
         assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());
         let foreign = tempfile::tempfile().unwrap();
         rustix::io::fcntl_setfd(&foreign, rustix::io::FdFlags::empty()).unwrap();
@@ -374,7 +376,7 @@ mod tests {
         let printed = String::from_utf8(output.stdout).unwrap();
         assert!(shared.exchange.is_some());
         let open: Vec<&str> = printed.lines().filter(|line| line.starts_with("open")).collect();
-        // The last is the folder that the shell reads.
+        // The last one is the folder that the shell itself opens to list them.
         assert_eq!(open, ["open 0", "open 1", "open 2", "open 3", "open 4", "open 5"], "{printed}");
         assert!(printed.contains("LOCALCODER_EXCHANGE_FD=3\n"), "{printed}");
         assert!(printed.contains("LOCALCODER_MODELS_FD=4\n"), "{printed}");

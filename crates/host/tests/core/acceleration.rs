@@ -1,5 +1,5 @@
-//! A GPU that fails: the CPU takes its place once, it is told, and it stays so until the user says
-//! otherwise.
+//! A GPU that fails: the CPU takes its place once, this is reported, and it stays that way until
+//! the user changes the setting.
 
 use localcoder_protocol::{ErrorCode, ErrorInfo};
 use serde_json::{Value, json};
@@ -40,7 +40,7 @@ fn a_load_that_fails_on_the_gpu_is_done_on_the_cpu_and_reported() {
     assert!(told.contains("`localcoder.acceleration`"), "{told}");
     assert_eq!(rig.calls("loadModel").len(), 2, "once on each");
 
-    // It stays so, for the next host too.
+    // The CPU is still used, by the next host, too.
     rig.load_error = None;
     warm(&mut rig).unwrap();
     assert_eq!(rig.calls("loadModel").len(), 2);
@@ -49,7 +49,7 @@ fn a_load_that_fails_on_the_gpu_is_done_on_the_cpu_and_reported() {
     warm(&mut next).unwrap();
     assert_eq!(next.calls("loadModel")[0]["profile"]["gpuLayers"], 0);
 
-    // Until the user says otherwise.
+    // Until the user changes the setting.
     let settings = json!({"acceleration": "gpu"});
     next.request(1, "configure", json!({"settings": settings}));
     warm(&mut next).unwrap();

@@ -1,7 +1,7 @@
 //! Any order of requests, switches, idle times, pressure, sleep and crashes on a machine with
-//! little memory. The rig checks at every load that no model is there twice and that all together
-//! fit; here is checked that nothing ends a running answer but its own end, and that every request
-//! ends once.
+//! little memory. The rig checks at every load that no model is loaded twice and that all of them
+//! fit; this test checks that a running answer ends only by itself, and that every request ends
+//! once.
 
 use localcoder_host::core::Event;
 use proptest::prelude::*;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::rig::Rig;
 
-/// Of which two fit at most, and one never.
+/// At most two of them fit, and one never does.
 const MODELS: [&str; 5] =
     ["size-500-a", "size-900-b", "size-1500-c", "size-2500-d", "size-5000-too-large"];
 const MACHINE_BYTES: u64 = 3_000_000_000;
@@ -58,10 +58,10 @@ fn explain(rig: &mut Rig, client: u64, number: usize, model: Option<usize>) -> i
     rig.request(client, "explain", params)
 }
 
-/// A window that wants to be told what changes, and does nothing else.
+/// A window that only watches for changes.
 const WATCHER: u64 = 9;
 
-/// What it was told last.
+/// The last status that it was sent.
 fn told(rig: &Rig) -> Option<Value> {
     rig.notifications("statusChanged").last().map(|(_, status)| comparable(status.clone()))
 }
@@ -70,7 +70,7 @@ fn asked(rig: &mut Rig) -> Option<Value> {
     Some(comparable(rig.status(1)))
 }
 
-/// Without what changes all the time.
+/// The status without the values that change all the time.
 fn comparable(mut status: Value) -> Value {
     for always in ["uptimeMs", "freeBytes"] {
         status.as_object_mut().unwrap().remove(always);
@@ -118,21 +118,21 @@ proptest! {
                 Step::Saves(saves) => rig.event(Event::PowerSaving(saves)),
                 Step::Pass(ms) => {
                     rig.pass(ms);
-                    // Longer than changes are gathered.
+                    // Longer than changes are gathered before they are sent.
                     rig.pass(150);
                     prop_assert_eq!(told(&rig), asked(&mut rig), "a watcher is told what is");
                 }
                 Step::Survey => ids.push(rig.request(1, "survey", json!({"models": MODELS}))),
                 Step::Write | Step::Finish => {}
             }
-            // What is cancelled was only read ahead, or touched.
+            // Only work that was done ahead may be cancelled.
             for cancelled in rig.cancelled_calls() {
                 prop_assert_eq!(cancelled["maxTokens"].clone(), Value::from(0));
             }
             rig.end_what_was_cancelled();
             prop_assert!(rig.killed.is_empty());
         }
-        // Whatever still runs or waits comes to its end by itself.
+        // Everything that still runs or waits must end by itself.
         for _ in 0..300 {
             if rig.is_writing() {
                 rig.finish();

@@ -1,5 +1,5 @@
 //! Which model and which window a request gets, by profile, settings, options and memory; and what
-//! those are told who choose.
+//! users who choose a model are shown.
 
 use localcoder_protocol::ErrorCode;
 use serde_json::{Value, json};
@@ -59,7 +59,7 @@ fn a_profile_whose_model_is_not_installed_is_reported() {
         ),
         "{notes}"
     );
-    // One that is named by the user is used or nothing.
+    // A model that the user named is never replaced by another.
     let mut named = self::rig(json!({"codeModel": "missing"}), 8_000);
     let id = named.request(1, "warm", json!({}));
     assert_eq!(named.answer(id).unwrap_err().code, ErrorCode::ModelNotFound);
@@ -82,7 +82,7 @@ fn a_large_model_is_loaded_under_heavy_only_after_its_check() {
     let id = rig.request(1, "explain", explain(json!({"profile": "heavy"})));
     rig.finish();
     assert_eq!(rig.answer(id).unwrap()["model"]["reference"], "large-14b");
-    // Its check of the memory is the same as for any other.
+    // Memory is checked as for any other model.
     let mut small = self::rig(json!({"codeModel": "large-14b", "profile": "heavy"}), 1);
     let id = small.request(1, "warm", json!({}));
     assert_eq!(small.answer(id).unwrap_err().code, ErrorCode::OutOfMemory);

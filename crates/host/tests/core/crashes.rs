@@ -1,5 +1,5 @@
-//! What is done by itself after a worker, a host or the machine went down: asked again where nothing
-//! was shown, and not loaded again where that took everything down.
+//! What happens by itself after a worker, a host or the machine went down: a request is repeated if
+//! nothing of it was shown, and a load that took everything down is not repeated.
 
 use localcoder_protocol::{ErrorCode, ErrorInfo, WORKER_VERSION};
 use serde_json::json;
@@ -40,7 +40,7 @@ fn an_answer_that_was_begun_is_never_written_twice() {
     rig.write("half");
     rig.kill();
     assert_eq!(rig.answer(id).unwrap_err().code, ErrorCode::WorkerCrashed);
-    // Of a rewrite nothing is shown before its end.
+    // Nothing of a rewrite is shown before its end.
     let params = json!({
         "requestId": "b", "document": {"path": "a.py", "text": "x = x + 1\n"},
         "selection": {"start": 1, "end": 1},
@@ -100,7 +100,7 @@ fn a_load_that_took_everything_down_is_not_repeated_ahead() {
     assert!(next.started.is_empty());
     let told = notes(&mut next);
     assert!(told.contains("the last load of size-100-a never ended"), "{told}");
-    // Another model is none of it, and who asks for this one gets it.
+    // Another model is not affected, and a user who asks for this one gets it.
     let id = next.request(1, "warm", json!({"ahead": true, "model": "size-100-b"}));
     assert_eq!(next.answer(id).unwrap()["loaded"], true);
     let id = next.explain(1, "a");
@@ -109,7 +109,7 @@ fn a_load_that_took_everything_down_is_not_repeated_ahead() {
     assert!(!notes(&mut next).contains("never ended"));
     assert_eq!(next.unfinished_load, None);
 
-    // What can't be read is nothing.
+    // A text that can't be read is ignored.
     let mut other = Rig::after_unfinished_load(settings(), Some("{".to_owned()));
     other.connect(1);
     let id = other.request(1, "warm", json!({"ahead": true}));

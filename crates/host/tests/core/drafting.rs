@@ -1,4 +1,4 @@
-//! Which model drafts for a loaded one, and that it is the first to go.
+//! Which model drafts for a loaded one, and that it is the first to be unloaded.
 
 use localcoder_host::core::Event;
 use localcoder_protocol::ErrorCode;
@@ -39,7 +39,7 @@ fn one_that_fits_beside_a_loaded_model_drafts_for_it_and_is_reported() {
     assert_eq!(rig.calls("loadDraft").len(), 1);
     let asked = rig.calls("loadDraft")[0].clone();
     assert_eq!((&asked["modelRef"], &asked["when"]), (&json!(DRAFT), &json!("pays")));
-    // It stays while others answer, and is not loaded twice.
+    // It stays while others answer, and is not loaded again.
     for _ in 0..3 {
         let id = rig.explain(1, "a");
         rig.finish();
@@ -60,11 +60,11 @@ fn none_is_loaded_where_it_is_off_where_nothing_is_done_ahead_and_where_there_is
         assert_eq!(rig.calls("loadDraft").len(), 0);
         assert_eq!(rig.residents().len(), 1);
     }
-    // One that was named is told to be missing, and why.
+    // If the user named one that can't be used, that is reported with the reason.
     let mut rig = warmed(&json!({"draftModel": DRAFT}), 5_500_000_000);
     let note = rig.status(1)["notes"].to_string();
     assert!(note.contains("no model drafts for it: it needs"), "{note}");
-    // In stability mode too it is loaded.
+    // In stability mode a named one is loaded, too.
     let mut rig = warmed(&json!({"draftModel": DRAFT, "mode": "stability"}), 16 * GB);
     assert_eq!(draft(&mut rig), DRAFT);
 }

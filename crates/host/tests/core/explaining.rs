@@ -1,4 +1,4 @@
-//! Explanations: how long they are, what of them leads to a line, and the questions that follow.
+//! Explanations: how long they are, which parts link to a line, and the questions that follow.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,5 @@
-//! Suggestions at the cursor: what is computed for them and what is not, and who goes first.
+//! Suggestions at the cursor: what is computed for them and what is not, and which request goes
+//! first.
 
 use localcoder_host::core::Event;
 use localcoder_protocol::{ErrorCode, Usage};
@@ -6,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::rig::Rig;
 
-/// A host whose model is loaded, with tokens for gaps.
+/// A host whose loaded model has tokens for filling gaps.
 fn loaded(settings: &Value) -> Rig {
     let mut all = json!({"codeModel": "fim-a"});
     all.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
@@ -50,7 +51,7 @@ fn suggestion(rig: &Rig, id: i64) -> String {
     answer["suggestion"]["text"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
 }
 
-/// The model writes it, and nothing after it for the place that it leads to.
+/// The model writes a suggestion, and nothing for the place that follows from accepting it.
 fn writes(rig: &mut Rig, text: &str) {
     rig.write(text);
     rig.finish();
@@ -92,7 +93,7 @@ fn what_is_typed_along_costs_nothing_and_the_next_place_is_computed_ahead() {
     assert_eq!(suggestion(&rig, id), " total");
     assert_eq!(rig.answer(id).unwrap()["infill"], "kept");
     assert_eq!(generations(&rig), 1, "nothing was computed");
-    // It was taken, and the model has ended there: the next line comes next.
+    // It was accepted, and the model had ended there, so the next line is suggested.
     let id = ask(&mut rig, "c", "def f(total):\n    x = total|\n\nf(1)\n");
     assert_eq!(reason(&rig, id), "nothingToAdd");
     assert_eq!(generations(&rig), 2);
@@ -103,7 +104,7 @@ fn what_is_typed_along_costs_nothing_and_the_next_place_is_computed_ahead() {
     let id = ask(&mut rig, "d", "def f(total):\n    x = total\n    |\n\nf(1)\n");
     assert_eq!(suggestion(&rig, id), "return x");
     assert_eq!(generations(&rig), 2, "nothing was computed");
-    // What was typed is something else.
+    // What was typed differs from the suggestion.
     let id = ask(&mut rig, "e", "def f(total):\n    x = total\n    z|\n\nf(1)\n");
     assert_eq!((rig.answers(id).len(), generations(&rig)), (0, 3));
     let prompt = &rig.calls("generate")[2]["prompt"]["parts"];
@@ -135,7 +136,7 @@ fn the_next_request_of_a_client_takes_the_place_of_its_last() {
     assert!(rig.is_writing());
     rig.request(1, "cancel", json!({"requestId": "b"}));
     assert_eq!(rig.answer(second).unwrap_err().code, ErrorCode::Cancelled);
-    // That of another client waits.
+    // The request of another client waits.
     rig.end_what_was_cancelled();
     rig.connect(2);
     let first = ask(&mut rig, "c", HOLE);
@@ -155,7 +156,7 @@ fn everything_that_is_asked_for_goes_before_it() {
     assert_eq!(rig.cancelled_calls().len(), 1, "at once, without a word of it being waited for");
     rig.end_what_was_cancelled();
     assert_eq!(rig.calls("generate").last().unwrap()["purpose"], "answer");
-    // Nor is anything begun beside it.
+    // Nor is a suggestion begun while the edit is being written.
     let ghost = ask(&mut rig, "c", HOLE);
     assert_eq!(reason(&rig, ghost), "busy");
     let ghost = explicitly(&mut rig, "d", HOLE);
@@ -189,7 +190,8 @@ fn an_edit_waits_for_what_is_computed_just_then_and_for_nothing_else() {
         });
         rig.request(1, "improve", edit);
         assert_eq!(rig.cancelled_calls().len(), 1, "at once");
-        // The worker looks at a cancel between two tokens and between two chunks of a prompt.
+        // The worker checks for a cancel only between two tokens and between two chunks of a
+        // prompt.
         rig.end_what_was_cancelled();
         let last = rig.calls("generate").last().unwrap()["purpose"].clone();
         assert_eq!(last, "edit", "and nothing is between");

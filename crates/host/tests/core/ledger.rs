@@ -1,4 +1,5 @@
-//! What is counted of edits: which are, with what, and that a client adds a word and no more.
+//! What is counted of edits: which edits, with what, and that a client adds a single word and no
+//! more.
 
 use localcoder_host::core::Effect;
 use localcoder_host::ledger::Shown;
@@ -7,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::rig::Rig;
 
-/// An improvement is asked for, and an answer is written.
+/// Asks for an improvement, for which the model writes an answer.
 fn improved(rig: &mut Rig, answer: &str, more: &Value) -> Value {
     rig.connect(1);
     let mut params = json!({
@@ -106,7 +107,7 @@ fn where_the_setting_is_off_nothing_is_counted() {
     let id = rig.request(1, "recordDecision", params);
     rig.answer(id).unwrap();
     assert!(rig.counted.is_empty(), "{:?}", rig.counted);
-    // And of one request where it is off for that alone.
+    // It can also be off for a single request.
     let mut rig = Rig::new();
     improved(&mut rig, EDITED, &json!({"settings": {"ledger": false}}));
     assert!(rig.counted.is_empty(), "{:?}", rig.counted);

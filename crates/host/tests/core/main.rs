@@ -1,4 +1,5 @@
-//! The host's core in memory: a scripted worker and clients, a clock that the test moves.
+//! Tests of the host's core in memory: a scripted worker and clients, and a clock that the test
+//! moves.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

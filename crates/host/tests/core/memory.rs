@@ -1,11 +1,11 @@
-//! Memory that does not suffice: what is tried, in which order, how often, and what is told of it.
+//! Memory that does not suffice: what is tried, in which order, how often, and what is reported.
 
 use localcoder_protocol::{ErrorCode, ErrorInfo};
 use serde_json::{Value, json};
 
 use crate::rig::Rig;
 
-/// A model that the profile has chosen, with a window that may be smaller.
+/// A host whose profile chooses the model, with a window that may be smaller.
 fn by_profile(more: &Value) -> Rig {
     let mut settings = json!({
         "profile": "own",
@@ -57,7 +57,7 @@ fn each_step_is_tried_once_in_its_order_and_reported() {
     assert!(noted.contains("memory did not suffice for `size-400-a`"), "{noted}");
     assert!(noted.contains("8 bits") && noted.contains("in full again"), "{noted}");
 
-    // It stays so for the next load, and a change of the settings tries it in full again.
+    // The next load is lowered, too; after a change of the settings it is tried in full again.
     rig.request(1, "unload", json!({"model": "size-400-a"}));
     warm(&mut rig).unwrap();
     assert_eq!(profiles(&rig).last(), tried.last());
@@ -97,19 +97,19 @@ fn a_smaller_model_takes_the_place_of_one_that_the_profile_has_chosen() {
     assert_eq!(rig.answer(id).unwrap()["model"]["reference"], "size-100-small");
     let noted = notes(&mut rig);
     assert!(noted.contains("`size-100-small` takes its place"), "{noted}");
-    // The next one goes there at once.
+    // The next request uses the smaller model at once.
     let loads = rig.calls("loadModel").len();
     let id = rig.explain(1, "b");
     rig.finish();
     rig.answer(id).unwrap();
     assert_eq!(rig.calls("loadModel").len(), loads);
-    // Where not even that fits, it ends after three steps.
+    // If not even that fits, it ends after three steps.
     let mut none = by_profile(&json!({"contextWindow": 4096}));
     none.fits = |_| false;
     none.smaller = Some("size-100-small");
     assert_eq!(warm(&mut none).unwrap_err().code, ErrorCode::OutOfMemory);
     assert_eq!(none.calls("loadModel").len(), 4);
-    // And where there is none, after two.
+    // If there is no smaller model, it ends after two.
     let mut alone = by_profile(&json!({"contextWindow": 4096}));
     alone.fits = |_| false;
     assert_eq!(warm(&mut alone).unwrap_err().code, ErrorCode::OutOfMemory);
@@ -161,7 +161,7 @@ fn a_worker_that_the_system_ends_for_memory_is_followed_by_one_that_takes_less()
     rig.answer(id).unwrap();
     let tried = profiles(&rig);
     assert_eq!((tried.len(), &tried[1]["batchTokens"]), (2, &json!(64)));
-    // While answering, too.
+    // The same while answering.
     let id = rig.explain(1, "a");
     rig.kill_for_memory();
     rig.pass(2_000);
@@ -179,7 +179,7 @@ fn a_cache_that_a_model_cannot_have_is_not_tried_twice() {
     let id = rig.explain(1, "a");
     rig.finish();
     rig.answer(id).unwrap();
-    // It went; now one whose context can't be made with it.
+    // It worked with a quantized cache; now a model that can't have one.
     let mut refused = by_profile(&json!({"contextWindow": 4096}));
     refused.fits = |_| false;
     refused.refuses_kv = true;

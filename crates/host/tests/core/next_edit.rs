@@ -1,4 +1,5 @@
-//! Next edits: what is known without a model, what one is asked about, and who goes first.
+//! Next edits: what is known without a model, what a model is asked about, and which request goes
+//! first.
 
 use serde_json::{Value, json};
 
@@ -14,7 +15,7 @@ fn loaded(settings: &Value) -> Rig {
     rig
 }
 
-/// A request after the first line was changed into what it is.
+/// Sends a request after the first line was changed from `before` to its present text.
 fn ask(rig: &mut Rig, request_id: &str, before: &str, text: &str) -> i64 {
     let after = text.split('\n').next().unwrap_or_default();
     rig.request(
@@ -29,7 +30,7 @@ fn ask(rig: &mut Rig, request_id: &str, before: &str, text: &str) -> i64 {
     )
 }
 
-/// A call that has an argument too few.
+/// Asks about a call that has an argument too few.
 fn ask_a_model(rig: &mut Rig, request_id: &str) -> i64 {
     let text = "def f(a, b):\n    return a\n\n\nx = f(1)\nprint(x)\n";
     ask(rig, request_id, "def f(a):", text)
@@ -47,7 +48,7 @@ fn generations(rig: &Rig) -> usize {
 
 #[test]
 fn what_leaves_no_choice_needs_no_model() {
-    // None is loaded, either.
+    // No model is loaded for it, either.
     let mut rig = Rig::with_settings(json!({"codeModel": "fim-a"}));
     rig.connect(1);
     let id = ask(&mut rig, "a", "n = 1", "count = 1\nprint(n)\n");
@@ -93,7 +94,7 @@ fn a_place_that_a_model_had_nothing_to_say_to_is_not_asked_about_with_each_key()
     assert_eq!((reason(&rig, id).as_str(), generations(&rig)), ("nothingFollows", 1));
     let id = ask_a_model(&mut rig, "b");
     assert_eq!((reason(&rig, id).as_str(), generations(&rig)), ("nothingFollows", 1));
-    // Another change is another question.
+    // Another change has to be asked about again.
     let text = "def f(a, b, c):\n    return a\n\n\nx = f(1)\nprint(x)\n";
     ask(&mut rig, "c", "def f(a):", text);
     assert_eq!(generations(&rig), 2);

@@ -1,4 +1,4 @@
-//! Requests from their call to their end, and what workers, clients and time do to them.
+//! Requests from their start to their end, and what workers, clients and time do to them.
 
 use localcoder_host::core::{ClientId, Event};
 use localcoder_protocol::{DOCUMENT_BYTES_MAX, ErrorCode, ErrorInfo, PROTOCOL_VERSION, WorkerId};
@@ -237,7 +237,7 @@ fn an_answer_that_comes_after_sleep_makes_no_step_long() {
     rig.connect(1);
     rig.unanswered = "loadModel";
     let id = rig.explain(1, "a");
-    // The first thing after hours of sleep: the load has ended.
+    // The first message after hours of sleep: the load has ended.
     rig.now_ms += 3 * 3_600_000;
     rig.unanswered = "";
     rig.answer_load();
@@ -378,7 +378,7 @@ fn what_an_editor_has_set_is_known_to_the_next_host() {
     next.connect(1);
     next.request(1, "warm", json!({}));
     assert_eq!(next.calls("loadModel")[0]["profile"]["contextTokens"], 1024);
-    // What the editor says now replaces all of it.
+    // What the editor sends now replaces all of it.
     configure(&mut next, 512);
     assert_eq!(next.editor_settings_kept.len(), 1);
 }
@@ -395,11 +395,11 @@ fn settings_that_could_not_be_read_are_reported_until_they_are_set_again() {
     let told = notes(&mut rig);
     let note = told[0].as_str().unwrap();
     assert!(note.contains("`kept.json` is not JSON") && note.contains("airGapped"), "{note}");
-    // Who asks for something else does not fix it, and is told of it.
+    // A client that sets something else does not fix it, and gets the error.
     let id = rig.request(1, "configureFile", json!({"settings": {"contextWindow": 1024}}));
     assert_eq!(rig.answer(id).as_ref().unwrap()["errors"][0]["message"], json!(problem.message));
     assert_eq!(notes(&mut rig), told);
-    // Also where the editor has set nothing: the damaged text must not be read again.
+    // This must happen even if the editor has set nothing: the damaged text must not be read again.
     let id = rig.request(1, "configure", json!({"settings": {}}));
     assert!(rig.answer(id).is_ok());
     assert_eq!(notes(&mut rig), json!([]));
@@ -428,7 +428,7 @@ fn a_settings_file_is_read_again_when_the_host_is_told_so() {
     assert_eq!(answer["errors"].as_array().unwrap().len(), 1, "{answer}");
     rig.request(1, "warm", json!({}));
     assert_eq!(rig.calls("loadModel")[0]["modelRef"], "after");
-    // One that can't be read says so until it can.
+    // A file that can't be read is reported until it can be.
     let problem = ErrorInfo::new(ErrorCode::InvalidSetting, "`settings.json` is not JSON");
     rig.file_settings = Contents { problem: Some(problem.clone()), ..Contents::default() };
     let id = rig.request(1, "configureFile", json!({}));
@@ -508,7 +508,7 @@ fn status_is_reported_to_those_who_asked() {
     assert!(states.contains(&"working") && states.last() == Some(&"ready"), "{states:?}");
 }
 
-/// A window asks for a preparation of two lines.
+/// A window asks to prepare two lines.
 fn prepare(rig: &mut Rig, client: ClientId, request_id: &str) -> i64 {
     rig.request(client, "prepare", request(request_id, "def f(x):\n    return x\n", 1, 2))
 }
@@ -740,7 +740,8 @@ fn each_purpose_has_its_model_and_its_sampling() {
         (&load["modelRef"], &load["chatTemplate"]),
         (&json!("lively"), &json!("{{ messages }}"))
     );
-    // What the model's maker recommends, where nobody says otherwise.
+    // The model maker's recommendation applies if neither the settings nor the request say
+    // otherwise.
     let temperature = |rig: &Rig, call: usize| {
         let value = rig.calls("generate")[call]["sampling"]["temperature"].as_f64().unwrap();
         (value * 10.0).round() / 10.0
@@ -762,7 +763,7 @@ fn each_purpose_has_its_model_and_its_sampling() {
 fn a_model_that_does_not_fit_into_the_free_memory_is_not_loaded() {
     let mut rig = Rig::with_settings(json!({"codeModel": "measured", "contextWindow": 2048}));
     rig.connect(1);
-    // Room for its weights and not for the window.
+    // Enough for its weights, but not for the window.
     rig.free_bytes = Some(demo_header().tensor_bytes + 2_500_000);
     let id = rig.request(1, "warm", json!({}));
     let error = rig.answer(id).unwrap_err();
@@ -773,17 +774,17 @@ fn a_model_that_does_not_fit_into_the_free_memory_is_not_loaded() {
         "{error:?}"
     );
     assert!(rig.calls("loadModel").is_empty());
-    // Not even a small window has room.
+    // Not enough for even a small window.
     rig.free_bytes = Some(1_000_000);
     let id = rig.request(1, "warm", json!({}));
     let hint = rig.answer(id).unwrap_err().hint.unwrap();
     assert!(hint.contains("a smaller model"), "{hint}");
-    // As much as it needs; then its own memory counts as free.
+    // As much as the model needs; once it is loaded, its own memory counts as free.
     rig.free_bytes = Some(400_000_000);
     let id = rig.request(1, "warm", json!({}));
     assert!(rig.answer(id).is_ok());
     assert_eq!(rig.calls("loadModel").len(), 1);
-    // One that is loaded is used, whatever is left.
+    // A loaded model is used, however little memory is left.
     rig.free_bytes = Some(0);
     let id = rig.request(1, "warm", json!({}));
     assert!(rig.answer(id).is_ok());

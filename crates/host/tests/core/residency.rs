@@ -1,4 +1,4 @@
-//! How long a model stays, and what is done ahead.
+//! How long a model stays loaded, and what is done ahead.
 
 use localcoder_host::core::Event;
 use serde_json::{Value, json};
@@ -111,7 +111,7 @@ fn a_model_that_somebody_is_about_to_use_is_made_quick_again() {
     let touch = rig.calls("generate")[0].clone();
     assert_eq!((&touch["maxTokens"], &touch["purpose"]), (&json!(0), &json!("completion")));
     assert_eq!(rig.status(1)["engine"]["state"], "ready", "nobody is told");
-    // A request comes first.
+    // A client's request comes first.
     let call = rig.open_call("generate");
     let id = rig.explain(1, "a");
     rig.end_cancelled(call);

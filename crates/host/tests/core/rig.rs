@@ -1,4 +1,4 @@
-//! A host in memory with what it did, and a worker that answers as the test says.
+//! A host in memory with a record of what it did, and a worker that answers as the test says.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -25,76 +25,75 @@ struct WorkerCall {
     params: Value,
 }
 
-/// See the module.
 pub(crate) struct Rig {
     host: Host,
     pub(crate) now_ms: u64,
     sent: Vec<(ClientId, Message)>,
     worker_calls: Vec<WorkerCall>,
-    /// Generations of workers that were started.
+    /// Generations of the workers that were started.
     pub(crate) started: Vec<u64>,
-    /// Generations of workers that were killed.
+    /// Generations of the workers that were killed.
     pub(crate) killed: Vec<u64>,
-    /// Generations that were asked to end, each time.
+    /// Generations of the workers that were asked to end, once for each time.
     pub(crate) stopped: Vec<u64>,
     /// The installed model that takes less than any other.
     pub(crate) smaller: Option<&'static str>,
     /// The model that could draft for any other.
     pub(crate) draft: Option<&'static str>,
     pub(crate) exited: bool,
-    /// Length of the kept state of what all prompts begin with.
+    /// Length of the kept state of the prompts' common beginning.
     pub(crate) prefix_bytes: Option<u64>,
-    /// How many tokens of it the worker takes over.
+    /// How many tokens of that state the worker takes over.
     pub(crate) prefix_tokens: u32,
     pub(crate) prefixes_found: Vec<String>,
     pub(crate) prefixes_kept: Vec<(String, u64)>,
-    /// What the host wanted kept.
+    /// The measurements that the host wanted kept.
     pub(crate) kept: Option<String>,
-    /// What is noted of a load that has not ended.
+    /// The note about a load that has not ended.
     pub(crate) unfinished_load: Option<String>,
     /// What `settings.json` says when it is read again.
     pub(crate) file_settings: Contents,
-    /// What it wanted counted of edits.
+    /// The counts of edits that the host has requested.
     pub(crate) counted: Vec<Effect>,
-    /// Settings of the editor that it wanted kept, each time.
+    /// The editor settings that the host wanted kept, once for each time.
     pub(crate) editor_settings_kept: Vec<String>,
-    /// Answers greeting, loading and counting by itself.
+    /// Whether the worker answers greeting, loading and counting by itself.
     pub(crate) cooperative: bool,
-    /// Generations that the host has cancelled, and those that have ended.
+    /// Generations that the host has cancelled; `ended` are those that have ended.
     cancelled: BTreeSet<i64>,
     ended: BTreeSet<i64>,
-    /// Workers that run.
+    /// Workers that are running.
     alive: BTreeSet<u64>,
     /// Whether workers give no sign of life.
     pub(crate) silent: bool,
-    /// Whether they compute nothing.
+    /// Whether workers compute nothing.
     pub(crate) stalled: bool,
     progress: u64,
-    /// A call that no worker answers.
+    /// Method of the calls that no worker answers.
     pub(crate) unanswered: &'static str,
-    /// What the worker could compute on.
+    /// The devices that the worker reports.
     pub(crate) devices: Value,
-    /// All memory of the machine, where models take some of it.
+    /// All memory of the machine; `None` if loading a model takes none.
     pub(crate) machine_bytes: Option<u64>,
-    /// What is loaded, by generation: reference, and what it takes.
+    /// The loaded models, by generation: reference and memory.
     pub(crate) loaded: BTreeMap<u64, (String, MemoryUse)>,
     /// Whether memory suffices for a load, by its parameters.
     pub(crate) fits: fn(&Value) -> bool,
-    /// Whether no context can be made with a quantized cache.
+    /// Whether loading with a quantized cache fails.
     pub(crate) refuses_kv: bool,
     /// How every load on a GPU ends.
     pub(crate) load_error: Option<ErrorInfo>,
-    /// What the worker says it speaks.
+    /// The protocol version that the worker reports.
     pub(crate) worker_version: u32,
-    /// Whether files are looked at only when the test says so.
+    /// Whether files are inspected only when the test says so.
     pub(crate) slow_disk: bool,
     inspections: Vec<Event>,
-    /// Whether other files of the same names are there now.
+    /// Whether other files have replaced those of the same names.
     pub(crate) replaced: bool,
-    /// Memory that the system has left; `None` where it does not tell.
+    /// Free memory of the system; `None` if the system does not report it.
     pub(crate) free_bytes: Option<u64>,
     next_id: i64,
-    /// Who said what to whom, as lines of a sequence diagram.
+    /// All messages, as lines of a sequence diagram.
     pub(crate) said: Vec<String>,
 }
 
@@ -107,22 +106,22 @@ impl Rig {
         Self::start(settings, json!({}), None, None)
     }
 
-    /// A host after one that went down while it loaded a model.
+    /// A host that follows one which went down while loading a model.
     pub(crate) fn after_unfinished_load(settings: Value, text: Option<String>) -> Self {
         Self::start(settings, json!({}), None, text)
     }
 
-    /// A host with what an earlier one has kept.
+    /// A host that starts with what an earlier one has kept.
     pub(crate) fn with_measurements(kept: Option<String>) -> Self {
         Self::start(json!({}), json!({}), kept, None)
     }
 
-    /// A host whose editor had set these last.
+    /// A host that starts with these last settings of the editor.
     pub(crate) fn with_editor_settings(settings: Value) -> Self {
         Self::start(json!({}), settings, None, None)
     }
 
-    /// A host that could not read what the editor had set last.
+    /// A host that could not read the editor's last settings.
     pub(crate) fn with_unread_editor_settings(problem: ErrorInfo) -> Self {
         let editor = Contents { problem: Some(problem), ..Contents::default() };
         Self::start_with(Contents::default(), editor, None, None)
@@ -320,7 +319,7 @@ impl Rig {
         answer.map(|answer| worker_answer(generation, id, Ok(answer)))
     }
 
-    /// The window that a load makes, and what it takes.
+    /// The window that a load creates, and the memory that it takes.
     fn loads_as(&self, params: &Value) -> (u64, MemoryUse) {
         let file = inspect(params["modelRef"].as_str().unwrap()).unwrap();
         let asked = params["profile"]["contextTokens"].as_u64().unwrap();
@@ -348,13 +347,13 @@ impl Rig {
         self.devices.as_array().unwrap().iter().any(|device| device["gpu"] == true)
     }
 
-    /// Pages of files count as free, as systems have it.
+    /// Free memory of the machine; pages of files count as free, as they do for systems.
     fn free_of_machine(&self) -> Option<u64> {
         let taken = self.loaded.values().map(|(_, it)| it.kv_bytes + it.compute_bytes);
         Some(self.machine_bytes?.saturating_sub(taken.sum()))
     }
 
-    /// No model is there twice, and all together are no more than there is.
+    /// Checks that no model is loaded twice, and that all of them fit into the memory.
     fn check_memory(&self) {
         let mut references: Vec<&String> = self.loaded.values().map(|(it, _)| it).collect();
         references.sort_unstable();
@@ -366,7 +365,7 @@ impl Rig {
         }
     }
 
-    /// What the host says of itself.
+    /// The host's status as a client gets it.
     pub(crate) fn status(&mut self, client: ClientId) -> Value {
         let id = self.request(client, "status", json!({}));
         self.answer(id).unwrap()
@@ -426,7 +425,7 @@ impl Rig {
         self.connect_as(client, false);
     }
 
-    /// A client that wants to be told what changes.
+    /// Connects a client that watches for changes.
     pub(crate) fn watch(&mut self, client: ClientId) {
         self.connect_as(client, true);
     }
@@ -444,7 +443,7 @@ impl Rig {
         self.answer(id).unwrap();
     }
 
-    /// `method`: of a request, or the id of a command on selected code.
+    /// `method`: that of a request, or the id of a command on selected code.
     pub(crate) fn request(&mut self, client: ClientId, method: &str, mut params: Value) -> i64 {
         self.next_id += 1;
         let method = match CommandSpec::of(method) {
@@ -469,7 +468,7 @@ impl Rig {
         self.request(client, "explain", params)
     }
 
-    /// All answers to a call.
+    /// All answers to a request.
     pub(crate) fn answers(&self, id: i64) -> Vec<Result<Value, ErrorInfo>> {
         self.sent
             .iter()
@@ -482,25 +481,25 @@ impl Rig {
             .collect()
     }
 
-    /// The one answer to a call.
+    /// The only answer to a request.
     pub(crate) fn answer(&self, id: i64) -> Result<Value, ErrorInfo> {
         let mut answers = self.answers(id);
         assert_eq!(answers.len(), 1, "a request ends exactly once");
         answers.remove(0)
     }
 
-    /// Parameters of every call of the worker by that name.
+    /// Parameters of every call of this method to the worker.
     pub(crate) fn calls(&self, method: &str) -> Vec<&Value> {
         let calls = self.worker_calls.iter().filter(|call| call.method == method);
         calls.map(|call| &call.params).collect()
     }
 
-    /// When the worker was first called by that name, counted from 0.
+    /// The position of the worker's first call of this method, counted from 0.
     pub(crate) fn order_of(&self, method: &str) -> Option<usize> {
         self.worker_calls.iter().position(|call| call.method == method)
     }
 
-    /// The number of the last call of the worker by that name.
+    /// The id of the worker's last call of this method.
     pub(crate) fn open_call(&self, method: &str) -> i64 {
         self.last_call(method).id
     }
@@ -510,7 +509,7 @@ impl Rig {
         call.unwrap_or_else(|| panic!("the worker was not asked to `{method}`"))
     }
 
-    /// Whether a generation runs that was not ended yet.
+    /// Whether a generation runs that has not ended.
     pub(crate) fn is_writing(&self) -> bool {
         let asked = self.worker_calls.iter().rev().find(|call| call.method == "generate");
         asked.is_some_and(|call| {
@@ -524,7 +523,7 @@ impl Rig {
         calls.map(|call| call.params.clone()).collect()
     }
 
-    /// Workers end what they were told to.
+    /// The workers end what they were told to cancel.
     pub(crate) fn end_what_was_cancelled(&mut self) {
         while let Some(call) =
             self.cancelled.iter().find(|call| !self.ended.contains(call)).copied()
@@ -537,7 +536,7 @@ impl Rig {
         *self.started.last().expect("a worker was started")
     }
 
-    /// The worker that was asked for the last text, and the number of that call.
+    /// The worker that was last asked for a text, and the id of that call.
     fn writing(&self) -> (u64, i64) {
         let call = self.last_call("generate");
         (call.generation, call.id)
@@ -557,12 +556,12 @@ impl Rig {
         self.finish_with(Usage { generated_tokens: 3, ..Usage::default() });
     }
 
-    /// The same with what it took.
+    /// The worker ends the last generation, with this usage.
     pub(crate) fn finish_with(&mut self, usage: Usage) {
         self.finish_because(FinishReason::EndOfTurn, usage);
     }
 
-    /// The same where it had more to write.
+    /// The worker ends the last generation because its tokens were used up.
     pub(crate) fn finish_cut(&mut self) {
         let usage = Usage { generated_tokens: 3, ..Usage::default() };
         self.finish_because(FinishReason::TokenLimit, usage);
@@ -581,14 +580,14 @@ impl Rig {
         self.event(worker_answer(generation, call, Ok(answer)));
     }
 
-    /// The files that were waited for are looked at.
+    /// The files whose inspection was held back are inspected.
     pub(crate) fn inspect(&mut self) {
         for event in std::mem::take(&mut self.inspections) {
             self.event(event);
         }
     }
 
-    /// The worker answers the load that it was asked for last.
+    /// The worker answers the last load.
     pub(crate) fn answer_load(&mut self) {
         let WorkerCall { generation, id, method, params } = self.last_call("loadModel").clone();
         let answer = self.cooperation(generation, &method, &params).unwrap();
@@ -618,7 +617,7 @@ impl Rig {
         self.kill_generation(self.generation());
     }
 
-    /// The system ends the worker that was started last, because memory runs out.
+    /// The system kills the worker that was started last, because memory runs out.
     pub(crate) fn kill_for_memory(&mut self) {
         let generation = self.generation();
         self.loaded.remove(&generation);
@@ -635,7 +634,7 @@ impl Rig {
         self.event(Event::WorkerEnded { generation, ending });
     }
 
-    /// Every worker that lives and has something to do gives a sign of life.
+    /// Every living worker with something to do gives a sign of life.
     fn beat(&mut self) {
         if self.silent {
             return;
@@ -655,7 +654,7 @@ impl Rig {
         }
     }
 
-    /// Lets time pass, ticking whenever the host wants to be woken.
+    /// Lets time pass; the host gets a tick whenever one is due.
     pub(crate) fn pass(&mut self, ms: u64) {
         let end = self.now_ms + ms;
         while let Some(due) = self.host.next_deadline_ms().filter(|due| *due < end) {
@@ -691,7 +690,7 @@ fn worker_answer(generation: u64, id: i64, result: Result<Value, ErrorInfo>) -> 
     Event::WorkerMessage { generation, message }
 }
 
-/// Of the bundled model.
+/// The header of the bundled model.
 pub(crate) fn demo_header() -> Header {
     static HEADER: LazyLock<Header> = LazyLock::new(|| {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/demo/localcoder-demo.gguf");
@@ -701,8 +700,8 @@ pub(crate) fn demo_header() -> Header {
     HEADER.clone()
 }
 
-/// `size-N-NAME`: a model of this many megabytes that takes a window of 8,192 tokens; `large-…`: one
-/// of 14 billion parameters.
+/// `size-N-NAME`: a model of N megabytes that takes a window of 8,192 tokens; `large-…`: one of 14
+/// billion parameters.
 fn inspect(reference: &str) -> Result<ModelFile, ErrorInfo> {
     if reference == "missing" || reference.starts_with("qwen") || reference.starts_with("llama") {
         let text = format!("no model `{reference}` is installed");
@@ -751,7 +750,7 @@ fn inspect(reference: &str) -> Result<ModelFile, ErrorInfo> {
     })
 }
 
-/// What comes in, as an arrow between those who take part.
+/// An event as an arrow between the participants.
 fn arrow_of_event(event: &Event) -> Option<String> {
     match event {
         Event::ClientMessage(_, message) => arrow("extension", "host", message),
@@ -761,7 +760,7 @@ fn arrow_of_event(event: &Event) -> Option<String> {
     }
 }
 
-/// The same of what goes out.
+/// An effect as an arrow between the participants.
 fn arrow_of_effect(effect: &Effect) -> Option<String> {
     match effect {
         Effect::SendWorker { message, .. } => arrow("host", "worker", message),

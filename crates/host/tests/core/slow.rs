@@ -1,4 +1,4 @@
-//! A model that is slow: the fast profile is suggested once, with the numbers.
+//! A slow model: the fast profile is suggested once, with the numbers.
 
 use localcoder_host::core::Event;
 use localcoder_protocol::{PROTOCOL_VERSION, Usage};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::rig::Rig;
 
-/// An editor is there, and a profile whose model is smaller.
+/// Connects an editor, with a profile whose model is smaller.
 fn rig(mut rig: Rig) -> Rig {
     rig.event(Event::ClientConnected(1));
     let hello = json!({"protocolVersion": PROTOCOL_VERSION, "buildId": "x", "pid": 1,
@@ -60,7 +60,7 @@ fn five_slow_answers_in_a_row_suggest_the_fast_profile_once() {
     assert_eq!(suggestions(&rig).len(), 1, "it does not nag");
     let speed = rig.status(1)["speed"].clone();
     assert_eq!(speed, json!({"readTokensPerS": 100.0, "writtenTokensPerS": 5.0}));
-    // Nor after a restart.
+    // Nor is it suggested after a restart.
     rig.pass(40_000);
     let mut next = self::rig(Rig::with_measurements(rig.kept.clone()));
     next.request(1, "configure", json!({"settings": settings("size-1000-fast")}));

@@ -1,5 +1,5 @@
-//! From one model to another: the new one is loaded while the old one answers where both fit, and
-//! a running answer is never ended for it.
+//! Switching from one model to another: the new one is loaded while the old one answers if both
+//! fit, and a running answer is never ended for it.
 
 use localcoder_protocol::{ErrorCode, MemoryUse};
 use serde_json::json;
@@ -8,7 +8,7 @@ use crate::rig::Rig;
 
 const MB: u64 = 1_000_000;
 
-/// A host on a machine with this many megabytes, and its window.
+/// A host with this model on a machine with this many megabytes, and a connected window.
 fn rig(megabytes: u64, model: &str) -> Rig {
     let mut rig = Rig::with_settings(json!({"codeModel": model, "contextWindow": 4096}));
     rig.machine_bytes = Some(megabytes * MB);
@@ -38,7 +38,7 @@ fn where_both_fit_the_new_one_is_loaded_beside_the_answer() {
     rig.write("new");
     rig.finish();
     assert_eq!(rig.answer(new).unwrap()["model"]["reference"], "size-2000-b");
-    // Back again at once.
+    // Switching back needs no load.
     switch(&mut rig, "size-1000-a");
     assert_eq!(rig.calls("loadModel").len(), 2);
     let status = rig.status(1);
@@ -155,7 +155,7 @@ fn what_a_load_has_taken_counts_the_next_time() {
     let told = measured(&mut rig);
     assert_eq!((&told["verdict"], &told["measured"]), (&json!("loaded"), &json!(true)));
     rig.pass(40_000);
-    // The next host knows it, and that it was more than the header says.
+    // The next host knows this, and that the model took more than its header says.
     let kept = rig.kept.clone().unwrap();
     let mut kept: serde_json::Value = serde_json::from_str(&kept).unwrap();
     for (_, memory) in kept["memories"].as_object_mut().unwrap() {

@@ -1,5 +1,5 @@
-//! The user's own test on an edit: who runs it, what its end changes, and that no one waits for it
-//! for ever.
+//! The user's own test on an edit: who runs it, what its result changes, and that no one waits for
+//! it forever.
 
 use localcoder_protocol::ErrorCode;
 use localcoder_protocol::limits::TRIED_WITHIN_MS;
@@ -14,7 +14,8 @@ fn run(outcome: &str, said: &str) -> Value {
     json!({"name": "test_a.py", "outcome": outcome, "said": said, "ms": 10})
 }
 
-/// A fix is asked for by a client whose test goes so, and an answer is written.
+/// A client whose test gives this result before the edit asks for a fix, and the model writes an
+/// answer.
 fn asked(rig: &mut Rig, instruction: &str, before: &Value) -> i64 {
     rig.connect(1);
     let id = rig.request(

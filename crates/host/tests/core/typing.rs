@@ -1,7 +1,7 @@
-//! Somebody types, pauses, takes suggestions whole or in part, deletes and goes elsewhere, while a
-//! model writes what is right, what is there already, what was just changed, or anything. Whatever
-//! it writes and whenever, nothing is shown that was made for another text, that repeats what follows,
-//! or that takes back what was changed.
+//! A user types, pauses, accepts suggestions completely or in part, deletes and moves elsewhere,
+//! while a model writes what is right, what is there already, what was just changed, or anything.
+//! Whatever it writes and whenever, nothing is shown that was made for another text, that repeats
+//! what follows, or that takes back what was changed.
 
 use localcoder_assist::Fill;
 use localcoder_protocol::CompleteParams;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::rig::Rig;
 
-/// Few, so that they come again.
+/// Only a few, so that lines repeat.
 const LINES: [&str; 8] = [
     "total = first + second",
     "total = first",
@@ -25,19 +25,19 @@ const LINES: [&str; 8] = [
 /// What the user does next.
 #[derive(Debug, Clone)]
 enum Act {
-    /// The next key of what they want to write.
+    /// The next key of the text that the user wants to write.
     Key,
-    /// Some of them, faster than anything is written.
+    /// Several keys, faster than any suggestion is written.
     Keys(usize),
     /// The model writes this many characters, or to its end.
     Write(usize),
     End,
-    /// The model has to stop before its end.
+    /// The model is stopped before its end.
     Cut,
     Take,
     TakeWord,
     Delete,
-    /// The cursor goes to the end of another line, and writes there.
+    /// The cursor moves to the end of another line, where the user continues to write.
     Go(usize),
 }
 
@@ -57,7 +57,7 @@ struct Trace {
     document: Vec<usize>,
     at: usize,
     wanted: Vec<usize>,
-    /// Which line was just changed into another, and what it was.
+    /// Which line was just changed, and its old text.
     changed: Option<(usize, usize)>,
     acts: Vec<Act>,
     scripts: Vec<Script>,
@@ -102,7 +102,7 @@ fn trace() -> impl Strategy<Value = Trace> {
         })
 }
 
-/// A text that the model was asked to continue, and what it has written.
+/// A text that the model was asked to continue, and what it wrote.
 #[derive(Debug)]
 struct Generation {
     before: String,
@@ -117,14 +117,14 @@ struct Window {
     before: String,
     after: String,
     left: String,
-    /// The last change that was told, as lines before and after.
+    /// The last change that was sent to the host, as lines before and after.
     changed: Option<(String, String)>,
-    /// Of the newest request.
+    /// The id of the newest request.
     asked: i64,
     shown: Option<(String, usize)>,
     scripts: Vec<Script>,
     generations: Vec<Generation>,
-    /// What the model has still to write.
+    /// What the model is yet to write.
     script: String,
     requests: usize,
     all_shown: usize,
@@ -181,8 +181,8 @@ impl Window {
         })
     }
 
-    /// The document is another, or the cursor elsewhere: the editor asks at once, and what was shown
-    /// stays where it says what was typed.
+    /// The text has changed, or the cursor has moved: the editor asks at once, and what was shown
+    /// stays if it agrees with what was typed.
     fn moved(&mut self) {
         self.requests += 1;
         self.shown = None;
@@ -192,7 +192,7 @@ impl Window {
         self.look();
     }
 
-    /// A generation that has just begun is for the place that its prompt says.
+    /// Matches a generation that has just begun to its place, using its prompt.
     fn begun(&mut self) {
         let count = self.rig.calls("generate").len();
         if count == self.generations.len() {
@@ -207,7 +207,7 @@ impl Window {
         let (prefix, suffix, typed) = (after_token(1), after_token(2), after_token(3));
         assert!(suffix.len() + prefix.len() < 1_500, "all of the document is in the prompt");
         let mut before = format!("{prefix}{typed}");
-        // Blanks at the end are left to the model.
+        // The prompt leaves spaces at the end of a line to the model.
         if self.before.trim_end_matches(' ') == before {
             before.clone_from(&self.before);
         }
@@ -269,7 +269,7 @@ impl Window {
         self.look();
     }
 
-    /// What the newest request was answered with is shown.
+    /// The suggestion in the answer to the newest request is shown.
     fn look(&mut self) {
         self.begun();
         let Some(Ok(answer)) = self.rig.answers(self.asked).pop() else { return };
@@ -309,8 +309,8 @@ impl Window {
         }
     }
 
-    /// Whether a suggestion is what is left of what was written for a text, where what was typed
-    /// since is what it said.
+    /// Whether a suggestion is the rest of what the model wrote for that text, given that
+    /// everything typed since agrees with it.
     fn comes_from(&self, it: &Generation, text: &str) -> bool {
         let Some(typed) = self.before.strip_prefix(it.before.as_str()) else { return false };
         let params: CompleteParams =
@@ -322,7 +322,7 @@ impl Window {
             && (finished.is_ok_and(|it| fits(&it.text)) || round.is_ok_and(|it| fits(&it.text)))
     }
 
-    /// Writes into the document as if it had been typed.
+    /// Inserts text as if it had been typed.
     fn put(&mut self, text: &str) {
         self.before.push_str(text);
         self.left = match self.left.strip_prefix(text) {
@@ -392,7 +392,7 @@ proptest! {
     }
 }
 
-/// Or the property above would hold of a host that shows nothing.
+/// Without this, the property above would also hold for a host that shows nothing.
 #[test]
 fn most_of_what_is_right_is_shown_in_such_traces() {
     let trace = Trace {

@@ -1,4 +1,4 @@
-//! The picture in `docs/walk.md` of what is said when a selection is improved.
+//! The diagram in `docs/walk.md` of the messages with which a selection is improved.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/walk.md");
 
 const BEGINS: &str = "```mermaid\nsequenceDiagram\n";
 
-/// What is said, from the key to the edit, where no model is loaded yet.
+/// The messages from the key press to the edit, starting without a loaded model.
 fn said() -> String {
     let mut rig = Rig::new();
     rig.connect(1);
@@ -26,7 +26,7 @@ fn said() -> String {
     rig.write("        return 1\n    return 2");
     rig.finish();
     let answer = rig.answer(id).unwrap();
-    // On *Apply*.
+    // The user chooses *Apply*.
     let located = json!({"document": document, "edits": [answer["edit"]]});
     let id = rig.request(1, "locateEdits", located);
     rig.answer(id).unwrap();

@@ -1,11 +1,11 @@
-//! Invariant 2, as far as it is numbers: nothing grows without a limit.
+//! Invariant 2, as far as it is about numbers: nothing grows without a limit.
 
 use localcoder_host::core::{Effect, QUEUE_MAX};
 
 use super::requests::Requests;
 use crate::broken::{Outcome, breach};
 
-/// Of one event.
+/// Most effects of one event.
 const EFFECTS_MAX: usize = 4 * QUEUE_MAX + 64;
 
 pub(crate) fn effects(effects: &[Effect]) -> Outcome {
@@ -15,7 +15,7 @@ pub(crate) fn effects(effects: &[Effect]) -> Outcome {
     Ok(())
 }
 
-/// One may be worked on, one may be asked again, the rest waits.
+/// One request may be in progress and one may be repeated; the others wait in the queue.
 pub(crate) fn waiting(requests: &Requests) -> Outcome {
     let waiting = requests.waiting_for_models();
     if waiting > QUEUE_MAX + 2 {

@@ -1,5 +1,5 @@
-//! Invariants 6 and 8, and memory: what is loaded was found good, is there once, fits together with
-//! the rest, and is what was set or is reported to be less.
+//! Invariants 6 and 8, and memory: a loaded model was found good, is loaded only once, fits
+//! together with the others, and is run as set or reported to be run with less.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -21,30 +21,30 @@ const TWICE: &str = "memory: a model is not loaded twice";
 const SUSPECT: &str = "supervision: what took the host down is not loaded ahead";
 const NO_RETRY: &str = "supervision: what can't succeed is not tried again by itself";
 
-/// How old a report of free memory may be that the host goes by: its own `LOOK_AGAIN_MS`, and the
-/// time of an inspection.
+/// How old a reading of free memory the host may use: its own `LOOK_AGAIN_MS`, plus the time of an
+/// inspection.
 const REPORT_COUNTS_FOR_MS: u64 = 1_500;
 
-/// Of the setting.
+/// The range of the setting.
 const WINDOW_TOKENS: std::ops::RangeInclusive<u64> =
     CONTEXT_TOKENS_MIN as u64..=CONTEXT_TOKENS_MAX as u64;
 
 #[derive(Debug, Default)]
 pub(crate) struct Loads {
-    /// Whether each file was found good when it was looked at last.
+    /// Whether each file was found good at its last inspection.
     found: BTreeMap<&'static str, bool>,
-    /// Memory of the machine for models, as last reported; each with its time.
+    /// The machine's memory for models, as last reported, with the times of the reports.
     reported_bytes: Vec<(u64, Option<u64>)>,
-    /// When each file was written, as last reported. It may be another one by the time that it is
-    /// loaded: the host can't know better than what was reported.
+    /// When each file was written, as last reported. By the time of the load it may have been
+    /// replaced: the host can only know what was reported.
     reported_written: BTreeMap<usize, Option<SystemTime>>,
-    /// The same when a load of it began.
+    /// The same times when a load of the file began.
     tried: BTreeMap<usize, Option<SystemTime>>,
-    /// Models that can't be loaded as they were when that was tried.
+    /// Models that can't be loaded, with the time of the file that was tried.
     hopeless: BTreeMap<usize, Option<SystemTime>>,
-    /// How often the settings were changed.
+    /// How many times the settings were changed.
     pub(crate) settings: u64,
-    /// The model whose load took the last host down, until a client asks for more than to load
+    /// The model whose load took the last host down, until a client asks for more than loading
     /// something ahead.
     suspect: Option<usize>,
     cpu_was_set: bool,
@@ -68,7 +68,7 @@ impl Loads {
         self.see(editor);
     }
 
-    /// Whatever a client sets may be what a load goes by.
+    /// Notes the values that a client sets: a load may use any of them.
     pub(crate) fn settings_seen(&mut self, method: &str, params: &Value) {
         let Some(settings) = params["settings"].as_object() else { return };
         self.settings += u64::from(method.starts_with("configure"));
@@ -84,7 +84,7 @@ impl Loads {
         }
     }
 
-    /// A client wants something of a model: then it may be tried again.
+    /// A client wants something from a model: then the model may be tried again.
     pub(crate) fn wanted(&mut self, ahead: bool) {
         self.hopeless.clear();
         if !ahead {
@@ -113,7 +113,7 @@ impl Loads {
         }
     }
 
-    /// A load has failed: if it is certain to, it is not tried again by itself.
+    /// A load has failed: if it is certain to fail again, it is not repeated unless someone asks.
     pub(crate) fn failed(&mut self, model: Option<usize>, code: ErrorCode) {
         if let Some(model) = model
             && matches!(code, ErrorCode::ModelDamaged | ErrorCode::ModelUnsupported)
@@ -178,7 +178,7 @@ impl World {
         Ok(())
     }
 
-    /// What is less than any settings have asked for; `checks::status` makes sure that it is
+    /// Whatever is lower than any settings have asked for; `checks::status` makes sure that it is
     /// reported.
     fn lowered(
         &self,

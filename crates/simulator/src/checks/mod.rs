@@ -1,5 +1,5 @@
-//! What must hold, whatever happens: each file a subject of `ARCHITECTURE.md`'s invariants. Checked
-//! as the host's effects come, and once more after each event.
+//! What must hold, whatever happens: each file covers one subject of the invariants in
+//! `ARCHITECTURE.md`. Checked on each of the host's effects, and again after each event.
 
 pub(crate) mod bounds;
 pub(crate) mod loads;
@@ -10,7 +10,7 @@ pub(crate) mod supervision;
 use crate::broken::Outcome;
 use crate::world::World;
 
-/// After the effects of each event.
+/// The checks that follow the effects of each event.
 pub(crate) fn after_event(world: &mut World) -> Outcome {
     bounds::waiting(&world.requests)?;
     world.check_silence()

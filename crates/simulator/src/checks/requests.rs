@@ -1,5 +1,5 @@
-//! Invariant 4: every request ends exactly once, nothing is said of it afterwards, and its client
-//! sees the text that was written for it and no other.
+//! Invariant 4: every request ends exactly once, nothing is sent about it afterwards, and its
+//! client sees the text that was written for it and no other.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ const ONCE: &str = "inv 4: every request ends once";
 const OWN: &str = "inv 4: a client sees its own text only";
 const AFTER: &str = "inv 4: nothing is said after the end";
 
-/// Requests that wait for a model.
+/// The methods of requests that wait for a model.
 const FOR_MODELS: &[&str] =
     &["improve", "explain", "generate", "warm", "prepare", "complete", "complete now"];
 
@@ -26,13 +26,12 @@ pub(crate) struct ClientRequest {
     client: ClientId,
     method: &'static str,
     request_id: Option<String>,
-    /// Of a cancel.
+    /// The request that a cancel is for.
     target: Option<String>,
     ended: bool,
-    /// No client waits for its answer any more.
+    /// Whether no client waits for its answer any more.
     forgotten: bool,
     must_succeed: bool,
-    /// Whether its client has cancelled it.
     cancelled: bool,
     streamed: String,
 }
@@ -60,18 +59,18 @@ impl ClientRequest {
 
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
-    /// The first has the number 1.
+    /// All requests so far; the first has number 1.
     asked: Vec<ClientRequest>,
-    /// Indexes of those that have not ended.
+    /// Indexes of the requests that have not ended.
     open: Vec<usize>,
     malformed: BTreeMap<ClientId, u64>,
     must_succeed: Option<u64>,
-    /// Models that workers wrote with, by call.
+    /// The model with which a worker wrote, by call.
     wrote_with: BTreeMap<u64, usize>,
 }
 
 impl Requests {
-    /// The number that the next request has.
+    /// The number of the next request.
     pub(crate) fn next_number(&self) -> u64 {
         self.asked.len() as u64 + 1
     }
@@ -125,7 +124,7 @@ impl Requests {
         self.open.iter().filter(waits).count()
     }
 
-    /// What `status` gives as the number of requests: those that a client waits for.
+    /// How many requests `status` should report: those for which a client waits.
     pub(crate) fn wanted(&self) -> usize {
         let waits = |index: &&usize| {
             let method = self.asked[**index].method;
@@ -134,7 +133,7 @@ impl Requests {
         self.open.iter().filter(waits).count()
     }
 
-    /// The first that has not ended, in words.
+    /// The first request that has not ended, in words.
     pub(crate) fn first_open(&self) -> Option<String> {
         let index = *self.open.first()?;
         let ClientRequest { client, method, .. } = &self.asked[index];
@@ -150,7 +149,8 @@ impl Requests {
         self.asked[*self.open.iter().rfind(own)?].request_id.clone()
     }
 
-    /// The oldest that has not ended: another of the same id is refused at once.
+    /// The oldest request of this id that has not ended: a second one with the same id is refused
+    /// at once.
     fn running(&self, client: ClientId, request_id: &str) -> Option<usize> {
         self.open.iter().copied().find(|index| {
             let asked = &self.asked[*index];
@@ -197,7 +197,8 @@ impl Requests {
         }
     }
 
-    /// The text of an answer is its own, of one call, and what was streamed of it.
+    /// Checks that an answer's text belongs to its request, comes from one call, and is what was
+    /// streamed.
     fn check_text(&self, index: usize, answer: &Value) -> Outcome {
         let (number, asked) = (index as u64 + 1, &self.asked[index]);
         let text = match asked.method {
@@ -232,7 +233,8 @@ impl Requests {
         Ok(())
     }
 
-    /// What a cancel has found must have ended, and what it has not found must not be there.
+    /// Checks that the request to be cancelled no longer runs, whether or not the cancel has found
+    /// it.
     fn check_cancel(&mut self, index: usize, answer: &Value) -> Outcome {
         let client = self.asked[index].client;
         let Some(target) = self.asked[index].target.clone() else { return Ok(()) };

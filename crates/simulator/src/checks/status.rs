@@ -1,4 +1,4 @@
-//! Invariant 8: what the host says of itself is true, and tells what is less than was set.
+//! Invariant 8: the host's status is true, and reports what is lower than the settings ask for.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use crate::world::World;
 const TRUE: &str = "inv 8: what is reported is true";
 const REPORTED: &str = "inv 8: what is lowered is reported";
 
-/// What was lowered, and words of which one must be in a note then.
+/// For each thing that may be lowered, words of which one must then be in a note.
 const WORDS: &[(&str, &[&str])] = &[
     ("window", &["window"]),
     ("batch", &["smaller steps", "batch", "tokens at a time"]),
@@ -53,7 +53,7 @@ impl World {
         Ok(())
     }
 
-    /// What is reported as loaded is loaded, unless its worker has just ended.
+    /// Checks that a model reported as loaded is loaded, unless its worker has just ended.
     fn check_residents(&self, status: &Value) -> Outcome {
         for resident in status["residents"].as_array().into_iter().flatten() {
             let reference = resident["model"]["reference"].as_str().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! Workers: one that hangs is killed in time, one that works never is, a dead one is not spoken to,
-//! and no worker is started over and over. And the host ends when it should and not otherwise.
+//! Workers: one that hangs is killed in time, one that works never is, nothing is sent to a dead
+//! one, and none is started over and over. Also, the host ends when it should and at no other time.
 
 use std::collections::VecDeque;
 
@@ -18,35 +18,35 @@ const FALSE_KILL: &str = "supervision: a worker that works is not killed";
 const SILENCE: &str = "supervision: a worker without a sign of life is killed";
 const STARTS: &str = "supervision: workers are not started over and over";
 
-/// How much later than it should be a worker that is silent may be killed.
+/// How late a silent worker may be killed.
 const SLACK_MS: u64 = 1_000;
-/// A worker that does not stop is killed after this time, and not much sooner.
+/// A worker that does not stop is killed after this time, and not much earlier.
 const STOPS_WITHIN_MS: u64 = 9_900;
-/// Two places, and what may be started again in that time over all ways of running a model.
+/// One for each slot, plus the restarts allowed within that time over all ways of running a model.
 const STARTS_MAX: usize = 2 + RESTARTS_MAX_OF_ALL;
 
 #[derive(Debug, Default)]
 pub(crate) struct Supervision {
-    /// When workers were started since a client last wanted something.
+    /// When workers were started since a client last asked for something.
     starts_ms: VecDeque<u64>,
-    /// When one could not be started, since then.
+    /// When a worker could not be started, since the same moment.
     failed_starts_ms: VecDeque<u64>,
     last_generation: u64,
-    /// A client wants the host to end.
+    /// Whether a client wants the host to end.
     pub(crate) may_exit: bool,
     /// Workers that ended, or did not start.
     pub(crate) ended: u64,
 }
 
 impl Supervision {
-    /// A client wants something that takes a worker.
+    /// A client asks for something that needs a worker.
     pub(crate) fn wanted(&mut self) {
         self.starts_ms.clear();
         self.failed_starts_ms.clear();
     }
 }
 
-/// One start more, and whether they are too many.
+/// Notes a start, and checks that there are not too many.
 fn note_start(starts_ms: &mut VecDeque<u64>, now_ms: u64) -> Outcome {
     starts_ms.push_back(now_ms);
     while starts_ms.front().is_some_and(|at| at + RESTARTS_WITHIN_MS < now_ms) {
@@ -73,15 +73,15 @@ impl World {
         Ok(())
     }
 
-    /// A worker could not be started. That is not a crash, and the request that waited for it is told
-    /// at once, so it takes nothing from what may be started again; but it is not tried on and on.
+    /// A worker could not be started. That is not a crash, and the waiting request gets its error
+    /// at once, so it does not count against the restarts; but it must not be repeated endlessly.
     pub(crate) fn check_failed_start(&mut self) -> Outcome {
         self.supervision.ended += 1;
         self.supervision.starts_ms.pop_back();
         note_start(&mut self.supervision.failed_starts_ms, self.now_ms)
     }
 
-    /// The host asks a worker something.
+    /// The host sends a worker a request.
     pub(crate) fn check_asked(
         &mut self,
         generation: u64,
@@ -119,17 +119,17 @@ impl World {
         }
     }
 
-    /// The host kills a worker, and does not end itself.
+    /// The host kills a worker while it is not ending itself.
     pub(crate) fn check_kill(&mut self, generation: u64) -> Outcome {
         let Some(worker) = self.workers.get(&generation) else {
             return breach(SPOKEN_TO, format!("worker {generation} is killed and never ran"));
         };
         if worker.reported_gone {
-            // One whose start is reported after its end, to be sure.
+            // The worker's start is reported after its end; it is killed to make sure.
             return Ok(());
         }
         let late = |since: u64| self.now_ms >= since + STOPS_WITHIN_MS;
-        // A load can't be asked to end.
+        // A worker that loads can't be asked to end.
         if self.supervision.may_exit || self.clients.is_empty() || worker.stopping {
             return Ok(());
         }
@@ -145,7 +145,7 @@ impl World {
         breach(FALSE_KILL, format!("worker {generation}, which works on {calls:?}"))
     }
 
-    /// Who gives no sign of life has been killed by now.
+    /// Checks that workers without a sign of life have been killed by now.
     pub(crate) fn check_silence(&self) -> Outcome {
         for worker in self.workers.values() {
             let greets = worker.calls.iter().any(|call| call.method == Method::Hello);
@@ -166,7 +166,8 @@ impl World {
         Ok(())
     }
 
-    /// The host ends only without clients, or when a client wants it, and owes no answer.
+    /// The host ends only without clients, or when a client wants it, and leaves no request
+    /// unanswered.
     pub(crate) fn check_exit(&mut self) -> Outcome {
         if let Some(open) = self.requests.first_open() {
             return breach("exit: no request is left without an answer", open);

@@ -1,5 +1,5 @@
-//! What the fake worker computes: nothing, at the pace and with the messages of a real one. A text
-//! repeats the code that it was given, or holds the request's number and its own prompt.
+//! The fake worker's engine: it computes nothing, at the pace and with the messages of a real one.
+//! A text repeats the code in the prompt, or contains the request's number and the prompt itself.
 
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -19,20 +19,20 @@ use super::misbehave::Done;
 use super::script::Moment;
 use super::speak::{Job, Shared};
 
-/// Steps of a load, each with its progress.
+/// Steps of a load, each of which reports progress.
 const LOAD_STEPS: u16 = 20;
-/// Steps of a prompt.
+/// Steps of reading a prompt.
 const PREFILL_STEPS: u32 = 4;
-/// A load, unless the script says otherwise.
+/// Milliseconds of a load, unless the script sets them.
 const LOAD_MS: u64 = 20;
-/// A token, unless the script says otherwise.
+/// Milliseconds of a token, unless the script sets them.
 const PER_TOKEN_MS: u64 = 1;
-/// Tokens of an answer, unless the script says otherwise.
+/// Tokens of an answer, unless the script sets them.
 const TOKENS: u32 = 8;
-/// Time after an answer until it is idle.
+/// How long after an answer it counts as idle.
 const IDLE_AFTER: Duration = Duration::from_millis(30);
 
-/// Answers one after the other, for the process's life.
+/// Answers requests one after the other for the life of the process.
 pub(super) fn run(shared: &Shared, jobs: &Receiver<Job>) {
     let mut answered = false;
     loop {
@@ -196,8 +196,8 @@ fn check_cancel(shared: &Shared, request_id: u64) -> Result<(), ErrorInfo> {
     Ok(())
 }
 
-/// The answer in tokens: the code with the request's number for its first zero, else the number
-/// and the end of the prompt, and words.
+/// The tokens of the answer: the code with the request's number instead of its first zero, or else
+/// the number, the end of the prompt, and words.
 fn pieces(shared: &Shared, params: &WorkerGenerateParams) -> Box<dyn Iterator<Item = String>> {
     let number = params.request_id;
     if !params.draft.is_empty() {
@@ -220,7 +220,7 @@ fn pieces(shared: &Shared, params: &WorkerGenerateParams) -> Box<dyn Iterator<It
     let last = prompt.split_whitespace().next_back().unwrap_or_default();
     let filling = "z".repeat(shared.plan.token_bytes.unwrap_or(0));
     let first = [format!("request {number} "), format!("asks {last} ")];
-    // Made one by one: there may be a million.
+    // Generated lazily: there may be a million.
     let words = 2..shared.plan.tokens.unwrap_or(TOKENS);
     Box::new(first.into_iter().chain(words.map(move |word| format!("w{word}{filling} "))))
 }

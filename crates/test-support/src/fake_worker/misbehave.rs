@@ -1,5 +1,5 @@
-//! What a fake worker can do wrong. Most of it does not return. Called by the engine when a moment
-//! of the script is reached.
+//! What a fake worker can do wrong. Most of these functions do not return. Called by the engine
+//! when it reaches a moment of the script.
 
 use std::io::Write as _;
 use std::sync::atomic::Ordering;
@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use super::script::{Fatal, Fault};
 use super::speak::Shared;
 
-/// What a flood of standard error has unless the script says otherwise.
+/// Bytes of a flood on standard error, unless the script sets them.
 const FLOOD_BYTES: usize = 100_000_000;
 
-/// What comes of a fault that does not end the worker.
+/// What follows a fault that does not end the worker.
 #[derive(Debug)]
 pub(super) enum Done {
     /// The worker continues as if nothing had happened.
@@ -27,7 +27,7 @@ pub(super) enum Done {
     WrongVersion,
 }
 
-/// Does it. `request_id` is the generation that runs, where one does.
+/// Does what the fault says. `request_id` is the generation that runs; 0 if none does.
 pub(super) fn misbehave(shared: &Shared, fault: Fault, request_id: u64) -> Done {
     match fault {
         Fault::Signal(fatal) => die_by(fatal),
@@ -64,7 +64,7 @@ pub(super) fn misbehave(shared: &Shared, fault: Fault, request_id: u64) -> Done 
     Done::GoOn
 }
 
-/// Again and again: the first signal may only take the standard library's own handler away.
+/// Repeats the signal: the first may only remove the standard library's own handler.
 fn die_by(fatal: Fatal) -> ! {
     let signal = match fatal {
         Fatal::Kill => Signal::KILL,
@@ -80,7 +80,7 @@ fn die_by(fatal: Fatal) -> ! {
     }
 }
 
-/// At once, as `_exit` would: nothing of this program has to be ended in order.
+/// Ends at once, like `_exit`: nothing of this program needs an orderly end.
 #[expect(clippy::exit, reason = "this is the fault that was asked for")]
 pub(super) fn quit(code: i32) -> ! {
     std::process::exit(code)
@@ -103,7 +103,7 @@ fn load_error(code: ErrorCode) -> ErrorInfo {
         .with_action(ErrorAction::OpenSettings)
 }
 
-/// Half of it in lines, half of it in a single one that never ends.
+/// Writes one half in lines, the other in a single line that never ends.
 fn flood(bytes: usize) {
     let line = [b"x".repeat(127), b"\n".to_vec()].concat().repeat(512);
     for _ in 0..bytes / 2 / line.len() {
@@ -116,7 +116,7 @@ fn flood(bytes: usize) {
     write_stderr(b"\n");
 }
 
-/// Whole frames, and whole messages, that mean nothing.
+/// Sends complete frames, and complete messages, that are meaningless.
 fn nonsense(shared: &Shared) {
     for frame in [&b"{"[..], b"[]", b"null", br#"{"jsonrpc":"2.0"}"#, br#"{"jsonrpc":"1.0"}"#] {
         shared.write_frame(frame);
@@ -133,7 +133,7 @@ fn nonsense(shared: &Shared) {
     shared.send(&request);
 }
 
-/// Tokens of another request, and of this one from a worker that was here before.
+/// Sends tokens of another request, and tokens of this one that name an earlier worker.
 fn late_tokens(shared: &Shared, request_id: u64) {
     let worker = shared.worker();
     let before = WorkerId { generation: worker.generation.wrapping_sub(1), ..worker };

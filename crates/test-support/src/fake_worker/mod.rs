@@ -1,6 +1,7 @@
-//! A worker without llama.cpp that speaks the whole protocol and misbehaves by a [`Script`] out of
-//! its environment. It holds no model and computes nothing. The program `localcoder-fake-worker` is
-//! this; with a limit on memory in its environment it becomes the real worker under that limit.
+//! A worker without llama.cpp that speaks the whole protocol and misbehaves as a [`Script`] in its
+//! environment says. It holds no model and computes nothing. This is the code of the program
+//! `localcoder-fake-worker`; if a limit on memory is set in its environment, it becomes the real
+//! worker under that limit.
 
 mod engine;
 mod misbehave;
@@ -20,7 +21,7 @@ pub use script::{
 };
 use speak::Shared;
 
-/// Scripts put together.
+/// All scripts combined.
 #[derive(Debug, Clone, Default)]
 struct Plan {
     lines: Vec<Script>,
@@ -55,7 +56,7 @@ impl Plan {
         Ok(Self::new(list))
     }
 
-    /// The fault that the script has for a moment, if it is not used up; counted where the script
+    /// The script's fault for a moment, if it has one that is not used up; counted if the script
     /// counts.
     fn next_fault(&self, is: impl Fn(Moment) -> bool) -> Option<Fault> {
         for line in &self.lines {
@@ -63,7 +64,7 @@ impl Plan {
             if !is(at) {
                 continue;
             }
-            // Two lines may do the same at different moments.
+            // Two scripts may have the same fault at different moments.
             let word = format!("{fault}@{at}");
             let counter = self.counter.as_deref();
             if let Some(times) = line.times {
@@ -84,7 +85,7 @@ impl Plan {
 /// The whole program.
 ///
 /// # Errors
-/// Where the script is malformed, or the real worker can't be run.
+/// If the script is malformed, or the real worker can't be run.
 pub fn run() -> io::Result<()> {
     if let Some(program) = std::env::var_os(REAL_WORKER) {
         return Err(become_real(&PathBuf::from(program)));
@@ -101,8 +102,8 @@ pub fn run() -> io::Result<()> {
     Ok(())
 }
 
-/// Runs the real worker in this process, under what the environment limits. Only returns with the
-/// reason why it can't.
+/// Runs the real worker in this process, under the limits in the environment. Returns only if that
+/// fails, with the reason.
 fn become_real(program: &std::path::Path) -> io::Error {
     let number = std::env::var(LIMIT_AS).ok().and_then(|text| text.parse::<u64>().ok());
     if let Some(procs) = std::env::var_os(GROUP)
@@ -119,21 +120,21 @@ fn become_real(program: &std::path::Path) -> io::Error {
     std::process::Command::new(program).exec()
 }
 
-/// Ends with the host, as the real one does.
+/// Makes this process end with the host, as the real worker does.
 #[cfg(target_os = "linux")]
 fn follow_parent() -> io::Result<()> {
     use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
     let parent = getppid();
     set_parent_process_death_signal(Some(Signal::KILL))?;
-    // It may have ended between the two calls.
+    // The host may have ended between the two calls.
     if getppid() != parent {
         misbehave::quit(0);
     }
     Ok(())
 }
 
-/// As on Linux, by asking.
+/// The same as on Linux, by polling.
 #[cfg(not(target_os = "linux"))]
 fn follow_parent() -> io::Result<()> {
     let parent = rustix::process::getppid();

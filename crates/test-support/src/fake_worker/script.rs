@@ -1,5 +1,5 @@
-//! What a fake worker is to do wrong, when and how often; and the notes that it leaves of what
-//! it did, so that a trial knows the moments. Read by the fake worker, written by trials.
+//! What a fake worker does wrong, when and how often; and the notes that it leaves about what it
+//! did, so that a trial knows the moments. Read by the fake worker, written by trials.
 
 use std::fmt;
 use std::io::Write as _;
@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 
 /// Environment variable with a [`Script`], or a list of them, as JSON.
 pub const SCRIPT: &str = "LOCALCODER_FAKE_WORKER";
-/// Environment variable with a limit on the address space in bytes, under which the program of
-/// [`REAL_WORKER`] is run instead of this one.
+/// Environment variable with a limit on the address space in bytes. If it is set, the program of
+/// [`REAL_WORKER`] is run under that limit instead.
 pub const LIMIT_AS: &str = "LOCALCODER_FAKE_LIMIT_AS";
-/// Environment variable with the `cgroup.procs` file of a control group that the program of
-/// [`REAL_WORKER`] is run in.
+/// Environment variable with the `cgroup.procs` file of a control group, in which the program of
+/// [`REAL_WORKER`] is run.
 pub const GROUP: &str = "LOCALCODER_FAKE_GROUP";
 /// Environment variable with the real worker's program.
 pub const REAL_WORKER: &str = "LOCALCODER_REAL_WORKER";
@@ -29,15 +29,15 @@ pub enum Moment {
     Spawn,
     /// Instead of the answer to the hello.
     Handshake,
-    /// When this share of a load is done, 0 to 1.
+    /// When this fraction of a load is done, from 0 to 1.
     Load(f32),
-    /// Instead of counted tokens.
+    /// Instead of answering how many tokens a text has.
     Count,
-    /// In the middle of a prompt.
+    /// In the middle of reading a prompt.
     Prefill,
     /// Instead of the first token.
     FirstToken,
-    /// After this many tokens were written.
+    /// After this many tokens.
     Token(u32),
     /// Instead of the answer to an unload.
     Unload,
@@ -96,20 +96,20 @@ impl From<Moment> for String {
     }
 }
 
-/// A signal that ends a process.
+/// A signal that ends the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fatal {
-    /// Without asking.
+    /// A kill, which can't be caught.
     Kill,
-    /// A wild pointer.
+    /// A read or write at an invalid address.
     Segv,
-    /// An assertion.
+    /// A failed assertion.
     Abrt,
-    /// A mapped file that is shorter than it was.
+    /// An access beyond the end of a mapped file that has become shorter.
     Bus,
     /// An instruction that the processor does not have.
     Ill,
-    /// A division by zero.
+    /// A division by zero, for example.
     Fpe,
 }
 
@@ -124,13 +124,13 @@ impl Fatal {
     ];
 }
 
-/// What goes wrong then; `misbehave` beside this file has the how.
+/// What goes wrong at the moment; `misbehave` does it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Fault {
-    /// It dies by a signal.
+    /// It is ended by a signal.
     Signal(Fatal),
-    /// It ends by itself, with this code.
+    /// It exits with this code.
     Exit(i32),
     /// It is stopped, as by a debugger.
     Stop,
@@ -140,26 +140,26 @@ pub enum Fault {
     Stall,
     /// It answers that there was not enough memory.
     OomError,
-    /// It says in its last words that there was not enough memory.
+    /// Its last line on standard error says that there was not enough memory.
     OomLine,
     /// It answers a load with this error.
     LoadError(ErrorCode),
-    /// It writes what is not a frame.
+    /// It writes bytes that are not a frame.
     Garbage,
-    /// It writes frames that mean nothing.
+    /// It writes frames that are meaningless.
     Nonsense,
-    /// It writes very much to standard error.
+    /// It writes a very large amount to standard error.
     Flood,
     /// It answers the hello as another version.
     WrongVersion,
     /// It writes tokens of other requests.
     LateToken,
-    /// It continues what is cancelled.
+    /// It continues after a cancel.
     IgnoreCancel,
 }
 
 impl Fault {
-    /// Those that are one word.
+    /// The faults whose names need no value.
     const PLAIN: [(Self, &str); 11] = [
         (Self::Stop, "stop"),
         (Self::Silent, "silent"),
@@ -226,42 +226,42 @@ impl From<Fault> for String {
     }
 }
 
-/// One fault, and how the worker behaves otherwise. Of values that several lines name
-/// the last counts.
+/// One fault, and how the worker behaves otherwise. If several scripts set a value, the last one
+/// counts.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Script {
-    /// Where the fault strikes; a line without it only sets how the worker behaves.
+    /// When the fault strikes; a script without this only sets how the worker behaves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<Moment>,
-    /// The fault.
+    /// What goes wrong.
     #[serde(rename = "do", skip_serializing_if = "Option::is_none")]
     pub fault: Option<Fault>,
-    /// How often it strikes, over all workers that share `counter`; always where absent.
+    /// How often it strikes, over all workers that share `counter`; every time if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub times: Option<usize>,
-    /// The file in which [`Note`]s are left and counted.
+    /// The file in which [`Note`]s are left, by which faults are counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counter: Option<PathBuf>,
-    /// Time for one token.
+    /// Milliseconds for each token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per_token_ms: Option<u64>,
-    /// Time for a load.
+    /// Milliseconds for a load.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub load_ms: Option<u64>,
-    /// Tokens of an answer that repeats no code.
+    /// Tokens of an answer that does not repeat code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tokens: Option<u32>,
-    /// Bytes of a token beside its words.
+    /// Bytes that each token has in addition to its words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_bytes: Option<usize>,
-    /// Bytes that `flood` writes; 100 MB where absent.
+    /// Bytes that `flood` writes; 100 MB if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flood_bytes: Option<usize>,
 }
 
 impl Script {
-    /// `fault` at `at`, `times` times, noted in `counter`.
+    /// A script for `fault` at `at`, striking `times` times, with notes in `counter`.
     #[must_use]
     pub fn new(at: Moment, fault: Fault, times: usize, counter: &Path) -> Self {
         Self {
@@ -274,21 +274,21 @@ impl Script {
     }
 }
 
-/// An entry of the notes: something that a fake worker did.
+/// A note about something that a fake worker did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
     /// `spawn`, `hello`, `load`, `loaded`, `answer`, `cancel`, or a fault with its moment.
     pub word: String,
-    /// Whether it is a fault.
+    /// Whether it is about a fault.
     pub is_fault: bool,
     /// The process of the worker.
     pub pid: u32,
-    /// In nanoseconds since 1970.
+    /// When it happened, in nanoseconds since 1970.
     pub unix_ns: u128,
 }
 
 impl Note {
-    /// Every note in the file so far.
+    /// All notes in the file so far.
     #[must_use]
     pub fn read(path: &Path) -> Vec<Self> {
         let text = std::fs::read_to_string(path).unwrap_or_default();
@@ -306,7 +306,7 @@ impl Note {
         })
     }
 
-    /// Appends a note in a single write, so that the notes of two processes do not mix.
+    /// Appends a note in a single write, so that notes of two processes are not interleaved.
     pub(super) fn leave(path: &Path, is_fault: bool, word: &str) {
         let kind = if is_fault { "fault" } else { "step" };
         let line = format!("{kind} {word} {} {}\n", std::process::id(), unix_ns());
@@ -315,7 +315,7 @@ impl Note {
     }
 }
 
-/// Now, on the clock of [`Note::unix_ns`].
+/// The present time, on the clock of [`Note::unix_ns`].
 #[must_use]
 pub fn unix_ns() -> u128 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos()

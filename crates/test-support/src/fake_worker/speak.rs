@@ -1,5 +1,6 @@
-//! The fake worker's side of the protocol: its streams, its heartbeats, what is answered at once.
-//! Frames are written by whoever sends them, so that what was sent before a death has been sent.
+//! The fake worker's side of the protocol: its streams, its heartbeats, and whatever is answered at
+//! once. Each sender writes its own frames, so that everything sent before a death has really been
+//! written.
 
 use std::io::{Write as _, stdin, stdout};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -18,13 +19,13 @@ use super::Plan;
 use super::misbehave::{Done, misbehave, quit};
 use super::script::{Moment, Note};
 
-/// The interval of heartbeats before the host has said it.
+/// The interval of heartbeats before the host's hello has set it.
 const NOT_GREETED: u64 = 0;
 
-/// What the engine is asked.
+/// A request to the engine: id, method and parameters.
 pub(super) type Job = (Id, String, Value);
 
-/// What reader, engine and heart share.
+/// What the reader, the engine and the heartbeat share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) plan: Plan,
@@ -35,9 +36,9 @@ pub(super) struct Shared {
     pub(super) loaded: AtomicBool,
     pub(super) silent: AtomicBool,
     pub(super) ignores_cancel: AtomicBool,
-    /// The generation that runs; 0 for none.
+    /// The generation that is running; 0 if none is.
     pub(super) running: AtomicU64,
-    /// The generation that was cancelled.
+    /// The generation that was last cancelled.
     pub(super) cancelled: AtomicU64,
 }
 
@@ -61,7 +62,7 @@ impl Shared {
         *lock(&self.worker)
     }
 
-    /// Sends a message. Without a host there is nothing left to do.
+    /// Sends a message. If the host is gone, there is nothing left to do.
     pub(super) fn send(&self, message: &Message) {
         self.write_frame(&message.to_bytes());
     }
@@ -72,7 +73,7 @@ impl Shared {
         }
     }
 
-    /// Bytes that are not a frame.
+    /// Writes bytes that are not a frame.
     pub(super) fn write_raw(&self, bytes: &[u8]) {
         let mut stdout = stdout().lock();
         let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
@@ -89,7 +90,7 @@ impl Shared {
         }
     }
 
-    /// Misbehaves where the script says so for this moment.
+    /// Misbehaves if the script has a fault for this moment.
     pub(super) fn reach(&self, is: impl Fn(Moment) -> bool, request_id: u64) -> Done {
         match self.plan.next_fault(is) {
             Some(fault) => misbehave(self, fault, request_id),
@@ -97,7 +98,7 @@ impl Shared {
         }
     }
 
-    /// The same where a moment can only be gone through or refused.
+    /// Misbehaves likewise, at a moment that can only be passed or refused.
     pub(super) fn pass(&self, moment: Moment, request_id: u64) -> Result<(), ErrorInfo> {
         match self.reach(|it| it == moment, request_id) {
             Done::Refuse(error) => Err(error),
@@ -106,7 +107,7 @@ impl Shared {
     }
 }
 
-/// Starts the threads that read and that beat.
+/// Starts the threads that read and that send heartbeats.
 pub(super) fn start(shared: &Arc<Shared>, jobs: Sender<Job>) -> std::io::Result<()> {
     let reading = Arc::clone(shared);
     spawn_reader("host", stdin(), move |message| {
@@ -162,7 +163,7 @@ fn take(shared: &Shared, jobs: &Sender<Job>, id: Id, method: String, params: Val
     } else {
         shared.open_jobs.fetch_add(1, Ordering::AcqRel);
         if method == "generate" {
-            // A cancel may be the next message.
+            // Set here, since a cancel may be the very next message.
             shared.running.store(params["requestId"].as_u64().unwrap_or(0), Ordering::Release);
         }
         let _ = jobs.send((id, method, params));

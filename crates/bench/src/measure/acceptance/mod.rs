@@ -1,6 +1,6 @@
-//! How much of what a model writes a smaller one foresees: on answers that were recorded of a model
-//! that this machine need not have, and on texts that the model at hand writes now. From it, what a
-//! draft model gains here, and what it would on an M3 Pro.
+//! How much of what a model writes a smaller model predicts: on recorded answers of a model that
+//! this machine need not have, and on texts that the model at hand writes now. From this follows
+//! what a draft model gains here, and what it would gain on an M3 Pro.
 
 mod policy;
 
@@ -23,30 +23,32 @@ use crate::options::Acceptance;
 use crate::report;
 use policy::{Costs, Policy, Scored, all, best, by_probability, few_rows, looked_up, row_by_row};
 
-/// Answers of each recorded task: further ones of the same task are much alike.
+/// Answers used of each recorded task: further ones of the same task are much alike.
 const ANSWERS_A_TASK: usize = 2;
-/// Tasks, and texts that are written here.
+/// How many tasks are used, and how many texts are written here.
 const TASKS: usize = 40;
 const TEXTS: usize = 5;
 /// Tokens of a text that is written here.
 const TEXT_TOKENS: u32 = 128;
-/// Of these are timed: as it is used, and asked always.
+/// How many of these are timed: with drafts when they pay, as in normal use, and with drafts
+/// always.
 const TIMED: [(DraftWhen, usize); 2] = [(DraftWhen::Pays, 2), (DraftWhen::Always, 1)];
 /// How often each side is timed; the best counts.
 const ROUNDS: usize = 2;
-/// What a step of a 0.5B takes on an M3 Pro: 0.40 GB at the 0.78 of 150 GB/s that published decode
-/// speeds come to is 3.4 ms, and a model of few large products has more than that beside them.
+/// What a step of a 0.5B model takes on an M3 Pro: reading 0.40 GB at 0.78 of 150 GB/s, the
+/// bandwidth that published decode speeds imply, takes 3.4 ms, and a model with few large matrix
+/// products spends more than that on other work.
 const DRAFT_MS: [f64; 3] = [3.4, 5.0, 7.0];
 
-/// A prompt and what was written after it.
+/// A prompt and the text that was written for it.
 struct Written {
     prompt: WorkerPrompt,
     text: String,
-    /// What the prompt's code is.
+    /// The code in the prompt.
     code: String,
 }
 
-/// A record: code, what is asked for, and answers.
+/// A recorded task: code, instruction, and answers.
 struct Task {
     code: String,
     instruction: String,
@@ -96,7 +98,7 @@ fn spread<T>(all: Vec<T>, count: usize) -> Vec<T> {
     all.into_iter().step_by(step).take(count).collect()
 }
 
-/// One record a line, packed or not.
+/// Reads one task per line, from a compressed file or a plain one.
 fn read_tasks(path: &Path) -> Result<Vec<Task>> {
     let is_packed = path.extension().is_some_and(|it| it == "gz");
     let bytes = if is_packed {
@@ -121,7 +123,7 @@ fn read_task(line: &str) -> Result<Task> {
     })
 }
 
-/// The answers after prompts in the product's words.
+/// The recorded answers, each after a prompt as the product writes it.
 fn recorded(worker: &mut LocalCoderWorker, tasks: &[Task]) -> Result<Vec<Written>> {
     let mut all = Vec::new();
     for task in tasks {
@@ -154,7 +156,7 @@ fn lay_out(
     Ok(task.layout(Prompts::usual(), &counts, limits)?.worker_prompt())
 }
 
-/// Code that does not repeat what is there.
+/// A request for code that does not repeat the existing code.
 fn tests_for(task: &Task) -> WorkerPrompt {
     let content =
         format!("```python\n{}\n```\n\nWrite unit tests for it with pytest. Only code.", task.code);
@@ -176,7 +178,7 @@ fn score(draft: &mut LocalCoderWorker, written: &[Written]) -> Result<Vec<Scored
             let length = usize::try_from(token.bytes).unwrap_or(0);
             let part = is_new.get(at..at + length).unwrap_or(&[]);
             at += length;
-            // A token that ends an old line and begins a new one is of the old one.
+            // A token that ends an old line and begins a new one counts as old.
             !part.is_empty() && part.iter().all(|it| *it)
         });
         let is_new = is_new.collect();
@@ -186,7 +188,7 @@ fn score(draft: &mut LocalCoderWorker, written: &[Written]) -> Result<Vec<Scored
     Ok(all)
 }
 
-/// For each byte whether it is in a line that the code does not have.
+/// For each byte, whether it is in a line that the code does not have.
 fn new_bytes(text: &str, code: &str) -> Vec<bool> {
     let known: std::collections::HashSet<&str> = code.lines().map(str::trim).collect();
     let is_new = |line: &str| !known.contains(line.trim());
@@ -259,7 +261,7 @@ impl LocalCoderWorker {
     }
 }
 
-/// Writes texts with and without a draft model, in turns.
+/// Writes texts with and without a draft model, alternately.
 fn time(
     name: &str,
     (model, draft): (&Path, &Path),

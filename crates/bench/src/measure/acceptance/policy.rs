@@ -1,34 +1,34 @@
-//! What a draft model would have been taken for on a text that another model has written: which of
-//! its tokens would have been guessed, in how many steps, and what these cost.
+//! What a draft model would have done for a text that another model has written: which tokens it
+//! would have guessed, in how many steps, and at what cost.
 
 use localcoder_protocol::Foreseen;
 
 use super::super::projection;
 
-/// Tokens that must have been in the text before to look up what followed them.
+/// How many tokens must have occurred in the text before for the tokens after them to be looked up.
 const LOOKUP_RUN: usize = 3;
-/// Where each class of probabilities ends.
+/// Upper ends of the classes of probabilities.
 const CLASSES: [f32; 6] = [0.3, 0.5, 0.7, 0.85, 0.95, 1.01];
 
-/// A text, and what the draft model would have said at each of its tokens.
+/// A text, and what the draft model would have predicted for each of its tokens.
 #[derive(Debug, Clone)]
 pub(super) struct Scored {
-    /// Tokens before it.
+    /// The tokens before the text.
     pub(super) prompt: Vec<i32>,
     pub(super) tokens: Vec<Foreseen>,
-    /// Whether a token is new: in no line that the prompt's code has.
+    /// Whether each token is new, that is, in no line of the prompt's code.
     pub(super) is_new: Vec<bool>,
 }
 
-/// How far it guesses.
+/// How many tokens are guessed at a time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Policy {
     pub(super) most: usize,
-    /// It stops where all that it has said is right with less than this.
+    /// Guessing stops once the probability that all guesses so far are right falls below this.
     pub(super) least: f64,
 }
 
-/// What it came to.
+/// The result of guessing by a policy.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Outcome {
     pub(super) tokens: f64,
@@ -41,19 +41,20 @@ pub(super) struct Outcome {
 /// What steps cost.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Costs {
-    /// Of the loaded model, by the number of tokens.
+    /// A step of the loaded model, by its number of tokens.
     pub(super) step_ms: fn(f64) -> f64,
-    /// Of the draft model, of one token.
+    /// One token of the draft model.
     pub(super) draft_ms: f64,
 }
 
-/// A step of a 7B on an M3 Pro with kernels for few rows, as projected elsewhere.
+/// A step of a 7B model on an M3 Pro with kernels for few rows, as projected elsewhere.
 pub(super) fn few_rows(tokens: f64) -> f64 {
     projection::step_ms(tokens)
 }
 
-/// The same where each further row costs nearly as much as the first, as llama.cpp's matrix-vector
-/// kernels did on that machine: 4.3 times for 5 rows (ggml-org/llama.cpp, pull request 27776).
+/// A step there if each further row costs nearly as much as the first, as it did with llama.cpp's
+/// matrix-vector kernels on that machine: 4.3 times for 5 rows (ggml-org/llama.cpp, pull request
+/// 27776).
 pub(super) fn row_by_row(tokens: f64) -> f64 {
     projection::step_ms(1.0) * (1.0 + 3.3 * (tokens - 1.0) / 4.0)
 }
@@ -71,14 +72,14 @@ impl Outcome {
         self.tokens * 1e3 / self.ms
     }
 
-    /// Tokens a step: those that were guessed right, and the one that the step itself writes.
+    /// Tokens per step: those that were guessed right, and the one that the step itself writes.
     pub(super) fn a_step(&self) -> f64 {
         self.tokens / self.rounds
     }
 }
 
-/// Goes through a text as it would have been written. What follows a wrong token is not known: it
-/// is counted as guessed up to the most, which is the dearest that it can be.
+/// Replays how a text would have been written. What would have been guessed after a wrong token is
+/// not known: it is counted as guessed up to the limit, which is the most that it can cost.
 pub(super) fn replay(text: &Scored, policy: Policy, costs: Costs, only_new: bool) -> Outcome {
     let mut outcome = Outcome::default();
     let mut at = 0;
@@ -88,9 +89,9 @@ pub(super) fn replay(text: &Scored, policy: Policy, costs: Costs, only_new: bool
             continue;
         }
         let (right, guessed) = guess(&text.tokens[at..], policy);
-        // The step's own token follows, but at the end of the text.
+        // Then comes the step's own token, except at the end of the text.
         let written = (right + 1).min(text.tokens.len() - at);
-        // To have nothing to say takes a step of the draft model, too.
+        // Finding that there is nothing to guess takes a step of the draft model, too.
         let steps = to_float(guessed.max(1));
         outcome.add(Outcome {
             tokens: to_float(written),
@@ -137,8 +138,8 @@ pub(super) fn all(texts: &[Scored], policy: Policy, costs: Costs, only_new: bool
     sum
 }
 
-/// How often a token was as foreseen, by the class of its probability: the class's end, tokens, and
-/// the share that was.
+/// How often a prediction was right, by the class of its probability: the end of the class, the
+/// number of tokens, and the share that was right.
 pub(super) fn by_probability(texts: &[Scored], only_new: bool) -> Vec<(f32, usize, f64)> {
     let mut classes = CLASSES.map(|end| (end, 0, 0.0));
     for text in texts {
@@ -155,8 +156,8 @@ pub(super) fn by_probability(texts: &[Scored], only_new: bool) -> Vec<(f32, usiz
     classes.map(|(end, count, right)| (end, count, right / to_float(count.max(1)))).to_vec()
 }
 
-/// Share of tokens whose last ones were in prompt or text before, and how many of these were
-/// followed by what followed then.
+/// The share of tokens before which a run of tokens repeats an earlier one in the prompt or the
+/// text, and the share of these that continue as the earlier run did.
 pub(super) fn looked_up(texts: &[Scored], only_new: bool) -> (f64, f64) {
     let (mut tokens, mut found, mut right) = (0, 0, 0);
     for text in texts {
@@ -202,7 +203,8 @@ mod tests {
     fn what_is_right_is_taken_up_to_the_first_that_is_not() {
         let text = text(&[(1, 1, 0.9), (2, 2, 0.9), (3, 9, 0.9), (4, 4, 0.9)]);
         let outcome = replay(&text, Policy { most: 3, least: 0.0 }, COSTS, false);
-        // Two and the one that was wrong; then the last one, after which nothing comes.
+        // Two right guesses and the token that replaces the wrong one; then the last token, after
+        // which nothing follows.
         assert_eq!((outcome.tokens, outcome.rounds), (4.0, 2.0));
         assert_eq!((outcome.right, outcome.guessed), (3.0, 4.0));
         assert!((outcome.ms - (14.0 + 3.0 + 12.0 + 1.0)).abs() < 1e-9);

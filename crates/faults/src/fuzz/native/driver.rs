@@ -1,4 +1,4 @@
-//! The program that gives files to llama.cpp: how it is built, and how it is talked to.
+//! The program that gives files to llama.cpp: how it is built, and how this program talks to it.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -9,16 +9,16 @@ use anyhow::{Context as _, Result, bail};
 use super::verdict::{self, Verdict};
 use crate::{places, process};
 
-/// The package that brings llama.cpp.
+/// The package that contains llama.cpp.
 const PACKAGE: &str = "llama-cpp-sys-2";
 
-/// A report ends the process, in a way that is no other one's. Memory that a file asks for in vain is no
-/// report, and neither is what is not given back: each file has a process of its own.
+/// A sanitizer report ends the process with a unique exit code. It is not a report if an allocation
+/// that a file asks for fails, or if memory is not freed: each file has a process of its own.
 const ADDRESSES: &str = "exitcode=99:detect_leaks=0:allocator_may_return_null=1:\
                          max_allocation_size_mb=2000:handle_abort=0:detect_stack_use_after_return=0:\
                          symbolize=1:fast_unwind_on_fatal=1";
 
-/// Builds it where it is not built already; says where it is.
+/// Builds it, unless it is built already; returns its path.
 pub(super) fn build(folder: &Path) -> Result<PathBuf> {
     let build = folder.join("build");
     fs_err::create_dir_all(&build)?;
@@ -31,7 +31,7 @@ pub(super) fn build(folder: &Path) -> Result<PathBuf> {
     Ok(build.join("load"))
 }
 
-/// llama.cpp's sources, those that the worker is built from.
+/// llama.cpp's sources, from which the worker is built, too.
 fn sources() -> Result<PathBuf> {
     let mut command = process::cargo(&places::root());
     command.args(["metadata", "--locked", "--format-version=1"]);
@@ -54,7 +54,7 @@ impl Driver {
     pub(super) fn start(program: &Path) -> Result<Self> {
         let mut command = process::command(program, &places::root());
         command.env("ASAN_OPTIONS", ADDRESSES).env("UBSAN_OPTIONS", "print_stacktrace=0");
-        // Otherwise a failed assertion starts a debugger.
+        // Otherwise a failed assertion would start a debugger.
         command.env("GGML_NO_BACKTRACE", "1");
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let asks = process.stdin.take().context("a pipe was asked for")?;
@@ -69,7 +69,7 @@ impl Driver {
         if self.answers.read_line(&mut ended)? == 0 {
             bail!("the program that loads model files has ended");
         }
-        // Names of tokens are in it, which may be no text.
+        // The log includes names of tokens, which may not be valid text.
         let said = fs_err::read(verdict::log_of(file)).unwrap_or_default();
         Ok(Verdict::of(ended.trim(), &String::from_utf8_lossy(&said)))
     }
@@ -77,7 +77,7 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // It has nothing to lose.
+        // It has no state that could be lost.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

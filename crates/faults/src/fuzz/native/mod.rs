@@ -1,10 +1,10 @@
-//! llama.cpp, built with the sanitizers of addresses and of undefined behavior, is given model files that
-//! our reader of headers has accepted: what it does wrong with one of them is a finding, and the reader
-//! learns to refuse such files.
+//! llama.cpp, built with sanitizers for addresses and undefined behavior, is given model files that
+//! our reader of headers has accepted: an error in it is a finding, after which the reader is
+//! taught to refuse such files.
 //!
-//! Files are made of small sound ones, one for each architecture, by changes that leave the format as it
-//! is. What is done with a file is in `fuzz/native/load.cpp`; what the findings were, in
-//! `docs/gguf-native.md`, which people write.
+//! The files are created from small sound ones, one for each architecture, by changes that keep the
+//! format valid. What is done with a file is in `fuzz/native/load.cpp`; past findings are in
+//! `docs/gguf-native.md`, which is written by hand.
 
 mod driver;
 mod sound;
@@ -22,14 +22,14 @@ use crate::report;
 use driver::Driver;
 use verdict::Kind;
 
-/// Where nothing else is said: an hour of one processor.
+/// The default number of files: an hour of one processor.
 pub(super) const FILES: u64 = 20_000;
-/// Of findings of one place this many files are kept.
+/// How many files are kept for findings in one place.
 const KEPT_MAX: u64 = 3;
-/// How often progress is reported.
+/// After how many files progress is reported.
 const TOLD_EVERY: u64 = 1_000;
 
-/// Files of which llama.cpp does the same in the same place.
+/// Files with which llama.cpp does the same in the same place.
 #[derive(Debug, Clone, Default, Serialize)]
 struct Class {
     files: u64,
@@ -37,7 +37,7 @@ struct Class {
     changes: Vec<String>,
 }
 
-/// What all files came to.
+/// The results of all files.
 #[derive(Debug, Default, Serialize)]
 struct Results {
     made: u64,
@@ -72,7 +72,8 @@ pub(super) fn run(count: u64, from: u64) -> Result<()> {
     show(&results)
 }
 
-/// Makes the file of a seed, and gives it to llama.cpp if our reader accepts it; says whether it does.
+/// Creates the file of a seed, and gives it to llama.cpp if our reader accepts it; returns whether
+/// it does.
 fn try_one(
     driver: &mut Driver,
     all: &[(String, ModelFile)],
@@ -99,14 +100,14 @@ fn try_one(
         if kept {
             class.examples.push(path.display().to_string());
         }
-        // The fewest changes explain most.
+        // The example with the fewest changes explains the most.
         if class.changes.is_empty() || what.len() < class.changes.len() {
             class.changes = what.iter().map(|&it| it.to_owned()).collect();
         }
     }
     if !kept {
         fs_err::remove_file(&path)?;
-        // There is none where the process could not begin.
+        // There is no log if the process could not start.
         let _ = fs_err::remove_file(verdict::log_of(&path));
     }
     Ok(true)

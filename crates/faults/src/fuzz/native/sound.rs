@@ -1,5 +1,5 @@
-//! A small sound file for each architecture, found by asking llama.cpp: what it misses in a file is put
-//! there, until it loads it. Kept between runs, since it takes some minutes.
+//! A small sound file for each architecture, found by trial: whatever llama.cpp reports as missing
+//! is added until it loads the file. Kept between runs, since this takes some minutes.
 
 use std::path::Path;
 
@@ -11,10 +11,10 @@ use super::driver::Driver;
 use super::verdict::{Kind, log_of};
 use crate::report;
 
-/// An architecture has some ten numbers and some ten tensors a layer.
+/// An architecture needs about ten numbers, and about ten tensors per layer.
 const TRIES_MAX: usize = 250;
 
-/// Numbers that models of all architectures may have, and that fit together.
+/// Numbers that models of all architectures may have, and that are consistent with each other.
 const NUMBERS: &[(&str, u32)] = &[
     ("context_length", 128),
     ("embedding_length", 64),
@@ -25,7 +25,7 @@ const NUMBERS: &[(&str, u32)] = &[
     ("rope.dimension_count", 16),
 ];
 
-/// Those that are asked for and have to fit the others.
+/// Numbers that are added on demand, and that must be consistent with the others.
 const FITTING: &[(&str, u32)] = &[
     ("expert_count", 4),
     ("expert_used_count", 2),
@@ -71,7 +71,7 @@ const FITTING: &[(&str, u32)] = &[
     ("attention.group_norm_groups", 4),
 ];
 
-/// All that can be made.
+/// A file for every architecture for which one can be made.
 pub(super) fn all(folder: &Path, driver: &mut Driver) -> Result<Vec<(String, ModelFile)>> {
     fs_err::create_dir_all(folder)?;
     let mut all = Vec::new();
@@ -79,7 +79,7 @@ pub(super) fn all(folder: &Path, driver: &mut Driver) -> Result<Vec<(String, Mod
         let path = folder.join(format!("{architecture}.gguf"));
         let why = folder.join(format!("{architecture}.none"));
         if !path.is_file() && !why.is_file() {
-            // Under another name until it is sound: this may be ended at any time.
+            // Under another name until it is sound, since this program may be ended at any time.
             let trial = folder.join("trial");
             match learned(architecture, &trial, driver)? {
                 Ok(()) => fs_err::rename(&trial, &path)?,
@@ -95,7 +95,7 @@ pub(super) fn all(folder: &Path, driver: &mut Driver) -> Result<Vec<(String, Mod
     Ok(all)
 }
 
-/// Leaves a sound file of an architecture there; the reason, where none is found.
+/// Leaves a sound file of an architecture at the path; returns the reason if none is found.
 fn learned(
     architecture: &str,
     path: &Path,
@@ -129,7 +129,7 @@ fn learned(
     Ok(Err(said))
 }
 
-/// Puts what llama.cpp misses into the file; false where it says nothing that is understood.
+/// Adds what llama.cpp reports as missing; false if its message is not understood.
 fn fix(file: &mut ModelFile, log: &str) -> bool {
     for line in log.lines() {
         let between = |before: &str, after: &str| {
@@ -178,12 +178,13 @@ fn fix(file: &mut ModelFile, log: &str) -> bool {
     false
 }
 
-/// An entry that is asked for: a number, until llama.cpp says that it is none.
+/// Adds an entry that is missing: as a number, until llama.cpp reports that it must be something
+/// else.
 fn missing(file: &mut ModelFile, key: &str) {
     let architecture = file.architecture() + ".";
     let name = key.strip_prefix(&architecture).unwrap_or(key);
     if name == "expert_feed_forward_length" {
-        // Without experts it is not looked at.
+        // Without experts, the entry is not read.
         for (name, number) in &FITTING[..2] {
             file.set_number(&format!("{architecture}{name}"), *number);
         }

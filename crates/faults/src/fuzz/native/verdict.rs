@@ -1,28 +1,28 @@
-//! What became of a file, from how its process ended and what was said before.
+//! What happened to a file, judged by how its process ended and by its log.
 
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-/// In the order of how bad it is.
+/// Ordered from worst to best.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum Kind {
-    /// A wrong address, read or written, or an index beyond its list.
+    /// A read or write at an invalid address, or an index beyond the end of a list.
     Memory,
-    /// What the language leaves open, and no wrong address by itself.
+    /// Undefined behavior without an invalid address.
     Undefined,
-    /// It divided by zero, or ran out of stack.
+    /// A division by zero, or a stack overflow.
     Crash,
-    /// It gave up: an assertion of its own, or an uncaught exception.
+    /// It aborted: a failed assertion of its own, or an uncaught exception.
     Abort,
-    /// It takes more time than it may have.
+    /// It took more time than allowed.
     Time,
-    /// It takes more memory than it may have.
+    /// It took more memory than allowed.
     Size,
-    /// It says why the file can't be loaded or computed with.
+    /// It reported why the file can't be loaded or computed with.
     Refused,
-    /// All was done.
+    /// It loaded the file and computed with it.
     Ran,
 }
 
@@ -40,30 +40,30 @@ impl Kind {
         }
     }
 
-    /// What the process of the worker does not contain by itself.
+    /// Whether it is something that running llama.cpp in a process of its own does not contain.
     pub(super) fn is_finding(self) -> bool {
         self == Self::Memory
     }
 }
 
-/// What became of a file.
+/// What happened to a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Verdict {
     pub(super) kind: Kind,
-    /// The line that says most.
+    /// The most informative line of the log.
     pub(super) said: String,
-    /// Where in the sources.
+    /// The place in the sources.
     at: String,
 }
 
-/// Where the process of a file has written what it said.
+/// Path of the log that a file's process writes.
 pub(super) fn log_of(file: &Path) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(".log");
     name.into()
 }
 
-/// Reports of the sanitizer that are not about wrong addresses.
+/// Sanitizer reports that are not about invalid addresses.
 const CRASHES: &[&str] = &["AddressSanitizer: FPE", "AddressSanitizer: stack-overflow"];
 const SIZES: &[&str] = &[
     "AddressSanitizer: out of memory",
@@ -76,9 +76,9 @@ impl Verdict {
     pub(super) fn of(ended: &str, said: &str) -> Self {
         let line = |with: &str| said.lines().find(|line| line.contains(with)).unwrap_or_default();
         let report = line("ERROR: AddressSanitizer");
-        // Of the library: an index that a vector does not have.
+        // From the standard library: an index beyond the end of a vector.
         let index = line("Assertion '");
-        // ggml reads words from any address, which the processors that it is built for allow.
+        // ggml reads words at unaligned addresses, which the processors it is built for allow.
         let is_undefined =
             |line: &&str| line.contains(": runtime error: ") && !line.contains(" misaligned ");
         let undefined = said.lines().find(is_undefined).unwrap_or_default();
@@ -102,7 +102,7 @@ impl Verdict {
         Self { kind, said: message.to_owned(), at: frame(frames).unwrap_or_default() }
     }
 
-    /// A name for what happened and where; none where nothing has.
+    /// A name for what happened and where; `None` if nothing did.
     pub(super) fn place(&self) -> Option<String> {
         if matches!(self.kind, Kind::Ran | Kind::Refused) {
             return None;
@@ -112,7 +112,7 @@ impl Verdict {
     }
 }
 
-/// The line by which llama.cpp or the library gives up.
+/// The line with which llama.cpp or the library aborted.
 fn aborted(said: &str) -> Option<&str> {
     let says = ["GGML_ASSERT(", "GGML_ABORT", "what():", "terminate called", "fatal error"];
     says.iter().find_map(|it| said.lines().find(|line| line.contains(it)))
@@ -130,8 +130,8 @@ fn frame(said: &str) -> Option<String> {
     said.lines().find_map(frame)
 }
 
-/// Addresses and sizes differ from file to file. What stands before the first colon stays: a line of the
-/// sources.
+/// Addresses and sizes differ from file to file. The part before the first colon is kept, since it
+/// is a line of the sources.
 fn without_numbers(said: &str) -> String {
     let mut out = String::new();
     for word in said.split(' ') {

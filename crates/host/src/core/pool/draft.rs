@@ -1,4 +1,4 @@
-//! Draft models beside loaded ones: called for, taken note of, and let go.
+//! Draft models next to loaded ones: loading them, recording the result, and unloading them.
 
 use localcoder_protocol::{
     DraftWhen, ErrorInfo, LoadDraft, LoadDraftAnswer, LoadDraftParams, Nothing, UnloadDraft,
@@ -10,7 +10,7 @@ use super::{Effect, Outcome, Pool, SlotId, read};
 use crate::ModelFile;
 
 impl Pool {
-    /// Loads a model that drafts for the loaded one.
+    /// Loads a draft model for the loaded one.
     pub(in crate::core) fn load_draft(
         &mut self,
         now_ms: u64,
@@ -24,7 +24,7 @@ impl Pool {
         self.engines[slot].coming_draft = Some(file);
     }
 
-    /// Gives its memory back; the loaded model stays.
+    /// Unloads a draft model; the model that it drafts for stays.
     pub(in crate::core) fn unload_draft(
         &mut self,
         now_ms: u64,
@@ -39,7 +39,7 @@ impl Pool {
         self.call::<UnloadDraft>(now_ms, slot, Call::UnloadDraft, &Nothing {}, effects);
     }
 
-    /// What came of a load. Nothing where the model that it was for is gone.
+    /// The result of loading a draft model. `None` if the model that it was for is gone.
     pub(super) fn draft_answered(
         &mut self,
         slot: SlotId,

@@ -1,5 +1,5 @@
-//! One place of the pool: a worker and the model in it. What is read of it from outside is read
-//! here; what changes it is the pool's alone.
+//! One slot of the pool: a worker and the model in it. Everyone may read it through the methods
+//! here; only the pool changes it.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::lifecycle::{Lifecycle, Phase};
 use super::prefix::Prefix;
 use crate::ModelFile;
 
-/// What a worker has said of itself.
+/// What a worker reported about itself in its hello.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Greeting {
     pub(super) pid: u32,
@@ -27,14 +27,13 @@ pub(in crate::core) struct Loaded {
     /// Tokens in its KV cache after the last answer.
     pub(in crate::core) held_tokens: u32,
     pub(in crate::core) device: String,
-    /// Whether it is to be loaded otherwise when it is wanted next.
+    /// Whether it must be loaded with another profile before its next use.
     pub(in crate::core) outdated: bool,
-    /// The model that drafts for it.
     pub(in crate::core) draft: Option<Drafting>,
 }
 
 impl Loaded {
-    /// What it takes with its draft model.
+    /// Memory of the model and its draft model.
     pub(in crate::core) fn all_memory(&self) -> MemoryUse {
         let draft = self.draft.as_ref().map_or(MemoryUse::NONE, |draft| draft.memory);
         MemoryUse {
@@ -52,16 +51,15 @@ pub(in crate::core) struct Drafting {
     pub(in crate::core) memory: MemoryUse,
 }
 
-/// A model that is being loaded.
 #[derive(Debug, Clone)]
 pub(in crate::core) struct Loading {
     pub(in crate::core) file: ModelFile,
     pub(in crate::core) profile: LoadProfile,
-    /// 0 to 1.
+    /// From 0 to 1.
     pub(in crate::core) fraction: f32,
 }
 
-/// What an answer of the worker belongs to.
+/// What a call to the worker is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Call {
     Hello,
@@ -72,9 +70,9 @@ pub(super) enum Call {
     Unload,
     RestorePrefix,
     SavePrefix,
-    /// For the current request.
+    /// Counts tokens for the current request.
     Count,
-    /// For the current request.
+    /// Generates text for the current request.
     Generate,
     Cancel,
 }
@@ -93,15 +91,15 @@ pub(in crate::core) struct Engine {
     pub(super) loaded: Option<Loaded>,
     pub(super) loading: Option<Loading>,
     pub(super) calls: BTreeMap<i64, Call>,
-    /// What is known of the state that the loaded model could begin with.
+    /// What is known of the kept state that the loaded model could start from.
     pub(super) prefix: Prefix,
-    /// The model that is being loaded to draft for the other.
+    /// The draft model that is being loaded for the other model.
     pub(super) coming_draft: Option<ModelFile>,
-    /// When the model was used last, or loaded.
+    /// When the model was last used, or else loaded.
     pub(super) used_ms: u64,
-    /// When it may be started again after a crash.
+    /// When the worker may be started again after a crash.
     pub(super) restart_at_ms: Option<u64>,
-    /// The call of the request that is worked on.
+    /// The call for the request that is being worked on.
     pub(super) current: Option<i64>,
     /// A cancelled call that the worker has not ended yet.
     pub(super) cancelled: Option<i64>,
@@ -120,18 +118,17 @@ impl Engine {
         self.loading.as_ref()
     }
 
-    /// Process id and version of llama.cpp of a worker that has said hello.
+    /// Process id and llama.cpp version of a worker that has said hello.
     pub(in crate::core) fn worker(&self) -> Option<(u32, &str)> {
         let Greeting { pid, llama_build, .. } = self.greeting.as_ref()?;
         Some((*pid, llama_build))
     }
 
-    /// What the system refuses its worker.
+    /// What the system denies its worker.
     pub(in crate::core) fn confined(&self) -> Confined {
         self.greeting.as_ref().map(|it| it.confined.clone()).unwrap_or_default()
     }
 
-    /// When the model was used last, or loaded.
     pub(in crate::core) fn used_ms(&self) -> u64 {
         self.used_ms
     }
@@ -144,7 +141,7 @@ impl Engine {
         matches!(self.life.phase(), Phase::Spawning | Phase::Handshake)
     }
 
-    /// A crash was counted and the next start is only waiting for its time.
+    /// Whether a crash was counted and the next start only waits for its time.
     pub(in crate::core) fn restarts_soon(&self) -> bool {
         self.life.phase() == Phase::Dead && self.restart_at_ms.is_some()
     }
@@ -153,13 +150,13 @@ impl Engine {
         self.life.is_unresponsive(now_ms)
     }
 
-    /// Whether a request has to wait though the model is ready: for the end of a cancelled one, or
-    /// for the beginning that is taken over.
+    /// Whether a request has to wait though the model is ready: for the end of a cancelled call, or
+    /// for the kept state of the prompts' common beginning.
     pub(in crate::core) fn settles(&self) -> bool {
         self.cancelled.is_some() || self.prefix.is_awaited()
     }
 
-    /// Whether the devices were asked for and not reported: they decide what a failed load means.
+    /// Whether the worker has not yet reported its devices: they decide what a failed load means.
     pub(in crate::core) fn awaits_devices(&self) -> bool {
         self.awaits(&[Call::Devices])
     }
@@ -168,12 +165,13 @@ impl Engine {
         self.awaits(&[Call::Unload])
     }
 
-    /// Whether a draft model comes or goes: how much memory is taken is not settled.
+    /// Whether a draft model is being loaded or unloaded: until then, how much memory is in use may
+    /// change.
     pub(in crate::core) fn changes_draft(&self) -> bool {
         self.awaits(&[Call::LoadDraft, Call::UnloadDraft])
     }
 
-    /// Whether nothing is computed in it, and nothing comes or goes.
+    /// Whether nothing is being computed, loaded or unloaded in it.
     pub(in crate::core) fn is_idle(&self) -> bool {
         use Call::{
             Count, Generate, Load, LoadDraft, RestorePrefix, SavePrefix, Unload, UnloadDraft,

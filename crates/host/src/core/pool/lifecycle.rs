@@ -1,13 +1,13 @@
-//! The life of one worker process as an explicit state machine: in which phase it is, which may
-//! follow, how long each may go on without a sign of life or without progress, and how it is ended.
-//! Free of I/O, the time is passed in. It knows nothing of models and requests; the pool asks it
-//! when its deadline has come and does what it says.
+//! The life of one worker process as an explicit state machine: its phase, which phases may follow,
+//! how long each may last without a sign of life or without progress, and how it is ended. There is
+//! no I/O, and the time is passed in. It knows nothing of models and requests; the pool asks it
+//! when its deadline has come and carries out its decision.
 
 use std::fmt::{self, Display, Formatter};
 
 use localcoder_protocol::limits::{SILENCE_MS, WORKER_START_MS};
 
-/// Without a sign of life for this long, it is reported (VS Code's limit for its extension host).
+/// Silence of this length is reported (VS Code's limit for its extension host).
 const SILENCE_REPORTED_MS: u64 = 3_000;
 /// A start that takes longer is reported.
 const START_REPORTED_MS: u64 = 5_000;
@@ -18,14 +18,15 @@ const LOAD_STALL_MS: u64 = 60_000;
 const PREFILL_STALL_MS: u64 = 20_000;
 /// The limit without progress while an answer is written.
 const DECODE_STALL_MS: u64 = 10_000;
-/// A machine on which steps take long is given this many times the longest one that was seen.
+/// On a slow machine, the limit is this many times the longest step seen so far.
 const STALL_STEPS: u64 = 10;
 /// A cancelled generation must have ended by then.
 const DRAIN_MS: u64 = 10_000;
-/// An end that was asked for, then demanded, then forced: how long each is waited for. A killed
-/// process that is still there waits for a disk or a driver, and has its memory meanwhile.
+/// How long each is waited for: the end after a request, after a demand, after a kill. A killed
+/// process that still exists waits for a disk or a driver, and keeps its memory meanwhile.
 const STOP_MS: [u64; 3] = [3_000, 2_000, 30_000];
-/// While a worker is watched, the host checks it at least this often: a longer pause was sleep.
+/// While a worker is watched, the host checks it at least this often, so that a longer pause must
+/// have been sleep.
 const LOOK_EVERY_MS: u64 = 2_000;
 
 /// Where a worker is in its life.
@@ -36,17 +37,17 @@ pub(in crate::core) enum Phase {
     Dead,
     /// The process is being started.
     Spawning,
-    /// It runs and has not said who it is.
+    /// It runs and has not said hello yet.
     Handshake,
     /// It runs without a model.
     Empty,
-    /// It loads one.
+    /// It is loading a model.
     Loading,
-    /// It has one and nothing to do with it.
+    /// It has a model and nothing to do.
     Ready,
     /// It computes for a request.
     Busy,
-    /// It was asked to end what it computes and has not.
+    /// It was asked to stop computing and has not stopped yet.
     Draining,
     /// It is being ended.
     Stopping,
@@ -54,7 +55,7 @@ pub(in crate::core) enum Phase {
 
 use Phase::{Busy, Dead, Draining, Empty, Handshake, Loading, Ready, Spawning, Stopping};
 
-/// What may follow. Whatever runs may end, by itself or by us.
+/// Which phases may follow. Any running process may end, by itself or by us.
 const NEXT: &[(Phase, &[Phase])] = &[
     (Dead, &[Spawning]),
     (Spawning, &[Handshake, Stopping, Dead]),
@@ -67,23 +68,23 @@ const NEXT: &[(Phase, &[Phase])] = &[
     (Stopping, &[Dead]),
 ];
 
-/// What is to be done with the process.
+/// What the pool must do with the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Signal {
-    /// Close its input, which tells it to end.
+    /// Close its input, which asks it to end.
     Stop,
-    /// Tell it by a signal.
+    /// Ask it to end by a signal.
     Terminate,
-    /// Take it away.
+    /// Kill it.
     Kill,
-    /// It can't be taken away: go on without it.
+    /// It can't be killed: continue without it.
     GiveUp,
 }
 
 /// Why a worker is ended by the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EndReason {
-    /// The host ends: that is not a crash.
+    /// The host ends, which is not a crash.
     HostLeaves,
     /// An unload failed.
     MemoryKept,
@@ -97,17 +98,17 @@ pub(super) enum EndReason {
     NotCancelled,
     /// No heartbeat came.
     Silent,
-    /// A load stood still.
+    /// A load made no progress.
     LoadStalled,
-    /// A prompt stood still.
+    /// Reading a prompt made no progress.
     PrefillStalled,
-    /// An answer stood still.
+    /// Writing an answer made no progress.
     DecodeStalled,
-    /// Anything else that was asked was not answered.
+    /// Any other request was not answered.
     NotAnswered,
 }
 
-/// As it ends the sentence "it was ended because …".
+/// Completes the sentence "it was ended because …".
 impl Display for EndReason {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -129,21 +130,21 @@ impl Display for EndReason {
 #[derive(Debug, Default)]
 pub(super) struct Lifecycle {
     phase: Phase,
-    /// When the phase began; while it stops, when it was last asked to.
+    /// When the phase began; while stopping, when the last step of ending it was taken.
     since_ms: u64,
-    /// Whether it was asked for something that it has not answered.
+    /// Whether it has yet to answer something.
     watched: bool,
-    /// The last sign of life, or when it was asked.
+    /// The last sign of life, or when it was asked something.
     heard_ms: u64,
     /// The number of the last heartbeat.
     progress: u64,
-    /// When anything was last computed, or when it was asked.
+    /// When it last computed anything, or when it was asked something.
     moved_ms: u64,
-    /// Longest time between two signs of progress, of this process.
+    /// Longest time between two signs of progress of this process.
     longest_step_ms: u64,
-    /// Whether the request that it computes has begun to be written.
+    /// Whether the answer to the current request has begun.
     writes: bool,
-    /// How far it is being ended, and why.
+    /// How far the attempt to end it has come, and why it is being ended.
     stop: Option<(Signal, EndReason)>,
 }
 
@@ -152,12 +153,12 @@ impl Lifecycle {
         self.phase
     }
 
-    /// Why it is being ended, where it is.
+    /// Why it is being ended; `None` if it is not.
     pub(super) fn end_reason(&self) -> Option<EndReason> {
         self.stop.map(|(_, reason)| reason)
     }
 
-    /// Continues to a phase.
+    /// Moves to a phase.
     pub(super) fn enter(&mut self, now_ms: u64, phase: Phase) {
         debug_assert!(may_follow(self.phase, phase), "{phase:?} may not follow {:?}", self.phase);
         if phase == Dead || phase == Spawning {
@@ -166,24 +167,25 @@ impl Lifecycle {
         (self.phase, self.since_ms, self.writes) = (phase, now_ms, false);
     }
 
-    /// It was asked for something. The clocks of silence begin with the first of several.
+    /// Notes that it was asked something. The first of several requests starts the clocks of
+    /// silence.
     pub(super) fn record_request(&mut self, now_ms: u64) {
         if !self.watched {
             (self.watched, self.heard_ms, self.moved_ms) = (true, now_ms, now_ms);
         }
     }
 
-    /// It has answered all that it was asked.
+    /// Notes that it has answered everything it was asked.
     pub(super) fn record_idle(&mut self) {
         self.watched = false;
     }
 
-    /// Any message came.
+    /// Notes that a message came.
     pub(super) fn record_message(&mut self, now_ms: u64) {
         self.heard_ms = now_ms;
     }
 
-    /// It has computed something.
+    /// Notes that it has computed something.
     pub(super) fn record_progress(&mut self, now_ms: u64) {
         if self.watched {
             self.longest_step_ms = self.longest_step_ms.max(now_ms.saturating_sub(self.moved_ms));
@@ -191,13 +193,12 @@ impl Lifecycle {
         self.moved_ms = now_ms;
     }
 
-    /// It has begun to write, or continues.
+    /// Notes a token of the answer.
     pub(super) fn record_token(&mut self, now_ms: u64) {
         self.record_progress(now_ms);
         self.writes = true;
     }
 
-    /// A heartbeat came.
     pub(super) fn record_heartbeat(&mut self, now_ms: u64, progress: u64) {
         if progress != self.progress {
             self.progress = progress;
@@ -205,7 +206,7 @@ impl Lifecycle {
         }
     }
 
-    /// Whether a user should know that nothing comes from it.
+    /// Whether it has been silent for so long that the user should know.
     pub(super) fn is_unresponsive(&self, now_ms: u64) -> bool {
         match self.phase {
             Spawning | Handshake => now_ms >= self.since_ms + START_REPORTED_MS,
@@ -214,7 +215,7 @@ impl Lifecycle {
         }
     }
 
-    /// Without progress for this long it hangs.
+    /// How long it may go without progress before it counts as hung.
     fn stall_ms(&self) -> u64 {
         let steps = STALL_STEPS * self.longest_step_ms;
         match self.phase {
@@ -224,9 +225,9 @@ impl Lifecycle {
         }
     }
 
-    /// When it is to be looked at next.
+    /// When it must be looked at next; `None` if nothing is due.
     pub(super) fn deadline_ms(&self, seen_ms: u64) -> Option<u64> {
-        // What is reported at first and done later.
+        // First the time at which it is reported, then the time at which it is acted upon.
         let next = |since: u64, told: u64, done: u64| {
             since + if seen_ms < since + told { told } else { done }
         };
@@ -244,13 +245,13 @@ impl Lifecycle {
         Some(due.min(seen_ms + LOOK_EVERY_MS))
     }
 
-    /// The machine, or this process, stood still until now: silence means nothing, and no step was
-    /// that long. To be called before any event that came after it.
+    /// The machine, or this process, stood still until now, so that silence means nothing, and no
+    /// step took that long. To be called before any event that came after it.
     pub(super) fn slept(&mut self, now_ms: u64) {
         (self.heard_ms, self.moved_ms, self.since_ms) = (now_ms, now_ms, now_ms);
     }
 
-    /// What is to be done about it now.
+    /// What must be done about it now.
     pub(super) fn look(&mut self, now_ms: u64) -> Option<Signal> {
         match self.phase {
             Dead => None,
@@ -284,12 +285,12 @@ impl Lifecycle {
         })
     }
 
-    /// Ends it: at once, or by asking first. Nothing where that is under way.
+    /// Ends it: at once, or by asking first. `None` if that is under way already.
     pub(super) fn end(&mut self, now_ms: u64, at_once: bool, reason: EndReason) -> Option<Signal> {
         if matches!(self.phase, Dead | Stopping) {
             return None;
         }
-        // A load can't be asked to end.
+        // A worker that loads reads no messages, so it can't be asked to end.
         let signal = if at_once || self.phase == Loading { Signal::Kill } else { Signal::Stop };
         self.enter(now_ms, Stopping);
         self.stop = Some((signal, reason));
@@ -327,7 +328,7 @@ fn may_follow(before: Phase, after: Phase) -> bool {
 mod tests {
     use super::*;
 
-    /// In a phase since the beginning, with something to do.
+    /// A lifecycle that went through these phases at time 0 and has something to do.
     fn watched(phases: &[Phase]) -> Lifecycle {
         let mut life = Lifecycle::default();
         for phase in phases {
@@ -340,8 +341,8 @@ mod tests {
     const TO_LOADING: &[Phase] = &[Spawning, Handshake, Empty, Loading];
     const TO_BUSY: &[Phase] = &[Spawning, Handshake, Empty, Loading, Ready, Busy];
 
-    /// Looks when it wants to be looked at, with a beat every half second whose progress is
-    /// given; returns when it is killed.
+    /// Looks at each deadline, with a heartbeat every half second whose progress is given; returns
+    /// when the worker is killed.
     fn killed_at(
         life: &mut Lifecycle,
         beats: Option<fn(u64) -> u64>,
@@ -392,7 +393,7 @@ mod tests {
         let mut writing = watched(TO_BUSY);
         writing.record_token(0);
         assert_eq!(killed_at(&mut writing, still, 120_000), Some(10_000));
-        // A step every nine seconds.
+        // One step every nine seconds.
         let slow: Option<fn(u64) -> u64> = Some(|now| now / 9_000);
         for phases in [TO_LOADING, TO_BUSY] {
             assert_eq!(killed_at(&mut watched(phases), slow, 3_600_000), None);
@@ -437,7 +438,7 @@ mod tests {
         let expected =
             [(3_000, Signal::Terminate), (5_000, Signal::Kill), (35_000, Signal::GiveUp)];
         assert_eq!(signals[..3], expected);
-        // A load can't be asked.
+        // A worker that loads can't be asked to end.
         assert_eq!(watched(TO_LOADING).end(0, false, EndReason::MemoryKept), Some(Signal::Kill));
     }
 

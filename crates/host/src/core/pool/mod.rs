@@ -1,6 +1,6 @@
-//! The workers and the models in them: started, greeted, loaded, asked, watched, ended. It knows
-//! places and calls, and nothing of requests, queues and clients: what it is asked to do becomes
-//! effects, and what comes back becomes an [`Outcome`].
+//! The workers and the models in them: started, greeted, loaded, asked, watched, ended. The pool
+//! knows slots and calls, and nothing of requests, queues and clients: what it is asked to do
+//! becomes effects, and what comes back becomes an [`Outcome`].
 
 mod budget;
 mod draft;
@@ -43,24 +43,24 @@ pub(super) use prefix::prompt as beginning;
 pub(super) use slot::{SLOTS, SlotId};
 pub(super) use view::PoolView;
 
-/// Clock jumps of this size between two events mean that the machine or this process slept, and
-/// silence during sleep is not a hang.
+/// A gap of this length between two events means that the machine or this process slept; silence
+/// during sleep is not a hang.
 const SLEEP_MS: u64 = 5_000;
-/// The share by which a wait may be made longer or shorter, so that not all start at once (policy).
+/// The share by which a wait is lengthened or shortened at random, so that workers do not all start
+/// at once (policy).
 const JITTER_PERCENT: u64 = 20;
 
-/// A model to be loaded.
 #[derive(Debug)]
 pub(super) struct Load {
     pub(super) slot: SlotId,
     pub(super) file: ModelFile,
     pub(super) profile: LoadProfile,
-    /// What an earlier worker has measured of it.
+    /// What an earlier worker measured of the model.
     pub(super) measured: Measured,
 }
 
-/// Calls and generations are counted over all places, so a number names one thing
-/// whichever worker it went to.
+/// Calls and generations are counted over all slots, so that a number is unambiguous whichever
+/// worker it belongs to.
 #[derive(Debug)]
 pub(super) struct Pool {
     engines: [Engine; SLOTS],
@@ -97,12 +97,12 @@ impl Pool {
         PoolView { engines, budgets, devices, now_ms }
     }
 
-    /// How many workers were started so far.
+    /// How many workers have been started.
     pub(super) fn generations(&self) -> u64 {
         self.generations
     }
 
-    /// Whether a process runs.
+    /// Whether any worker process runs.
     pub(super) fn runs(&self) -> bool {
         self.engines.iter().any(Engine::is_running)
     }
@@ -111,7 +111,7 @@ impl Pool {
         self.engines.iter().filter_map(|engine| engine.deadline_ms(self.seen_ms)).min()
     }
 
-    /// To be called before every event: what it brings may have waited while the machine slept.
+    /// To be called before every event: messages may have waited while the machine slept.
     pub(super) fn notice_time(&mut self, now_ms: u64) {
         if now_ms - self.seen_ms > SLEEP_MS {
             for engine in &mut self.engines {
@@ -121,7 +121,7 @@ impl Pool {
         self.seen_ms = now_ms;
     }
 
-    /// What time has brought: restarts that are due, hangs.
+    /// Does what has become due: restarts, and what follows a hang.
     pub(super) fn look(&mut self, now_ms: u64, effects: &mut Vec<Effect>) -> Vec<At> {
         let mut outcomes = Vec::new();
         for slot in 0..SLOTS {
@@ -170,7 +170,8 @@ impl Pool {
         engine.life.enter(now_ms, Phase::Loading);
     }
 
-    /// Gives the memory back. The worker stays: it takes little, and the next load is sooner.
+    /// Unloads the model. The worker stays: it takes little memory, and saves the next load its
+    /// start.
     pub(super) fn unload(&mut self, now_ms: u64, slot: SlotId, effects: &mut Vec<Effect>) {
         let engine = &mut self.engines[slot];
         engine.loaded = None;
@@ -180,7 +181,7 @@ impl Pool {
         self.call::<UnloadModel>(now_ms, slot, Call::Unload, &Nothing {}, effects);
     }
 
-    /// Asks the loaded model for the request that is worked on.
+    /// Asks the loaded model something for the current request.
     pub(super) fn ask(
         &mut self,
         now_ms: u64,
@@ -197,7 +198,7 @@ impl Pool {
             Question::Generate(call, sampling) => {
                 let GenerateCall { purpose, prompt, max_tokens, stop, draft, block_end, .. } =
                     *call;
-                // A generation is named by the number of its call.
+                // A generation is identified by the number of its call.
                 let request_id = (self.calls + 1).unsigned_abs();
                 let params = WorkerGenerateParams {
                     request_id,
@@ -216,11 +217,11 @@ impl Pool {
         self.engines[slot].current = Some(call);
     }
 
-    /// Asks the worker to stop the current call, whose answer is not needed any more.
+    /// Asks the worker to stop the current call, whose answer is no longer needed.
     pub(super) fn cancel(&mut self, now_ms: u64, slot: SlotId, effects: &mut Vec<Effect>) {
         let engine = &mut self.engines[slot];
         let Some(call) = engine.current.take() else { return };
-        // One that is being ended needs no more of it.
+        // A worker that is being ended need not be asked.
         if engine.life.phase() != Phase::Busy {
             return;
         }
@@ -230,12 +231,13 @@ impl Pool {
         self.call::<WorkerCancel>(now_ms, slot, Call::Cancel, &params, effects);
     }
 
-    /// The model is used no more, until now it was.
+    /// Notes that the model was in use until now.
     pub(super) fn release(&mut self, now_ms: u64, slot: SlotId) {
         self.engines[slot].used_ms = now_ms;
     }
 
-    /// After an answer the beginning is in the cache of the worker: it is kept if there was none.
+    /// After an answer, the worker's cache holds the prompts' common beginning: its state is saved
+    /// if none is kept yet.
     pub(super) fn save_prefix(&mut self, now_ms: u64, slot: SlotId, effects: &mut Vec<Effect>) {
         let engine = &mut self.engines[slot];
         if let (Prefix::Missing(key), Some(loaded)) = (&engine.prefix, &engine.loaded) {
@@ -245,24 +247,24 @@ impl Pool {
         }
     }
 
-    /// Counts a failure of a model as a crash, though its worker lives.
+    /// Counts a failure of a model as a crash even though its worker lives.
     pub(super) fn count_crash(&mut self, now_ms: u64, file: &ModelFile, profile: &LoadProfile) {
         let _ = self.budgets.crashed(&Run::of(file, profile), now_ms);
     }
 
-    /// The user has changed how models are run: earlier crashes do not count.
+    /// The user changed how models are run, so earlier crashes do not count.
     pub(super) fn forget_crashes(&mut self) {
         self.budgets.forget();
     }
 
-    /// These files are to be loaded otherwise when they are wanted next.
+    /// These files must be loaded with another profile before their next use.
     pub(super) fn outdate(&mut self, paths: &[std::path::PathBuf]) {
         for loaded in self.engines.iter_mut().filter_map(|engine| engine.loaded.as_mut()) {
             loaded.outdated |= paths.contains(&loaded.file.path);
         }
     }
 
-    /// The host is about to end: all workers do.
+    /// The host is about to end, so all workers are ended.
     pub(super) fn leave(&mut self, now_ms: u64, effects: &mut Vec<Effect>) {
         self.leaving = true;
         if self.engines.iter().any(|engine| engine.loading.is_some()) {
@@ -328,7 +330,7 @@ impl Pool {
         let starts = |slot: &SlotId| self.engines[*slot].life.phase() == Phase::Spawning;
         let Some(slot) = self.of_generation(generation).filter(starts) else {
             return match result {
-                // It is not wanted any more, and came after all.
+                // The start was given up, but the process came after all.
                 Ok(_) => {
                     effects.push(Effect::KillWorker { generation });
                     None
@@ -374,14 +376,15 @@ impl Pool {
                 self.answered(now_ms, slot, id, result, effects)
             }
             Message::Notification { method, params } => {
-                // All of them carry the worker's name; another's is not for what runs now.
+                // All notifications carry the worker's number; those of an earlier worker do not
+                // concern the one that runs now.
                 let named = params.pointer("/worker/generation").and_then(Value::as_u64);
                 let own = named == Some(generation);
                 own.then(|| self.notified(now_ms, slot, &method, params)).flatten()
             }
             Message::Response { .. } | Message::Request { .. } => None,
         };
-        // It was reported as unresponsive, which does not hold any more.
+        // It was reported as unresponsive, which is no longer true.
         outcome.or(recovers.then_some(Outcome::Settled)).map(|outcome| (slot, outcome))
     }
 
@@ -433,7 +436,7 @@ impl Pool {
             },
             Call::Unload => {
                 if result.is_err() {
-                    // Its memory is given to others, so it must be free.
+                    // Its memory is promised to others, so it must be free.
                     self.end(now_ms, slot, true, EndReason::MemoryKept, effects);
                 }
                 Outcome::Unloaded
@@ -490,7 +493,7 @@ impl Pool {
             Err(error) => {
                 engine.life.enter(now_ms, Phase::Empty);
                 if error.code == ErrorCode::Internal {
-                    // It may hold the model, or not.
+                    // Whether it holds the model is not known.
                     self.end(now_ms, slot, true, EndReason::MalformedAnswer, effects);
                 }
                 return Some(Outcome::LoadFailed { loading: Box::new(loading), error });
@@ -514,7 +517,7 @@ impl Pool {
         Some(Outcome::Loaded { file: Box::new(file), profile, memory })
     }
 
-    /// Looks for the state that belongs to the model that was just loaded.
+    /// Looks for a kept state for the model that was just loaded.
     fn look_for_prefix(&mut self, slot: SlotId, effects: &mut Vec<Effect>) {
         let engine = &mut self.engines[slot];
         let (Some(loaded), Some(greeting)) = (&engine.loaded, &engine.greeting) else { return };
@@ -552,7 +555,7 @@ impl Pool {
         let prefix = &mut self.engines[slot].prefix;
         let Prefix::Restoring(key) = std::mem::take(prefix) else { return };
         if prefix::answer(result).is_none_or(|answer| answer.tokens == 0) {
-            // It is of another vocabulary or template than was thought: another is kept.
+            // It belongs to another vocabulary or template than expected, so a new one is saved.
             *prefix = Prefix::Missing(key);
         }
     }
@@ -658,7 +661,7 @@ impl Pool {
         Some((slot, Outcome::Died(Box::new(died))))
     }
 
-    /// Counts the crash and says whether the worker is started again by itself.
+    /// Counts the crash; returns whether the worker is started again by itself.
     fn plan_restart(&mut self, now_ms: u64, slot: SlotId, run: &Run) -> bool {
         let Some(wait) = self.budgets.crashed(run, now_ms) else { return false };
         let spread = wait * JITTER_PERCENT / 100;
@@ -677,7 +680,7 @@ fn send_signal(generation: u64, signal: Signal) -> Effect {
     }
 }
 
-/// An answer of the worker, or why there is none.
+/// Decodes a worker's answer, or passes on why there is none.
 fn read<R: Request>(result: Result<Value, ErrorInfo>) -> Result<R::Answer, ErrorInfo>
 where
     R::Answer: DeserializeOwned,

@@ -10,21 +10,20 @@ use super::slot::SlotId;
 use crate::ModelFile;
 use crate::core::errors::Doing;
 
-/// What the schedule asks a loaded model.
+/// What the schedule can ask of a loaded model.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::core) enum Question {
-    /// How many tokens each of these has.
+    /// How many tokens each of these texts has.
     Count(Vec<String>),
-    /// A text, with the sampling of the settings.
+    /// A text to be generated, with the settings' sampling.
     Generate(Box<GenerateCall>, WorkerSampling),
 }
 
-/// A text to be written.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::core) struct GenerateCall {
     pub(in crate::core) purpose: Purpose,
     pub(in crate::core) prompt: WorkerPrompt,
-    /// The request's own values; the settings' count where they are absent, and the host adds a
+    /// The request's own values; the settings apply where they are absent, and the host adds a
     /// seed.
     pub(in crate::core) sampling: SamplingParams,
     pub(in crate::core) max_tokens: u32,
@@ -33,27 +32,26 @@ pub(in crate::core) struct GenerateCall {
     pub(in crate::core) block_end: Option<BlockEnd>,
 }
 
-/// A worker that has ended without being asked to.
+/// A worker that ended without being asked to.
 #[derive(Debug)]
 pub(in crate::core) struct Died {
     pub(in crate::core) doing: Doing,
     pub(in crate::core) lost: Option<(ModelFile, LoadProfile)>,
-    /// Whether a draft model was loaded beside it, or about to be.
+    /// Whether a draft model was loaded in it, or about to be.
     pub(in crate::core) had_draft: bool,
-    /// The model that was being loaded.
     pub(in crate::core) loading: Option<Loading>,
-    /// The error for the requests that wait for it.
+    /// The error for the requests that wait for this worker.
     pub(in crate::core) error: ErrorInfo,
-    /// Whether another is started in its place.
+    /// Whether another worker is started in its place.
     pub(in crate::core) restarts: bool,
     /// Recent crashes of this model when run in this way, including this one.
     pub(in crate::core) recent_crashes: usize,
 }
 
-/// Each belongs to a place of the pool.
+/// What happened in a slot of the pool.
 #[derive(Debug)]
 pub(in crate::core) enum Outcome {
-    /// A call has ended that requests may have waited for.
+    /// A call has ended that requests may have been waiting for.
     Settled,
     /// Progress of a load, 0 to 1.
     LoadProgress(f32),
@@ -63,11 +61,11 @@ pub(in crate::core) enum Outcome {
     Loaded { file: Box<ModelFile>, profile: LoadProfile, memory: MemoryUse },
     /// A model could not be loaded.
     LoadFailed { loading: Box<Loading>, error: ErrorInfo },
-    /// A draft model is loaded, or why it could not be.
+    /// A draft model is loaded, or could not be, for the given reason.
     DraftLoaded(Option<Box<ErrorInfo>>),
-    /// A model has given its memory back, or its worker is ended for not doing so.
+    /// A model was unloaded, or its worker is being ended because it kept the memory.
     Unloaded,
-    /// Tokens that the current request has asked to be counted.
+    /// The token counts that the current request asked for.
     Counted(Vec<u32>),
     /// Part of the current prompt was read, 0 to 1.
     PrefillProgress(f32),
@@ -77,11 +75,10 @@ pub(in crate::core) enum Outcome {
     Generated(Box<WorkerGenerateAnswer>),
     /// The current request can't be answered.
     Failed(ErrorInfo),
-    /// The worker has ended.
+    /// The worker ended.
     Died(Box<Died>),
-    /// The worker has ended, as asked by a host that is about to end itself.
+    /// The worker ended as it was asked to, by a host that is about to end itself.
     Left,
 }
 
-/// An outcome and its slot.
 pub(in crate::core) type At = (SlotId, Outcome);

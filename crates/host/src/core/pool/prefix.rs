@@ -1,6 +1,6 @@
-//! What all prompts begin with: its state is kept when it was computed once, and a worker that
-//! has just loaded the same model begins with it. Only the product's own words are in it, never
-//! the user's code.
+//! The state of what all prompts begin with. It is kept once it was computed, and a worker that has
+//! just loaded the same model starts from it. Only the product's own words are in it, never the
+//! user's code.
 
 use localcoder_assist::Prompts;
 use localcoder_protocol::{ChatMessage, ErrorInfo, LoadProfile, PrefixAnswer, Role, WorkerPrompt};
@@ -8,30 +8,31 @@ use serde_json::Value;
 
 use crate::ModelFile;
 
-/// How far the loaded model is with it.
+/// What is happening with the state for the loaded model.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) enum Prefix {
-    /// Not asked for: no model, or nothing more to do.
+    /// Nothing: there is no model, or no more to do.
     #[default]
     Done,
-    /// The shell looks for it; the key.
+    /// The shell is looking for the state of this key.
     Looking(String),
-    /// The worker takes it over; the key.
+    /// The worker is reading the state of this key.
     Restoring(String),
-    /// There is none: to be saved after the next answer. The key.
+    /// There is no state for this key; it must be saved after the next answer.
     Missing(String),
-    /// The worker writes it; the key.
+    /// The worker is writing the state of this key.
     Saving(String),
 }
 
 impl Prefix {
-    /// Whether a job waits for it. Both take milliseconds.
+    /// Whether a job has to wait for it. Looking and reading both take milliseconds.
     pub(super) fn is_awaited(&self) -> bool {
         matches!(self, Self::Looking(_) | Self::Restoring(_))
     }
 }
 
-/// All that the numbers of a state depend on, and what it says. Only compared, never read.
+/// Everything that the numbers of a state depend on, and the text it stands for. Only compared,
+/// never parsed.
 pub(super) fn key(
     llama_build: &str,
     device: &str,
@@ -48,12 +49,12 @@ pub(super) fn key(
     )
 }
 
-/// A worker without a file to exchange states in answers with an error: then there are none.
+/// The worker's answer; `None` if it failed, as it does in a worker without an exchange file.
 pub(super) fn answer(result: Result<Value, ErrorInfo>) -> Option<PrefixAnswer> {
     serde_json::from_value(result.ok()?).ok()
 }
 
-/// The beginning of a model's prompts as a prompt of its own.
+/// The common beginning of a model's prompts as a prompt of its own.
 pub(in crate::core) fn prompt(file: &ModelFile) -> WorkerPrompt {
     let (system, user) = Prompts::of(&file.info).beginning();
     let message = |role, content: &str| ChatMessage { role, content: content.to_owned() };

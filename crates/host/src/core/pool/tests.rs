@@ -1,4 +1,4 @@
-//! The pool by itself: what it is asked becomes effects, and what a worker does becomes an outcome.
+//! The pool by itself: what it is asked becomes effects, and what a worker does becomes outcomes.
 
 use localcoder_protocol::{BUILD_ID, HEARTBEAT_MS, KvStorage, MemoryUse};
 use serde_json::json;
@@ -15,7 +15,7 @@ const PROFILE: LoadProfile = LoadProfile {
     repack: true,
 };
 
-/// The number of the last call, and what was called.
+/// Id and method of the last call.
 fn last_call(effects: &[Effect]) -> (i64, &str) {
     let call = |effect| match effect {
         &Effect::SendWorker {
@@ -37,7 +37,7 @@ fn answer(
     pool.worker_message(1, 1, message, effects)
 }
 
-/// A pool with a model in its first place.
+/// A pool with a model in its first slot.
 fn loaded() -> (Pool, Vec<Effect>) {
     let (mut pool, mut effects) = (Pool::new(HEARTBEAT_MS, 1), Vec::new());
     pool.start(0, 0, &mut effects);

@@ -1,4 +1,4 @@
-//! The pool as the schedule sees it: what is where, and what may be tried. To be read only.
+//! The pool as the schedule sees it: what is in each slot, and what may be tried. Read-only.
 
 use localcoder_protocol::{Device, LoadProfile};
 
@@ -34,7 +34,7 @@ impl<'a> PoolView<'a> {
         self.devices.iter().find(|device| wants && device.gpu)
     }
 
-    /// Until when a model is left alone because it has taken its worker down too often.
+    /// Until when a model is not loaded because it has taken its worker down too often.
     pub(in crate::core) fn left_alone_until(
         &self,
         file: &ModelFile,
@@ -44,7 +44,7 @@ impl<'a> PoolView<'a> {
         until(&Run::of(file, profile)).max(until(&Run::default()))
     }
 
-    /// Recent crashes of a model that is run in this way.
+    /// Recent crashes of a model when run in this way.
     pub(in crate::core) fn recent_crashes(&self, file: &ModelFile, profile: &LoadProfile) -> usize {
         self.budgets.recent(&Run::of(file, profile), self.now_ms)
     }

@@ -30,14 +30,14 @@ pub(in crate::core) struct Asker {
 pub(in crate::core) struct Report {
     pub(in crate::core) asker: Asker,
     pub(in crate::core) stage: Stage,
-    /// 0 to 1 within the stage, where known.
+    /// From 0 to 1 within the stage, if known.
     pub(in crate::core) fraction: Option<f32>,
     pub(in crate::core) message: String,
     /// Whether it may be left out if another report was sent a moment ago.
     pub(in crate::core) throttled: bool,
 }
 
-/// An edit that a client is to run its test on.
+/// An edit on which a client must run its test.
 #[derive(Debug)]
 pub(in crate::core) struct Trial {
     pub(in crate::core) number: u32,
@@ -46,19 +46,19 @@ pub(in crate::core) struct Trial {
 
 #[derive(Debug)]
 pub(in crate::core) enum Action {
-    /// Start the worker of a place.
+    /// Start the worker of a slot.
     Start(SlotId),
     /// Load a model.
     Load(Box<Load>),
-    /// Give a model's memory back.
+    /// Unload a slot's model.
     Unload(SlotId),
     /// Ask the model something for the current request.
     Ask(SlotId, Question),
     /// Cancel the current question.
     Cancel(SlotId),
-    /// The current request has done with its model.
+    /// The current request no longer needs its model.
     Release(SlotId),
-    /// Keep the state of what all prompts begin with.
+    /// Save the state of the prompts' common beginning.
     SavePrefix(SlotId),
     /// Count a failure as a crash of this model in this profile.
     CountCrash(Box<ModelFile>, LoadProfile),
@@ -66,15 +66,15 @@ pub(in crate::core) enum Action {
     Outdate(Vec<PathBuf>),
     /// Forget earlier crashes.
     ForgetCrashes,
-    /// Inspect the first of these models that is there.
+    /// Inspect the first of these models that exists.
     Inspect(Vec<String>),
-    /// Look for a model that could draft for this one: the named one, or any that is installed.
+    /// Look for a draft model for this one: the named one, or any that is installed.
     FindDraft { path: PathBuf, named: Option<String> },
-    /// Load a model that drafts for the one in a place.
+    /// Load a draft model for the model in a slot.
     LoadDraft(SlotId, Box<ModelFile>),
-    /// Give its memory back.
+    /// Unload a slot's draft model.
     UnloadDraft(SlotId),
-    /// Look for an installed model that takes less.
+    /// Look for an installed model that takes less memory.
     FindSmaller { path: PathBuf, bytes: u64 },
     /// Send a client the progress of its request.
     Report(Box<Report>),
@@ -82,19 +82,19 @@ pub(in crate::core) enum Action {
     TryEdit(Asker, Box<Trial>),
     /// Send a client a piece of its answer.
     Stream(Asker, String),
-    /// Show a client its edit as far as it is written.
+    /// Show a client its edit as far as it has been written.
     Draft(Asker, SoFar),
-    /// The request starts over: what was sent of it so far does not count.
+    /// The request starts over: what its client was sent so far does not count.
     Restarted(Asker),
     /// Count an edit that is shown.
     CountShown(Box<Shown>),
-    /// Keep what a client's last prompt for ghost text had.
+    /// Keep the content of a client's last prompt for ghost text.
     Hold(ClientId, Box<Held>),
-    /// The end of a request for ghost text, and what it was made with.
+    /// A request for ghost text has ended; includes the models and settings that it was made with.
     Completed(Option<Asker>, Box<Completed>, Box<(Vec<String>, Settings)>),
-    /// The end of a request for a next edit.
+    /// A request for a next edit has ended.
     Predicted(Asker, Box<Predicted>),
-    /// The end of a request.
+    /// A request has ended.
     Reply(Asker, Result<Reply, ErrorInfo>),
     /// Send editors a suggestion of a setting to change.
     Suggest(SuggestionParams),

@@ -1,6 +1,6 @@
-//! Which model drafts for a loaded one: looked for once nothing else is to be done, loaded only where
-//! there is room for both with some to spare, and the first to go where memory is wanted. A loaded
-//! model that is better off without is left alone until the settings change.
+//! Which model drafts for a loaded one. It is looked for once nothing else is to be done, loaded
+//! only if there is ample room for both, and the first to go when memory is needed. A loaded model
+//! that is better off without a draft model gets none until the settings change.
 
 use std::path::Path;
 
@@ -13,13 +13,13 @@ use super::{Context, Schedule, fit, placing, residency};
 use crate::ModelFile;
 use crate::core::pool::{Engine, SlotId};
 
-/// A draft model that was in none of this many answers costs memory for nothing.
+/// A draft model none of whose tokens were used in this many answers in a row wastes its memory.
 const UNUSED_ANSWERS_MAX: u32 = 12;
-/// Shorter answers say little.
+/// Shorter answers do not show whether drafting helps.
 const TOKENS_MIN: u32 = 16;
 
 impl Schedule {
-    /// Whether anything may be loaded that only makes others faster.
+    /// Whether models that only make others faster may be loaded.
     fn wants_drafts(&self, cx: &Context<'_>) -> bool {
         let allowed = match &cx.settings.draft_model {
             DraftModel::Off => false,
@@ -29,7 +29,7 @@ impl Schedule {
         allowed && !cx.draining && self.nobody_waits()
     }
 
-    /// Has a draft model looked for, for a loaded model without one.
+    /// Starts the search for a draft model for a loaded model without one.
     pub(super) fn seek_draft(&mut self, cx: &Context<'_>, out: &mut Vec<Action>) {
         if !self.wants_drafts(cx) {
             return;
@@ -50,7 +50,7 @@ impl Schedule {
         }
     }
 
-    /// One was found, or there is none.
+    /// The search has ended, with a draft model or without.
     pub(in crate::core) fn draft_found(
         &mut self,
         path: &Path,
@@ -77,7 +77,7 @@ impl Schedule {
             }
         };
         if !self.wants_drafts(cx) || !residency::is_unused(engine) {
-            // It is looked for again when there is time.
+            // It will be looked for again when there is time.
             self.drafts.sought.remove(path);
             self.changed = true;
             return;
@@ -94,12 +94,12 @@ impl Schedule {
                 let why = format!("it needs {needed} beside the loaded model, and {room} are free");
                 self.drafts.give_up(path, Some(why));
             }
-            // What is free then may be more when the model is loaded next.
+            // More memory may be free when the model is loaded the next time.
             _ => {}
         }
     }
 
-    /// A load has ended.
+    /// Loading a draft model has ended.
     pub(in crate::core) fn draft_loaded(
         &mut self,
         slot: SlotId,
@@ -107,7 +107,7 @@ impl Schedule {
         cx: &Context<'_>,
         out: &mut Vec<Action>,
     ) {
-        // Less is free now than those who wait have seen.
+        // Less memory is free now than the waiting requests have seen.
         self.look_again();
         let Some(loaded) = cx.pool.engine(slot).loaded() else { return };
         if let Some(error) = error {
@@ -118,7 +118,8 @@ impl Schedule {
         }
     }
 
-    /// What it did for an answer. One that costs memory for nothing goes, unless it was asked for.
+    /// Notes what drafting did for an answer. A draft model that wastes its memory is unloaded,
+    /// unless the user named it.
     pub(super) fn draft_used(
         &mut self,
         slot: SlotId,
@@ -139,8 +140,8 @@ impl Schedule {
         }
     }
 
-    /// Memory is needed: draft models that are idle are unloaded before any other model; whether
-    /// any has.
+    /// Memory is needed: idle draft models are unloaded before any other model. Returns whether any
+    /// was.
     pub(super) fn drop_drafts(&mut self, cx: &Context<'_>, out: &mut Vec<Action>) -> bool {
         let mut any = false;
         for (slot, engine) in cx.pool.engines() {
@@ -148,7 +149,7 @@ impl Schedule {
                 continue;
             };
             if loaded.draft.is_some() && !self.works_in(slot) {
-                // It is looked for again when the model is loaded the next time.
+                // It will be looked for again when the model is loaded the next time.
                 out.push(Action::UnloadDraft(slot));
                 any = true;
             }
@@ -156,7 +157,7 @@ impl Schedule {
         any
     }
 
-    /// The memory or the file of a draft model is needed; whether it is free now.
+    /// The memory or the file of a draft model is needed; returns whether it is free now.
     pub(super) fn drop_draft(
         &mut self,
         is_it: impl Fn(&ModelFile) -> bool,
@@ -178,13 +179,13 @@ impl Schedule {
         dropped
     }
 
-    /// Whether the request that is worked on uses this place.
+    /// Whether the request that is being worked on uses this slot.
     fn works_in(&self, slot: SlotId) -> bool {
         self.active.as_ref().is_some_and(|ticket| ticket.slot == Some(slot))
     }
 
-    /// A model had no memory for an answer, or took its worker down: the next time it is without.
-    /// Whether it had one.
+    /// A model lacked memory for an answer, or took its worker down: from its next load on it does
+    /// without a draft model. Returns whether it had one.
     pub(super) fn do_without(&mut self, path: &Path, had_draft: bool, why: &ErrorInfo) -> bool {
         if had_draft {
             let what = match why.code {
@@ -196,7 +197,7 @@ impl Schedule {
         had_draft
     }
 
-    /// Other settings are in force: what was decided for the old ones does not count.
+    /// The settings have changed: decisions made under the old ones do not count.
     pub(super) fn drafts_changed(&mut self, cx: &Context<'_>, out: &mut Vec<Action>) {
         self.drafts = Drafts::default();
         for (slot, engine) in cx.pool.engines() {

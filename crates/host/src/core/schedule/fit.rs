@@ -1,7 +1,7 @@
-//! How much memory a model takes with a window, and whether that is free: in numbers, and in
-//! words with what would fit instead. Pure; `placing` decides by it, `survey` tells it.
+//! How much memory a model takes with a context window, and whether that much is free: in numbers,
+//! and in words with what would fit instead. Pure; `placing` decides by it, `survey` reports it.
 //!
-//! What was measured at an earlier load counts more than the arithmetic on the header.
+//! A measurement from an earlier load counts more than the arithmetic on the header.
 
 use localcoder_gguf::{Header, RunShape};
 use localcoder_model_store::{Known, Need, run_shape};
@@ -11,12 +11,12 @@ use localcoder_settings::{LARGE_PARAMETERS, Profile, Settings};
 
 use crate::ModelFile;
 
-/// Context windows that are offered instead, the best first.
+/// Context windows that are offered instead, largest first.
 const SMALLER_TOKENS: [u32; 4] =
     [CONTEXT_TOKENS, CONTEXT_TOKENS / 2, CONTEXT_TOKENS / 4, CONTEXT_TOKENS_MIN];
 
-/// What it takes; `measured` is what a worker has said of the same file, window and KV cache.
-/// Nothing is known of a file without a header, which only tests have.
+/// Memory that the model takes; `measured` is what a worker reported for the same file, window and
+/// KV cache. Nothing is known of a file without a header, which only tests have.
 pub(super) fn needed(
     file: &ModelFile,
     profile: &LoadProfile,
@@ -31,7 +31,7 @@ pub(super) fn is_large(header: &Header) -> bool {
     header.parameters >= LARGE_PARAMETERS
 }
 
-/// What was lowered because there was no room for more, as half sentences.
+/// What was lowered for lack of room, as half sentences.
 pub(super) fn lowered(profile: &LoadProfile, wanted: &LoadProfile) -> Vec<String> {
     let mut lowered = Vec::new();
     if profile.batch_tokens < wanted.batch_tokens {
@@ -43,7 +43,6 @@ pub(super) fn lowered(profile: &LoadProfile, wanted: &LoadProfile) -> Vec<String
     lowered
 }
 
-/// The refusal of a load for which there is no room.
 pub(super) fn too_large(
     file: &ModelFile,
     profile: &LoadProfile,
@@ -64,7 +63,7 @@ pub(super) fn too_large(
     ))
 }
 
-/// What to do where there is no room.
+/// What the user can do if there is no room.
 pub(super) fn instead(file: &ModelFile, profile: &LoadProfile, free: u64) -> String {
     let fits = |tokens: &u32| {
         *tokens < profile.context_tokens
@@ -104,12 +103,12 @@ pub(super) fn not_allowed(file: &ModelFile, settings: &Settings) -> ErrorInfo {
     .with_action(action)
 }
 
-/// A need, rounded so that it looks no smaller than it is.
+/// A need in words, rounded up so that it never looks smaller than it is.
 pub(super) fn up(bytes: u64) -> String {
     size(bytes, u64::div_ceil)
 }
 
-/// What is free, rounded so that it looks no larger than it is.
+/// Free memory in words, rounded down so that it never looks larger than it is.
 pub(super) fn down(bytes: u64) -> String {
     size(bytes, |bytes, unit| bytes / unit)
 }

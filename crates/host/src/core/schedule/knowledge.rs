@@ -1,6 +1,6 @@
-//! What workers have measured of each model on this machine, so that the next one need not; that
-//! its GPU failed; and for which models something was suggested. It is kept in a file of the
-//! cache: losing it costs a little speed until it is measured again.
+//! What workers have measured of each model on this machine, so that it need not be measured again;
+//! whether the GPU failed; and for which models another profile was suggested. It is kept in a
+//! cache file: losing it costs a little speed until everything is measured again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -11,21 +11,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::ModelFile;
 
-/// Models that are remembered; more than users have installed.
+/// How many models are remembered; more than users have installed.
 const MODELS_MAX: usize = 32;
-/// It is written at most this often: it changes a little with every answer.
+/// The file is written at most this often, since it changes a little with every answer.
 const KEEP_EVERY_MS: u64 = 30_000;
-/// Another version of the file is not read.
+/// A file of another version is not read.
 const VERSION: u32 = 2;
-/// Windows and KV caches for which a model's memory is remembered, over all models.
+/// How many memory measurements are remembered (by window and KV cache), over all models.
 const MEMORIES_MAX: usize = 128;
-/// Answers whose speed is remembered of a model: one that came while the machine had much else to do
-/// does not count for all.
+/// How many answers' speeds are remembered for each model, so that an answer given while the
+/// machine was busy does not decide alone.
 const ANSWERS_MAX: usize = 5;
 
 #[derive(Debug, Default)]
 pub(super) struct Knowledge {
-    /// Whose processor it was measured on.
+    /// The processor it was measured on.
     machine: String,
     kept: StoredKnowledge,
     changed_ms: Option<u64>,
@@ -37,17 +37,17 @@ struct StoredKnowledge {
     version: u32,
     models: BTreeMap<String, Measured>,
     memories: BTreeMap<String, MemoryUse>,
-    /// Written tokens a second of the last answers.
+    /// Tokens written per second in the last answers.
     #[serde(default)]
     speeds: BTreeMap<String, Vec<f64>>,
     /// Models for which another profile was suggested.
     suggested: BTreeSet<String>,
-    /// The machine whose GPU failed, and how.
+    /// The machine whose GPU failed, and the failure.
     gpu_failure: Option<(String, String)>,
 }
 
 impl Knowledge {
-    /// From the text that was kept; none where it can't be read.
+    /// From the text that was kept; empty if that can't be read.
     pub(super) fn new(machine: String, kept: Option<&str>) -> Self {
         let kept = kept.and_then(|text| serde_json::from_str::<StoredKnowledge>(text).ok());
         let mut kept = kept.filter(|kept| kept.version == VERSION).unwrap_or_default();
@@ -63,13 +63,13 @@ impl Knowledge {
         Self { machine, kept, changed_ms: None }
     }
 
-    /// How the GPU of this machine failed, for an earlier host.
+    /// How the GPU of this machine failed under an earlier host; `None` if it did not.
     pub(super) fn gpu_failure(&self) -> Option<String> {
         let (machine, failure) = self.kept.gpu_failure.clone()?;
         (machine == self.machine).then_some(failure)
     }
 
-    /// What is known of a model that is to be loaded into a worker with this engine.
+    /// What is known of a model that a worker with this engine is about to load.
     pub(super) fn measured(
         &self,
         engine: &str,
@@ -92,12 +92,12 @@ impl Knowledge {
         }
     }
 
-    /// What a worker has said that a load takes.
+    /// Memory that a worker reported for such a load.
     pub(super) fn memory_of(&self, file: &ModelFile, profile: &LoadProfile) -> Option<MemoryUse> {
         self.kept.memories.get(&memory_key(file, profile)).copied()
     }
 
-    /// Notes what a load took.
+    /// Notes how much memory a load took.
     pub(super) fn note_memory(
         &mut self,
         now_ms: u64,
@@ -135,7 +135,7 @@ impl Knowledge {
         self.changed(now_ms);
     }
 
-    /// Notes how the GPU of this machine failed, or that it counts as good again.
+    /// Notes how the GPU of this machine failed, or that it is trusted again.
     pub(super) fn set_gpu_failure(&mut self, now_ms: u64, failure: Option<String>) {
         self.kept.gpu_failure = failure.map(|failure| (self.machine.clone(), failure));
         self.changed(now_ms);
@@ -149,7 +149,7 @@ impl Knowledge {
         self.changed_ms.map(|changed| changed + KEEP_EVERY_MS)
     }
 
-    /// What is to be kept, where there is anything new and it is time, or the end.
+    /// The text to be kept, if anything is new and it is time, or the host ends.
     pub(super) fn take_kept(&mut self, now_ms: u64, ends: bool) -> Option<String> {
         let due = self.deadline_ms()?;
         if due > now_ms && !ends {
@@ -160,7 +160,7 @@ impl Knowledge {
         Some(serde_json::to_string_pretty(&kept).expect("plain data is always JSON"))
     }
 
-    /// The machine, the engine, where it computes, and the file: what a speed depends on.
+    /// Everything that a speed depends on: the machine, the engine, the device, and the file.
     fn key(&self, engine: &str, file: &ModelFile, profile: &LoadProfile) -> String {
         let written = file.written().map_or(0, |since| since.as_secs());
         let (path, layers) = (file.path.display(), profile.gpu_layers);
@@ -168,7 +168,7 @@ impl Knowledge {
     }
 }
 
-/// How fast the models' last answers were written on a machine, as a host has kept it.
+/// How fast the models wrote their last answers on a machine, as a host has kept it.
 #[derive(Debug, Clone, Default)]
 pub struct KeptSpeeds {
     machine: String,
@@ -176,16 +176,16 @@ pub struct KeptSpeeds {
 }
 
 impl KeptSpeeds {
-    /// What the text of an [`super::super::Effect::KeepMeasurements`] says of this machine; nothing
-    /// where it can't be read.
+    /// What the text of an [`super::super::Effect::KeepMeasurements`] says of this machine; empty
+    /// if the text can't be read.
     #[must_use]
     pub fn of(machine: String, kept: Option<&str>) -> Self {
         let Knowledge { machine, kept, .. } = Knowledge::new(machine, kept);
         Self { machine, speeds: kept.speeds }
     }
 
-    /// Tokens a second of the middle one of the last answers of the model in this file, which was
-    /// written so long after the beginning of 1970; and how many answers that were.
+    /// The median of the last answers' tokens per second, for the model in this file, and how many
+    /// answers there were. `written`: when the file was written, since 1970.
     #[must_use]
     pub fn middle(&self, path: &Path, written: Option<Duration>) -> Option<(f64, usize)> {
         let mut speeds = self.speeds.get(&speed_key(&self.machine, written, path))?.clone();
@@ -195,13 +195,13 @@ impl KeptSpeeds {
     }
 }
 
-/// The machine and the file.
+/// The key of a speed: the machine and the file.
 fn speed_key(machine: &str, written: Option<Duration>, path: &Path) -> String {
     let written = written.map_or(0, |since| since.as_secs());
     format!("{machine}|{written}|{}", path.display())
 }
 
-/// The file, and all of the profile that memory depends on.
+/// The file, and everything in the profile that memory depends on.
 fn memory_key(file: &ModelFile, profile: &LoadProfile) -> String {
     let written = file.written().map_or(0, |since| since.as_secs());
     let LoadProfile { context_tokens, batch_tokens, kv, gpu_layers, .. } = profile;
@@ -209,8 +209,8 @@ fn memory_key(file: &ModelFile, profile: &LoadProfile) -> String {
     format!("{kv:?}|{context_tokens}|{batch_tokens}|{gpu_layers:?}|{written}|{path}")
 }
 
-/// Sets a value of a map that may have this many, and returns whether that is a change. The first
-/// makes room.
+/// Sets a value in a map with at most this many entries; returns whether the value has changed. A
+/// new entry takes the place of the first.
 fn insert_bounded<T: PartialEq>(
     map: &mut BTreeMap<String, T>,
     key: String,

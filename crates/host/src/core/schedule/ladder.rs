@@ -1,7 +1,7 @@
-//! What is tried, one after the other, where memory does not suffice for a model: a smaller batch, a
-//! quantized KV cache, a smaller window, a smaller model that is installed, the CPU. Each once, at
-//! most three in a row without a working answer between, never below what the user has set, and
-//! each is reported. What was lowered stays so until the settings change.
+//! What is tried, step by step, when memory does not suffice for a model: a smaller batch, a
+//! quantized KV cache, a smaller window, a smaller installed model, the CPU. Each is tried once, at
+//! most three in a row without an answer that works in between, never below what the user has set,
+//! and each is reported. What was lowered stays lowered until the settings change.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,12 +12,12 @@ use localcoder_settings::{Acceleration, Settings};
 
 use crate::ModelFile;
 
-/// Steps without a working answer between (policy).
+/// Steps in a row without an answer that works in between (policy).
 const STEPS_MAX: usize = 3;
-/// Models that are remembered; more than users have installed.
+/// How many models are remembered; more than users have installed.
 const MODELS_MAX: usize = 32;
 
-/// One step.
+/// One way to take less memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rung {
     Batch,
@@ -27,22 +27,22 @@ enum Rung {
     Cpu,
 }
 
-/// All of them, in their order.
+/// All of them, in the order in which they are tried.
 const RUNGS: [Rung; 5] = [Rung::Batch, Rung::Kv, Rung::Window, Rung::Smaller, Rung::Cpu];
 
 /// What was lowered for one model.
 #[derive(Debug, Default, Clone)]
 struct Lowered {
     name: String,
-    /// Those that are in force.
+    /// The steps that are in force.
     taken: Vec<Rung>,
-    /// Those that can't be taken: tried and of no use, or there is nothing to try.
+    /// Steps that can't be taken: tried without success, or not applicable.
     refused: Vec<Rung>,
-    /// How many since the last answer.
+    /// How many were taken since the last answer.
     steps: usize,
-    /// The reference and the name of the model in its place.
+    /// Reference and name of the model that is used instead.
     instead: Option<(String, String)>,
-    /// Why a smaller one is being looked for, while it is.
+    /// While a smaller model is being looked for, the error that made it necessary.
     looking: Option<ErrorInfo>,
 }
 
@@ -52,7 +52,7 @@ pub(super) struct Ladder {
 }
 
 impl Ladder {
-    /// The settings have changed: all is tried in full again. Returns the files.
+    /// The settings have changed: everything is tried in full again. Returns the affected files.
     pub(super) fn forget(&mut self) -> Vec<PathBuf> {
         std::mem::take(&mut self.by_path).into_keys().collect()
     }
@@ -69,7 +69,7 @@ impl Ladder {
         self.by_path.get(path).is_some_and(|lowered| lowered.taken.contains(&rung))
     }
 
-    /// The profile and the largest window as they are now.
+    /// Lowers the profile and the largest window by the steps that are in force.
     pub(super) fn lower(&self, path: &Path, profile: &mut LoadProfile, most_tokens: &mut u32) {
         let Some(lowered) = self.by_path.get(path) else { return };
         for rung in &lowered.taken {
@@ -83,13 +83,13 @@ impl Ladder {
         }
     }
 
-    /// The model that is used in place of one.
+    /// The model that is used instead of this one, if any.
     pub(super) fn instead_of(&self, path: &Path) -> Option<&str> {
         self.by_path.get(path)?.instead.as_ref().map(|(reference, _)| reference.as_str())
     }
 
-    /// Of these models this was the first that is there. Where one that takes its place was asked
-    /// for before it, that one is gone.
+    /// Notes that this file is the first of these models that exists. If the model that is used
+    /// instead of it was asked for before it, that one no longer exists.
     pub(super) fn found(&mut self, file: &ModelFile, references: &[String]) {
         let first = references.first();
         if self.instead_of(&file.path).is_some_and(|it| first.is_some_and(|first| first == it)) {
@@ -97,7 +97,7 @@ impl Ladder {
         }
     }
 
-    /// The first of these can't be used: it takes no other's place any more.
+    /// The first of these models can't be used, so it no longer takes another's place.
     pub(super) fn lost(&mut self, references: &[String]) {
         let Some(first) = references.first() else { return };
         for lowered in self.by_path.values_mut() {
@@ -108,20 +108,20 @@ impl Ladder {
         }
     }
 
-    /// Whether a smaller one is being looked for, so that its requests wait.
+    /// Whether a smaller model is being looked for, so that this one's requests wait.
     pub(super) fn is_looking(&self, path: &Path) -> bool {
         self.by_path.get(path).is_some_and(|lowered| lowered.looking.is_some())
     }
 
-    /// It works: the next lack of memory is another one.
+    /// The model works: the next lack of memory counts as a new one.
     pub(super) fn works(&mut self, path: &Path) {
         if let Some(lowered) = self.by_path.get_mut(path) {
             lowered.steps = 0;
         }
     }
 
-    /// Lowers one thing more, where there is one. Where a smaller model is to be looked for, its
-    /// requests wait until it is found.
+    /// Takes the next step, if there is one. If that is a smaller model, the requests wait until it
+    /// is found.
     pub(super) fn step_down(&mut self, shortage: &MemoryShortage<'_>) -> StepDown {
         let path = &shortage.file.path;
         let lowered = self.of(shortage.file);
@@ -134,7 +134,7 @@ impl Ladder {
         let applies = |rung: &Rung| match rung {
             Rung::Batch => shortage.profile.batch_tokens > SMALL_BATCH_TOKENS,
             Rung::Kv => shortage.profile.kv == KvStorage::F16,
-            // A larger window than the settings ask for at least was our own choice.
+            // A window that is larger than the settings' minimum was our own choice.
             Rung::Window => shortage.profile.context_tokens > shortage.settings.context_tokens,
             Rung::Smaller => !shortage.named && !shortage.file.info.demo,
             Rung::Cpu => shortage.on_gpu && shortage.settings.acceleration == Acceleration::Auto,
@@ -145,7 +145,7 @@ impl Ladder {
         };
         if rung == Rung::Smaller {
             lowered.looking = Some(shortage.error.clone());
-            // What it takes beside its weights is less, too.
+            // With smaller weights, what the model takes besides them shrinks, too.
             let room = shortage.free_bytes.unwrap_or(u64::MAX);
             let bytes = shortage.file.info.size_bytes.min(room);
             return StepDown::Seek { path: path.clone(), bytes };
@@ -155,7 +155,7 @@ impl Ladder {
         StepDown::Lowered { how: self.describe(path, rung) }
     }
 
-    /// A smaller model was looked for.
+    /// The search for a smaller model has ended.
     pub(super) fn smaller_found(&mut self, path: &Path, found: Option<&ModelFile>) -> SmallerModel {
         let Some(lowered) = self.by_path.get_mut(path) else { return SmallerModel::NotNeeded };
         let Some(error) = lowered.looking.take() else { return SmallerModel::NotNeeded };
@@ -167,15 +167,15 @@ impl Ladder {
         lowered.steps += 1;
         let steps = lowered.steps;
         lowered.instead = Some((found.info.reference.clone(), found.info.name.clone()));
-        // It is part of the same lack of memory, and nothing smaller is looked for then.
+        // It belongs to the same lack of memory, and nothing smaller than it is looked for.
         let other = self.of(found);
         other.steps = steps;
         other.refused.push(Rung::Smaller);
         SmallerModel::Found { how: self.describe(path, Rung::Smaller) }
     }
 
-    /// Whether a load failed because of the last step, which is then taken back for good: not every
-    /// model can have a quantized cache.
+    /// Whether the last step made a load fail; that step is then taken back for good: not every
+    /// model works with a quantized cache.
     pub(super) fn takes_back_kv(&mut self, file: &ModelFile, profile: &LoadProfile) -> bool {
         if profile.kv == KvStorage::F16 || !self.took(&file.path, Rung::Kv) {
             return false;
@@ -186,7 +186,7 @@ impl Ladder {
         true
     }
 
-    /// What a step means, as half a sentence.
+    /// What a step did, as half a sentence.
     fn describe(&self, path: &Path, rung: Rung) -> String {
         match rung {
             Rung::Batch => format!("prompts are read {SMALL_BATCH_TOKENS} tokens at a time"),
@@ -202,7 +202,7 @@ impl Ladder {
         }
     }
 
-    /// What is shown of all that was lowered.
+    /// What users are shown of everything that was lowered.
     pub(super) fn notes(&self) -> Vec<String> {
         let lowered = self.by_path.iter().filter(|(_, lowered)| !lowered.taken.is_empty());
         let note = |(path, lowered): (&PathBuf, &Lowered)| {
@@ -218,7 +218,7 @@ impl Ladder {
         lowered.map(note).collect()
     }
 
-    /// The end of the ladder, in words.
+    /// Says in the error that nothing is left to be tried.
     pub(super) fn out_of_steps(&self, file: &ModelFile, error: ErrorInfo) -> ErrorInfo {
         let lowered = self.by_path.get(&file.path);
         let taken = lowered.map_or(&[][..], |lowered| &lowered.taken);
@@ -239,40 +239,40 @@ impl Ladder {
     }
 }
 
-/// For what memory did not suffice.
+/// A load or an answer for which memory did not suffice.
 pub(super) struct MemoryShortage<'a> {
     pub(super) file: &'a ModelFile,
-    /// As it was tried.
+    /// The profile that was tried.
     pub(super) profile: LoadProfile,
     pub(super) on_gpu: bool,
     pub(super) settings: &'a Settings,
     /// Whether the user named this very model.
     pub(super) named: bool,
-    /// Memory that can be had, where the system tells.
+    /// Memory that is available, if the system reports it.
     pub(super) free_bytes: Option<u64>,
     pub(super) error: &'a ErrorInfo,
 }
 
-/// What a lack of memory leads to.
+/// What follows a lack of memory.
 #[derive(Debug, PartialEq)]
 pub(super) enum StepDown {
-    /// Nothing is left to be tried.
+    /// Nothing is left to try.
     Nothing,
     /// A smaller model is being looked for already.
     Looking,
-    /// One that is smaller is to be looked for.
+    /// A smaller model must be looked for.
     Seek { path: PathBuf, bytes: u64 },
-    /// It is tried with less; in half a sentence.
+    /// It is tried again with less, which is said in half a sentence.
     Lowered { how: String },
 }
 
-/// What came of the search for a smaller model.
+/// The result of the search for a smaller model.
 #[derive(Debug, PartialEq)]
 pub(super) enum SmallerModel {
     /// No request waits for it any more.
     NotNeeded,
-    /// It takes the other's place; in half a sentence.
+    /// It takes the other's place, which is said in half a sentence.
     Found { how: String },
-    /// There is none; what it was wanted for.
+    /// There is none; holds the error for which it was looked for.
     NoneSmaller(ErrorInfo),
 }

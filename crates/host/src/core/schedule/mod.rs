@@ -1,6 +1,6 @@
-//! Which request has its turn at which model: the queue, the one that is worked on, and all that
-//! decides where a model goes and how it is run. It reads the pool and says what is to be done as
-//! [`Action`]s; the host reports what came of them.
+//! Which request has its turn at which model: the queue, the request being worked on, and
+//! everything that decides in which slot a model is loaded and how it is run. It reads the pool and
+//! returns its decisions as [`Action`]s; the host reports the results.
 //!
 //! The parts build on one another: this file ends and reports requests, `recover` decides what
 //! follows a failure, `run` works on the request whose turn it is, `plan` gives the turns.
@@ -53,10 +53,10 @@ use ticket::Step;
 pub(super) use ticket::Ticket;
 use wanted::Fitting;
 
-/// Files without hope that are remembered; the user has others.
+/// How many files are remembered that can't be loaded; users have fewer.
 const USELESS_MAX: usize = 16;
 
-/// What the schedule reads and does not own.
+/// What the schedule reads but does not own.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Context<'a> {
     pub(super) now_ms: u64,
@@ -74,7 +74,7 @@ pub(super) struct Context<'a> {
 #[derive(Debug)]
 struct OpenTrial {
     number: u32,
-    /// What is run.
+    /// Name of the command that is run.
     name: String,
     /// When the client must have reported its end.
     due_ms: u64,
@@ -83,29 +83,29 @@ struct OpenTrial {
 #[derive(Debug)]
 pub(super) struct Schedule {
     queue: VecDeque<Ticket>,
-    /// What is being computed.
+    /// The request that is being worked on.
     active: Option<Ticket>,
     resolutions: Resolutions,
     ladder: Ladder,
     /// Files that could not be loaded and never will be.
     useless: VecDeque<ModelFile>,
-    /// How the GPU failed, where it did.
+    /// How the GPU failed; `None` if it did not.
     gpu_failure: Option<String>,
     /// The last failure, until something works again.
     failed: Option<ErrorInfo>,
-    /// The model whose last load never ended, until it is asked for.
+    /// The model whose last load never ended, until a user asks for it.
     suspect: Option<Suspect>,
-    /// Memory that could be had when a file was looked at last.
+    /// Memory that was available when a file was last inspected.
     free_bytes: Option<u64>,
     residency: Residency,
     knowledge: Knowledge,
     speeds: Speeds,
     drafts: Drafts,
     surveys: Surveys,
-    /// An edit that the client of the active request runs its test on.
+    /// An edit on which the client of the active request runs its test.
     trial: Option<OpenTrial>,
     seeds: Random,
-    /// Whether anything has changed that could give a request its turn.
+    /// Whether anything has changed that may give a request its turn.
     changed: bool,
 }
 
@@ -148,12 +148,12 @@ impl Schedule {
         }
     }
 
-    /// Whether anything is done that no client has asked for yet.
+    /// Whether work is done that no client has asked for yet.
     pub(super) fn works_ahead(&self, settings: &Settings) -> bool {
         self.residency.works_ahead(settings)
     }
 
-    /// Whether there is nothing to do for any request.
+    /// Whether no request is left.
     pub(super) fn is_done(&self) -> bool {
         self.nobody_waits() && self.surveys.is_empty()
     }
@@ -166,7 +166,7 @@ impl Schedule {
         self.active.iter().chain(&self.queue)
     }
 
-    /// When a model is to be unloaded, something is to be kept, or a trial has taken too long.
+    /// When a model must be unloaded, something must be kept, or a trial has taken too long.
     pub(super) fn deadline_ms(&self, settings: &Settings, pool: PoolView<'_>) -> Option<u64> {
         let unload = self.residency.deadline_ms(settings, pool, |slot| self.wants(slot));
         let others =
@@ -174,22 +174,22 @@ impl Schedule {
         others.into_iter().flatten().min()
     }
 
-    /// Whether a request is on its way to the model of a place.
+    /// Whether a request waits for the model of a slot.
     fn wants(&self, slot: SlotId) -> bool {
         self.tickets().any(|ticket| ticket.slot == Some(slot))
     }
 
-    /// Something has changed that could give a request its turn.
+    /// Notes that something has changed that may give a request its turn.
     pub(super) fn touch(&mut self) {
         self.changed = true;
     }
 
-    /// What is to be kept for the next host, where it is time, or the end.
+    /// The text to be kept for the next host, if it is time, or the host ends.
     pub(super) fn take_kept(&mut self, now_ms: u64, ends: bool) -> Option<String> {
         self.knowledge.take_kept(now_ms, ends)
     }
 
-    /// Refuses one more where there is no room for it.
+    /// Refuses a request if the queue is full.
     pub(super) fn check_room(&self) -> Result<(), ErrorInfo> {
         if self.queue.len() < QUEUE_MAX {
             return Ok(());
@@ -198,7 +198,7 @@ impl Schedule {
         Err(ErrorInfo::new(ErrorCode::Busy, text).with_hint("wait for them, or cancel some"))
     }
 
-    /// Refuses a name that another running request of the client has already.
+    /// Refuses a request id that another running request of the client already has.
     pub(super) fn check_request_id(&self, client: ClientId, id: &str) -> Result<(), ErrorInfo> {
         if id.is_empty() || id.len() > REQUEST_ID_BYTES_MAX {
             let text = format!("a `requestId` has 1 to {REQUEST_ID_BYTES_MAX} bytes");
@@ -211,10 +211,10 @@ impl Schedule {
         Ok(())
     }
 
-    /// Takes a request.
+    /// Queues a request.
     pub(super) fn queue(&mut self, ticket: Ticket, cx: &Context<'_>, out: &mut Vec<Action>) {
         self.changed = true;
-        // A model can be loaded beside what is being read; all else wants the processor.
+        // A load can run next to the current request; everything else needs the processor.
         if !ticket.job.is_warm() {
             self.make_way(&ticket, out);
         }
@@ -246,8 +246,8 @@ impl Schedule {
         self.queue(Ticket::new(None, references, job, cx.settings.clone()), cx, out);
     }
 
-    /// Makes way for what is wanted more; and the client does not look any more at what it had
-    /// suggested before.
+    /// Ends requests that yield to this one: those of a lower rank, and earlier suggestions for the
+    /// same client, which no longer looks at them.
     fn make_way(&mut self, ticket: &Ticket, out: &mut Vec<Action>) {
         let (rank, owner) = (ticket.job.rank(), ticket.job.ghost_owner());
         let same = |it: &Ticket| owner.is_some() && it.job.ghost_owner() == owner;
@@ -271,8 +271,8 @@ impl Schedule {
         }
     }
 
-    /// A suggestion that was not asked for needs a model that is not loaded: it ends, and the model
-    /// is loaded for the next one.
+    /// Ends a suggestion that the user did not ask for because its model is not loaded, and loads
+    /// the model for the next one.
     fn load_for_later(&mut self, index: usize, cx: &Context<'_>, out: &mut Vec<Action>) {
         self.changed = true;
         let Some(ticket) = self.queue.remove(index) else { return };
@@ -286,7 +286,7 @@ impl Schedule {
         }
     }
 
-    /// Takes a question about which models fit.
+    /// Queues a question about which models fit.
     pub(super) fn survey(
         &mut self,
         asker: Asker,
@@ -303,7 +303,7 @@ impl Schedule {
         }
     }
 
-    /// Ends a request of a client; whether there was one.
+    /// Ends a client's request; returns whether there was one.
     pub(super) fn cancel(
         &mut self,
         client: ClientId,
@@ -334,7 +334,7 @@ impl Schedule {
         }
     }
 
-    /// Everything that is on its way ends with this error.
+    /// Ends all requests with this error.
     pub(super) fn stop(&mut self, error: &ErrorInfo, out: &mut Vec<Action>) {
         self.changed = true;
         self.fail_active(error.clone(), out);
@@ -343,7 +343,7 @@ impl Schedule {
         out.extend(askers.map(|asker| Action::Reply(asker, Err(error.clone()))));
     }
 
-    /// Why nothing is suggested though it is not turned off.
+    /// Why nothing is suggested though suggestions are not turned off.
     pub(super) fn ghost_silence(&self, settings: &Settings) -> Option<Silence> {
         let pauses = self.residency.saves_power && !settings.ghost_text_while_saving_power;
         if pauses {
@@ -363,7 +363,7 @@ impl Schedule {
         self.changed = true;
     }
 
-    /// The memory or the file of a model is needed.
+    /// Unloads a model whose memory or file is needed.
     pub(super) fn unload(
         &mut self,
         model: &str,
@@ -396,7 +396,7 @@ impl Schedule {
         out.push(Action::Unload(slot));
     }
 
-    /// The machine was asleep: what was at hand may not be any more.
+    /// The machine was asleep, so models may have been paged out.
     pub(super) fn woke(&mut self, cx: &Context<'_>, out: &mut Vec<Action>) {
         if !self.works_ahead(cx.settings) || !cx.has_clients {
             return;
@@ -407,7 +407,7 @@ impl Schedule {
         }
     }
 
-    /// A model that is about to be used is made quick.
+    /// Prepares a model that is about to be used, so that it answers fast.
     fn keep_warm(&mut self, slot: SlotId, cx: &Context<'_>, out: &mut Vec<Action>) {
         let Some(loaded) = cx.pool.engine(slot).loaded() else { return };
         if self.nobody_waits() {
@@ -416,9 +416,9 @@ impl Schedule {
         }
     }
 
-    /// The settings have changed. What was lowered or left alone before is tried again where models
-    /// run otherwise now, and the model that is wanted is loaded while the other still answers,
-    /// where one was loaded at all.
+    /// The settings have changed. If they make models run in another way, what was lowered or given
+    /// up before is tried again. The model that is wanted now is loaded while the old one still
+    /// answers, provided that any was loaded.
     pub(super) fn settings_changed(
         &mut self,
         before: &Settings,
@@ -448,18 +448,18 @@ impl Schedule {
         }
     }
 
-    /// What is free has changed: whoever still waits for a place looks at it again.
+    /// The free memory has changed: requests that still wait for a slot inspect their files again.
     fn look_again(&mut self) {
         self.changed = true;
-        // Whose file is being looked at will see what is free then.
+        // If a file is being inspected, the result will include what is free then.
         let known = |ticket: &&mut Ticket| ticket.step == Step::Placing && !ticket.unverified;
         for ticket in self.queue.iter_mut().filter(known) {
             ticket.step = Step::Queued;
         }
     }
 
-    /// No request is worked on any more; what it worked with was used until now. Whatever its
-    /// worker still computes for it is stopped.
+    /// Ends the work on the active request: its model was in use until now, and whatever its worker
+    /// still computes is stopped.
     fn end_active(&mut self, out: &mut Vec<Action>) -> Option<Ticket> {
         let ticket = self.active.take()?;
         self.changed = true;
@@ -477,7 +477,7 @@ impl Schedule {
         }
     }
 
-    /// A request that did not come to its model ends.
+    /// Ends a request that did not reach its model.
     fn fail_queued(&mut self, index: usize, error: ErrorInfo, out: &mut Vec<Action>) {
         self.changed = true;
         if let Some(ticket) = self.queue.remove(index) {
@@ -485,7 +485,7 @@ impl Schedule {
         }
     }
 
-    /// All that wait and are meant end.
+    /// Ends all waiting requests that the filter selects.
     fn fail_waiting(
         &mut self,
         is_meant: impl Fn(&Ticket) -> bool,
@@ -497,7 +497,7 @@ impl Schedule {
         }
     }
 
-    /// A request for a model to be loaded ends.
+    /// Ends a request to load a model.
     fn end_warm(&mut self, index: usize, loaded: bool, out: &mut Vec<Action>) {
         self.changed = true;
         let asker = self.queue.remove(index).and_then(|ticket| ticket.asker);
@@ -506,7 +506,7 @@ impl Schedule {
     }
 }
 
-/// A request ends without an answer. One that was only made ahead says so and is not an error.
+/// Ends a request without an answer. For one that was only made ahead, that is not an error.
 fn refuse(ticket: Ticket, error: ErrorInfo, out: &mut Vec<Action>) {
     let Some(asker) = ticket.asker else { return };
     let result = match ticket.job {
@@ -521,7 +521,7 @@ fn refuse(ticket: Ticket, error: ErrorInfo, out: &mut Vec<Action>) {
     out.push(Action::Reply(asker, result));
 }
 
-/// A request for ghost text ends with nothing.
+/// Ends a request for ghost text without a suggestion.
 fn say_nothing(ticket: Ticket, reason: Silence, out: &mut Vec<Action>) {
     let Some(asker) = ticket.asker else { return };
     out.push(Action::Reply(asker, Ok(ticket.job.nothing(reason))));

@@ -1,55 +1,55 @@
-//! Where a model goes that is to be loaded: beside those that are loaded, or in place of some,
-//! the least recently used first. Pure, and tried on random machines below.
+//! Where a model is loaded: next to the loaded ones, or in place of some of them, the least
+//! recently used first. Pure, and tested on random machines below.
 //!
-//! It never takes away a model that is at work, and never plans for more memory than there is.
+//! It never takes away a model that is in use, and never plans for more memory than there is.
 
 use crate::core::pool::{SLOTS, SlotId};
 
-/// Of the free memory, what a second model may take: the rest is for the editor and for what is
-/// opened later (Ollama's rule, too).
+/// The part of the free memory that a second model may take: the rest is for the editor and for
+/// programs that are opened later (Ollama has this rule, too).
 const BESIDE_PERCENT: u64 = 80;
 
 /// What is in a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Held {
-    /// No model: a worker without one, or none.
+    /// No model: an empty worker, or no worker.
     Nothing,
-    /// One is coming or going; how much it takes is not settled.
+    /// A model is being loaded or unloaded; how much memory it takes is not settled.
     Moving,
     /// A loaded model.
     Model {
-        /// All that it takes.
+        /// All memory that it takes.
         bytes: u64,
-        /// Of these, the pages of its file, which the system counts as free.
+        /// The part that is pages of its file, which the system counts as free.
         mapped_bytes: u64,
-        /// When it was used last.
+        /// When it was last used.
         used_ms: u64,
         /// Whether nothing is computed with it.
         idle: bool,
     },
 }
 
-/// What to do.
+/// What to do with a model that must be loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Place {
-    /// Load it here, with the window of this number.
+    /// Load the model in this slot, with the window of this index.
     Here {
-        /// An empty one.
+        /// An empty slot.
         slot: SlotId,
-        /// Into `needed`.
+        /// Index into `needed`.
         window: usize,
     },
     /// Unload these, then ask again.
     After(Vec<SlotId>),
     /// Wait until these are idle, and give them to no other request.
     Wait(Vec<SlotId>),
-    /// There is no room even when all others are gone: this many bytes.
+    /// There is no room even if all others are gone; holds the bytes that would be free then.
     NoRoom(u64),
 }
 
-/// Finds a place. `needed`: bytes for each window that would do, the best first. `free_bytes`:
-/// where the system tells. `own`: the slot in which the same file is loaded otherwise, for the
-/// same is never loaded twice.
+/// Finds a slot. `needed`: bytes for each acceptable window, the best first. `free_bytes`: free
+/// memory, if the system reports it. `own`: the slot in which the same file is loaded with another
+/// profile, since the same file is never loaded twice.
 pub(super) fn place(
     needed: &[u64],
     free_bytes: Option<u64>,
@@ -61,12 +61,13 @@ pub(super) fn place(
     }
     let mut models: Vec<SlotId> =
         (0..SLOTS).filter(|slot| matches!(slots[*slot], Held::Model { .. })).collect();
-    // The same file goes first, then the least recently used.
+    // The same file goes first, then the least recently used one.
     models.sort_by_key(|slot| match slots[*slot] {
         Held::Model { used_ms, .. } => (own != Some(*slot), used_ms),
         _ => (true, 0),
     });
     let least = usize::from(own.is_some());
+    // Keeping models loaded counts more than a large window, so as few as possible leave.
     for gone in least..=models.len() {
         let (leave, stay) = models.split_at(gone);
         let Some(room) = room(free_bytes, slots, leave, stay) else { continue };
@@ -82,7 +83,7 @@ pub(super) fn place(
     Place::NoRoom(room(free_bytes, slots, &models, &[]).unwrap_or(u64::MAX))
 }
 
-/// Memory that something may take beside all that is loaded; `None` where that is not known.
+/// Memory that something may take next to all loaded models; `None` if that is not known.
 pub(super) fn beside(free_bytes: Option<u64>, slots: &[Held; SLOTS]) -> Option<u64> {
     let models = |held: &Held| matches!(held, Held::Model { .. });
     let stay: Vec<SlotId> = (0..SLOTS).filter(|slot| models(&slots[*slot])).collect();
@@ -92,7 +93,7 @@ pub(super) fn beside(free_bytes: Option<u64>, slots: &[Held; SLOTS]) -> Option<u
     room(free_bytes, slots, &[], &stay)
 }
 
-/// Memory that a model may take when some leave and others stay; `None` where that is not known.
+/// Memory that a model may take if some leave and others stay; `None` if that is not known.
 fn room(
     free_bytes: Option<u64>,
     slots: &[Held; SLOTS],
@@ -113,6 +114,7 @@ fn room(
         Held::Model { mapped_bytes, .. } => *mapped_bytes,
         _ => 0,
     };
+    // Pages of files count as free, but the models that stay need theirs.
     let room = free.saturating_add(total(leave, all)).saturating_sub(total(stay, mapped));
     Some(if stay.is_empty() { room } else { room / 100 * BESIDE_PERCENT })
 }
@@ -146,9 +148,9 @@ mod tests {
         // 1,000 free, of which 500 are pages of the file that is in use.
         assert_eq!(place(&[400], Some(1000), &one, None), Place::Here { slot: 1, window: 0 });
         assert_eq!(place(&[401], Some(1000), &one, None), Place::After(vec![0]));
-        // A smaller window rather than another model gone.
+        // A smaller window is better than unloading another model.
         assert_eq!(place(&[401, 300], Some(1000), &one, None), Place::Here { slot: 1, window: 1 });
-        // Not known: one alone.
+        // Free memory is not known, so only one model is loaded at a time.
         assert_eq!(place(&[1], None, &one, None), Place::After(vec![0]));
     }
 

@@ -1,8 +1,9 @@
-//! Who has a turn: requests on their way to a model. Its file is checked, a place is found for it,
-//! it is loaded; the first whose model is ready and that no other one precedes is worked on.
+//! Whose turn it is among the requests that wait for a model. The model's file is checked, a slot
+//! is found for it, and it is loaded; then the first request whose model is ready and that comes
+//! after no other is worked on.
 //!
-//! A request that waits for a load lets others pass whose model is loaded, but not into a place
-//! that it waits for: so no request waits forever.
+//! A request that waits for a load lets requests pass whose model is loaded, but keeps them out of
+//! the slot that it waits for, so that no request waits forever.
 
 use localcoder_protocol::{ErrorCode, ErrorInfo, LoadProfile, Stage};
 
@@ -16,19 +17,19 @@ use crate::core::pool::{Load, Phase, PoolView, SLOTS, SlotId};
 use crate::core::reply::Reply;
 use crate::core::suspect::Suspect;
 
-/// What is free now is another number after this long.
+/// After this long, a reading of the free memory is out of date.
 const LOOK_AGAIN_MS: u64 = 1_000;
 
-/// What requests further in front want with the places.
+/// The slots that requests further ahead in the queue want.
 #[derive(Debug, Default, Clone, Copy)]
 struct InFront {
-    /// A place that a request waits for, to load its model there: no other one may take it.
+    /// Slots into which a waiting request will load its model: no other request may take them.
     claimed: [bool; SLOTS],
-    /// A place whose model a request waits to use: it may not be unloaded.
+    /// Slots whose model a waiting request will use: it may not be unloaded.
     used: [bool; SLOTS],
 }
 
-/// Whether something was decided, after which the pool is another one.
+/// Whether something was decided, which changes the pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Turn {
     Waits,
@@ -36,8 +37,8 @@ enum Turn {
 }
 
 impl Schedule {
-    /// Decides one thing, where there is anything to be decided; whether there was. To be asked
-    /// again after what it wanted was done, for that may have made room for others.
+    /// Makes one decision, if there is one to make; returns whether it did. To be called again once
+    /// that decision was carried out, which may have made room for others.
     pub(in crate::core) fn plan(&mut self, cx: &Context<'_>, out: &mut Vec<Action>) -> bool {
         if !std::mem::take(&mut self.changed) {
             return false;
@@ -65,8 +66,8 @@ impl Schedule {
         true
     }
 
-    /// Has the files looked at of those that have just come. One whose model is loaded continues
-    /// it meanwhile.
+    /// Starts the inspection of new requests' files. A request whose model is loaded continues with
+    /// that model meanwhile.
     fn inspect_queued(&mut self, cx: &Context<'_>, out: &mut Vec<Action>) {
         let mut wanted: Vec<Vec<String>> = Vec::new();
         for index in 0..self.queue.len() {
@@ -86,8 +87,8 @@ impl Schedule {
         out.extend(wanted.into_iter().map(Action::Inspect));
     }
 
-    /// The loaded model that a request means, as far as is known. A request for a model to be loaded
-    /// waits for the file to be looked at: it is how a change of it comes to be noticed.
+    /// The loaded model that a request means, as far as is known. A request to load a model waits
+    /// for the inspection instead, which is how changes of a file are noticed.
     fn trusted(&mut self, index: usize, cx: &Context<'_>) -> Option<ModelFile> {
         let ticket = &mut self.queue[index];
         if ticket.job.is_warm() {
@@ -104,7 +105,7 @@ impl Schedule {
         matches!(standing, Standing::Ready(_)).then_some(file)
     }
 
-    /// A file was looked at.
+    /// A file was inspected.
     pub(in crate::core) fn model_inspected(
         &mut self,
         references: &[String],
@@ -161,7 +162,7 @@ impl Schedule {
         ticket.unverified = false;
         match self.ladder.instead_of(&file.path).filter(|_| !ticket.named) {
             Some(instead) => {
-                // It takes its place, if it is still there.
+                // It takes that model's place, if it still exists.
                 ticket.references.insert(0, instead.to_owned());
                 ticket.step = Step::Queued;
             }
@@ -187,8 +188,9 @@ impl Schedule {
         }
     }
 
-    /// The file of the request that is worked on was taken on trust and is not what it was thought
-    /// to be: it begins again with the right one, unless a part of its answer was shown.
+    /// The active request was started before its file was inspected, and the file turned out to be
+    /// another one: the request starts over with the right one, unless a part of its answer was
+    /// shown.
     fn verify_active(
         &mut self,
         references: &[String],
@@ -219,7 +221,7 @@ impl Schedule {
         }
     }
 
-    /// A file can't be used: those who have found it good before look again.
+    /// A file can't be used, so requests for which it was found good inspect it again.
     fn doubt(&mut self, references: &[String], error: &ErrorInfo) {
         if error.code == ErrorCode::NoModel {
             return;
@@ -265,8 +267,9 @@ impl Schedule {
                 Turn::Decided
             }
             Standing::Elsewhere if ticket.unverified => {
-                // Its model is gone meanwhile. The file is being looked at already, and answers
-                // that overtake one another would have requests take places from each other.
+                // Its model has been unloaded meanwhile. The file is being inspected already, and a
+                // second inspection could overtake the first and make requests take slots from each
+                // other.
                 let ticket = &mut self.queue[index];
                 (ticket.step, ticket.unverified) = (Step::Inspecting, false);
                 Turn::Waits
@@ -332,7 +335,7 @@ impl Schedule {
             return Turn::Decided;
         }
         let mut profiles = wanted.profiles();
-        // Each round lowers something, of which there is little.
+        // Each round lowers something, and there is little to lower, so the loop ends.
         loop {
             if self.ladder.is_looking(&file.path) {
                 return Turn::Waits;
@@ -344,7 +347,7 @@ impl Schedule {
                     let profile = profiles[window];
                     return self.load_into(index, slot, (file, profile), cx, out);
                 }
-                // Before a model makes way for another, what only makes one faster does.
+                // Before a model is unloaded for another, models that only make others faster are.
                 Place::After(_) | Place::NoRoom(_) if self.drop_drafts(cx, out) => {
                     return Turn::Decided;
                 }
@@ -372,7 +375,7 @@ impl Schedule {
         }
     }
 
-    /// These places become free later, and are given to no other request until then.
+    /// These slots will become free, and are given to no other request until then.
     fn wait_for(
         &mut self,
         slots: &[SlotId],
@@ -392,7 +395,7 @@ impl Schedule {
         Turn::Waits
     }
 
-    /// What is in each place, for one that is behind others.
+    /// What is in each slot, as a request sees it that has others ahead of it.
     fn held(&self, in_front: &InFront, pool: PoolView<'_>) -> [Held; SLOTS] {
         std::array::from_fn(|slot| match self.held_in(slot, pool) {
             _ if in_front.claimed[slot] => Held::Moving,
@@ -420,8 +423,8 @@ impl Schedule {
         }
     }
 
-    /// Whether a model is not loaded ahead because its last load never ended. One that is asked
-    /// for is loaded, and no suspect any more.
+    /// Whether a model is not loaded ahead because its last load never ended. If a user asks for
+    /// it, it is loaded and no longer suspect.
     fn is_suspect(&mut self, file: &ModelFile, ahead: bool) -> bool {
         let is_it = self.suspect.as_ref().is_some_and(|suspect| *suspect == Suspect::of(file));
         if is_it && !ahead {
@@ -430,7 +433,7 @@ impl Schedule {
         is_it && ahead
     }
 
-    /// Loads a model into an empty place; where none of the workers runs, one is started first.
+    /// Loads a model into an empty slot; if no worker runs, one is started first.
     fn load_into(
         &mut self,
         index: usize,
@@ -454,7 +457,7 @@ impl Schedule {
                 out.push(Action::Start(slot));
                 Turn::Decided
             }
-            // Which devices there are decides what a failure means.
+            // Which devices exist decides what a failure means.
             Phase::Empty if !engine.awaits_devices() => {
                 let build = engine.worker().map_or("", |(_, llama_build)| llama_build);
                 let measured = self.knowledge.measured(build, file, &profile);
@@ -468,7 +471,7 @@ impl Schedule {
         }
     }
 
-    /// An empty place whose worker runs, where this one's does not.
+    /// An empty slot whose worker runs, if the worker of the given slot does not.
     fn running_instead_of(&self, slot: SlotId, pool: PoolView<'_>) -> SlotId {
         let runs = |slot: SlotId| pool.engine(slot).phase() == Phase::Empty;
         if runs(slot) {
@@ -478,7 +481,7 @@ impl Schedule {
         other.unwrap_or(slot)
     }
 
-    /// How far a load is, for those who wait for it.
+    /// Reports a load's progress to those who wait for it.
     pub(in crate::core) fn load_progress(
         &self,
         slot: SlotId,
@@ -493,7 +496,7 @@ impl Schedule {
     }
 }
 
-/// Whether it is a suggestion that was not asked for.
+/// Whether the request is for a suggestion that the user did not ask for.
 fn is_ghost(ticket: &Ticket) -> bool {
     ticket.job.is_suggestion() && ticket.job.is_ahead_of_need()
 }

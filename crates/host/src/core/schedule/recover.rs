@@ -1,5 +1,5 @@
-//! What follows when something fails: another worker, less memory, the CPU, a smaller model, or
-//! the end for those who wait.
+//! What follows a failure: another worker, less memory, the CPU, a smaller model, or the end of the
+//! waiting requests.
 
 use std::path::Path;
 
@@ -15,8 +15,8 @@ use crate::core::errors::Doing;
 use crate::core::jobs::Job;
 use crate::core::pool::{Died, Loading, SlotId};
 
-/// A crash while answering may have other reasons than the GPU; this many within the watch's window
-/// have not.
+/// One crash during an answer may have other reasons than the GPU; this many within the time window
+/// do not.
 const GPU_CRASHES_MAX: usize = 2;
 
 impl Schedule {
@@ -44,11 +44,11 @@ impl Schedule {
         self.knowledge.note_memory(cx.now_ms, (file, profile), memory);
         self.speeds.forget(file);
         self.drafts.model_loaded(&file.path);
-        // Less is free now than those who wait have seen.
+        // Less memory is free now than the waiting requests have seen.
         self.look_again();
     }
 
-    /// What is free now is another number than before.
+    /// A model was unloaded, so more memory is free.
     pub(in crate::core) fn unloaded(&mut self) {
         self.look_again();
     }
@@ -78,7 +78,7 @@ impl Schedule {
         self.fail_waiting(|ticket| ticket.slot == Some(slot), &error, out);
         if matches!(error.code, ErrorCode::ModelDamaged | ErrorCode::ModelUnsupported) {
             self.ladder.lost(std::slice::from_ref(&file.info.reference));
-            // All requests that wait for it fail, wherever it would have been loaded.
+            // All requests that wait for it fail, whichever slot it would have been loaded into.
             self.fail_waiting(|ticket| ticket.is_for(file), &error, out);
             self.useless.push_back(file.clone());
             if self.useless.len() > USELESS_MAX {
@@ -97,7 +97,7 @@ impl Schedule {
     ) {
         let Died { doing, lost, had_draft, loading, error, restarts, recent_crashes } = died;
         self.failed = Some(error.clone());
-        // With less, or elsewhere, it may go well at once.
+        // With less memory, or on the CPU, the load may succeed at once.
         let other_way = match (&loading, &lost) {
             _ if !restarts => false,
             (Some(loading), _) => {
@@ -126,14 +126,14 @@ impl Schedule {
         }
         let comes_back = restarts && self.nobody_waits() && !cx.draining;
         if let Some((file, _)) = lost.filter(|_| comes_back) {
-            // The window should say "ready" again without being asked.
+            // The status should return to "ready" by itself.
             self.queue_own(vec![file.info.reference], Job::Warm, cx, out);
         }
-        // Others may want the memory.
+        // Other requests may need the memory.
         self.look_again();
     }
 
-    /// Those who wait for a model that did not come wait for the next worker, once.
+    /// Requests that wait for a model that was not loaded wait for the next worker, once.
     fn wait_once_more(&mut self, slot: SlotId, error: &ErrorInfo, out: &mut Vec<Action>) {
         let waits = |ticket: &Ticket| ticket.slot == Some(slot);
         self.fail_waiting(|ticket| waits(ticket) && !ticket.may_begin_again(), error, out);
@@ -144,8 +144,8 @@ impl Schedule {
         }
     }
 
-    /// The request that is worked on begins again, once and only where nothing of an answer was
-    /// shown; whether it does.
+    /// Starts the active request over, once and only if nothing of its answer was shown; returns
+    /// whether it does.
     pub(super) fn begin_again(&mut self, message: &str, out: &mut Vec<Action>) -> bool {
         let Some(ticket) = self.active.take_if(|ticket| ticket.may_begin_again()) else {
             return false;
@@ -155,14 +155,14 @@ impl Schedule {
         true
     }
 
-    /// Whether a load that failed is tried again on the CPU.
+    /// Whether a failed load is repeated on the CPU.
     fn load_falls_back_to_cpu(
         &mut self,
         profile: &LoadProfile,
         error: &ErrorInfo,
         cx: &Context<'_>,
     ) -> bool {
-        // A bad file is as bad on a CPU, and lack of memory has a ladder of its own.
+        // A bad file fails on a CPU, too, and lack of memory has its own ladder.
         if error.code != ErrorCode::ModelLoadFailed || cx.pool.gpu_of(profile).is_none() {
             return false;
         }
@@ -170,7 +170,7 @@ impl Schedule {
         true
     }
 
-    /// Falls back to the CPU after a worker has ended, or a GPU has written nonsense.
+    /// Falls back to the CPU after a worker ended or a GPU wrote nonsense.
     pub(super) fn crash_falls_back(
         &mut self,
         doing: Doing,
@@ -188,8 +188,8 @@ impl Schedule {
         true
     }
 
-    /// The CPU takes its place: once, visibly, and until the user says otherwise by changing
-    /// `localcoder.acceleration`, also for the next host.
+    /// Gives up the GPU for the CPU: once, visibly, and for later hosts as well, until the user
+    /// changes `localcoder.acceleration`.
     fn gpu_failed(&mut self, error: &ErrorInfo, cx: &Context<'_>) {
         self.gpu_failure = Some(error.to_string());
         self.failed = None;
@@ -197,7 +197,7 @@ impl Schedule {
         self.look_again();
     }
 
-    /// Whether a load that failed is tried again with less.
+    /// Whether a failed load is repeated with less memory.
     fn loads_with_less(
         &mut self,
         slot: SlotId,
@@ -218,7 +218,7 @@ impl Schedule {
         self.lower((file, profile), (&settings, named), error, cx, out)
     }
 
-    /// An answer failed for lack of memory: the model is loaded with less before the next one.
+    /// An answer failed for lack of memory: before the next one the model is loaded with less.
     pub(super) fn answers_with_less(
         &mut self,
         error: &ErrorInfo,
@@ -233,7 +233,8 @@ impl Schedule {
         self.lower((file, profile), (&settings, named), error, cx, out)
     }
 
-    /// Lowers one thing more for a model for which memory did not suffice; whether there was one.
+    /// Takes the next step for a model for which memory did not suffice; returns whether there was
+    /// one.
     pub(super) fn lower(
         &mut self,
         (file, profile): (&ModelFile, &LoadProfile),
@@ -254,7 +255,7 @@ impl Schedule {
         true
     }
 
-    /// A smaller model was looked for.
+    /// The search for a smaller model has ended.
     pub(in crate::core) fn smaller_found(
         &mut self,
         path: &Path,
@@ -271,7 +272,7 @@ impl Schedule {
         self.look_again();
     }
 
-    /// There is one step fewer: the next, or the end for all who wait for it.
+    /// There is no smaller model: the next step is taken, or all requests that wait for it end.
     fn none_is_smaller(
         &mut self,
         path: &Path,

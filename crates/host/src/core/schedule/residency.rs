@@ -1,25 +1,25 @@
-//! How long a model stays in memory, and how it is kept quick: unloaded when it is not used or
-//! when memory runs short, loaded ahead and touched where that is wanted. A model at work is
-//! never taken away.
+//! How long a model stays in memory, and how it is kept fast: it is unloaded when it is not used or
+//! when memory runs short, and loaded and touched ahead if that is wanted. A model in use is never
+//! taken away.
 
 use localcoder_settings::{Mode, Settings};
 
 use crate::core::pool::{Engine, PoolView, SlotId};
 
-/// A model that was not used for this long may be paged out: macOS lets go of what a GPU had
-/// after three minutes, and pages may be swapped out.
+/// A model that was not used for this long may be paged out: macOS releases GPU memory after three
+/// minutes, and pages may be swapped out.
 const COLD_AFTER_MS: u64 = 120_000;
 
-/// Memory that was not used for this long can be given up: the system looks at ten seconds, and
-/// this host each second one.
+/// How long after draft models were unloaded to wait for the effect: the system averages over ten
+/// seconds, and this host checks every other second.
 const RELIEF_MS: u64 = 15_000;
 
-/// Why nothing is loaded any more.
+/// Why the last model was unloaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unloaded {
-    /// This many minutes without a request.
+    /// There was no request for this many minutes.
     Unused(u64),
-    /// Others needed the memory.
+    /// Other programs needed the memory.
     Pressure,
 }
 
@@ -35,31 +35,31 @@ impl Unloaded {
     }
 }
 
-/// What the system says, and what came of it.
+/// What the system reports, and what followed from it.
 #[derive(Debug, Default)]
 pub(super) struct Residency {
     /// Whether the system saves power.
     pub(super) saves_power: bool,
     /// Whether memory runs short.
     pub(super) short_of_memory: bool,
-    /// Why nothing is loaded any more.
+    /// Why the last model was unloaded; `None` once one is loaded.
     pub(super) unloaded: Option<Unloaded>,
-    /// Until when it is to be seen whether it was enough that draft models went.
+    /// Until when to wait and see whether unloading draft models was enough.
     waits_until_ms: u64,
 }
 
 impl Residency {
-    /// Whether anything is done that no client has asked for yet.
+    /// Whether work is done that no client has asked for yet.
     pub(super) fn works_ahead(&self, settings: &Settings) -> bool {
         settings.mode == Mode::Performance && !self.saves_power && !self.short_of_memory
     }
 
-    /// Draft models have given their memory back because it ran short.
+    /// Notes that draft models were unloaded because memory ran short.
     pub(super) fn draft_went(&mut self, now_ms: u64) {
         self.waits_until_ms = now_ms + RELIEF_MS;
     }
 
-    /// When a model is to be unloaded next; `wanted` are those that requests are on their way to.
+    /// When the next model must be unloaded; `wanted` are the slots that requests wait for.
     pub(super) fn deadline_ms(
         &self,
         settings: &Settings,
@@ -76,7 +76,7 @@ impl Residency {
         unused.filter_map(due).min()
     }
 
-    /// A model that is to be unloaded now, and why.
+    /// A model that must be unloaded now, and why.
     pub(super) fn unneeded(
         &self,
         now_ms: u64,
@@ -100,7 +100,7 @@ impl Residency {
     }
 }
 
-/// Whether a model is loaded with which nothing is done.
+/// Whether a model is loaded and not in use.
 pub(super) fn is_unused(engine: &Engine) -> bool {
     engine.loaded().is_some() && engine.is_idle()
 }

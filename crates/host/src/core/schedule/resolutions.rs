@@ -1,11 +1,11 @@
-//! What references were found to mean when they were looked at last. A request for a model that is
-//! loaded continues it at once, and its file is looked at meanwhile.
+//! Which files references meant when they were last inspected. A request for a loaded model starts
+//! at once on the strength of this, and its file is inspected meanwhile.
 
 use std::collections::BTreeMap;
 
 use crate::ModelFile;
 
-/// Lists of references that are remembered; a user has a few.
+/// How many lists of references are remembered; a user has a few.
 const RESOLUTIONS_MAX: usize = 16;
 
 #[derive(Debug, Default)]

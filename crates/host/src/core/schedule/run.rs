@@ -1,5 +1,5 @@
-//! The request whose turn it is: its job gets what has arrived and says what it wants. One at a
-//! time, over all models: two would share the processor.
+//! The request whose turn it is: its job receives what has arrived and returns what it wants. There
+//! is one at a time over all models, since two would share the processor.
 
 use localcoder_protocol::limits::TRIED_WITHIN_MS;
 use localcoder_protocol::{
@@ -18,18 +18,18 @@ use crate::core::pool::{GenerateCall, Question, SlotId};
 const READS: &str = "Reading the code";
 
 impl Schedule {
-    /// Its model is loaded: the work itself begins.
+    /// Its model is loaded: the job itself starts.
     pub(super) fn begin(&mut self, cx: &Context<'_>, out: &mut Vec<Action>) {
         self.failed = None;
         self.step(Input::Ready, cx, out);
     }
 
-    /// Whether what comes from a place is for the request that is worked on.
+    /// Whether messages from a slot are for the active request.
     fn is_active_in(&self, slot: SlotId) -> bool {
         self.active.as_ref().is_some_and(|ticket| ticket.slot == Some(slot))
     }
 
-    /// Tokens that it has asked to be counted.
+    /// The token counts that the active request asked for.
     pub(in crate::core) fn counted(
         &mut self,
         slot: SlotId,
@@ -42,7 +42,7 @@ impl Schedule {
         }
     }
 
-    /// A piece of its text.
+    /// A piece of its text has arrived.
     pub(in crate::core) fn text(
         &mut self,
         slot: SlotId,
@@ -55,7 +55,7 @@ impl Schedule {
         }
     }
 
-    /// How much of its prompt was read, 0 to 1.
+    /// How much of its prompt was read, from 0 to 1.
     pub(in crate::core) fn prefill_progress(
         &self,
         slot: SlotId,
@@ -91,7 +91,7 @@ impl Schedule {
         if reads_code {
             out.push(Action::SavePrefix(slot));
         }
-        // A second attempt at the same keeps counting.
+        // A request that asks again is still active: its usage is counted at its end.
         let Some(settings) = settings.filter(|_| self.active.is_none()) else { return };
         let usage = total.unwrap_or(answer.usage);
         if let Some(written) = super::speed::written_tokens_per_s(usage) {
@@ -104,7 +104,7 @@ impl Schedule {
         }
     }
 
-    /// A client reports how its test went on an edit; ignored if no request waits for it.
+    /// A client reports the result of its test on an edit; ignored if no request waits for it.
     pub(in crate::core) fn tried(
         &mut self,
         client: ClientId,
@@ -120,7 +120,7 @@ impl Schedule {
         }
     }
 
-    /// Something has become due. A trial that has not ended by then has no result.
+    /// Acts on what has become due: a trial that has not ended by then has no result.
     pub(in crate::core) fn look(&mut self, cx: &Context<'_>, out: &mut Vec<Action>) {
         self.changed = true;
         let Some(trial) = self.trial.take_if(|trial| trial.due_ms <= cx.now_ms) else { return };
@@ -134,8 +134,9 @@ impl Schedule {
         self.step(Input::Tried(trial.number, &run), cx, out);
     }
 
-    /// The worker could not do it. Lack of memory may pass with less, and a GPU that writes
-    /// nonsense may have lost its context: both are tried again where nothing was shown.
+    /// The worker could not answer. If memory was lacking, less may do, and a GPU that writes
+    /// nonsense may have lost its context: in both cases the request is repeated if nothing was
+    /// shown.
     pub(in crate::core) fn answer_failed(
         &mut self,
         slot: SlotId,
@@ -174,12 +175,12 @@ impl Schedule {
         if !self.begin_again(message, out) {
             self.fail_active(error.with_action(ErrorAction::Retry), out);
         }
-        // What is in its memory can't be trusted, or is too much.
+        // What it holds in memory can't be trusted, or is too much.
         self.unload_slot(slot, out);
     }
 
-    /// Tells the job what has come and does what it wants. Returns what it took in all, where that
-    /// was its end.
+    /// Passes input to the job and carries out what it wants. Returns the total usage if the job
+    /// has ended.
     fn step(&mut self, input: Input<'_>, cx: &Context<'_>, out: &mut Vec<Action>) -> Option<Usage> {
         let ticket = self.active.as_mut()?;
         let slot = ticket.slot?;
@@ -196,7 +197,7 @@ impl Schedule {
             }
             Step::Try { trial: number, edits, name } => {
                 ticket.report(Stage::Testing, format!("Running {name}"), out);
-                // Only a client can ask for that.
+                // Only a client's request can ask for this.
                 let asker = ticket.asker.clone()?;
                 let due_ms = cx.now_ms + TRIED_WITHIN_MS;
                 self.trial = Some(OpenTrial { number, name, due_ms });
@@ -249,7 +250,7 @@ impl Schedule {
         None
     }
 
-    /// Asks for a text, with the settings' sampling where the job has none of its own.
+    /// Asks for a text, with the settings' sampling for whatever the job does not set itself.
     fn generate(&mut self, slot: SlotId, call: Box<GenerateCall>, out: &mut Vec<Action>) {
         let Some(ticket) = &self.active else { return };
         let usual = ticket.settings.sampling;
@@ -265,17 +266,17 @@ impl Schedule {
     }
 }
 
-/// A selection that does not fit may fit under another profile.
+/// Suggests a profile under which a selection that does not fit may fit.
 fn with_larger_profile(error: ErrorInfo, settings: &Settings) -> ErrorInfo {
     if error.code != ErrorCode::SelectionTooLarge {
         return error;
     }
-    // A window of one's own counts more than any profile's.
+    // A window that the user set counts more than any profile's.
     let is_profiles = settings.context_tokens == settings.profile.context_tokens;
     let larger = |it: &&localcoder_settings::Profile| {
         is_profiles && !it.large_models && it.context_tokens_most > settings.context_tokens_most
     };
-    // Of equals the first.
+    // If several have the same window, the first.
     let others = settings.profiles.iter().rev().filter(larger);
     let Some(other) = others.max_by_key(|it| it.context_tokens_most) else { return error };
     let hint = error.hint.clone().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! How fast models answer real requests, and what is suggested where one is slow: the profile
-//! *fast*, once for each model, with the numbers. It never nags.
+//! How fast models answer real requests, and what is suggested if one is slow: the profile *fast*,
+//! once for each model, with the numbers. It never nags.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -8,51 +8,51 @@ use localcoder_settings::Settings;
 
 use crate::ModelFile;
 
-/// This many requests in a row have to be slow.
+/// This many requests in a row must be slow.
 const REQUESTS: usize = 5;
-/// Shorter answers, and prompts of which less was read, say little about a speed.
+/// An answer shorter than this, or a prompt of which less was read, says little about the speed.
 const TOKENS_MIN: u32 = 16;
 /// The profile that is suggested.
 const FAST: &str = "fast";
 
 #[derive(Debug, Default)]
 pub(super) struct Speeds {
-    /// Written tokens a second of the last answers, by model.
+    /// Tokens written per second in the last answers, by model.
     recent: BTreeMap<String, VecDeque<f64>>,
-    /// Of the last answer, by model.
+    /// Speed of the last answer, by model.
     last: BTreeMap<String, Speed>,
-    /// What is to be suggested once the fast model's file was looked at.
+    /// The suggestion to be made once the fast model's file was inspected.
     pending: Option<Pending>,
 }
 
 #[derive(Debug)]
 struct Pending {
-    /// Key of the slow model, its name, and the size of its file.
+    /// The slow model: key, name and file size.
     slow: (String, String, u64),
     tokens_per_s: f64,
     threshold: f64,
     fast: String,
 }
 
-/// What is to be suggested, and of which model.
+/// The suggestion, and the model that it is about.
 pub(super) struct Suggested {
     pub(super) model: String,
     pub(super) params: SuggestionParams,
 }
 
 impl Speeds {
-    /// Of the last answer of a model, since it was loaded.
+    /// Speed of a model's last answer since it was loaded.
     pub(super) fn last(&self, file: &ModelFile) -> Option<Speed> {
         self.last.get(&key(file)).copied()
     }
 
-    /// A model was loaded: how fast it is now is not known.
+    /// A model was loaded: how fast it is now is not known yet.
     pub(super) fn forget(&mut self, file: &ModelFile) {
         self.last.remove(&key(file));
     }
 
-    /// Notes what an answer took. Returns a model that is to be looked at, where the profile of
-    /// it may be suggested; `may_suggest` by the key of the slow one.
+    /// Notes how long an answer took. Returns the model whose file must be inspected if the profile
+    /// *fast* may be suggested; `may_suggest` takes the key of the slow model.
     pub(super) fn note(
         &mut self,
         file: &ModelFile,
@@ -94,7 +94,8 @@ impl Speeds {
         Some(fast)
     }
 
-    /// A file was looked at. Where it is that of the fast model, what would be gained.
+    /// A file was inspected. If it is the fast model's, returns the suggestion with the expected
+    /// gain.
     pub(super) fn suggest(
         &mut self,
         references: &[String],
@@ -121,7 +122,7 @@ impl Speeds {
                     action: ErrorAction::UseFastProfile,
                 }
             }
-            // It would be no faster.
+            // The fast model would be no faster.
             Ok(_) => return None,
             Err(_) => SuggestionParams {
                 message: format!("{seen} The profile fast uses `{fast}`, which is not installed."),
@@ -132,7 +133,7 @@ impl Speeds {
     }
 }
 
-/// How fast an answer was written, where it is long enough to say.
+/// How fast an answer was written; `None` if it is too short to tell.
 pub(super) fn written_tokens_per_s(usage: Usage) -> Option<f64> {
     let Usage { generated_tokens, decode_ms, .. } = usage;
     (generated_tokens >= TOKENS_MIN).then(|| per_second(generated_tokens, decode_ms))

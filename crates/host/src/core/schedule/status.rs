@@ -1,5 +1,5 @@
-//! What there is to say of the models: which is in use, what the engine does, what is otherwise than
-//! was set.
+//! The status of the models: which one is in use, what the engine does, and what differs from the
+//! settings.
 
 use localcoder_protocol::{
     EngineState, KvStorage, LoadProfile, MemoryUse, ModelInfo, Resident, ResidentDraft, Speed,
@@ -11,10 +11,10 @@ use crate::core::suspect::Suspect;
 
 #[derive(Debug)]
 pub(in crate::core) struct ScheduleStatus {
-    /// Running or waiting.
+    /// Requests that run or wait.
     pub(in crate::core) requests: u32,
     pub(in crate::core) engine: EngineState,
-    /// The place that a user means.
+    /// The slot that a user cares about.
     pub(in crate::core) slot: SlotId,
     pub(in crate::core) model: Option<ModelInfo>,
     pub(in crate::core) device: String,
@@ -48,8 +48,8 @@ impl Schedule {
         }
     }
 
-    /// Where something is done, else where something comes, else the model for code, else what was
-    /// used last.
+    /// The slot at work, else one that is loading, else the one with the model for code, else the
+    /// one used last.
     fn slot_in_use(&self, cx: &Context<'_>) -> SlotId {
         let works = self.active.as_ref().and_then(|ticket| ticket.slot);
         let comes = || cx.pool.engines().find(|(_, engine)| engine.loading().is_some());
@@ -66,7 +66,7 @@ impl Schedule {
                     engine.used_ms(),
                 )
             };
-            // Of equals the first.
+            // If several rank the same, the first.
             (0..SLOTS).rev().max_by_key(by_use).unwrap_or_default()
         })
     }
@@ -81,7 +81,7 @@ impl Schedule {
         } else if let Some(loading) = engines().find_map(Engine::loading) {
             EngineState::Loading { fraction: loading.fraction }
         } else if engines().any(|engine| engine.is_starting() || engine.restarts_soon()) {
-            // After a crash too: its request was reported, and all is under way again.
+            // After a crash, too: its request was reported, and the worker is being started again.
             EngineState::Starting
         } else if let Some(error) = &self.failed {
             EngineState::Failed { error: error.clone() }
@@ -102,7 +102,7 @@ impl Schedule {
         ))
     }
 
-    /// What is otherwise than was set.
+    /// What differs from the settings.
     fn notes(&self, loaded: Option<&Loaded>, cx: &Context<'_>) -> Vec<String> {
         let suspect = self.suspect.as_ref().map(Suspect::note);
         let mut notes: Vec<String> = self.gpu_note(cx).into_iter().chain(suspect).collect();
@@ -125,7 +125,7 @@ impl Schedule {
             kv: KvStorage::F16,
             ..loaded.profile
         };
-        // That much is reported already.
+        // What the ladder lowered is reported already.
         self.ladder.lower(&loaded.file.path, &mut full, &mut 0);
         let lowered = fit::lowered(&loaded.profile, &full);
         if !lowered.is_empty() {

@@ -1,5 +1,5 @@
-//! Which models fit now: those of every profile, and others by name, in numbers and in words.
-//! For those who choose; the schedule decides for itself.
+//! Which models fit now: those of every profile, and others by name, in numbers and in words. This
+//! is for users who choose a model; the schedule decides for itself.
 
 use std::collections::BTreeMap;
 
@@ -17,17 +17,17 @@ use super::wanted::{Fitting, refusal_of_large};
 use crate::ModelFile;
 use crate::core::event::ClientId;
 
-/// A survey whose files are being looked at.
+/// A survey whose files are being inspected.
 #[derive(Debug)]
 pub(super) struct Survey {
     asker: Asker,
     models: Vec<String>,
-    /// What was found of each reference.
+    /// The result for each reference; `None` until its file was inspected.
     found: BTreeMap<String, Option<Result<ModelFile, ErrorInfo>>>,
     free_bytes: Option<u64>,
 }
 
-/// All that are under way.
+/// All surveys in progress.
 #[derive(Debug, Default)]
 pub(super) struct Surveys(Vec<Survey>);
 
@@ -36,7 +36,7 @@ impl Surveys {
         self.0.is_empty()
     }
 
-    /// Begins one; the references whose files are to be looked at, each by itself.
+    /// Begins a survey; returns the references whose files must be inspected, each by itself.
     pub(super) fn begin(
         &mut self,
         asker: Asker,
@@ -58,7 +58,7 @@ impl Surveys {
         Ok(references)
     }
 
-    /// A file was looked at; the surveys that waited for nothing else.
+    /// A file was inspected; returns the surveys that were waiting only for it.
     pub(super) fn inspected(
         &mut self,
         references: &[String],
@@ -80,7 +80,7 @@ impl Surveys {
         self.0.retain(|survey| survey.asker.client != client);
     }
 
-    /// The host ends: those who wait.
+    /// The host ends; returns the clients that still wait.
     pub(super) fn take_askers(&mut self) -> Vec<Asker> {
         std::mem::take(&mut self.0).into_iter().map(|survey| survey.asker).collect()
     }
@@ -88,7 +88,7 @@ impl Surveys {
 
 impl Survey {
     pub(super) fn answer(self, settings: &Settings, fitting: Fitting<'_>) -> (Asker, SurveyAnswer) {
-        // What is loaded would make way; its file's pages count as free already.
+        // Loaded models would make way; their files' pages count as free already.
         let held: u64 = fitting
             .pool
             .engines()
@@ -176,7 +176,7 @@ impl Survey {
     }
 }
 
-/// What there is to say where nothing is in the way, or what does is no matter of room.
+/// The verdict in words, if room is not what prevents the model.
 fn in_words(verdict: Verdict, bytes: u64, free: u64, tokens: u32) -> String {
     let needed = fit::up(bytes);
     match verdict {

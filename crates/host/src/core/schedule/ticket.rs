@@ -1,5 +1,5 @@
-//! One request that needs a model, on its way to it: who asked, what is known of its model, where
-//! that is. What is done once the model is ready is its [`Job`].
+//! A request that needs a model, on its way to it: who asked, what is known of its model, in which
+//! slot that is. What is done once the model is ready is its [`Job`].
 
 use localcoder_protocol::Stage;
 use localcoder_settings::Settings;
@@ -10,8 +10,8 @@ use crate::core::event::ClientId;
 use crate::core::jobs::Job;
 use crate::core::pool::SlotId;
 
-/// How far it is. Steps only go forward, but for one back from `Placing` to `Queued` where what is
-/// free has changed.
+/// How far the request is. Steps only go forward, except from `Placing` back to `Queued` when the
+/// free memory has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     /// Nothing was done yet.
@@ -26,9 +26,9 @@ pub(super) enum Step {
 pub(in crate::core) struct Ticket {
     /// The client to answer; `None` for work of the host itself.
     pub(super) asker: Option<Asker>,
-    /// Models that would do, the best first.
+    /// Models that are acceptable, the best first.
     pub(super) references: Vec<String>,
-    /// As they were when it was asked for, with its own values.
+    /// The settings at the time of the request, with the request's own values.
     pub(super) settings: Box<Settings>,
     pub(super) job: Job,
     /// Whether no one waits for it.
@@ -38,14 +38,14 @@ pub(in crate::core) struct Ticket {
     /// Whether the user named this very model, so that no other will do.
     pub(super) named: bool,
     pub(super) step: Step,
-    /// Where its model is, comes, or is to come.
+    /// The slot in which its model is, or will be, loaded.
     pub(super) slot: Option<SlotId>,
     pub(super) file: Option<ModelFile>,
-    /// Whether the file is taken on trust: it is being looked at while the work continues.
+    /// Whether its file is assumed to be unchanged: it is being inspected while the work continues.
     pub(super) unverified: bool,
-    /// Memory that could be had when the file was looked at.
+    /// Memory that was available when the file was inspected.
     pub(super) free_bytes: Option<u64>,
-    /// When that was; never for one that is taken on trust.
+    /// When the file was inspected; `None` if it is assumed to be unchanged.
     pub(super) inspected_ms: Option<u64>,
 }
 
@@ -78,20 +78,20 @@ impl Ticket {
         Self { ahead, ..self }
     }
 
-    /// Whether it may be begun again after its worker has died: once, and only where the client
-    /// has seen nothing of an answer.
+    /// Whether it may start over after its worker died: once, and only if the client has seen
+    /// nothing of an answer.
     pub(super) fn may_begin_again(&self) -> bool {
         !self.began_again && !self.job.has_shown() && !self.job.is_ahead_of_need()
     }
 
-    /// The ticket of a second and last attempt from the beginning.
+    /// The ticket for a second and last attempt from the beginning.
     pub(super) fn again(self) -> Self {
         let Self { asker, references, settings, job, ahead, named, .. } = self;
         let ticket = Self::new(asker, references, job.again(), *settings);
         Self { ahead, named, began_again: true, ..ticket }
     }
 
-    /// Starts it over with another inspection of its file, without counting this as an attempt.
+    /// Starts it over with another inspection of its file; this does not count as an attempt.
     pub(super) fn restarted(self) -> Self {
         let began_again = self.began_again;
         Self { began_again, ..self.again() }
@@ -101,7 +101,7 @@ impl Ticket {
         self.asker.as_ref().is_some_and(|asker| asker.client == client)
     }
 
-    /// Whether a client means it by `request_id`.
+    /// Whether it is the request that the client calls `request_id`.
     pub(super) fn is(&self, client: ClientId, request_id: &str) -> bool {
         self.is_of(client)
             && self.asker.as_ref().is_some_and(|it| it.request_id.as_deref() == Some(request_id))
@@ -121,7 +121,7 @@ impl Ticket {
         self.report_fraction(stage, None, message, false, out);
     }
 
-    /// Reports its progress with the share of the stage that is done, 0 to 1.
+    /// Reports its progress with the fraction of the stage that is done, from 0 to 1.
     pub(super) fn report_fraction(
         &self,
         stage: Stage,

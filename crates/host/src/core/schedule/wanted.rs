@@ -1,5 +1,5 @@
-//! How a model may be run for a request, and what that takes: the profiles that would do, the best
-//! first, and their memory. Reads the state of the schedule and the pool and changes nothing.
+//! How a model may be run for a request, and how much memory that takes: the acceptable profiles,
+//! the best first. Reads the state of the schedule and the pool and changes nothing.
 
 use localcoder_model_store::WINDOW_STEP_TOKENS;
 use localcoder_protocol::limits::{BATCH_TOKENS, SMALL_BATCH_TOKENS};
@@ -18,14 +18,14 @@ const CAREFUL_LAYERS_OFF: u32 = 4;
 /// How a model may be run for a request.
 pub(super) struct Wanted {
     pub(super) file: ModelFile,
-    /// With the smallest window that does.
+    /// The profile with the smallest acceptable window.
     pub(super) profile: LoadProfile,
-    /// Tokens of the largest window that is of use.
+    /// Tokens of the largest window that helps.
     most_tokens: u32,
 }
 
 impl Wanted {
-    /// Whether a loaded model will do: also with less, where there was no room for more.
+    /// Whether a loaded model will do, also with less if there was no room for more.
     fn is(&self, file: &ModelFile, profile: &LoadProfile) -> bool {
         let LoadProfile { context_tokens, batch_tokens, kv, .. } = *profile;
         let full = &self.profile;
@@ -38,10 +38,11 @@ impl Wanted {
             && LoadProfile { context_tokens, batch_tokens, kv, ..self.profile } == *profile
     }
 
-    /// The profiles that would do, the best first: with smaller windows, then with the smallest and
-    /// what else takes less.
+    /// The acceptable profiles, the best first: with smaller and smaller windows, then with the
+    /// smallest window and whatever else saves memory.
     pub(super) fn profiles(&self) -> Vec<LoadProfile> {
         let least = self.profile.context_tokens;
+        // Steps, since the largest window for which there is room is wanted, not just the smallest.
         let mut windows = vec![self.most_tokens];
         while windows.last().is_some_and(|window| *window > least) {
             let smaller = windows.last().map_or(least, |it| it.saturating_sub(WINDOW_STEP_TOKENS));
@@ -60,23 +61,23 @@ impl Wanted {
     }
 }
 
-/// Tokens that are computed at once.
+/// Tokens that are computed in one batch.
 pub(super) fn batch_tokens(mode: Mode) -> u32 {
     match mode {
         Mode::Performance => BATCH_TOKENS,
-        // Less memory for a step, and pauses for the rest of the machine.
+        // Each step takes less memory, and the rest of the machine gets pauses.
         Mode::Stability => SMALL_BATCH_TOKENS,
     }
 }
 
-/// Layers on the GPU in stability mode: what is left off leaves room there for the screen and for
-/// other programs. All where the file does not say how many it has.
+/// Layers on the GPU in stability mode: leaving some off keeps GPU memory free for the screen and
+/// for other programs. `None`, which means all, if the file does not say how many it has.
 fn careful_layers(file: &ModelFile) -> Option<u32> {
     let layers = file.header.as_ref()?.block_count;
     Some((layers - layers / CAREFUL_LAYERS_OFF).max(1))
 }
 
-/// A large model is loaded only where its profile says so.
+/// Refuses a large model unless the profile allows it.
 pub(super) fn refusal_of_large(file: &ModelFile, settings: &Settings) -> Option<ErrorInfo> {
     let large = file.header.as_ref().is_some_and(|header| fit::is_large(header));
     (large && !settings.profile.large_models).then(|| fit::not_allowed(file, settings))
@@ -140,7 +141,7 @@ impl Fitting<'_> {
         Standing::Elsewhere
     }
 
-    /// The window with which a model is loaded that would do for these settings.
+    /// The window of a loaded model that will do for these settings.
     pub(super) fn loaded_tokens(&self, file: &ModelFile, settings: &Settings) -> Option<u32> {
         match self.standing(&self.wanted(file.clone(), settings)) {
             Standing::Ready(slot) => Some(self.pool.engine(slot).loaded()?.profile.context_tokens),
@@ -148,8 +149,8 @@ impl Fitting<'_> {
         }
     }
 
-    /// What each profile takes. What one was measured to take beyond the arithmetic, the others will
-    /// as well.
+    /// Memory that each profile takes. What one was measured to take beyond the arithmetic, the
+    /// others are expected to take as well.
     pub(super) fn needed(&self, file: &ModelFile, profiles: &[LoadProfile]) -> Vec<u64> {
         let known = |profile: &LoadProfile| {
             let measured = self.knowledge.memory_of(file, profile);
