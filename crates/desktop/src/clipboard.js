@@ -1,6 +1,6 @@
-// Runs after page.js where the web view's own clipboard does not do for VS Code: WebKitGTK lets
-// no script read it, so that the menus' Paste finds nothing, and lets one write only right after
-// a key or click.
+// Runs after page.js if the web view's own clipboard is not sufficient for VS Code: WebKitGTK does
+// not let scripts read it, so that the menus' Paste finds nothing, and lets them write only right
+// after a key or click.
 (() => {
   "use strict";
   if (location.origin !== "@ORIGIN@" || !navigator.clipboard) {
@@ -30,9 +30,9 @@
     post(stringify({ key: "@KEY@", type: "writeClipboard", text: String(text) }));
   });
 
-  // Text of programs that offer it only by its old X11 names, as terminals do, comes with an
-  // empty list of types, and the editor then takes nothing. It gets the same text under its
-  // proper name; a field that does not handle pasting by itself gets it typed.
+  // Text from programs that offer it only under its old X11 names, as terminals do, arrives with
+  // an empty list of types, and the editor ignores it. So the editor gets the text again under its
+  // proper type; a field that does not handle pasting itself gets it inserted.
   window.addEventListener(
     "paste",
     (event) => {

@@ -1,6 +1,6 @@
 // Runs in each editor page before its own scripts, in the top frame only.
-// @KEY@ is a secret of this window: frames inside the page can reach the message handler too,
-// and must not be able to speak for it.
+// @KEY@ is a secret of this window: frames inside the page can reach the message handler too, and
+// must not be able to send messages in the page's name.
 (() => {
   "use strict";
   if (location.origin !== "@ORIGIN@") {
@@ -10,8 +10,8 @@
   const stringify = JSON.stringify;
   const tell = (message) => post(stringify({ key: "@KEY@", ...message }));
 
-  // A page can't open a window here. The native side opens it, or gives the address to the
-  // system's browser; the page gets a stand-in whose address it may still set.
+  // A page can't open a window here. The native side opens it, or passes the address to the
+  // system's browser; the page gets a stand-in object whose address it may still set.
   const go = (url) => tell({ type: "open", url: new URL(url, location.href).href });
   const standIn = () => ({
     opener: null,
@@ -43,10 +43,10 @@
     }
     return /** @type {any} */ (standIn());
   };
-  // Without this a page may only close itself as long as it has no history.
+  // Without this a page could only close itself while it has no history.
   window.close = () => tell({ type: "close" });
 
-  // A browser's zoom keys, where the page itself does nothing with them.
+  // A browser's zoom keys, unless the page handles them itself.
   window.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.altKey || !(event.ctrlKey || event.metaKey)) {
       return;

@@ -358,8 +358,8 @@ mod tests {
         assert!(!before.runs_otherwise(&mine("mine", 4096, false, "y")));
         let before = mine("fast", 4096, false, "x");
         assert!(!before.runs_otherwise(&mine("fast", 8192, true, "x")));
-        // A model wanted by the profile is not the same as one named by the user: only for the
-        // former may others stand in.
+        // What the profile wants is not the same as what the user has named: only the former may be
+        // replaced by another model.
         let by_profile = settings(json!({"profile": "fast"}));
         let by_user = settings(json!({"profile": "fast", "codeModel": "qwen2.5-coder-7b"}));
         assert!(by_profile.runs_otherwise(&by_user));

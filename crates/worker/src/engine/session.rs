@@ -196,7 +196,7 @@ impl Session {
         self.context.logits(from_last)
     }
 
-    /// Most tokens of one [`Session::advance`] if all but the first can be taken back.
+    /// Most tokens of one [`Session::advance`] such that all but the first can be taken back.
     pub(crate) fn step_tokens(&self) -> usize {
         let outputs = self.context.outputs();
         let has_copy = self.guard.is_some() || self.context.can_share(number(self.current));
@@ -256,6 +256,7 @@ impl Session {
         let can = match self.context.memory() {
             MemoryKind::Cells => true,
             _ if sequence == self.current => self.context.can_truncate(number(sequence), common),
+            // What is folded into a state can only be shared as a whole, not up to some token.
             _ => whole && self.context.can_share(number(sequence)),
         };
         if can { common } else { 0 }

@@ -201,6 +201,8 @@ impl<'v> Drafter<'v> {
                 return;
             }
             self.anchor = place;
+            // A short agreement in between may be chance: then the first divergence stays the one
+            // to learn from.
             if self.parted.is_none() || self.run >= SURE_RUN {
                 self.parted = Some(Parting { source: place, text: self.text.len() - 1 });
             }

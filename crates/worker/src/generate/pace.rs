@@ -107,6 +107,7 @@ impl Pace {
                 continue;
             };
             let length = room.min(available);
+            // All that is available fits into the step size before, so larger ones only cost more.
             if length + 1 + again.owed <= ROWS[index - 1] {
                 break;
             }

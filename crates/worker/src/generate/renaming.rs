@@ -79,6 +79,7 @@ impl Renamings {
         vocabulary: &dyn Vocabulary,
     ) -> Option<Option<Vec<Token>>> {
         let name = name_of(difference, vocabulary)?;
+        // The rest continues these tokens, and a word may begin in them and end in the rest.
         let before = vocabulary.text(difference.after);
         let rest = vocabulary.text(rest);
         let renamed = replace_word(&before, &rest, &name.old, &name.new);
