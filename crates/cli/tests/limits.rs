@@ -1,6 +1,6 @@
 //! A host that hangs, models that are not files, too many clients, too few descriptors: with the
-//! real processes. The effects of too few threads and too little address space are tested by `cargo
-//! xtask faults limits`.
+//! real processes. The effects of too few threads and too little address space are tested by
+//! `cargo xtask faults limits`.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,5 +1,5 @@
-//! Renders the table as the editor's settings page and as the reference page. Called by `cargo
-//! xtask codegen`, which checks that the files are fresh.
+//! Renders the table as the editor's settings page and as the reference page. Called by
+//! `cargo xtask codegen`, which checks that the files are fresh.
 
 use std::fmt::Write as _;
 

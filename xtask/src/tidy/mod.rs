@@ -1,8 +1,8 @@
 //! Rules about the repository itself, as one table.
 //!
 //! Does: read the repository once and pass it to each rule, which returns what is wrong in words
-//! that people can act on. Does not: change anything, or need the network. Run by `cargo xtask
-//! tidy`, by `cargo xtask test` and by this crate's own test.
+//! that people can act on. Does not: change anything, or need the network. Run by
+//! `cargo xtask tidy`, by `cargo xtask test` and by this crate's own test.
 
 mod debugging;
 mod documents;

@@ -39,7 +39,7 @@ pub(super) struct Counts {
     pub(super) kernel: u64,
     pub(super) elsewhere: u64,
     pub(super) look_ups: u64,
-    /// How many io_uring rings it has: calls made through one are not seen.
+    /// How many `io_uring` rings it has: calls made through one are not seen.
     pub(super) rings: u64,
     /// The first lines of the last three kinds.
     pub(super) shown: Vec<String>,

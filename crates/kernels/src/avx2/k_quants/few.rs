@@ -19,9 +19,9 @@ use crate::{CHAINS, Format};
 /// The products of the row that begins at `row` with columns of as many blocks; `FORMAT` is a
 /// [`Format`].
 ///
+/// # Safety
 /// The processor has the features of `P`; `blocks` blocks of the format are at `row`, and as many
 /// of a group of one column at each of `columns`.
-/// many of a group of one column at each of the others.
 pub(crate) unsafe fn dot<P: Products, const FORMAT: u8, const COLUMNS: usize>(
     row: *const u8,
     blocks: usize,
