@@ -1,5 +1,5 @@
-//! Compiles the one piece of C++ by which our kernels get into ggml's CPU backend: a list of
-//! classes of its own can't be reached otherwise.
+//! Compiles the one piece of C++ that gets our kernels into ggml's CPU backend: its list of kernel
+//! classes can't be reached any other way.
 
 fn main() {
     const HOOK: &str = "src/llama/kernels/hook.cpp";

@@ -27,7 +27,7 @@ mod tests {
         Arguments::try_parse_from(["xtask"].into_iter().chain(line.split(' ')))
     }
 
-    /// What is wrong with a command line as documents write it, where names stand for values.
+    /// What is wrong with a command line as documents write it, with names in place of values.
     fn unknown(line: &str) -> Option<String> {
         let mut words = line.split_whitespace();
         let name = words.next().filter(|name| *name != "COMMAND" && *name != "help")?;

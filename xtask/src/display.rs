@@ -1,5 +1,5 @@
-//! A screen of our own: Xvfb with a window manager, for the native window where there is no
-//! display and for its tests, which must not touch the user's.
+//! A screen of our own: Xvfb with a window manager, for showing the native window without a display
+//! and for testing it, which must not touch the user's display.
 //!
 //! Ends both when dropped. Linux only; elsewhere there always is a display.
 
@@ -16,7 +16,7 @@ pub(crate) struct Display {
 }
 
 impl Display {
-    /// Starts them; the server itself chooses a free number.
+    /// Starts them; the server chooses a free display number itself.
     pub(crate) fn start() -> Result<Self> {
         let mut server = Command::new("Xvfb")
             .args(["-displayfd", "1", "-screen", "0", "1440x900x24", "-nolisten", "tcp"])
@@ -27,7 +27,7 @@ impl Display {
             .context("`Xvfb` could not be started")?;
         let mut number = String::new();
         let stdout = server.stdout.take().context("Xvfb has no output")?;
-        // It writes the number once it takes connections, or closes its output where it can't.
+        // It writes the number once it accepts connections, or closes its output if it can't.
         BufReader::new(stdout).read_line(&mut number).context("reading from `Xvfb`")?;
         let mut display = Self { name: format!(":{}", number.trim()), server, manager: None };
         if number.trim().is_empty() {
@@ -38,16 +38,16 @@ impl Display {
         Ok(display)
     }
 
-    /// Makes the command use this display and no other, with nothing to read or to say.
+    /// Makes the command use only this display, without input or output.
     fn on<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         self.set(command);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null())
     }
 
-    /// Makes the command use this display and no other.
+    /// Makes the command use only this display.
     pub(crate) fn set(&self, command: &mut Command) {
         command.env("DISPLAY", &self.name).env_remove("WAYLAND_DISPLAY");
-        // Else GTK would try the user's Wayland display first.
+        // Otherwise GTK would try the user's Wayland display first.
         command.env("GDK_BACKEND", "x11");
     }
 }
@@ -55,7 +55,7 @@ impl Display {
 impl Drop for Display {
     fn drop(&mut self) {
         for child in self.manager.iter_mut().chain([&mut self.server]) {
-            // It may have ended by itself, which is what is wanted.
+            // It may have ended by itself, which is just as well.
             let _ = child.kill();
             let _ = child.wait();
         }

@@ -1,7 +1,8 @@
 //! The project's automation: `cargo xtask COMMAND`.
 //!
-//! Does: find the command that was named and run it. Does not: hold any command's work; each
-//! is in its own file under `commands`, or in a program of its own that one of them starts. Called by people, by `.ci/run` and by nothing else.
+//! Does: find the command that was named and run it. Does not: contain any command's work; that is
+//! in a file of its own under `commands`, or in a program that one of them starts. Called by people
+//! and by `.ci/run`.
 
 mod arguments;
 mod commands;
@@ -21,7 +22,7 @@ fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
-            // Without a terminal there is no one to report it to.
+            // Without a terminal there is nowhere to report it.
             let _ = error.print();
             return if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
         }

@@ -1,8 +1,8 @@
-//! The repository's own files: which they are, their text, and stamps over them.
+//! The repository's own files: their list, their text, and stamps over them.
 //!
-//! Asks git where there is one, so that build results and downloads are never looked at;
-//! in a plain copy it walks the folders instead. Used by `tidy` and by the steps that are
-//! skipped when their inputs did not change.
+//! Asks git if there is one, so that build results and downloads are never looked at; in a plain
+//! copy it walks the folders instead. Used by `tidy` and by the steps that are skipped when their
+//! inputs did not change.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 
 use crate::{places, process};
 
-/// Folders that hold nothing of ours.
+/// Folders that contain none of our files.
 const SKIPPED: &[&str] = &["target", "node_modules", ".git", "__pycache__", "dist", "dist-test"];
 
 /// Every file that is tracked or new and not ignored, relative to `root`, sorted.
@@ -25,7 +25,7 @@ pub fn list(root: &Path) -> Result<Vec<PathBuf>> {
             found
         }
     };
-    // Git also lists what was deleted and not committed yet.
+    // Git also lists files whose deletion is not committed yet.
     files.retain(|file| root.join(file).is_file());
     files.sort();
     files.dedup();
@@ -83,14 +83,14 @@ pub fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Remembers for which text a slow step was done, so that the next run can skip it.
+/// Remembers the text for which a slow step was done, so that the next run can skip it.
 pub struct Stamp {
     path: PathBuf,
     wanted: String,
 }
 
 impl Stamp {
-    /// A stamp called `name` over the given text.
+    /// A stamp called `name` over this text.
     pub fn new(name: &str, wanted: String) -> Self {
         Self { path: places::stamps().join(name), wanted }
     }
@@ -100,13 +100,13 @@ impl Stamp {
         std::fs::read_to_string(&self.path).is_ok_and(|text| text == self.wanted)
     }
 
-    /// Forgets it, before the step begins: a step cut off half-way must run again.
+    /// Removes the stamp before the step begins: a step that was interrupted must run again.
     pub fn clear(&self) {
-        // A stamp that was never there is as good as one removed.
+        // A stamp that never existed is as good as one that was removed.
         let _ = std::fs::remove_file(&self.path);
     }
 
-    /// Says that the step is done.
+    /// Records that the step is done.
     pub fn set(&self) -> Result<()> {
         write(&self.path, &self.wanted)
     }

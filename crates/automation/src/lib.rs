@@ -1,8 +1,8 @@
 //! What `cargo xtask` and the programs that it starts for some of its commands share: their command
-//! lines, the repository's places and files, other programs, and what is said on the terminal.
+//! lines, the repository's places and files, running other programs, and terminal output.
 //!
-//! Nothing of the product is in it, so that `cargo xtask` is compiled in seconds. Never part of a
-//! program that is shipped.
+//! It contains nothing of the product, so that `cargo xtask` compiles in seconds, and is never part
+//! of a program that is shipped.
 
 pub mod files;
 pub mod metal;

@@ -1,6 +1,7 @@
-//! Metal's shaders, compiled when the worker is built and laid beside it: else each start of the
-//! engine compiles 680 KB of their source. Needs the Metal compiler, which full Xcode brings;
-//! without it the shaders are in the worker as source. On other systems this does nothing.
+//! Metal's shaders, compiled when the worker is built and placed next to it: otherwise each start
+//! of the engine compiles 680 KB of their source. Needs the Metal compiler, which comes with the
+//! full Xcode; without it the worker contains the shaders as source. On other systems this does
+//! nothing.
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -9,7 +10,8 @@ use anyhow::Result;
 
 use crate::process;
 
-/// As ggml looks for them beside the program; the second is for processors with tensor cores.
+/// The names that ggml looks for next to the program; the second is for processors with tensor
+/// cores.
 const LIBRARIES: [&str; 2] = ["default.metallib", "ggml-tensor.metallib"];
 
 static HAS_COMPILER: LazyLock<bool> = LazyLock::new(|| {
@@ -19,12 +21,12 @@ static HAS_COMPILER: LazyLock<bool> = LazyLock::new(|| {
         )
 });
 
-/// What the build of llama.cpp has to know, for every cargo that may build it.
+/// The variable that llama.cpp's build needs, for every cargo that may build it.
 pub fn environment() -> Option<(&'static str, &'static str)> {
     HAS_COMPILER.then_some(("GGML_METAL_EMBED_LIBRARY", "OFF"))
 }
 
-/// Copies what the build has made beside the programs.
+/// Copies what the build has made to the programs.
 pub fn place(programs: &Path) -> Result<()> {
     if !*HAS_COMPILER {
         return Ok(());
@@ -37,7 +39,7 @@ pub fn place(programs: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The newest file of a name below the folders of llama.cpp's builds: each set of flags has one.
+/// The newest file with a name below the folders of llama.cpp's builds: each set of flags has one.
 fn newest(builds: &Path, name: &str) -> Option<PathBuf> {
     let mut folders: Vec<PathBuf> = fs_err::read_dir(builds)
         .ok()?

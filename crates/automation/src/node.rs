@@ -1,7 +1,8 @@
-//! Node.js and npm: that they are there and new enough, and packages from a lock file.
+//! Node.js and npm: checks that they exist and are new enough, and installs packages from a lock
+//! file.
 //!
-//! `npm ci` runs only where the lock file or Node.js changed since it last ran to its end.
-//! Used by the steps that build or test TypeScript.
+//! `npm ci` runs only if the lock file or Node.js has changed since it last finished. Used by the
+//! steps that build or test TypeScript.
 
 use std::path::Path;
 use std::process::Command;
@@ -14,7 +15,7 @@ use crate::{places, process};
 /// The oldest Node.js that the tools of the extension and the stories run on.
 const MAJOR_MIN: u32 = 20;
 
-/// The version of Node.js, after making sure that it and npm will do.
+/// The version of Node.js, after making sure that it and npm are usable.
 pub fn ensure() -> Result<String> {
     let mut node = process::command("node", &places::root());
     let version = process::read(node.arg("--version"))
@@ -30,7 +31,7 @@ pub fn ensure() -> Result<String> {
     Ok(version)
 }
 
-/// Installs a package's dependencies as its lock file says, if they aren't yet.
+/// Installs a package's dependencies from its lock file, unless they are installed already.
 pub fn install(folder: &Path) -> Result<()> {
     let version = ensure()?;
     let lock = files::read(&folder.join("package-lock.json"))?;

@@ -1,5 +1,6 @@
-//! What can be given to the commands whose work is in programs of their own. `cargo xtask` reads a line
-//! by it, before anything else is compiled, and so does the program that gets the line.
+//! The options of commands whose work is done by programs of their own. `cargo xtask` parses a
+//! command line with them before anything else is compiled, and so does the program that gets the
+//! line.
 
 use std::path::PathBuf;
 

@@ -1,7 +1,7 @@
 //! Running other programs, with errors that name the whole command line.
 //!
-//! Does: run to the end and check the exit code, with output shown or captured. Does not: go
-//! through a shell, ever. Used by all commands.
+//! Runs programs to their end and checks the exit code, with output shown or captured. Never goes
+//! through a shell. Used by all commands.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::metal;
 
-/// How the names begin of what cargo tells a program that it runs about its package.
+/// Prefixes of the variables in which cargo describes its package to a program that it runs.
 const OF_CARGO: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
 
 /// A command that starts in `folder`.
@@ -21,12 +21,12 @@ pub fn command(program: impl AsRef<OsStr>, folder: &Path) -> Command {
     command
 }
 
-/// The cargo that runs us.
+/// The cargo that this program was started by.
 pub fn cargo(folder: &Path) -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = command(program, folder);
-    // Cargo sets these for us; a nested cargo must see what the user's shell would give it,
-    // or build scripts that watch them run again: that of `ring` does, and all of TLS after it.
+    // Cargo sets these for us; a nested cargo must see the same as from the user's shell, or build
+    // scripts that watch them run again: `ring` has one, and all of TLS is rebuilt after it.
     for (name, _) in std::env::vars_os() {
         if OF_CARGO.iter().any(|beginning| name.to_string_lossy().starts_with(beginning)) {
             command.env_remove(name);
@@ -36,7 +36,7 @@ pub fn cargo(folder: &Path) -> Command {
     command
 }
 
-/// Runs it with the terminal as its own, and fails unless it ends with 0.
+/// Runs it with our terminal, and fails unless it exits with 0.
 pub fn run(command: &mut Command) -> Result<()> {
     let shown = show(command);
     let status = command.status().with_context(|| format!("`{shown}` could not be started"))?;
@@ -46,7 +46,7 @@ pub fn run(command: &mut Command) -> Result<()> {
     bail!("`{shown}` failed ({status})")
 }
 
-/// Runs it and returns what it wrote on stdout; stderr is part of the error.
+/// Runs it and returns its stdout; stderr is part of the error.
 pub fn read(command: &mut Command) -> Result<String> {
     let output = output(command)?;
     if output.status.success() {
@@ -56,13 +56,13 @@ pub fn read(command: &mut Command) -> Result<String> {
     bail!("`{}` failed ({}): {}", show(command), output.status, said.trim())
 }
 
-/// Runs it and returns everything, also when it fails.
+/// Runs it and returns everything, even if it fails.
 pub fn output(command: &mut Command) -> Result<Output> {
     let shown = show(command);
     command.stdin(Stdio::null()).output().with_context(|| format!("`{shown}` could not be started"))
 }
 
-/// Whether it can be started and ends with 0.
+/// Whether it can be started and exits with 0.
 pub fn succeeds(command: &mut Command) -> bool {
     command
         .stdin(Stdio::null())

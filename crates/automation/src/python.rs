@@ -1,5 +1,6 @@
 //! The demo model's Python: a virtual environment under `target` with the packages that
-//! `requirements.txt` pins. Made where something needs it, and never to build or run the product.
+//! `requirements.txt` pins. Created only when something needs it, and never to build or run the
+//! product.
 
 use std::path::PathBuf;
 
@@ -19,7 +20,7 @@ pub fn program() -> PathBuf {
     programs.join(format!("python{}", std::env::consts::EXE_SUFFIX))
 }
 
-/// The virtual environment's Python, with what the tools need.
+/// Creates the virtual environment if necessary and returns its Python, with what the tools need.
 pub fn environment() -> Result<PathBuf> {
     let root = places::root();
     let venv = home().join("venv");

@@ -1,7 +1,7 @@
-//! What the automation says on the terminal: stages with their time, lines, failures.
+//! The automation's terminal output: stages with their duration, lines, failures.
 //!
-//! The one place in the automation that prints. Everything goes to stderr, so that the output of
-//! a program that a command starts stays alone on stdout.
+//! The only place in the automation that prints. Everything goes to stderr, so that stdout has only
+//! the output of programs that a command starts.
 #![expect(clippy::print_stderr, reason = "a command line tool talks on the terminal")]
 
 use std::process::ExitCode;
@@ -12,7 +12,7 @@ pub fn line(text: impl AsRef<str>) {
     eprintln!("{}", text.as_ref());
 }
 
-/// Prints the name of a stage, does it, and prints how long it took.
+/// Prints the name of a stage, runs it, and prints how long it took.
 pub fn stage<T>(name: &str, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
     line(format!("── {name}"));
     let start = Instant::now();
@@ -30,7 +30,7 @@ pub fn failure(error: &anyhow::Error) {
     }
 }
 
-/// How a program ends: with what went wrong, if anything did.
+/// The exit code of a program; prints the error if there is one.
 pub fn ending(result: anyhow::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -41,7 +41,7 @@ pub fn ending(result: anyhow::Result<()>) -> ExitCode {
     }
 }
 
-/// A duration as people read it: `0.4 s`, `12.3 s`, `4 min 05 s`.
+/// A duration in the form `0.4 s`, `12.3 s` or `4 min 05 s`.
 pub fn time(duration: Duration) -> String {
     let seconds = duration.as_secs();
     if seconds < 60 {

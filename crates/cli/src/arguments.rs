@@ -613,7 +613,7 @@ mod tests {
         Arguments::command().debug_assert();
     }
 
-    /// The commands below one that have an option.
+    /// The subcommands of a command that have an option.
     fn with_option(command: &clap::Command, name: &str, option: &str) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
         for below in command.get_subcommands() {

@@ -1,4 +1,4 @@
-//! The subcommands for code in a file: one for each row of the table of commands.
+//! The subcommands for code in a file: one for each row of the command table.
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
@@ -7,19 +7,19 @@ use localcoder_settings::{Key, Kind};
 
 use crate::arguments::{ModelOption, TargetOptions};
 
-/// What is said of every command whose answer is an edit.
+/// Added to the help of every command whose answer is an edit.
 const OF_EDITS: &str = "\
 Without --apply the file is left alone. With it, only the lines given change, and only if
 they still read as they did when the model was asked.";
 
-/// A command on code, and how it is to be done.
+/// A command on code, with its options.
 #[derive(Debug)]
 pub(crate) struct AssistCommand {
     pub(crate) spec: &'static CommandSpec,
     pub(crate) options: AssistOptions,
 }
 
-/// What can be said with it. Which of them a command takes is in its row.
+/// Options of such commands. Which of them a command takes is in its row of the table.
 #[derive(Debug)]
 pub(crate) struct AssistOptions {
     pub(crate) target: TargetOptions,
@@ -101,7 +101,7 @@ fn subcommand(spec: &CommandSpec) -> Command {
         AnswerKind::Text => LengthOption::augment_args(command),
     };
     let command = ModelOption::augment_args(JsonOption::augment_args(command));
-    // At the end: a group of options brings its own.
+    // After the options: a group of options brings a description of its own, which this replaces.
     command.about(spec.about).after_help(help(spec))
 }
 

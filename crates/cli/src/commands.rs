@@ -1,4 +1,4 @@
-//! One module a command. Each makes one request and prints its answer.
+//! One module per command. Each makes one request and prints its answer.
 
 pub(crate) mod assist;
 pub(crate) mod complete;

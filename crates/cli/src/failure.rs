@@ -1,12 +1,12 @@
-//! Failures of the disk as errors for people: what happened is said by who was at work, why and
-//! what helps by `localcoder_disk`.
+//! Disk failures as errors for people: the caller says what happened, `localcoder_disk` why and
+//! what helps.
 
 use std::path::Path;
 
 use localcoder_disk::{Cause, Kind, cause_of};
 use localcoder_protocol::{ErrorCode, ErrorInfo};
 
-/// An error with its cause. A full disk has a code of its own, whatever it was full for.
+/// Adds the cause to an error. A full disk has a code of its own, whatever it was needed for.
 pub(crate) fn explained(mut error: ErrorInfo, cause: Cause) -> ErrorInfo {
     if cause.kind == Kind::Full {
         error.code = ErrorCode::DiskFull;
@@ -14,7 +14,7 @@ pub(crate) fn explained(mut error: ErrorInfo, cause: Cause) -> ErrorInfo {
     error.with_cause(cause.text).with_hint(cause.hint)
 }
 
-/// That Ctrl-C would not end a command in good order.
+/// The error that Ctrl-C would not end a command cleanly.
 pub(crate) fn no_interrupts(error: &ctrlc::Error) -> ErrorInfo {
     let info = ErrorInfo::new(ErrorCode::Internal, "Ctrl-C can't be handled");
     match error {

@@ -1,6 +1,5 @@
-//! The settings of the IDE's user are in the product's own file, so that there is one place for
-//! what is set: the editor finds it by a link. What earlier versions had kept elsewhere is taken
-//! over.
+//! The IDE's user settings are in the product's own file, so that there is one place for settings:
+//! the editor finds it by a link. What earlier versions had kept elsewhere is migrated.
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -14,11 +13,11 @@ use serde_json::{Map, Value};
 
 use crate::settings_file::rewrite_with;
 
-/// What a file is called whose settings were taken over.
+/// The new name of a file whose settings were migrated.
 const TAKEN: &str = "settings-before.json";
 
-/// Has the IDE use the product's settings file, before it is started. What could not be done is
-/// returned; the IDE starts all the same, and nothing is lost.
+/// Makes the IDE use the product's settings file, before it is started. Returns what could not be
+/// done; the IDE starts nevertheless, and nothing is lost.
 pub(crate) fn unite(places: &Places) -> Vec<ErrorInfo> {
     let mut problems = Vec::new();
     let mut note = |result: Result<(), ErrorInfo>| problems.extend(result.err());
@@ -29,13 +28,13 @@ pub(crate) fn unite(places: &Places) -> Vec<ErrorInfo> {
     problems
 }
 
-/// Settings of the machine counted more than the file's, and go on doing so.
+/// Migrates settings of the machine: they took precedence over the file's, and still do.
 fn take_machine_settings(places: &Places) -> Result<(), ErrorInfo> {
     let path = places.ide_machine_settings();
     let values = match values_of(&path) {
         Ok(None) => return Ok(()),
         Ok(Some(values)) => Ok(values),
-        // The host has kept a copy of those that are this product's.
+        // The host has kept a copy of those that belong to this product.
         Err(problem) => match values_of(&places.editor_settings_file()) {
             Ok(Some(kept)) => Ok(kept),
             _ => Err(problem),
@@ -44,7 +43,7 @@ fn take_machine_settings(places: &Places) -> Result<(), ErrorInfo> {
     match &values {
         Ok(values) => rewrite_with(places, &|text| merged(text, values, Counts::Other))?,
         Err(_) => {
-            // A file that can't be read counts as a yes.
+            // A file that can't be read counts as air-gapped.
             let closed = Value::Bool(true);
             rewrite_with(places, &|text| edited(text, AIR_GAPPED, Some(&closed)))?;
         }
@@ -64,7 +63,7 @@ fn take_machine_settings(places: &Places) -> Result<(), ErrorInfo> {
     })
 }
 
-/// Settings of the editor itself.
+/// Migrates settings of the editor itself.
 fn take_own_settings(places: &Places) -> Result<(), ErrorInfo> {
     let path = places.ide_settings_link();
     if !path.symlink_metadata().is_ok_and(|it| it.is_file()) {
@@ -80,13 +79,13 @@ fn take_own_settings(places: &Places) -> Result<(), ErrorInfo> {
     Ok(())
 }
 
-/// Makes the link where it is not there or leads elsewhere.
+/// Creates the link if it is missing or leads elsewhere.
 fn link(places: &Places) -> Result<(), ErrorInfo> {
     let (path, file) = (places.ide_settings_link(), places.settings_file());
     match fs_err::read_link(&path) {
         Ok(to) if to == file => return Ok(()),
         Ok(_) => fs_err::remove_file(&path).map_err(|error| undone(&path, &error))?,
-        // A file that could not be taken over stays.
+        // A file that could not be migrated stays.
         Err(_) if path.symlink_metadata().is_ok() => return Ok(()),
         Err(_) => {}
     }
@@ -96,7 +95,7 @@ fn link(places: &Places) -> Result<(), ErrorInfo> {
 
 fn values_of(path: &Path) -> Result<Option<Map<String, Value>>, ErrorInfo> {
     match read_file(path)? {
-        // The editor takes an empty one for one that says nothing.
+        // The editor treats an empty file as one without settings.
         Some((text, _)) if text.trim().is_empty() => Ok(Some(Map::new())),
         Some((text, _)) => Ok(Some(parse(&text).map_err(|why| no_json(path, why))?)),
         None => Ok(None),
@@ -141,7 +140,7 @@ mod tests {
         Value::Object(parse(&text).unwrap())
     }
 
-    /// That the IDE has that file for its own.
+    /// Checks that the IDE uses that file as its own.
     fn is_one(places: &Places) {
         let link = places.ide_settings_link();
         assert_eq!(std::fs::read_link(link).unwrap(), places.settings_file());
@@ -155,7 +154,7 @@ mod tests {
             assert_eq!(settings(&places), json!({}));
             is_one(&places);
         }
-        // Where its folder was moved, the link is made again.
+        // If the folder was moved, the link is created again.
         std::fs::remove_file(places.ide_settings_link()).unwrap();
         symlink("/elsewhere", places.ide_settings_link()).unwrap();
         assert_eq!(unite(&places), []);
@@ -231,7 +230,7 @@ mod tests {
         assert!(!problems.is_empty());
         assert_eq!(std::fs::read_to_string(places.settings_file()).unwrap(), "{ half");
         assert!(places.ide_machine_settings().exists() && places.ide_settings_link().is_file());
-        // Once it is fixed all comes together.
+        // Once it is fixed, everything is merged.
         write(&places.settings_file(), "{}");
         assert_eq!(unite(&places), []);
         let united = json!({"localcoder.airGapped": true, "editor.fontSize": 9});

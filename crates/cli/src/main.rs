@@ -1,6 +1,6 @@
-//! The `localcoder` program: arguments in, one request to the host, text or JSON out, a stable
-//! exit code. It decides nothing that the host could decide; `host run` is the host itself.
-//! Models are installed here, under the store's own locks, whether a host runs or not.
+//! The `localcoder` program: arguments in, one request to the host, text or JSON out, a stable exit
+//! code. It decides nothing that the host could decide; `host run` is the host itself. Models are
+//! installed here, under the store's own locks, whether a host is running or not.
 
 mod arguments;
 mod assist_arguments;
@@ -26,16 +26,17 @@ use clap::Parser;
 use arguments::{Arguments, Command, HostCommand};
 
 fn main() -> ExitCode {
-    // Before anything is made: logs, sockets and copies of the user's text are the user's alone.
+    // Before any file is created: logs, sockets and copies of the user's text must be accessible to
+    // the user only.
     localcoder_transport::private::close_umask();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return output::instead_of_a_command(&error),
     };
     let json = arguments.command.as_ref().is_some_and(Command::json);
-    // How many of the problems in the settings a command reports itself; `None` where none are
-    // printed at its end. The editor runs for hours, so they are printed before it starts; a host's
-    // stderr is its log; the doctor has the first among its findings.
+    // How many of the problems in the settings a command reports itself; `None` if none are printed
+    // at its end. The editor runs for hours, so they are printed before it starts; a host's stderr
+    // is its log; the doctor has the first among its findings.
     let reported = match &arguments.command {
         None => {
             settings_file::warn_of_problems(None, 0);

@@ -1,5 +1,4 @@
-//! Programs of others that this one runs: kept from the network, as the editor is where that is
-//! wanted.
+//! Runs programs of others without a network, in the way the editor is run when that is wanted.
 
 use std::process::Command;
 
@@ -9,7 +8,7 @@ use localcoder_trial::program::Confine;
 pub(crate) struct Offline(Confinement);
 
 impl Offline {
-    /// Finds out how that can be done here.
+    /// Finds out how that can be done on this system.
     pub(crate) fn probe() -> Self {
         Self(probe_confinement())
     }

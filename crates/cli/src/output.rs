@@ -1,9 +1,9 @@
-//! The only place that writes to the terminal: data to stdout, everything else to stderr.
-//! On a terminal nothing is obeyed that came from elsewhere (`visible`); what goes to a file or a pipe
-//! is written byte for byte.
+//! The only place that writes to the terminal: data to stdout, everything else to stderr. On a
+//! terminal, control sequences from elsewhere are never executed (`visible`); what goes to a file
+//! or a pipe is written byte for byte.
 //!
-//! A command whose data could not be written has failed, whatever it did. One whose reader has gone
-//! away (`| head`) has not: it ends silently.
+//! A command whose data could not be written has failed, whatever it did. A command whose reader
+//! has gone away (`| head`) has not: it ends silently.
 
 use std::borrow::Cow;
 use std::io::{self, BufRead as _, ErrorKind, IsTerminal as _, Write};
@@ -34,12 +34,12 @@ pub(crate) fn data(text: &str) -> Result<(), ErrorInfo> {
     written(Stdout.write_all(text.as_bytes()))
 }
 
-/// What is written of a text: on a terminal, so that nothing in it is obeyed.
+/// A text as it is written: on a terminal, so that control sequences in it are not executed.
 fn for_people(text: &str, on_terminal: bool) -> Cow<'_, str> {
     if on_terminal { visible(text) } else { Cow::Borrowed(text) }
 }
 
-/// A text as stderr gets it.
+/// A text as it is written to stderr.
 fn for_stderr(text: &str) -> Cow<'_, str> {
     for_people(text, std::io::stderr().is_terminal())
 }
@@ -54,7 +54,7 @@ fn written(result: io::Result<()>) -> Result<(), ErrorInfo> {
     }
 }
 
-/// Whether no one reads any more what is written: then there is no use in more of it.
+/// Whether nobody reads the output any more: then writing more is pointless.
 pub(crate) fn reader_is_gone() -> bool {
     READER_GONE.load(Ordering::Relaxed)
 }
@@ -73,7 +73,7 @@ fn unwritten(error: &io::Error) -> ErrorInfo {
         .with_hint(hint)
 }
 
-/// How many columns the terminal has that data goes to, where it goes to one.
+/// The width of the terminal that data goes to, in columns, if it goes to one.
 pub(crate) fn columns() -> Option<usize> {
     let stdout = std::io::stdout();
     let size = stdout.is_terminal().then(|| rustix::termios::tcgetwinsize(&stdout).ok())??;
@@ -90,12 +90,12 @@ pub(crate) fn answer<C: Printed>(answer: &C::Answer) -> Result<(), ErrorInfo> {
     value(answer)
 }
 
-/// Writes what a command prints as one line, for a program that follows.
+/// Writes what a command prints as one line, for a program that follows its progress.
 pub(crate) fn event<C: Printed>(event: &C::Answer) -> Result<(), ErrorInfo> {
     json_line(event)
 }
 
-/// Writes a value as JSON: a schema, which is not an answer of a type of ours.
+/// Writes a value as JSON: a schema, which is not one of our typed answers.
 pub(crate) fn value(value: &impl Serialize) -> Result<(), ErrorInfo> {
     line(&serde_json::to_string_pretty(value).expect("protocol types serialize"))
 }
@@ -109,7 +109,7 @@ pub(crate) fn note(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", for_stderr(text));
 }
 
-/// Whether the user agrees; `None` if no one is at the terminal. Only a clear yes is one.
+/// Whether the user agrees; `None` if nobody is at the terminal. Only a clear yes counts.
 pub(crate) fn confirmed(question: &str) -> Option<bool> {
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return None;
@@ -121,9 +121,9 @@ pub(crate) fn confirmed(question: &str) -> Option<bool> {
     Some(read.is_ok() && is_yes)
 }
 
-/// Writes an error: for a script on stdout as JSON, for a person on stderr.
+/// Writes an error: for a script on stdout as JSON, for people on stderr.
 pub(crate) fn error(error: &ErrorInfo, json: bool) {
-    // One line, so that it is one of the events where these are followed.
+    // On one line, since it may be one of a sequence of events.
     if !json || event::<Failed>(&Failure { error: error.clone() }).is_err() {
         note(&render(error));
     }
@@ -150,9 +150,8 @@ pub(crate) fn instead_of_a_command(stopped: &clap::Error) -> ExitCode {
     }
 }
 
-/// Prints in colors, unless an argument has control characters: the message quotes the argument,
-/// and colors of ours can't be distinguished from sequences of its own, so all of them are taken
-/// out.
+/// Prints in color, unless an argument has control characters: the message quotes the argument, and
+/// our colors can't be distinguished from sequences of its own, so all of them are removed.
 fn print_usage_error(stopped: &clap::Error) {
     let plain = |argument: std::ffi::OsString| {
         let argument = argument.to_string_lossy();
@@ -165,14 +164,14 @@ fn print_usage_error(stopped: &clap::Error) {
     }
 }
 
-/// A writer to stdout for code that wants an [`io::Write`]: a write that fails is kept in it.
+/// A writer to stdout for code that wants an [`io::Write`]: it keeps the error of a failed write.
 #[derive(Debug)]
 pub(crate) struct ErrorCapture<'a>(pub(crate) &'a mut Result<(), ErrorInfo>);
 
 impl Write for ErrorCapture<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let result = if std::io::stdout().is_terminal() {
-            // Whole lines of text come here; what is not text is nothing for a terminal.
+            // Whole lines of text arrive here; a terminal gets nothing that is not text.
             Stdout.write_all(visible(&String::from_utf8_lossy(bytes)).as_bytes())
         } else {
             Stdout.write_all(bytes)
@@ -198,18 +197,18 @@ fn render(error: &ErrorInfo) -> String {
     if let Some(command) = command_for(error) {
         text.push_str(&format!("\n  try: {command}"));
     }
-    // What a person did on purpose, or typed just now, needs no page.
+    // What users did on purpose, or just typed, needs no page.
     if !matches!(error.code, ErrorCode::Cancelled | ErrorCode::Usage) {
         text.push_str(&format!("\n  more: `localcoder help {}`", error.code.as_str()));
     }
     text
 }
 
-/// What the command line offers where a window offers a button.
+/// The command that the command line offers where a window offers a button.
 pub(crate) fn command_for(error: &ErrorInfo) -> Option<String> {
     let of = |name: &'static str| error.subject.as_deref().unwrap_or(name);
     let command = match error.action? {
-        // There is no other way to do the same again than to type it again; the window is not ours.
+        // To retry, the command has to be typed again; and the window is not ours.
         ErrorAction::Retry | ErrorAction::ShowLog | ErrorAction::ReloadWindow => return None,
         ErrorAction::OpenSettings if error.subject.is_none() => "config list".to_owned(),
         // The error says which file it is.
@@ -231,7 +230,7 @@ pub(crate) fn command_for(error: &ErrorInfo) -> Option<String> {
         ErrorAction::VerifyModel => format!("models verify {}", of("ID")),
         ErrorAction::RemoveModel => format!("models remove {}", of("ID")),
         ErrorAction::ImportModel => "models import PATH".to_owned(),
-        // The next command starts another.
+        // The next command starts a new one.
         ErrorAction::RestartEngine => "host stop".to_owned(),
         ErrorAction::CreateReport => "doctor --bundle".to_owned(),
     };
@@ -257,7 +256,7 @@ impl Progress {
         self.bar.tick();
     }
 
-    /// Takes the line away, so that data can follow.
+    /// Removes the line, so that data can follow.
     pub(crate) fn clear(&self) {
         self.bar.finish_and_clear();
     }

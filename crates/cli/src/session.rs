@@ -1,5 +1,5 @@
-//! One request to the host: found or started, with progress, and with Ctrl-C as a cancel of the
-//! generation itself.
+//! One request to the host: finds or starts it, shows progress, and turns Ctrl-C into a cancel of
+//! the generation itself.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,8 +23,8 @@ use crate::tester::Tester;
 /// The id of the one request a command makes on its connection.
 pub(crate) const REQUEST_ID: &str = "cli";
 
-/// After this silence the host is asked whether it is there, and after as long again it is
-/// not: it answers in milliseconds, whatever its worker does.
+/// After this long a silence the host is asked whether it is there, and after the same time again
+/// it counts as gone: it answers in milliseconds, whatever its worker does.
 const SILENCE: Duration = Duration::from_secs(5);
 
 /// A connection to the host.
@@ -38,7 +38,7 @@ impl Session {
     pub(crate) fn open() -> Result<Self, ErrorInfo> {
         let (sender, interrupts) = bounded(2);
         ctrlc::set_handler(move || {
-            // The second Ctrl-C means it: leave without waiting for the host.
+            // The second Ctrl-C means: leave without waiting for the host.
             if sender.try_send(()).is_err() {
                 output::note("");
                 std::process::abort();
@@ -50,8 +50,8 @@ impl Session {
         Ok(Self { client, interrupts })
     }
 
-    /// Makes the request and waits for its end. `on_delta` gets streamed text; where it fails, and
-    /// where no one reads the output any more, the request ends.
+    /// Makes the request and waits for its end. `on_delta` gets streamed text; if it fails, or
+    /// nobody reads the output any more, the request ends.
     pub(crate) fn request<R: Request>(
         &mut self,
         params: &R::Params,
@@ -60,7 +60,7 @@ impl Session {
         self.request_with::<R>(params, on_delta, None)
     }
 
-    /// The same with the test that the host may want edits to be tried with.
+    /// As [`Self::request`], with the user's test, which the host may ask to try edits with.
     pub(crate) fn request_with<R: Request>(
         &mut self,
         params: &R::Params,
@@ -80,7 +80,8 @@ impl Session {
                     if asked {
                         break Err(silent());
                     }
-                    // A model may compute for long; its host says something whenever it is asked.
+                    // A model may compute for a long time, but its host answers a status request at
+                    // any time.
                     self.client.start::<Status>(&Nothing {})?;
                     asked = true;
                     continue;
@@ -106,14 +107,14 @@ impl Session {
                     if let (Some(tester), Some(wanted)) = (tester.clone(), wanted) {
                         let tried = tried.clone();
                         let run = move || drop(tried.send(tester.tried(&wanted)));
-                        // A host that is not answered continues without.
+                        // If it is not answered, the host continues without the test.
                         let _ = spawn_thread("test", run);
                     }
                 }
                 ClientEvent::Notification(method, params) => {
                     on_notification(&method, params, &progress, &mut on_delta)?;
                     if output::reader_is_gone() {
-                        // The host ends what was asked for with the connection.
+                        // When the connection ends, the host ends the request.
                         return Err(ErrorInfo::new(
                             ErrorCode::Cancelled,
                             "no one reads the output any more",
@@ -134,7 +135,7 @@ impl Session {
     }
 }
 
-/// What is reported where the host has stopped to answer in the middle of a request.
+/// The error if the host has stopped answering in the middle of a request.
 fn silent() -> ErrorInfo {
     let host = Places::resolve().ok().and_then(|places| Unresponsive::find(&places));
     host.map_or_else(
@@ -166,7 +167,7 @@ fn on_notification(
     Ok(())
 }
 
-/// This program's own path: it is the host as well.
+/// This program's own path: the host is the same program.
 pub(crate) fn program() -> Result<PathBuf, ErrorInfo> {
     std::env::current_exe().map_err(|error| {
         ErrorInfo::new(ErrorCode::Internal, "this program's own place could not be found")
@@ -174,12 +175,12 @@ pub(crate) fn program() -> Result<PathBuf, ErrorInfo> {
     })
 }
 
-/// What `--profile` sets for a command alone.
+/// The settings that `--profile` overrides for a single command.
 pub(crate) fn overrides(profile: Option<&str>) -> Map<String, Value> {
     profile.iter().map(|name| ("profile".to_owned(), Value::from(*name))).collect()
 }
 
-/// The same where the edit is not shown: it is not counted.
+/// Settings for an edit that is not shown, so that it is not counted.
 pub(crate) fn uncounted(mut settings: Map<String, Value>) -> Map<String, Value> {
     settings.insert(Key::Ledger.name().to_owned(), false.into());
     settings
@@ -190,7 +191,7 @@ pub(crate) fn model_reference(model: Option<&str>) -> Result<Option<String>, Err
     match model {
         None => Ok(None),
         Some(DEMO) => Ok(Some(DEMO.to_owned())),
-        // An id has no separator in it, and a file of that name here is meant if there is one.
+        // An id contains no separator; if a file with that name exists here, the file is meant.
         Some(id) if !id.contains(['/', '\\']) && !std::path::Path::new(id).exists() => {
             Ok(Some(id.to_owned()))
         }

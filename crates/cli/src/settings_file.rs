@@ -1,5 +1,5 @@
-//! The product's own settings file, changed a value at a time: what else is in it stays, and a
-//! running host hears of it.
+//! Changes the product's own settings file one value at a time: everything else in it stays, and a
+//! running host is notified.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -14,17 +14,18 @@ use serde_json::{Map, Value};
 use crate::failure::explained;
 use crate::output;
 
-/// Each that fails is a change by another program, so that one of many comes to its turn.
+/// Each failed try means that another program has changed the file, so even one of many gets its
+/// turn.
 const TRIES_MAX: usize = 20;
-/// What a file that is made has in it.
+/// The contents of a new file.
 const EMPTY: &str = "{}\n";
 
-/// Gives a setting a value, or takes it away.
+/// Gives a setting a value, or removes it.
 pub(crate) fn set(places: &Places, key: &str, value: Option<&Value>) -> Result<(), ErrorInfo> {
     rewrite_with(places, &|text| edited(text, key, value))
 }
 
-/// Gives the file the text that is made of its own, which is empty where there is none.
+/// Replaces the file's text by what `edit` makes of it; a missing file counts as empty.
 pub(crate) fn rewrite_with(
     places: &Places,
     edit: &dyn Fn(&str) -> Result<String, String>,
@@ -34,7 +35,7 @@ pub(crate) fn rewrite_with(
         if !change(&path, edit)? {
             continue;
         }
-        // A host that can't be reached reads the file when it starts again.
+        // A host that can't be reached reads the file when it next starts.
         if let Ok(Some(mut client)) = connect::connect(places, ClientKind::Cli) {
             let read = ConfigureFileParams { settings: None };
             let _ = client.call::<ConfigureFile>(&read, |_, _| {});
@@ -44,8 +45,8 @@ pub(crate) fn rewrite_with(
     Err(unwritten(&path, RewriteError::Changed.cause(&path)))
 }
 
-/// One try; `false` where another program has changed the file meanwhile. What is right already is
-/// not written.
+/// One try; `false` if another program has changed the file meanwhile. If the text would stay the
+/// same, nothing is written.
 fn change(path: &Path, edit: &dyn Fn(&str) -> Result<String, String>) -> Result<bool, ErrorInfo> {
     let hint = "fix the file, then try again: nothing in it was changed";
     let unusable = |why: String| ErrorInfo::from(no_json(path, why)).with_hint(hint);
@@ -95,26 +96,26 @@ pub(crate) fn resolved_with(places: &Places, options: &Map<String, Value>) -> Re
 }
 
 /// Says which settings file can't be read, and which value in it is not used: whatever a command
-/// did then, it did without that. The first `reported` of them, and what its error says, are not
-/// said again. The one place that all commands pass; see `main`.
+/// did then, it did without those. The first `reported` of them, and what its error says, are not
+/// repeated. All commands pass through here; see `main`.
 pub(crate) fn warn_of_problems(error: Option<&ErrorInfo>, reported: usize) {
     let error = error.map(ToString::to_string).unwrap_or_default();
     let is_said = |problem: &&ErrorInfo| error.contains(&problem.message);
     problems().iter().skip(reported).filter(|problem| !is_said(problem)).for_each(warn);
 }
 
-/// All that is wrong in the settings files.
+/// Everything that is wrong in the settings files.
 pub(crate) fn problems() -> Vec<ErrorInfo> {
     Places::resolve().map(|places| resolved(&places).errors).unwrap_or_default()
 }
 
-/// Something about a setting that is not used, and what to do.
+/// Reports a setting that is not used, and what to do.
 pub(crate) fn warn(problem: &ErrorInfo) {
     let hint = problem.hint.as_ref().map(|hint| format!("\n  hint: {hint}"));
     output::note(&format!("warning: {problem}{}", hint.unwrap_or_default()));
 }
 
-/// Of models that would do, the one that is used: the first that is there, else the first.
+/// Which of the suitable models is used: the first that is installed, else the first.
 pub(crate) fn model_in_use(places: &Places, references: &[String]) -> String {
     let store = Store::existing(&places.models);
     let is_there = |reference: &&String| {

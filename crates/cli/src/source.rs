@@ -37,19 +37,20 @@ impl SourceFile {
         })
     }
 
-    /// How the file changes by edits that belong together, as `git apply` takes it.
-    /// `without_mark` is what the host made of the text.
+    /// The diff of edits that belong together, in a form that `git apply` takes. `without_mark` is
+    /// the text that the host got.
     pub(crate) fn diff(&self, edits: &[&Edit], without_mark: &str) -> Result<String, ErrorInfo> {
         if !self.byte_order_mark {
             return Ok(without_mark.to_owned());
         }
-        // The byte order mark is not part of what the host got; it belongs to the first line.
+        // The byte order mark is not part of the text that the host got; it belongs to the first
+        // line.
         let (changed, _) = localcoder_assist::apply_all(&self.document, edits)?;
         let [before, after] = [&self.document.text, &changed].map(|text| format!("\u{feff}{text}"));
         Ok(unified_diff(&self.document.path, &before, &after))
     }
 
-    /// That nothing is in the way of a change, before a model works on one for nothing.
+    /// Checks that nothing prevents a change, before a model works for nothing.
     pub(crate) fn check_before_a_change(&self) -> Result<(), ErrorInfo> {
         match recovery_copy(&self.path) {
             Some(copy) => Err(self.unwritten(&RewriteError::Interrupted(copy))),
@@ -58,7 +59,7 @@ impl SourceFile {
     }
 
     /// Applies edits that belong together to the file as it is now; returns where the first of them
-    /// stood.
+    /// was.
     pub(crate) fn apply(&self, edits: &[&Edit]) -> Result<LineRange, ErrorInfo> {
         let now = Self::read(&self.path)?;
         let (text, range) = localcoder_assist::apply_all(&now.document, edits)?;
@@ -83,12 +84,12 @@ impl SourceFile {
     }
 }
 
-/// The path as a diff names it, so that `git apply` takes it where the command was run: from that
-/// folder, without steps that lead nowhere or up; from the root where the file is elsewhere.
+/// The path for a diff, so that `git apply` takes it where the command was run: relative to that
+/// folder, without `.` and `..`; relative to the root if the file is elsewhere.
 fn in_a_diff(path: &Path) -> String {
     let up = path.components().any(|part| part == Component::ParentDir);
     let absolute = match (up, path.parent(), path.file_name()) {
-        // What `..` means behind a link only the system knows.
+        // Only the system knows what `..` means after a link.
         (true, Some(folder), Some(name)) => folder.canonicalize().map(|folder| folder.join(name)),
         _ => std::path::absolute(path),
     };

@@ -1,5 +1,5 @@
-//! Standard output as the system has it: every failure to write to it is seen. The standard
-//! library's takes one that is closed, or was opened for reading, for a success.
+//! Direct access to standard output that sees every failure to write. The standard library treats a
+//! stream that is closed, or was opened for reading, as a success.
 
 use std::io::{self, ErrorKind, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,20 +8,20 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{Errno, fcntl_getfd, write};
 use rustix::stdio::stdout;
 
-/// Whether the program was started without one.
+/// Whether the program was started without a standard output.
 static CLOSED: AtomicBool = AtomicBool::new(false);
 
-// Before `main`, since the standard library puts `/dev/null` in place of a closed stream before
-// that, and nothing tells it from one that was asked for.
+// Before `main`: by then the standard library has put `/dev/null` in place of a closed stream,
+// which can't be distinguished from one that was asked for.
 ctor::declarative::ctor! {
-    /// Makes a system call and allocates nothing, as is right where there is no runtime yet.
+    /// Makes one system call and does not allocate, since there is no runtime yet.
     #[ctor(unsafe)]
     fn look() {
         CLOSED.store(fcntl_getfd(stdout()) == Err(Errno::BADF), Ordering::Relaxed);
     }
 }
 
-/// Nothing is kept back: what was written is with the system.
+/// Unbuffered: what was written has been passed to the system.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stdout;
 
@@ -31,7 +31,7 @@ impl Write for Stdout {
             return Err(Errno::BADF.into());
         }
         match write(stdout(), bytes) {
-            // Another program that shares the terminal may have told it not to wait.
+            // Another program that shares the terminal may have made it non-blocking.
             Err(Errno::AGAIN) => {
                 wait()?;
                 Err(ErrorKind::Interrupted.into())
@@ -45,7 +45,7 @@ impl Write for Stdout {
     }
 }
 
-/// Until there is room for more.
+/// Waits until there is room for more.
 fn wait() -> io::Result<()> {
     let stdout = stdout();
     match poll(&mut [PollFd::new(&stdout, PollFlags::OUT)], None) {

@@ -1,5 +1,5 @@
-//! The user's own test of some lines: found, run on the text as it is, and on edits of it as the
-//! host wants them tried.
+//! The user's own test for some lines: finds it, and runs it on the text as it is and on the edits
+//! that the host wants to try.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ pub(crate) struct Tester {
 }
 
 impl Tester {
-    /// The test of these lines; nothing where none is known how to run.
+    /// The test for these lines; `None` if there is none that we know how to run.
     pub(crate) fn find(
         document: &DocumentText,
         lines: LineRange,
@@ -30,7 +30,7 @@ impl Tester {
         Ok(test.map(|test| Self { test, document, offline: Offline::probe() }))
     }
 
-    /// The result of the test on the text with these edits, which may be none.
+    /// The result of the test on the text with these edits, possibly none.
     pub(crate) fn run(&self, edits: &[Edit]) -> TestRun {
         let edits: Vec<&Edit> = edits.iter().collect();
         match localcoder_assist::apply_all(&self.document, &edits) {
@@ -45,7 +45,7 @@ impl Tester {
         }
     }
 
-    /// What the host gets after it asked for a trial of an edit.
+    /// The answer to the host's request to try an edit.
     pub(crate) fn tried(&self, wanted: &TryEditParams) -> TriedParams {
         TriedParams {
             request_id: wanted.request_id.clone(),

@@ -1,5 +1,5 @@
-//! What the programs do about the network when the settings that decide about it are not plain:
-//! with a real server that must not hear of it, and with the real programs.
+//! What the programs do about the network when the settings that decide about it are not clear:
+//! with a real server that must not be contacted, and with the real programs.
 
 #![expect(clippy::unwrap_used, reason = "a test says where it fails")]
 
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 const INSTALL: [&str; 4] = ["models", "install", "small", "--accept-license"];
 
-/// An installation that could load one model, from the server.
+/// An installation that could download one model from the server.
 fn offered() -> (Installation, Server) {
     let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/demo/localcoder-demo.gguf");
     let bytes = std::fs::read(demo).unwrap();
@@ -38,7 +38,7 @@ fn settings(installation: &Installation) -> PathBuf {
     installation.home().join("settings.json")
 }
 
-/// Nothing was loaded, the error says why, and the settings say the same.
+/// Nothing was downloaded, the error says why, and the settings say the same.
 fn is_closed(installation: &Installation, server: &Server, named: &str, from: &str) {
     let refused = installation.run(&INSTALL).failed(ErrorCode::AirGapped);
     assert!(refused.stderr.contains(named), "no {named}: {}", refused.stderr);
@@ -91,7 +91,7 @@ fn a_value_that_is_neither_yes_nor_no_closes_it() {
         assert!(listed.stderr.contains(&named), "{}", listed.stderr);
         assert!(listed.stderr.contains("counts as on"), "{}", listed.stderr);
     }
-    // The way out that is reported is one.
+    // The suggested fix works.
     let _ = installation.run(&["config", "set", "airGapped", "false"]).ok();
     let _ = installation.run(&INSTALL).ok();
 }
@@ -108,12 +108,12 @@ fn a_file_that_can_not_be_read_closes_it() {
     std::fs::create_dir(&path).unwrap();
     is_closed(&installation, &server, "settings.json` can't be read", "settings.json");
     std::fs::remove_dir(&path).unwrap();
-    // What the editor had set last, cut off by a power cut.
+    // The kept copy of the editor's settings, cut off by a power cut.
     let kept = Places::under(&installation.home()).editor_settings_file();
     std::fs::write(&kept, "{\"airGapped\":").unwrap();
     let from = "the editor's settings";
     is_closed(&installation, &server, "editor-settings.json` is not JSON", from);
-    // Neither does a good value elsewhere tell what was there.
+    // A good value elsewhere does not say what was there either.
     std::fs::write(&path, "{\"airGapped\": false}").unwrap();
     is_closed(&installation, &server, "editor-settings.json` is not JSON", from);
     std::fs::remove_file(kept).unwrap();
@@ -146,7 +146,7 @@ fn whatever_a_settings_file_looks_like_nothing_is_contacted_unless_it_is_plain()
         }
     }
     assert_eq!(server.connections(), 0, "the server was contacted");
-    // The same server and the same command, where the settings allow it.
+    // The same server and the same command, with settings that allow it.
     std::fs::write(settings(&installation), TEXTS[0].bytes).unwrap();
     let _ = installation.run(&INSTALL).ok();
     assert!(server.connections() > 0);
@@ -188,7 +188,7 @@ fn every_command_tells_of_a_value_that_is_not_used_and_on_which_line_it_stands()
             assert_eq!(stderr.matches(part).count(), 1, "{command:?}: {part}: {stderr}");
         }
     }
-    // In the window it is a note of the host's.
+    // In the window it is one of the host's notes.
     let _ = installation.run(&["host", "start"]);
     let notes = installation.status().unwrap()["notes"].to_string();
     for part in said {
@@ -226,7 +226,7 @@ fn every_command_tells_of_a_file_that_can_not_be_read() {
     let doctor = installation.run(&["doctor"]).failed(ErrorCode::InvalidSetting);
     assert!(doctor.stdout.contains(&format!("{said}: Unterminated object")), "{}", doctor.stdout);
     assert!(doctor.stdout.contains("`localcoder.airGapped` counts as on"), "{}", doctor.stdout);
-    // The host says so, too, until it gets a good one.
+    // The host says so as well, until the file is good again.
     let notes = || installation.status().unwrap()["notes"].to_string();
     assert!(notes().contains(said) && notes().contains("airGapped"), "{}", notes());
     std::fs::write(settings(&installation), "{}").unwrap();
@@ -248,7 +248,7 @@ fn a_change_keeps_what_else_is_written_there() {
     let after = std::fs::read_to_string(&path).unwrap();
     assert!(after.contains("// mine") && after.contains("// slow is fine"), "{after}");
     assert!(!after.contains("contextWindow"), "{after}");
-    // What can't be read as it is is not written over.
+    // A file that can't be parsed is not overwritten.
     for text in ["", "{ // half", "[]"] {
         std::fs::write(&path, text).unwrap();
         let set = ["config", "set", "contextWindow", "2048"];
@@ -271,7 +271,7 @@ fn a_link_stays_one_and_the_file_behind_it_changes() {
     assert!(path.is_symlink());
     let text = std::fs::read_to_string(&real).unwrap();
     assert!(text.contains("2048") && text.contains("// in a repository"), "{text}");
-    // One that leads nowhere is not taken for a file that is not there.
+    // A dangling link is not mistaken for a missing file.
     std::fs::remove_file(&real).unwrap();
     let set = installation.run(&["config", "set", "contextWindow", "1024"]);
     let _ = set.failed(ErrorCode::InvalidSetting);

@@ -71,7 +71,7 @@ fn files_that_are_not_models() {
         let arguments = ["improve", source.to_str().unwrap(), "--lines", "1-2", "--model", model];
         let _ = installation.run(&arguments).failed(code);
     }
-    // The host and its demo model are none the worse for it.
+    // The host and its demo model still work.
     let _ = installation.run(&["improve", "ok.py", "--lines", "1-2"]).ok();
 }
 
@@ -90,7 +90,8 @@ fn a_template_that_takes_too_much_is_refused_once_and_ends_no_worker() {
     let again = installation.run(&arguments).failed(ErrorCode::ModelUnsupported);
     assert_eq!(again.stderr, outcome.stderr);
     assert_eq!(installation.status().unwrap()["worker"]["pid"], worker);
-    // Another model answers, and the worker lives on, whether that is in it or in one of its own.
+    // Another model answers, and the worker survives, whether the model is in it or in one of its
+    // own.
     let _ = installation.run(&["improve", "ok.py", "--lines", "1-2"]).ok();
     let residents = installation.status().unwrap()["residents"].clone();
     let mut pids = residents.as_array().unwrap().iter().map(|resident| &resident["pid"]);
@@ -102,7 +103,7 @@ fn a_file_with_a_hole_where_its_weights_were_is_called_damaged() {
     let installation = installation();
     let _ = installation.write("ok.py", SOURCE);
     let mut bytes = demo::bytes();
-    // The header has some sixty thousand bytes; what is behind it is weights.
+    // The header has some sixty thousand bytes; after it come weights.
     bytes[100_000..].fill(0);
     let _ = installation.write("hole.gguf", bytes);
     for command in ["improve", "explain"] {
@@ -119,7 +120,7 @@ fn a_missing_demo_model() {
     let installation = installation();
     let _ = installation.write("ok.py", SOURCE);
     let mut command = installation.command(&["improve", "ok.py", "--lines", "1-2"]);
-    // The host finds the demo by the place of the program: so it is copied away from it.
+    // The host finds the demo model relative to the program, so the program is copied elsewhere.
     let folder = installation.folder().join("bin");
     std::fs::create_dir(&folder).unwrap();
     for name in ["localcoder", "localcoder-worker"] {
@@ -171,8 +172,8 @@ fn a_runtime_folder_of_others_or_a_file_in_its_place() {
     let _ = installation.run(&["host", "start"]).failed(ErrorCode::RuntimeFolder);
 }
 
-/// Another process copies: a file that is open for writing here is so for a moment in each child
-/// that another test starts, and the system runs no program that somebody may still write.
+/// Another process copies: a file that is open for writing here is also open for a moment in each
+/// child that another test starts, and the system runs no program that is open for writing.
 fn copy_program(from: &str, to: &std::path::Path) {
     assert!(std::process::Command::new("cp").arg(from).arg(to).status().unwrap().success());
 }
@@ -189,7 +190,7 @@ fn a_home_that_is_not_writable() {
     let output = if rustix::process::geteuid().is_root() {
         let copy = installation.folder().join("localcoder");
         copy_program(program, &copy);
-        // Theirs, so that what is wrong with it is that they can't write.
+        // Owned by that user, so that the only problem is that it is not writable.
         std::os::unix::fs::chown(&home, Some(65534), Some(65534)).unwrap();
         std::process::Command::new("setpriv")
             .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
@@ -209,7 +210,7 @@ fn a_home_that_is_not_writable() {
     std::fs::set_permissions(&home, PermissionsExt::from_mode(0o755)).unwrap();
 }
 
-/// A host of a later version answers hello with an error; every command must say what to do.
+/// A host of a later version answers the hello with an error; every command must say what to do.
 #[test]
 fn a_host_of_another_version() {
     use std::io::{BufReader, Write};
@@ -240,7 +241,7 @@ fn a_host_of_another_version() {
 #[test]
 fn a_file_that_is_read_only_is_not_replaced() {
     if rustix::process::geteuid().is_root() {
-        // Root may write to it, and then it may be written: there is nothing to refuse.
+        // Root can write to it, and then that is allowed: there is nothing to refuse.
         return;
     }
     let installation = installation();

@@ -1,5 +1,6 @@
-//! What is carried here is what it claims, or is only called claimed: by the real program, with what it
-//! says. Each lie has a test of its own in `crates/model-store/tests/it/lies.rs`.
+//! A model that is carried here is what it claims, or its claims are only shown as claims: by the
+//! real program, with its output. Each lie has a test of its own in
+//! `crates/model-store/tests/it/lies.rs`.
 
 #![expect(clippy::unwrap_used, reason = "a test says where it fails")]
 
@@ -15,7 +16,7 @@ fn installation() -> Installation {
     Installation::with_home(env!("CARGO_BIN_EXE_localcoder"))
 }
 
-/// A folder that a stranger has made of the demo model.
+/// A folder that a stranger has made from the demo model.
 fn folder(installation: &Installation, name: &str, manifest: &Value) -> String {
     let folder = installation.folder().join(name);
     std::fs::create_dir(&folder).unwrap();
@@ -57,7 +58,7 @@ fn a_folder_that_calls_itself_the_models_of_a_profile_is_called_claimed_and_not_
     let json = installation.run(&json).ok().json();
     assert_eq!(json["installed"]["verified"], false);
     assert_eq!(json["installed"]["claimedId"], CODER);
-    // The profile means another file, which is not there: the demo stands in for it.
+    // The profile means another file, which is not installed: the demo model stands in for it.
     let list = installation.run(&["models", "list", "--json"]).ok().json();
     let row = |id: &str| {
         let models = list["models"].as_array().unwrap();
@@ -96,13 +97,13 @@ fn a_file_that_a_catalog_pins_is_verified_and_any_other_is_not() {
     std::fs::write(installation.home().join("catalog.json"), offered.to_string()).unwrap();
     let said = installation.run(&["models", "import", &other]).ok().stdout;
     assert!(said.contains("`small` is installed and verified: Small Model"), "{said}");
-    // Air-gapped, no hint says to bring a model that is here already.
+    // In air-gapped mode, no hint says to bring a model that is here already.
     std::fs::write(installation.home().join("settings.json"), r#"{"airGapped": true}"#).unwrap();
     let there = installation.run(&["models", "install", "small"]).failed(ErrorCode::Usage).stderr;
     assert!(there.contains("installed already"), "{there}");
     let again = installation.run(&["models", "import", &other]).failed(ErrorCode::Usage).stderr;
     assert!(again.contains("`small`, which is installed already"), "{again}");
-    // A folder with it is what the catalog says, too.
+    // A folder with the file is also described by the catalog.
     let folder = folder(&installation, "carried", &manifest(CODER));
     let shown = installation.run(&["models", "license", &folder]).ok().stdout;
     assert!(shown.contains("Apache License"), "{shown}");
@@ -142,7 +143,7 @@ fn what_calls_itself_a_base_model_is_reported_and_refused_for_edits() {
     let improve = ["improve", code.to_str().unwrap(), "--lines", "1-2"];
     let refused = installation.run(&improve).failed(ErrorCode::ModelUnsupported).stderr;
     assert!(refused.contains("is a base model") && refused.contains("`instruct`"), "{refused}");
-    // What continues a text is what it is for.
+    // Continuing a text is what it is for.
     let generate = ["generate", "--prompt", "x", "--raw", "--max-tokens", "1"];
     let _ = installation.run(&generate).ok();
 }
@@ -192,7 +193,7 @@ fn hints_of_a_users_own_catalog_are_about_that_file() {
     for hint in [redirect, length, gone] {
         assert!(!hint.contains("update LocalCoder"), "{hint}");
     }
-    // And where a model is exported to is reported as what it is.
+    // And if the target folder of an export is missing, the error says just that.
     let _ = installation
         .run(&["models", "import", demo::path().to_str().unwrap(), "--id", "mine"])
         .ok();

@@ -52,7 +52,7 @@ fn improve_apply_changes_these_lines_only() {
     assert_eq!(now, SOURCE.replace("result = result + price", "result += price"));
 }
 
-/// A build server runs what is there, with the rights of the project.
+/// A build server runs such files with the rights of the project.
 #[test]
 fn a_file_that_programs_act_on_is_changed_only_where_the_user_says_so() {
     let installation = installation();

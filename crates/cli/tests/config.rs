@@ -1,4 +1,5 @@
-//! Settings from the command line, that a running host hears of them, and the check of all of it.
+//! Settings from the command line, that a running host is notified of them, and the doctor's
+//! checks.
 
 #![expect(clippy::unwrap_used, reason = "a test says where it fails")]
 
@@ -34,7 +35,7 @@ fn a_setting_is_shown_changed_and_taken_back() {
     let explained = installation.run(&["config", "list", "--explain"]).ok().stdout;
     let line = explained.lines().find(|line| line.starts_with("sampling.temperature")).unwrap();
     assert!(line.contains("0.5") && line.ends_with("settings.json"), "{line}");
-    // A name in full is the same one.
+    // The full name means the same setting.
     assert_eq!(
         installation.run(&["config", "get", "localcoder.contextWindow"]).ok().stdout,
         "2048\n"
@@ -62,7 +63,7 @@ fn what_is_malformed_is_refused_and_changes_nothing() {
     let _ = installation.run(&["config", "get", "color"]).failed(ErrorCode::InvalidSetting);
     let _ = installation.run(&["config", "unset", "color"]).failed(ErrorCode::InvalidSetting);
     assert_eq!(std::fs::read_to_string(&path).unwrap(), before);
-    // A value that was written there by hand is named, and the value of the layer below counts.
+    // A bad value that was written by hand is reported, and the value of the layer below counts.
     std::fs::write(&path, r#"{"contextWindow": 9000}"#).unwrap();
     let list = installation.run(&["config", "list", "--json"]).json();
     assert_eq!(row(&list, "contextWindow")["value"], 4096);
@@ -90,7 +91,7 @@ fn the_schema_names_every_setting() {
     let schema = installation().run(&["config", "schema"]).json();
     assert_eq!(schema["properties"]["contextWindow"]["maximum"], 8192);
     assert_eq!(schema["properties"]["generalModel"]["type"], "string");
-    // The IDE's own are in the same file.
+    // The IDE's own settings are in the same file.
     assert_eq!(schema["additionalProperties"], true);
 }
 

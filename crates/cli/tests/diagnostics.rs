@@ -16,7 +16,7 @@ use localcoder_test_support::{Installation, Outcome, wait_for_end, wait_until};
 use localcoder_transport::{Id, Message, read_frame, write_frame};
 use serde_json::json;
 
-/// In everything that is the user's own, and in nothing else.
+/// A marker in everything that belongs to the user, and in nothing else.
 const MARKER: &str = "zq7";
 
 const SOURCE: &str = "\
@@ -27,14 +27,14 @@ def zq7_is_ready(zq7_job):
         return True
 ";
 
-/// A log and one that was set aside three times, of 2 MiB each, and not a byte more.
+/// A log and three older ones of 2 MiB each, and not a byte more.
 const LOG_BYTES_MAX: u64 = 4 * 2 * 1024 * 1024;
 
 fn installation() -> Installation {
     Installation::new(env!("CARGO_BIN_EXE_localcoder"))
 }
 
-/// As the user `zq7ada`, whose home folder is that of the test.
+/// Runs as the user `zq7ada`, whose home folder is the test's.
 fn command(installation: &Installation, arguments: &[&str]) -> Command {
     let mut command = installation.command(arguments);
     command
@@ -58,7 +58,7 @@ fn outcome(command: &mut Command) -> Outcome {
     }
 }
 
-/// Requests of every kind that takes text.
+/// Makes requests of every kind that takes text.
 fn use_it(installation: &Installation) {
     let file = installation.write("zq7_jobs.py", SOURCE);
     let file = file.to_str().unwrap();
@@ -77,7 +77,7 @@ fn use_it(installation: &Installation) {
     assert_ne!(missing.code, Some(0));
 }
 
-/// What no client of ours would say.
+/// Sends what none of our clients would send.
 fn say_nonsense(places: &Places) {
     let params = json!({"requestId": "zq7", "document": "zq7_document", "prompt": ["zq7_prompt"]});
     let request = |method: &str| Message::Request {
@@ -95,7 +95,7 @@ fn say_nonsense(places: &Places) {
         let mut stream = UnixStream::connect(places.host_socket()).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
         write_frame(&mut stream, &bytes).unwrap();
-        // An answer or an end: either way it was heard.
+        // Either an answer or the end of the stream: it has been read.
         let _ = read_frame(&mut std::io::BufReader::new(stream), FRAME_BYTES_MAX);
     }
 }
@@ -141,7 +141,7 @@ fn no_log_holds_code_prompts_answers_or_names_of_documents_even_at_its_finest_le
     assert!(time.ends_with('Z'), "a time says its zone: {time}");
 }
 
-/// 100 MB in lines of 3,000 bytes, then it ends badly.
+/// 100 MB in lines of 3,000 bytes, then a crash.
 const FLOOD: &str = "\
 #!/bin/sh
 yes \"$(printf '%03000d' 7)\" | head -c 100000000 >&2
@@ -168,7 +168,7 @@ fn a_flood_of_stderr_neither_fills_the_disk_nor_slows_the_host() {
         slowest = slowest.max(asked.elapsed());
         std::thread::sleep(Duration::from_millis(5));
     }
-    // Far above the few milliseconds that it takes, for a machine that does much else.
+    // Far above the few milliseconds that it takes, for a machine with much other work.
     assert!(slowest < Duration::from_secs(2), "the slowest status took {slowest:?}");
     assert!(!wait_for_end(&mut generate).success());
     let ended = std::fs::read_dir(installation.folder()).unwrap();
@@ -278,7 +278,7 @@ fn where_nothing_works_there_is_a_report_all_the_same() {
     let places = Places::under(&installation.home());
     std::fs::create_dir_all(&places.config).unwrap();
     std::fs::write(places.settings_file(), "{ \"contextWindow\": ").unwrap();
-    // No socket can be made there, so no host can start.
+    // A socket can't be created there, so no host can start.
     std::fs::write(&places.runtime, "no folder").unwrap();
     let doctor = installation.run(&["doctor"]);
     assert_ne!(doctor.code, Some(0));

@@ -1,5 +1,5 @@
-//! What `improve` prints is taken by `git apply`, whatever the file is called and however it begins; and
-//! a file whose lines end with CR alone is left alone.
+//! `git apply` takes what `improve` prints, whatever the file is called and however it begins; and
+//! a file whose lines end with CR only is left alone.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -10,7 +10,7 @@ use localcoder_protocol::ErrorCode;
 use localcoder_test_support::Installation;
 
 const SOURCE: &str = "def f(x):\n    return x == None\n";
-/// What the bundled model makes of it.
+/// What the bundled model turns it into.
 const BETTER: &str = "def f(x):\n    return x is None\n";
 
 fn installation() -> Installation {
@@ -56,7 +56,7 @@ fn git_apply_takes_the_diff_of_a_file_however_it_is_named() {
     }
 }
 
-/// The diff of a file outside the folder has its path from the root, where it is applied.
+/// The diff of a file outside the folder has its path relative to the root, where it is applied.
 #[test]
 fn git_apply_takes_the_diff_of_a_file_outside_of_the_folder_at_the_root() {
     let installation = installation();

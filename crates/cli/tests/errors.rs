@@ -1,6 +1,6 @@
-//! What each error says, as it is: provoked with the real programs, and kept as a snapshot of what the
-//! command line writes. What a window is told is beside it as data; the extension's tests make of it
-//! what a popup shows.
+//! The full text of each error: provoked with the real programs, and kept as a snapshot of what the
+//! command line prints. What a window is sent is kept next to it as data, from which the
+//! extension's tests make the popup.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 const PROGRAM: &str = env!("CARGO_BIN_EXE_localcoder");
 const SOURCE: &str = "def f(x):\n    return x == None\n\n\n\n";
 
-/// Codes that no input of a test brings about, and where their texts are looked at.
+/// Codes that a test can't provoke by any input, and where their texts are tested.
 const ELSEWHERE: &[(ErrorCode, &str)] = &[
     (ErrorCode::Internal, "a mistake of ours: there is none to make on purpose"),
     (
@@ -37,7 +37,7 @@ const ELSEWHERE: &[(ErrorCode, &str)] = &[
     (ErrorCode::GenerateFailed, "llama.cpp fails in mid answer: the worker"),
 ];
 
-/// What was said, by code.
+/// The collected errors, by code.
 #[derive(Default)]
 struct Said {
     words: BTreeMap<&'static str, String>,
@@ -45,7 +45,7 @@ struct Said {
 }
 
 impl Said {
-    /// Runs a command that fails, for a person and for a program.
+    /// Runs a command that fails, once for people and once for programs.
     fn by(&mut self, installation: &Installation, code: ErrorCode, arguments: &[&str]) {
         let words = failed(&installation.run(arguments), code).stderr;
         let words = &words[words.find("error: ").unwrap()..];
@@ -62,8 +62,8 @@ impl Said {
         self.data.insert(code.as_str(), data);
     }
 
-    /// An error that a host gives to a client which is none of ours: what the command line would
-    /// write, had it asked that.
+    /// An error that a host sends to a client other than ours: what the command line would print if
+    /// it had asked that.
     fn told_by_host(&mut self, installation: &Installation, code: ErrorCode, error: &ErrorInfo) {
         let data = serde_json::to_value(error).unwrap();
         let words = failed(&replayed(&data), code).stderr;
@@ -76,7 +76,7 @@ fn failed(outcome: &Outcome, code: ErrorCode) -> Outcome {
     outcome.clone()
 }
 
-/// Without what another machine, another folder or another run would have otherwise.
+/// Removes what would differ on another machine, in another folder or in another run.
 fn stable(installation: &Installation, text: &str) -> String {
     let programs = Path::new(PROGRAM).parent().unwrap().display().to_string();
     let mut text = text
@@ -95,7 +95,7 @@ fn stable(installation: &Installation, text: &str) -> String {
     text
 }
 
-/// What the command line writes of an error that the host answers its hello with.
+/// What the command line prints for an error with which the host answers its hello.
 fn replayed(error: &Value) -> Outcome {
     let installation = Installation::new(PROGRAM);
     let runtime = installation.home().join("runtime");
@@ -203,13 +203,13 @@ fn of_the_disk(said: &mut Said) {
     said.by(&installation, ErrorCode::RuntimeFolder, &["host", "start"]);
 }
 
-/// A program by itself, without a worker, a model and an editor.
+/// A program on its own, without a worker, a model or an editor.
 fn alone(said: &mut Said) {
     let installation = Installation::with_home(PROGRAM);
     let _ = installation.write("ok.py", SOURCE);
     let model = installation.write("whole.gguf", demo::bytes()).display().to_string();
     let program = installation.folder().join("localcoder");
-    // Another process copies: one that is open for writing here can't be run meanwhile.
+    // Another process copies: a file that is open for writing here can't be run meanwhile.
     assert!(Command::new("cp").arg(PROGRAM).arg(&program).status().unwrap().success());
     let run = |arguments: &[&str]| {
         let mut command = Command::new(&program);
@@ -235,7 +235,7 @@ fn client(installation: &Installation) -> localcoder_transport::Client {
     connect::connect(&Places::under(&installation.home()), ClientKind::Other).unwrap().unwrap()
 }
 
-/// What a host says to clients other than our commands.
+/// Errors that a host sends to clients other than our commands.
 fn of_the_host(said: &mut Said) {
     let installation = Installation::with_home(PROGRAM);
     let _ = installation.run(&["host", "start"]).ok();
@@ -268,7 +268,7 @@ fn of_the_host(said: &mut Said) {
     }
 }
 
-/// The error of a request that is written by hand.
+/// The error of a hand-written request.
 fn answered(installation: &Installation, method: &str, params: &Value) -> ErrorInfo {
     let socket = Places::under(&installation.home()).host_socket();
     let mut stream = UnixStream::connect(socket).unwrap();
@@ -297,7 +297,7 @@ fn fake(script: &Value) -> (Installation, impl Fn(&Installation, &[&str]) -> Com
     let worker = Path::new(PROGRAM).with_file_name("localcoder-fake-worker");
     assert!(worker.is_file(), "{} is missing: run `cargo xtask build`", worker.display());
     let installation = Installation::with_home(PROGRAM);
-    // A zero that becomes another digit is not a number any more.
+    // If the 0 becomes another digit, the text is no longer a number.
     let _ = installation.write("a.py", "def f():\n    return 0b1\n");
     let script = script.to_string();
     (installation, move |installation: &Installation, arguments: &[&str]| {
@@ -329,7 +329,7 @@ fn of_the_worker(said: &mut Said) {
     }
 }
 
-/// What becomes of requests while a host is busy with a slow worker.
+/// Errors of requests while a host is busy with a slow worker.
 fn amid_an_answer(said: &mut Said) {
     let slow = json!({"perTokenMs": 20, "tokens": 3000});
     let [words, data] = [&[][..], &["--json"]].map(|more| {
@@ -379,7 +379,7 @@ fn of_a_full_and_of_a_silent_host(said: &mut Said) {
 }
 
 fn of_a_full_disk(said: &mut Said) {
-    // Where this system does not allow making a disk, another one has to look.
+    // If this system does not allow a test to make a disk, this is tested on another one.
     let Some(disk) = Disk::new("size=1m") else { return };
     let installation = Installation::with_home(PROGRAM);
     let file = disk.path().join("a.py").display().to_string();

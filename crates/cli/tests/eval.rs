@@ -1,4 +1,4 @@
-//! `localcoder eval` with the demo model: what it asks, what it keeps, and what it says.
+//! `localcoder eval` with the demo model: what it asks, what it saves, and what it prints.
 
 use localcoder_protocol::ErrorCode;
 use localcoder_test_support::Installation;
@@ -7,7 +7,7 @@ fn installation() -> Installation {
     Installation::new(env!("CARGO_BIN_EXE_localcoder"))
 }
 
-/// Some few tasks.
+/// A small selection of tasks.
 const FEW: [&str; 7] = ["eval", "--kind", "rename", "--language", "python", "--every", "2"];
 
 #[test]
@@ -27,7 +27,7 @@ fn a_run_judges_each_task_and_another_one_goes_on_where_it_ended() {
         assert!(outcome["seconds"].as_f64().unwrap() > 0.0, "{outcome}");
     }
 
-    // What is known is not asked again; a line that was cut off is.
+    // Known outcomes are not computed again; one whose line was cut off is.
     let cut = kept.trim_end().rsplit_once('\n').map_or("", |(head, _)| head);
     std::fs::write(&out, format!("{cut}\n{{\"task\": \"pyth\n")).unwrap();
     let second = installation.run(&arguments).ok();

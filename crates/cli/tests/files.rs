@@ -1,5 +1,5 @@
-//! The files that a user names: what is read of them, what they are after a change, and what is
-//! told where that fails. With the real programs.
+//! The files that a user names: what is read from them, what they are after a change, and what is
+//! reported if that fails. With the real programs.
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt, chown, symlink};
 use std::process::{Command, Stdio};
@@ -60,7 +60,7 @@ fn links_and_other_names_of_a_file_that_is_improved_stay() {
     assert_eq!(std::fs::read_to_string(folder.join("other.py")).unwrap(), now);
     assert!(folder.join("first.py").is_symlink() && folder.join("second.py").is_symlink());
     assert_eq!(file.metadata().unwrap().nlink(), 2);
-    // An interrupted change is reported before a model works in vain.
+    // An interrupted change is reported before a model works for nothing.
     std::fs::write(folder.join(".a.py.localcoder-before"), SOURCE).unwrap();
     let refused = installation.run(&apply("first.py")).failed(ErrorCode::FileAccess);
     assert!(refused.stderr.contains("was interrupted"), "{}", refused.stderr);
@@ -186,7 +186,7 @@ fn settings_and_catalogs_that_are_not_regular_files_or_have_no_end_are_refused_a
     let refused = installation.run(&list).failed(ErrorCode::InvalidSetting);
     assert!(refused.stderr.contains("it is a device"), "{}", refused.stderr);
     std::fs::remove_file(at("catalog.json")).unwrap();
-    // Of 16 MiB, none of which is on the disk.
+    // 16 MiB, none of which take space on the disk.
     std::fs::File::create(at("catalog.json")).unwrap().set_len(1 << 24).unwrap();
     let refused = installation.run(&list).failed(ErrorCode::InvalidSetting);
     assert!(refused.stderr.contains("16777216 bytes"), "{}", refused.stderr);
@@ -203,12 +203,12 @@ fn a_home_that_is_named_from_the_working_folder_is_the_same_one_for_the_host() {
     run(&["config", "set", "mode", "stability"]);
     run(&["host", "start"]);
     assert!(installation.home().join("runtime/host.sock").exists());
-    // Found by the whole path, too.
+    // Also found by its absolute path.
     assert!(installation.status().is_some());
     run(&["generate", "--prompt", "x", "--raw", "--max-tokens", "1"]);
     run(&["host", "stop"]);
     assert!(installation.status().is_none());
-    // From a folder that is gone it leads nowhere.
+    // Relative to a folder that is gone, it leads nowhere.
     let gone = installation.folder().join("gone");
     std::fs::create_dir(&gone).unwrap();
     let mut shell = Command::new("/bin/sh");
@@ -220,7 +220,7 @@ fn a_home_that_is_named_from_the_working_folder_is_the_same_one_for_the_host() {
     assert!(said.contains("set LOCALCODER_HOME to a path that begins with `/`"), "{said}");
 }
 
-/// Only root can give something away, so elsewhere there is nothing to try this with.
+/// Only root can give a file away, so otherwise this can't be tested.
 #[test]
 fn another_users_host_is_not_taken_for_one_that_is_broken() {
     if !geteuid().is_root() {

@@ -20,8 +20,8 @@ fn pid(number: &serde_json::Value) -> Pid {
     Pid::from_raw(i32::try_from(number.as_i64().unwrap()).unwrap()).unwrap()
 }
 
-/// A generation in the middle of which the worker hangs, so that it can't be over before
-/// the test has done what it is about.
+/// A generation in the middle of which the worker hangs, so that it can't be over before the test
+/// has done its work.
 struct Standing {
     client: std::process::Child,
     worker: Pid,
@@ -83,7 +83,7 @@ fn a_worker_that_is_killed_before_anything_was_shown_is_replaced_and_nobody_noti
     assert_eq!(status["worker"]["generation"], 2);
 }
 
-/// A generation that hangs after its first words were shown. An answer may be over before;
+/// A generation that hangs after its first words were shown. An answer may be over before that;
 /// then another one is tried.
 fn standing_in_mid_answer(installation: &Installation) -> Standing {
     let _ = installation.run(&["generate", "--prompt", "x", "--max-tokens", "1"]).ok();
@@ -116,7 +116,7 @@ fn a_killed_worker_is_reported_and_replaced() {
     assert_ne!(pid(&installation.status().unwrap()["worker"]["pid"]), worker);
 }
 
-/// What a host leaves that went down while it loaded the bundled model.
+/// What a host leaves that crashed while it loaded the bundled model.
 #[test]
 fn a_load_that_took_everything_down_is_not_repeated_until_somebody_asks() {
     let installation = installation();
@@ -178,12 +178,12 @@ fn an_unused_host_ends_by_itself() {
     let installation = installation();
     let mut command = installation.command(&["generate", "--prompt", "Hi", "--max-tokens", "2"]);
     assert!(command.env("LOCALCODER_HOST_IDLE_MS", "300").status().unwrap().success());
-    // Asking it would be using it, so its socket's file is watched.
+    // Asking the host would count as using it, so its socket's file is watched.
     let socket = installation.home().join("runtime/host.sock");
     wait_until("the host is gone", || !socket.exists());
 }
 
-/// The arithmetic on a file's header, against what llama.cpp says it took.
+/// The memory calculated from a file's header, compared with what llama.cpp reports.
 #[test]
 fn the_memory_of_a_model_is_known_before_it_is_loaded() {
     let installation = Installation::new(env!("CARGO_BIN_EXE_localcoder"));
@@ -195,7 +195,7 @@ fn the_memory_of_a_model_is_known_before_it_is_loaded() {
     let header = Header::read(file.as_slice(), file.len() as u64).unwrap();
     let estimate = header.estimate(RunShape {
         context_tokens: 2048,
-        // As the host asks for them and the worker's largest draft needs them.
+        // As the host requests them, and as the worker's largest draft needs them.
         batch_tokens: 256,
         output_tokens: 32,
         kv: KvType::F16,

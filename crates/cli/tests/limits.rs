@@ -1,6 +1,6 @@
-//! A host that hangs, models that are not files, clients that are too many, descriptors that
-//! do not suffice: with the real processes. What follows from too few threads and too little address
-//! space is tried by `cargo xtask faults limits`.
+//! A host that hangs, models that are not files, too many clients, too few descriptors: with the
+//! real processes. The effects of too few threads and too little address space are tested by
+//! `cargo xtask faults limits`.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -102,7 +102,7 @@ fn a_model_that_is_a_pipe_is_refused_at_once_and_no_other_request_waits_for_it()
     let _ = explain(&installation, &["--model", "demo"]).ok();
 }
 
-/// Connections that say nothing, until this many are open or the host takes no more.
+/// Connections that say nothing, until this many are open or the host accepts no more.
 fn crowd(installation: &Installation, count: usize) -> Vec<UnixStream> {
     let socket = Places::under(&installation.home()).host_socket();
     (0..count).map(|_| UnixStream::connect(&socket).unwrap()).collect()
@@ -133,7 +133,7 @@ fn a_thousand_connections_of_ones_own_leave_the_status_answering() {
     let over = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            // The last hundred stay open, as many as the host takes and more.
+            // The last hundred stay open: as many as the host accepts, and more.
             let mut held = std::collections::VecDeque::new();
             for _ in 0..1_000 {
                 held.extend(UnixStream::connect(&socket));
@@ -176,8 +176,8 @@ fn a_host_without_descriptors_refuses_clients_with_the_limit_and_lives_on() {
     assert!(wait_for_end(&mut host).success());
 }
 
-/// Below this the host has no room for a thread, and above it for all: whatever it lacks, nobody
-/// waits for it.
+/// Below this limit the host has no room even for one thread, and above it there is room for all:
+/// whatever it lacks, no client is left waiting.
 #[test]
 fn a_host_with_too_little_address_space_leaves_nobody_waiting() {
     if !cfg!(target_os = "linux") {

@@ -12,7 +12,7 @@ fn installation() -> Installation {
     Installation::new(env!("CARGO_BIN_EXE_localcoder"))
 }
 
-/// A catalog of the user's own with one model on a server of the test.
+/// A user's catalog with one model on a server of the test.
 fn offer(installation: &Installation, server: &Server) -> Content {
     let bytes = std::fs::read(demo::path()).unwrap();
     let content = Content { sha256: sha256(&bytes), bytes };
@@ -28,7 +28,7 @@ fn serve() -> Server {
     Server::start(move |asked| Reply::file(asked, &bytes, "\"1\""))
 }
 
-/// Ids of the models that are there so.
+/// Ids of the models in this state.
 fn ids(list: &Value, state: &str) -> Vec<String> {
     let models = list["models"].as_array().unwrap().iter().filter(|row| row["state"] == state);
     models.map(|row| row["id"].as_str().unwrap().to_owned()).collect()
@@ -43,7 +43,7 @@ fn a_model_is_installed_used_and_removed() {
     assert!(ids(&list, "available").contains(&"small".to_owned()));
     assert!(ids(&list, "available").contains(&"qwen2.5-coder-7b".to_owned()));
 
-    // Without a clear yes nothing is loaded.
+    // Without a clear yes nothing is downloaded.
     let refused = installation.run(&["models", "install", "small"]);
     let refused = refused.failed(ErrorCode::LicenseNotAccepted);
     assert!(refused.stdout.contains("Apache License 2.0"), "{}", refused.stdout);
@@ -58,7 +58,8 @@ fn a_model_is_installed_used_and_removed() {
     assert_eq!(ids(&list, "installed"), ["small"]);
     let _ = installation.run(&["models", "verify", "small"]).ok();
 
-    // It can be carried to a machine without a network, where its license is agreed to again.
+    // It can be carried to a machine without a network, where its license has to be agreed to
+    // again.
     let folder = installation.folder().display().to_string();
     let exported = installation.run(&["models", "export", "small", "--to", &folder, "--json"]);
     let folder = exported.ok().json()["folder"].as_str().unwrap().to_owned();
@@ -72,7 +73,7 @@ fn a_model_is_installed_used_and_removed() {
     assert_eq!(carried["installed"]["license"]["attribution"][0], "Built with Small");
     assert_eq!(carried["installed"]["agreedTo"], "Apache-2.0");
 
-    // It is the model for code from now on, by its id.
+    // From now on it is the model for code, by its id.
     let _ = installation.run(&["models", "use", "small"]).ok();
     let answer = installation.run(&[
         "generate",
@@ -89,7 +90,7 @@ fn a_model_is_installed_used_and_removed() {
     assert_eq!(status["model"]["name"], "Small Model");
     assert_eq!(status["model"]["demo"], false);
 
-    // What is loaded is not removed.
+    // A model that is loaded is not removed.
     let _ = installation.run(&["models", "remove", "small"]).failed(ErrorCode::ModelInUse);
     let _ = installation.run(&["host", "stop"]).ok();
     let removed = installation.run(&["models", "remove", "small", "--json"]).ok().json();
@@ -134,7 +135,7 @@ fn air_gapped_nothing_is_asked_for() {
     let refused = installation.run(&["models", "install", "small", "--accept-license"]);
     let refused = refused.failed(ErrorCode::AirGapped);
     assert!(refused.stderr.contains("import it here"), "{}", refused.stderr);
-    // The text of a license that is not here would have to be loaded, too.
+    // The text of a license that is not here would have to be downloaded as well.
     let refused = installation.run(&["models", "license", "llama-3-8b"]);
     let _ = refused.failed(ErrorCode::AirGapped);
     let shipped = installation.run(&["models", "license", "small"]).ok();
@@ -187,13 +188,13 @@ fn a_model_is_for_code_or_for_everything_else() {
     assert_eq!((used("demo"), used("mine")), (json!(["code"]), json!(["general"])));
     let list = installation.run(&["models", "list"]).ok().stdout;
     assert!(list.contains("\n* demo") && list.contains("\n+ mine"), "{list}");
-    // A prompt of one's own goes to the one, code to the other.
+    // A prompt of the user's own goes to the one model, code to the other.
     let prompt = ["generate", "--prompt", "Hello", "--max-tokens", "1", "--json"];
     assert_eq!(installation.run(&prompt).json()["model"]["reference"], "mine");
     let _ = installation.write("a.py", "def f(x):\n    y = x\n    return y\n");
     let explained = installation.run(&["explain", "a.py", "--lines", "1-3", "--json"]).json();
     assert_eq!(explained["model"]["reference"], "demo");
-    // It does not say whose it is.
+    // The file does not say under which license it is.
     let unknown =
         installation.run(&["models", "license", "mine"]).failed(ErrorCode::ModelStore).stderr;
     assert!(unknown.contains("license of `mine` is not known"), "{unknown}");
@@ -205,7 +206,7 @@ fn a_path_to_a_file_of_the_catalog_is_that_model() {
     let server = serve();
     offer(&installation, &server);
     let path = demo::path().display().to_string();
-    // The user's name for it, and the one that profiles have for it, mean the same.
+    // The user's name for it and the one in profiles mean the same.
     let used = installation.run(&["models", "use", &path]).ok();
     assert!(used.stderr.contains("is the file of `small`, by its digest"), "{}", used.stderr);
     assert!(used.stdout.contains("`small` is the model for code"), "{}", used.stdout);
@@ -241,7 +242,7 @@ fn what_is_known_of_a_model_is_in_its_row() {
     assert!(text.contains("estimate") && text.contains("4.68 GB"), "{text}");
     let demo = row(&list, "demo");
     assert_eq!((&demo["license"]["saidBy"], demo.get("speed")), (&json!("file"), None));
-    // An answer says more than any estimate; a host keeps it when it ends.
+    // A measurement says more than any estimate; a host saves it when it ends.
     let prompt = ["generate", "--prompt", "def f(x):", "--raw", "--max-tokens", "40"];
     let _ = installation.run(&prompt).ok();
     let _ = installation.run(&["host", "stop"]).ok();

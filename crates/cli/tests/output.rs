@@ -1,5 +1,5 @@
-//! Where the output of a command goes can be full, closed, or gone: the first two are failures with
-//! a code of their own, and the third is how `| head` ends.
+//! A command's output may go to something full, closed, or gone: the first two are failures with a
+//! code of their own, and the third is how `| head` ends.
 
 #![expect(clippy::unwrap_used, reason = "a test says where it fails")]
 
@@ -11,7 +11,7 @@ use localcoder_protocol::ErrorCode;
 use localcoder_test_support::Installation;
 
 const SOURCE: &str = "def f(x):\n    x = x + 1\n    return x\n";
-/// A model that is in the catalog and not installed.
+/// A model that is in the catalog but not installed.
 const LISTED: &str = "qwen2.5-coder-7b";
 
 fn installation() -> Installation {
@@ -25,7 +25,7 @@ fn installation() -> Installation {
 enum Stdout {
     Full,
     Closed,
-    /// It was opened for reading.
+    /// A file that was opened for reading.
     Unwritable,
     /// A pipe without a reader.
     Gone,
@@ -34,7 +34,7 @@ enum Stdout {
 impl Stdout {
     const ALL: [Self; 4] = [Self::Full, Self::Closed, Self::Unwritable, Self::Gone];
 
-    /// Runs a command with it; its code and what it says to people.
+    /// Runs a command with it; returns its exit code and its stderr.
     fn run(self, installation: &Installation, arguments: &[&str]) -> (Option<i32>, String) {
         let mut command = installation.command(arguments);
         if self == Self::Closed {
@@ -81,7 +81,7 @@ fn help_and_version_fail_where_they_can_not_be_written() {
         for arguments in [&["--help"][..], &["--version"], &["improve", "--help"], &["help"]] {
             stdout.check(&installation, arguments);
         }
-        // What is wrong with the arguments is reported elsewhere, and counts more.
+        // Errors about the arguments are reported elsewhere, and take precedence.
         let (code, said) = stdout.run(&installation, &["improve"]);
         assert_eq!(code, Some(2), "{said}");
         assert!(said.contains("Usage"), "{said}");
@@ -193,7 +193,7 @@ fn an_error_that_can_not_be_written_as_json_is_reported_in_words_with_its_own_co
     assert_eq!((code, said.as_str()), (Some(10), ""));
 }
 
-/// Without a reader of the text, its generation ends.
+/// Without a reader of the text, the generation ends.
 #[test]
 fn an_answer_that_nobody_reads_ends() {
     let installation = installation();
@@ -220,11 +220,11 @@ fn a_download_whose_events_can_not_be_written_is_stopped() {
     let offered = catalog(&content, &server.url("small.gguf")).to_string();
     std::fs::write(installation.home().join("catalog.json"), offered).unwrap();
     let install = ["models", "install", "small", "--accept-license"];
-    // What is agreed to must be readable before anything is loaded.
+    // What is agreed to must be readable before anything is downloaded.
     Stdout::Full.check(&installation, &install);
     assert!(server.asked().is_empty());
     Stdout::Full.check(&installation, &[&install[..], &["--events"]].concat());
-    // Without a reader everything else works: the file is there afterwards.
+    // Without a reader everything else works: the file is there afterward.
     Stdout::Gone.check(&installation, &install);
     let listed = installation.run(&["models", "list"]).ok().stdout;
     assert!(listed.contains("Small Model"), "{listed}");

@@ -1,4 +1,4 @@
-//! What a client gains by telling its selection ahead, with the real host, worker and model.
+//! What a client gains by announcing its selection ahead, with the real host, worker and model.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -14,8 +14,8 @@ use localcoder_test_support::Installation;
 use localcoder_transport::Client;
 
 const SELECTION: LineRange = LineRange { start: 4, end: 8 };
-/// What a command on a prepared selection may still have to read. The demo model's small
-/// vocabulary cuts the words of Explain's order into more tokens than that of a real one.
+/// What a command on a prepared selection may still have to read. The demo model's small vocabulary
+/// splits Explain's instruction into more tokens than that of a real model.
 const UNREAD_TOKENS_MAX: u32 = 64;
 
 fn document() -> DocumentText {

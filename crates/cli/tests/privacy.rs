@@ -1,4 +1,4 @@
-//! `localcoder doctor --privacy`: what it says is what is.
+//! `localcoder doctor --privacy`: what it reports is true.
 
 #![expect(clippy::unwrap_used, reason = "a test says where it fails")]
 
@@ -33,14 +33,14 @@ fn the_air_gap_is_reported_with_where_it_comes_from_and_what_it_has_refused() {
     let install = ["models", "install", "llama-3-8b", "--accept-license"];
     let _ = installation.run(&install).failed(ErrorCode::AirGapped);
     let _ = installation.run(&["models", "license", "llama-3-8b"]).failed(ErrorCode::AirGapped);
-    // To look at what there is asks for nothing.
+    // Listing what exists requires no download.
     let _ = installation.run(&["models", "list"]).ok();
     let report = privacy(&installation);
     assert_eq!((&report["airGapped"], &report["refused"]), (&json!(true), &json!(2)));
     assert!(report["airGap"].as_str().unwrap().contains("is on (in settings.json)"), "{report}");
     assert_eq!(program(&report, "localcoder-fetch")["network"], "none");
 
-    // One that can't be read is on as well, and says so.
+    // A file that can't be read counts as on as well, and the report says so.
     std::fs::write(&settings, "{ half").unwrap();
     let said = installation.run(&["doctor", "--privacy"]).ok().stdout;
     assert!(said.contains("counts as on") && said.contains("settings.json` is not JSON"), "{said}");
@@ -62,7 +62,7 @@ fn what_runs_is_looked_at_and_what_does_not_is_not_guessed() {
     let (host, worker) =
         (program(&report, "localcoder-host"), program(&report, "localcoder-worker"));
     let status = installation.status().unwrap();
-    // What the system refuses the host is more than that it has none at the moment.
+    // That the system denies the host connections is stronger than that it has none at the moment.
     let confined = status["confined"]["calls"] == true;
     assert_eq!(host["network"], if confined { "none" } else { "unused" }, "{host}");
     assert_eq!(host["text"].as_str().unwrap().contains("has no network"), confined, "{host}");
@@ -72,7 +72,7 @@ fn what_runs_is_looked_at_and_what_does_not_is_not_guessed() {
         let seen = |pid: &Value| format!("process {pid} has no socket of the network open now");
         assert!(host["text"].as_str().unwrap().contains(&seen(&status["pid"])), "{host}");
         let text = worker["text"].as_str().unwrap().to_owned();
-        // A worker that is closed off is not debugged either, so its descriptors may not be reported.
+        // A sandboxed worker can't be inspected either, so its descriptors may not be reported.
         assert!(
             text.contains(&seen(&status["worker"]["pid"])) || text.contains("not told"),
             "{text}"
@@ -92,7 +92,7 @@ fn what_runs_is_looked_at_and_what_does_not_is_not_guessed() {
     }
 }
 
-/// An IDE whose launcher says that, in its place.
+/// Takes the place of an IDE's launcher and gives this answer.
 fn launcher(installation: &Installation, answer: &'static str) -> std::thread::JoinHandle<String> {
     use std::io::{BufRead as _, BufReader, Write as _};
     use std::os::unix::fs::DirBuilderExt as _;
@@ -130,7 +130,7 @@ fn the_ide_that_runs_is_asked_what_it_has_refused_and_one_that_does_not_say_is_n
     assert_eq!(report["refusals"], json!([row]));
     let front = program(&report, "localcoder (front)");
     assert!(front["text"].as_str().unwrap().contains("port 4711 of 127.0.0.1"), "{front}");
-    // What it was started in counts, not what the settings say by now.
+    // What the editor was started with counts, not what the settings say by now.
     assert_eq!(program(&report, "editor and terminals")["network"], "none");
     assert!(report["checks"].to_string().contains("http://127.0.0.1:4711/"), "{report}");
 

@@ -1,5 +1,5 @@
-//! What the programs leave on disk is their user's alone, whatever the umask of the shell that they
-//! were started from; what is the user's own keeps the rights that the user gives.
+//! What the programs leave on disk is accessible to their user only, whatever the umask of the
+//! shell that they were started from; files of the user's own get the rights that the user wants.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -17,7 +17,7 @@ fn installation() -> Installation {
     Installation::new(env!("CARGO_BIN_EXE_localcoder"))
 }
 
-/// Runs a command in a shell with this umask; it must work.
+/// Runs a command in a shell with this umask; it must succeed.
 fn run_with_umask(installation: &Installation, umask: &str, arguments: &[&str]) {
     let command = installation.command(arguments);
     let mut shell = Command::new("/bin/sh");
@@ -36,7 +36,7 @@ fn set_mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
 }
 
-/// Everything in a folder, and the folder.
+/// A folder and everything in it.
 fn all(folder: &Path) -> Vec<PathBuf> {
     let mut found = vec![folder.to_owned()];
     let mut next = 0;
@@ -67,7 +67,7 @@ fn with_the_most_open_umask_every_file_and_socket_is_its_users_alone() {
     for path in &found {
         assert_eq!(mode(path) & 0o077, 0, "{} has {:o}", path.display(), mode(path));
     }
-    // There was something to look at: a socket, a log, a model, settings.
+    // There was something to check: a socket, a log, a model, settings.
     let socket = installation.home().join("runtime/host.sock");
     assert!(std::fs::symlink_metadata(&socket).unwrap().file_type().is_socket());
     for name in ["host.log", "settings.json", "mine.json", "host.lock"] {
@@ -123,7 +123,7 @@ fn the_host_closes_its_users_folders_and_refuses_another_users() {
     assert!(log.contains("was open to other users and was closed"), "{log}");
     let _ = installation.run(&["host", "stop"]).ok();
 
-    // Only root can give something away, so elsewhere the rest can't be tried.
+    // Only root can give a file away, so otherwise the rest can't be tested.
     if !rustix::process::geteuid().is_root() {
         return;
     }

@@ -1,4 +1,4 @@
-//! Profiles on the command line: what each needs, the choice of one, and one for a single command.
+//! Profiles on the command line: what each needs, choosing one, and using one for a single command.
 
 #![expect(clippy::unwrap_used, reason = "a test says where it fails")]
 
@@ -6,7 +6,7 @@ use localcoder_protocol::ErrorCode;
 use localcoder_test_support::Installation;
 use serde_json::{Value, json};
 
-/// An installation with profiles whose model is there.
+/// An installation with profiles whose model is installed.
 fn installation() -> Installation {
     let installation = Installation::new(env!("CARGO_BIN_EXE_localcoder"));
     let profiles = json!({"profiles": {
@@ -50,7 +50,8 @@ fn whoever_says_whether_a_model_fits_says_the_same() {
         let rows = list["models"].as_array().unwrap();
         let row = rows.iter().find(|row| row["id"] == id).unwrap();
         let needed = row["memory"]["neededBytes"].as_u64().unwrap();
-        // Its memory is reported with the window that it would get, a profile's with its own.
+        // Its memory is reported for the window that it would get, a profile's for the profile's
+        // own.
         let name = row["name"].as_str().unwrap();
         let lines = profiles.lines().filter(|line| line.contains(name)).collect::<Vec<_>>();
         assert!(!lines.is_empty(), "{id}: no `{name}` in {profiles}");
@@ -84,7 +85,7 @@ fn what_was_measured_takes_the_place_of_the_estimate() {
     let memory = installation.status().unwrap()["memory"].clone();
     let number = |name: &str| memory[name].as_u64().unwrap();
     let measured = number("weightsBytes") + number("kvBytes") + number("computeBytes");
-    // The vocabulary comes on top of it.
+    // The vocabulary is added to that.
     let needed = fast["neededBytes"].as_u64().unwrap();
     assert!((measured..measured + 2_000_000).contains(&needed), "{needed} for {measured}");
 }

@@ -1,5 +1,5 @@
-//! `localcoder reset` and `uninstall`: what goes is what was reported, nothing else does, and whatever a link
-//! leads to stays.
+//! `localcoder reset` and `uninstall`: exactly what was announced goes, and whatever a link leads
+//! to stays.
 
 #![expect(clippy::unwrap_used, reason = "a test says where it fails")]
 
@@ -32,7 +32,7 @@ fn installation() -> Installation {
         put(&home.join(file), "{}");
     }
     put(&home.join("catalog.json"), r#"{"version": 1, "models": []}"#);
-    // What others have left there.
+    // Files that others have left there.
     for file in
         ["mine.txt", "models/mine.gguf", "logs/mine.log", "cache/mine/a", "sample/report.py"]
     {
@@ -46,7 +46,7 @@ fn put(path: &Path, text: &str) {
     fs::write(path, text).unwrap();
 }
 
-/// All files below a folder, links as such.
+/// All files below a folder; links are listed, not followed.
 fn files(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
@@ -136,7 +136,7 @@ fn no_link_is_followed_wherever_it_stands() {
         put(&outside.join(file), "mine");
     }
     let theirs = files(&outside);
-    // A folder of ours, a name of ours, and names within what goes.
+    // A link in place of a folder of ours, of a name of ours, and of names inside what goes.
     fs::remove_dir_all(home.join("logs")).unwrap();
     symlink(&outside, home.join("logs")).unwrap();
     fs::remove_dir_all(home.join("models/blobs")).unwrap();

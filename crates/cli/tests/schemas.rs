@@ -1,4 +1,4 @@
-//! What is printed with `--json` is what the published schemas say.
+//! What is printed with `--json` conforms to the published schemas.
 
 #![expect(clippy::unwrap_used, reason = "a test says where it fails")]
 
@@ -24,7 +24,7 @@ impl Published {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/output");
         let mut schema: Value =
             serde_json::from_str(&std::fs::read_to_string(folder.join(name)).unwrap()).unwrap();
-        // What the variants of one share has its name and form from each.
+        // What the variants of one type share gets its name and form from each of them.
         if schema.get("oneOf").is_none() {
             close(&mut schema);
         }
@@ -36,7 +36,7 @@ impl Published {
         assert!(faults.is_empty(), "`{command}` prints {printed:#}\nbut {}", faults.join("\n"));
     }
 
-    /// The same of each line that was printed while it went on.
+    /// Checks each line that was printed as an event.
     fn check_events(&mut self, command: &'static str, printed: &str) {
         assert!(printed.lines().count() > 1, "{printed}");
         for line in printed.lines() {
@@ -45,8 +45,8 @@ impl Published {
     }
 }
 
-/// What is published may grow, so readers must bear more than it says; here nothing may be printed
-/// that it does not.
+/// Published types may grow, so readers have to accept unknown fields; but here nothing may be
+/// printed that is not published.
 fn close(schema: &mut Value) {
     match schema {
         Value::Object(map) => {
@@ -122,7 +122,7 @@ fn whatever_is_printed_is_as_its_published_schema_says() {
     }
     let shown = installation.run(&["stats", "--json"]).ok().json();
     published.check("stats", &shown);
-    // What tasks and tests of ours have asked for was not shown to a user.
+    // What our own tasks and tests requested was not shown to a user.
     assert_eq!(shown["all"]["shown"], 1, "{shown:#}");
     let deleted = installation.run(&["stats", "--delete", "--yes", "--json"]).ok().json();
     published.check("stats --delete", &deleted);

@@ -1,5 +1,5 @@
-//! The set-up and the self-test on the command line: what they do without a terminal, what they leave on
-//! disk, and what they say of a model that is of no use.
+//! The set-up and the self-test on the command line: what they do without a terminal, what they
+//! leave on disk, and what they say about a useless model.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -130,7 +130,7 @@ fn a_test_measures_everything_and_shows_an_edit() {
         assert!(report["measured"][number].as_f64().is_some_and(|it| it > 0.0), "{report:#}");
     }
     assert!(report["diff"].as_str().unwrap().contains("+        total"), "{report:#}");
-    // A test that is made again loads the model again.
+    // Repeating the test loads the model again.
     let again = installation.run(&["self-test", "--model", "demo", "--json"]).ok().json();
     assert!(again["measured"]["loadMs"].as_f64().is_some(), "{again:#}");
 }

@@ -1,5 +1,5 @@
-//! What people read most, as a whole: help, lists and states. What depends on the machine is taken
-//! out, so that a snapshot is the same everywhere.
+//! What people read most, as a whole: help, lists and states. Parts that depend on the machine are
+//! removed, so that a snapshot is the same everywhere.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -9,7 +9,7 @@ use localcoder_test_support::Installation;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_localcoder");
 
-/// Without what another machine, another folder or another run would have otherwise.
+/// Removes what would differ on another machine, in another folder or in another run.
 fn stable(installation: &Installation, text: &str) -> String {
     let programs = Path::new(PROGRAM).parent().unwrap().display().to_string();
     let mut text = text
@@ -20,7 +20,7 @@ fn stable(installation: &Installation, text: &str) -> String {
             r"(?m)^(ok  |BAD ) (Machine|Disk|Self-test|Devices|Sandbox|Profiles): .*$",
             "$1 $2: [here]",
         ),
-        // What else there is of a finding.
+        // The further lines of a finding.
         (r"(?m)^ {16}.*\n", ""),
         (r"(?m)^(Worker: .*?, ).*$", "$1[here]"),
         (r"(?ms)^Sandbox: .*?^Device: .*?$", "Sandbox: [here]\nDevice: [here]"),
@@ -28,7 +28,7 @@ fn stable(installation: &Installation, text: &str) -> String {
         (r"process \d+", "process [pid]"),
         (r"build [^\s,]+,", "build [id],"),
         (r"\b\d+(\.\d+)? (B|GB|MB|kB|tokens/s)\b", "[n] $2"),
-        // Of a model, whether it fits and how fast it would be.
+        // Whether a model fits and how fast it would be.
         (r"(\[n\] [GM]B) .*? (Q\d)", "$1 [here] $2"),
         (r"   +", "   "),
     ] {
@@ -37,13 +37,13 @@ fn stable(installation: &Installation, text: &str) -> String {
     text
 }
 
-/// The help of a command and of all below it.
+/// The help of a command and of all its subcommands.
 fn helps(installation: &Installation, command: &[&str], all: &mut String) {
     let help = installation.run(&[command, &["--help"]].concat()).ok().stdout;
     all.push_str(&format!("$ localcoder {} --help\n{help}\n", command.join(" ")));
     let Some((_, below)) = help.split_once("\nCommands:\n") else { return };
     for line in below.lines().take_while(|line| !line.is_empty()) {
-        // A longer text continues in lines that are set in deeper.
+        // A longer text continues in lines that are indented more.
         let name = line.strip_prefix("  ").filter(|rest| !rest.starts_with(' '));
         let name = name.and_then(|rest| rest.split_whitespace().next());
         if let Some(name) = name.filter(|name| *name != "help") {

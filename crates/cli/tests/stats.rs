@@ -1,5 +1,5 @@
-//! What is counted of edits, from the request to `localcoder stats`: with the real host, the real
-//! worker and the demo model.
+//! The edit statistics, from the request to `localcoder stats`: with the real host, the real worker
+//! and the demo model.
 
 #![expect(clippy::unwrap_used, reason = "a test says where it fails")]
 
@@ -11,7 +11,7 @@ use localcoder_settings::Places;
 use localcoder_test_support::{Installation, Outcome};
 use serde_json::{Value, json};
 
-/// Names, words and code that a ledger must not know.
+/// Names, words and code that the ledger must not contain.
 const SOURCE: &str = "\
 def secret_total(prices):
     result = 0
@@ -39,7 +39,7 @@ fn stats(installation: &Installation, more: &[&str]) -> Value {
     installation.run(&[&["stats", "--json"], more].concat()).ok().json()
 }
 
-/// Counts of a row, in the order in which they are asked for.
+/// Counts in a row, in the given order.
 fn counts(row: &Value, names: &[&str]) -> Vec<u64> {
     names.iter().map(|name| row[*name].as_u64().unwrap()).collect()
 }
@@ -91,7 +91,7 @@ fn the_file_is_the_users_alone_and_knows_no_code_no_path_and_no_words() {
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.lines().count() >= 2, "{text}");
     for word in ["secret", "payroll", "price", "Ada", "colleague", "/", ":\\"] {
-        // Two slashes are ours: that of a version of the prompts.
+        // Two slashes are ours: those in versions of the prompts.
         let text = text.replace("demo/1", "");
         assert!(!text.contains(word), "{word}: {text}");
     }

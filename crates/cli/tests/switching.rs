@@ -1,5 +1,5 @@
-//! From one model to another and back many times, while another client has answers written: with
-//! the real host, workers and models. Nothing may be left over.
+//! Switches between models many times, while another client has answers written: with the real
+//! host, workers and models. Nothing may be left over.
 
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -18,7 +18,7 @@ use localcoder_test_support::{Installation, wait_until};
 use localcoder_transport::Client;
 
 const SWITCHES: usize = 200;
-/// Of which the first are not counted: allocators fill their pools.
+/// How many of the first switches are not counted: allocators fill their pools.
 const SETTLING: usize = 30;
 const HOST_GROWTH_MAX_KIB: i64 = 5 * 1024;
 
@@ -48,7 +48,7 @@ fn generate(model: &str, number: usize) -> GenerateParams {
     }
 }
 
-/// What a process holds: resident memory in KiB, descriptors, threads.
+/// What a process uses: resident memory in KiB, descriptors, threads.
 fn held(pid: u32) -> (i64, usize, usize) {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let number = |name: &str| {

@@ -1,5 +1,5 @@
-//! What comes from elsewhere is not obeyed by a terminal: names of models and files that would set
-//! colors, move the cursor or name the window are written out there, and nowhere else.
+//! A terminal does not execute control sequences from elsewhere: names of models and files that
+//! would set colors, move the cursor or name the window are escaped there, and nowhere else.
 
 #![expect(clippy::unwrap_used, reason = "a test says where it fails")]
 
@@ -15,7 +15,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 const HOSTILE: &str = "Nice\u{1b}[2J\u{1b}]0;owned\u{7}\u{9b}1m\u{202e}ledoM";
 const SHOWN: &str = r"Nice\u001b[2J\u001b]0;owned\u0007\u009b1m\u202eledoM";
 
-/// An installation whose catalog has a model of that name.
+/// An installation whose catalog has a model with that name.
 fn installation() -> Installation {
     let installation = Installation::new(env!("CARGO_BIN_EXE_localcoder"));
     let content = Content { sha256: sha256(b"x"), bytes: b"x".to_vec() };
@@ -26,7 +26,7 @@ fn installation() -> Installation {
     installation
 }
 
-/// All that a terminal gets of a command.
+/// Everything that a command writes to a terminal.
 fn on_terminal(mut command: Command) -> String {
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&master).unwrap();
@@ -35,10 +35,10 @@ fn on_terminal(mut command: Command) -> String {
     let slave = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
     command.stdout(slave.try_clone().unwrap()).stderr(slave);
     let mut child = command.spawn().unwrap();
-    // It holds the terminal open, which would never end then.
+    // It holds the terminal open, so that the output would never end.
     drop(command);
     let mut printed = Vec::new();
-    // On Linux the last to close a terminal makes an error of it.
+    // On Linux, reading a terminal that all others have closed is an error.
     let _ = File::from(master).read_to_end(&mut printed);
     child.wait().unwrap();
     String::from_utf8(printed).unwrap()
@@ -60,7 +60,7 @@ fn json_on_a_terminal_says_what_it_says_in_a_file() {
     let json = ["models", "info", "small", "--json"];
     let printed = on_terminal(installation.command(&json));
     assert!(!printed.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{printed:?}");
-    // What is free is another number in the next moment.
+    // What is free changes from one moment to the next.
     let parsed = |text: &str| {
         let mut value: serde_json::Value = serde_json::from_str(text).unwrap();
         value["memory"]["text"].take();
@@ -81,7 +81,7 @@ fn a_pipe_gets_every_byte() {
 fn the_name_of_a_file_is_not_obeyed_where_it_is_reported_as_a_mistake() {
     let installation = installation();
     let file = format!("{HOSTILE}.py");
-    // The second is reported by the library that reads arguments, which takes colors out by itself.
+    // The library that parses arguments reports the second one; it removes colors by itself.
     for (arguments, shown) in
         [(&["explain", &file, "--lines", "1-2"][..], SHOWN), (&["status", &file], r"\u202eledoM")]
     {

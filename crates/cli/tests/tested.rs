@@ -1,5 +1,5 @@
-//! The user's own test from the command line: which it is, how it goes, and on an edit before that is
-//! shown.
+//! The user's own test from the command line: which one it is, its result, and trying an edit with
+//! it before that is shown.
 
 use std::process::Command;
 

@@ -1,5 +1,5 @@
-//! The application: its windows and the one loop that handles commands of the launcher, events
-//! of windows and of the pages in them.
+//! The application: its windows, and the one loop that handles commands from the launcher and
+//! events from windows and their pages.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,12 +18,12 @@ use crate::link::{Link, judge, origin, without_ticket};
 use crate::page::{self, EventSender, Page, PageEvent};
 use crate::{icon, platform, report};
 
-/// How long pages may hold up the end of the program. Less than the launcher's patience.
+/// How long pages may delay the end of the program. Less than the launcher waits.
 const QUIT_TIME: Duration = Duration::from_secs(2);
-/// One press of a zoom key, and how far it goes; as in a browser.
+/// Zoom factor of one press of a zoom key; as in a browser.
 const ZOOM_STEP: f64 = 1.1;
 const ZOOM_STEPS_MAX: i32 = 12;
-/// How often a page whose process ended is loaded again.
+/// How often a page is loaded again after its process has ended.
 const PAGE_CRASHES_MAX: u32 = 3;
 /// Shown until the page has a title of its own.
 const TITLE: &str = "LocalCoder IDE";
@@ -31,18 +31,18 @@ const TITLE: &str = "LocalCoder IDE";
 /// What reaches the loop from other threads and from pages.
 #[derive(Debug)]
 pub(crate) enum Message {
-    /// The launcher wants something.
+    /// A command from the launcher.
     Command(Command),
     /// Something happened in a page.
     Page {
         window: u32,
-        /// What it was.
+        /// What happened.
         event: PageEvent,
     },
 }
 
 struct PageWindow {
-    // The view goes before the window that holds it.
+    // Declared first, since the view must be dropped before the window that holds it.
     page: Rc<Page>,
     window: Window,
     events: EventSender,
@@ -63,7 +63,7 @@ struct App {
 }
 
 /// Shows windows until told to quit; the process ends here. `listen` runs on a thread of its own
-/// and passes the launcher's commands on.
+/// and passes on the launcher's commands.
 pub(crate) fn run(
     data: &Path,
     (origin, refusing): (String, String),
@@ -71,8 +71,8 @@ pub(crate) fn run(
 ) -> anyhow::Result<()> {
     platform::end_with_parent();
     localcoder_launcher::private_folder(data).context("the window's data folder can't be used")?;
-    // The pages of another run had other addresses; what they kept can't be asked for any more, and
-    // is kept by the launcher.
+    // The pages of earlier runs had other addresses: what they stored is out of reach, and the
+    // launcher keeps what is needed.
     let pages = data.join("pages");
     match fs_err::remove_dir_all(&pages) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -153,7 +153,7 @@ impl App {
             }
             Err(error) => {
                 report::problem(format!("a window can't be opened: {error:#}"));
-                // So that the launcher does not wait for it.
+                // Reported nevertheless, so that the launcher does not wait for it.
                 report::event(&Report::Opened { window: number, url: without_ticket(url) });
                 report::event(&Report::Closed { window: number });
             }
@@ -180,11 +180,11 @@ impl App {
         let Some(page) = self.windows.values().find(|page| page.window.id() == id) else { return };
         match event {
             WindowEvent::CloseRequested => platform::ask_to_close(&page.page.view, &page.events),
-            // The system took it away without asking.
+            // The system closed the window without asking.
             WindowEvent::Destroyed => page.events.send(PageEvent::Closed),
             WindowEvent::Resized(_) | WindowEvent::Moved(_) => {
                 let now = Geometry::of(&page.window, self.geometry);
-                // Further windows open beside the first one; the next start begins at its place.
+                // Further windows open next to the first one, whose place the next start begins at.
                 let alone = self.windows.len() == 1;
                 self.geometry = if alone { now } else { now.at_place_of(self.geometry) };
             }
@@ -229,7 +229,7 @@ impl App {
             }
             PageEvent::ReadClipboard(id) => {
                 let page = Rc::downgrade(&page.page);
-                // The window may be gone when the text comes.
+                // The window may be gone when the text arrives.
                 platform::read_clipboard(move |text| {
                     if let Some(page) = page.upgrade() {
                         note(page.give_clipboard(id, text));
@@ -245,7 +245,7 @@ impl App {
         }
     }
 
-    /// All windows have one zoom, as all of VS Code's have.
+    /// All windows share one zoom level, as in VS Code.
     fn zoom(&mut self, by: i32) {
         let zoom = if by == 0 { 0 } else { self.geometry.zoom + by };
         self.geometry.zoom = zoom.clamp(-ZOOM_STEPS_MAX, ZOOM_STEPS_MAX);
@@ -256,7 +256,7 @@ impl App {
 }
 
 fn browse(url: &str) {
-    // The browser is the user's own program, and so are the files that it makes.
+    // The browser is the user's own program, so the files that it creates get the user's umask.
     match localcoder_launcher::with_users_umask(|| open::that_detached(url)) {
         Ok(()) => report::event(&Report::Browser { origin: origin(url).to_owned() }),
         Err(error) => {
@@ -265,7 +265,7 @@ fn browse(url: &str) {
     }
 }
 
-/// A call into the view that failed: the window shows it better than any message.
+/// A call into the view has failed: the window shows that better than any message.
 fn note(result: wry::Result<()>) {
     if let Err(error) = result {
         report::error(&error.to_string());

@@ -7,18 +7,18 @@ use serde::{Deserialize, Serialize};
 use tao::dpi::{LogicalPosition, LogicalSize};
 use tao::window::{Window, WindowBuilder};
 
-/// A larger file is not ours: it has a handful of numbers.
+/// A larger file is not ours, which has a handful of numbers.
 const BYTES_MAX: u64 = 4096;
-/// A first window: room for a side bar, two editors side by side and a terminal.
+/// Size of a first window: room for a side bar, two editors side by side and a terminal.
 const WIDTH: f64 = 1280.0;
 const HEIGHT: f64 = 820.0;
-/// The workbench can't be used in less.
+/// The workbench is not usable in less.
 const WIDTH_MIN: f64 = 400.0;
 const HEIGHT_MIN: f64 = 300.0;
-/// A further window is moved by this much, so that it does not hide the one before.
+/// A further window is offset by this much, so that it does not hide the one before.
 const STEP: f64 = 32.0;
 
-/// What is kept; in logical pixels, so that it fits on another screen too.
+/// What is kept; in logical pixels, so that it fits on another screen as well.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Geometry {
     width: f64,
@@ -27,7 +27,7 @@ pub(crate) struct Geometry {
     place: Option<(f64, f64)>,
     #[serde(default)]
     maximized: bool,
-    /// Steps of zoom, of every window.
+    /// Zoom steps of every window.
     #[serde(default)]
     pub(crate) zoom: i32,
 }
@@ -39,7 +39,7 @@ impl Default for Geometry {
 }
 
 impl Geometry {
-    /// Reads what the last window left; a file that is missing or damaged is as none.
+    /// Reads what the last window left; a missing or damaged file counts as none.
     pub(crate) fn load(data: &Path) -> Self {
         let read = read(&file(data), BYTES_MAX).ok();
         let kept: Option<Self> = read.and_then(|it| serde_json::from_slice(&it.bytes).ok());
@@ -51,8 +51,8 @@ impl Geometry {
         replace(&file(data), &bytes, Options::CACHE)
     }
 
-    /// The geometry of a window now. While it is maximized, its size is the screen's and not the
-    /// one to go back to.
+    /// The current geometry of a window. While it is maximized, its size is the screen's and not
+    /// the one to return to.
     pub(crate) fn of(window: &Window, before: Self) -> Self {
         if window.is_maximized() || window.fullscreen().is_some() || window.is_minimized() {
             return Self { maximized: window.is_maximized(), ..before };
@@ -68,12 +68,12 @@ impl Geometry {
         Self { width, height, place, maximized: false, zoom: before.zoom }
     }
 
-    /// The same size, elsewhere.
+    /// This size, at the place of the other.
     pub(crate) fn at_place_of(self, other: Self) -> Self {
         Self { place: other.place, ..self }
     }
 
-    /// Applies it to a window to be, where `others` are open already.
+    /// Applies it to a window that is being built, while `others` are open already.
     pub(crate) fn apply(&self, builder: WindowBuilder, others: usize) -> WindowBuilder {
         let size = LogicalSize::new(self.width.max(WIDTH_MIN), self.height.max(HEIGHT_MIN));
         let builder = builder
@@ -82,7 +82,7 @@ impl Geometry {
             .with_maximized(self.maximized && others == 0);
         let Some((x, y)) = self.place else { return builder };
         let moved = STEP * u32::try_from(others % 8).map_or(0.0, f64::from);
-        // A place off the screen, as of a monitor that is gone, is corrected by window managers.
+        // Window managers correct a place off the screen, such as on a monitor that is gone.
         builder.with_position(LogicalPosition::new(x.max(0.0) + moved, y.max(0.0) + moved))
     }
 }

@@ -1,4 +1,4 @@
-//! The window's icon: the one that the assembled IDE shows too, built into the program.
+//! The window's icon: the one that the assembled IDE shows as well, built into the program.
 
 use anyhow::Context;
 use tao::window::Icon;

@@ -1,6 +1,6 @@
-//! Where an address leads: it stays in the IDE, goes to the system's browser, or nowhere.
+//! Where an address leads: it stays in the IDE, goes to the system's browser, or is ignored.
 
-/// What is done with an address.
+/// What to do with an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Link {
     /// A page of the editor.
@@ -11,8 +11,8 @@ pub(crate) enum Link {
     Nowhere,
 }
 
-/// Scheme, host and port of an address. Comparing this and not a prefix of the address keeps out
-/// `http://127.0.0.1:80@elsewhere` and `http://127.0.0.1:8080` where `:80` is ours.
+/// Scheme, host and port of an address. Comparing these and not a prefix of the address rejects
+/// `http://127.0.0.1:80@elsewhere` and `http://127.0.0.1:8080` when `:80` is ours.
 pub(crate) fn origin(url: &str) -> &str {
     let Some(scheme) = url.find("://") else { return "" };
     let authority = scheme + 3;
@@ -33,14 +33,14 @@ pub(crate) fn judge(url: &str, editor: &str) -> Link {
     }
 }
 
-/// Whether a frame inside a page may show an address. Previews are made of such frames, each on a
-/// host below the editor's; they can show no other site.
+/// Whether a frame inside a page may show an address. Previews consist of such frames, each on a
+/// subdomain of the editor's host; they must not show any other site.
 pub(crate) fn may_show(url: &str, editor: &str) -> bool {
     let inner = ["about:", "blob:", "data:"].iter().any(|scheme| url.starts_with(scheme));
     inner || judge(url, editor) == Link::Editor || is_below(origin(url), editor)
 }
 
-/// Whether an origin is that of a host below the editor's, with the same port.
+/// Whether an origin is on a subdomain of the editor's host, with the same port.
 fn is_below(origin: &str, editor: &str) -> bool {
     let parts = |origin: &str| {
         let (scheme, authority) = origin.split_once("://")?;

@@ -1,9 +1,8 @@
-//! `localcoder-desktop`: the IDE's native windows. The launcher starts it, tells it what to open
-//! on standard input, and hears what happens on standard output; see
-//! `localcoder_launcher::window`.
+//! `localcoder-desktop`: the IDE's native windows. The launcher starts it, sends it what to open on
+//! standard input, and gets what happens on standard output; see `localcoder_launcher::window`.
 //!
-//! It shows one origin, the editor server's, and nothing else. It keeps no state but the
-//! windows' size and the pages' own storage, and ends when its standard input does.
+//! It shows only one origin, the editor server's. It keeps no state but the windows' size and the
+//! pages' own storage, and ends when its standard input does.
 
 mod app;
 mod geometry;
@@ -22,7 +21,7 @@ use anyhow::{Context, bail};
 use localcoder_launcher::window::{Command, LINE_BYTES_MAX};
 
 fn main() -> ExitCode {
-    // Before anything is made: what the pages keep is the user's alone.
+    // Before any file is created: what the pages store must be accessible to the user only.
     localcoder_launcher::close_umask();
     match run() {
         Ok(()) => ExitCode::SUCCESS,
@@ -38,7 +37,7 @@ fn run() -> anyhow::Result<()> {
     if stdin.is_terminal() {
         bail!("this program is started by `localcoder PATH`, which tells it what to show");
     }
-    // Only this function and the thread below read it, one after the other.
+    // Only this function and then the thread below read it, one after the other.
     let first = read_command(&mut stdin.lock())?.context("nothing was said on standard input")?;
     let Command::Start { data, origin, proxy } = first else {
         bail!("the first command must be `start`");
@@ -48,7 +47,7 @@ fn run() -> anyhow::Result<()> {
         while let Ok(Some(command)) = read_command(&mut stdin) {
             deliver(command);
         }
-        // The launcher has ended or will not speak any more.
+        // The launcher has ended, or its stream can't be read any more.
         deliver(Command::Quit);
     })
 }

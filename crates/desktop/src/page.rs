@@ -1,5 +1,5 @@
-//! One editor page in a native window: what it may show, and what it tells us. The page's
-//! messages and the native events of its view become [`PageEvent`]s for the application's loop.
+//! One editor page in a native window: what it may show, and what it reports. The page's messages
+//! and the native events of its view become [`PageEvent`]s for the application's loop.
 
 use anyhow::Context;
 use serde::Deserialize;
@@ -47,7 +47,7 @@ enum PageMessage {
     WriteClipboard { text: String },
 }
 
-/// Tells the application's loop of one window's events.
+/// Sends one window's events to the application's loop.
 #[derive(Debug, Clone)]
 pub(crate) struct EventSender {
     pub(crate) window: u32,
@@ -56,7 +56,7 @@ pub(crate) struct EventSender {
 
 impl EventSender {
     pub(crate) fn send(&self, event: PageEvent) {
-        // Where the loop has ended there is nothing to tell.
+        // If the loop has ended, nobody needs the event.
         let _ = self.proxy.send_event(Message::Page { window: self.window, event });
     }
 }
@@ -76,7 +76,7 @@ impl Page {
     }
 }
 
-/// Builds the view of a page, which is empty still.
+/// Builds the view of a page, which is still empty.
 pub(crate) fn build(
     window: &Window,
     context: &mut WebContext,
@@ -127,7 +127,7 @@ pub(crate) fn build(
     Ok(Page { view, key })
 }
 
-/// What a message means; `None` where it does not come from our script.
+/// The event that a message means; `None` if it does not come from our script.
 fn understand(body: &str, key: &str) -> Option<PageEvent> {
     #[derive(Deserialize)]
     struct Signed {

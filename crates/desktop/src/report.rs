@@ -1,4 +1,4 @@
-//! What the program says: events for the launcher on standard output, and errors for a person on
+//! The program's output: events for the launcher on standard output, and errors for people on
 //! standard error.
 #![expect(clippy::print_stderr, reason = "this is where the program speaks")]
 
@@ -8,8 +8,9 @@ use std::path::Path;
 use localcoder_disk::cause_of;
 use localcoder_launcher::window::{Event, OUTPUT_FAILED};
 
-/// Tells the launcher. Where it is gone, standard input has ended too, which ends the program; where
-/// it is there and can't be reported, windows that it knows nothing of would be of no use.
+/// Sends an event to the launcher. If the launcher is gone, standard input has ended as well, which
+/// ends the program. If it exists but can't be reached, windows that it does not know of are
+/// useless, so the program ends too.
 #[expect(clippy::exit, reason = "the event loop does not come back, and what is unsaved is kept")]
 pub(crate) fn event(event: &Event) {
     let mut line = serde_json::to_vec(event).expect("plain data is always JSON");
@@ -23,12 +24,12 @@ pub(crate) fn event(event: &Event) {
     }
 }
 
-/// Tells the launcher, and with it the user, of something that does not end the program.
+/// Reports something that does not end the program to the launcher, and so to the user.
 pub(crate) fn problem(message: impl Into<String>) {
     event(&Event::Problem { message: message.into() });
 }
 
-/// Tells why the program ends.
+/// Prints why the program ends.
 pub(crate) fn error(message: &str) {
     eprintln!("localcoder-desktop: {message}");
 }

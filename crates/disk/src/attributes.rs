@@ -1,5 +1,5 @@
-//! What a file is beside its content: owner, group, mode, and the attributes that lists of access
-//! rights are kept in as well.
+//! A file's metadata: owner, group, mode, and extended attributes, which also hold access control
+//! lists.
 
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
@@ -14,8 +14,8 @@ use rustix::io::Errno;
 /// Bits of the mode that a program can set.
 const MODE: u32 = 0o7777;
 
-/// Gives one file all that the other has; whether that worked. A file that lacks something of the
-/// other must not take its place.
+/// Gives one file the metadata of the other; returns whether that worked. A file that lacks some of
+/// the other's must not replace it.
 pub(crate) fn take_over(from: &File, about: &Metadata, to: &File) -> bool {
     let taken = || -> io::Result<bool> {
         let own = to.metadata()?;
@@ -23,19 +23,19 @@ pub(crate) fn take_over(from: &File, about: &Metadata, to: &File) -> bool {
             fchown(to, Some(about.uid()), Some(about.gid()))?;
         }
         take_over_attributes(from, to)?;
-        // After the owner, since a change of that takes bits of the mode away.
+        // After the owner, since changing that clears bits of the mode.
         to.set_permissions(std::fs::Permissions::from_mode(about.mode() & MODE))?;
         let now = to.metadata()?;
         let same = (now.uid(), now.gid(), now.mode()) == (about.uid(), about.gid(), about.mode());
         Ok(same && attributes(from)? == attributes(to)?)
     };
-    // Whatever was refused: the other way of writing needs none of it.
+    // Whatever was refused: the file can be written in place instead, which needs none of this.
     taken().unwrap_or(false)
 }
 
 fn take_over_attributes(from: &File, to: &File) -> io::Result<()> {
     let (wanted, found) = (attributes(from)?, attributes(to)?);
-    // A folder can give what is made in it attributes, such as a list of access rights.
+    // A folder can give attributes to what is created in it, such as an access control list.
     for name in found.keys().filter(|name| !wanted.contains_key(*name)) {
         fremovexattr(to, name.as_slice())?;
     }
@@ -45,7 +45,7 @@ fn take_over_attributes(from: &File, to: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// All attributes with their values; none where the file system has no such thing.
+/// All attributes with their values; empty if the file system does not support them.
 fn attributes(file: &File) -> io::Result<BTreeMap<Vec<u8>, Vec<u8>>> {
     let bytes = match flistxattr_query(file) {
         Ok(bytes) => bytes,

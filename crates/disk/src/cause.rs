@@ -1,4 +1,4 @@
-//! What the system's errors mean for a user who has named a file, and what helps. The one place
+//! What the system's errors mean for a user who has named a file, and what helps. The only place
 //! that puts them into words.
 
 use std::error::Error;
@@ -12,11 +12,11 @@ use rustix::process::{Resource, geteuid, getrlimit};
 
 use crate::replace::folder_of;
 
-/// Why something failed. Its text is why; what helps is for whoever shows it.
+/// Why something failed, and what helps; who shows it decides how.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
 pub struct Cause {
-    /// For who does something about it.
+    /// For callers that react to some kinds.
     pub kind: Kind,
     /// Why, as a clause.
     pub text: String,
@@ -33,16 +33,16 @@ pub enum Kind {
     Full,
     /// The disk can't be written at all.
     ReadOnly,
-    /// This user may not.
+    /// This user does not have the permission.
     Permission,
-    /// The machine or this process has too little of something: descriptors, memory, processes. It
+    /// The machine or this process has run out of something: descriptors, memory, processes. It
     /// says nothing about the file.
     Shortage,
     /// Anything else.
     Other,
 }
 
-/// Why something that was done with this path failed.
+/// Why an operation on this path failed.
 #[must_use]
 pub fn cause_of(error: &io::Error, path: &Path) -> Cause {
     let Some(errno) = errno_of(error) else {
@@ -151,7 +151,7 @@ fn of_path(errno: Errno, path: &Path) -> Option<Words> {
     Some((kind, text, hint.to_owned()))
 }
 
-/// Why a program of ours could not be started.
+/// Why one of our programs could not be started.
 #[must_use]
 pub fn cause_of_start(error: &io::Error, program: &Path) -> Cause {
     let again = "build or install LocalCoder again".to_owned();
@@ -220,14 +220,14 @@ fn missing(path: &Path) -> Words {
     (Kind::Missing, text, "check the path".to_owned())
 }
 
-/// The first part of the path that is a file.
+/// The first part of the path that is a file where a folder is needed.
 fn file_on(path: &Path) -> PathBuf {
     let is_file = |part: &&Path| part.metadata().is_ok_and(|about| !about.is_dir());
     path.ancestors().filter(is_file).last().unwrap_or(path).to_owned()
 }
 
-/// What of a path can be seen and is another user's, and whose. The system's own folders, such as
-/// `/home`, are not the reason.
+/// The deepest visible part of a path, if it belongs to another user, and to whom. The system's own
+/// folders, such as `/home`, are not the reason.
 fn anothers(path: &Path) -> Option<(PathBuf, String)> {
     let (there, about) = nearest(path)?;
     let (owner, own) = (about.uid(), geteuid().as_raw());
@@ -241,7 +241,7 @@ fn nearest(path: &Path) -> Option<(PathBuf, Metadata)> {
     path.ancestors().filter(|part| !part.as_os_str().is_empty()).find_map(look)
 }
 
-/// A user as people know them: by the name that the system's list of users has, and the number.
+/// A user in the form that people know: the name in the system's list of users, and the number.
 #[must_use]
 pub fn user_name(user: u32) -> String {
     let list = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
@@ -253,7 +253,7 @@ pub fn user_name(user: u32) -> String {
     name.map_or_else(|| format!("number {user}"), |name| format!("`{name}`, number {user}"))
 }
 
-/// The system's number of an error, also of one that a library has put into words of its own.
+/// The system's error number, also for an error that a library has put into words of its own.
 pub(crate) fn errno_of(error: &io::Error) -> Option<Errno> {
     let mut number = error.raw_os_error();
     let mut inner = error.get_ref().map(|inner| inner as &(dyn Error + 'static));
@@ -264,7 +264,7 @@ pub(crate) fn errno_of(error: &io::Error) -> Option<Errno> {
     number.map(Errno::from_raw_os_error).or_else(|| of_kind(error.kind()))
 }
 
-/// For an error that was made of its kind alone.
+/// The error number for an error that consists of its kind alone.
 fn of_kind(kind: ErrorKind) -> Option<Errno> {
     Some(match kind {
         ErrorKind::StorageFull => Errno::NOSPC,
@@ -280,8 +280,7 @@ fn of_kind(kind: ErrorKind) -> Option<Errno> {
     })
 }
 
-/// The text of what is at the bottom of an error: a library repeats the path, which the message
-/// has already.
+/// The text of the innermost error: a library repeats the path, which is in the message already.
 fn innermost(error: &io::Error) -> String {
     let mut text = error.to_string();
     let mut inner = error.get_ref().map(|inner| inner as &(dyn Error + 'static));

@@ -1,5 +1,5 @@
-//! Writing over a file that must stay the same one. Whenever that is interrupted, its content from
-//! before is in a copy.
+//! Overwrites a file that must keep its identity. If that is interrupted at any point, a copy has
+//! the previous content.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -12,13 +12,13 @@ use rustix::io::Errno;
 use crate::replace::sync_folder_of;
 
 pub(crate) enum Failed {
-    /// The file is as it was, and there is no copy.
+    /// The file is as it was before, and there is no copy.
     AsBefore(io::Error),
-    /// The file is neither, and the copy has what was in it.
+    /// The file is torn, and the copy has its previous content.
     Torn(io::Error),
 }
 
-/// Writes `bytes` over a file that is open for both.
+/// Writes `bytes` over a file that is open for reading and writing.
 pub(crate) fn write_over(file: &File, copy: &Path, bytes: &[u8]) -> Result<(), Failed> {
     let before = keep_copy(file, copy).map_err(Failed::AsBefore)?;
     match fill(file, bytes) {
@@ -26,7 +26,7 @@ pub(crate) fn write_over(file: &File, copy: &Path, bytes: &[u8]) -> Result<(), F
             remove(copy);
             Ok(())
         }
-        // The old content fits: its place on the disk was never given back.
+        // The old content still fits: its space on the disk was never released.
         Err(error) => match fill(file, &before) {
             Ok(()) => {
                 remove(copy);
@@ -37,14 +37,14 @@ pub(crate) fn write_over(file: &File, copy: &Path, bytes: &[u8]) -> Result<(), F
     }
 }
 
-/// Makes the copy, which is on the disk when this returns; what is in it.
+/// Makes the copy, which is on the disk when this returns; returns the content.
 fn keep_copy(file: &File, copy: &Path) -> io::Result<Vec<u8>> {
     let mut before = Vec::new();
     let mut reader = file;
     reader.seek(SeekFrom::Start(0))?;
     reader.read_to_end(&mut before)?;
-    // Never over one that an interrupted change has left, and for this user alone: the file's own
-    // mode may be any.
+    // Never over a copy that an interrupted change has left, and only for this user: the file's own
+    // mode may be anything.
     let mut to = OpenOptions::new().write(true).create_new(true).mode(0o600).open(copy)?;
     let kept = to.write_all(&before).and_then(|()| to.sync_all());
     let kept = kept.and_then(|()| sync_folder_of(copy));
@@ -53,13 +53,14 @@ fn keep_copy(file: &File, copy: &Path) -> io::Result<Vec<u8>> {
 
 fn fill(file: &File, bytes: &[u8]) -> io::Result<()> {
     reserve(file, bytes.len() as u64)?;
-    // Cut at the end and not at the beginning: so its place on the disk stays its own.
+    // Truncated at the end and not at the beginning, so that the file never releases its space on
+    // the disk.
     file.write_all_at(bytes, 0)?;
     file.set_len(bytes.len() as u64)?;
     file.sync_all()
 }
 
-/// Asks for room before anything is written over, where the file system can be asked.
+/// Reserves space before anything is overwritten, if the file system can do that.
 fn reserve(file: &File, bytes: u64) -> io::Result<()> {
     if bytes == 0 {
         return Ok(());
@@ -71,7 +72,7 @@ fn reserve(file: &File, bytes: u64) -> io::Result<()> {
 }
 
 fn remove(copy: &Path) {
-    // One that stays is reported at the next change.
+    // A copy that can't be removed is reported at the next change.
     let _ = std::fs::remove_file(copy);
     let _ = sync_folder_of(copy);
 }

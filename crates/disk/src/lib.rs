@@ -1,9 +1,9 @@
-//! Files on disk: read within bounds, replaced as a whole, and failures in plain words.
+//! Files on disk: reads with limits, writes of whole files, and failures in plain words.
 //!
-//! There are two kinds of writing. A file of ours is replaced whole ([`replace`]); no one else has
-//! anything in it. A file of the user's is changed ([`rewrite`]) and stays what it was otherwise:
-//! its owner, its mode, its attributes, its other names. Knows no settings, no models and no error
-//! codes: whoever calls says what the file was for.
+//! There are two kinds of writing. One of our own files is replaced whole ([`replace`]); nobody
+//! else has anything in it. A file of the user's is changed ([`rewrite`]) and keeps everything
+//! else: its owner, mode, attributes and other names. Knows no settings, models or error codes: the
+//! caller says what the file was for.
 
 mod attributes;
 mod cause;

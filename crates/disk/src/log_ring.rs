@@ -1,8 +1,8 @@
-//! A log file that never grows beyond its bound: full, it becomes `.1`, that one `.2`, and the
-//! oldest is gone. Used by the host and the launcher.
+//! A log file with a limited size: when it is full, it becomes `.1`, that one `.2`, and the oldest
+//! is deleted. Used by the host and the launcher.
 //!
-//! Nothing here fails: where the disk is full or the folder can't be written, lines are counted
-//! instead, and reported once there is room again.
+//! Nothing here fails: if the disk is full or the folder can't be written, lines are only counted,
+//! and the count is logged once there is room again.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -10,13 +10,14 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// A file that could not be opened is tried again after this: often enough for a maintainer,
-/// seldom enough for a slow network folder.
+/// A file that could not be opened is tried again after this: often enough for a maintainer, seldom
+/// enough for a slow network folder.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
-/// A longer line is cut. Ours have some hundred bytes; an error's text comes from elsewhere.
+/// A longer line is cut. Ours have some hundred bytes; the text of an error may come from
+/// elsewhere.
 const LINE_BYTES_MAX: usize = 16 * 1024;
 
-/// Each call of `write` is one line.
+/// A log file with older ones; each call of `write` is one line.
 #[derive(Debug)]
 pub struct LogRing {
     path: PathBuf,
@@ -28,13 +29,13 @@ pub struct LogRing {
     written: u64,
     /// When the file could not be opened.
     failed: Option<Instant>,
-    /// Lines that could not be written since one was.
+    /// Lines that were lost since the last one that could be written.
     lost: u64,
 }
 
 impl LogRing {
-    /// Appends to the file where there is one. No file becomes longer than `bytes_max`, and
-    /// `older_max` of those before it are kept.
+    /// Appends to the file if it exists. No file becomes longer than `bytes_max`, and `older_max`
+    /// older ones are kept.
     #[must_use]
     pub fn new(path: PathBuf, bytes_max: u64, older_max: usize) -> Self {
         let (file, failed, written, lost) = (None, None, 0, 0);
@@ -63,13 +64,13 @@ impl LogRing {
             self.turn();
         }
         let Some(file) = &mut self.file else { return false };
-        // What was written before it failed counts as well.
+        // Counted even if it was only partly written.
         self.written += line.len() as u64;
         file.write_all(line).is_ok()
     }
 
-    /// Sets the file aside and begins another. One that can't be set aside is emptied: the bound
-    /// counts more than what is in it.
+    /// Sets the file aside and begins another. A file that can't be set aside is emptied: the limit
+    /// matters more than its contents.
     fn turn(&mut self) {
         for number in (1..self.older_max).rev() {
             let _ = std::fs::rename(self.older(number), self.older(number + 1));
@@ -83,7 +84,7 @@ impl LogRing {
                     (self.file, self.failed) = (None, Some(Instant::now()));
                 }
             }
-            // A file that was deleted is replaced, too.
+            // Also if the file was deleted: a new one is created.
             _ => self.open(),
         }
     }

@@ -1,5 +1,5 @@
-//! Reading what a user has named: a regular file and no more of it than the caller can use. A
-//! pipe, a device or a file without end would be read for ever.
+//! Reads what a user has named: only regular files, and no more of them than the caller can use.
+//! Reading a pipe, a device or an endless file would never finish.
 
 use std::fs::{File, FileType, Metadata, OpenOptions};
 use std::io::{self, Read as _};
@@ -15,7 +15,7 @@ use crate::{Cause, Kind, Stamp, cause_of};
 pub struct Contents {
     /// What is in it.
     pub bytes: Vec<u8>,
-    /// Taken before it was read: a change while it was read shows as one after it.
+    /// Taken before the file was read: a change during the read looks like one after it.
     pub stamp: Stamp,
 }
 
@@ -25,22 +25,21 @@ pub enum ReadError {
     /// The system refused.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// It is of another kind, such as `a folder`.
+    /// It is not a file but something else, such as `a folder`.
     #[error("it is {0} and not a regular file")]
     NotAFile(&'static str),
-    /// It has more bytes than may be read.
+    /// It is longer than the limit.
     #[error("it has {bytes} bytes, and at most {bytes_max} are read")]
     TooLarge {
-        /// How many it has.
+        /// Its length.
         bytes: u64,
-        /// How many are read at most.
+        /// The limit.
         bytes_max: u64,
     },
-    /// It has more bytes than may be read, of a size that the system does not report, as in
-    /// `/proc`.
+    /// It is longer than the limit, though the system does not report its size, as in `/proc`.
     #[error("it has more than {bytes_max} bytes")]
     Endless {
-        /// How many are read at most.
+        /// The limit.
         bytes_max: u64,
     },
     /// It is not text in UTF-8.
@@ -49,14 +48,14 @@ pub enum ReadError {
 }
 
 impl ReadError {
-    /// Whether there is nothing of that name. A link that leads nowhere is something.
+    /// Whether nothing has this name. A dangling link counts as something.
     #[must_use]
     pub fn is_missing(&self, path: &Path) -> bool {
         let missing = matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::NotFound);
         missing && !path.is_symlink()
     }
 
-    /// Why, in words, and what helps.
+    /// The reason in words, and what helps.
     #[must_use]
     pub fn cause(&self, path: &Path) -> Cause {
         let hint = match self {
@@ -72,15 +71,16 @@ impl ReadError {
 /// Opens a regular file for reading; links are followed.
 ///
 /// # Errors
-/// Where there is none, or it is of another kind.
+/// If it does not exist, or is not a regular file.
 pub fn open(path: &Path) -> Result<(File, Metadata), ReadError> {
-    // Looked at before it is opened: to open a device can do something, such as wind a tape.
+    // Checked before opening: opening a device can have effects, such as rewinding a tape.
     check_kind(&path.metadata()?)?;
-    // And looked at again as it is open: the name may lead elsewhere by then. To open a pipe would
+    // And checked again once it is open: the name may lead elsewhere by then. Opening a pipe would
     // wait for its other end.
     let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
     let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
-        // Another program has the file on loan, as file servers do, and is asked for it.
+        // Another program has a lease on the file, as file servers do; a blocking open waits for it
+        // to give that up.
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => File::open(path)?,
         opened => opened?,
     };
@@ -93,7 +93,7 @@ fn check_kind(about: &Metadata) -> Result<(), ReadError> {
     if about.is_file() { Ok(()) } else { Err(ReadError::NotAFile(kind_of(about.file_type()))) }
 }
 
-/// What it is, for people.
+/// What kind of file it is, in words.
 pub(crate) fn kind_of(kind: FileType) -> &'static str {
     if kind.is_dir() {
         "a folder"
@@ -108,10 +108,10 @@ pub(crate) fn kind_of(kind: FileType) -> &'static str {
     }
 }
 
-/// Reads a regular file whole.
+/// Reads a whole regular file.
 ///
 /// # Errors
-/// Where it can't be read, is of another kind, or has more than `bytes_max` bytes.
+/// If it can't be read, is not a regular file, or has more than `bytes_max` bytes.
 pub fn read(path: &Path, bytes_max: u64) -> Result<Contents, ReadError> {
     let (file, about) = open(path)?;
     if about.len() > bytes_max {
@@ -125,10 +125,10 @@ pub fn read(path: &Path, bytes_max: u64) -> Result<Contents, ReadError> {
     Ok(Contents { bytes, stamp: Stamp::of(&about) })
 }
 
-/// Reads a regular file whole, as text.
+/// Reads a whole regular file as text.
 ///
 /// # Errors
-/// As [`read`], and where it is not UTF-8.
+/// As for [`read`], and if it is not UTF-8.
 pub fn read_text(path: &Path, bytes_max: u64) -> Result<String, ReadError> {
     String::from_utf8(read(path, bytes_max)?.bytes).map_err(|_| ReadError::NotText)
 }

@@ -1,4 +1,4 @@
-//! Files of ours, replaced: whole under their name, or what was there before.
+//! Replaces our own files: their name always leads to a whole file, the new one or the one before.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -10,32 +10,33 @@ use tempfile::NamedTempFile;
 
 use crate::cause::errno_of;
 
-/// Of the names of files that are being written: whoever finds one after a power cut sees
+/// Prefix of the names of files that are being written: users who find one after a power cut see
 /// whose it is.
 pub(crate) const UNFINISHED: &str = ".localcoder-";
 
 /// Who may read the file, and what it must survive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
-    /// Its mode, less what the umask forbids.
+    /// Its mode, minus what the umask forbids.
     pub mode: u32,
-    /// Whether it is there after a power cut, or the one before is. Costs a wait for the disk.
+    /// Whether either this file or the one before must exist after a power cut. Costs a wait for
+    /// the disk.
     pub durable: bool,
 }
 
 impl Options {
-    /// For its user alone, and to be there after a power cut.
+    /// Only for its user, and durable.
     pub const PRIVATE: Self = Self { mode: 0o600, durable: true };
-    /// For its user alone; losing it costs a little time.
+    /// Only for its user; losing it costs a little time.
     pub const CACHE: Self = Self { mode: 0o600, durable: false };
-    /// For whomever the umask lets read it, and to be there after a power cut.
+    /// For everyone whom the umask allows to read it, and durable.
     pub const SHARED: Self = Self { mode: 0o666, durable: true };
 }
 
-/// Puts a file in place of what has the name; its folder must be there.
+/// Replaces whatever has the name; its folder must exist.
 ///
 /// # Errors
-/// Where it can't be written; what was there is there still.
+/// If it can't be written; what was there before is still there.
 pub fn replace(path: &Path, bytes: &[u8], options: Options) -> io::Result<()> {
     replace_with(path, options, |file| file.write_all(bytes))
 }
@@ -43,7 +44,7 @@ pub fn replace(path: &Path, bytes: &[u8], options: Options) -> io::Result<()> {
 /// As [`replace`], with content that `fill` writes.
 ///
 /// # Errors
-/// As [`replace`], and where `fill` fails.
+/// As for [`replace`], and if `fill` fails.
 pub fn replace_with(
     path: &Path,
     options: Options,
@@ -54,10 +55,10 @@ pub fn replace_with(
     if options.durable { sync_folder_of(path) } else { Ok(()) }
 }
 
-/// Makes a file where there is none of the name.
+/// Creates a file, provided that nothing has the name.
 ///
 /// # Errors
-/// `AlreadyExists` where there is one by now, which is left alone.
+/// `AlreadyExists` if something has it, which is left alone.
 pub fn create(path: &Path, bytes: &[u8], options: Options) -> io::Result<()> {
     let file = filled(path, options, |file| file.write_all(bytes))?;
     file.persist_noclobber(path).map_err(|error| error.error)?;
@@ -72,23 +73,23 @@ fn filled(
     let mut file = unfinished(path, options.mode)?;
     fill(file.as_file_mut())?;
     if options.durable {
-        // Else a power cut could leave the name and nothing behind it.
+        // Otherwise a power cut could leave the name without any content.
         file.as_file().sync_all()?;
     }
     Ok(file)
 }
 
-/// A file in the same folder, so that it can get the name by one step.
+/// A file in the same folder, so that a rename can give it the name.
 pub(crate) fn unfinished(path: &Path, mode: u32) -> io::Result<NamedTempFile> {
     unfinished_in(folder_of(path), mode)
 }
 
-/// A file without a name of its own yet. It is removed with the value.
+/// A file without a final name yet. It is removed when the value is dropped.
 ///
 /// # Errors
-/// Where it can't be made, as the system says it.
+/// If it can't be created, as the system reports it.
 pub fn unfinished_in(folder: &Path, mode: u32) -> io::Result<NamedTempFile> {
-    // Opened here: the library's own way hides the number of an error in a text.
+    // Opened here: the library's own function hides the error number in a text.
     let open = |path: &Path| {
         OpenOptions::new().read(true).write(true).create_new(true).mode(mode).open(path)
     };
@@ -103,10 +104,10 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Tells the disk of a new name: without this it may be gone after a power cut.
+/// Syncs a new name to disk: otherwise it may be gone after a power cut.
 ///
 /// # Errors
-/// Where the disk reports an error.
+/// If the disk reports an error.
 pub fn sync_folder_of(path: &Path) -> io::Result<()> {
     match File::open(folder_of(path)).and_then(|folder| folder.sync_all()) {
         Err(error) if is_refused(&error) => Ok(()),
@@ -114,8 +115,8 @@ pub fn sync_folder_of(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Some file systems know no such order, and a folder may be one that can be written and not read.
-/// The file has its name by then, so neither is a failure.
+/// Some file systems don't support this, and a folder may be writable but not readable. The file
+/// has its name by then, so neither counts as a failure.
 fn is_refused(error: &io::Error) -> bool {
     let refused = [Errno::INVAL, Errno::NOTSUP, Errno::NOSYS, Errno::ACCESS, Errno::BADF];
     errno_of(error).is_some_and(|errno| refused.contains(&errno))

@@ -1,8 +1,8 @@
-//! Files of the user's, changed: the content is another one and everything else stays.
+//! Changes files of the user's: the content is replaced and everything else stays.
 //!
-//! A new file takes the place of the old one where it can be all that the old one was. Where it
-//! can't, because the old one has other names, an owner or attributes that this user can't give
-//! away, or is mounted by itself, the old one is written over, with a copy beside it meanwhile.
+//! A new file replaces the old one if it can have all of the old one's properties. If it can't,
+//! because the old one has other names, an owner or attributes that this user can't set, or is a
+//! mount point, the old one is overwritten, with a copy next to it meanwhile.
 
 use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
@@ -20,11 +20,12 @@ use crate::read::kind_of;
 use crate::replace::{folder_of, sync_folder_of, unfinished};
 use crate::{Cause, Kind, Stamp, cause_of};
 
-/// Links in a row; as many as the system follows.
+/// Most links in a row; the system follows as many.
 const LINKS_MAX: usize = 40;
-/// For the lock of another program: a change takes some milliseconds, or a second on a slow disk.
+/// How long to wait for another program's lock: a change takes some milliseconds, or a second on a
+/// slow disk.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
-/// Between two looks at it.
+/// Time between two attempts to get the lock.
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
 /// Why a file was not changed, as a clause.
@@ -33,7 +34,7 @@ pub enum RewriteError {
     /// The system refused; the file is as it was.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// It is of another kind by now, such as `a folder`.
+    /// It is something else by now, such as `a folder`.
     #[error("it is {0} by now and not a regular file")]
     NotAFile(&'static str),
     /// Another program has changed it since it was read; it is left as it is.
@@ -42,16 +43,16 @@ pub enum RewriteError {
     /// Another program holds a lock on it.
     #[error("another program holds a lock on it")]
     Locked,
-    /// A change before this one was interrupted: this file has the content from before it.
+    /// An earlier change was interrupted: this file has the content from before it.
     #[error("an earlier change was interrupted; `{}` was kept then", .0.display())]
     Interrupted(PathBuf),
-    /// It was written in part and could not be put back: this file has its content.
+    /// It was partly written and could not be restored: this file has its previous content.
     #[error("{1}")]
     Torn(PathBuf, #[source] io::Error),
 }
 
 impl RewriteError {
-    /// Why, in words, and what helps.
+    /// The reason in words, and what helps.
     #[must_use]
     pub fn cause(&self, path: &Path) -> Cause {
         let hint = match self {
@@ -69,17 +70,17 @@ impl RewriteError {
     }
 }
 
-/// Gives a file that was read another content. Links to it are followed and stay.
+/// Replaces the content of a file that was read. Links to it are followed and stay.
 ///
 /// # Errors
-/// Where it can't be written, or is not the one that `seen` was taken of; see [`RewriteError`].
+/// If it can't be written, or is not the one that `seen` was taken from; see [`RewriteError`].
 pub fn rewrite(path: &Path, seen: &Stamp, bytes: &[u8]) -> Result<(), RewriteError> {
     let path = behind_links(path)?;
     if !is_at(&path, seen)? {
         return Err(RewriteError::Changed);
     }
-    // A read-only file in a writable folder could be replaced, and was made read-only to prevent
-    // just that: so it must be possible to open it for writing.
+    // A read-only file in a writable folder could be replaced, but was made read-only to prevent
+    // just that: so require that it can be opened for writing.
     let flags = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or(0);
     let file = OpenOptions::new().read(true).write(true).custom_flags(flags).open(&path)?;
     let kind = file.metadata()?.file_type();
@@ -89,8 +90,9 @@ pub fn rewrite(path: &Path, seen: &Stamp, bytes: &[u8]) -> Result<(), RewriteErr
     lock(&file)?;
     let about = file.metadata()?;
     let opened = Stamp::of(&about);
-    // Who waited for the lock may hold one on a file that has lost its name meanwhile. Not the whole
-    // stamp: a file of a container's image becomes another one as it is opened for writing.
+    // After waiting for the lock we may hold one on a file that has lost its name meanwhile. The
+    // whole stamp is not compared: a file of a container's image becomes another one when it is
+    // opened for writing.
     if !opened.has_content_of(seen) || !is_at(&path, &opened)? {
         return Err(RewriteError::Changed);
     }
@@ -106,8 +108,8 @@ pub fn rewrite(path: &Path, seen: &Stamp, bytes: &[u8]) -> Result<(), RewriteErr
     })
 }
 
-/// Between processes of ours: one after the other. Where the file system has no locks, there is
-/// none.
+/// Makes our own processes change a file one after another. Does nothing if the file system has no
+/// locks.
 fn lock(file: &File) -> Result<(), RewriteError> {
     let deadline = Instant::now() + LOCK_WAIT;
     while let Err(TryLockError::WouldBlock) = file.try_lock() {
@@ -119,7 +121,7 @@ fn lock(file: &File) -> Result<(), RewriteError> {
     Ok(())
 }
 
-/// Whether a path leads to this file as it was.
+/// Whether a path leads to this file, unchanged.
 fn is_at(path: &Path, seen: &Stamp) -> io::Result<bool> {
     match path.symlink_metadata() {
         Ok(now) => Ok(Stamp::of(&now) == *seen),
@@ -128,8 +130,8 @@ fn is_at(path: &Path, seen: &Stamp) -> io::Result<bool> {
     }
 }
 
-/// Puts a new file in place of the old one. Whether it did: it does not where something that
-/// the old one has would be lost.
+/// Replaces the old file by a new one. Returns whether it did: it does not if any property of the
+/// old file would be lost.
 fn swap(
     path: &Path,
     (file, about): (&File, &Metadata),
@@ -141,7 +143,7 @@ fn swap(
         return Ok(false);
     }
     new.as_file().sync_all()?;
-    // Once more right before: it took a while to write the new one.
+    // Checked once more right before: writing the new file took a while.
     if !is_at(path, &Stamp::of(about))? {
         return Err(RewriteError::Changed);
     }
@@ -154,21 +156,21 @@ fn swap(
     Ok(true)
 }
 
-/// A mount point can't be replaced, nor another user's file in a folder such as `/tmp`.
+/// A mount point can't be replaced, nor can another user's file in a folder such as `/tmp`.
 fn must_stay(error: &io::Error) -> bool {
     let stays = [Errno::BUSY, Errno::XDEV, Errno::PERM, Errno::ACCESS];
     errno_of(error).is_some_and(|errno| stays.contains(&errno))
 }
 
-/// The copy that an interrupted change of a file has left, where there is one.
+/// The copy that an interrupted change of a file has left, if there is one.
 #[must_use]
 pub fn recovery_copy(path: &Path) -> Option<PathBuf> {
     let path = behind_links(path).ok()?;
     Some(copy_of(&path)).filter(|copy| copy.symlink_metadata().is_ok())
 }
 
-/// The file that links lead to. Folders on the path stay as they are named: of those that the
-/// system makes up, as in `/proc`, a link's text does not say where it leads.
+/// The file that links lead to. Folders in the path stay as they are named: in virtual ones, as in
+/// `/proc`, a link's text does not say where it leads.
 fn behind_links(path: &Path) -> io::Result<PathBuf> {
     let mut at = path.to_owned();
     for _ in 0..LINKS_MAX {
@@ -180,7 +182,7 @@ fn behind_links(path: &Path) -> io::Result<PathBuf> {
     Err(Errno::LOOP.into())
 }
 
-/// Always the same name, so that what was left is found.
+/// Always the same name, so that a copy that was left is found.
 fn copy_of(path: &Path) -> PathBuf {
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().unwrap_or_default());

@@ -1,26 +1,26 @@
-//! What tells the content of a file apart from another one under the same name, without reading it.
+//! Detects, without reading a file, that its content differs from before under the same name.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
 
-/// Device, inode, size and times of a file. Two are equal if, as far as the file system tells, the
-/// content is the same.
+/// Device, inode, size and times of a file. If two are equal, the content is the same as far as the
+/// file system can say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
     device: u64,
     inode: u64,
     bytes: u64,
     modified: (i64, i64),
-    // A program can set the time of the content and not this one.
+    // A program can set the time of the content, but not this one.
     changed: (i64, i64),
 }
 
-/// Bytes of a stamp that is sent.
+/// Size of a stamp when it is sent.
 const SENT_BYTES: usize = 5 * size_of::<u64>();
 
 impl Stamp {
-    /// Of what another process of this machine is handed open: all but the time that changes with a
-    /// file's name as well.
+    /// The bytes for another process on this machine that gets the file open: everything except the
+    /// time that a rename changes as well.
     #[must_use]
     pub fn to_bytes(&self) -> [u8; SENT_BYTES] {
         let Self { device, inode, bytes, modified, changed: _ } = *self;
@@ -39,13 +39,13 @@ impl Stamp {
         self.bytes
     }
 
-    /// Inode number: what stays of a file whose name changes.
+    /// Inode number, which stays the same when a file is renamed.
     #[must_use]
     pub fn inode(&self) -> u64 {
         self.inode
     }
 
-    /// Of a file that was looked at.
+    /// The stamp of a file from its metadata.
     #[must_use]
     pub fn of(about: &Metadata) -> Self {
         Self {
@@ -57,7 +57,7 @@ impl Stamp {
         }
     }
 
-    /// Whether it is the same content where the file itself may be another one.
+    /// Whether the content is the same, even if the file itself may be another one.
     pub(crate) fn has_content_of(&self, other: &Self) -> bool {
         (self.bytes, self.modified) == (other.bytes, other.modified)
     }

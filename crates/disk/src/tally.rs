@@ -1,5 +1,5 @@
-//! A count of something that happens seldom, as a file of ours: a line with the time for each. Several
-//! programs may add at once, and none of them waits; whoever can't write has other worries.
+//! Counts something that seldom happens, in a file of ours: one line with the time for each.
+//! Several programs may add at once, and none of them waits; if writing fails, that is ignored.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::Write as _;
@@ -9,26 +9,26 @@ use std::time::SystemTime;
 
 use crate::read::read_text;
 
-/// Six thousand lines. What comes after is not counted any more, and that is reported.
+/// Six thousand lines. Further events are not counted, which is reported.
 const BYTES_MAX: u64 = 64 * 1024;
 
-/// What a file has counted.
+/// The contents of a count file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
     /// How often it happened.
     pub count: u64,
-    /// Whether it may have been more often: the file is full.
+    /// Whether it may have happened more often: the file is full.
     pub is_full: bool,
     /// The last time, in seconds since 1970.
     pub last_s: Option<u64>,
 }
 
-/// The open file of a count, for who may have to add when it can open files no more.
+/// The open file of a count, for a program that may not be able to open files later.
 #[derive(Debug)]
 pub struct Counter(Option<File>);
 
 impl Counter {
-    /// Opens it; a folder that is missing is made, for its user alone.
+    /// Opens it; a missing folder is created, accessible to its user only.
     #[must_use]
     pub fn open(path: &Path) -> Self {
         if let Some(folder) = path.parent() {
@@ -54,7 +54,7 @@ pub fn add(path: &Path) {
     Counter::open(path).add();
 }
 
-/// What was counted; nothing where there is no file, `None` where there is one that can't be read.
+/// Reads the count: zero if there is no file, `None` if there is one that can't be read.
 #[must_use]
 pub fn read(path: &Path) -> Option<Tally> {
     match read_text(path, BYTES_MAX + 64) {
@@ -82,7 +82,7 @@ mod tests {
                 scope.spawn(|| (0..25).for_each(|_| add(&path)));
             }
         });
-        // One that was opened and not used counts nothing.
+        // A counter that was opened but not used counts nothing.
         let _ = Counter::open(&path);
         let tally = read(&path).unwrap();
         assert_eq!((tally.count, tally.is_full), (100, false));

@@ -1,4 +1,4 @@
-//! What is read of a file that a user names, and what is refused before it is read.
+//! What is read from a file that a user names, and what is refused before it is read.
 
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
@@ -28,7 +28,7 @@ fn a_file_is_read_up_to_its_limit_and_no_further() {
 
 #[test]
 fn a_file_that_does_not_tell_its_length_is_read_up_to_its_limit() {
-    // The system makes these up while they are read.
+    // The system generates this file while it is read.
     let path = Path::new("/proc/self/maps");
     if !path.exists() {
         return;

@@ -1,4 +1,4 @@
-//! Files of ours: whole or as before, and for whom they are.
+//! Our own files: whole or as before, and accessible to the right users.
 
 #![expect(clippy::unwrap_used, reason = "a test says where it fails")]
 
@@ -24,7 +24,7 @@ fn a_file_is_made_and_replaced_with_the_mode_that_it_is_to_have() {
         assert_eq!((std::fs::read(&path).unwrap().as_slice(), mode()), (&b"one"[..], 0o600));
     }
     replace(&path, b"two", Options::SHARED).unwrap();
-    // Less what the umask of this process forbids, which others must not read.
+    // Minus what the umask of this process forbids.
     assert_eq!(mode() & 0o600, 0o600);
     assert_eq!(std::fs::read(&path).unwrap(), b"two");
     assert_eq!(names(folder.path()), ["file"]);

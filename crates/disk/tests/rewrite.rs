@@ -1,4 +1,4 @@
-//! Files of the user's: the content changes, and what the file was stays.
+//! Files of the user's: the content changes, and everything else stays.
 
 #![expect(clippy::unwrap_used, reason = "a test says where it fails")]
 
@@ -14,10 +14,10 @@ use rustix::process::geteuid;
 
 /// Some other user.
 const STRANGER: u32 = 65534;
-/// What a file had in it, and has.
+/// The content of a file before a change.
 const BEFORE: &[u8] = b"before\n";
 const AFTER: &[u8] = b"something else, and longer\n";
-/// Sent to who writes more than `ulimit -f` allows.
+/// Sent to a process that writes more than `ulimit -f` allows.
 const SIGXFSZ: i32 = 25;
 
 struct Folder(tempfile::TempDir);
@@ -72,7 +72,7 @@ fn the_mode_stays_whatever_it_is() {
     }
 }
 
-/// Only root can give something away, so elsewhere there is nothing to try this with.
+/// Only root can give a file away, so otherwise this can't be tested.
 #[test]
 fn owner_and_group_stay() {
     if !geteuid().is_root() {
@@ -108,7 +108,7 @@ fn extended_attributes_stay() {
     assert_eq!(folder.names(), ["file"]);
 }
 
-/// A list of access rights, as `setfacl -m u:65534:r` makes one.
+/// An access control list, as `setfacl -m u:65534:r` makes one.
 fn list_of_rights() -> Vec<u8> {
     let mut list = 2_u32.to_le_bytes().to_vec();
     for (tag, rights, id) in [
@@ -135,7 +135,7 @@ fn a_list_of_access_rights_stays_and_none_is_added() {
         eprintln!("not tried: this file system has no lists of access rights: {error}");
         return;
     }
-    // From now on what is made in the folder has such a list by itself.
+    // From now on, new files in the folder get such a list automatically.
     let of_folder = "system.posix_acl_default";
     setxattr(folder.0.path(), of_folder, &list, XattrFlags::empty()).unwrap();
     let mode = with.metadata().unwrap().mode();
@@ -158,7 +158,7 @@ fn all_names_of_a_file_have_the_new_content() {
     change(&path).unwrap();
     assert_eq!((content(&path), content(&folder.at("other"))), (AFTER.to_vec(), AFTER.to_vec()));
     assert_eq!((path.metadata().unwrap().ino(), path.metadata().unwrap().nlink()), (inode, 2));
-    // Shorter than before: nothing of it is left at the end.
+    // Shorter than before: no rest of the old content is left at the end.
     let seen = read(&path, 1 << 20).unwrap().stamp;
     rewrite(&path, &seen, b"x").unwrap();
     assert_eq!(content(&folder.at("other")), b"x");
@@ -203,13 +203,13 @@ fn a_file_that_was_changed_meanwhile_is_left_as_it_is() {
     std::fs::write(folder.at("new"), BEFORE).unwrap();
     std::fs::rename(folder.at("new"), &path).unwrap();
     assert!(changed(seen));
-    // The same file with another content of the same length.
+    // The same file with other content of the same length.
     let seen = read(&path, 100).unwrap().stamp;
     let modified = path.metadata().unwrap().modified().unwrap();
     loop {
         std::fs::write(&path, b"BEFORE\n").unwrap();
         std::fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
-        // A clock that has not moved on between the two tells no difference.
+        // If the clock has not advanced between the two, there is no difference to see.
         if read(&path, 100).unwrap().stamp != seen {
             break;
         }
@@ -219,7 +219,8 @@ fn a_file_that_was_changed_meanwhile_is_left_as_it_is() {
     assert_eq!(folder.names(), ["file"]);
 }
 
-/// Each reads the file, adds to it and writes it, again where another one was faster.
+/// Each process reads the file, adds to it and writes it, and tries again if another one was
+/// faster.
 #[test]
 fn of_many_changes_at_once_none_is_lost() {
     let folder = Folder::new();
@@ -251,7 +252,7 @@ fn of_many_changes_at_once_none_is_lost() {
     }
 }
 
-/// Root may write anywhere, so this is tried as `nobody` by another process.
+/// Root may write anywhere, so another process tries this as `nobody`.
 fn as_nobody(name: &str, path: &Path) -> std::process::Output {
     let mut again = if geteuid().is_root() {
         let mut command = Command::new("setpriv");
@@ -264,10 +265,10 @@ fn as_nobody(name: &str, path: &Path) -> std::process::Output {
     again.args(["--exact", name, "--nocapture"]).env(INSIDE, path).output().unwrap()
 }
 
-/// The file that a test's other process is to change.
+/// Names the file that a test's other process is to change.
 const INSIDE: &str = "DISK_TEST_FILE";
 
-/// In the other process: tries it, and fails where that does.
+/// In the other process: tries the change, and fails if that fails.
 fn inside() -> bool {
     let Some(path) = std::env::var_os(INSIDE).map(PathBuf::from) else { return false };
     if let Err(error) = change(&path) {
@@ -331,8 +332,8 @@ fn another_users_file_stays_theirs() {
     assert_eq!(folder.names(), ["file"]);
 }
 
-/// Has another process change a file that may write less than that takes, so that the system ends
-/// it in the middle.
+/// Has another process change a file under a limit that is too low, so that the system ends it in
+/// the middle of the write.
 fn interrupt(name: &str, path: &Path) {
     let mut shell = Command::new("/bin/sh");
     shell.args(["-c", r#"ulimit -c 0; ulimit -f 1; exec "$0" --exact "$1" --nocapture"#]);
@@ -340,7 +341,7 @@ fn interrupt(name: &str, path: &Path) {
     assert_eq!(shell.output().unwrap().status.signal(), Some(SIGXFSZ));
 }
 
-/// In the other process: begins what can't be ended.
+/// In the other process: begins a change that will be interrupted.
 fn inside_without_end() -> bool {
     let Some(path) = std::env::var_os(INSIDE).map(PathBuf::from) else { return false };
     let seen = read(&path, 1 << 20).unwrap().stamp;
@@ -360,7 +361,7 @@ fn an_interrupted_change_leaves_the_file_or_a_copy_beside_it_which_is_reported()
     assert_eq!(content(&path), BEFORE);
     assert!(recovery_copy(&path).is_none());
     change(&path).unwrap();
-    // What is written over is torn now, and there is another one.
+    // The overwritten file is torn now, and then another file takes its name.
     let path = folder.file("file");
     std::fs::hard_link(&path, folder.at("other")).unwrap();
     interrupt(name, &path);
@@ -376,7 +377,7 @@ fn an_interrupted_change_leaves_the_file_or_a_copy_beside_it_which_is_reported()
     change(&path).unwrap();
 }
 
-/// It becomes another file as it is opened for writing, which is not a change by another program.
+/// It becomes another file when it is opened for writing, which is not a change by another program.
 #[test]
 fn a_file_of_a_containers_image_is_changed() {
     let Some(mut disk) = Disk::new("size=1m") else {
@@ -396,8 +397,8 @@ fn a_file_of_a_containers_image_is_changed() {
     assert_eq!(names(&merged), ["file"]);
 }
 
-/// As containers do with single files. Seen only in the name space that it is mounted in, so the
-/// change is made by a process there.
+/// As containers do with single files. The mount is only visible in its own name space, so a
+/// process in there makes the change.
 #[test]
 fn a_file_that_is_mounted_by_itself_is_written_over() {
     if inside() {
@@ -414,7 +415,7 @@ fn a_file_that_is_mounted_by_itself_is_written_over() {
         .env(INSIDE, &file)
         .output()
         .unwrap();
-    // As the shell above says it, or `unshare` itself.
+    // Reported by the shell above, or by `unshare` itself.
     if matches!(output.status.code(), Some(1 | 7)) {
         eprintln!("not tried: this system does not allow mounting a file");
         return;
@@ -435,7 +436,7 @@ fn a_full_disk_leaves_a_file_of_several_names_as_it_was() {
     std::fs::write(&path, &before).unwrap();
     std::fs::hard_link(&path, &other).unwrap();
     let seen = read(&path, 1 << 20).unwrap().stamp;
-    // Room for the copy and not for what is new.
+    // Room for the copy, but not for the new content.
     let _filler = Disk::fill(disk.path(), 30_000);
     let error = rewrite(&path, &seen, &[b'y'; 100_000]).unwrap_err();
     assert!(error.cause(&path).text.contains("no space left"), "{error:?}");

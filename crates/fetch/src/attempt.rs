@@ -1,5 +1,5 @@
-//! One try: ask an address for the rest of the file, follow where it leads, and write what
-//! comes. Whether there is another try is up to the download.
+//! One try: requests the rest of the file from an address, follows redirects, and writes what
+//! arrives. Whether there is another try is up to the download.
 
 use std::io::{self, Read as _};
 use std::time::{Duration, Instant};
@@ -39,12 +39,12 @@ pub(crate) struct Attempt<'a> {
     pub(crate) request: &'a FetchRequest,
     pub(crate) permission: &'a Permission,
     pub(crate) report: &'a mut dyn FnMut(FetchEvent),
-    /// Checked now and then; fails where the disk is nearly full.
+    /// Checked now and then; fails if the disk is nearly full.
     pub(crate) space: &'a dyn Fn(u64) -> Result<(), AttemptError>,
 }
 
-/// For all tries: the system's own roots. Each address is asked through the proxy that the
-/// environment names for it.
+/// The HTTP agent for all tries: trusts the system's own roots. Each address is requested through
+/// the proxy that the environment names for it.
 pub(crate) fn agent(limits: &FetchLimits) -> Agent {
     let connect = Some(Duration::from_millis(limits.connect_ms));
     let stall = Some(Duration::from_millis(limits.stall_ms));
@@ -68,7 +68,7 @@ pub(crate) fn agent(limits: &FetchLimits) -> Agent {
 }
 
 impl Attempt<'_> {
-    /// Ends with the whole file in `partial`, or with what went wrong.
+    /// Ends with the whole file in `partial`, or with an error.
     pub(crate) fn run(
         &mut self,
         agent: &Agent,
@@ -129,7 +129,8 @@ impl Attempt<'_> {
                     )),
                 };
             }
-            // One byte more than the file has is enough to know.
+            // Reading one byte more than the file has is enough to notice that the body is too
+            // long.
             if u64::try_from(read).unwrap_or(u64::MAX) > left {
                 let message = "the server sends more than the file has";
                 return Err(AttemptError::new(FetchFailure::WrongFile, Retry::Elsewhere, message));
@@ -158,7 +159,7 @@ impl Attempt<'_> {
         }
     }
 
-    /// As soon as the first bytes are there: a page about a problem is not loaded to its end.
+    /// Checked as soon as the first bytes have arrived: an error page is not downloaded to its end.
     fn check_magic(&self, partial: &Partial, read: usize) -> Result<(), AttemptError> {
         let magic = self.request.magic.as_bytes();
         let there = usize::try_from(partial.bytes()).unwrap_or(usize::MAX);
@@ -175,7 +176,7 @@ impl Attempt<'_> {
     }
 }
 
-/// Asks an address, and where that leads to, until an answer is not a redirect.
+/// Requests an address and follows redirects until an answer is not one.
 pub(crate) fn follow(
     hosts: &Hosts<'_>,
     url: &str,
@@ -198,7 +199,7 @@ pub(crate) fn follow(
     Err(AttemptError::new(FetchFailure::Redirect, Retry::Elsewhere, message))
 }
 
-/// Asks for the bytes from `from` on, if they are of this version still; else for all.
+/// Requests the bytes from `from` on, provided that they are still of this version; else all.
 pub(crate) fn ask(
     (agent, permission): (&Agent, &Permission),
     to: &Url,
@@ -212,7 +213,7 @@ pub(crate) fn ask(
     let mut request = request.header("accept-encoding", "identity");
     if let Some(from) = from {
         request = request.header("range", format!("bytes={from}-"));
-        // A weak one says that the content is alike, not that its bytes are the same.
+        // A weak one says that the content is equivalent, not that its bytes are the same.
         if let Some(etag) = etag.filter(|etag| !etag.starts_with("W/")) {
             request = request.header("if-range", etag);
         }
@@ -266,8 +267,8 @@ fn unreached(error: &ureq::Error, to: &Url) -> AttemptError {
     AttemptError::again(FetchFailure::Unreachable, format!("`{host}` could not be reached: {why}"))
 }
 
-/// The same where a proxy was asked: what failed is the proxy, unless it was asked and its answer is
-/// about the host.
+/// The error for a failure with a proxy: the proxy is what failed, unless it was reached and its
+/// answer is about the host.
 fn unreached_through(error: &ureq::Error, to: &Url, through: &Through) -> AttemptError {
     use io::ErrorKind::{
         AddrNotAvailable, ConnectionRefused, HostUnreachable, NetworkUnreachable, PermissionDenied,
@@ -280,7 +281,8 @@ fn unreached_through(error: &ureq::Error, to: &Url, through: &Through) -> Attemp
     match error {
         ureq::Error::HostNotFound if through.resolves() => dead("its name is not known"),
         ureq::Error::Timeout(_) => dead("it does not answer"),
-        // What the system says of a connection has a number; what a proxy says has none.
+        // An error of the system about a connection has a number; one about a proxy's answer has
+        // none.
         ureq::Error::Io(error)
             if error.raw_os_error().is_some()
                 && matches!(
@@ -310,7 +312,7 @@ fn unreached_through(error: &ureq::Error, to: &Url, through: &Through) -> Attemp
     }
 }
 
-/// What the HTTP library says of a proxy's answer, in words, and whether it may be another one later.
+/// What the HTTP library reports about a proxy's answer, in words, and whether a retry may help.
 fn refusal(said: &str) -> (String, Retry) {
     let status = said.split(|c: char| !c.is_ascii_digit()).find(|it| it.len() == 3);
     match status {
@@ -328,7 +330,7 @@ fn untrusted(error: &ureq::Error, who: &str) -> AttemptError {
     AttemptError::new(FetchFailure::Untrusted, Retry::Elsewhere, message)
 }
 
-/// Errors of certificates come wrapped in others.
+/// Certificate errors come wrapped in others.
 fn is_about_trust(error: &ureq::Error) -> bool {
     match error {
         ureq::Error::Tls(_) | ureq::Error::Rustls(_) => true,

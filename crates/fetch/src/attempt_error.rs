@@ -1,5 +1,5 @@
-//! What can go wrong, and whether trying again helps. Decided where it happens; what follows
-//! from it is up to the download.
+//! What can go wrong, and whether trying again helps. Decided where it happens; the download
+//! decides what to do about it.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use localcoder_protocol::FetchFailure;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failed {
     pub(crate) failure: FetchFailure,
-    /// A sentence without its end.
+    /// A sentence without its final period.
     pub(crate) message: String,
 }
 
@@ -26,13 +26,13 @@ pub(crate) enum Retry {
     Again(Option<Duration>),
     /// The same request from the beginning of the file.
     StartOver,
-    /// Another address of the file.
+    /// Another address for the file.
     Elsewhere,
     /// Nothing: the fault is on this machine.
     Nothing,
 }
 
-/// What ended one try.
+/// Why one try ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AttemptError {
     pub(crate) failed: Failed,
@@ -49,7 +49,7 @@ impl AttemptError {
     }
 }
 
-/// The disk failed: a full one is another matter than a broken one.
+/// The disk failed: a full disk is not the same error as a broken one.
 pub(crate) fn disk(error: &std::io::Error) -> AttemptError {
     use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
     let failure = match error.kind() {

@@ -1,5 +1,5 @@
-//! The whole of a download: from one try to the next, from one address to the next, until the
-//! file is there or nothing helps. What a single answer means is decided in `response.rs`.
+//! A whole download: from one try to the next, from one address to the next, until the file is
+//! there or nothing helps. What a single answer means is decided in `response.rs`.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -14,12 +14,12 @@ use crate::attempt_error::{AttemptError, Failed, Retry, disk};
 use crate::partial::{Partial, Verdict, not_through_a_link};
 use crate::permission::Permission;
 
-/// What counts as progress: less than this a try, and a server could keep us busy for ever.
+/// The least that counts as progress: with less per try, a server could keep us busy forever.
 const PROGRESS_BYTES: u64 = 1024 * 1024;
-/// Of small files this many parts are progress each.
+/// For small files, this fraction of the file counts as progress.
 const PROGRESS_PARTS: u64 = 64;
 
-/// Loads the file that a checked request names, or says why there is none.
+/// Downloads the file that a checked request names, or says why it can't.
 pub(crate) fn download(
     request: &FetchRequest,
     permission: &Permission,
@@ -59,7 +59,7 @@ pub(crate) fn download(
     }
 }
 
-/// A digest is part of file names, so nothing else may be in it.
+/// A digest becomes part of file names, so it must not contain anything else.
 pub(crate) fn check(request: &FetchRequest) -> Result<(), Failed> {
     let invalid = |message: &str| Err(Failed::new(FetchFailure::Invalid, message));
     if !is_sha256(&request.sha256) {
@@ -71,11 +71,11 @@ pub(crate) fn check(request: &FetchRequest) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Held as long as the value lives, and by the system no longer than this process.
+/// The lock is held as long as the value lives; the system releases it when this process ends.
 fn lock(folder: &Path, sha256: &str) -> Result<File, Failed> {
     let path = folder.join(format!("{sha256}.lock"));
     let failed = |error: std::io::Error| disk(&error).failed;
-    // Never through a symbolic link, as the unfinished file.
+    // Never through a symbolic link, as for the unfinished file.
     let file = OpenOptions::new()
         .write(true)
         .create(true)
@@ -99,7 +99,7 @@ fn lock(folder: &Path, sha256: &str) -> Result<File, Failed> {
     }
 }
 
-/// Whether the disk has room for this many bytes more.
+/// Fails unless the disk has room for this many more bytes.
 fn space(request: &FetchRequest, bytes: u64) -> Result<(), AttemptError> {
     let stat = rustix::fs::statvfs(&request.folder).map_err(|error| disk(&error.into()))?;
     let free = stat.f_bavail.saturating_mul(stat.f_frsize);
@@ -133,13 +133,13 @@ struct Tries<'a> {
     permission: &'a Permission,
     /// The address in use.
     address: usize,
-    /// Addresses in a row that have refused.
+    /// How many addresses in a row have refused.
     refusals: usize,
     /// Tries since the last progress.
     count: u32,
     /// Whether the file started over without progress since.
     started_over: bool,
-    /// Most bytes there ever were.
+    /// The most bytes there ever were.
     most: u64,
 }
 
@@ -178,8 +178,8 @@ impl<'a> Tries<'a> {
         Ok(())
     }
 
-    /// Measured against the most there ever was: a server that starts over each time and breaks
-    /// off each time makes none.
+    /// Measured against the most there ever were: a server that starts over and breaks off each
+    /// time makes no progress.
     fn has_progressed(&mut self, bytes: u64) -> bool {
         let step = PROGRESS_BYTES.min(self.request.bytes / PROGRESS_PARTS).max(1);
         let progressed = bytes >= self.most + step;
@@ -187,7 +187,7 @@ impl<'a> Tries<'a> {
         progressed
     }
 
-    /// Decides what is tried next and after how long.
+    /// Decides what is tried next, and how long to wait before that.
     fn next(
         &mut self,
         error: AttemptError,
@@ -220,7 +220,7 @@ impl<'a> Tries<'a> {
         if self.count >= self.request.limits.tries {
             return Err(failed);
         }
-        // Another address may be in better health.
+        // Another address may work better.
         self.address = (self.address + 1) % self.request.urls.len();
         let wait = asked.unwrap_or_else(|| self.pause());
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
@@ -228,7 +228,7 @@ impl<'a> Tries<'a> {
         Ok(wait)
     }
 
-    /// What is of another file must not be resumed.
+    /// Bytes of another file must not be resumed.
     fn forget_wrong(&self, failed: &Failed, partial: &mut Partial) -> Result<(), Failed> {
         if failed.failure != FetchFailure::WrongFile {
             return Ok(());
@@ -241,7 +241,8 @@ impl<'a> Tries<'a> {
         partial.cut(0).map_err(|error| disk(&error).failed)
     }
 
-    /// Twice as long after each try, and not the same for all who failed at the same moment.
+    /// Doubles after each try, with a random part, so that clients that failed at the same moment
+    /// don't all return at once.
     fn pause(&self) -> Duration {
         let limits = &self.request.limits;
         let doubled = limits.pause_ms.saturating_mul(1 << (self.count - 1).min(16));

@@ -1,17 +1,17 @@
-//! Which addresses may be asked. Redirects are followed by us and not by the HTTP library, so
-//! that each hop is checked here.
+//! Which addresses may be requested. We follow redirects ourselves instead of leaving them to the
+//! HTTP library, so that each hop is checked here.
 
 use localcoder_protocol::FetchFailure;
 use url::{Host, Url};
 
 use crate::attempt_error::{AttemptError, Retry};
 
-/// The hosts of a request.
+/// The allowed hosts of a request.
 #[derive(Debug)]
 pub(crate) struct Hosts<'a>(pub(crate) &'a [String]);
 
 impl Hosts<'_> {
-    /// An address that may be asked.
+    /// The parsed address, if it may be requested.
     pub(crate) fn check(&self, url: &str) -> Result<Url, AttemptError> {
         let parsed = Url::parse(url).map_err(|error| {
             forbidden(format!("`{}` is not an address: {error}", without_query(url)))
@@ -53,7 +53,7 @@ impl Hosts<'_> {
     }
 }
 
-/// `.example.org` allows the subdomains of `example.org`, any other entry itself alone.
+/// `.example.org` allows the subdomains of `example.org`; any other entry allows only itself.
 fn matches(allowed: &str, host: &str) -> bool {
     if allowed.starts_with('.') {
         return host.len() > allowed.len() && host.ends_with(allowed);

@@ -1,11 +1,12 @@
-//! `localcoder-fetch`: one address to one verified file. The only program of the product that
-//! can open a connection off this machine; it knows nothing of models.
+//! `localcoder-fetch`: from an address to a verified file. The only program of the product that can
+//! open a connection off this machine; it knows nothing of models.
 //!
-//! It reads its request from standard input and tells what happens on standard output, both in
+//! It reads its request from standard input and reports what happens on standard output, both as
 //! lines of JSON (`localcoder_protocol::FetchOrder`). The command line starts it for one file, and
-//! never in air-gapped mode; whoever starts it, it looks at the settings itself, and a request that
-//! does not say that the network is allowed is refused as well. Once it knows what is wanted, it has the
-//! system refuse it all else, and tells how far that went. Ending its standard input ends it.
+//! never in air-gapped mode; but whoever starts it, it checks the settings itself, and also refuses
+//! a request that does not state that the network is allowed. Once it knows what is wanted, it has
+//! the system deny it everything else, and reports how far that went. It ends when its standard
+//! input does.
 
 mod attempt;
 mod attempt_error;
@@ -36,8 +37,8 @@ use permission::Permission;
 const REQUEST_BYTES_MAX: u64 = 64 * 1024;
 
 fn main() -> ExitCode {
-    // Before anything is made: which models a user has is private. The other
-    // programs have this from `localcoder_transport::private`, which is not for this one.
+    // Before any file is created: which models a user has is private. The other programs have this
+    // from `localcoder_transport::private`, which this one does not depend on.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     match Permission::ask().and_then(|permission| run(&read_task()?, &permission)) {
         Ok(()) => {
@@ -47,7 +48,8 @@ fn main() -> ExitCode {
         Err(Failed { failure, message }) => {
             let is_refused = failure == FetchFailure::AirGapped;
             if is_refused {
-                // For whoever has started it by hand; its code is that of the command line.
+                // For users who have started it by hand; the exit code is the same as the command
+                // line's.
                 let _ = writeln!(std::io::stderr(), "localcoder-fetch: {message}");
             }
             report(FetchEvent::Failed { failure, message });
@@ -63,7 +65,7 @@ fn run(task: &FetchTask, permission: &Permission) -> Result<(), Failed> {
     if let FetchTask::File(request) = task {
         download::check(request)?;
     }
-    // Before the first thread, since threads are closed one by one.
+    // Before the first thread is started, since threads are confined one by one.
     report(FetchEvent::Confined(confine(task, permission.places())));
     end_with_the_host();
     match task {
@@ -94,7 +96,7 @@ fn invalid(why: &str) -> Failed {
     Failed { failure: FetchFailure::Invalid, message: format!("the request is malformed: {why}") }
 }
 
-/// What was written so far is on disk, or can be fetched again: nothing is to be cleaned up.
+/// What has been written so far is on disk, or can be fetched again: there is nothing to clean up.
 fn end_with_the_host() {
     std::thread::spawn(|| {
         let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
@@ -102,8 +104,8 @@ fn end_with_the_host() {
     });
 }
 
-/// A caller that does not read any more has ended, and so does this program: silently where it is
-/// gone, and else with one. What was written of the file stays.
+/// A caller that does not read any more has ended, and so does this program: silently if the caller
+/// is gone, else with an exit code of its own. What has been written of the file stays.
 #[expect(clippy::needless_pass_by_value, reason = "events are handed on, not kept")]
 #[expect(clippy::exit, reason = "nothing is to be cleaned up, as where standard input ends")]
 fn report(event: FetchEvent) {

@@ -1,8 +1,8 @@
-//! The unfinished file: written from the front, hashed while it is written, and given its name
-//! only when it is whole and right. It can end at any byte and be resumed.
+//! The unfinished file: written from the front, hashed while it is written, and given its final
+//! name only when it is whole and correct. Writing may stop at any byte and be resumed.
 //!
-//! What was written before a crash of the whole system is believed only as far as it had been
-//! synced to disk: a second file says how far that is, and in which run of the system.
+//! After a crash of the whole system, what was written before is trusted only as far as it had been
+//! synced to disk: a second file, the mark, says how far that is, and in which run of the system.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -17,29 +17,29 @@ use localcoder_disk::{Options, cause_of, read, replace, sync_folder_of};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-/// Bytes between two marks. The disk may be one mark behind, so a power cut costs two at most:
-/// the 16 MiB that may be fetched again.
+/// Bytes between two marks. The disk may be one mark behind, so a power cut costs at most two: up
+/// to 16 MiB may have to be fetched again.
 const MARK_BYTES: u64 = 8 * 1024 * 1024;
-/// Of the second file: an address has a few hundred bytes.
+/// Longest mark file: an address has a few hundred bytes.
 const MARK_FILE_BYTES_MAX: u64 = 64 * 1024;
 /// Bytes that are read at once.
 const READ_BYTES: usize = 256 * 1024;
-/// Its user's alone.
+/// Accessible to its user only.
 const UNFINISHED_MODE: u32 = 0o600;
-/// Readable by its user, and read-only: a file of the store does not change.
+/// Readable by its user only, and read-only: files in the store never change.
 const FINISHED_MODE: u32 = 0o400;
-/// Changes with every start of the system.
+/// The id changes with every start of the system.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
-/// What the second file says.
+/// The contents of the mark file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Mark {
-    /// Bytes that are on the disk for certain.
+    /// Bytes that are certain to be on the disk.
     durable_bytes: u64,
     /// The run of the system in which the file was written.
     boot: String,
-    /// The address that the bytes are from, without its query, and its version there.
+    /// The address that the bytes came from, without its query, and the version that it had there.
     url: String,
     etag: Option<String>,
 }
@@ -57,15 +57,15 @@ pub(crate) struct Partial {
 /// How a finished file turned out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It has its name.
+    /// It has its final name.
     Right,
-    /// The digest it has.
+    /// It has this digest instead.
     Wrong(String),
 }
 
 impl Partial {
-    /// Opens what there is of a file, or begins one. `checking` gets how many of how many
-    /// bytes have been read again.
+    /// Opens the unfinished file, or creates it. `checking` gets how many of how many bytes have
+    /// been read again.
     pub(crate) fn open(
         folder: &Path,
         sha256: &str,
@@ -74,7 +74,7 @@ impl Partial {
     ) -> io::Result<Self> {
         let path = folder.join(format!("{sha256}.partial"));
         let file = match unfinished(&path) {
-            // It was whole, and a run ended between closing it and giving it its name.
+            // The file was whole, and a run ended between closing it and renaming it.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied && reopen(&path) => {
                 unfinished(&path)?
             }
@@ -99,24 +99,24 @@ impl Partial {
         Ok(partial)
     }
 
-    /// Bytes there are.
+    /// How many bytes there are.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// The version that the bytes are of, if they are from this address.
+    /// The version that the bytes belong to, if they came from this address.
     pub(crate) fn etag(&self, url: &str) -> Option<&str> {
         self.mark.etag.as_deref().filter(|_| self.bytes > 0 && self.mark.url == url)
     }
 
-    /// From where the next bytes are. It is written down when this returns: without it none of
-    /// them could be resumed.
+    /// Records where the next bytes come from. It is on record when this returns: otherwise none of
+    /// the bytes could be resumed.
     pub(crate) fn comes_from(&mut self, url: &str, etag: Option<&str>) -> io::Result<()> {
         self.mark.url = url.to_owned();
         self.mark.etag = etag.map(str::to_owned);
         let (done, written) = sync_channel(1);
         self.marker.put(Order { mark: self.mark.clone(), done: Some(done) })?;
-        // A silent end is a failure, which the thread tells.
+        // If the thread ended without an answer, that is a failure; stopping it returns the error.
         written.recv().or_else(|_| self.marker.stop())
     }
 
@@ -133,7 +133,7 @@ impl Partial {
         Ok(())
     }
 
-    /// Cuts it to its first bytes.
+    /// Truncates it to its first bytes.
     pub(crate) fn cut(&mut self, bytes: u64) -> io::Result<()> {
         if bytes == self.bytes {
             return Ok(());
@@ -144,7 +144,7 @@ impl Partial {
         self.read_again(bytes, &mut |_, _| {})
     }
 
-    /// Makes the whole file durable, compares its digest and gives it its name.
+    /// Syncs the whole file, compares its digest and gives it its final name.
     pub(crate) fn finish(&mut self, sha256: &str, target: &Path) -> io::Result<Verdict> {
         let digest = HEXLOWER.encode(&self.hasher.clone().finalize());
         if digest != sha256 {
@@ -163,7 +163,7 @@ impl Partial {
         Ok(Verdict::Right)
     }
 
-    /// Reads the first bytes for their digest, and continues behind them.
+    /// Reads the first bytes for their digest, so that it can be continued after them.
     fn read_again(&mut self, bytes: u64, report: &mut dyn FnMut(u64, u64)) -> io::Result<()> {
         self.hasher = Sha256::new();
         self.bytes = 0;
@@ -179,14 +179,14 @@ impl Partial {
         Ok(())
     }
 
-    /// Removes what there is: it is not a part of the file wanted.
+    /// Removes the unfinished file, which is not a part of the wanted one.
     pub(crate) fn discard(mut self) -> io::Result<()> {
         self.marker.stop()?;
         let _ = std::fs::remove_file(&self.marker.path);
         fs_err::remove_file(&self.path)
     }
 
-    /// What the file begins with, up to `length` bytes.
+    /// The beginning of the file, up to `length` bytes.
     pub(crate) fn beginning(&self, length: usize) -> io::Result<Vec<u8>> {
         use std::os::unix::fs::FileExt as _;
         let there = usize::try_from(self.bytes).unwrap_or(usize::MAX).min(length);
@@ -208,20 +208,20 @@ fn unfinished(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// Whether a file that was there could be made one to write again.
+/// Whether an existing file could be made writable again.
 fn reopen(path: &Path) -> bool {
     std::fs::set_permissions(path, PermissionsExt::from_mode(UNFINISHED_MODE)).is_ok()
 }
 
-/// A mark to write, and whom to tell that it is written.
+/// A mark to write, and a channel to report that it is written.
 #[derive(Debug)]
 struct Order {
     mark: Mark,
     done: Option<SyncSender<()>>,
 }
 
-/// Tells the disk about the bytes so far, and then writes down how many these are; on a thread
-/// of its own, since a disk takes its time.
+/// Syncs the bytes so far to disk, and then records how many they are; on a thread of its own,
+/// since a disk takes its time.
 #[derive(Debug)]
 struct Marker {
     path: PathBuf,
@@ -230,7 +230,7 @@ struct Marker {
 }
 
 impl Marker {
-    /// `durable_bytes`: what the mark on the disk says.
+    /// `durable_bytes`: the number in the mark on the disk.
     fn start(file: File, path: PathBuf, durable_bytes: u64) -> Self {
         let (marks, orders) = sync_channel(0);
         let to = path.clone();
@@ -238,13 +238,13 @@ impl Marker {
         Self { path, marks: Some(marks), thread: Some(thread) }
     }
 
-    /// Waits until the mark before is written, so that the disk is never far behind.
+    /// Waits until the previous mark is written, so that the disk is never far behind.
     fn put(&mut self, order: Order) -> io::Result<()> {
         let sent = self.marks.as_ref().is_some_and(|marks| marks.send(order).is_ok());
         if sent { Ok(()) } else { self.stop() }
     }
 
-    /// Ends the thread and says how it went.
+    /// Ends the thread and returns its result.
     fn stop(&mut self) -> io::Result<()> {
         self.marks = None;
         match self.thread.take().map(JoinHandle::join) {
@@ -261,7 +261,7 @@ fn write_marks(
     orders: &Receiver<Order>,
 ) -> io::Result<()> {
     for Order { mark, done } in orders {
-        // One that says nothing new of the disk is there at once, for a run after a kill.
+        // Otherwise no sync is needed: the mark is written at once, for a run after a kill.
         let says_more = mark.durable_bytes != durable_bytes;
         durable_bytes = mark.durable_bytes;
         if says_more {
@@ -277,12 +277,12 @@ fn write_marks(
     Ok(())
 }
 
-/// Of the flags to open a file with.
+/// The flag for opening a file that refuses symbolic links.
 pub(crate) fn not_through_a_link() -> i32 {
     i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0)
 }
 
-/// Read once: a first time before the system refuses to.
+/// Cached: the first read must happen before the system denies it.
 pub(crate) fn boot_id() -> &'static str {
     static ID: OnceLock<String> = OnceLock::new();
     ID.get_or_init(|| {
@@ -310,7 +310,7 @@ mod tests {
         partial.append(b"hello ").unwrap();
         drop(partial);
         let mut partial = open(dir.path(), &sha256);
-        // Without a mark of this run of the system nothing is believed.
+        // Without a mark from this run of the system nothing is trusted.
         assert_eq!(partial.bytes(), 0);
         partial.append(b"hello world").unwrap();
         let target = dir.path().join("blob");
@@ -328,14 +328,14 @@ mod tests {
         let mut killed = open(dir.path(), &sha256);
         killed.comes_from("https://a.example/b", Some("\"1\"")).unwrap();
         killed.append(b"hello ").unwrap();
-        // It is not dropped first: after a kill nothing ends in order.
+        // The old value is not dropped first: a killed process does not clean up.
         let next = open(dir.path(), &sha256);
         let expected = if boot_id().is_empty() { (0, None) } else { (6, Some("\"1\"")) };
         assert_eq!((next.bytes(), next.etag("https://a.example/b")), expected);
         drop(killed);
     }
 
-    /// As after a kill while the whole file was being synced. Does not apply to the superuser.
+    /// As after a kill while the whole file was being synced. The superuser is not affected.
     #[test]
     fn one_that_was_whole_and_got_no_name_is_not_loaded_again() {
         let dir = tempfile::tempdir().unwrap();
@@ -377,21 +377,21 @@ mod tests {
         let mut partial = open(dir.path(), &sha256);
         partial.append(&bytes[..8_500_000]).unwrap();
         partial.append(&bytes[8_500_000..]).unwrap();
-        // The mark is written when the thread has ended.
+        // The mark is written once the thread has ended.
         partial.marker.stop().unwrap();
         drop(partial);
         let again = open(dir.path(), &sha256);
         let expected = if boot_id().is_empty() { MARK_BYTES } else { 9 * 1024 * 1024 };
         assert!(again.bytes() >= expected.min(MARK_BYTES));
         drop(again);
-        // After another start of the system only what was on the disk for certain.
+        // After a restart of the system, only what was certain to be on the disk.
         let marks = dir.path().join(format!("{sha256}.mark"));
         let mut mark: Mark = serde_json::from_slice(&fs_err::read(&marks).unwrap()).unwrap();
         assert!(mark.durable_bytes >= MARK_BYTES);
         mark.boot = "another".to_owned();
         fs_err::write(&marks, serde_json::to_vec(&mark).unwrap()).unwrap();
         assert_eq!(open(dir.path(), &sha256).bytes(), mark.durable_bytes);
-        // A mark that is torn counts as none.
+        // A torn mark counts as none.
         fs_err::write(&marks, b"{\"durable").unwrap();
         assert_eq!(open(dir.path(), &sha256).bytes(), 0);
     }

@@ -1,6 +1,6 @@
-//! Whether the user's settings allow to open a connection. Whoever has started this program says so
-//! as well, and is not believed: it may have been started by hand, and the settings may have changed
-//! since. So they are read here, at the start and before each connection.
+//! Whether the user's settings allow connections. The caller states so as well, but is not trusted:
+//! this program may have been started by hand, and the settings may have changed since. So they are
+//! read here, at the start and before each connection.
 
 use localcoder_disk::tally::Counter;
 use localcoder_protocol::{ErrorInfo, FetchFailure};
@@ -8,14 +8,14 @@ use localcoder_settings::{AirGap, Places, air_gap};
 
 use crate::attempt_error::{AttemptError, Failed, Retry};
 
-/// The words before the reason.
+/// The beginning of the message, before the reason.
 const WHAT: &str = "nothing is downloaded";
 
-/// That the settings have allowed it, and where they are.
+/// Proof that the settings have allowed it, and where they are.
 #[derive(Debug)]
 pub(crate) struct Permission {
     places: Places,
-    /// Open from the start: later on this program writes nowhere else.
+    /// Open from the start: later this program may not write anywhere else.
     refusals: Counter,
 }
 
@@ -23,8 +23,7 @@ impl Permission {
     /// Reads the settings.
     ///
     /// # Errors
-    /// If the air gap is on, or it is not known whether it is, since the settings can't be found or
-    /// read.
+    /// If the air gap is on, or if that is unknown because the settings can't be found or read.
     pub(crate) fn ask() -> Result<Self, Failed> {
         let places = Places::resolve().map_err(|error| {
             let error = ErrorInfo::from(error);
@@ -36,7 +35,7 @@ impl Permission {
         permission.check().map(|()| permission)
     }
 
-    /// Checks the settings again before a connection: they may have changed.
+    /// Checks the settings again before a connection, since they may have changed.
     pub(crate) fn check_again(&self) -> Result<(), AttemptError> {
         self.check().map_err(|failed| AttemptError { failed, retry: Retry::Nothing })
     }

@@ -1,7 +1,7 @@
-//! Which proxy an address is asked through. A proxy that is named and can't be used is an error: to
-//! ask without it would show the user's address to whom it was to be hidden from, or be blocked for
-//! a reason that users can't find. So the variables are read here and not by the HTTP library,
-//! which passes over what it does not understand.
+//! Which proxy an address is requested through. If a proxy is named that can't be used, that is an
+//! error: connecting directly would expose the user's address to those it was to be hidden from, or
+//! be blocked for a reason that users can't find. So the variables are read here and not by the
+//! HTTP library, which ignores what it does not understand.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -13,20 +13,20 @@ use url::{Host, Url};
 
 use crate::attempt_error::{AttemptError, Retry};
 
-/// In the order in which they count for an encrypted address. All of them count for any address:
-/// whoever has set one of them wants nothing to be asked without.
+/// In order of precedence for an encrypted address. All of them count for any address: a user who
+/// has set one of them does not want anything to be requested without a proxy.
 const FOR_HTTPS: [&str; 6] = PROXY_VARIABLES;
-/// The same for one that is not.
+/// In order of precedence for an address that is not encrypted.
 const FOR_HTTP: [&str; 6] =
     ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "https_proxy", "HTTPS_PROXY"];
-/// Hosts that are asked without one.
+/// Hosts that are requested without a proxy.
 const EXCEPT: [&str; 2] = ["no_proxy", "NO_PROXY"];
-/// What is said of others.
+/// The supported kinds, for messages about others.
 const KINDS: &str = "`http`, `https`, `socks4`, `socks4a`, `socks5` and `socks5h` are";
-/// Of a name of a kind that is shown; the longest known one has 7.
+/// How much of an unknown kind's name is shown; the longest known one has 7 characters.
 const KIND_LENGTH_MAX: usize = 16;
 
-/// A proxy, and which variable names it.
+/// A proxy, and the variable that names it.
 #[derive(Debug, Clone)]
 pub(crate) struct Through {
     pub(crate) proxy: Proxy,
@@ -35,7 +35,7 @@ pub(crate) struct Through {
     port: u16,
 }
 
-/// Never with the user name and password that an address may have in it.
+/// Never shows the user name and password that an address may contain.
 impl fmt::Display for Through {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}:{}` of {}", self.host, self.port, self.variable)
@@ -43,16 +43,16 @@ impl fmt::Display for Through {
 }
 
 impl Through {
-    /// Whether it is asked for a name, and not for an address that was looked up here.
+    /// Whether the proxy gets the name, instead of an address that was looked up here.
     pub(crate) fn resolves(&self) -> bool {
         self.proxy.protocol() != ProxyProtocol::Socks4
     }
 }
 
-/// The proxy for an address; `None` where the environment names none for it.
+/// The proxy for an address; `None` if the environment names none for it.
 ///
 /// # Errors
-/// Where it names one that can't be used.
+/// If it names one that can't be used.
 pub(crate) fn for_address(
     to: &Url,
     variable: impl Fn(&str) -> Option<OsString>,
@@ -70,8 +70,7 @@ pub(crate) fn for_address(
 }
 
 fn parse(variable: &'static str, value: &str) -> Result<Through, AttemptError> {
-    // Nothing of the address is shown but its kind: a password may be anywhere in what makes no
-    // sense.
+    // Nothing of the address is shown but its kind: a malformed one may have a password anywhere.
     let nonsense = || unusable(variable, "names a proxy whose address is malformed");
     let (kind, rest) = match value.split_once("://") {
         Some((kind, rest)) => (kind.to_ascii_lowercase(), rest),
@@ -83,8 +82,8 @@ fn parse(variable: &'static str, value: &str) -> Result<Through, AttemptError> {
     }
     let kind = match kind.as_str() {
         "http" | "https" | "socks4" | "socks4a" | "socks5h" => kind.as_str(),
-        // By the letter, the name would be looked up here: that tells a name server, and where
-        // there is a proxy there may be none.
+        // Taken literally, `socks5` would look up the name here: that exposes it to a name server,
+        // and where a proxy is needed there may be none.
         "socks" | "socks5" => "socks5h",
         other => {
             let why = format!("names a proxy of the kind `{other}`, which can't be used; {KINDS}");
@@ -105,8 +104,8 @@ fn unusable(variable: &str, why: &str) -> AttemptError {
     AttemptError::new(FetchFailure::Proxy, Retry::Nothing, format!("{variable} {why}"))
 }
 
-/// Whether a list such as `localhost, .example.org, 10.0.0.0/8` has a host in it. A name also means
-/// its subdomains as well, as for other programs.
+/// Whether a list such as `localhost, .example.org, 10.0.0.0/8` contains a host. As in other
+/// programs, a name stands for its subdomains as well.
 fn is_except(list: &str, to: &Url) -> bool {
     let Some(host) = to.host() else { return false };
     list.split([',', ' ']).filter(|entry| !entry.is_empty()).any(|entry| {
@@ -119,7 +118,7 @@ fn is_except(list: &str, to: &Url) -> bool {
 fn without_port(entry: &str) -> (&str, Option<u16>) {
     let colons = entry.matches(':').count();
     match entry.rsplit_once(':') {
-        // More of them, and it is an address of the sixth version.
+        // More than one colon means an IPv6 address.
         Some((host, port)) if colons == 1 || host.ends_with(']') => match port.parse() {
             Ok(port) => (host, Some(port)),
             Err(_) => (entry, None),
@@ -150,7 +149,7 @@ fn matches(entry: &str, host: &Host<&str>) -> bool {
     }
 }
 
-/// Whether the first `bits` of two addresses are the same.
+/// Whether the first `bits` bits of two addresses are equal.
 fn is_within(address: IpAddr, network: IpAddr, bits: u32) -> bool {
     let (differs, width) = match (address, network) {
         (IpAddr::V4(a), IpAddr::V4(b)) => (u128::from(a.to_bits() ^ b.to_bits()), 32),
@@ -282,7 +281,7 @@ mod tests {
         ] {
             assert!(!direct(list, to), "{list}: {to}");
         }
-        // An exception does not hide that the proxy for everybody else is unusable.
+        // An exception does not hide that the proxy for all other hosts is unusable.
         let set = [("ALL_PROXY", "nonsense://x"), ("no_proxy", "localhost")];
         assert!(asked(TARGET, &set).is_err());
     }

@@ -1,6 +1,6 @@
-//! What an answer means for the file. Servers and the proxies before them get ranges wrong in
-//! many ways, so the status alone decides nothing: what counts is where the bytes begin that are
-//! to come, and how long the whole is.
+//! What an answer means for the file. Servers, and the proxies in front of them, get ranges wrong
+//! in many ways, so the status alone decides nothing: what counts is where the coming bytes begin,
+//! and how long the whole file is.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use localcoder_protocol::{FetchFailure, FetchLimits};
 
 use crate::attempt_error::{AttemptError, Retry};
 
-/// What of an answer's head matters.
+/// The parts of an answer's head that matter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Head {
     pub(crate) status: u16,
@@ -19,12 +19,12 @@ pub(crate) struct Head {
     pub(crate) retry_after: Option<String>,
 }
 
-/// What is to be done with an answer.
+/// What to do with an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Meaning {
     /// The body begins at this byte of the file.
     From(u64),
-    /// There is nothing more to come.
+    /// Nothing more will come.
     Complete,
 }
 
@@ -61,7 +61,7 @@ pub(crate) fn judge(
     Ok(Meaning::From(range.start))
 }
 
-/// Whether a body is a file at all: no refusal, no web page, nothing packed.
+/// Checks that a body can be the file at all: not an error, a web page, or compressed.
 pub(crate) fn check_kind(head: &Head, limits: &FetchLimits) -> Result<(), AttemptError> {
     if !matches!(head.status, 200 | 206) {
         return Err(refused(head.status, head, limits));
@@ -130,7 +130,7 @@ fn length(said: u64, total: u64) -> String {
     format!("the server's file has {said} bytes, and the one wanted has {total}")
 }
 
-/// What a server says, without control characters and not without end.
+/// What a server says, without control characters and with a limited length.
 fn shown(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(40).collect()
 }
@@ -177,10 +177,10 @@ mod tests {
     #[test]
     fn what_counts_is_where_the_bytes_begin() {
         assert_eq!(judged(&head(200), 0), Ok(Meaning::From(0)));
-        // A range that was ignored.
+        // The range was ignored.
         assert_eq!(judged(&head(200), 40), Ok(Meaning::From(0)));
         assert_eq!(judged(&part(206, "bytes 40-99/100"), 40), Ok(Meaning::From(40)));
-        // A proxy that turns 206 into 200, and one that begins earlier than it was asked.
+        // A proxy that turns 206 into 200, and one that begins earlier than requested.
         assert_eq!(judged(&part(200, "bytes 40-99/100"), 40), Ok(Meaning::From(40)));
         assert_eq!(judged(&part(206, "bytes 32-99/100"), 40), Ok(Meaning::From(32)));
         assert_eq!(judged(&part(206, "bytes 40-99/*"), 40), Ok(Meaning::From(40)));

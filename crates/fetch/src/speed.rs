@@ -1,19 +1,20 @@
-//! How fast bytes come: what is shown, and whether it is too slow to go on. Time is handed in.
+//! How fast bytes arrive: the speed to show, and whether it is too slow to continue. Time is passed
+//! in.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use localcoder_protocol::FetchLimits;
 
-/// Over which the shown speed is taken: steady enough to read, quick enough to believe.
+/// The window for the speed that is shown: steady enough to read, quick enough to be believed.
 const SHOWN_WINDOW: Duration = Duration::from_secs(5);
-/// Between two samples.
+/// Least time between two samples.
 const SAMPLE_EVERY: Duration = Duration::from_millis(100);
 
 /// The bytes of one connection over time.
 #[derive(Debug)]
 pub(crate) struct Speed {
-    /// Time since the start and bytes until then.
+    /// Time since the start, and how many bytes had arrived by then.
     samples: VecDeque<(Duration, u64)>,
     slow_window: Duration,
     slow_bytes_per_s: u64,
@@ -28,7 +29,7 @@ impl Speed {
         }
     }
 
-    /// Takes how many bytes have come after how long; whether that is too slow.
+    /// Takes how many bytes have arrived by now; returns whether that is too slow.
     pub(crate) fn is_too_slow(&mut self, now: Duration, bytes: u64) -> bool {
         if self.samples.back().is_none_or(|(last, _)| now >= *last + SAMPLE_EVERY) {
             self.samples.push_back((now, bytes));
@@ -40,7 +41,7 @@ impl Speed {
         now >= self.slow_window && self.over(self.slow_window, now, bytes) < self.slow_bytes_per_s
     }
 
-    /// For people.
+    /// The speed to show.
     pub(crate) fn bytes_per_s(&self, now: Duration, bytes: u64) -> u64 {
         self.over(SHOWN_WINDOW, now, bytes)
     }
@@ -74,7 +75,7 @@ mod tests {
         assert!(!after(59, |_| 1).1);
         assert!(after(61, |_| 1).1);
         assert!(!after(600, |_| 9_000).1);
-        // Fast at first does not help for ever.
+        // A fast start does not help forever.
         assert!(!after(120, |second| if second <= 60 { 1_000_000 } else { 9_000 }).1);
         assert!(after(121, |second| if second <= 60 { 1_000_000 } else { 1 }).1);
     }

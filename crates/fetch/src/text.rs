@@ -1,5 +1,6 @@
-//! A short text for people, such as a license: no digest pins it, so it is bounded, plain and
-//! read as a whole. Addresses are tried one after the other, each as often as a file's.
+//! A short text for people, such as a license: no digest pins it, so its length is limited, it must
+//! be plain text, and it is read as a whole. Addresses are tried one after another, each as often
+//! as for a file.
 
 use std::io::Read as _;
 use std::time::Duration;

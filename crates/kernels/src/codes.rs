@@ -1,6 +1,6 @@
 //! The columns, rounded to eight bits and laid out so that one instruction takes four values of
-//! each of 16 columns, or more of each of fewer. How they are rounded, and what is beside them,
-//! is a matter of the format that they are multiplied with.
+//! each of 16 columns, or more values of each of fewer. How they are rounded, and what is stored
+//! with them, depends on the format that they are multiplied with.
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -9,17 +9,17 @@ use crate::format::Family;
 use crate::level::Instructions;
 use crate::{CHAINS, CHUNK, Format, Level, avx2, avx512, k_quants, legacy_quants};
 
-/// This many columns are each on their own, at most: row after row, nothing is spread out in memory.
+/// Up to this many columns are computed each on its own: row after row, without unpacking to
+/// memory.
 pub(crate) const FEW: usize = 4;
-/// With half as many registers of half the size, a row's weights stay in them for fewer.
+/// AVX2 has half as many registers of half the size, which hold a row's weights for fewer columns.
 const FEW_OF_AVX2: usize = 3;
-/// Numbers of columns that are computed together otherwise. A register has 16 lanes: where there
-/// are fewer columns, each has several, for values that follow each other.
+/// The numbers of columns that are computed together otherwise. A register has 16 lanes: if there
+/// are fewer columns, each has several lanes, for consecutive values.
 const WIDTHS: [usize; 3] = [4, 8, 16];
-/// The most of them.
 pub(crate) const WIDEST: usize = 16;
-/// Lanes of a register, and its size in bytes. Where registers have half of that, two of them
-/// together are one.
+/// Lanes of a register, and its size in bytes. Where registers are half as large, a pair of them
+/// counts as one.
 pub(crate) const LANES: usize = 16;
 pub(crate) const REGISTER_BYTES: usize = 64;
 
@@ -36,7 +36,7 @@ unsafe impl Send for Codes<'_> {}
 // SAFETY: as above.
 unsafe impl Sync for Codes<'_> {}
 
-/// What their places follow from.
+/// What the layout is derived from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Shape {
     level: Level,
@@ -50,14 +50,14 @@ struct Shape {
 pub(crate) struct Group {
     pub(crate) first: usize,
     pub(crate) columns: usize,
-    /// 1 or one of [`WIDTHS`]; those after `columns` hold anything.
+    /// 1 or one of [`WIDTHS`]; the columns after `columns` are padding with any contents.
     pub(crate) width: usize,
     start: usize,
 }
 
 impl<'a> Codes<'a> {
-    /// Memory for this many columns of this many values, wherever it begins, to be multiplied with a
-    /// matrix of this format.
+    /// Size of the memory for this many columns of this many values, at any alignment, to be
+    /// multiplied with a matrix of this format.
     #[must_use]
     pub fn bytes(level: Level, format: Format, length: usize, columns: usize) -> usize {
         let shape = Shape { level, format, length, columns };
@@ -65,18 +65,19 @@ impl<'a> Codes<'a> {
         last.start + shape.group_bytes(last.width) + REGISTER_BYTES
     }
 
-    /// Memory for this many columns that are distributed among several products in any way.
+    /// Upper bound of the memory for this many columns, however they are distributed among several
+    /// products.
     #[must_use]
     pub fn bytes_at_most(level: Level, format: Format, length: usize, columns: usize) -> usize {
-        // Groups are of this many columns at most: more columns are several groups.
+        // One group has at most this many columns: more columns make several groups.
         let each = |count: usize| Self::bytes(level, format, length, count).div_ceil(count);
         (1..=WIDEST).map(each).max().unwrap_or(0) * columns
     }
 
-    /// Over memory that is to hold them, or holds them already.
+    /// The columns in memory that is to hold them, or holds them already.
     ///
     /// # Panics
-    /// Where the memory is too small.
+    /// If the memory is too small.
     #[must_use]
     pub fn over(
         memory: &'a mut [u8],
@@ -91,10 +92,10 @@ impl<'a> Codes<'a> {
         unsafe { Self::over_shared(memory.as_mut_ptr(), level, format, length, columns) }
     }
 
-    /// As [`Self::over`], for threads that share the memory.
+    /// As [`Self::over`], but for threads that share the memory.
     ///
     /// # Safety
-    /// [`Self::bytes`] bytes from here on are used by nothing else for as long as `'a`.
+    /// [`Self::bytes`] bytes from here on are not used by anything else during `'a`.
     #[must_use]
     pub unsafe fn over_shared(
         memory: *mut u8,
@@ -107,19 +108,19 @@ impl<'a> Codes<'a> {
         Self { start, shape: Shape { level, format, length, columns }, of: PhantomData }
     }
 
-    /// Parts of a column that can be filled one by one.
+    /// The number of parts of a column that can be filled one by one.
     #[must_use]
     pub fn chunks(&self) -> usize {
         self.shape.chunks()
     }
 
-    /// Takes these chunks of a column.
+    /// Fills these chunks of a column.
     ///
     /// # Safety
-    /// No other thread has these chunks at this time.
+    /// No other thread accesses these chunks at the same time.
     ///
     /// # Panics
-    /// Where there is no such column, or it has another length.
+    /// If there is no such column, or it has another length.
     pub unsafe fn fill(&self, column: usize, values: &[f32], chunks: Range<usize>) {
         let Shape { level, format, length, columns } = self.shape;
         assert!(column < columns && values.len() == length, "a column and its length");
@@ -159,13 +160,13 @@ impl<'a> Codes<'a> {
         self.shape.level
     }
 
-    /// Whether each column is on its own.
+    /// Whether each column is computed on its own.
     pub(crate) fn are_few(&self) -> bool {
         self.shape.width() == 1
     }
 
-    /// Whether a column's sums are in its lanes. Otherwise each has lanes of its own, which are
-    /// alike.
+    /// Whether the sums of a column are spread over its lanes. Otherwise each sum has a set of
+    /// lanes of its own, all with the same value.
     pub(crate) fn have_sums_in_lanes(&self) -> bool {
         let level = self.shape.level.0;
         self.shape.format.family() == Family::Legacy && level != Instructions::Avx512
@@ -175,7 +176,7 @@ impl<'a> Codes<'a> {
         self.shape.columns
     }
 
-    /// Whether they were made for such a matrix.
+    /// Whether the codes were made for such a matrix.
     pub(crate) fn are_for(&self, format: Format, length: usize) -> bool {
         self.shape.format == format && self.shape.length == length
     }
@@ -208,7 +209,7 @@ impl Shape {
 
     fn group_bytes(&self, width: usize) -> usize {
         let chunks = match (self.format.family(), self.level.0) {
-            // Four chunks share their places.
+            // Four chunks share their places, so their number is rounded up.
             (Family::Legacy, Instructions::Avx512) if width == 1 => {
                 self.chunks().next_multiple_of(CHAINS)
             }
@@ -243,7 +244,7 @@ impl Shape {
     }
 }
 
-/// Of a column among those beside it.
+/// The place of a column within its group.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place {
     pub(crate) width: usize,
@@ -256,7 +257,7 @@ impl Place {
         LANES / self.width
     }
 
-    /// Puts what fills one lane each where the column's lanes are, register after register.
+    /// Writes values of one lane each to the column's lanes, register after register.
     ///
     /// # Safety
     /// This many registers may be written there.

@@ -1,4 +1,4 @@
-//! How matrices are stored, by ggml's names, and what the kernels must know of that.
+//! How matrices are stored, by ggml's names, and what the kernels have to know about it.
 
 /// How a matrix is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub enum Format {
     Iq4Nl,
 }
 
-/// Formats that are computed alike.
+/// Formats that are computed in the same way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Family {
     /// Blocks of 256.
@@ -35,7 +35,7 @@ pub(crate) enum Family {
 }
 
 impl Format {
-    /// All of them, in order.
+    /// All formats, in order.
     pub const ALL: [Self; 10] = [
         Self::Q4K,
         Self::Q5K,
@@ -84,7 +84,7 @@ impl Format {
 
 #[cfg(target_arch = "x86_64")]
 impl Format {
-    /// The one with this number, which a parameter of a type can be.
+    /// The format with this number: a const parameter can be a number, but not a format.
     pub(crate) const fn of(number: u8) -> Self {
         Self::ALL[number as usize]
     }
@@ -111,7 +111,7 @@ impl Format {
         }
     }
 
-    /// What a weight is at most, read without its sign.
+    /// The largest value of a weight when it is read as unsigned.
     pub(crate) const fn most(self) -> i32 {
         match self {
             Self::Q2K => 3,
@@ -123,7 +123,7 @@ impl Format {
         }
     }
 
-    /// What it is higher so than it stands for.
+    /// How much higher a weight is when read as unsigned than its true value.
     pub(crate) const fn too_high(self) -> i32 {
         match self {
             Self::Q4K | Self::Q5K | Self::Q2K => 0,
@@ -135,13 +135,13 @@ impl Format {
         }
     }
 
-    /// Whether there are minima beside the scales.
+    /// Whether the format has minima in addition to scales.
     pub(crate) const fn has_minima(self) -> bool {
         matches!(self, Self::Q4K | Self::Q5K | Self::Q2K)
     }
 }
 
-/// What four bits choose from in `IQ4_NL` and `IQ4_XS`, 128 higher.
+/// The values that four bits choose from in `IQ4_NL` and `IQ4_XS`, plus 128.
 #[cfg(target_arch = "x86_64")]
 pub(crate) const CHOICE: [u8; 16] =
     [1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 153, 166, 181, 197, 217, 241];

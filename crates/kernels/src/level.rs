@@ -1,42 +1,42 @@
 //! Which instructions the kernels may use.
 
-/// A level of instructions that this processor has: there is no other way to one than by asking
-/// the processor.
+/// A set of instructions that this processor has: a level can only be obtained by asking the
+/// processor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Level(pub(crate) Instructions);
 
-/// The best last.
+/// Sets of instructions, the best last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Instructions {
-    /// Products of bytes in 16 bits; every x86-64 since 2013 (Intel) and 2017 (AMD).
+    /// Products of bytes are added up in 16 bits; every x86-64 since 2013 (Intel) and 2017 (AMD).
     Avx2,
     /// Products of bytes are added up in 32 bits at once; laptops since 2021.
     AvxVnni,
-    /// The same, twice as wide; servers since 2019, AMD since 2022.
+    /// As AVX-VNNI, but twice as wide; servers since 2019, AMD since 2022.
     Avx512,
 }
 
 const ALL: [Instructions; 3] = [Instructions::Avx2, Instructions::AvxVnni, Instructions::Avx512];
 
 impl Level {
-    /// The best that this processor has, if it has any.
+    /// The best level that this processor has, if it has any.
     #[must_use]
     pub fn best() -> Option<Self> {
         Self::all().last()
     }
 
-    /// The one of this name (`avx2`, `avx-vnni`, `avx512`), where this processor has it.
+    /// The level of this name (`avx2`, `avx-vnni`, `avx512`), if this processor has it.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::all().find(|level| level.name() == name)
     }
 
-    /// All that this processor has, the best last.
+    /// All levels that this processor has, the best last.
     pub fn all() -> impl Iterator<Item = Self> {
         ALL.into_iter().filter(|level| is_here(*level)).map(Self)
     }
 
-    /// What it is called.
+    /// Its name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self.0 {

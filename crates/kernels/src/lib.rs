@@ -1,11 +1,11 @@
-//! Products of quantized matrices with columns, as they are in the file: what a step of a model
+//! Products of quantized matrices, as they are in the file, with columns: what a step of a model
 //! consists of.
 //!
-//! A step of one token waits for memory, a prompt for arithmetic; in between llama.cpp spends
-//! more than half of its time on spreading weights out in memory. These kernels spread a row out
-//! in registers for up to four columns, and eight rows within the first cache for more. There is
-//! a form of each for every [`Level`] of a processor's instructions; everything else stays
-//! llama.cpp's.
+//! A step of one token is limited by memory, a prompt by arithmetic; in between, llama.cpp spends
+//! more than half of its time unpacking weights to memory. These kernels unpack a row into
+//! registers for up to four columns, and eight rows within the first-level cache for more. There is
+//! a variant of each for every [`Level`] of a processor's instructions; everything else is left to
+//! llama.cpp.
 //!
 //! Knows nothing of llama.cpp, threads or models. The worker calls it.
 #![expect(unsafe_code, reason = "instructions of the processor, and rows written by many threads")]
@@ -40,14 +40,15 @@ pub use matrix::Matrix;
 #[cfg(target_arch = "x86_64")]
 pub use multiply::{Output, Scratch, multiply};
 
-/// Values of a row or column that are worked on at a time: `QK_K` of ggml.
+/// Values of a row or column that are processed at a time: ggml's `QK_K`.
 #[cfg(target_arch = "x86_64")]
 const CHUNK: usize = 256;
 
-/// Sums that a row has with a column: what has scales of its own (a chunk of the k-quants, a block
-/// of the older formats) is added up in whole numbers and goes to the first of them, the next to
-/// the second, and so on around. All kernels of a level keep to this order, so a column comes out
-/// the same to the last bit whatever is computed beside it. A few columns need several sums,
-/// because whole numbers of one column end up beside each other there.
+/// Number of sums that a row has with a column. Every part with scales of its own (a chunk of the
+/// k-quants, a block of the older formats) is added up in integers and then added to the first sum,
+/// the next part to the second, and so on in a circle. All kernels of a level keep to this order,
+/// so a column's result is the same to the last bit whatever is computed next to it. The kernels
+/// for a few columns need several sums, because they end up with integers of several parts of one
+/// column next to each other.
 #[cfg(target_arch = "x86_64")]
 const CHAINS: usize = 4;

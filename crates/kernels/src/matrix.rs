@@ -1,4 +1,4 @@
-//! A matrix as it is in a file, and how its rows are gone through.
+//! A matrix in the layout of a file, and how its rows are traversed.
 
 use std::arch::x86_64::{
     _MM_HINT_T0, _MM_HINT_T1, _mm_cvtph_ps, _mm_cvtsi32_si128, _mm_cvtss_f32, _mm_prefetch,
@@ -6,16 +6,16 @@ use std::arch::x86_64::{
 
 use crate::{CHUNK, Format};
 
-/// Rows that are multiplied together with many columns: with two registers for each, and what
-/// they share, these are as many as the processor has registers for without waiting for a
-/// product.
+/// Rows that are multiplied together with many columns: with two registers for each, and those for
+/// shared values, this is as many as the processor has registers for, and enough that it does not
+/// wait for a product.
 pub(crate) const ROWS: usize = 8;
-/// How far ahead of the arithmetic a row is asked for: the processor's own foresight ends with a
-/// page of 4 KiB. Measured on a Zen 4: 1 to 4 KiB are alike, without it three columns and more
-/// take a tenth to a quarter longer.
+/// How far ahead of the arithmetic a row is prefetched: the processor's own prefetching ends at a
+/// page of 4 KiB. Measured on a Zen 4: 1 to 4 KiB are alike; without it three columns and more take
+/// a tenth to a quarter longer.
 const AHEAD_BYTES: usize = 2048;
 
-/// A matrix as it is in a file.
+/// A matrix in the layout of a file.
 #[derive(Debug, Clone, Copy)]
 pub struct Matrix<'a> {
     format: Format,
@@ -25,8 +25,8 @@ pub struct Matrix<'a> {
 }
 
 impl<'a> Matrix<'a> {
-    /// `None` where the data has not the size of this many rows of this many weights, or where these
-    /// are not whole blocks.
+    /// `None` if the data does not have the size of this many rows of this many weights, or if a
+    /// row is not made of whole blocks.
     #[must_use]
     pub fn new(format: Format, data: &'a [u8], rows: usize, length: usize) -> Option<Self> {
         let blocks = length / format.block_weights();
@@ -59,14 +59,14 @@ impl<'a> Matrix<'a> {
         CHUNK / self.format.block_weights() * self.format.block_bytes()
     }
 
-    /// Where a chunk of a row begins. It may be after the end.
+    /// The address of a chunk of a row, which may be past the end.
     pub(crate) fn chunk(&self, row: usize, chunk: usize) -> *const u8 {
         let row = row * self.blocks() * self.format.block_bytes();
         self.data.as_ptr().wrapping_add(row + chunk * self.chunk_bytes())
     }
 }
 
-/// Lets the processor bring what comes soon after this many bytes of a row. It may point anywhere.
+/// Prefetches what comes soon after this many bytes of a row. The address may be invalid.
 #[inline]
 pub(crate) fn fetch_ahead(start: *const u8, bytes: usize) {
     for line in (0..bytes).step_by(64) {
@@ -75,7 +75,7 @@ pub(crate) fn fetch_ahead(start: *const u8, bytes: usize) {
     }
 }
 
-/// A number of 16 bits.
+/// Reads a 16-bit float.
 ///
 /// # Safety
 /// The processor has the feature; two bytes are there.
@@ -87,8 +87,8 @@ pub(crate) unsafe fn half(at: *const u8) -> f32 {
     _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(bits))))
 }
 
-/// Lets the processor bring what is needed later, as near as the second cache: the first is full
-/// of what is needed now. It may point anywhere.
+/// Prefetches what is needed later, as far as the second-level cache: the first is full of what is
+/// needed now. The address may be invalid.
 #[inline]
 pub(crate) fn fetch(start: *const u8, bytes: usize) {
     for line in (0..bytes).step_by(64) {

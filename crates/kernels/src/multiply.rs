@@ -1,5 +1,5 @@
-//! Rows of a matrix with all columns: one row after the other for a few columns, eight together
-//! for more.
+//! Multiplies rows of a matrix with all columns: one row after another for a few columns, eight
+//! together for more.
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -11,14 +11,14 @@ use crate::matrix::{Matrix, ROWS};
 use crate::rows::{SUMS, sum_up};
 use crate::{Format, avx2, avx512};
 
-/// Where the products go: column after column, or wherever each begins, each with as many values
-/// as the matrix has rows. Threads write different rows of it at the same time.
+/// Where the products are written: column after column, or each at its own start, each with as many
+/// values as the matrix has rows. Threads write different rows of it at the same time.
 #[derive(Debug, Clone, Copy)]
 pub struct Output<'a> {
     values: *mut f32,
     rows: usize,
     columns: usize,
-    /// Where each column begins; empty where they follow each other.
+    /// Where each column begins; empty if they follow each other.
     starts: &'a [usize],
     of: PhantomData<&'a mut [f32]>,
 }
@@ -29,10 +29,10 @@ unsafe impl Send for Output<'_> {}
 unsafe impl Sync for Output<'_> {}
 
 impl<'a> Output<'a> {
-    /// Takes all columns of this many rows.
+    /// The output for all columns of this many rows.
     ///
     /// # Panics
-    /// Where they are not whole.
+    /// If `values` is not a whole number of columns.
     #[must_use]
     pub fn over(values: &'a mut [f32], rows: usize) -> Self {
         assert_eq!(values.len() % rows, 0, "whole columns");
@@ -40,16 +40,16 @@ impl<'a> Output<'a> {
         unsafe { Self::over_shared(values.as_mut_ptr(), rows, values.len() / rows) }
     }
 
-    /// As [`Self::over`], for threads that share the memory.
+    /// As [`Self::over`], but for threads that share the memory.
     ///
     /// # Safety
-    /// This many values from here on are used by nothing else for as long as `'a`.
+    /// This many values from here on are not used by anything else during `'a`.
     #[must_use]
     pub unsafe fn over_shared(values: *mut f32, rows: usize, columns: usize) -> Self {
         Self { values, rows, columns, starts: &[], of: PhantomData }
     }
 
-    /// Columns of this many values that begin at these places.
+    /// Columns of this many values that begin at these offsets.
     ///
     /// # Safety
     /// As for [`Self::over_shared`], for each of the columns; none overlaps another.
@@ -63,7 +63,7 @@ impl<'a> Output<'a> {
     }
 }
 
-/// What a thread needs beside; kept between products.
+/// Working memory of a thread, kept between products.
 #[derive(Debug, Default)]
 pub struct Scratch {
     sums: Vec<f32>,
@@ -72,11 +72,11 @@ pub struct Scratch {
 /// Multiplies these rows of the matrix with all columns.
 ///
 /// # Safety
-/// All blocks of the codes are filled, and no other thread has any of these rows of the output at
-/// this time.
+/// All blocks of the codes are filled, and no other thread accesses any of these rows of the output
+/// at the same time.
 ///
 /// # Panics
-/// Where the sizes don't match.
+/// If the sizes don't match.
 pub unsafe fn multiply(
     matrix: &Matrix<'_>,
     rows: Range<usize>,
@@ -108,7 +108,7 @@ pub unsafe fn multiply(
     }
 }
 
-/// What belongs to a product.
+/// The operands of a product.
 struct Together<'a> {
     matrix: &'a Matrix<'a>,
     codes: &'a Codes<'a>,
@@ -116,10 +116,10 @@ struct Together<'a> {
 }
 
 impl Together<'_> {
-    /// One row after the other, by the number of columns.
+    /// Multiplies one row after another, by the number of columns.
     ///
     /// # Safety
-    /// As [`multiply`]; the sizes match.
+    /// As for [`multiply`]; the sizes match.
     unsafe fn few_columns<const FORMAT: u8>(&self, rows: Range<usize>) {
         const { assert!(FEW == 4, "a case for each") };
         // SAFETY: guaranteed by the callers; there are as many groups.
@@ -134,10 +134,10 @@ impl Together<'_> {
         }
     }
 
-    /// One row after the other, for this many columns.
+    /// Multiplies one row after another with this many columns.
     ///
     /// # Safety
-    /// As [`multiply`]; the sizes match, and there are `COLUMNS` groups of one.
+    /// As for [`multiply`]; the sizes match, and there are `COLUMNS` groups of one.
     unsafe fn each_row<const FORMAT: u8, const COLUMNS: usize>(&self, rows: Range<usize>) {
         let mut columns = [std::ptr::null(); COLUMNS];
         for (index, column) in columns.iter_mut().enumerate() {
@@ -191,26 +191,26 @@ impl Together<'_> {
         }
     }
 
-    /// Eight rows together, for more columns.
+    /// Multiplies eight rows together, for more columns.
     ///
     /// # Safety
-    /// As [`multiply`]; the sizes match.
+    /// As for [`multiply`]; the sizes match.
     unsafe fn eight_rows(&self, rows: Range<usize>, scratch: &mut Scratch) {
         let Some(last) = rows.end.checked_sub(1) else { return };
         for first in rows.clone().step_by(ROWS) {
-            // The last ones are computed more than once, where they are not eight.
+            // If fewer than eight rows are left, the last is computed more than once.
             let together = std::array::from_fn(|row| (first + row).min(last));
             scratch.sums.clear();
             scratch.sums.resize(self.codes.groups() * SUMS, 0.0);
             // SAFETY: the rows are within the matrix.
             unsafe { self.sum_up(together, &mut scratch.sums) };
             let count = ROWS.min(rows.end - first);
-            // SAFETY: these rows are within, and the caller's alone.
+            // SAFETY: these rows are within the output, and the caller's alone.
             unsafe { store(first, count, self.codes, self.output, &scratch.sums) };
         }
     }
 
-    /// The lanes of eight rows with each group of columns.
+    /// The sums of eight rows with each group of columns, in lanes.
     ///
     /// # Safety
     /// The rows are within the matrix.
@@ -244,7 +244,7 @@ impl Together<'_> {
     }
 }
 
-/// Puts the sums of `count` rows from `first` on where they belong.
+/// Writes the sums of `count` rows from `first` on to their places.
 ///
 /// # Safety
 /// The rows are within the output and written by no other thread.
@@ -255,7 +255,7 @@ unsafe fn store(first: usize, count: usize, codes: &Codes<'_>, output: Output<'_
         for (index, row) in rows.iter_mut().enumerate() {
             *row = fold(codes.have_sums_in_lanes(), sums, index, group.width);
         }
-        // Column after column: the rows of one are beside each other.
+        // Column after column, since the rows of a column are next to each other.
         for column in 0..group.columns {
             let start = output.start(group.first + column) + first;
             for (row, products) in rows.iter().enumerate().take(count) {
@@ -266,7 +266,7 @@ unsafe fn store(first: usize, count: usize, codes: &Codes<'_>, output: Output<'_
     }
 }
 
-/// Each column's sums of a row together, in the order in which kernels for a few columns do it.
+/// Adds up each column's sums of a row, in the order in which the kernels for a few columns do it.
 #[inline]
 fn fold(in_lanes: bool, sums: &[f32; SUMS], row: usize, width: usize) -> [f32; WIDEST] {
     let lanes_of = |chain: usize| &sums.as_chunks::<LANES>().0[chain * ROWS + row];
@@ -283,7 +283,7 @@ fn fold(in_lanes: bool, sums: &[f32; SUMS], row: usize, width: usize) -> [f32; W
                 *column = (first[0] + first[1]) + (second[0] + second[1]);
             }
         }
-        // A column's lanes are alike.
+        // All lanes of a column have the same value.
         _ => {
             let [first, second, third, fourth] = [0, 1, 2, 3].map(lanes_of);
             let together: [f32; LANES] = std::array::from_fn(|lane| {

@@ -1,24 +1,24 @@
-//! Eight rows together with all columns: what they have in common whatever their format is.
+//! Multiplies eight rows together with all columns: what this has in common for all formats.
 
 use crate::codes::{Codes, LANES};
 use crate::matrix::{Matrix, ROWS, fetch};
 use crate::{CHAINS, Format};
 
-/// Lanes of all sums of eight rows with a group of columns.
+/// Number of lanes of all sums of eight rows with a group of columns.
 pub(crate) const SUMS: usize = CHAINS * ROWS * LANES;
 
-/// A chunk of each of eight rows, spread out to bytes.
+/// A chunk of each of eight rows, unpacked to bytes.
 pub(crate) trait Tile {
     fn new() -> Self;
 
-    /// Takes the chunk of these rows.
+    /// Unpacks the chunk of these rows.
     ///
     /// # Safety
     /// The processor has the features; the rows and the chunk are within the matrix.
     unsafe fn take(&mut self, matrix: &Matrix<'_>, rows: [usize; ROWS], chunk: usize);
 
-    /// Adds the products with a group of this many columns to `sums`, the lanes of each of the rows,
-    /// as often as there are [`CHAINS`]; the tile has the chunk of this number.
+    /// Adds the products with a group of this many columns to `sums`, which has the lanes of each
+    /// of the rows [`CHAINS`] times; the tile has the chunk with this number.
     ///
     /// # Safety
     /// The processor has the features; a chunk of a group of this width is at `columns`, and

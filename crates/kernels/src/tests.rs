@@ -1,11 +1,11 @@
-//! Against the same product in plain arithmetic, for random weights and columns.
+//! Compares with the same product in plain arithmetic, for random weights and columns.
 
 use proptest::prelude::*;
 
 use crate::format::Family;
 use crate::{CHUNK, Codes, Format, Level, Matrix, Output, Scratch, multiply};
 
-/// What a matrix is, in numbers.
+/// The values of a matrix.
 fn spread(format: Format, data: &[u8]) -> Vec<f32> {
     data.chunks_exact(format.block_bytes()).flat_map(|block| weights(format, block)).collect()
 }
@@ -40,7 +40,7 @@ fn q8_0(block: &[u8], index: usize) -> f32 {
     number(&block[0..2]) * f32::from(block[2 + index].cast_signed())
 }
 
-/// Of 16 bytes: the low halves, then the high ones.
+/// A value from 16 bytes: the low halves come first, then the high ones.
 fn half_of(bytes: &[u8], index: usize) -> u8 {
     if index < 16 { bytes[index] & 15 } else { bytes[index - 16] >> 4 }
 }
@@ -60,7 +60,7 @@ fn four_bits(nibbles: &[u8], index: usize) -> u8 {
     if sub.is_multiple_of(2) { byte & 15 } else { byte >> 4 }
 }
 
-/// A weight of a sub-block, by the scales and minima of its block.
+/// A weight of a sub-block, from the scales and minima of its block.
 fn of_head(block: &[u8], sub: usize, weight: u8) -> f32 {
     let packed = &block[4..16];
     let (scale, minimum) = if sub < 4 {
@@ -104,7 +104,7 @@ fn q2_k(block: &[u8], index: usize) -> f32 {
         - number(&block[82..84]) * f32::from(both >> 4)
 }
 
-/// What four bits stand for in `IQ4_NL` and `IQ4_XS`.
+/// The values that four bits stand for in `IQ4_NL` and `IQ4_XS`.
 const CHOICE: [f32; 16] = [
     -127.0, -104.0, -83.0, -65.0, -49.0, -35.0, -22.0, -10.0, 1.0, 13.0, 25.0, 38.0, 53.0, 69.0,
     89.0, 113.0,
@@ -123,7 +123,7 @@ fn iq4_xs(block: &[u8], index: usize) -> f32 {
     number(&block[0..2]) * scale * CHOICE[usize::from(choice)]
 }
 
-/// A normal number of 16 bits.
+/// A normal 16-bit float.
 fn number(bytes: &[u8]) -> f32 {
     let bits = u16::from_le_bytes([bytes[0], bytes[1]]);
     let fraction = 1.0 + f32::from(bits & 1023) / 1024.0;
@@ -132,7 +132,7 @@ fn number(bytes: &[u8]) -> f32 {
     if bits & 0x8000 == 0 { size } else { -size }
 }
 
-/// A column after it was rounded to eight bits.
+/// A column as it is after rounding to eight bits.
 fn rounded(format: Format, column: &[f32]) -> Vec<f32> {
     match format.family() {
         Family::K => column.chunks(256).flat_map(with_one_scale).collect(),
@@ -153,7 +153,7 @@ fn with_one_scale(values: &[f32]) -> Vec<f32> {
     values.iter().map(code).collect()
 }
 
-/// The scale has eleven bits.
+/// The same values, scaled with a scale of eleven bits.
 fn with_a_short_scale(values: &[f32]) -> Vec<f32> {
     let most = values.iter().fold(0.0f32, |most, value| most.max(value.abs()));
     if most == 0.0 {
@@ -164,7 +164,7 @@ fn with_a_short_scale(values: &[f32]) -> Vec<f32> {
     values.iter().map(|value| (value * (127.0 / most)).round_ties_even() * scale).collect()
 }
 
-/// Bytes that make a matrix with scales of a size that occurs.
+/// Bytes that make a matrix with scales of a realistic size.
 fn matrix(format: Format, rows: usize, length: usize, bytes: &mut impl FnMut() -> u8) -> Vec<u8> {
     let mut data = Vec::new();
     for _ in 0..rows * length / format.block_weights() {
@@ -185,7 +185,7 @@ fn matrix(format: Format, rows: usize, length: usize, bytes: &mut impl FnMut() -
     data
 }
 
-/// Numbers that look random, from a seed: a property test that made each byte would be slow.
+/// Numbers that look random, from a seed: generating each byte as a property test would be slow.
 fn random(seed: u64) -> impl FnMut() -> u8 {
     let mut state = seed | 1;
     move || {
@@ -202,7 +202,7 @@ fn check(level: Level, format: Format, rows: usize, blocks: usize, columns: usiz
     check_with(level, format, (rows, length), columns, &mut bits, &mut values);
 }
 
-/// With a matrix and columns of these bytes.
+/// Checks with a matrix and columns of these bytes.
 fn check_with(
     level: Level,
     format: Format,
@@ -216,7 +216,7 @@ fn check_with(
         .map(|_| (0..length).map(|_| f32::from(bytes()) / 32.0 - 4.0).collect())
         .collect();
     let weights = spread(format, &data);
-    // Something else was there before, and the memory begins anywhere.
+    // The memory has other contents before, and begins at any alignment.
     let mut memory = vec![0xff; 1 + Codes::bytes(level, format, length, columns)];
     let codes = Codes::over(&mut memory[1..], level, format, length, columns);
     let middle = codes.chunks() / 2;
@@ -262,7 +262,7 @@ fn every_number_of_columns_gets_the_product() {
     }
 }
 
-/// What columns give with a matrix, the first of them together.
+/// The products of the first columns, together, with a matrix.
 fn products(level: Level, matrix: &Matrix<'_>, columns: &[Vec<f32>]) -> Vec<Vec<f32>> {
     let (format, length, rows) = (matrix.format(), matrix.length(), matrix.rows());
     let mut memory = vec![0xff; Codes::bytes(level, format, length, columns.len())];
@@ -283,7 +283,7 @@ fn products(level: Level, matrix: &Matrix<'_>, columns: &[Vec<f32>]) -> Vec<Vec<
 #[test]
 fn a_column_comes_out_the_same_in_any_company() {
     for (level, format) in Level::all().flat_map(|level| Format::ALL.map(|it| (level, it))) {
-        // Of the last chunk, and of the last sums, all, some, or one block.
+        // The last chunk, and the last round of sums, have all blocks, some, or one.
         for blocks in [1, 2, 3, 5, 8, 9, 14, 16, 23, 37] {
             let length = blocks * format.block_weights();
             let data = matrix(format, 11, length, &mut random(blocks as u64));
@@ -328,7 +328,7 @@ fn a_column_of_zeros_gives_zeros() {
     }
 }
 
-/// Nothing is lost where all products are as large as they can be.
+/// Nothing overflows if all products are as large as they can be.
 #[test]
 fn the_largest_products_have_room() {
     for (level, format) in Level::all().flat_map(|level| Format::ALL.map(|it| (level, it))) {

@@ -1,12 +1,12 @@
-//! Whether an address in a catalog can be asked for: by its form alone, so that a
-//! catalog is refused when it is read, and not at the first download. What is asked in the end is
-//! checked again by `localcoder-fetch`.
+//! Whether an address in a catalog can be requested, judged by its form alone, so that a bad
+//! catalog is refused when it is read and not at the first download. `localcoder-fetch` checks
+//! again what is requested in the end.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::catalog::host_of;
 
-/// What is wrong with an address, where something is; a clause.
+/// What is wrong with an address, if anything; a clause.
 pub(crate) fn problem(url: &str) -> Option<&'static str> {
     let Some((scheme, rest)) = url.split_once("://") else {
         return Some("is not an address: one begins with `https://`");
@@ -46,7 +46,8 @@ pub(crate) fn path_problem(path: &str) -> Option<&'static str> {
     }
 }
 
-/// Written plainly, or as a browser would read it.
+/// Whether the path climbs out of its folder, written plainly or in a way that a browser would read
+/// as that.
 fn climbs(rest: &str) -> bool {
     let plain = rest.to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/");
     let path = plain.split(['?', '#']).next().unwrap_or_default();

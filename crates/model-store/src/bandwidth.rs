@@ -1,14 +1,15 @@
-//! How fast this machine reads its memory, measured: a model that writes a token reads all of its
-//! weights once, so no model of a length in bytes writes faster than that.
+//! Measures how fast this machine reads its memory: a model that writes a token reads all of its
+//! weights once, so a model can't write faster than its size divided by this speed.
 
 use std::hint::black_box;
 use std::time::Instant;
 
-/// Of each of the two that are compared: no cache that a machine of this kind has holds both.
+/// Size of each of the two buffers that are compared: no cache of a machine of this kind holds
+/// both.
 const BUFFER_BYTES: usize = 64 * 1024 * 1024;
-/// Compared at once: so little that the system seldom takes the processors away meanwhile.
+/// Bytes that are compared at once: few enough that the system seldom interrupts meanwhile.
 const PIECE_BYTES: usize = 8 * 1024 * 1024;
-/// The best piece of this many passes counts: others use the memory, too.
+/// The best piece of this many passes counts, since other programs use the memory, too.
 const PASSES: usize = 3;
 /// Threads beyond this many add nothing.
 const THREADS_MAX: usize = 8;
@@ -16,7 +17,7 @@ const THREADS_MAX: usize = 8;
 /// Bytes a second, over all processors together. Takes some tens of milliseconds and 128 MiB.
 #[must_use]
 pub fn memory_bytes_per_s() -> f64 {
-    // Written to, or there would be no memory behind it.
+    // Written to, since the system would not provide memory otherwise.
     let (left, right) = (vec![1_u8; BUFFER_BYTES], vec![1_u8; BUFFER_BYTES]);
     let pieces = || left.chunks(PIECE_BYTES).zip(right.chunks(PIECE_BYTES));
     let passes = (0..PASSES).flat_map(|_| pieces());
@@ -33,7 +34,7 @@ fn seconds(left: &[u8], right: &[u8]) -> f64 {
     let begun = Instant::now();
     std::thread::scope(|scope| {
         for (left, right) in left.chunks(part).zip(right.chunks(part)) {
-            // The system's comparison is as fast as memory is, however this was compiled.
+            // The system's comparison runs at the speed of memory, however this was compiled.
             scope.spawn(move || black_box(black_box(left) == black_box(right)));
         }
     });

@@ -1,5 +1,5 @@
-//! A model as a folder that can be carried to a machine without a network: the file, what is
-//! known of it, and its license. What arrives is checked like a download.
+//! A model as a folder that can be carried to a machine without a network: the file, what is known
+//! about it, and its license. What arrives is checked like a download.
 
 use std::fs::{DirBuilder, File};
 use std::io::Write as _;
@@ -17,21 +17,22 @@ use crate::naming;
 use crate::store::Store;
 use crate::{Catalog, Entry, LICENSE_BYTES_MAX, Progress, shipped_text};
 
-/// Files of the folder.
+/// Names of the files in the folder.
 const MODEL: &str = "model.gguf";
 const MANIFEST: &str = "model.json";
 const LICENSE: &str = "LICENSE.txt";
-/// Of a name; the longest of the catalog's has a third of it.
+/// Longest name, in characters; the longest in the catalog has a third of this.
 const NAME_LETTERS_MAX: usize = 120;
 
-/// A folder with a model. What it says is a claim until its file was read; where it claims the digest
-/// of a file of the catalog, the rest is taken from there and not from the folder.
+/// A folder with a model. What it says is only a claim until its file has been read; if it claims
+/// the digest of a file in the catalog, everything else is taken from the catalog and not from the
+/// folder.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bundle {
     folder: PathBuf,
-    /// What is known of it: by the catalog, else by the folder.
+    /// What is known about the model: from the catalog, else from the folder.
     pub model: Installed,
-    /// The text of its license, where it has one.
+    /// The text of its license, if it has one.
     pub license_text: Option<String>,
     /// The catalog's entry for the digest that it claims.
     pub entry: Option<Entry>,
@@ -44,10 +45,10 @@ impl Bundle {
         path.join(MANIFEST).is_file() && path.join(MODEL).is_file()
     }
 
-    /// Reads what a folder says.
+    /// Reads the description in a folder.
     ///
     /// # Errors
-    /// Where it is malformed, or is not what the catalog says of the same file.
+    /// If it is malformed, or contradicts what the catalog says of the same file.
     pub fn read(folder: &Path, catalog: &Catalog) -> Result<Self, StoreError> {
         let unusable = |why: String| StoreError::NotExported { folder: folder.to_owned(), why };
         let manifest = folder.join(MANIFEST);
@@ -76,7 +77,7 @@ impl Bundle {
 }
 
 impl Installed {
-    /// A model of the catalog as the catalog says, whatever the folder does.
+    /// A model of the catalog: described by the catalog, whatever the folder says.
     fn pinned_by(mut self, entry: &Entry) -> Result<Self, String> {
         if self.bytes != entry.bytes {
             return Err(format!(
@@ -92,8 +93,8 @@ impl Installed {
         Ok(self)
     }
 
-    /// A model that no catalog knows: its name must not be another one's, and what it claims stays
-    /// what it claims.
+    /// A model that no catalog knows: it must not have another model's name, and its claims stay
+    /// claims.
     fn claimed_by(mut self, folder: &Path, catalog: &Catalog) -> Result<Self, String> {
         if self.sampling.is_some_and(|sampling| !sampling.is_sound()) {
             return Err("`sampling` has a number that is out of bounds".to_owned());
@@ -115,8 +116,8 @@ impl Installed {
         Ok(self)
     }
 
-    /// Where a file is on this machine, and what its user has agreed to, is not for a folder from
-    /// elsewhere to say.
+    /// A folder from elsewhere must not say where a file is on this machine, or what its user has
+    /// agreed to.
     fn only_itself(&mut self) {
         self.linked = None;
         self.consent = None;
@@ -126,7 +127,7 @@ impl Installed {
     }
 }
 
-/// A stranger's text on one line, and no longer than a name is.
+/// Untrusted text on one line, and no longer than a name may be.
 fn plain(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(NAME_LETTERS_MAX).collect()
 }
@@ -136,11 +137,11 @@ fn unread(path: &Path, error: &ReadError) -> String {
 }
 
 impl Store {
-    /// Writes a model as a folder `ID.localcoder-model` in another one; its path.
+    /// Exports a model as a folder `ID.localcoder-model` inside another one; returns its path.
     ///
     /// # Errors
-    /// Where the folder is there already, the model's file is not what was installed, or the
-    /// disk is full. Nothing is left then.
+    /// If the folder exists already, the model's file is not what was installed, or the disk is
+    /// full. Nothing is left behind then.
     pub fn export(
         &self,
         id: &str,
@@ -181,17 +182,17 @@ impl Store {
         if let Some(text) = self.kept_license(model) {
             write_whole(&folder.join(LICENSE), text.as_bytes())?;
         }
-        // Last: a folder without it is not an exported model.
+        // The manifest comes last: a folder without it is not an exported model.
         let mut carried = model.clone();
         carried.linked = None;
         write_whole(&folder.join(MANIFEST), carried.text().as_bytes())
     }
 
-    /// Takes a model in from such a folder. `consent`: of whoever does it here, where the model
-    /// has a license.
+    /// Imports a model from such a folder. `consent` is that of the user who imports it, if the
+    /// model has a license.
     ///
     /// # Errors
-    /// Where the file is not the one that the folder names, or no usable model.
+    /// If the file is not the one that the folder names, or not a usable model.
     pub fn import_bundle(
         &self,
         bundle: &Bundle,
@@ -228,7 +229,7 @@ impl Store {
     }
 }
 
-/// Compares digests.
+/// Fails if the digests differ.
 pub(crate) fn check(id: &str, found: &str, wanted: &str) -> Result<(), StoreError> {
     if found == wanted {
         return Ok(());

@@ -1,4 +1,4 @@
-//! What a user agreed to: which text, when. Kept with the model, and in a list that only grows,
+//! What a user agreed to: which text, and when. Kept with the model, and in a list that only grows,
 //! so that it can be shown after the model is gone.
 
 use std::fs::OpenOptions;
@@ -21,7 +21,7 @@ pub struct Consent {
     pub license_id: String,
     /// Digest of the text that was shown.
     pub text_sha256: String,
-    /// When, in seconds since 1970.
+    /// When the user agreed, in seconds since 1970.
     pub at_s: u64,
     /// Version of the product that asked.
     pub product_version: String,
@@ -39,10 +39,10 @@ struct Line<'a> {
 }
 
 impl Consent {
-    /// The user has been shown this text of a license and agrees.
+    /// Records that the user has been shown this text of a license and agrees.
     ///
     /// # Errors
-    /// Where it is another text than the catalog has pinned.
+    /// If it is not the text that the catalog has pinned.
     pub fn to(license: &LicenseTerms, text: &str) -> Result<Self, StoreError> {
         let text_sha256 = HEXLOWER.encode(&Sha256::digest(text.as_bytes()));
         let pinned = license.sha256.as_ref();
@@ -58,7 +58,7 @@ impl Consent {
         })
     }
 
-    /// Adds it to the list.
+    /// Adds the consent to the list.
     pub(crate) fn record(
         &self,
         list: &Path,

@@ -1,5 +1,5 @@
-//! What can go wrong with models on disk, by cause. What helps, and under which code it is reported, is
-//! said where it becomes what a client shows: `explain.rs`.
+//! What can go wrong with models on disk, by cause. The hint and the error code are added where it
+//! becomes what a client shows: `explain.rs`.
 
 use std::path::{Path, PathBuf};
 
@@ -67,43 +67,43 @@ pub enum StoreError {
     Fetch { failure: FetchFailure, message: String, named: Named },
 }
 
-/// Why a file of ours was not read.
+/// Why one of our files could not be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unread {
-    /// What it says is not known.
+    /// The disk failed, so its contents are not known.
     #[error(transparent)]
     Disk(Cause),
-    /// It says nothing that makes sense.
+    /// The contents are malformed.
     #[error("{0}")]
     Nonsense(String),
 }
 
-/// Why an installed model can't be used, and how it could be again.
+/// Why an installed model can't be used, and what would make it usable again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
 pub struct Problem {
     pub(crate) remedy: Remedy,
-    /// A clause.
+    /// The reason, as a clause.
     pub(crate) text: String,
 }
 
 /// What makes a model usable again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Remedy {
-    /// It is elsewhere and was touched: it may be the same still.
+    /// The file is outside the store and was touched: it may still be the same.
     Verify,
-    /// The catalog has it.
+    /// Install it: the catalog has it.
     Install,
-    /// Whoever brought it may have it still.
+    /// Import it: the user who brought it may still have it.
     Import,
 }
 
-/// Who has written down the address, the length and the digest: whoever can fix them.
+/// Where address, length and digest were written down, and so who can fix them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Named {
     /// The product's own catalog.
     Here,
-    /// The user's.
+    /// The user's own catalog.
     InUsersCatalog,
 }
 

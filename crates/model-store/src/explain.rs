@@ -1,5 +1,5 @@
-//! An error of the store as a client shows it: its code, why, what helps, and what can be offered. The
-//! one place of this crate that knows of it; the commands and buttons are the clients'.
+//! An error of the store as a client shows it: its code, why, what helps, and what can be offered.
+//! The only place in this crate that knows about this; the commands and buttons are the clients'.
 
 use std::error::Error as _;
 
@@ -173,8 +173,8 @@ fn of_problem(problem: &Problem) -> &'static str {
     }
 }
 
-/// Where the entry is of the user's own catalog, that file is what is to be fixed, and no other version
-/// of the product knows more of it.
+/// If the entry is from the user's own catalog, that file has to be fixed, and another version of
+/// the product would not know more about it.
 fn of_fetch(failure: FetchFailure, named: Named) -> &'static str {
     let is_users = named == Named::InUsersCatalog;
     match failure {

@@ -1,6 +1,6 @@
-//! Whether a model fits into memory: the one rule, for all who say it. `models list` and
-//! `profiles` say it of models that a catalog names, the host's survey of those that are there, and
-//! a load goes by it. Pure arithmetic; what there is of memory is read in `memory`.
+//! Whether a model fits into memory: the one rule for everything that says so. `models list` and
+//! `profiles` apply it to models of a catalog, the host's survey to installed ones, and a load
+//! obeys it. Pure arithmetic; how much memory there is comes from `memory`.
 
 use localcoder_gguf::{FIRST_OUTPUT_ROWS, Header, KvType, RunShape};
 use localcoder_protocol::limits::{BATCH_TOKENS, OUTPUT_ROWS_MAX};
@@ -9,18 +9,18 @@ use serde::Serialize;
 
 use crate::Entry;
 
-/// What a model takes beside its file and the KV cache, where only a catalog is known of it:
-/// buffers for computing, vocabulary, logits. The arithmetic on a header comes to 442 MB for the
-/// largest model of the product's catalog in the largest window, and to 50 MB for the smallest.
+/// What a model takes in addition to its file and the KV cache, if only its catalog entry is known:
+/// compute buffers, vocabulary, logits. Calculated from the header it is 442 MB for the largest
+/// model of the product's catalog in the largest window, and 50 MB for the smallest.
 const BESIDE_BYTES: u64 = 512 * 1024 * 1024;
-/// Of all memory, what may be taken if the system does not report what is free: the rest is the
-/// system's and the editor's.
+/// Percentage of all memory that may be taken if the system does not report what is free: the rest
+/// is for the system and the editor.
 const USABLE_PERCENT: u64 = 75;
 
-/// Between windows that are tried.
+/// Step between the context windows that are tried.
 pub const WINDOW_STEP_TOKENS: u32 = 2_048;
 
-// The worker keeps a sequence for each purpose and one to work with, each with its first logits.
+// The worker has a sequence for each purpose and a scratch sequence, each with its first logits.
 const _: () = assert!(FIRST_OUTPUT_ROWS == Purpose::ALL.len() as u64 + 1);
 
 /// What is known of a model's file.
@@ -32,18 +32,18 @@ pub enum Known<'a> {
     Entry(&'a Entry),
 }
 
-/// What a model needs.
+/// How much memory a model needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Need {
     /// All of its memory.
     pub bytes: u64,
-    /// Whether a worker has said so; else it is computed.
+    /// Whether a worker has reported it; otherwise it is calculated.
     pub measured: bool,
 }
 
 impl Need {
-    /// Of a model that is run so. `measured` is what a worker has said of the same file, window and
-    /// KV cache, which counts more than any arithmetic.
+    /// What a model needs when it is run like this. `measured` is what a worker has reported for
+    /// the same file, window and KV cache, which counts more than any calculation.
     #[must_use]
     pub fn of(known: Known<'_>, run: RunShape, measured: Option<MemoryUse>) -> Self {
         let bytes = match (known, measured) {
@@ -63,9 +63,9 @@ impl Need {
 }
 
 impl Known<'_> {
-    /// The window that a model is run with where the settings allow those from `least` to `most`, and
-    /// what it needs with it: the largest that can be had now, else the smallest. None is larger than
-    /// what the model was trained for.
+    /// The window that a model is run with if the settings allow those from `least` to `most`, and
+    /// what it needs with that window: the largest for which there is memory now, else the
+    /// smallest. None is larger than what the model was trained for.
     #[must_use]
     pub fn window(self, (least, most): (u32, u32), memory: Memory) -> (u32, Need) {
         let trained = match self {
@@ -93,7 +93,7 @@ impl Entry {
     }
 }
 
-/// As a model is run where nothing else is set and there is room.
+/// How a model is run if nothing else is set and there is room.
 fn usual(context_tokens: u32) -> RunShape {
     RunShape {
         context_tokens,
@@ -104,7 +104,7 @@ fn usual(context_tokens: u32) -> RunShape {
     }
 }
 
-/// The shape of a run, as a host asks a worker for it.
+/// The shape of a run that a load profile asks a worker for.
 #[must_use]
 pub fn run_shape(profile: &LoadProfile) -> RunShape {
     RunShape {
@@ -118,10 +118,10 @@ pub fn run_shape(profile: &LoadProfile) -> RunShape {
     }
 }
 
-/// Memory of a machine, as far as it is known.
+/// The machine's memory, as far as it is known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Memory {
-    /// All there is for a program of this user.
+    /// All memory that a program of this user could have.
     pub total_bytes: Option<u64>,
     /// What could be had now.
     pub free_bytes: Option<u64>,
@@ -131,13 +131,13 @@ pub struct Memory {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Fit {
-    /// Now.
+    /// It fits now.
     Fits,
-    /// Once other programs are closed.
+    /// It fits once other programs are closed.
     Tight,
-    /// Not in this machine's memory.
+    /// It is too large for this machine's memory.
     TooLarge,
-    /// The system does not tell.
+    /// The system does not report the memory.
     Unknown,
 }
 
@@ -157,7 +157,7 @@ impl Memory {
 }
 
 impl Memory {
-    /// Whether this much memory is available, with the numbers; `size` writes one for people.
+    /// Whether this much memory is available, with the numbers; `size` formats one for people.
     #[must_use]
     pub fn fit_text(&self, needed_bytes: u64, size: impl Fn(u64) -> String) -> String {
         let needed = size(needed_bytes);
@@ -176,7 +176,7 @@ impl Memory {
 }
 
 impl Fit {
-    /// For people.
+    /// The answer in words.
     #[must_use]
     pub fn text(self) -> &'static str {
         match self {
@@ -212,7 +212,7 @@ mod tests {
         assert_eq!(both.fit(5 * GIB), Fit::Fits);
         assert_eq!(both.fit(7 * GIB), Fit::Tight);
         assert_eq!(both.fit(17 * GIB), Fit::TooLarge);
-        // What is free is not known: a quarter is for others.
+        // What is free is not known: a quarter is left for other programs.
         let total = memory(Some(16), None);
         assert_eq!(total.fit(11 * GIB), Fit::Fits);
         assert_eq!(total.fit(13 * GIB), Fit::Tight);
@@ -253,7 +253,7 @@ mod tests {
             header.vocabulary_size = vocabulary;
             for window in [512, 4096, 8192] {
                 let run = usual(window);
-                // The KV cache is of the demo model in the one, and the entry's in the other.
+                // One has the KV cache of the demo model, the other that of the entry.
                 let there = header.estimate(run);
                 let there = there.total_bytes() - there.kv_bytes;
                 let said = entry.need(window).bytes - entry.kv_bytes_per_token * u64::from(window);

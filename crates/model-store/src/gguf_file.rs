@@ -1,4 +1,4 @@
-//! A file as a model: opened once, its header checked.
+//! A file as a model: opened once, with its header checked.
 
 use std::fs::File;
 use std::io::{BufReader, Seek as _, SeekFrom};
@@ -11,7 +11,7 @@ use crate::error::StoreError;
 /// Checks the header of an open file, and rewinds the file to its beginning.
 ///
 /// # Errors
-/// Where it is not a usable model.
+/// If it is not a usable model.
 pub fn checked_header(path: &Path, file: &mut File) -> Result<Header, StoreError> {
     let refused = |source: GgufError| StoreError::NotAModel { path: path.to_owned(), source };
     let failed = |error: std::io::Error| refused(GgufError::Read(error));

@@ -8,10 +8,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::Progress;
 
-/// Bytes that are read at once: enough that a disk is kept busy.
+/// Bytes that are read at once: enough to keep a disk busy.
 pub(crate) const READ_BYTES: usize = 1024 * 1024;
 
-/// Reads a file to its end and tells its digest; `also` gets all bytes. `None` where it was
+/// Reads a file to its end and returns its digest; `also` gets all bytes. `None` if it was
 /// cancelled.
 pub(crate) fn digest(
     file: &mut File,
@@ -31,7 +31,7 @@ pub(crate) fn digest(
         also(&buffer[..read])?;
         read_bytes += u64::try_from(read).unwrap_or(u64::MAX);
         if read_bytes > total {
-            // Whoever writes to it could keep this going for ever.
+            // Otherwise a program that keeps writing to the file could keep this going forever.
             return Err(std::io::Error::other("it has become longer while it was read"));
         }
         if !progress(read_bytes, total) {

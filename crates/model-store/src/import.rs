@@ -1,5 +1,6 @@
 //! A GGUF file of the user becomes a model: checked, hashed and copied in one pass over one open
-//! file, so that what was checked is what is kept. Or it stays where it is, by choice.
+//! file, so that what was checked is what is kept. The user may choose to leave the file where it
+//! is instead.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -17,24 +18,24 @@ use crate::naming;
 use crate::store::{Store, ns};
 use crate::{Catalog, Entry, Progress, RESERVE_BYTES};
 
-/// Readable by its user, and read-only: a file of the store does not change.
+/// Readable by its user only, and read-only: files in the store never change.
 const BLOB_MODE: u32 = 0o400;
-/// What becomes of the file.
+/// What happens to the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImportMode {
     /// It is copied into the store, or cloned where the file system can.
     Copy,
-    /// It stays where it is. When it is changed or gone, the model is gone.
+    /// It stays where it is. If it is changed or removed, the model can't be used any more.
     InPlace,
 }
 
 impl Store {
-    /// Imports a file as a model with this id, or one made of its name. A file that the catalog knows
-    /// by its digest is what the catalog says, and has its id where none is asked for; any other one
-    /// gets no id of the catalog's.
+    /// Imports a file as a model with this id, or with one made from its name. A file that the
+    /// catalog knows by its digest is described by the catalog, and gets the catalog's id if no
+    /// other is asked for; any other file never gets an id of the catalog's.
     ///
     /// # Errors
-    /// Where the file is not a usable model, the id is taken, or the disk is full.
+    /// If the file is not a usable model, the id is taken, or the disk is full.
     pub fn import(
         &self,
         path: &Path,
@@ -71,10 +72,11 @@ impl Store {
         Ok(model)
     }
 
-    /// The entry of a catalog that pins a file by its digest. It is read only where one has its length.
+    /// The catalog entry that pins a file by its digest. The file is read only if an entry has its
+    /// length.
     ///
     /// # Errors
-    /// Where it can't be read, or the user has had enough.
+    /// If it can't be read, or the user cancels.
     pub fn recognize(
         path: &Path,
         catalog: &Catalog,
@@ -91,7 +93,7 @@ impl Store {
         Ok(catalog.by_digest(&sha256).cloned())
     }
 
-    /// What can be said of a name before a file of gigabytes is read.
+    /// Checks what can be known about a name before gigabytes are read.
     fn check_name(
         &self,
         id: Option<&str>,
@@ -105,14 +107,14 @@ impl Store {
                 Err(StoreError::IdReserved(id.to_owned()))
             }
             Some(_) => Ok(()),
-            // It gets the catalog's name, a name of its own, or one of its digest.
+            // It will get the catalog's name, a name of its own, or one made from its digest.
             None if catalog.models.iter().any(may_be) => Ok(()),
             None if of_file.is_empty() || naming::is_reserved(of_file, catalog) => Ok(()),
             None => self.check_free(of_file),
         }
     }
 
-    /// Gives a model its id, now that its digest is known, and what the catalog says of it.
+    /// Gives a model its id, now that its digest is known, and the catalog's description.
     fn name(
         &self,
         model: &mut Installed,
@@ -151,7 +153,7 @@ impl Store {
         Ok(())
     }
 
-    /// Puts a copy into the store; its digest, which must be the one wanted, if one is.
+    /// Copies a file into the store; returns its digest, which must be the wanted one, if any.
     pub(crate) fn take_in(
         &self,
         path: &Path,

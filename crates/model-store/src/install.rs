@@ -1,5 +1,5 @@
-//! A model of a catalog is loaded by `localcoder-fetch`, checked and taken in. What was loaded
-//! of one that was stopped stays, and the next try continues it.
+//! Installs a model of a catalog: `localcoder-fetch` downloads it, then it is checked and added to
+//! the store. What was downloaded before a stop stays, and the next try resumes it.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -25,7 +25,7 @@ use crate::{LICENSE_BYTES_MAX, RESERVE_BYTES};
 /// What a model's file begins with.
 const MAGIC: &str = "GGUF";
 
-/// The program that loads, and how patient it is.
+/// The program that downloads, and how patient it is.
 #[derive(Debug, Clone)]
 pub struct Fetcher {
     program: PathBuf,
@@ -33,7 +33,7 @@ pub struct Fetcher {
     home: Option<PathBuf>,
 }
 
-/// A download that runs; a clone stops the same one.
+/// A download in progress; stopping a clone stops the same download.
 #[derive(Debug, Clone, Default)]
 pub struct Installing(Arc<Mutex<State>>);
 
@@ -51,7 +51,7 @@ impl Named {
 }
 
 impl Installing {
-    /// Ends it; what is downloaded stays.
+    /// Stops the download; what has been downloaded stays.
     pub fn stop(&self) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.stopped = true;
@@ -66,32 +66,32 @@ impl Installing {
 }
 
 impl Fetcher {
-    /// `program` is `localcoder-fetch`. There is none without the permission: what is asked of the
-    /// program says that the settings allow it, and this is where that is known from.
+    /// `program` is `localcoder-fetch`. The permission is required: requests to the program state
+    /// that the settings allow the network, and the permission proves it.
     #[must_use]
     pub fn new(program: &Path, _: NetworkAllowed) -> Self {
         Self { program: program.to_owned(), limits: FetchLimits::default(), home: None }
     }
 
-    /// With the settings in another folder than the user's: the program reads them, too. For tests.
+    /// Has the program read the settings in another folder than the user's. For tests.
     #[must_use]
     pub fn with_home(mut self, home: &Path) -> Self {
         self.home = Some(home.to_owned());
         self
     }
 
-    /// With other clocks; for tests.
+    /// With other time limits; for tests.
     #[must_use]
     pub fn with_limits(mut self, limits: FetchLimits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// What the system refuses the program while it works: it is started with nothing to load, so
-    /// that no connection is opened.
+    /// What the system denies the program while it works: the program is started with nothing to
+    /// download, so no connection is opened.
     ///
     /// # Errors
-    /// Where it can't be started, or does not say.
+    /// If it can't be started, or does not report it.
     pub fn confined(&self) -> Result<Confined, StoreError> {
         let (urls, hosts) = (Vec::new(), Vec::new());
         let nothing = FetchText { urls, hosts, bytes_max: 0, limits: self.limits };
@@ -103,7 +103,7 @@ impl Fetcher {
         };
         let end =
             self.run(FetchTask::Text(nothing), Named::Here, &Installing::default(), &mut report);
-        // It has failed in any case, as there is no address.
+        // It has failed in any case, since there was no address.
         said.ok_or_else(|| {
             end.err().unwrap_or_else(|| StoreError::FetchSilent("it downloaded nothing".to_owned()))
         })
@@ -170,11 +170,11 @@ impl Fetcher {
 }
 
 impl Store {
-    /// The text of a model's license; from its publisher where it is not known here, and kept
-    /// then.
+    /// The text of a model's license; from its publisher if it is not known here, and kept from
+    /// then on.
     ///
     /// # Errors
-    /// Where it can't be loaded.
+    /// If it can't be downloaded.
     pub fn load_license(
         &self,
         entry: &Entry,
@@ -202,16 +202,16 @@ impl Store {
                 id: entry.id.clone(),
                 source: error.into(),
             })?;
-        // Another text than the pinned one is refused here.
+        // A text other than the pinned one is refused here.
         Consent::to(&entry.license, &text)?;
         self.keep_license(&entry.id, &entry.license, &text)?;
         Ok(text)
     }
 
-    /// Whether a model of a catalog is still to be had.
+    /// Fails if a model of a catalog is installed already.
     ///
     /// # Errors
-    /// Where it is there.
+    /// If it is installed.
     pub fn check_missing(&self, entry: &Entry) -> Result<(), StoreError> {
         match self.path_of(&entry.id) {
             Ok(path) => Err(StoreError::Installed { id: entry.id.clone(), path }),
@@ -219,11 +219,11 @@ impl Store {
         }
     }
 
-    /// Installs a model of a catalog. `report` gets its events.
+    /// Installs a model of a catalog. `report` gets the events of the download.
     ///
     /// # Errors
-    /// Where it can't be loaded, or is not a usable model; nothing is installed then, and what was
-    /// loaded is there for the next try.
+    /// If it can't be downloaded, or is not a usable model. Nothing is installed then, and what was
+    /// downloaded stays for the next try.
     pub fn install(
         &self,
         entry: &Entry,
@@ -233,7 +233,7 @@ impl Store {
         report: &mut dyn FnMut(FetchEvent),
     ) -> Result<Installed, StoreError> {
         self.check_missing(entry)?;
-        // Before a byte of it: what was agreed to is known whatever comes.
+        // Before anything is downloaded: the consent is on record whatever happens next.
         let source = Source::of_entry(entry);
         consent.record(&self.consents(), (&entry.id, &entry.sha256), &source)?;
         let blob = self.blob(&entry.sha256);
@@ -252,7 +252,7 @@ impl Store {
         fetcher.run(task, Named::by(entry), running, report)?;
         let mut file = File::open(&blob).map_err(|error| disk(&blob, &error))?;
         let header = checked_header(&blob, &mut file).inspect_err(|_| {
-            // It is the file that the catalog names, and no model: it is of no use to anybody.
+            // It is the file that the catalog names, but not a model: nobody can use it.
             let _ = std::fs::remove_file(&blob);
         })?;
         let model = Installed::of_entry(entry, &header, consent);

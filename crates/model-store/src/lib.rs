@@ -1,8 +1,8 @@
-//! Models on disk: the catalog of what can be had, and the store of what is there.
+//! Models on disk: the catalog of what can be installed, and the store of what is.
 //!
-//! A blob is complete and has its digest in its name, or it is not there; a manifest beside it
-//! says what it is and where it came from. Everything here blocks on the disk, so callers run it
-//! on a thread of its own. It opens no connection: `localcoder-fetch` is asked for that.
+//! A blob is complete and has its digest in its name, or it does not exist; a manifest next to it
+//! says what it is and where it came from. Everything here blocks on the disk, so callers run it on
+//! a thread of its own. It opens no connection: `localcoder-fetch` does that.
 
 mod address;
 mod bandwidth;
@@ -42,9 +42,9 @@ pub use store::{Listed, Store};
 /// Longest text of a license; those of software have some ten thousand bytes.
 const LICENSE_BYTES_MAX: u64 = 256 * 1024;
 
-/// Room that must stay on the disk, whatever is put there.
+/// Room that must stay free on the disk, whatever is written to it.
 const RESERVE_BYTES: u64 = 1 << 30;
 
-/// What long work tells meanwhile: how many of how many bytes. Work whose answer is `false` ends
-/// with `cancelled` and leaves nothing behind.
+/// Receives the progress of long work: how many of how many bytes. If it returns `false`, the work
+/// ends with `cancelled` and leaves nothing behind.
 pub type Progress<'a> = dyn FnMut(u64, u64) -> bool + 'a;

@@ -1,5 +1,5 @@
 //! Texts of licenses that come with the product, because they may be copied and do not change.
-//! Others come from the model's own publisher and are kept beside the model.
+//! Others come from the model's publisher and are kept with the model.
 
 use crate::LicenseTerms;
 
@@ -8,7 +8,7 @@ const TEXTS: &[(&str, &str)] = &[
     ("Apache-2.0", include_str!("../licenses/Apache-2.0.txt")),
     ("MIT", include_str!("../licenses/MIT.txt")),
 ];
-/// Stands for the holders of the copyright, whom the license wants named.
+/// Placeholder for the copyright holders, whom the license requires to be named.
 const HOLDERS: &str = "{holders}";
 
 /// The text of a license, if it comes with the product.

@@ -1,5 +1,5 @@
-//! What this machine has: memory, and room on the disk of the models. Measured, not guessed, where
-//! the system tells.
+//! What this machine has: memory, and room on the disk of the models. Measured, not guessed, if the
+//! system reports it.
 
 use std::path::Path;
 
@@ -12,16 +12,16 @@ use crate::memory;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Machine {
-    /// All memory there is; 0 where the system does not tell.
+    /// All memory there is; 0 if the system does not report it.
     pub memory_bytes: u64,
-    /// What could be had of it now, where the system tells.
+    /// How much of it could be had now, if the system reports it.
     pub memory_free_bytes: Option<u64>,
     /// Free bytes on the disk of the models.
     pub disk_free_bytes: u64,
 }
 
 impl Machine {
-    /// This machine, with models in this folder or where it will be made.
+    /// This machine, with models in this folder, which need not exist yet.
     #[must_use]
     pub fn here(models: &Path) -> Self {
         let folder = models.ancestors().find(|folder| folder.is_dir());

@@ -1,5 +1,5 @@
-//! What is known of an installed model: one small file each, written as a whole. It pins the
-//! model to the digest of its blob, and says where it came from and what was agreed to.
+//! What is known about an installed model: one small file each, always written as a whole. It pins
+//! the model to the digest of its blob, and says where it came from and what was agreed to.
 
 use std::path::{Path, PathBuf};
 
@@ -13,10 +13,10 @@ use crate::consent::Consent;
 use crate::error::{StoreError, Unread, disk};
 use crate::{Entry, Role, Sampling};
 
-/// The form that is understood.
+/// The version of the format that is understood.
 const VERSION: u32 = 1;
 
-/// Longest one; the chat template in it may have 1 MiB, and more with what JSON puts between.
+/// Longest manifest; the chat template in it may have 1 MiB, and more with JSON's escapes.
 pub(crate) const MANIFEST_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// An installed model.
@@ -24,11 +24,11 @@ pub(crate) const MANIFEST_BYTES_MAX: u64 = 4 * 1024 * 1024;
 #[serde(rename_all = "camelCase")]
 pub struct Installed {
     version: u32,
-    /// By which it is called.
+    /// The name by which it is used.
     pub id: String,
-    /// For people.
+    /// The name that people see.
     pub name: String,
-    /// Name of the file as it came.
+    /// Name of the file when it came.
     pub file: String,
     /// Length of the file.
     pub bytes: u64,
@@ -36,7 +36,7 @@ pub struct Installed {
     pub sha256: String,
     /// Where it came from.
     pub source: Source,
-    /// Where it is, if not in the store: a file of the user that was imported in place.
+    /// Where the file is, if not in the store: a file of the user's that was imported in place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub linked: Option<Linked>,
     /// What it is meant for; empty if not stated.
@@ -50,25 +50,25 @@ pub struct Installed {
     pub quantization: String,
     /// Context length that it was trained for, in tokens.
     pub context_tokens: u64,
-    /// Its license, where a catalog says; of a model that was carried here, and that no catalog knows,
-    /// what came with it.
+    /// Its license, from the catalog; for a model that was carried here and that no catalog knows,
+    /// the license that came with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub license: Option<LicenseTerms>,
-    /// What the file claims of its license; not verified.
+    /// What the file claims about its license; not verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claimed_license: Option<String>,
-    /// The model of a catalog that pins this file by its digest, whatever this one is called.
+    /// The catalog model that pins this file by its digest, whatever this one is called.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub catalog_id: Option<String>,
-    /// The name that whoever carried it here gave it, where that is another model's: it is called
-    /// otherwise then.
+    /// The name that the folder it was carried in gave it, if that belongs to another model: it is
+    /// called something else then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claimed_id: Option<String>,
-    /// Where whoever carried it here said that it came from; not verified.
+    /// Where the folder it was carried in said that it came from; not verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claimed_source: Option<String>,
-    /// Its chat template, where a catalog says that the file's is missing or wrong, or whoever carried
-    /// it here says so.
+    /// Its chat template, if a catalog, or the folder it was carried in, says that the file's is
+    /// missing or wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chat_template: Option<String>,
     /// What its maker recommends for answers that are not code.
@@ -77,7 +77,7 @@ pub struct Installed {
     /// What the user agreed to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent: Option<Consent>,
-    /// When, in seconds since 1970.
+    /// When it was installed, in seconds since 1970.
     pub installed_at_s: u64,
 }
 
@@ -87,16 +87,16 @@ pub struct Installed {
 pub enum Source {
     /// An entry of a catalog.
     Catalog {
-        /// Its name at the place that it comes from.
+        /// Name of the repository that it comes from.
         repository: String,
-        /// The commit of it.
+        /// Commit of the repository.
         revision: String,
-        /// The address.
+        /// Address of the file.
         url: String,
     },
-    /// A file of the user.
+    /// A file of the user's.
     File {
-        /// Where it lay.
+        /// Where it was.
         path: PathBuf,
     },
 }
@@ -123,13 +123,13 @@ impl Source {
     }
 }
 
-/// A file of the user, and how it looked when its digest was taken.
+/// A file of the user's, and the state in which its digest was taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Linked {
     /// Where it is.
     pub path: PathBuf,
-    /// When it was written, in nanoseconds since 1970.
+    /// When it was last written, in nanoseconds since 1970.
     pub modified_ns: u64,
 }
 
@@ -162,7 +162,7 @@ impl Installed {
         }
     }
 
-    /// With what the catalog says of it.
+    /// A model as the catalog describes it.
     pub(crate) fn of_entry(entry: &Entry, header: &Header, consent: Consent) -> Self {
         let source = Source::of_entry(entry);
         let mut model = Self {
@@ -174,7 +174,7 @@ impl Installed {
         model
     }
 
-    /// With the facts that its file tells, whatever else was said of it.
+    /// With the facts from its file, whatever else was said about it.
     pub(crate) fn measured(mut self, header: &Header, bytes: u64) -> Self {
         self.bytes = bytes;
         self.architecture.clone_from(&header.architecture);
@@ -186,7 +186,7 @@ impl Installed {
         self
     }
 
-    /// Takes what a catalog says of this file.
+    /// Takes over what a catalog says about this file.
     pub(crate) fn describe(&mut self, entry: &Entry) {
         self.catalog_id = Some(entry.id.clone());
         self.name.clone_from(&entry.name);
@@ -217,7 +217,7 @@ impl Installed {
         Ok(installed)
     }
 
-    /// As it is in a file.
+    /// The contents of the manifest file.
     pub(crate) fn text(&self) -> String {
         serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
     }
@@ -229,8 +229,8 @@ impl Installed {
     }
 }
 
-/// Writes a file so that it is there after a power cut, or the one before is. Who may read it is
-/// the umask's to say: in the store the user alone, in an export whoever the user allows.
+/// Writes a file so that after a power cut either it or the one before exists. The umask decides
+/// who may read it: in the store only the user, in an export whoever the user's umask allows.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     replace(path, bytes, Options::SHARED).map_err(|error| disk(path, &error))
 }

@@ -1,10 +1,10 @@
-//! Memory of this machine for a program of this user: all there is, and what could be had now, with
-//! what the control groups leave that this process is in. Whether a model fits is decided in `fit`,
-//! and who may load by the host.
+//! This machine's memory for a program of this user: all there is, and what could be had now,
+//! within the limits of this process's control groups. Whether a model fits is decided in `fit`,
+//! and what may be loaded by the host.
 
 use std::path::Path;
 
-/// What could be had now; `None` where the system does not tell.
+/// What could be had now; `None` if the system does not report it.
 #[cfg(not(target_os = "macos"))]
 #[must_use]
 pub fn free_bytes() -> Option<u64> {
@@ -17,7 +17,7 @@ pub(crate) fn total_bytes() -> Option<u64> {
     total_in(Path::new("/"))
 }
 
-/// The smaller of what the system could give and of what Metal may hold at once, less what the
+/// The smaller of what the system could give and of what Metal may hold at once minus what the
 /// window system wants of that.
 #[cfg(target_os = "macos")]
 #[must_use]
@@ -44,15 +44,15 @@ fn number(name: &str) -> Option<u64> {
     text("/usr/sbin/sysctl", &["-n", name])?.trim().parse().ok()
 }
 
-/// What macOS says, read as numbers; apart from asking it, so that it is tested everywhere.
+/// Parsing of what macOS reports; separate from asking for it, so that it is tested everywhere.
 #[cfg(any(target_os = "macos", test))]
 mod macos {
     /// What the window system and other programs hold of the GPU's share.
     const BESIDE_BYTES: u64 = 2 * 1024 * 1024 * 1024;
-    /// Up to this much memory, Metal may hold two thirds of it, above three quarters.
+    /// Up to this much memory, Metal may hold two thirds of it; above, three quarters.
     const TWO_THIRDS_BYTES_MAX: u64 = 36 * 1024 * 1024 * 1024;
 
-    /// Pages that are free or given up without loss, from `vm_stat`.
+    /// Pages that are free or can be reclaimed without loss, from `vm_stat`.
     pub(super) fn free(text: &str) -> Option<u64> {
         let page: u64 =
             text.split("page size of ").nth(1)?.split_whitespace().next()?.parse().ok()?;
@@ -64,7 +64,8 @@ mod macos {
         Some(all.into_iter().filter_map(pages).sum::<u64>().saturating_mul(page))
     }
 
-    /// Metal's limit on what is in use at once. `wired_limit_mib`: where somebody has set it.
+    /// Metal's limit on what is in use at once. `wired_limit_mib`: the limit that the user has set,
+    /// or 0.
     pub(super) fn metal_limit(memory_bytes: u64, wired_limit_mib: u64) -> u64 {
         let limit = match (wired_limit_mib, memory_bytes) {
             (0, ..=TWO_THIRDS_BYTES_MAX) => memory_bytes / 3 * 2,
@@ -75,14 +76,14 @@ mod macos {
     }
 }
 
-/// Free memory by the system's files under `root`; tests pass one of their own.
+/// Free memory from the system's files under `root`; tests pass a root of their own.
 #[cfg_attr(target_os = "macos", allow(dead_code, reason = "it has no such files"))]
 fn free_in(root: &Path) -> Option<u64> {
     let free = meminfo(root, "MemAvailable:")?;
     Some(least_in_groups(root, left_in_group).map_or(free, |left| left.min(free)))
 }
 
-/// Total memory by the system's files under `root`.
+/// Total memory from the system's files under `root`.
 #[cfg_attr(target_os = "macos", allow(dead_code, reason = "it has no such files"))]
 fn total_in(root: &Path) -> Option<u64> {
     let total = meminfo(root, "MemTotal:")?;
@@ -94,18 +95,18 @@ fn meminfo(root: &Path, name: &str) -> Option<u64> {
     Some(number_after(&text, name)?.saturating_mul(1024))
 }
 
-/// The least that any group of this process says.
+/// The smallest value that any control group of this process reports.
 fn least_in_groups(root: &Path, of: impl Fn(&Path, &Kind) -> Option<u64>) -> Option<u64> {
     let groups = std::fs::read_to_string(root.join("proc/self/cgroup")).unwrap_or_default();
     groups.lines().filter_map(|line| in_groups(root, line, &of)).min()
 }
 
-/// Files of a kind of control groups.
+/// File names of a version of control groups.
 struct Kind {
     mounted: &'static str,
     limit: &'static str,
     used: &'static str,
-    /// Pages of files count as used and are given back when they are wanted.
+    /// The page cache counts as used but is reclaimed when memory is needed.
     cached: [&'static str; 2],
 }
 
@@ -122,7 +123,7 @@ const OLD: Kind = Kind {
     cached: ["total_active_file ", "total_inactive_file "],
 };
 
-/// The least that the groups of a line of `/proc/self/cgroup` say: a group, and all above it.
+/// The smallest value of the groups of a line in `/proc/self/cgroup`: a group and all above it.
 fn in_groups(root: &Path, line: &str, of: impl Fn(&Path, &Kind) -> Option<u64>) -> Option<u64> {
     let mut parts = line.splitn(3, ':').skip(1);
     let kind = match parts.next()? {
@@ -153,7 +154,7 @@ fn left_in_group(folder: &Path, kind: &Kind) -> Option<u64> {
     Some(limit.saturating_sub(used.saturating_sub(cached)))
 }
 
-/// The number in the line that begins so.
+/// The number in the line that begins with `name`.
 fn number_after(text: &str, name: &str) -> Option<u64> {
     let rest = text.lines().find_map(|line| line.strip_prefix(name))?;
     rest.split_whitespace().next()?.parse().ok()

@@ -1,6 +1,6 @@
-//! The name of a file that the user has brought. The names of the catalog's models are
-//! theirs: settings and profiles mean by them the one file that the catalog pins, so another file gets
-//! a name of its own, whatever it is called.
+//! Names for files that the user has brought. The names of catalog models are reserved: settings
+//! and profiles mean by them the one file that the catalog pins, so another file gets a name of its
+//! own, whatever it is called.
 
 use std::path::Path;
 
@@ -12,32 +12,32 @@ use crate::error::StoreError;
 use crate::manifest::Installed;
 use crate::store::Store;
 
-/// The prefix of a name that a file claims and may not have.
+/// Prefix for a name that a file claims but may not have.
 const CLAIMED: &str = "imported-";
-/// Of a digest, where a name has nothing else: enough to tell a user's models apart.
+/// Length of a digest's beginning in a name made from it: enough to distinguish a user's models.
 const DIGEST_LETTERS: usize = 8;
-/// Files of one name that are told apart by a number.
+/// How many models with the same name can be distinguished by a number.
 const NUMBER_MAX: u32 = 99;
 
-/// Whether a name is the catalog's or the product's own.
+/// Whether a name is reserved by the catalog or the product.
 pub(crate) fn is_reserved(id: &str, catalog: &Catalog) -> bool {
     id == DEMO || catalog.entry(id).is_some()
 }
 
-/// A name for what claims a reserved one.
+/// The name of a file that claims a reserved one.
 pub(crate) fn of_claimed(id: &str) -> String {
     trimmed(&format!("{CLAIMED}{id}"))
 }
 
-/// An id made of a file's name, else of what the file calls its model; empty where both have no
-/// letter or digit that an id could have.
+/// An id made from the file's name, else from the name in its header; empty if neither has a letter
+/// or digit that an id could have.
 pub(crate) fn of_file(path: &Path, header: &Header) -> String {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let of_stem = of_text(&stem);
     if of_stem.is_empty() { of_text(header.name.as_deref().unwrap_or_default()) } else { of_stem }
 }
 
-/// What is left where nothing has a name.
+/// The name if there is nothing else to make one from.
 pub(crate) fn of_digest(model: &Installed) -> String {
     let digest: String = model.sha256.chars().take(DIGEST_LETTERS).collect();
     of_text(&format!("{}-{digest}", model.architecture))
@@ -63,7 +63,7 @@ impl Installed {
 }
 
 impl Store {
-    /// Whether nothing has this name yet, and it can be one.
+    /// Fails unless this can be a name and nothing has it yet.
     pub(crate) fn check_free(&self, id: &str) -> Result<(), StoreError> {
         if !is_id(id) {
             return Err(StoreError::NotAnId(id.to_owned()));
@@ -74,7 +74,8 @@ impl Store {
         Err(StoreError::IdTaken(id.to_owned()))
     }
 
-    /// Whether a model of the catalog is not there yet, or can't be used and is fixed by its file.
+    /// Fails if a model of the catalog is installed, unless it can't be used and its file would fix
+    /// it.
     pub(crate) fn check_new(&self, entry: &Entry, usable: &[String]) -> Result<(), StoreError> {
         match self.model(&entry.id) {
             Ok(there) if there.sha256 == entry.sha256 => match usable.contains(&entry.id) {
@@ -85,7 +86,7 @@ impl Store {
         }
     }
 
-    /// The name, or the same with a number where another model has it.
+    /// The name, or the name with a number if another model has it.
     pub(crate) fn free_name(&self, name: &str) -> Result<String, StoreError> {
         if self.is_free(name)? {
             return Ok(name.to_owned());

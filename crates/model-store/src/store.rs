@@ -1,5 +1,5 @@
-//! The folder of installed models: blobs by digest, and a manifest for each model. Changes are
-//! made under a lock between processes; each is one rename, so that a crash leaves the store as
+//! The folder of installed models: blobs by digest, and a manifest for each model. Changes are made
+//! under a lock between processes; each is one rename, so that after a crash the store is either as
 //! it was or as it was to be.
 
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -17,7 +17,7 @@ use crate::gguf_file::checked_header;
 use crate::manifest::{Installed, Linked, Source, write_whole};
 use crate::{Catalog, Entry, LICENSE_BYTES_MAX, LicenseTerms, Machine, shipped_text};
 
-/// Readable by the user alone: which models they have is private.
+/// Accessible only to the user: which models they have is private.
 const FOLDER_MODE: u32 = 0o700;
 
 /// The folder of installed models. Every change is atomic, also between processes.
@@ -31,15 +31,15 @@ pub struct Store {
 pub struct Listed {
     /// The model.
     pub model: Installed,
-    /// Why it can't be used, where it can't.
+    /// Why it can't be used, if so.
     pub problem: Option<String>,
 }
 
 impl Store {
-    /// The store in a folder, which is made where it is missing.
+    /// Opens the store in a folder, which is created if it is missing.
     ///
     /// # Errors
-    /// Where it can't be made.
+    /// If it can't be created.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let store = Self { folder: folder.to_owned() };
         for name in ["blobs", "downloads", "manifests", "licenses"] {
@@ -53,12 +53,12 @@ impl Store {
         Ok(store)
     }
 
-    /// The store in a folder, if there is one: reading makes nothing.
+    /// The store in a folder, if there is one: reading creates nothing.
     #[must_use]
     pub fn existing(folder: &Path) -> Option<Self> {
         let is_there = match folder.join("manifests").metadata() {
             Ok(about) => about.is_dir(),
-            // What can't be looked at is not a folder that is not there: the next look says why.
+            // A folder that can't be looked at is not a missing one: the next access will say why.
             Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
         };
         is_there.then(|| Self { folder: folder.to_owned() })
@@ -86,11 +86,10 @@ impl Store {
         self.folder.join("blobs").join(format!("sha256-{sha256}"))
     }
 
-    /// All models, by name. A manifest that is malformed is passed over; its blob is not lost.
+    /// All models, by name. A malformed manifest is skipped; its blob is not lost.
     ///
     /// # Errors
-    /// Where the folder can't be read, or this process has too little of something to read what is
-    /// in it.
+    /// If the folder can't be read, or this process lacks the resources to read what is in it.
     pub fn list(&self) -> Result<Vec<Listed>, StoreError> {
         let folder = self.manifests();
         let failed = |error: std::io::Error| disk(&folder, &error);
@@ -105,7 +104,7 @@ impl Store {
                     let problem = self.problem(&model).map(|problem| problem.text);
                     models.push(Listed { problem, model });
                 }
-                // A model that is there must not look like one that is not.
+                // A model that is installed must not look like one that is not.
                 Err(Unread::Disk(cause)) if cause.kind == Kind::Shortage => {
                     return Err(unusable(&path, cause));
                 }
@@ -120,7 +119,7 @@ impl Store {
         self.manifests().join(format!("{id}.json"))
     }
 
-    /// Whether no model has this id. One of which nothing is known any more counts as none.
+    /// Whether no model has this id. A model whose manifest is lost counts as none.
     pub(crate) fn is_free(&self, id: &str) -> Result<bool, StoreError> {
         let path = self.manifest(id);
         match Installed::read(&path) {
@@ -133,7 +132,7 @@ impl Store {
     /// A model by its id.
     ///
     /// # Errors
-    /// Where there is none, or its manifest can't be read.
+    /// If there is none, or its manifest can't be read.
     pub fn model(&self, id: &str) -> Result<Installed, StoreError> {
         if !is_id(id) {
             return Err(StoreError::NotInstalled(id.to_owned()));
@@ -146,11 +145,11 @@ impl Store {
         })
     }
 
-    /// The model that is meant by an id: the one that is called so, else one that can be used and has
-    /// the file which the catalog means by it.
+    /// The model that an id means: the one with that id, else a usable one with the file that the
+    /// catalog means by the id.
     ///
     /// # Errors
-    /// Where there is none, or its manifest can't be read.
+    /// If there is none, or its manifest can't be read.
     pub fn meant(&self, id: &str) -> Result<Installed, StoreError> {
         let named = self.model(id);
         match &named {
@@ -163,7 +162,7 @@ impl Store {
         same.map_or(named, |listed| Ok(listed.model))
     }
 
-    /// The model whose file was left where it is, in this place, and can be used.
+    /// The usable model whose file was imported in place from this path.
     #[must_use]
     pub fn left_at(&self, path: &Path) -> Option<Installed> {
         let is_it = |model: &Installed| model.linked.as_ref().is_some_and(|it| it.path == path);
@@ -172,10 +171,10 @@ impl Store {
         usable.find(|listed| is_it(&listed.model)).map(|listed| listed.model)
     }
 
-    /// The file of a model that can be used: see [`Self::meant`].
+    /// The file of a usable model: see [`Self::meant`].
     ///
     /// # Errors
-    /// Where it is not installed, or its file is gone or another one.
+    /// If it is not installed, or its file is missing or another one.
     pub fn path_of(&self, id: &str) -> Result<PathBuf, StoreError> {
         let model = self.meant(id)?;
         match self.problem(&model) {
@@ -190,31 +189,31 @@ impl Store {
         Ok(listed.map(|listed| listed.model.id).collect())
     }
 
-    /// Whether the file of a model is elsewhere and looks as if it had been written to, which
+    /// Whether the file of a model is outside the store and looks as if it had been written to;
     /// [`Store::verify`] finds out.
     ///
     /// # Errors
-    /// Where there is no such model.
+    /// If there is no such model.
     pub fn is_touched(&self, id: &str) -> Result<bool, StoreError> {
         let problem = self.problem(&self.meant(id)?);
         Ok(problem.is_some_and(|problem| problem.remedy == Remedy::Verify))
     }
 
-    /// Whether a model was made to be asked: it has a template for that. One that has none
-    /// continues with a text.
+    /// Whether a model was made to answer requests: it has a template for that. A model without one
+    /// only continues a text.
     ///
     /// # Errors
-    /// Where it can't be used.
+    /// If it can't be used.
     pub fn has_template(&self, id: &str) -> Result<bool, StoreError> {
         let (model, header) = self.described(id)?;
         Ok(model.chat_template.is_some() || header.chat_template.is_some())
     }
 
-    /// Whether a model is called a base model, which was not made to follow instructions, and no
-    /// catalog has a chat template for it all the same.
+    /// Whether a model calls itself a base model, which was not made to follow instructions, and no
+    /// catalog has a chat template for it nevertheless.
     ///
     /// # Errors
-    /// Where it can't be used.
+    /// If it can't be used.
     pub fn says_base(&self, id: &str) -> Result<bool, StoreError> {
         let (model, header) = self.described(id)?;
         let stem = model.file.rsplit_once('.').map_or(model.file.as_str(), |(stem, _)| stem);
@@ -229,7 +228,7 @@ impl Store {
         Ok((model, checked_header(&path, &mut file)?))
     }
 
-    /// Takes a file out of the store again that no model has.
+    /// Removes a file from the store if no model has it.
     pub(crate) fn drop_unused(&self, sha256: &str) {
         let Ok(_lock) = self.lock() else { return };
         let Ok(models) = self.list() else { return };
@@ -247,14 +246,14 @@ impl Store {
         }
     }
 
-    /// What a look at the file tells, without reading it.
+    /// What can be seen without reading the file.
     pub(crate) fn problem(&self, model: &Installed) -> Option<Problem> {
         let problem = |remedy, text| Some(Problem { remedy, text });
         let again = match model.source {
             Source::Catalog { .. } => Remedy::Install,
             Source::File { .. } => Remedy::Import,
         };
-        // A profile means the catalog's file by its name, and no other one may stand in for it.
+        // A profile means the catalog's file by its name, and no other file may stand in for it.
         let brought = matches!(model.source, Source::File { .. });
         let entry = Catalog::known().entry(&model.id);
         if brought && entry.is_some_and(|entry| entry.sha256 != model.sha256) {
@@ -287,32 +286,32 @@ impl Store {
         if changed { problem(Remedy::Verify, text.to_owned()) } else { None }
     }
 
-    /// Takes a model in whose file is in its place.
+    /// Adds a model whose file is already in its place.
     pub(crate) fn add(&self, model: &Installed) -> Result<(), StoreError> {
         let before = self.model(&model.id).ok();
         {
             let _lock = self.lock()?;
             model.write(&self.manifests())?;
         }
-        // What is known of another file of that name is forgotten.
+        // Forget what is known about the other file that had the name.
         if let Some(before) = before.filter(|before| before.sha256 != model.sha256) {
             self.drop_unused(&before.sha256);
         }
         Ok(())
     }
 
-    /// Removes a model; how many bytes are free then. The file is kept as long as another model
-    /// has it, and a file that is elsewhere is the user's.
+    /// Removes a model and returns how many bytes that freed. The file is kept as long as another
+    /// model has it; a file outside the store belongs to the user and stays.
     ///
     /// # Errors
-    /// Where there is no such model, or the disk can't be written.
+    /// If there is no such model, or the disk can't be written.
     pub fn remove(&self, id: &str) -> Result<u64, StoreError> {
         let _lock = self.lock()?;
         let model = self.model(id)?;
         let manifest = self.manifest(id);
         fs_err::remove_file(&manifest).map_err(|error| disk(&manifest, &error))?;
         if matches!(model.source, Source::File { .. }) {
-            // Another model may be called so later, and has another license.
+            // Another model may get this name later, with another license.
             let _ = std::fs::remove_file(self.license_path(id));
         }
         let shared = self
@@ -330,17 +329,17 @@ impl Store {
         }
     }
 
-    /// Bytes that are loaded of a file that is not whole.
+    /// Bytes that have been downloaded of an unfinished file.
     #[must_use]
     pub fn loaded_bytes(&self, sha256: &str) -> u64 {
         let path = self.downloads().join(format!("{sha256}.partial"));
         std::fs::metadata(path).map_or(0, |metadata| metadata.len())
     }
 
-    /// Gives up what was loaded of a file.
+    /// Deletes what was downloaded of an unfinished file.
     ///
     /// # Errors
-    /// Where the disk can't be written.
+    /// If the disk can't be written.
     pub fn discard_download(&self, sha256: &str) -> Result<(), StoreError> {
         for end in ["partial", "mark", "lock"] {
             let path = self.downloads().join(format!("{sha256}.{end}"));
@@ -354,7 +353,7 @@ impl Store {
         Ok(())
     }
 
-    /// Bytes of all that is in the store, unfinished downloads included.
+    /// Size of everything in the store, including unfinished downloads.
     #[must_use]
     pub fn used_bytes(&self) -> u64 {
         ["blobs", "downloads"].iter().map(|name| bytes_in(&self.folder.join(name))).sum()
@@ -366,7 +365,7 @@ impl Store {
         Machine::here(&self.folder)
     }
 
-    /// The text of a model's license, where it is known here: shipped, or kept from before.
+    /// The text of a model's license, if it is known here: shipped, or kept from before.
     #[must_use]
     pub fn license_text(&self, entry: &Entry) -> Option<String> {
         shipped_text(&entry.license).or_else(|| self.text_beside(&entry.id))
@@ -376,7 +375,7 @@ impl Store {
     #[must_use]
     pub fn kept_license(&self, model: &Installed) -> Option<String> {
         let license = model.license.as_ref()?;
-        // What a stranger calls by a known license's name is shown as it came.
+        // A license that only claims a known license's name is shown as it came.
         match Catalog::known().by_digest(&model.sha256) {
             Some(_) => shipped_text(license).or_else(|| self.text_beside(&model.id)),
             None => self.text_beside(&model.id).or_else(|| shipped_text(license)),
@@ -387,7 +386,7 @@ impl Store {
         read_text(&self.license_path(id), LICENSE_BYTES_MAX).ok()
     }
 
-    /// Keeps a license's text beside the models, if it does not come with the product.
+    /// Keeps a license's text with the models, unless it comes with the product.
     pub(crate) fn keep_license(
         &self,
         id: &str,
@@ -404,7 +403,7 @@ impl Store {
         self.folder.join("licenses").join(format!("{id}.txt"))
     }
 
-    /// Held for moments only, so it is waited for.
+    /// The lock is only ever held for moments, so we wait for it.
     pub(crate) fn lock(&self) -> Result<File, StoreError> {
         let path = self.folder.join("lock");
         let lock = || {

@@ -1,6 +1,6 @@
-//! Whether an installed model is still what was installed: its file is read and its digest
-//! compared. One that is not is put aside, so that nothing loads it; one that was only touched, restored
-//! or copied again in its place is kept.
+//! Checks whether an installed model is still what was installed: reads its file and compares the
+//! digest. A file that differs is set aside, so that nothing loads it; one that was only touched,
+//! restored or copied again to its place is kept.
 
 use std::fs::Metadata;
 
@@ -16,11 +16,12 @@ impl Store {
     /// Reads a model's file and compares its digest.
     ///
     /// # Errors
-    /// `checksumMismatch` with both digests where it is another file by now; the store's own copy
-    /// is put aside then.
+    /// `checksumMismatch` with both digests if it is another file now; the store's own copy is set
+    /// aside then.
     pub fn verify(&self, id: &str, progress: &mut Progress<'_>) -> Result<(), StoreError> {
         let model = self.model(id)?;
-        // What was only touched is what is to be found out.
+        // A touched file counts as usable here: whether it was only touched is what we are to find
+        // out.
         let touched = self.is_touched(id)?;
         let path = if touched { self.file_of(&model) } else { self.path_of(id)? };
         let failed = |error: std::io::Error| disk(&path, &error);
@@ -40,7 +41,7 @@ impl Store {
         Err(StoreError::Changed { id: id.to_owned(), found, installed: model.sha256, aside })
     }
 
-    /// Notes the time of a file that is the same still.
+    /// Records the time of a file that is still the same.
     fn keep(&self, mut model: Installed, about: &Metadata) -> Result<(), StoreError> {
         let path = self.file_of(&model);
         let modified = about.modified().map_err(|error| disk(&path, &error))?;

@@ -1,8 +1,8 @@
-//! Whether anything may be downloaded. It fails closed: where the settings can't tell
-//! for certain, the air gap is on.
+//! Whether anything may be downloaded. It fails closed: unless the settings are certain, the air
+//! gap is on.
 //!
-//! [`NetworkAllowed`] is made here alone, from settings that were resolved, and whoever starts a
-//! program that could open a connection is asked for one. So no caller can forget to look.
+//! [`NetworkAllowed`] can only be made here, from resolved settings, and starting a program that
+//! could open a connection requires one. So no caller can forget to check.
 
 use localcoder_protocol::ErrorInfo;
 use serde_json::Value;
@@ -12,26 +12,26 @@ use crate::{Key, Layer, Places, SettingsError, SettingsFiles};
 /// The setting that this is about.
 pub const AIR_GAPPED: &str = Key::AirGapped.name();
 
-/// That the settings allow downloads. Only [`AirGap`] has one.
+/// Proof that the settings allow downloads. Only [`AirGap`] can make one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NetworkAllowed(());
 
 /// What the settings say about the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AirGap {
-    /// What the user asks for may be loaded.
+    /// What the user asks for may be downloaded.
     Off(NetworkAllowed),
-    /// Nothing is.
+    /// Nothing may be downloaded.
     On {
-        /// Why: a sentence without its end, which names the file or the value.
+        /// Why: a sentence without its final period, which names the file or the value.
         reason: String,
-        /// What is wrong with the settings, where it counts as on for that.
+        /// What is wrong with the settings, if that is why it counts as on.
         problem: Option<ErrorInfo>,
     },
 }
 
 impl AirGap {
-    /// Every layer could be read, and each value was one that is allowed.
+    /// Every layer could be read, and each value was allowed.
     pub(crate) fn set(on: bool, layer: Layer) -> Self {
         if !on {
             return Self::Off(NetworkAllowed(()));
@@ -48,7 +48,7 @@ impl AirGap {
         }
     }
 
-    /// Whether nothing may be loaded.
+    /// Whether nothing may be downloaded.
     #[must_use]
     pub fn is_on(&self) -> bool {
         matches!(self, Self::On { .. })
@@ -63,10 +63,10 @@ impl AirGap {
         }
     }
 
-    /// The permission to load from the network.
+    /// The permission to use the network.
     ///
     /// # Errors
-    /// Where the air gap is on. `what` says what does not happen for it.
+    /// If the air gap is on. `what` says what does not happen because of it.
     pub fn permission(&self, what: &str) -> Result<NetworkAllowed, SettingsError> {
         match self {
             Self::Off(allowed) => Ok(*allowed),
@@ -79,22 +79,23 @@ impl AirGap {
     }
 }
 
-/// What the settings on disk say about the network, for who needs nothing else of them.
+/// What the settings on disk say about the network, for callers that need nothing else from them.
 #[must_use]
 pub fn air_gap(places: &Places) -> AirGap {
     SettingsFiles::read(places).resolve().air_gap
 }
 
-/// What is in every name that could be meant as this setting's.
+/// Part of every name that could be meant as this setting's.
 const STEM: &str = "airgap";
 
-/// Whether an unknown name is this setting's, written wrong.
+/// Whether an unknown name is a misspelling of this setting's.
 pub(crate) fn is_meant_by(key: &str) -> bool {
     let letters: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
     letters.to_ascii_lowercase().contains(STEM)
 }
 
-/// Whether a value has such a name in it. A profile can't say it, but whoever writes it there wants it.
+/// Whether a value contains such a name. A profile can't set it, but whoever writes it there wants
+/// it.
 pub(crate) fn is_meant_in(value: &Value) -> bool {
     match value {
         Value::Object(map) => map.iter().any(|(key, it)| is_meant_by(key) || is_meant_in(it)),
@@ -109,8 +110,8 @@ mod tests {
 
     use super::*;
 
-    /// A place with this in the product's own file and in the one that the editor's settings are
-    /// kept in.
+    /// A home with these contents of the product's own file and of the file with the kept copy of
+    /// the editor's settings.
     fn home(file: Option<&[u8]>, editor: Option<&[u8]>) -> (tempfile::TempDir, Places) {
         let home = tempfile::tempdir().unwrap();
         let places = Places::under(home.path());
@@ -125,7 +126,7 @@ mod tests {
 
     #[test]
     fn only_a_plain_no_is_one() {
-        // As VS Code writes it: read, and what is meant counts.
+        // Read as VS Code writes it, and what is meant counts.
         let said: [(&str, bool); 18] = [
             ("{}", false),
             (r#"{"airGapped": false}"#, false),
@@ -139,7 +140,7 @@ mod tests {
             (r#"{"localcoder.airGapped": true}"#, true),
             (r#"{"localcoder.airGapped": false}"#, false),
             (r#"{"localcoder": {"airGapped": true}}"#, true),
-            // It is not known what was meant.
+            // It is not known which one was meant.
             (r#"{"airGapped": false, "localcoder.airGapped": true}"#, true),
             (r#"{"localcoder.airGapped": false, "airGapped": true}"#, true),
             (r#"{"airgapped": true}"#, true),
@@ -153,7 +154,7 @@ mod tests {
             let (_home, places) = home(None, Some(text.as_bytes()));
             assert_eq!(air_gap(&places).is_on(), on, "{text} of the editor");
         }
-        // The editor's settings count more, whatever they say.
+        // The editor's settings take precedence, whatever they say.
         let (yes, no) = (r#"{"airGapped": true}"#.as_bytes(), r#"{"airGapped": false}"#.as_bytes());
         for (file, editor, on) in [(yes, no, false), (no, yes, true)] {
             let (_home, places) = home(Some(file), Some(editor));
@@ -175,7 +176,7 @@ mod tests {
             let named = format!("`localcoder.airGapped` can't be {value} (in `{path}`, line 1)");
             assert!(reason.contains(&named), "{text}: {reason}");
             assert_eq!(problem.subject.as_deref(), Some("airGapped"), "{text}: {problem:?}");
-            // The editor's own good value does not fix it, nor does the other way around.
+            // A good value in the editor's settings does not fix it, nor the other way around.
             let (_home, places) = home(Some(text.as_bytes()), Some(b"{\"airGapped\": false}"));
             assert!(air_gap(&places).is_on(), "{text} below a `false`");
             let (_home, places) = home(Some(b"{\"airGapped\": false}"), Some(text.as_bytes()));
@@ -226,7 +227,7 @@ mod tests {
         std::os::unix::fs::symlink("/nonexistent/settings.json", &path).unwrap();
         closed("a link to nothing");
         std::fs::remove_file(&path).unwrap();
-        // One that is read would hang, such as a pipe.
+        // Reading another kind, such as a pipe, would hang.
         let _socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
         closed("no regular file");
         std::fs::remove_file(&path).unwrap();

@@ -1,5 +1,5 @@
-//! A change to the text of a settings file: one value, and everything else stays as it was written,
-//! comments and all.
+//! Changes one value in the text of a settings file; everything else stays as it was written,
+//! including comments.
 
 use jsonc_parser::cst::{CstInputValue, CstObject, CstObjectProp, CstRootNode, ObjectPropName};
 use serde_json::{Map, Value};
@@ -8,10 +8,10 @@ use crate::file::{BYTE_ORDER_MARK, dialect, parse};
 use crate::resolve::PREFIX;
 use crate::{Key, TABLE};
 
-/// The text with a value for a setting, or without the setting where that is `None`.
+/// The text with a value for a setting, or without the setting if that is `None`.
 ///
 /// # Errors
-/// With what is wrong, where the text is not a settings file.
+/// If the text is not a settings file: what is wrong with it.
 pub fn edited(text: &str, key: &str, value: Option<&Value>) -> Result<String, String> {
     let Opened { mark, root, object } = opened(text)?;
     let full = format!("{PREFIX}{key}");
@@ -19,8 +19,8 @@ pub fn edited(text: &str, key: &str, value: Option<&Value>) -> Result<String, St
     for name in [key, full.as_str()] {
         find(&object, name, &mut properties);
     }
-    // Where it occurs more than once, one stays, since it is not clear which of them counted. It
-    // has its full name then, by which the editor knows it.
+    // If it occurs more than once, only one stays, since it is not clear which of them counted. It
+    // then gets its full name, by which the editor knows it.
     let place = properties.iter().position(is_outer);
     match (value, place.map(|place| properties.remove(place))) {
         (Some(value), Some(property)) => {
@@ -37,11 +37,11 @@ pub fn edited(text: &str, key: &str, value: Option<&Value>) -> Result<String, St
     Ok(format!("{mark}{root}"))
 }
 
-/// The text with the full name of each setting of the product's that is there without it, so
-/// that an editor that has the file for its own knows them.
+/// The text with full names for those of the product's settings that are there without one, so that
+/// an editor that uses the file as its own knows them.
 ///
 /// # Errors
-/// As [`edited`].
+/// As for [`edited`].
 pub fn in_full(text: &str) -> Result<String, String> {
     let mut text = text.to_owned();
     for setting in TABLE {
@@ -55,11 +55,11 @@ pub fn in_full(text: &str) -> Result<String, String> {
     Ok(text)
 }
 
-/// The text with the values of another settings file of the same editor, and which of the two counts
-/// where both have one. A value of the product's may be written in any way in either.
+/// The text merged with the values of another settings file of the same editor; `counts` says which
+/// one wins if both have a value. In either, a value of the product's may be written in any form.
 ///
 /// # Errors
-/// As [`edited`].
+/// As for [`edited`].
 pub fn merged(text: &str, other: &Map<String, Value>, counts: Counts) -> Result<String, String> {
     let mut text = text.to_owned();
     for (name, value) in other {
@@ -82,16 +82,16 @@ pub fn merged(text: &str, other: &Map<String, Value>, counts: Counts) -> Result<
     Ok(text)
 }
 
-/// Which of two files counts.
+/// Which of two files wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counts {
-    /// The one that is changed.
+    /// The file that is changed.
     This,
-    /// The one that its values are from.
+    /// The file that the values come from.
     Other,
 }
 
-/// A text to be changed.
+/// A text that is being changed.
 struct Opened {
     mark: String,
     root: CstRootNode,
@@ -109,7 +109,7 @@ fn opened(text: &str) -> Result<Opened, String> {
     Ok(Opened { mark, root, object })
 }
 
-/// Gives a value to one name of the first level.
+/// Gives a value to a name on the first level.
 fn put(text: &str, name: &str, value: &Value) -> Result<String, String> {
     let Opened { mark, root, object } = opened(text)?;
     match object.get(name) {
@@ -119,7 +119,7 @@ fn put(text: &str, name: &str, value: &Value) -> Result<String, String> {
     Ok(format!("{mark}{root}"))
 }
 
-/// The value of a dotted name, however it is written.
+/// The value of a dotted name, in whichever form it is written.
 fn standing<'a>(values: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     values.get(name).or_else(|| {
         values.iter().find_map(|(key, value)| {
@@ -129,7 +129,7 @@ fn standing<'a>(values: &'a Map<String, Value>, name: &str) -> Option<&'a Value>
     })
 }
 
-/// Whether it is on the first level.
+/// Whether the property is on the first level.
 fn is_outer(property: &CstObjectProp) -> bool {
     let object = property.parent().and_then(|parent| parent.as_object());
     object.and_then(|object| object.parent()).is_none_or(|it| it.as_object_prop().is_none())
@@ -137,12 +137,12 @@ fn is_outer(property: &CstObjectProp) -> bool {
 
 fn rename(property: &CstObjectProp, name: &str) {
     if let Some(ObjectPropName::String(text)) = property.name() {
-        // A name of a setting has no character that would have to be escaped.
+        // The name of a setting has no characters that would have to be escaped.
         text.set_raw_value(format!("\"{name}\""));
     }
 }
 
-/// The properties of a name, however it is written: `a.b`, or `b` in an object `a`.
+/// Finds the properties of a name, in either form: `a.b`, or `b` in an object `a`.
 fn find(object: &CstObject, name: &str, found: &mut Vec<CstObjectProp>) {
     for property in object.properties() {
         let Some(of) = property.decoded_name() else { continue };
@@ -156,7 +156,7 @@ fn find(object: &CstObject, name: &str, found: &mut Vec<CstObjectProp>) {
     }
 }
 
-/// Takes a property away, and the objects that are empty without it.
+/// Removes a property, and the objects that are empty without it.
 fn remove(property: CstObjectProp) {
     let parent = property.parent();
     property.remove();
@@ -198,7 +198,7 @@ mod tests {
         let without = edited(text, "a", None).unwrap();
         assert!(without.contains("// mine") && without.contains("/* two */ \"b\": 2"), "{without}");
         assert_eq!(edited(text, "z", None).unwrap(), text);
-        // What was plain JSON is plain JSON.
+        // Plain JSON stays plain JSON.
         let plain = edited("{}\n", "a", Some(&json!({"b": [1, null]}))).unwrap();
         assert_eq!(
             serde_json::from_str::<Value>(&plain).unwrap(),
@@ -241,7 +241,7 @@ mod tests {
         });
         assert_eq!(Value::Object(parse(&full).unwrap()), values);
         assert_eq!(in_full(&full).unwrap(), full, "there is nothing left to do");
-        // It is not clear which of two is meant: both stay, and that is reported.
+        // It is not clear which of the two is meant: both stay, and that is reported.
         let twice = r#"{"mode": "stability", "localcoder.mode": "performance"}"#;
         assert_eq!(in_full(twice).unwrap(), twice);
     }
@@ -284,7 +284,7 @@ mod tests {
             let after = edited(&text, &key, value.map(Value::from).as_ref()).unwrap();
             let mut wanted = keys.clone();
             wanted.remove(&key);
-            // What is written has its full name.
+            // What is written gets its full name.
             wanted.extend(value.map(|value| (format!("{PREFIX}{key}"), value)));
             let values = parse(&after).map_err(|why| TestCaseError::fail(format!("{after}: {why}")))?;
             prop_assert_eq!(Value::Object(values), json!(wanted), "{}", after);

@@ -1,4 +1,4 @@
-//! Every environment variable that the programs read, in one place.
+//! All environment variables that the programs read.
 
 use std::path::PathBuf;
 
@@ -8,33 +8,33 @@ use crate::SettingsError;
 
 /// Root of a private installation: settings, models, logs, socket. Tests always set it.
 pub const HOME: &str = "LOCALCODER_HOME";
-/// Folder of the assembled IDE, where it is not beside the programs.
+/// Folder of the assembled IDE, if it is not next to the programs.
 pub const IDE_DIR: &str = "LOCALCODER_IDE_DIR";
-/// The demo model, where it is not beside the programs.
+/// The demo model, if it is not next to the programs.
 pub const DEMO_MODEL: &str = "LOCALCODER_DEMO_MODEL";
-/// The worker program, where it is not beside this one.
+/// The worker program, if it is not next to this one.
 pub const WORKER: &str = "LOCALCODER_WORKER";
-/// Set by the launcher for the extension: the `localcoder` program.
+/// Path of the `localcoder` program; the launcher sets it for the extension.
 pub const BIN: &str = "LOCALCODER_BIN";
 /// Milliseconds after which a host without clients ends, for tests.
 pub const HOST_IDLE_MS: &str = "LOCALCODER_HOST_IDLE_MS";
-/// How much faster than the world's the host's clock runs, for trials of faults: all its deadlines
-/// pass sooner by this factor.
+/// How much faster than real time the host's clock runs, for fault trials: all its deadlines pass
+/// sooner by this factor.
 pub const TIME_SCALE: &str = "LOCALCODER_TIME_SCALE";
-/// Filter of the log files, as of `tracing`: `debug`, `localcoder_host=trace`.
+/// Filter for the log files, in `tracing`'s format: `debug`, `localcoder_host=trace`.
 pub const LOG: &str = "LOCALCODER_LOG";
 
-/// The value as a path, where it is set and not empty.
+/// The value as a path, if it is set and not empty.
 #[must_use]
 pub fn path(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
-/// `LOCALCODER_HOME` as it means the same in each folder; `None` where it is not set. Whoever starts
-/// a program of ours in another folder hands this on.
+/// `LOCALCODER_HOME` as an absolute path; `None` if it is not set. A program of ours that is
+/// started in another folder must be passed this one.
 ///
 /// # Errors
-/// Where it is meant from this folder, and that is gone.
+/// If it is relative to the current folder, and that is gone.
 pub fn home() -> Result<Option<PathBuf>, SettingsError> {
     let Some(home) = path(HOME) else { return Ok(None) };
     std::path::absolute(&home)
@@ -42,7 +42,7 @@ pub fn home() -> Result<Option<PathBuf>, SettingsError> {
         .map_err(|error| SettingsError::HomeNowhere { source: cause_of(&error, &home), home })
 }
 
-/// The value as text, where it is set, not empty and UTF-8.
+/// The value as text, if it is set, not empty and UTF-8.
 #[must_use]
 pub fn text(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn a_variable_is_its_text_or_nothing() {
-        // Cargo sets the one for its tests.
+        // Cargo sets this variable for its tests.
         assert_eq!(text("CARGO_PKG_NAME").as_deref(), Some("localcoder-settings"));
         assert_eq!(text("LOCALCODER_THAT_NOBODY_SETS"), None);
     }

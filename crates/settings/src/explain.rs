@@ -1,4 +1,5 @@
-//! What is wrong with settings as a client shows it: its code, why, what helps, and what can be offered.
+//! An error in the settings as a client shows it: its code, why, what helps, and what can be
+//! offered.
 
 use localcoder_disk::{Cause, ReadError};
 use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo};
@@ -29,7 +30,7 @@ impl From<SettingsError> for ErrorInfo {
             SettingsError::Unread { path, source } => {
                 let Cause { text, hint, .. } = source.cause(&path);
                 let info = info.with_cause(text);
-                // What helps against a wrong file of any kind is not what helps here.
+                // The general hint for a wrong kind of file does not help here.
                 if matches!(source, ReadError::Io(_)) { info.with_hint(hint) } else { info }
             }
             SettingsError::NotJson { why, .. } => info.with_cause(why),
@@ -73,7 +74,8 @@ impl From<SettingsError> for ErrorInfo {
     }
 }
 
-/// Where it counts as on because something is wrong with the settings, that is what is to be fixed.
+/// If the air gap only counts as on because something is wrong with the settings, that has to be
+/// fixed.
 fn air_gapped(info: ErrorInfo, reason: &str, problem: Option<Box<ErrorInfo>>) -> ErrorInfo {
     let how = match &problem {
         None => "turn air-gapped mode off",

@@ -1,8 +1,8 @@
-//! A settings file, read as VS Code writes it: comments, trailing commas and a byte order mark are
-//! no mistakes. The only reader that there is, so that all programs see the same settings.
+//! Reads a settings file as VS Code does: comments, trailing commas and a byte order mark are
+//! allowed. The only reader there is, so that all programs see the same settings.
 //!
-//! A file that is not there says nothing. One that is there and can't be read is a problem that is
-//! kept with what was read, since it must not look like one that says nothing.
+//! A missing file sets nothing. A file that exists but can't be read is a problem, which is kept
+//! with the values, since it must not look like a file that sets nothing.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,35 +17,35 @@ use serde_json::{Map, Value};
 
 use crate::{Layer, Places, Resolved, SettingsError, resolve};
 
-/// A longer one is not a settings file; the largest of VS Code have some ten thousand bytes.
+/// A longer file is not a settings file; VS Code's largest have some ten thousand bytes.
 const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
-/// Some editors begin a file with it.
+/// Some editors put it at the beginning of a file.
 pub(crate) const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// What a layer says.
+/// The contents of a layer.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Contents {
     /// Its values, by key.
     pub values: Map<String, Value>,
-    /// Keys that are there more than once, with different values: of each the last is used, and
-    /// of objects the last alone.
+    /// Keys that occur more than once, with different values: the last one counts, and for objects
+    /// only the last one.
     pub repeated: Vec<String>,
-    /// Why it can't be read, where it is there and can't.
+    /// Why it can't be read, if it exists but can't.
     pub problem: Option<ErrorInfo>,
-    /// The lines of the values, where they are known.
+    /// The lines of the values, if they are known.
     pub origin: Origin,
 }
 
-/// The file that values are from, and their lines in it: for messages.
+/// The file that values come from, and their lines in it: for messages.
 #[derive(Debug, Clone, Default)]
 pub struct Origin {
     path: Option<PathBuf>,
-    /// By key as it is written, dotted.
+    /// By dotted key, as it is written.
     lines: BTreeMap<String, usize>,
 }
 
 impl PartialEq for Origin {
-    /// Two layers with the same values are equal, whatever their lines are.
+    /// Two layers with the same values are equal, wherever those came from.
     fn eq(&self, _: &Self) -> bool {
         true
     }
@@ -63,10 +63,10 @@ impl Origin {
 }
 
 impl Contents {
-    /// What the text of a settings file says.
+    /// The contents of a settings file's text.
     ///
     /// # Errors
-    /// As [`parse`].
+    /// As for [`parse`].
     pub fn of(text: &str) -> Result<Self, String> {
         let values = parse(text)?;
         let Keys { lines, repeated, .. } = Keys::of(text);
@@ -80,7 +80,7 @@ impl From<Map<String, Value>> for Contents {
     }
 }
 
-/// What is on disk: the product's own file, and what the editor had set last.
+/// The settings on disk: the product's own file, and what the editor last set.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SettingsFiles {
     /// `settings.json` in the product's folder.
@@ -90,7 +90,7 @@ pub struct SettingsFiles {
 }
 
 impl SettingsFiles {
-    /// Reads both.
+    /// Reads both files.
     #[must_use]
     pub fn read(places: &Places) -> Self {
         let path = places.settings_file();
@@ -100,7 +100,7 @@ impl SettingsFiles {
             &places.editor_settings_file(),
             "open the editor, which writes the file again, or delete it",
         );
-        // A copy, whose lines the user has not written.
+        // This is a copy, whose lines were not written by the user.
         editor.origin = Origin::default();
         Self { file, editor }
     }
@@ -122,13 +122,13 @@ impl SettingsFiles {
         ])
     }
 
-    /// What could not be read, to be reported.
+    /// What could not be read, for reporting.
     pub fn problems(&self) -> impl Iterator<Item = &ErrorInfo> {
         self.file.problem.iter().chain(&self.editor.problem)
     }
 }
 
-/// What a file says, or why it can't be read and how it is fixed.
+/// What a file says, or why it can't be read and how to fix it.
 fn read(path: &Path, fix: &str) -> Contents {
     let contents = read_file(path).and_then(|file| match file {
         None => Ok(Contents::default()),
@@ -149,7 +149,7 @@ fn read(path: &Path, fix: &str) -> Contents {
 #[derive(Default)]
 struct Keys<'a> {
     text: &'a str,
-    /// How much of the text was counted, and how many lines are in it.
+    /// How much of the text has been counted, and how many lines that was.
     counted: (usize, usize),
     lines: BTreeMap<String, usize>,
     values: BTreeMap<String, &'a str>,
@@ -177,7 +177,7 @@ impl<'a> Keys<'a> {
             let range = property.value.range();
             let value = self.text.get(range.start..range.end).unwrap_or_default();
             if self.values.insert(key.clone(), value).is_some_and(|before| before != value) {
-                // An object hides what was in the one before it.
+                // An object hides the contents of an earlier one with the same key.
                 let inside = format!("{key}.");
                 let hidden = self.values.keys().filter(|it| it.starts_with(&inside)).cloned();
                 self.repeated.extend(hidden);
@@ -189,7 +189,7 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// Places come in order, so that each byte is looked at once.
+    /// Offsets come in order, so that each byte is looked at only once.
     fn line_of(&mut self, at: usize) -> usize {
         let (counted, lines) = self.counted;
         let more = self.text.get(counted..at).unwrap_or_default().matches('\n').count();
@@ -201,17 +201,17 @@ impl<'a> Keys<'a> {
 /// The values in the text of a settings file.
 ///
 /// # Errors
-/// With what is wrong and where, where it is not an object of JSON with comments.
+/// If it is not an object in JSON with comments: what is wrong and where.
 pub fn parse(text: &str) -> Result<Map<String, Value>, String> {
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     match parse_to_serde_value(text, &dialect()).map_err(|error| error.to_string())? {
         Value::Object(values) => Ok(values),
-        // Also an empty one: a machine that lost its power leaves such files.
+        // An empty file too: a machine that lost power may leave one.
         _ => Err("there is no object, `{ … }`, in it".to_owned()),
     }
 }
 
-/// What VS Code writes and no more: a text that it would only guess at is not a settings file.
+/// What VS Code writes and no more: a text that would have to be guessed at is not a settings file.
 pub(crate) fn dialect() -> ParseOptions {
     ParseOptions {
         allow_comments: true,
@@ -227,10 +227,10 @@ pub(crate) fn dialect() -> ParseOptions {
     }
 }
 
-/// The text of a settings file, and which one it is; `None` where there is no file.
+/// The text of a settings file and its stamp; `None` if there is no file.
 ///
 /// # Errors
-/// Where there is one, and it can't be read or is not text.
+/// If there is one, but it can't be read or is not text.
 pub fn read_file(path: &Path) -> Result<Option<(String, Stamp)>, SettingsError> {
     let failed = |source| SettingsError::Unread { path: path.to_owned(), source };
     match localcoder_disk::read(path, FILE_BYTES_MAX) {
@@ -244,7 +244,7 @@ pub fn read_file(path: &Path) -> Result<Option<(String, Stamp)>, SettingsError> 
     }
 }
 
-/// That a file was read and is malformed.
+/// A file could be read but is malformed.
 #[must_use]
 pub fn no_json(path: &Path, why: String) -> SettingsError {
     SettingsError::NotJson { path: path.to_owned(), why }
@@ -261,7 +261,7 @@ mod tests {
         let text =
             "\u{feff}// mine\r\n{\r\n  \"a.b\": 1, /* two */\r\n  \"c\": [-1.5, {},],\r\n}\r\n";
         assert_eq!(Value::Object(parse(text).unwrap()), json!({"a.b": 1, "c": [-1.5, {}]}));
-        // Of a key that occurs twice the last one counts, as there.
+        // If a key occurs twice the last one counts, as in VS Code.
         assert_eq!(parse(r#"{"a": 1, "a": 2}"#).unwrap()["a"], 2);
         assert_eq!(parse("{}").unwrap(), Map::new());
     }

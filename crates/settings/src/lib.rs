@@ -1,9 +1,8 @@
 //! Settings as one table, the layers they come from, and the places on disk.
 //!
 //! Everything that must agree about a setting (its type and default, validation, the editor's
-//! settings page, the reference page, what a change of it reaches) is made from its definition in
-//! [`TABLE`]. Reads environment variables and, in `file` alone,
-//! settings files; writes nothing.
+//! settings page, the reference page, what a change of it affects) is made from its definition in
+//! [`TABLE`]. Reads environment variables and, only in `file`, settings files; writes nothing.
 
 mod air_gap;
 mod definition;

@@ -9,11 +9,11 @@ use crate::{SettingsError, env};
 /// The product's folders and files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Places {
-    /// What the user would miss: models, the editor's data.
+    /// What the user would miss: models and the editor's data.
     pub data: PathBuf,
-    /// Where `settings.json` is.
+    /// Folder of `settings.json`.
     pub config: PathBuf,
-    /// What can be made again.
+    /// What can be recreated.
     pub cache: PathBuf,
     /// Logs.
     pub logs: PathBuf,
@@ -26,10 +26,10 @@ pub struct Places {
 }
 
 impl Places {
-    /// The places of this user, or of `LOCALCODER_HOME`.
+    /// The places of this user, or below `LOCALCODER_HOME`.
     ///
     /// # Errors
-    /// Where the user has no home folder.
+    /// If the user has no home folder.
     pub fn resolve() -> Result<Self, SettingsError> {
         if let Some(home) = env::home()? {
             return Ok(Self::under(&home));
@@ -87,26 +87,25 @@ impl Places {
         self.config.join("settings.json")
     }
 
-    /// The user's own copy of the sample project, once it was made.
+    /// The user's own copy of the sample project, once it has been made.
     #[must_use]
     pub fn sample(&self) -> PathBuf {
         self.data.join("sample")
     }
 
-    /// The user's own catalog of models, which need not be there.
+    /// The user's own catalog of models, which need not exist.
     #[must_use]
     pub fn catalog_file(&self) -> PathBuf {
         self.config.join("catalog.json")
     }
 
-    /// How far the first set-up is.
+    /// How far the first set-up has got.
     #[must_use]
     pub fn setup_file(&self) -> PathBuf {
         self.data.join("setup.json")
     }
 
-    /// Folder of what is counted of edits. The host may write there and nowhere else in
-    /// [`Self::data`].
+    /// Folder of the edit statistics. The host may write there and nowhere else in [`Self::data`].
     #[must_use]
     pub fn statistics(&self) -> PathBuf {
         self.data.join("statistics")
@@ -118,7 +117,7 @@ impl Places {
         self.statistics().join("edits.jsonl")
     }
 
-    /// What was measured of models on this machine.
+    /// What was measured about models on this machine.
     #[must_use]
     pub fn measurements_file(&self) -> PathBuf {
         self.cache.join("measurements.json")
@@ -130,44 +129,44 @@ impl Places {
         self.cache.join("memory-bandwidth.json")
     }
 
-    /// Which workers run, so that a later host can end those that an earlier one has left.
+    /// Which workers are running, so that a later host can end those that an earlier one has left.
     #[must_use]
     pub fn workers_file(&self) -> PathBuf {
         self.runtime.join("workers.json")
     }
 
-    /// Which model is being loaded; it is there only meanwhile.
+    /// Which model is being loaded; the file exists only meanwhile.
     #[must_use]
     pub fn loading_file(&self) -> PathBuf {
         self.cache.join("loading.json")
     }
 
-    /// What an editor with settings of its own had set last. The IDE's are in [`Self::settings_file`].
+    /// What an editor with settings of its own last set. The IDE's are in [`Self::settings_file`].
     #[must_use]
     pub fn editor_settings_file(&self) -> PathBuf {
         self.cache.join("editor-settings.json")
     }
 
-    /// Where the IDE looks for its user's settings; it leads to [`Self::settings_file`].
+    /// Where the IDE looks for its user's settings: a link to [`Self::settings_file`].
     #[must_use]
     pub fn ide_settings_link(&self) -> PathBuf {
         self.editor.join("user/User/settings.json")
     }
 
-    /// Where the IDE has kept settings of the machine, among them this product's, in versions before
-    /// those were the user's.
+    /// Where the IDE kept settings of the machine, including this product's, in versions before
+    /// those became the user's.
     #[must_use]
     pub fn ide_machine_settings(&self) -> PathBuf {
         self.editor.join("user/Machine/settings.json")
     }
 
-    /// How often something was to be loaded and air-gapped mode has refused it.
+    /// How often air-gapped mode refused a download.
     #[must_use]
     pub fn refusals_file(&self) -> PathBuf {
         self.logs.join("air-gap-refusals.log")
     }
 
-    /// Folder of the kept states of what all prompts begin with.
+    /// Folder of the saved states of what all prompts begin with.
     #[must_use]
     pub fn prefixes(&self) -> PathBuf {
         self.cache.join("prefixes")
@@ -179,14 +178,14 @@ impl Places {
         self.runtime.join("host.sock")
     }
 
-    /// The lock a host holds for life.
+    /// The lock that a host holds as long as it runs.
     #[must_use]
     pub fn host_lock(&self) -> PathBuf {
         self.runtime.join("host.lock")
     }
 }
 
-/// The bundled demo model: beside the programs of a package, or in the source tree they were
+/// The bundled demo model: next to the programs of a package, or in the source tree that they were
 /// built in.
 #[must_use]
 pub fn demo_model(exe_dir: &Path) -> Option<PathBuf> {
@@ -198,7 +197,7 @@ pub fn demo_model(exe_dir: &Path) -> Option<PathBuf> {
         .map(|path| path.canonicalize().unwrap_or(path))
 }
 
-/// The folder of the pages for users: of the assembled IDE, or of the source tree.
+/// The folder of the pages for users: in the assembled IDE, or in the source tree.
 #[must_use]
 pub fn docs_dir(exe_dir: &Path) -> Option<PathBuf> {
     let shipped = ide_dir(exe_dir).map(|ide| ide.join("vscode/extensions/localcoder/docs"));
@@ -209,7 +208,7 @@ pub fn docs_dir(exe_dir: &Path) -> Option<PathBuf> {
         .map(|path| path.canonicalize().unwrap_or(path))
 }
 
-/// The assembled IDE's folder, where it is there.
+/// The assembled IDE's folder, if it exists.
 #[must_use]
 pub fn ide_dir(exe_dir: &Path) -> Option<PathBuf> {
     env::path(env::IDE_DIR)

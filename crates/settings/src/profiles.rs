@@ -1,6 +1,6 @@
-//! Profiles: which models are used and how large their window is, as one word. Three are built
-//! in; the user's own come from the setting `profiles`. Which of the models are installed is not
-//! known here.
+//! Profiles: a single word for which models are used and how large their context window is. Three
+//! are built in; the user's own come from the setting `profiles`. This module does not know which
+//! of the models are installed.
 
 use localcoder_protocol::limits::{CONTEXT_TOKENS, CONTEXT_TOKENS_MAX, CONTEXT_TOKENS_MIN};
 use schemars::JsonSchema;
@@ -10,11 +10,11 @@ use serde_json::{Map, Value, json};
 
 use crate::{Key, SettingsError};
 
-/// From this many parameters on only a profile that says so loads a model: those that are called 13B
-/// have 13.0 billion, those that are called 12B have 12.2.
+/// From this many parameters on, a model is only loaded by a profile that says so: models called
+/// 13B have 13.0 billion, those called 12B have 12.2.
 pub const LARGE_PARAMETERS: u64 = 12_500_000_000;
 
-/// The built-in ones as the editor lists them: word, and what it means.
+/// The built-in profiles as the editor lists them: each word and what it means.
 pub(crate) const PROFILE_CHOICES: &[(&str, &str)] = &[
     ("fast", "A 7B model for everything, 4096 tokens of context"),
     (
@@ -25,42 +25,41 @@ pub(crate) const PROFILE_CHOICES: &[(&str, &str)] = &[
     ("heavy", "A 14B model for everything, 4096 tokens of context; needs about 11 GB of memory"),
 ];
 
-/// Longest name of a profile, in bytes: it is in a status bar.
+/// Longest name of a profile, in bytes: it is shown in the status bar.
 const NAME_BYTES_MAX: usize = 32;
-/// More than users switch between.
+/// Most profiles of the user's own: more than anyone switches between.
 const OWN_MAX: usize = 32;
-/// As of the setting `contextWindow`.
+/// The same range as for the setting `contextWindow`.
 const WINDOW_TOKENS: std::ops::RangeInclusive<u32> = CONTEXT_TOKENS_MIN..=CONTEXT_TOKENS_MAX;
 
 /// Models and context windows under one name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
-    /// By which it is chosen.
+    /// The name by which it is chosen.
     pub name: String,
-    /// In a sentence.
+    /// What it is good for, in a sentence.
     pub summary: String,
     /// The model for code: an installed model's id, a path, or `demo`.
     pub code_model: String,
-    /// The model for everything else; empty where that one does both.
+    /// The model for everything else; empty if the model for code does both.
     pub general_model: String,
     /// The context window, in tokens.
     pub context_tokens: u32,
-    /// The largest that is taken where memory allows.
+    /// The largest context window that is used if memory allows.
     pub context_tokens_most: u32,
     /// Whether models of 13 billion parameters and more may be loaded.
     pub large_models: bool,
 }
 
 impl Profile {
-    /// Its name where that is one of the product's, and `own` for one of the user's, whose words
-    /// are private.
+    /// The profile's name if it is one of the product's, else `own`: the user's names are private.
     #[must_use]
     pub fn public_name(&self) -> &'static str {
         let built_in = PROFILE_CHOICES.iter().find(|(name, _)| *name == self.name);
         built_in.map_or("own", |(name, _)| name)
     }
 
-    /// What it says of settings that a user may set, too.
+    /// Its values for settings that a user may set as well.
     pub(crate) fn values(&self) -> [(Key, Value); 3] {
         [
             (Key::CodeModel, json!(self.code_model)),
@@ -69,10 +68,10 @@ impl Profile {
         ]
     }
 
-    /// Whether models are chosen, or run, otherwise under it than under another.
+    /// Whether other models are chosen under it than under another, or models are run differently.
     pub(crate) fn runs_otherwise(&self, other: &Self) -> bool {
-        // Taken apart whole, so that nothing that is added is forgotten. How it is called and
-        // described makes no difference.
+        // Destructured completely, so that no new field is forgotten. Name and description make no
+        // difference.
         let Self {
             name: _,
             summary: _,
@@ -115,7 +114,7 @@ struct Own {
     summary: Option<String>,
 }
 
-/// The setting as a JSON schema.
+/// The setting's JSON schema.
 pub(crate) fn schema() -> Value {
     let settings = SchemaSettings::draft2020_12().with(|settings| settings.meta_schema = None);
     let schema = settings.into_generator().into_root_schema_for::<Own>();
@@ -126,7 +125,7 @@ pub(crate) fn schema() -> Value {
     }
     for property in object["properties"].as_object_mut().into_iter().flatten() {
         let Some(property) = property.1.as_object_mut() else { continue };
-        // What is not required is left out rather than `null`.
+        // Optional values are omitted rather than `null`.
         property.remove("format");
         property.remove("default");
         if let Some(kind) = property.get("type").and_then(|it| it.get(0)).cloned() {
@@ -136,7 +135,7 @@ pub(crate) fn schema() -> Value {
     json!({"type": "object", "additionalProperties": profile})
 }
 
-/// The three that are built in, the lightest first.
+/// The three built-in profiles, the lightest first.
 #[must_use]
 pub fn built_in() -> Vec<Profile> {
     let profile = |index: usize, code: &str, general: &str, most: u32| {
@@ -158,7 +157,7 @@ pub fn built_in() -> Vec<Profile> {
     ]
 }
 
-/// The built-in ones and those of a setting that [`check`] allows.
+/// The built-in ones and those in a setting's value that [`check`] allows.
 pub(crate) fn all(setting: &Value) -> Vec<Profile> {
     let mut all = built_in();
     for (name, value) in setting.as_object().into_iter().flatten() {
@@ -171,7 +170,7 @@ pub(crate) fn all(setting: &Value) -> Vec<Profile> {
     all
 }
 
-/// Says what is wrong with a value of the setting.
+/// Fails with what is wrong with a value of the setting.
 pub(crate) fn check(value: &Value) -> Result<(), String> {
     let profiles: &Map<String, Value> =
         value.as_object().ok_or("an object with a profile under each name")?;
@@ -212,7 +211,7 @@ fn own(name: &str, value: &Value) -> Result<Profile, String> {
     })
 }
 
-/// That there is no profile of this name, and which there are.
+/// The error that there is no profile with this name, listing those there are.
 #[must_use]
 pub fn no_such_profile(name: &str, profiles: &[Profile]) -> SettingsError {
     let there = profiles.iter().map(|it| format!("`{}`", it.name)).collect();

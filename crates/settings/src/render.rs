@@ -1,4 +1,4 @@
-//! The table as the editor's settings page and as the reference page. Called by
+//! Renders the table as the editor's settings page and as the reference page. Called by
 //! `cargo xtask codegen`, which checks that the files are fresh.
 
 use std::fmt::Write as _;
@@ -9,7 +9,7 @@ use crate::profiles::{self, PROFILE_CHOICES};
 use crate::resolve::PREFIX;
 use crate::{Choices, Kind, Setting, TABLE};
 
-/// What values a setting takes, as JSON schema has it.
+/// The values that a setting takes, as a JSON schema.
 fn schema_of(setting: &Setting) -> Value {
     let mut schema = match setting.kind {
         Kind::Model | Kind::DraftModel => json!({"type": "string"}),
@@ -44,7 +44,7 @@ fn listed(setting: &Setting) -> Option<Choices> {
     }
 }
 
-/// The form of the product's own settings file as a JSON schema.
+/// The JSON schema of the product's own settings file.
 #[must_use]
 pub fn json_schema() -> Value {
     let mut properties = Map::new();
@@ -53,7 +53,7 @@ pub fn json_schema() -> Value {
         if matches!(setting.kind, Kind::ProfileName { .. })
             && let Some(object) = property.as_object_mut()
         {
-            // One's own have other names.
+            // The user's own profiles have other names.
             object.remove("enum");
         }
         property["description"] = setting.doc.into();
@@ -65,7 +65,7 @@ pub fn json_schema() -> Value {
         "title": "LocalCoder settings",
         "type": "object",
         "properties": properties,
-        // The editor's own are in the same file.
+        // The editor's own settings are in the same file.
         "additionalProperties": true,
     })
 }

@@ -1,6 +1,6 @@
-//! Layers of values to one set of settings. A bad value is named and skipped, and the layer
-//! below it counts. What the settings say about the network is the exception: there a bad value, or
-//! a layer that can't be read, counts as a refusal, whatever the other layers say.
+//! Resolves layers of values to one set of settings. A bad value is reported and skipped, and the
+//! layer below it counts. The settings about the network are the exception: there a bad value, or a
+//! layer that can't be read, counts as a refusal, whatever the other layers say.
 
 use std::collections::BTreeMap;
 
@@ -11,15 +11,15 @@ use crate::air_gap::{self, AIR_GAPPED, AirGap};
 use crate::values::Settings;
 use crate::{Contents, Key, Profile, Setting, SettingsError, TABLE, no_such_profile, profiles};
 
-/// What the editor's names of settings begin with; in a file of ours it may be left out.
+/// The prefix of the settings' names in the editor; it may be omitted in a file of ours.
 pub(crate) const PREFIX: &str = "localcoder.";
 
-/// Where a value comes from, the weakest first.
+/// Where a value comes from, in order of precedence, the weakest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Layer {
-    /// The table.
+    /// The table's default.
     Default,
-    /// The profile that the layers above choose.
+    /// The profile that the layers above it choose.
     Profile,
     /// `settings.json` in the product's folder.
     File,
@@ -32,7 +32,7 @@ pub enum Layer {
 }
 
 impl Layer {
-    /// For people.
+    /// Its name in messages.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -51,18 +51,18 @@ impl Layer {
 pub struct Resolved {
     /// The values in force.
     pub settings: Settings,
-    /// The values as JSON, each with the layer that it is from; in the order of the table.
+    /// The values as JSON, each with the layer that it comes from; in the order of the table.
     pub values: Vec<(&'static str, Value, Layer)>,
     /// Whether anything may be downloaded.
     pub air_gap: AirGap,
-    /// One error a value that was not used, and one a layer that could not be read.
+    /// One error for each value that was not used, and one for each layer that could not be read.
     pub errors: Vec<ErrorInfo>,
-    /// Of these the ones about layers: nothing in them is used.
+    /// Those of the errors that are about layers, which were ignored as a whole.
     pub unread: Vec<ErrorInfo>,
 }
 
-/// Takes each setting from the strongest layer that has a good value; the profile that comes out
-/// of it fills in what no layer above has set. Keys may be dotted or nested, in full or without the
+/// Takes each setting from the strongest layer that has a good value; the profile chosen by that
+/// fills in what no layer above it has set. Keys may be dotted or nested, with or without the
 /// product's name; unknown keys are errors.
 #[must_use]
 pub fn resolve(layers: &[(Layer, &Contents)]) -> Resolved {
@@ -72,7 +72,7 @@ pub fn resolve(layers: &[(Layer, &Contents)]) -> Resolved {
     let unread = layers.iter().filter_map(|(_, contents)| contents.problem.clone()).collect();
     let mut wrong: Vec<Wrong> =
         layers.into_iter().flat_map(|(layer, contents)| found.take(layer, contents)).collect();
-    // Where only one is reported, it is one of those that close the air gap.
+    // If only one is reported, it should be one that closes the air gap.
     wrong.sort_by_key(|it| !it.closes);
     let air_gap = match wrong.first().filter(|it| it.closes) {
         Some(Wrong { layer, error, .. }) => {
@@ -94,14 +94,14 @@ pub fn resolve(layers: &[(Layer, &Contents)]) -> Resolved {
 }
 
 impl Resolved {
-    /// Whether one of the errors gives this reason already: an air gap that the user did not ask
-    /// for is closed by such an error.
+    /// Whether one of the errors gives this reason already: if the user did not ask for an air gap,
+    /// it was closed by such an error.
     #[must_use]
     pub fn mentions(&self, reason: &str) -> bool {
         self.errors.iter().any(|error| reason.contains(&error.message))
     }
 
-    /// A sentence for a status about each value and file that is not used; files that can't be
+    /// A sentence for the status about each value and file that is not used; files that can't be
     /// read come first.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
@@ -113,24 +113,24 @@ impl Resolved {
     }
 }
 
-/// Something that was not used.
+/// A value that was not used.
 struct Wrong {
     layer: Layer,
     error: ErrorInfo,
-    /// Whether it leaves open what was meant about the network.
+    /// Whether it makes it unknown what was meant about the network.
     closes: bool,
 }
 
-/// A value, and where it is from.
+/// A value, and where it comes from.
 #[derive(Clone)]
 struct Taken {
     value: Value,
     layer: Layer,
-    /// Where it is from, for people: the file, and the line if it is known.
+    /// Where it comes from, in words: the file, and the line if it is known.
     place: String,
 }
 
-/// A value for each setting, in the order of the table.
+/// The values found so far, one for each setting in the order of the table.
 pub(crate) struct Found {
     taken: Vec<Taken>,
 }
@@ -145,7 +145,7 @@ impl Found {
         Self { taken: TABLE.iter().map(taken).collect() }
     }
 
-    /// Takes what is good in a layer, and says what is not.
+    /// Takes the good values of a layer, and returns what is wrong with the others.
     fn take(&mut self, layer: Layer, contents: &Contents) -> Vec<Wrong> {
         let mut wrong = Vec::new();
         let mut add = |error: ErrorInfo, closes| wrong.push(Wrong { layer, error, closes });
@@ -153,7 +153,7 @@ impl Found {
             add(problem.clone(), true);
         }
         let mut flat = Vec::new();
-        // The file is the editor's own as well.
+        // The editor uses this file as well.
         let passed = |key: &str| layer == Layer::File && is_the_editors(key);
         for (key, value) in &contents.values {
             if !passed(key) || air_gap::is_meant_by(key) {
@@ -209,7 +209,7 @@ impl Found {
         self.taken[key as usize].layer
     }
 
-    /// Values that were not set are the profile's.
+    /// Fills in the profile's values for what was not set.
     fn fill_in(&mut self, profile: &Profile) {
         for (key, value) in profile.values() {
             if self.source(key) == Layer::Default && !key.setting().is_nothing(&value) {
@@ -219,7 +219,7 @@ impl Found {
     }
 }
 
-/// The profile that is set; the usual one where there is none of that name.
+/// The profile that is set; the default one if there is none with that name.
 fn chosen(found: &mut Found, errors: &mut Vec<ErrorInfo>) -> Profile {
     let profiles = profiles::all(found.value(Key::Profiles));
     let named = |name: &str| profiles.iter().find(|profile| profile.name == name).cloned();
@@ -236,14 +236,14 @@ fn chosen(found: &mut Found, errors: &mut Vec<ErrorInfo>) -> Profile {
     named(&instead).expect("the usual profile is built in")
 }
 
-/// A key without the product's name, with which it may be written in full.
+/// A key without the product's prefix, which it may be written with.
 #[must_use]
 pub fn own(key: &str) -> &str {
     key.strip_prefix(PREFIX).unwrap_or(key)
 }
 
-/// The keys of nested objects, dotted. What is under the name of a setting is its value, also
-/// where that is an object and should not be.
+/// The keys of nested objects, dotted. What is under the name of a setting is its value, even if
+/// that is an object and should not be.
 fn flatten<'a>(key: String, value: &'a Value, out: &mut Vec<(String, &'a Value)>) {
     match value {
         Value::Object(inner) if Key::named(own(&key)).is_none() => {
@@ -255,8 +255,8 @@ fn flatten<'a>(key: String, value: &'a Value, out: &mut Vec<(String, &'a Value)>
     }
 }
 
-/// Whether a name in a settings file is one of the editor's or of another extension's: these have a
-/// section before them, or are in brackets where they hold for one language.
+/// Whether a name in a settings file belongs to the editor or another extension: such names have a
+/// section in front, or are in brackets if they apply to one language.
 fn is_the_editors(key: &str) -> bool {
     if key.starts_with('[') {
         return true;
@@ -269,7 +269,7 @@ fn is_the_editors(key: &str) -> bool {
 /// Whether a setting may have a value.
 ///
 /// # Errors
-/// With what is allowed, where it may not; where there is no such setting.
+/// If it may not: what is allowed; or if there is no such setting.
 pub fn check_value(key: &str, value: &Value) -> Result<(), SettingsError> {
     let named = Key::named(key).ok_or_else(|| SettingsError::NoSetting(key.to_owned()))?;
     named.setting().check(value).map_err(|allowed| SettingsError::NotAllowed {
@@ -344,7 +344,7 @@ mod tests {
             ]
         );
         assert!(resolved.air_gap.is_on(), "nobody knows what was meant by the third");
-        // A command or a request says nothing of the editor.
+        // Commands and requests don't contain the editor's settings.
         let request = map(&json!({"editor.fontSize": 12}));
         assert_eq!(resolve(&[(Layer::Request, &request)]).errors.len(), 1);
     }
@@ -369,7 +369,7 @@ mod tests {
         assert_eq!(value("codeModel"), (json!("qwen2.5-coder-14b"), Layer::Profile));
         assert_eq!(value("contextWindow"), (json!(2048), Layer::File));
         assert_eq!(value("generalModel"), (json!(""), Layer::Default));
-        // A command may ask for another one, and a request for other values than that.
+        // A command may select another profile, and a request other values than that profile's.
         let command = map(&json!({"profile": "balanced"}));
         let request = map(&json!({"codeModel": "mine"}));
         let layers =
@@ -411,7 +411,7 @@ mod tests {
         );
         assert_eq!(general(json!({"codeModel": "a", "generalModel": "b"})), ["b"]);
         assert_eq!(general(json!({"codeModel": "a"})), ["llama-3-8b", "a"]);
-        // An empty name is none.
+        // An empty name counts as none.
         assert_eq!(settings(json!({"codeModel": ""})).code_models(), ["qwen2.5-coder-7b", "demo"]);
     }
 
@@ -430,7 +430,7 @@ mod tests {
         assert_eq!(keeps(json!({"keepModelLoaded": null, "idleUnloadMinutes": 2})), None);
     }
 
-    /// Values that a layer may have for some settings, good ones and bad ones.
+    /// Good and bad values that a layer may have for some settings.
     fn layer() -> impl Strategy<Value = Contents> {
         let value = |key: &'static str, values: Vec<Value>| {
             prop::option::of(prop::sample::select(values)).prop_map(move |value| (key, value))
@@ -476,7 +476,8 @@ mod tests {
                 let counts = |(_, value): &&(Layer, &Value)| {
                     good(value) && !setting.is_nothing(value) && (*key != "profile" || **value != "none")
                 };
-                // A profile that is not there hides the weaker ones: it is named instead.
+                // A profile that does not exist hides the weaker layers' choice, and is reported
+                // instead.
                 let strongest = set.iter().rev().find(|it| good(it.1) && !setting.is_nothing(it.1));
                 match strongest {
                     Some(it) if counts(&it) => prop_assert_eq!((value, *from), (it.1, it.0)),
@@ -487,7 +488,7 @@ mod tests {
                     None => prop_assert!(*from <= Layer::Profile, "{} is from {:?}", key, from),
                 }
             }
-            // Each value that is not used is named.
+            // Each value that is not used is reported.
             prop_assert_eq!(resolved.errors.len(), bad);
             let profile = resolved.values.iter().find(|(key, ..)| *key == "profile").unwrap();
             prop_assert_eq!(&json!(resolved.settings.profile.name), &profile.1);

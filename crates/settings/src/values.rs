@@ -27,11 +27,11 @@ pub struct Sampling {
 pub struct Settings {
     /// The profile in force.
     pub profile: Profile,
-    /// All that there are, the built-in ones first.
+    /// All profiles there are, the built-in ones first.
     pub profiles: Vec<Profile>,
-    /// In tokens.
+    /// The context window, in tokens.
     pub context_tokens: u32,
-    /// As much as that where memory allows; the same unless a profile leaves it open.
+    /// The context window if memory allows; the same unless a profile leaves it open.
     pub context_tokens_most: u32,
     /// Where the model computes.
     pub acceleration: Acceleration,
@@ -45,15 +45,15 @@ pub struct Settings {
     pub explanation_length: ExplanationLength,
     /// Whether anything is suggested at the cursor.
     pub ghost_text: bool,
-    /// Languages in which nothing is.
+    /// Languages in which nothing is suggested at the cursor.
     pub ghost_text_languages_off: Vec<String>,
-    /// Whether it is while the system saves power.
+    /// Whether suggestions continue while the system saves power.
     pub ghost_text_while_saving_power: bool,
     /// Whether the user's own test is run on an edit before it is shown.
     pub test_edits: bool,
     /// Whether it is counted what becomes of edits.
     pub ledger: bool,
-    /// Below it a model counts as slow; 0 for none.
+    /// Below this speed a model counts as slow; 0 turns that off.
     pub slow_tokens_per_s: f64,
     /// Which model drafts for the one in use.
     pub draft_model: DraftModel,
@@ -66,15 +66,15 @@ pub struct Settings {
 /// Which model drafts for the one in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DraftModel {
-    /// The smallest that is installed and fits, where it is likely to pay.
+    /// The smallest installed model that fits, if it is likely to pay.
     Auto,
     /// None.
     Off,
-    /// This one.
+    /// The model with this name.
     Named(String),
 }
 
-/// Words for the first two.
+/// The words for [`DraftModel::Auto`] and [`DraftModel::Off`].
 pub(crate) const DRAFT_AUTO: &str = "auto";
 pub(crate) const DRAFT_OFF: &str = "off";
 
@@ -88,7 +88,7 @@ impl FromValue for DraftModel {
     }
 }
 
-/// A model that is named, and whether by the profile: then others may stand in for it.
+/// A model that is wanted, and whether the profile says so: then others may stand in for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Wanted {
     reference: String,
@@ -102,8 +102,8 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The models for code, the best first: the first that is there is used. One that the user
-    /// has named is used or nothing.
+    /// The models for code, the best first: the first one that is installed is used. If the user
+    /// has named one, there is no alternative to it.
     #[must_use]
     pub fn code_models(&self) -> Vec<String> {
         let Wanted { reference, by_profile } = &self.code_model;
@@ -130,21 +130,21 @@ impl Settings {
         }
     }
 
-    /// A profile that loads large models: the user may have called it anything, or have none.
+    /// A profile that loads large models: the user may have given it any name, or have none.
     #[must_use]
     pub fn profile_for_large_models(&self) -> Option<&Profile> {
         self.profiles.iter().find(|profile| profile.large_models)
     }
 
-    /// After how long without a request a model is unloaded; never where it stays. What is set
-    /// counts more than what the mode implies.
+    /// How long a model stays in memory without a request; `None` if it always stays. The setting
+    /// takes precedence over what the mode implies.
     #[must_use]
     pub fn idle_unload_ms(&self) -> Option<u64> {
         let stays = self.keep_model_loaded.unwrap_or(self.mode == Mode::Performance);
         (!stays).then_some(self.idle_unload_minutes * 60_000)
     }
 
-    /// These settings under another profile, for what its choice would change.
+    /// These settings under another profile, to see what choosing that would change.
     #[must_use]
     pub fn under(&self, profile: &Profile) -> Self {
         let mut settings = self.clone();
@@ -154,14 +154,14 @@ impl Settings {
         settings
     }
 
-    /// Whether models are chosen, or run, in another way than under others: then what was lowered
-    /// or left alone before is tried again.
+    /// Whether models are chosen, or run, differently than under other settings: then what was
+    /// lowered or given up before is tried again.
     #[must_use]
     pub fn runs_otherwise(&self, other: &Self) -> bool {
         self.changes(other).any(|setting| setting.affects.contains(&Affects::Load))
     }
 
-    /// The settings in which two differ, as far as a host goes by them.
+    /// The settings in which two differ, as far as a host uses them.
     pub fn changes<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'static Setting> + 'a {
         TABLE.iter().filter(|setting| self.differs(other, setting.id))
     }
@@ -171,7 +171,7 @@ impl Settings {
         let (set, others_set) = (self.sampling_set, other.sampling_set);
         match key {
             Key::Profile => self.profile.name != other.profile.name,
-            // Of all profiles the one in force counts, however it came to be so.
+            // Of all profiles, only the one in force counts, however it came about.
             Key::Profiles => self.profile.runs_otherwise(&other.profile),
             Key::CodeModel => self.code_model != other.code_model,
             Key::GeneralModel => self.general_model != other.general_model,
@@ -205,8 +205,7 @@ impl Settings {
                 self.ghost_text_while_saving_power != other.ghost_text_while_saving_power
             }
             Key::Ledger => self.ledger != other.ledger,
-            // No host goes by them: whoever needs the network asks `AirGap`, and there is one
-            // backend.
+            // No host uses them: for the network, `AirGap` decides, and there is only one backend.
             Key::AirGapped | Key::TestEdits | Key::Backend => false,
         }
     }
@@ -214,7 +213,7 @@ impl Settings {
     pub(crate) fn new(found: &Found, profile: Profile) -> Self {
         let by_profile = |key| found.source(key) <= Layer::Profile;
         let set = |key, value| (!by_profile(key)).then_some(value);
-        // Taken apart whole: what becomes of a setting that is added has to be said here.
+        // Destructured completely: every new setting has to be dealt with here.
         let Values {
             profile: name,
             profiles,
@@ -240,7 +239,7 @@ impl Settings {
             backend: Backend::Embedded,
         } = Values::read(|key| found.value(key));
         debug_assert_eq!(name, profile.name, "the one that is in force was found by its name");
-        // Whoever needs the network asks `AirGap`, which knows more than this value.
+        // For the network, `AirGap` decides, which knows more than this value.
         let _ = air_gapped;
         let is_open = by_profile(Key::ContextWindow);
         let wanted = |key, reference| Wanted { reference, by_profile: by_profile(key) };
@@ -288,7 +287,7 @@ mod tests {
     use super::*;
     use crate::Contents;
 
-    /// The settings with this one of the user.
+    /// The user's settings with only this one set.
     fn with(setting: &Setting, value: &Value) -> Settings {
         let set = Map::from_iter([(setting.key.to_owned(), value.clone())]);
         let resolved = resolve(&[(Layer::File, &Contents::from(set))]);
@@ -315,10 +314,10 @@ mod tests {
             let is_of_the_host = !setting.affects.iter().any(|it| of_others.contains(it));
             let changed = rest.iter().any(|value| changes(value).contains(&setting.id));
             assert_eq!(changed, is_of_the_host, "{}", setting.key);
-            // Only what has to do with the load makes a model be loaded otherwise.
+            // Only settings that affect the load cause a model to be loaded again.
             let runs = rest.iter().any(|value| before.runs_otherwise(&with(setting, value)));
             assert_eq!(runs, setting.affects.contains(&Affects::Load), "{}", setting.key);
-            // And how long it stays, only what has to do with that.
+            // And only those that affect residency change how long it stays.
             let idle = |value: &Value| with(setting, value).idle_unload_ms();
             let stays = examples.iter().any(|value| idle(value) != idle(first));
             let may_stay = setting.affects.contains(&Affects::Residency);
@@ -359,7 +358,8 @@ mod tests {
         assert!(!before.runs_otherwise(&mine("mine", 4096, false, "y")));
         let before = mine("fast", 4096, false, "x");
         assert!(!before.runs_otherwise(&mine("fast", 8192, true, "x")));
-        // What a profile says, or a user, is not the same: others may stand in for the one.
+        // What the profile wants is not the same as what the user has named: only the former may be
+        // replaced by another model.
         let by_profile = settings(json!({"profile": "fast"}));
         let by_user = settings(json!({"profile": "fast", "codeModel": "qwen2.5-coder-7b"}));
         assert!(by_profile.runs_otherwise(&by_user));

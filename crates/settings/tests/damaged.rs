@@ -1,5 +1,5 @@
-//! What comes of a settings file however it was left: whether the network may be used, whether the
-//! other values count, and what is reported.
+//! What follows from a damaged settings file: whether the network may be used, whether the other
+//! values count, and what is reported.
 
 #![expect(clippy::unwrap_used, reason = "a test says where it fails")]
 
@@ -24,7 +24,7 @@ fn of_every_text_comes_what_must_and_nothing_is_dropped_silently() {
         let window = u64::from(resolved.settings.context_tokens);
         let usual = u64::from(localcoder_protocol::limits::CONTEXT_TOKENS);
         assert_eq!(window, if text.counts { WINDOW_TOKENS } else { usual }, "{}", text.name);
-        // The report names the file and is in the list that all commands print.
+        // The report names the file, and is among those that all commands print.
         let reported: Vec<String> = resolved
             .errors
             .iter()
@@ -43,7 +43,7 @@ fn of_every_text_comes_what_must_and_nothing_is_dropped_silently() {
             let path = places.settings_file().display().to_string();
             assert!(reported.contains(&path), "{}: {reported}", text.name);
         }
-        // The same words are in a status.
+        // The status has the same words.
         let notes = resolved.notes();
         assert_eq!(notes.len(), resolved.errors.len(), "{}", text.name);
         let is_noted = |part: &&&str| notes.iter().any(|note| note.contains(**part));
@@ -53,7 +53,7 @@ fn of_every_text_comes_what_must_and_nothing_is_dropped_silently() {
             "{}",
             text.name
         );
-        // And it is the reason of a closed gap that was not asked for.
+        // And it is the reason for an air gap that nobody asked for.
         let reason = resolved.air_gap.reason().unwrap_or_default();
         let asked_for = text.closes && text.reported.is_empty();
         assert_eq!(reason.contains("is on"), asked_for, "{}: {reason}", text.name);
@@ -66,7 +66,8 @@ fn the_same_text_as_the_copy_of_the_editors_settings_closes_too() {
     for text in TEXTS {
         let home = tempfile::tempdir().unwrap();
         let places = Places::under(home.path());
-        // A plain no in the product's own file does not open what the editor's leave in doubt.
+        // A clear `false` in the product's own file does not lift the doubt about the editor's
+        // settings.
         write(&places.settings_file(), br#"{"airGapped": false}"#);
         write(&places.editor_settings_file(), text.bytes);
         let resolved = SettingsFiles::read(&places).resolve();

@@ -1,8 +1,8 @@
 //! The program `localcoder-worker`: runs one model through llama.cpp for its host.
 //!
-//! It speaks `localcoder_protocol`'s worker half over stdin and stdout, has no network and
-//! writes no file, and ends with its host. It decides nothing about which model to run or what
-//! to ask it. Only the host starts it.
+//! It speaks `localcoder_protocol`'s worker half over stdin and stdout, has no network, writes no
+//! file, and ends with its host. It does not decide which model to run or what to ask it. Only the
+//! host starts it.
 
 mod engine;
 mod generate;
@@ -31,7 +31,8 @@ use server::Shared;
 const ENGINE_STACK_BYTES: usize = 64 * 1024 * 1024;
 
 fn main() {
-    // Before anything is made: it writes nothing, and what a library might is the user's alone.
+    // Before any file can be created: the worker writes none, but if a library does, only the user
+    // may read it.
     localcoder_transport::private::close_umask();
     process::end_on_panic();
     if let Err(error) = run() {
@@ -64,16 +65,16 @@ fn run() -> io::Result<()> {
     engine.join().map_err(|_| io::Error::other("the engine ended"))
 }
 
-/// What the host has given this process beside its streams.
+/// What the host has passed to this process besides the standard streams.
 struct Inherited {
-    /// In which both pass each other what is too large for a message.
+    /// The file for data that is too large for a message between host and worker.
     exchange: Option<File>,
-    /// By which the files of models come.
+    /// The channel through which model files arrive.
     models: Option<Taker>,
 }
 
-/// Starts all threads; the one that reads is the last, so that nothing was answered where one of
-/// them can't be had.
+/// Starts all threads; the one that reads is the last, so that no request has been answered if one
+/// of them can't be started.
 fn start(streams: Streams, inherited: Inherited, confined: Confined) -> io::Result<JoinHandle<()>> {
     let (outbox, _writer) = spawn_writer("host", streams.writer)?;
     let shared = Arc::new(Shared::new(outbox, inherited.models, confined));

@@ -1,7 +1,7 @@
-//! What the system says of memory, and pages of a mapped file given back to it. Knows nothing of
+//! What the system reports about memory, and releasing the pages of a mapped file. Knows nothing of
 //! models; the engine calls it around a second load.
 //!
-//! What the system says is in files, which are opened while they can be, see [`prepare`].
+//! The system reports it in files, which are opened while that is still allowed, see [`prepare`].
 
 #[cfg(target_os = "linux")]
 use std::fs::File;
@@ -10,11 +10,11 @@ use std::os::unix::fs::FileExt as _;
 #[cfg(target_os = "linux")]
 use std::sync::OnceLock;
 
-/// Of the memory of the machine, and of the mappings of this process.
+/// The files about the machine's memory and about this process's mappings.
 #[cfg(target_os = "linux")]
 static FILES: OnceLock<[Option<File>; 2]> = OnceLock::new();
 
-/// Opens what is read later. Called before this process may open nothing more.
+/// Opens the files that are read later. Must be called before the sandbox forbids opening any.
 pub(crate) fn prepare() {
     #[cfg(target_os = "linux")]
     let _ = files();
@@ -25,7 +25,7 @@ fn files() -> &'static [Option<File>; 2] {
     FILES.get_or_init(|| ["/proc/meminfo", "/proc/self/maps"].map(|path| File::open(path).ok()))
 }
 
-/// What such a file says now.
+/// The current contents of such a file.
 #[cfg(target_os = "linux")]
 fn text(file: Option<&File>) -> Option<String> {
     let (file, mut text, mut part) = (file?, Vec::new(), [0; 4096]);
@@ -39,7 +39,7 @@ fn text(file: Option<&File>) -> Option<String> {
     }
 }
 
-/// Memory that a program could take now; `None` where the system does not say.
+/// Memory that a program could take now; `None` if the system does not report it.
 #[cfg(target_os = "linux")]
 pub(crate) fn free_bytes() -> Option<u64> {
     let text = text(files()[0].as_ref())?;
@@ -54,9 +54,9 @@ pub(crate) fn free_bytes() -> Option<u64> {
     None
 }
 
-/// Takes the pages of a mapped file out of this process, by its inode; they stay in the system's
-/// cache, and one that is read again comes back from there. Without it, pages that were only read to
-/// be copied would count as memory in use.
+/// Releases the pages of a mapped file, given by its inode, from this process; they stay in the
+/// system's cache, and one that is read again comes back from there. Otherwise pages that were only
+/// read to be copied would count as memory in use.
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "std can't advise on mappings")]
 pub(crate) fn forget_mapped(inode: u64) {
@@ -68,13 +68,13 @@ pub(crate) fn forget_mapped(inode: u64) {
     }
 }
 
-/// Elsewhere the system finds such pages by itself.
+/// Other systems release such pages by themselves.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn forget_mapped(_inode: u64) {}
 
-/// Start and length of a mapping of this file that can only be read, from its line in
-/// `/proc/self/maps`: range, rights, offset, device, inode, name. Two files on two devices may have
-/// one number; the other is then only read again.
+/// Start and length of a read-only mapping of this file, from its line in `/proc/self/maps`: range,
+/// rights, offset, device, inode, name. Files on two devices may have the same inode number; the
+/// other file is then merely read again.
 #[cfg(target_os = "linux")]
 fn readable(line: &str, inode: u64) -> Option<(usize, usize)> {
     let mut fields = line.split_whitespace();
@@ -109,7 +109,7 @@ mod tests {
     fn a_mapping_of_a_file_is_found_in_what_the_system_says() {
         use std::os::unix::fs::MetadataExt as _;
 
-        // This very program is mapped.
+        // This very program is a mapped file.
         let inode = std::fs::metadata(std::env::current_exe().unwrap()).unwrap().ino();
         let maps = text(files()[1].as_ref()).unwrap();
         assert!(maps.lines().any(|line| readable(line, inode).is_some()), "{maps}");

@@ -1,8 +1,9 @@
-//! `audit`: whether anything that we build on has a known flaw. It asks databases on the network, so
-//! it is not a part of `test`; what needs none (licenses, who may open a connection) is in `tidy`.
+//! `audit`: whether anything that we build on has a known vulnerability. It queries databases on
+//! the network, so it is not part of `test`; checks that need none (licenses, what may open a
+//! connection) are in `tidy`.
 //!
-//! Crates are looked at by cargo-deny with the rules of `deny.toml`, packages by npm, for each lock
-//! file. Changes nothing and installs nothing.
+//! cargo-deny checks crates by the rules in `deny.toml`, npm checks packages, for each lock file.
+//! Changes nothing and installs nothing.
 
 use std::path::PathBuf;
 
@@ -10,7 +11,7 @@ use anyhow::{Result, bail};
 
 use crate::{files, node, places, process, report};
 
-/// What is said where crates can't be looked at.
+/// The message if crates can't be checked.
 const NO_CARGO_DENY: &str = "cargo-deny is not installed, so no crate was looked at: \
                              `cargo install --locked cargo-deny`, then this command again";
 
@@ -45,7 +46,7 @@ fn crates() -> Result<()> {
     process::run(process::cargo(&places::root()).args(["deny", "--locked", "check"]))
 }
 
-/// The folders of all lock files of npm.
+/// The folders of all npm lock files.
 fn locked() -> Result<Vec<PathBuf>> {
     let root = places::root();
     let mut folders: Vec<PathBuf> = files::list(&root)?
@@ -63,7 +64,7 @@ mod tests {
 
     use super::*;
 
-    /// The words in quotes of a list in `deny.toml`.
+    /// The quoted words of a list in `deny.toml`.
     fn list(name: &str) -> BTreeSet<String> {
         let text = files::read(&places::root().join("deny.toml")).unwrap();
         let (_, rest) = text.split_once(&format!("\n{name} = [")).unwrap();

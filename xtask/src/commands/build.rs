@@ -1,8 +1,8 @@
-//! `build`: the programs, and nothing else.
+//! `build`: only the programs.
 //!
-//! They are selected by binary and not by package, as the alias in `.cargo/config.toml` does:
-//! another selection unifies features differently, and 91 crates would be compiled a second time,
-//! for which a newcomer would wait.
+//! They are selected by binary and not by package, as in the alias in `.cargo/config.toml`: another
+//! selection unifies features differently, and 91 crates would be compiled a second time, which a
+//! newcomer would have to wait for.
 
 use anyhow::Result;
 
@@ -10,7 +10,7 @@ use super::levels;
 use crate::setup::{self, Group};
 use crate::{metal, places, process, report};
 
-/// The product's programs, and the fake worker of its tests. Other programs of the workspace are
+/// The product's programs, and the fake worker for its tests. Other programs of the workspace are
 /// built when they are started, so that the IDE does not wait for them.
 const PROGRAMS: &[&str] = &[
     "localcoder",
@@ -36,7 +36,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
     if options.levels { levels::build() } else { programs() }
 }
 
-/// The worker alone.
+/// Builds only the worker.
 pub(super) fn worker() -> Result<()> {
     report::stage("build", || {
         let mut cargo = process::cargo(&places::root());

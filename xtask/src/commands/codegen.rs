@@ -1,7 +1,8 @@
 //! `codegen`: files that are made from tables in the code and committed.
 //!
-//! Does: make each text, write it or check that it is fresh. Does not: format by an outside
-//! program, so that the check needs nothing but this crate. `tidy` and the tests check too.
+//! Does: make each text, and write it or check that it is up to date. Does not: format with an
+//! external program, so that the check needs nothing but this crate. `tidy` and the tests check
+//! too.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ use super::printed_json::print_json;
 use crate::tidy::crates_page;
 use crate::{files, places, report};
 
-/// A generated file: where it is, relative to the root, and what it must hold.
+/// A generated file: its path relative to the root, and the contents that it must have.
 pub(crate) struct Generated {
     pub(crate) path: PathBuf,
     pub(crate) text: String,
@@ -25,10 +26,10 @@ pub(crate) struct Generated {
 
 const PACKAGE: &str = "editors/code/package.json";
 
-/// By which the editor asks the extension in inline chat.
+/// The id under which the editor calls the extension in inline chat.
 const INLINE_CHAT: &str = "localcoder.inlineChat";
 
-/// What its names of words stand for.
+/// The file with the texts that the manifest's names stand for.
 const WORDS: &str = "editors/code/package.nls.json";
 
 /// What can be given to `codegen`.
@@ -60,7 +61,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Every generated file as it should be.
+/// Every generated file with its correct contents.
 pub(crate) fn generated(root: &Path) -> Result<Vec<Generated>> {
     let mut words = Words::default();
     let package = with_settings(&files::read(&root.join(PACKAGE))?, &mut words)?;
@@ -96,7 +97,7 @@ pub(crate) fn generated(root: &Path) -> Result<Vec<Generated>> {
     Ok(generated)
 }
 
-/// Where the schemas of what is printed are published.
+/// Folder in which the schemas of printed JSON are published.
 const OUTPUT: &str = "docs/reference/output";
 
 fn schema_path(row: &PrintedCommand) -> String {
@@ -107,7 +108,7 @@ fn schema_file(row: &PrintedCommand) -> String {
     format!("{}.schema.json", row.command.replace(" --", "-").replace(' ', "-"))
 }
 
-/// The reference page of what is printed.
+/// The reference page about printed JSON.
 fn output_page() -> String {
     let mut page = String::from(
         "# What is printed with `--json`\n\n\
@@ -152,20 +153,20 @@ fn errors() -> String {
     page
 }
 
-/// The anchor of a code on its page, as headings are linked to.
+/// The anchor of a code on its page, as links to headings have it.
 fn anchor(code: ErrorCode) -> String {
     code.as_str().to_lowercase()
 }
 
-/// The extension's `package.json` with the settings that the product really has. The rest of
-/// the text stays byte for byte: people edit it.
+/// The extension's `package.json` with the settings that the product really has. The rest of the
+/// text stays byte for byte, since people edit it.
 fn with_settings(package: &str, words: &mut Words) -> Result<String> {
     let path = ["contributes", "configuration", "properties"];
     with_value(package, &path, &words.of_settings(localcoder_settings::vscode_properties()))
 }
 
-/// The same with the commands on selected code, their keys and their menus. What is of other
-/// commands stays.
+/// The manifest with the commands on selected code, their keys and their menus. Entries of other
+/// commands stay.
 fn with_commands(package: &str, words: &mut Words) -> Result<String> {
     let manifest: Value = serde_json::from_str(package)?;
     let entries = || COMMANDS.iter().flat_map(|spec| spec.entries);
@@ -210,7 +211,7 @@ fn with_commands(package: &str, words: &mut Words) -> Result<String> {
     Ok(text)
 }
 
-/// The same with who answers inline chat, and what can be asked there behind a slash.
+/// The manifest with the participant that answers inline chat, and its slash commands.
 fn with_inline_chat(package: &str, words: &mut Words) -> Result<String> {
     let commands = COMMANDS.iter().flat_map(|spec| spec.entries).filter_map(|entry| {
         let name = entry.slash?;
@@ -228,15 +229,15 @@ fn with_inline_chat(package: &str, words: &mut Words) -> Result<String> {
     with_value(package, &["contributes", "chatParticipants"], &participant)
 }
 
-/// Whether a row of the manifest is made from the table. One that was and is in the table no more
-/// stays until it is removed: the extension's tests find that it is not registered.
+/// Whether a row of the manifest is made from the table. A row whose command was removed from the
+/// table stays until it is deleted by hand: the extension's tests notice that it is not registered.
 fn is_of_table(row: &Value) -> bool {
     let command = row["command"].as_str().unwrap_or_default();
     let name = command.strip_prefix("localcoder.").unwrap_or_default();
     COMMANDS.iter().flat_map(|spec| spec.entries).any(|entry| entry.command == name)
 }
 
-/// A document of JSON with another value at a path. The rest of the text stays byte for byte.
+/// A JSON document with another value at a path. The rest of the text stays byte for byte.
 fn with_value(document: &str, path: &[&str], value: &Value) -> Result<String> {
     let span = span_of(document, path)
         .with_context(|| format!("`{PACKAGE}` has no `{}` to fill", path.join(".")))?;

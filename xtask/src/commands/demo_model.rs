@@ -1,8 +1,8 @@
 //! `demo-model`: the Python tools that make and measure the demo model.
 //!
-//! Does: a virtual environment under `target`, the packages that `requirements.txt` pins, and
-//! then `python -m demo_model`. Does not: take part in building or running the product, which
-//! only loads the finished GGUF. Also runs the tools' own tests, for `test`.
+//! Does: set up a virtual environment under `target` with the packages that `requirements.txt`
+//! pins, and then run `python -m demo_model`. Does not: take part in building or running the
+//! product, which only loads the finished GGUF. Also runs the tools' own tests, for `test`.
 
 use std::path::PathBuf;
 
@@ -33,7 +33,7 @@ pub(super) fn run(options: Options) -> Result<()> {
     let folder = places::root().join("models/demo");
     let python = python::environment()?;
     let work = work.map_or_else(|| python::home().join("work"), PathBuf::from);
-    // The tool runs in its own folder, and a relative path means the user's.
+    // The tool runs in its own folder, but a relative path means one in the user's.
     let work = std::path::absolute(work)?;
     let mut tool = process::command(python, &folder);
     tool.args(["-m", "demo_model"]).args(words).arg("--work").arg(work);
@@ -41,7 +41,7 @@ pub(super) fn run(options: Options) -> Result<()> {
     process::run(&mut tool)
 }
 
-/// The folder that is named after the first word, taken out of the words.
+/// The folder after `--work`, removed from the words.
 fn take_work(words: &mut Vec<String>) -> Option<String> {
     let at = words.iter().position(|word| word == "--work" || word.starts_with("--work="))?;
     let word = words.remove(at);
@@ -51,9 +51,9 @@ fn take_work(words: &mut Vec<String>) -> Option<String> {
     }
 }
 
-/// The tools' tests. Where the tools were used, all of them; elsewhere those that need nothing
-/// but Python, and the rest is named: the packages for training are not part of the product,
-/// and hundreds of megabytes.
+/// The tools' tests. All of them if the tools have been used here; otherwise only those that need
+/// nothing but Python, and the rest is listed: the packages for training are not part of the
+/// product, and take hundreds of megabytes.
 pub(super) fn test() -> Result<()> {
     let folder = places::root().join("models/demo");
     let trained_here = python::program().is_file();

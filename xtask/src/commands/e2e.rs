@@ -1,5 +1,5 @@
-//! `e2e`: the browser stories, once or many times over to find one that fails now and then; or the
-//! story of a real model, whose file one has.
+//! `e2e`: the browser stories, once or many times over to find one that fails occasionally; or the
+//! story of a real model, whose file the user must have.
 
 use std::path::PathBuf;
 

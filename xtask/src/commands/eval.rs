@@ -1,8 +1,9 @@
-//! `eval`: `localcoder eval` with a real model, in a home of its own, with the outcomes in `target/`.
+//! `eval`: `localcoder eval` with a real model, in a home of its own, with the outcomes in
+//! `target/`.
 //!
-//! Needs the file of a model, which is not fetched. `--quick` takes a part of the tasks that a
-//! model of 0.5 B weights does in less than eight minutes on two cores. `--diagnostics` has it fix what
-//! tools report, as the editor asks for that.
+//! Needs the file of a model, which is not downloaded. `--quick` takes a part of the tasks that a
+//! model with 0.5 B weights does in less than eight minutes on two cores. `--diagnostics` has it
+//! fix what tools report, in the way the editor asks for that.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -14,10 +15,10 @@ use super::{build, stories};
 use crate::setup::{self, Group};
 use crate::{places, report};
 
-/// Every this many of the tasks, in `--quick`.
+/// With `--quick`, only every Nth task is done.
 const QUICK_EVERY: &str = "4";
 
-/// Options that are not handed on.
+/// Options that are not passed on.
 const OWN: [&str; 4] = ["--model", "--quick", "--diagnostics", "--yes"];
 
 /// What can be given to `eval`.
@@ -42,7 +43,7 @@ pub(crate) struct Options {
 
 pub(super) fn run(options: Options) -> Result<()> {
     let Options { model, quick, diagnostics, yes, rest } = options;
-    // An argument after an option of the other program would go to that one.
+    // After an option of the other program, ours would be passed to that one.
     if let Some(late) = rest.iter().find(|word| OWN.contains(&word.as_str())) {
         bail!("`{late}` must stand before the options that go to `localcoder eval`");
     }
@@ -70,7 +71,7 @@ pub(super) fn run(options: Options) -> Result<()> {
     let mut command = localcoder();
     command.arg("eval").arg("--model").arg(&model).args(&rest);
     if quick {
-        // As it is built now, every time.
+        // Nothing is saved and resumed, so that each run tests the current build.
         command.args(["--every", QUICK_EVERY]);
     } else {
         command.arg("--out").arg(&out);

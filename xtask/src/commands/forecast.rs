@@ -1,20 +1,21 @@
-//! What `run` is about to do and how long that takes here, said before it begins: who waits for the
-//! first time should know for what.
+//! What `run` is about to do and how long that takes here, printed before it begins: users who wait
+//! for the first time should know for what.
 
 use std::time::Duration;
 
 use crate::places;
 use crate::setup::{self, Group};
 
-/// Processor time of the first build of everything, with llama.cpp and the window's libraries.
-/// Measured on a virtual AMD EPYC (`cargo xtask build` in a fresh clone: 6 min 30 s on two processors).
+/// CPU time of the first build of everything, with llama.cpp and the window's libraries. Measured
+/// on a virtual AMD EPYC (`cargo xtask build` in a fresh clone: 6 min 30 s on two processors).
 const BUILD_CPU: Duration = Duration::from_secs(13 * 60);
-/// However many processors there are, one program is linked after all else.
+/// However many processors there are, one program is linked after everything else.
 const BUILD_AT_LEAST: Duration = Duration::from_secs(90);
-/// Fetching the editor's base from npm, its two native modules and the assembly, with a usual connection.
+/// Downloading the editor's base from npm, building its two native modules, and the assembly, on an
+/// ordinary connection.
 const ASSEMBLY: Duration = Duration::from_secs(2 * 60);
 
-/// What is there already.
+/// What exists already.
 #[derive(Debug, Clone, Copy)]
 struct There {
     missing_packages: usize,
@@ -23,7 +24,7 @@ struct There {
     processors: u32,
 }
 
-/// The sentence for what is there now.
+/// The sentence for what exists now.
 pub(super) fn of_run(groups: &[Group]) -> String {
     text(There {
         missing_packages: setup::missing_count(groups),
@@ -76,7 +77,7 @@ fn processors(count: u32) -> String {
     if count == 1 { "one processor".to_owned() } else { format!("{count} processors") }
 }
 
-/// In whole minutes, as an estimate is.
+/// In whole minutes, since it is an estimate.
 fn minutes(time: Duration) -> String {
     format!("{} min", time.as_secs().div_ceil(60))
 }

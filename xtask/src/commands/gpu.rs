@@ -1,16 +1,16 @@
-//! `gpu`: the worker with Vulkan, built apart from the other one, and its tests on the device
-//! that is there, be it Mesa's software one. Not part of the tests: a graphics library is not
-//! needed for the product, and the shaders take long to compile. llama.cpp wants Vulkan headers
-//! of 1.3.272 or later (`VK_EXT_layer_settings`): Debian 13 has them, Debian 12 does not; newer
-//! ones elsewhere are found by the compiler's own `CPATH`. Mesa's software driver of 22.3 crashes by
-//! itself in some of the tests.
+//! `gpu`: the worker with Vulkan, built separately from the other one, and its tests on whatever
+//! device there is, even Mesa's software one. Not part of the tests: the product does not need a
+//! graphics library, and the shaders take long to compile. llama.cpp wants Vulkan headers 1.3.272
+//! or later (`VK_EXT_layer_settings`): Debian 13 has them, Debian 12 does not; the compiler finds
+//! newer ones elsewhere by its own `CPATH`. Mesa's software driver 22.3 itself crashes in some of
+//! the tests.
 
 use anyhow::{Result, ensure};
 
 use crate::setup::{self, Group};
 use crate::{places, process, report};
 
-/// llama.cpp takes Vulkan's software device only where it is named.
+/// llama.cpp uses Vulkan's software device only if it is named.
 const FIRST_DEVICE: (&str, &str) = ("GGML_VK_VISIBLE_DEVICES", "0");
 /// Tests of what only a CPU has: weights rearranged for it, weights counted in the file's own
 /// pages, steps whose cost makes drafts pay.
@@ -19,7 +19,7 @@ const OF_A_CPU: &[&str] = &[
     "the_memory_that_was_taken_is_reported",
     "an_edit_is_the_same_with_a_draft_and_takes_fewer_rounds",
 ];
-/// Text that the demo model continues.
+/// A text for the demo model to continue.
 const PROMPT: &str = "def total(items):\n    ";
 
 /// What can be given to `gpu`.
@@ -58,7 +58,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
     })
 }
 
-/// What the product writes with a worker and a value of `localcoder.acceleration`, and on which
+/// What the product writes with this worker and value of `localcoder.acceleration`, and on which
 /// device.
 fn generate(worker: &std::path::Path, acceleration: &str) -> Result<(String, String)> {
     let home = tempfile::Builder::new().prefix("lcg").tempdir_in("/tmp")?;

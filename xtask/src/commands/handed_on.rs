@@ -1,5 +1,6 @@
-//! Commands whose work is in programs of their own, which need much of the product to be compiled. The
-//! line is read here, what the work needs is set up and built, and then the program gets the same line.
+//! Commands whose work is done by programs of their own, which need much of the product to be
+//! compiled. The command line is parsed here, what the work needs is set up and built, and then the
+//! program gets the same line.
 
 use std::ffi::OsString;
 use std::process::Command;
@@ -46,25 +47,25 @@ pub(super) fn soak(options: &Soak) -> Result<()> {
     start(FAULTS, typed())
 }
 
-/// `simulate` and `fuzz`, which need none of the product's programs.
+/// For `simulate` and `fuzz`, which need none of the product's programs.
 pub(super) fn without_programs() -> Result<()> {
     start(FAULTS, typed())
 }
 
-/// The stage of the tests: a few faults of each kind that has no other tests, with the programs that
-/// are built.
+/// The stage of the tests: a few faults of each kind that has no other tests, with the programs
+/// that are built already.
 pub(super) fn few_faults() -> Result<()> {
     let words = ["faults", "worker", "memory", "host", "limits", "--quick", "--no-build"];
     start(FAULTS, words.map(OsString::from))
 }
 
-/// What was typed after `cargo xtask`.
+/// The words that were typed after `cargo xtask`.
 fn typed() -> impl Iterator<Item = OsString> {
     std::env::args_os().skip(1)
 }
 
-/// Builds the program, by its name and so with the features that all builds have, and runs it where the
-/// user is, since paths in the line are relative to it.
+/// Builds the program, selected by binary and so with the features that all builds have, and runs
+/// it in the user's folder, since paths in the line are relative to that.
 fn start(program: &str, words: impl IntoIterator<Item = OsString>) -> Result<()> {
     report::stage(&format!("build {program}"), || {
         let mut cargo = process::cargo(&places::root());

@@ -1,4 +1,4 @@
-//! `ide`: the extension, and the editor with it in `target/ide`; quick when nothing changed.
+//! `ide`: the extension, and the editor with it in `target/ide`; quick if nothing has changed.
 
 use std::path::PathBuf;
 
@@ -22,7 +22,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Bundles the extension, assembles the IDE around it and says where it is. Bundling takes less
+/// Bundles the extension, assembles the IDE around it and prints where it is. Bundling takes less
 /// than a second and gives the same bytes for the same sources, so it is never skipped.
 pub(super) fn assemble() -> Result<PathBuf> {
     report::stage("extension", || {

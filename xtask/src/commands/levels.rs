@@ -1,6 +1,6 @@
-//! `build --levels`: the worker once for each level of processors that a package is for, beside
-//! the command line program, in `target/levels/bin`. The host takes the best that the processor
-//! can run. A build from source needs none of this: it has the machine's own kernels.
+//! `build --levels`: one worker for each level of processors that a package supports, next to the
+//! command line program, in `target/levels/bin`. The host takes the best that the processor can
+//! run. A build from source does not need this: it has kernels for its own machine.
 
 use std::path::{Path, PathBuf};
 
@@ -10,16 +10,16 @@ use crate::{places, process, report};
 
 /// A level of x86-64.
 struct Level {
-    /// What the worker's name ends with; the host knows the same names.
+    /// What the worker's name ends with; the host has the same list.
     suffix: &'static str,
-    /// For rustc, and by it for llama.cpp.
+    /// The name for rustc, and through it for llama.cpp.
     cpu: &'static str,
-    /// Further options of ggml, which rustc's names do not cover.
+    /// Further options for ggml that rustc's names do not cover.
     ggml: &'static [(&'static str, &'static str)],
 }
 
 const LEVELS: &[Level] = &[
-    // Every x86-64 since 2013 (Haswell), by Intel, and 2017 (Zen), by AMD.
+    // Every x86-64 since 2013 (Haswell) from Intel, and 2017 (Zen) from AMD.
     Level { suffix: "", cpu: "x86-64-v3", ggml: &[] },
     // Ice Lake, Sapphire Rapids, Zen 4 and later.
     Level {
@@ -29,7 +29,7 @@ const LEVELS: &[Level] = &[
     },
 ];
 
-/// Builds all levels and lets those that run here answer once.
+/// Builds all levels and tries one request with those that run here.
 pub(super) fn build() -> Result<()> {
     let folder = places::target().join("levels");
     let programs = folder.join("bin");

@@ -1,6 +1,6 @@
-//! The words of the extension's manifest under names, so that they can be translated: the manifest has
-//! `%NAME%`, and `package.nls.json` what it stands for. Those of tables come from here; the others
-//! are written by people.
+//! The texts of the extension's manifest under names, so that they can be translated: the manifest
+//! has `%NAME%`, and `package.nls.json` has the text. Texts from tables are generated here; the
+//! others are written by people.
 
 use std::collections::BTreeMap;
 
@@ -10,21 +10,21 @@ use serde_json::{Map, Value};
 
 use super::printed_json::print_json;
 
-/// What the names of settings begin with.
+/// The prefix of the settings' names.
 const SETTINGS: &str = "settings.";
 
-/// Words by their names.
+/// Texts by their names.
 #[derive(Default)]
 pub(super) struct Words(BTreeMap<String, String>);
 
 impl Words {
-    /// What is in the manifest for these words.
+    /// Adds a text, and returns what the manifest has in its place.
     pub(super) fn named(&mut self, name: &str, words: &str) -> String {
         self.0.insert(name.to_owned(), words.to_owned());
         format!("%{name}%")
     }
 
-    /// The settings with names in place of their words.
+    /// The settings with names in place of their texts.
     pub(super) fn of_settings(&mut self, mut properties: Value) -> Value {
         for (key, property) in properties.as_object_mut().into_iter().flatten() {
             self.of_schema(&key.replacen("localcoder.", SETTINGS, 1), property);
@@ -57,7 +57,7 @@ impl Words {
         }
     }
 
-    /// `package.nls.json` with these, and with what people have written there.
+    /// `package.nls.json` with these texts and with those that people have written there.
     pub(super) fn among(&self, written: &str) -> Result<String> {
         let mut all: Map<String, Value> = serde_json::from_str(written)?;
         all.retain(|name, _| !is_of_table(name));
@@ -68,7 +68,7 @@ impl Words {
     }
 }
 
-/// Whether a table has, or had, words of this name.
+/// Whether a name belongs to a table's text, now or formerly.
 fn is_of_table(name: &str) -> bool {
     let command = name.strip_prefix("commands.").unwrap_or_default();
     let of_table =

@@ -1,8 +1,8 @@
-//! The commands and what each is for.
+//! The commands and what each of them is for.
 //!
-//! A command that is not here does not exist: what can be typed and its help are made from this enum,
-//! which is matched once. What each takes and does is in its own file, or, for those that need much of
-//! the product, in a program that [`handed_on`] starts.
+//! A command that is not here does not exist: the parser and its help are made from this enum,
+//! which is matched in one place. What each command takes and does is in its own file, or, for
+//! those that need much of the product, in a program that [`handed_on`] starts.
 
 mod airgap;
 mod audit;
@@ -78,7 +78,7 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Does it.
+    /// Runs the command.
     pub(crate) fn run(self) -> Result<()> {
         match self {
             Self::Run(options) => run::run(options),

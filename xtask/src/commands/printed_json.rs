@@ -1,14 +1,14 @@
-//! Writes JSON as prettier does, so that what is generated into a file that people edit stays as they
-//! find it.
+//! Writes JSON as prettier does, so that generated parts of a file that people edit stay as
+//! prettier wants them.
 
 use std::fmt::Write as _;
 
 use serde_json::Value;
 
-/// Longest line prettier leaves in one piece.
+/// Longest line that prettier does not break.
 const LINE_CHARS: usize = 80;
 
-/// Writes JSON as prettier does: objects one key to a line, arrays on one line where they fit.
+/// Writes JSON as prettier does: objects with one key per line, arrays on one line if they fit.
 /// `taken` is the length of the line before the value, without the indentation.
 pub(super) fn print_json(value: &Value, indent: usize, taken: usize, text: &mut String) {
     let inner = " ".repeat(indent + 2);

@@ -1,8 +1,8 @@
 //! `run`: from a fresh clone to the open IDE.
 //!
-//! Does: what is missing, build, assembly, and then the product's own `localcoder` on the
-//! sample project or the given path. Does not: change the user's copy of the sample once it is
-//! there. With `--smoke` it proves that all of it works and ends; see [`super::smoke`].
+//! Does: install what is missing, build, assemble, and then run the product's own `localcoder` on
+//! the sample project or the given path. Does not: change the user's copy of the sample once it
+//! exists. With `--smoke` it proves that all of this works and ends; see [`super::smoke`].
 
 use std::path::PathBuf;
 
@@ -50,7 +50,7 @@ pub(super) fn run(options: Options) -> Result<()> {
         None => sample(&ide)?,
     };
     report::line(format!("── opening {}", path.display()));
-    // The user's paths are relative to where they stand.
+    // The user's paths are relative to the current folder.
     let here = std::env::current_dir()?;
     let mut editor = process::command(places::program("localcoder"), &here);
     if browser {
@@ -59,7 +59,7 @@ pub(super) fn run(options: Options) -> Result<()> {
     process::run(editor.arg(path))
 }
 
-/// The user's copy of the sample project; made once and never written again.
+/// The user's copy of the sample project; created once and never overwritten.
 fn sample(ide: &std::path::Path) -> Result<PathBuf> {
     let places = Places::resolve().map_err(|error| anyhow!("{error}"))?;
     let sample = places.sample();

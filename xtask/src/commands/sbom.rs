@@ -1,5 +1,5 @@
 //! `sbom`: a list of what is shipped, with versions and licenses, for programs that look for known
-//! flaws. What is in it is made by [`crate::ide::sbom`].
+//! vulnerabilities. [`crate::ide::sbom`] makes its contents.
 
 use std::path::PathBuf;
 

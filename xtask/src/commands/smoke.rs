@@ -1,9 +1,9 @@
-//! `run --smoke`: the whole product once, by itself: it opens the IDE on a fresh copy of the
+//! `run --smoke`: the whole product once, unattended: it opens the IDE on a fresh copy of the
 //! sample, and the extension improves one function there and applies the edit.
 //!
-//! Everything is in a temporary folder and is ended afterwards, so that nothing of the user
-//! is read or changed. The extension does the work and writes a report; this only waits,
-//! shows it, and judges it by the file on disk.
+//! Everything is in a temporary folder and is ended afterward, so that nothing of the user's is
+//! read or changed. The extension does the work and writes a report; this code only waits for it,
+//! prints it, and checks it against the file on disk.
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read};
@@ -19,22 +19,22 @@ use serde_json::Value;
 use crate::display::{self, Display};
 use crate::{files, places, process, report};
 
-/// A fresh editor profile, a cold model and a slow machine together need less than this.
+/// A fresh editor profile, a cold model and a slow machine together take less than this.
 const REPORT_DEADLINE: Duration = Duration::from_secs(180);
 
-/// How long the IDE has to end once it is asked to.
+/// How long the IDE may take to end after it is asked to.
 const END_DEADLINE: Duration = Duration::from_secs(15);
 
-/// The function of the sample that is improved: a small one, which the demo model can do.
+/// The function of the sample that is improved: a small one, which the demo model can handle.
 const FUNCTION: (&str, &str) = ("inventory.py", "def total_stock");
 
-/// How often files and processes are looked at.
+/// How often files and processes are checked.
 const POLL: Duration = Duration::from_millis(100);
 
 pub(super) fn run(ide: &Path, browser: bool) -> Result<()> {
     report::stage("smoke", || {
         let base = if cfg!(unix) { PathBuf::from("/tmp") } else { std::env::temp_dir() };
-        // Short, because the sockets below it may have 103 bytes of path.
+        // A short name, because the paths of the sockets below it are limited to 103 bytes.
         let folder = tempfile::Builder::new().prefix("lcs-").tempdir_in(base)?;
         let sample = folder.path().join("sample");
         files::copy_folder(&ide.join("sample"), &sample)?;
@@ -92,7 +92,7 @@ impl Session {
             display.set(&mut command);
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // A group of its own, so that what it leaves behind can be ended with it.
+        // A group of its own, so that what it leaves behind can be ended together with it.
         command.process_group(0);
         let mut launcher =
             command.spawn().with_context(|| format!("starting `{}`", process::show(&command)))?;
@@ -106,7 +106,7 @@ impl Session {
         Ok(session)
     }
 
-    /// Loads the page in a browser without a window, as a user would in one.
+    /// Loads the page in a headless browser, as a user would in one.
     fn open_page(&mut self, folder: &Path) -> Result<()> {
         let deadline = Instant::now() + REPORT_DEADLINE;
         let address = loop {
@@ -138,7 +138,7 @@ impl Session {
             for line in self.lines.try_iter() {
                 report::line(format!("   {}", without_ticket(&line)));
             }
-            // A report that is not whole yet is not JSON yet.
+            // A report that is not complete yet is not valid JSON yet.
             if let Ok(text) = std::fs::read_to_string(&self.report)
                 && let Ok(value) = serde_json::from_str(&text)
             {
@@ -155,7 +155,7 @@ impl Session {
         }
     }
 
-    /// The last lines of every log, for who has to find out why.
+    /// The last lines of every log, for finding out why.
     fn show_logs(&self) {
         let mut folders = vec![self.home.clone()];
         while let Some(folder) = folders.pop() {
@@ -192,7 +192,7 @@ impl Session {
     }
 }
 
-/// The last lines of a log that has any.
+/// Prints the last lines of a log, if it has any.
 fn show_end(path: &Path) {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
@@ -205,7 +205,7 @@ fn show_end(path: &Path) {
     }
 }
 
-/// Hands the lines of a stream on, as long as there are any.
+/// Forwards the lines of a stream until it ends.
 fn forward(stream: Option<impl Read + Send + 'static>, sender: mpsc::Sender<String>) {
     let Some(stream) = stream else { return };
     std::thread::spawn(move || {
@@ -217,7 +217,7 @@ fn forward(stream: Option<impl Read + Send + 'static>, sender: mpsc::Sender<Stri
     });
 }
 
-/// A line fit to be shown: the ticket of an address is taken out.
+/// A line that can be shown: without the ticket of an address.
 fn without_ticket(line: &str) -> String {
     let Some(at) = line.find("ticket=") else { return line.to_owned() };
     let (start, rest) = line.split_at(at + "ticket=".len());
@@ -225,7 +225,7 @@ fn without_ticket(line: &str) -> String {
     format!("{start}…{}", &rest[end..])
 }
 
-/// Shows what was done, and fails unless the file on disk holds what the report says.
+/// Prints what was done, and fails unless the file on disk agrees with the report.
 fn judge(report: &Value, before: &Path, after: &Path) -> Result<()> {
     if report["ok"] != true {
         bail!("the extension could not improve the sample: {}", report["error"]);
@@ -242,7 +242,7 @@ fn judge(report: &Value, before: &Path, after: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The lines that differ, between what both texts begin and end with.
+/// The lines that differ, without what both texts begin and end with.
 fn changed_lines(old: &str, new: &str) -> String {
     let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
     let start = old.iter().zip(&new).take_while(|(a, b)| a == b).count();

@@ -1,4 +1,4 @@
-//! Running the user stories: those in a browser, and the native window's on a screen of its own. Used
+//! Runs the user stories: those in a browser, and the native window's on a screen of its own. Used
 //! by `test`, `e2e` and `airgap`; the programs and the IDE must be built.
 
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ pub(super) fn browser() -> Result<()> {
     process::run(&mut node)
 }
 
-/// The story of a model whose file one has.
+/// The story of a model whose file the user has.
 pub(super) fn of_model(file: &Path) -> Result<()> {
     let folder = places::root().join("e2e");
     node::install(&folder)?;
@@ -25,7 +25,7 @@ pub(super) fn of_model(file: &Path) -> Result<()> {
     process::run(&mut node)
 }
 
-/// How many of the faults that tools report a model fixes, whose file one has.
+/// How many of the faults that tools report are fixed by a model whose file the user has.
 pub(super) fn diagnostics(file: &Path) -> Result<()> {
     let folder = places::root().join("e2e");
     node::install(&folder)?;
@@ -49,14 +49,14 @@ pub(super) fn native() -> Result<()> {
 /// What network the stories have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Network {
-    /// The machine's.
+    /// The machine's own network.
     Usual,
-    /// One of their own, in which there is loopback and no way out.
+    /// A network of their own that has loopback and no way out.
     None,
 }
 
-/// The stories whose files begin with one of `names`, or all, in a browser and in the native window,
-/// with a trace of every program in `traces`.
+/// The stories whose files begin with one of `names`, or all, in a browser and in the native
+/// window, with a trace of every program in `traces`.
 pub(super) fn traced(names: &[String], traces: &Path, network: Network) -> Result<()> {
     let package = places::root().join("e2e");
     node::install(&package)?;
@@ -80,7 +80,7 @@ pub(super) fn traced(names: &[String], traces: &Path, network: Network) -> Resul
             display.set(&mut node);
         }
         node.args(NODE_TESTS).args(files);
-        // What others do is to be seen all the same.
+        // Continue nevertheless, to see what the other programs do.
         if let Err(error) = process::run(&mut node) {
             crate::report::failure(&error);
             failed += 1;
@@ -92,19 +92,20 @@ pub(super) fn traced(names: &[String], traces: &Path, network: Network) -> Resul
     Ok(())
 }
 
-/// What the stories read how long they wait for anything, in seconds.
+/// Tells the stories how long to wait for anything, in seconds.
 const PATIENCE: &str = "LOCALCODER_PATIENCE_S";
-/// Three times the usual: traced programs are slower, those that start many others most.
+/// Three times the usual: traced programs are slower, most of all those that start many others.
 const TRACED_PATIENCE_S: u32 = 180;
 
-/// A program in a network with nothing but loopback. Needs the rights to make one.
+/// A program in a network with nothing but loopback. Needs the rights to create one.
 fn apart(program: &str, folder: &Path) -> std::process::Command {
     let mut command = process::command("unshare", folder);
     command.args(["--net", "sh", "-c", "ip link set lo up && exec \"$@\"", "sh", program]);
     command
 }
 
-/// strace as the stories use it, to `file`; the program and its words are to be added.
+/// strace with the stories' options, writing to `file`; the program and its arguments are to be
+/// added.
 pub(super) fn strace(file: &Path) -> Result<std::process::Command> {
     let folder = places::root().join("e2e");
     let mut node = process::command("node", &folder);
@@ -118,11 +119,11 @@ pub(super) fn strace(file: &Path) -> Result<std::process::Command> {
     Ok(command)
 }
 
-/// Node's own test runner: one file after the other, since each starts a whole IDE.
+/// Node's own test runner: one file after another, since each starts a whole IDE.
 const NODE_TESTS: [&str; 3] = ["--test", "--test-concurrency=1", "--test-reporter=spec"];
 
-/// Node's own test runner over the stories in a folder, one after the other: each starts a
-/// whole IDE, and two at once would measure each other.
+/// Node's own test runner for the stories in a folder, one after another: each starts a whole IDE,
+/// and two at once would distort each other's measurements.
 fn story(package: &Path, folder: &Path) -> Result<std::process::Command> {
     let files = files(folder, &[])?;
     if files.is_empty() {
@@ -133,7 +134,7 @@ fn story(package: &Path, folder: &Path) -> Result<std::process::Command> {
     Ok(node)
 }
 
-/// The files of stories in a folder whose names begin so; all without any name.
+/// The story files in a folder whose names begin with one of `names`; all if there are none.
 fn files(folder: &Path, names: &[String]) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(folder)
         .with_context(|| format!("there are no stories in `{}`", folder.display()))?;

@@ -1,9 +1,10 @@
-//! `templates`: what our engine makes of chat templates beside the two that they are written for,
-//! Jinja2 as Hugging Face sets it up and `@huggingface/jinja`: our own templates, and all that llama.cpp
-//! has in its repository. Those are others' work under licenses of their own, so they are fetched with
-//! a package of the Python registry, and what is kept of them is what came out, by its digest.
+//! `templates`: compares our engine's output for chat templates with that of the two engines they
+//! are written for, Jinja2 as Hugging Face sets it up and `@huggingface/jinja`: for our own
+//! templates, and for all in llama.cpp's repository. Those are others' work under licenses of their
+//! own, so they are downloaded with a package of the Python registry, and only the digests of the
+//! results are kept.
 //!
-//! The results are kept in `crates/templates/reference/kept.json`; tests compare ours with them.
+//! The results are in `crates/templates/reference/kept.json`; tests compare ours with them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,43 +16,43 @@ use sha2::{Digest as _, Sha256};
 use crate::files::{self, Stamp};
 use crate::{node, places, process, report};
 
-/// Carries llama.cpp's sources, with its templates.
+/// A package that contains llama.cpp's sources, with its templates.
 const PACKAGE: &str = "llama-cpp-python==0.3.36";
 const PACKAGE_SHA256: &str = "832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e";
-/// Where they are in it.
+/// Where the templates are in it.
 const IN_PACKAGE: &str = "vendor/llama.cpp/models/templates";
 
-/// What came of one conversation with one template.
+/// The result of one conversation with one template.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 struct Line {
     template: String,
     conversation: String,
-    /// The form in which it was taken; absent where it was refused.
+    /// The form in which the template accepted it; absent if it refused.
     #[serde(default)]
     way: Option<String>,
     #[serde(default)]
     text: Option<String>,
-    /// What comes before the answer and is not the template's, in ours.
+    /// What comes before the answer in our engine's result and is not the template's.
     #[serde(default)]
     opening: Option<String>,
-    /// Of the template's text.
+    /// Digest of the template's text.
     #[serde(default)]
     sha256: Option<String>,
-    /// That this engine can't do it.
+    /// Why this engine can't render it.
     #[serde(default)]
     failed: Option<String>,
 }
 
-/// By template and conversation.
+/// Results by template and conversation.
 type Lines = BTreeMap<(String, String), Line>;
 
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Kept {
-    /// Templates of ours, with what comes out, or nothing where they refuse.
+    /// Our own templates with their results; `None` if they refuse.
     own: BTreeMap<String, BTreeMap<String, Option<String>>>,
-    /// Where the others come from.
+    /// The package that the other templates come from.
     package: String,
-    /// Those of llama.cpp.
+    /// The templates of llama.cpp.
     others: BTreeMap<String, Other>,
 }
 
@@ -59,7 +60,7 @@ struct Kept {
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Other {
     sha256: String,
-    /// SHA-256 of what comes out of each conversation, or nothing where it refuses.
+    /// SHA-256 of each conversation's result; `None` if the template refuses it.
     results: BTreeMap<String, Option<String>>,
 }
 
@@ -108,7 +109,8 @@ pub(super) fn run(options: &Options) -> Result<()> {
     bail!("templates are rendered otherwise than by the references:\n  {}", problems.join("\n  "))
 }
 
-/// Renders a folder's templates with all three and says where they differ. Gives what Jinja2 says.
+/// Renders a folder's templates with all three engines and reports differences. Returns Jinja2's
+/// results.
 fn compare(
     name: &str,
     folder: &Path,
@@ -180,7 +182,7 @@ fn digest_of(bytes: &[u8]) -> String {
     data_encoding::HEXLOWER.encode(&Sha256::digest(bytes))
 }
 
-/// A Python with Jinja2, in an environment of its own.
+/// Python with Jinja2, in an environment of its own.
 fn python(work: &Path) -> Result<PathBuf> {
     let venv = work.join("venv");
     let python = venv.join("bin/python");

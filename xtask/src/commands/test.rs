@@ -1,7 +1,7 @@
 //! `test`: everything that has to hold, in stages, cheapest first.
 //!
-//! Stops at the first stage that fails and closes with a table of all of them, so that the
-//! end of the output always says what happened. Never asks when there is no one to ask.
+//! Stops at the first stage that fails and ends with a table of all of them, so that the end of the
+//! output always says what happened. Never asks when nobody can answer.
 
 use std::time::{Duration, Instant};
 
@@ -68,7 +68,7 @@ pub(super) fn run(options: Options) -> Result<()> {
     failure.map_or(Ok(()), Err)
 }
 
-/// Runs a stage and notes how it went.
+/// Runs a stage and records its result.
 fn time(
     name: &'static str,
     rows: &mut Vec<(&str, &str, Duration)>,
@@ -90,7 +90,7 @@ fn clippy() -> Result<()> {
     process::run(&mut cargo)
 }
 
-/// Unit and integration tests, in the one selection that `build` explains.
+/// Unit and integration tests, with the selection that `build` explains.
 fn rust() -> Result<()> {
     process::run(process::cargo(&places::root()).args(["test", "--locked", "--workspace"]))
 }
@@ -105,8 +105,8 @@ fn extension() -> Result<()> {
     Ok(())
 }
 
-/// Types, style and form of the scripts that are not the extension's: the stories, and what is laid
-/// over the editor or runs in the native window's page.
+/// Types, style and formatting of the scripts that are not the extension's: the stories, and what
+/// is added to the editor or runs in the native window's page.
 fn scripts() -> Result<()> {
     let folder = places::root().join("e2e");
     node::install(&folder)?;
@@ -120,7 +120,8 @@ fn assemble() -> Result<()> {
     ide::assemble().map(drop)
 }
 
-/// What the product is built on is named with its license in the notices that go with it.
+/// Everything that the product is built on is listed with its license in the notices shipped with
+/// it.
 fn notices() -> Result<()> {
     let path = places::target().join("ide/NOTICES.txt");
     let text = files::read(&path).context("the assembled IDE has no notices")?;

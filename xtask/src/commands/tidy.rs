@@ -1,10 +1,10 @@
-//! `tidy`: the rules about the repository itself. They live in [`crate::tidy`].
+//! `tidy`: the rules about the repository itself, which are in [`crate::tidy`].
 
 use anyhow::{Result, bail};
 
 use crate::{places, report, tidy};
 
-/// Checks every rule and reports all that is wrong, not only the first.
+/// Checks every rule and reports everything that is wrong, not only the first problem.
 pub(super) fn check() -> Result<()> {
     let repository = tidy::Repository::open(places::root())?;
     let mut count = 0;

@@ -1,8 +1,8 @@
-//! Every host that the shipped code names, and what is to be said of it.
+//! Every host that the shipped code names, and the verdict on it.
 //!
-//! `addresses.json` gives each a verdict. Those that code asks by itself are taken out here: an
-//! address where nothing listens is in their place. A host without a verdict makes the assembly
-//! fail, and so does a verdict whose host is gone. Sees hosts that are written out after `://`; one
+//! `addresses.json` gives each a verdict. Those that code would contact on its own are replaced
+//! here by an address where nothing listens. A host without a verdict makes the assembly fail, and
+//! so does a verdict whose host is gone. Only finds hosts that are written out after `://`; one
 //! that is put together at run time is not seen. Called by the overlay, after its edits.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,11 +15,12 @@ use serde::Deserialize;
 use super::overlay::read_json;
 use super::tree;
 
-/// Where nothing listens: port 9 of this machine ("discard"), which takes no connection.
+/// An address where nothing listens: port 9 of this machine ("discard"), which takes no
+/// connections.
 const NOWHERE: &str = "http://127.0.0.1:9";
-/// What can be run: a host in a text or in a manifest opens no connection.
+/// Files that can be run: a host in a text or in a manifest does not open a connection.
 const EXECUTABLE: [&str; 4] = ["js", "mjs", "cjs", "html"];
-/// Schemes by which code connects.
+/// Schemes that code connects with.
 const SCHEMES: [&str; 4] = ["https", "http", "wss", "ws"];
 
 /// `addresses.json`.
@@ -29,7 +30,7 @@ pub(super) struct Addresses {
     entries: Vec<Entry>,
 }
 
-/// Hosts of which the same is to be said.
+/// Hosts with the same verdict.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
@@ -43,15 +44,15 @@ struct Entry {
 #[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 enum Verdict {
-    /// Code would ask it: the address is taken out.
+    /// Code would contact it: the address is removed.
     Removed,
-    /// Only the page could ask it, and the policy that the page is served with refuses.
+    /// Only the page could contact it, and the policy that the page is served with forbids that.
     Blocked,
-    /// Asked where the user's own setting says so, and by nothing else.
+    /// Contacted only if the user's own setting says so.
     Setting,
     /// Opened in the user's browser, by a click.
     Link,
-    /// A namespace, a schema's name, a comment, an example: never asked.
+    /// A namespace, a schema's name, a comment, an example: never contacted.
     Name,
     /// This machine.
     Own,
@@ -63,7 +64,7 @@ impl Addresses {
         read_json(&overlay.join("addresses.json"))
     }
 
-    /// Takes out what is to be removed, and fails where inventory and tree differ.
+    /// Removes what has to be removed, and fails if inventory and tree differ.
     pub(super) fn apply(&self, vscode: &Path) -> Result<()> {
         let verdicts = self.verdicts()?;
         let mut seen: BTreeSet<String> = BTreeSet::new();
@@ -112,7 +113,7 @@ impl Addresses {
     }
 }
 
-/// The hosts that a text names, and the text without those that are to go, where there are any.
+/// The hosts that a text names, and the text without those that have to go, if there are any.
 fn take_out(text: &str, goes: &dyn Fn(&str) -> bool) -> (Option<String>, BTreeSet<String>) {
     let mut hosts = BTreeSet::new();
     let mut changed = String::new();

@@ -1,6 +1,5 @@
-//! The crates that cargo links into the programs of the product, as its metadata tells for this
-//! machine, and llama.cpp, which one of them carries. Used by the notices and by the list of what is
-//! shipped.
+//! The crates that cargo links into the product's programs, from its metadata for this machine, and
+//! llama.cpp, which one of them contains. Used by the notices and by the list of what is shipped.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -22,11 +21,11 @@ const NOT_SHIPPED: [&str; 6] = [
     "localcoder-test-support",
 ];
 
-/// A crate that others wrote.
+/// A crate written by others.
 pub(super) struct Crate {
     pub(super) name: String,
     pub(super) version: String,
-    /// As it says itself, in SPDX's words.
+    /// As it says itself, as an SPDX expression.
     pub(super) license: String,
     /// Where its sources are.
     pub(super) folder: PathBuf,
@@ -59,13 +58,13 @@ pub(super) fn shipped(root: &Path) -> Result<Vec<Crate>> {
 }
 
 impl Crate {
-    /// The folder of llama.cpp's sources, in the crate that carries them.
+    /// The folder of llama.cpp's sources, in the crate that contains them.
     pub(super) fn llama_cpp(&self) -> Option<PathBuf> {
         Some(self.folder.join("llama.cpp")).filter(|folder| folder.is_dir())
     }
 }
 
-/// The version of llama.cpp, from its sources, in the form that it gives itself.
+/// The version of llama.cpp, from its sources, in its own format.
 pub(super) fn llama_cpp_version(sources: &Path) -> Result<String> {
     let text = fs::read_to_string(sources.join("CMakeLists.txt"))?;
     let part = |name: &str| {

@@ -11,7 +11,8 @@ use serde_json::Value;
 use super::stage::Digest;
 use super::tree;
 
-/// What of `editors/code` an installed extension needs; the rest is for building and testing.
+/// The parts of `editors/code` that an installed extension needs; the rest is for building and
+/// testing.
 const SHIPPED: [&str; 9] = [
     "package.json",
     "package.nls.json",
@@ -24,7 +25,8 @@ const SHIPPED: [&str; 9] = [
     "language-configuration.json",
 ];
 
-/// What of these is for debuggers, who find it in `editors/code` beside the sources that it names.
+/// The one among these that is for debuggers, which find it in `editors/code` next to the sources
+/// that it names.
 const MAP: &str = "dist/extension.js.map";
 
 /// Pages of `docs` that are shipped in its `docs` folder, for *Show Help*: these, and the guides.
@@ -48,15 +50,15 @@ pub(super) struct Extension {
     folder: PathBuf,
     /// The repository's pages for users.
     docs: PathBuf,
-    /// Those that are shipped.
+    /// The pages that are shipped.
     pages: Vec<PathBuf>,
-    /// From its package.json.
+    /// The version in its package.json.
     pub(super) version: String,
-    /// Digest of all that is shipped of it.
+    /// Digest of everything in it that is shipped.
     pub(super) digest: String,
 }
 
-/// The built extension, or nothing when it has not been built.
+/// The built extension, or `None` if it has not been built.
 pub(super) fn find(root: &Path) -> Result<Option<Extension>> {
     let folder = root.join("editors/code");
     if !folder.join("dist/extension.js").is_file() {
@@ -113,7 +115,7 @@ mod tests {
 
     use super::*;
 
-    /// The headings of a page as links name them.
+    /// The headings of a page in the form that links use.
     fn anchors(text: &str) -> BTreeSet<String> {
         let headings = text.lines().filter_map(|line| line.strip_prefix('#'));
         let headings = headings.map(|it| it.trim_start_matches('#').trim().to_lowercase());

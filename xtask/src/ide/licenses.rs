@@ -1,7 +1,8 @@
-//! Refuses an assembled editor that holds something we may not or do not want to ship.
+//! Refuses an assembled editor that contains something we may not or do not want to ship.
 //!
-//! Reads the rules of `ide/overlay/licenses.json`: names that must not occur in any path or
-//! package, and the licenses that are allowed. The assembly ends with it, and a test calls it.
+//! Reads the rules in `ide/overlay/licenses.json`: names that must not occur in any path or
+//! package, and the licenses that are allowed. The assembly ends with this check, and a test calls
+//! it.
 
 use std::path::Path;
 
@@ -31,7 +32,7 @@ struct Exception {
     reason: String,
 }
 
-/// A part of a name that nothing shipped may have.
+/// A part of a name that must not occur in anything shipped.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Refused {
@@ -59,8 +60,8 @@ pub(crate) fn allows(expression: &str) -> bool {
     rules().allows(expression)
 }
 
-/// All that is accepted, one by one, as other checks have it: an exception is written with the
-/// license that it is made for.
+/// Everything that is accepted, one by one, for other checks: an exception is listed by the license
+/// that it was made for.
 #[cfg(test)]
 pub(crate) fn accepted() -> Vec<String> {
     let rules = rules();
@@ -68,7 +69,7 @@ pub(crate) fn accepted() -> Vec<String> {
     excepted.chain(rules.allowed.iter().cloned()).collect()
 }
 
-/// What must not be shipped in the editor in `ide`, each with its reason. Empty means good.
+/// What must not be shipped in the editor in `ide`, each with its reason. Empty if all is well.
 pub(crate) fn check(ide: &Path) -> Vec<String> {
     let rules = rules();
     let mut problems = Vec::new();
@@ -135,7 +136,7 @@ impl Rules {
 
     fn one(&self, words: &[&str], at: &mut usize) -> bool {
         let word = words.get(*at).copied();
-        // Also past the end: then not all words are used up, and the whole is refused.
+        // Also past the end: then not all words are consumed, and the whole expression is refused.
         *at += 1;
         let Some(word) = word else { return false };
         if word == "(" {

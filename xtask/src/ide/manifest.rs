@@ -1,6 +1,6 @@
-//! `ide.json` beside the assembled editor: what it is and what it was made from.
+//! `ide.json` next to the assembled editor: what it is and what it was made from.
 //!
-//! Programs read it to say versions; nothing depends on it to run. Written last.
+//! Programs read it to report versions; nothing depends on it to run. Written last.
 
 use std::path::Path;
 

@@ -1,8 +1,8 @@
-//! Assembles the editor: a prebuilt VS Code tree, pruned, rebranded and with our extension in.
+//! Assembles the editor: a prebuilt VS Code tree, pruned and rebranded, with our extension in it.
 //!
-//! Everything that is decided is data under `ide/`; this code installs, links, merges and checks.
-//! It does not build the extension or the Rust programs, and it fetches nothing but the locked
-//! npm packages, once. Called by `cargo xtask ide` and by the commands that need the result.
+//! All decisions are data under `ide/`; this code installs, links, merges and checks. It does not
+//! build the extension or the Rust programs, and it downloads nothing but the locked npm packages,
+//! once. Called by `cargo xtask ide` and by the commands that need the result.
 
 mod addresses;
 mod crates;
@@ -36,12 +36,12 @@ use toolchain::Toolchain;
 
 /// Assembles the editor in `target/ide` under the repository's root, and returns that folder.
 ///
-/// Each step is redone only when its inputs changed. Fails when the result would not be a
+/// Each step is only repeated if its inputs have changed. Fails if the result would not be a
 /// product: without our extension, or with something in it that we may not ship.
 pub(crate) fn assemble(root: &Path) -> Result<PathBuf> {
     let cache = root.join("target/ide-cache");
     fs::create_dir_all(&cache)?;
-    // Two runs at once would take each other's half-built folders away.
+    // Two runs at once would delete each other's half-built folders.
     let lock = fs::File::create(cache.join("lock"))?;
     lock.file().lock().context("waiting for another assembly of the IDE")?;
 
@@ -57,7 +57,7 @@ pub(crate) fn assemble(root: &Path) -> Result<PathBuf> {
     for folder in ["ide/overlay", "ide/sample", "xtask/src/ide"] {
         inputs.tree(&root.join(folder))?;
     }
-    // The notices name every crate, with its version.
+    // The notices list every crate with its version.
     for file in ["Cargo.lock", "Cargo.toml"] {
         inputs.file(&root.join(file))?;
     }

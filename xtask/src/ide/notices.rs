@@ -1,7 +1,8 @@
-//! `NOTICES.txt`: everything shipped that others wrote, with its license and the license's text.
+//! `NOTICES.txt`: everything shipped that was written by others, with its license and the license's
+//! text.
 //!
-//! Gathered from what is really in the assembled editor and from what cargo links into our
-//! programs, so that it can't fall behind. A text that many share is there once.
+//! Collected from what is really in the assembled editor and from what cargo links into our
+//! programs, so that it can't become outdated. A text that many share is included once.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -21,7 +22,7 @@ struct Item {
     texts: Vec<String>,
 }
 
-/// The text of the file, for the editor assembled in `ide`.
+/// The contents of the file, for the editor assembled in `ide`.
 pub(super) fn text(root: &Path, ide: &Path, parts: &Sources, node: &Toolchain) -> Result<String> {
     let mut items = components(root, parts, node)?;
     for package in packages::find(ide)? {
@@ -38,7 +39,7 @@ pub(super) fn text(root: &Path, ide: &Path, parts: &Sources, node: &Toolchain) -
     Ok(render(&items))
 }
 
-/// What is neither an npm package nor a crate.
+/// Everything that is neither an npm package nor a crate.
 fn components(root: &Path, parts: &Sources, node: &Toolchain) -> Result<Vec<Item>> {
     let mut items = Vec::new();
     for component in licenses::rules().components {
@@ -59,7 +60,7 @@ fn components(root: &Path, parts: &Sources, node: &Toolchain) -> Result<Vec<Item
     Ok(items)
 }
 
-/// The crates that cargo links into our programs, and llama.cpp, which one of them carries.
+/// The crates that cargo links into our programs, and llama.cpp, which one of them contains.
 fn crates(root: &Path) -> Result<Vec<Item>> {
     let mut items = Vec::new();
     for linked in crates::shipped(root)? {
@@ -76,7 +77,7 @@ fn crates(root: &Path) -> Result<Vec<Item>> {
     Ok(items)
 }
 
-/// Writes the list, then each text once under the names of all who use it.
+/// Writes the list, then each text once under the names of everything that uses it.
 fn render(items: &[Item]) -> String {
     let mut out = String::from(
         "LocalCoder IDE: notices\n\

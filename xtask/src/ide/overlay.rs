@@ -1,7 +1,8 @@
-//! Puts the VS Code tree together and lays our changes over it, as `ide/overlay` describes them.
+//! Puts the VS Code tree together and applies our changes to it, as `ide/overlay` describes them.
 //!
-//! `overlay.json` lists merges into JSON files, files replaced and added, and texts edited. Each must
-//! find what it changes: an upstream that moved makes the assembly fail, never silently differ.
+//! `overlay.json` lists merges into JSON files, files to replace and add, and edits of texts. Each
+//! must find what it changes: if upstream has moved, the assembly fails instead of silently giving
+//! something else.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -32,7 +33,7 @@ struct Overlay {
     shim: Shim,
 }
 
-/// A file of the tree, and a file of the overlay that is merged into it or put in its place.
+/// A file of the tree, and a file of the overlay that is merged into it or replaces it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct With {
@@ -42,7 +43,7 @@ struct With {
     reason: String,
 }
 
-/// A text of a file, and what is there afterwards.
+/// A text in a file, and its replacement.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Edit {
@@ -62,14 +63,14 @@ pub(super) fn build(root: &Path, folder: &Path, sources: &Sources) -> Result<()>
     tree::link(&sources.extension_modules, &vscode.join("extensions/node_modules"))?;
     Removed::read(&overlay)?.apply(&vscode)?;
     apply(&overlay, &vscode, &super::manifest::product_version(root)?)?;
-    // After the edits, which are written down in the base's own words.
+    // After the edits, which refer to the base's own text.
     let users = UserSettings::read(&overlay)?;
     ProgramSettings::read(&overlay)?.check(&vscode, &users)?;
     users.apply(&vscode)?;
     Addresses::read(&overlay)?.apply(&vscode)
 }
 
-/// Lays the overlay over a pruned tree.
+/// Applies the overlay to a pruned tree.
 pub(super) fn apply(overlay: &Path, vscode: &Path, version: &str) -> Result<()> {
     let list: Overlay = read_json(&overlay.join("overlay.json"))?;
     for entry in &list.merge {
@@ -92,7 +93,7 @@ pub(super) fn apply(overlay: &Path, vscode: &Path, version: &str) -> Result<()> 
     Strings::read(overlay)?.apply(vscode)
 }
 
-/// Adds files of ours; one that the base has by now must be looked at again.
+/// Adds files of ours; one that the base has now must be reviewed again.
 fn add(entries: &[With], overlay: &Path, vscode: &Path) -> Result<()> {
     for entry in entries {
         let path = vscode.join(&entry.file);
@@ -105,7 +106,7 @@ fn add(entries: &[With], overlay: &Path, vscode: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Edits texts. A file is read and written once, as one of them has 19 MB.
+/// Edits texts. Each file is read and written once, since one of them has 19 MB.
 fn edit(edits: &[Edit], vscode: &Path) -> Result<()> {
     let mut texts: BTreeMap<&str, String> = BTreeMap::new();
     for edit in edits {
@@ -120,10 +121,10 @@ fn edit(edits: &[Edit], vscode: &Path) -> Result<()> {
     texts.iter().try_for_each(|(file, text)| tree::write(&vscode.join(file), text))
 }
 
-/// Puts our version in, and makes sure that the product names no address of anybody's.
+/// Sets our version, and makes sure that the product file names no address of anyone's.
 fn finish_product(path: &Path, version: &str) -> Result<Value> {
     let mut product: Value = read_json(path)?;
-    // The About dialog shows this one as the version of the whole.
+    // The About dialog shows this as the version of the whole product.
     product["codeServerVersion"] = version.into();
     let addresses = addresses(&product);
     if !addresses.is_empty() {
@@ -143,7 +144,7 @@ fn addresses(value: &Value) -> Vec<&str> {
     }
 }
 
-/// Merges `over` into `value`: objects key by key, null takes a key away, all else replaces.
+/// Merges `over` into `value`: objects key by key, null removes a key, anything else replaces.
 pub(super) fn merge(value: &mut Value, over: &Value) {
     let (Value::Object(entries), Value::Object(over)) = (&mut *value, over) else {
         *value = over.clone();
@@ -158,7 +159,7 @@ pub(super) fn merge(value: &mut Value, over: &Value) {
     }
 }
 
-/// Replaces a text that must be there exactly once.
+/// Replaces a text that must occur exactly once.
 pub(super) fn replace_once(text: &str, find: &str, put: &str) -> Result<String> {
     match text.matches(find).count() {
         1 => Ok(text.replacen(find, put, 1)),

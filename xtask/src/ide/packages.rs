@@ -1,8 +1,8 @@
 //! The npm packages and built-in extensions in an assembled editor, read from their own files.
 //!
-//! A package is what a package.json directly inside `node_modules` or `extensions` describes;
-//! other package.json files only set module types. Judges nothing. Used by the license check
-//! and by the notices.
+//! A package is what a package.json directly inside `node_modules` or `extensions` describes; other
+//! package.json files only set module types. Judges nothing. Used by the license check and by the
+//! notices.
 
 use std::path::{Path, PathBuf};
 

@@ -1,10 +1,10 @@
-//! Settings by which a folder could name a program, or a file that a program reads: each was looked
-//! at.
+//! Settings through which a folder could name a program, or a file that a program reads: each has
+//! been reviewed.
 //!
-//! `program-settings.json` lists them with what becomes of a folder's value. Fails where the base
-//! declares one that is in no list, or no longer declares a listed one as a folder's. It reads what is
-//! written out: a name that the code puts together while it runs is not found. `e2e/support/traps.mjs`
-//! tries what such settings could run. Called by the overlay.
+//! `program-settings.json` lists them and what happens to a folder's value. Fails if the base
+//! declares such a setting that is in no list, or no longer lets a folder set a listed one. It only
+//! finds names that are written out, not those that the code puts together at run time.
+//! `e2e/support/traps.mjs` tries what such settings could run. Called by the overlay.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -19,22 +19,23 @@ use super::user_settings::{
     Keys, UserSettings, declared_by_extensions, declared_by_the_core, description, keys, word_in,
 };
 
-/// Scopes of which a folder's value is not heard, in manifests and as the core's numbers.
+/// Scopes in which a folder's value is ignored, in manifests and as the core's numbers.
 const NO_FOLDERS: [&str; 6] = ["application", "machine", "application-machine", "1", "2", "3"];
-/// Types that can hold no name.
+/// Types that can't contain a name.
 const NO_NAMES: [&str; 4] = ["boolean", "number", "integer", "null"];
 
 /// `program-settings.json`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct ProgramSettings {
-    /// Beginnings of words of which one in a setting's name or description means: look at it.
+    /// Beginnings of words: if one is in a setting's name or description, the setting needs a
+    /// review.
     words: Vec<String>,
-    /// Those that were looked at.
+    /// The settings that have been reviewed.
     looked_at: Vec<Keys>,
 }
 
-/// A setting that a folder can give any text, and why it is to be looked at.
+/// Settings that a folder can give any text, and why they need a review.
 type Found = BTreeMap<String, String>;
 
 impl ProgramSettings {
@@ -43,7 +44,7 @@ impl ProgramSettings {
         read_json(&overlay.join("program-settings.json"))
     }
 
-    /// Compares it with what the base declares; `users` are the settings that no folder sets.
+    /// Compares it with what the base declares; `users` are the settings that a folder can't set.
     pub(super) fn check(&self, vscode: &Path, users: &UserSettings) -> Result<()> {
         let problems = self.problems(&self.found(vscode, users)?);
         if !problems.is_empty() {
@@ -75,21 +76,21 @@ impl ProgramSettings {
             }
         }
         for declared in declared_by_extensions(vscode)? {
-            // The page lists the extensions' settings as well, by the names of their texts.
+            // The page lists the extensions' settings as well, under the names of their texts.
             found.remove(&declared.key);
             let scope = declared.value["scope"].as_str().unwrap_or_default();
             if !NO_FOLDERS.contains(&scope) && holds_names(&declared.value) {
                 self.look(&mut found, &declared.key, &declared.text, declared.restricted);
             }
         }
-        // Our own are made from a table of ours, and a folder can set none of them.
+        // Ours come from our own table, and a folder can't set any of them.
         found.retain(|key, _| !users.is_users(key) && !key.starts_with("localcoder."));
         Ok(found)
     }
 
-    /// Notes a setting that speaks of programs, or that the base itself calls dangerous.
+    /// Records a setting that mentions programs, or that the base itself calls dangerous.
     fn look(&self, found: &mut Found, key: &str, text: &str, restricted: bool) {
-        // The languages are not scripts.
+        // The names of these languages do not mean scripts.
         let text = format!("{key} {text}").replace("TypeScript", "").replace("JavaScript", "");
         let why = word_in(&text, &self.words).map(|word| format!("says `{word}`"));
         let why = why.or(restricted.then(|| "the base restricts to trusted folders".to_owned()));
@@ -97,7 +98,7 @@ impl ProgramSettings {
     }
 }
 
-/// Whether a setting takes texts that are not in a list of choices.
+/// Whether a setting accepts texts that are not in a list of choices.
 fn holds_names(value: &Value) -> bool {
     let no_name = |kind: &Value| kind.as_str().is_some_and(|kind| NO_NAMES.contains(&kind));
     let types_without = match &value["type"] {
@@ -107,7 +108,7 @@ fn holds_names(value: &Value) -> bool {
     value.get("enum").is_none() && !types_without
 }
 
-/// The same in the core's code.
+/// As [`holds_names`], for a declaration in the core's code.
 fn core_holds_names(declaration: &str) -> bool {
     let kinds = top_level(declaration, "type").unwrap_or_default();
     let kinds: Vec<&str> = kinds.split('"').skip(1).step_by(2).collect();
@@ -115,7 +116,7 @@ fn core_holds_names(declaration: &str) -> bool {
     top_level(declaration, "enum").is_none() && !types_without
 }
 
-/// The value after a name of an object literal itself, not of one nested in it.
+/// The value of a name directly in an object literal, not in a nested one.
 fn top_level<'a>(declaration: &'a str, name: &str) -> Option<&'a str> {
     let mut begins = None;
     for (at, byte, depth) in outside_of_texts(declaration) {
@@ -134,7 +135,7 @@ fn top_level<'a>(declaration: &'a str, name: &str) -> Option<&'a str> {
     None
 }
 
-/// The bytes of code that are in no text, with the depth of brackets that each is in.
+/// The bytes of code outside of string literals, with the bracket depth of each.
 fn outside_of_texts(code: &str) -> impl Iterator<Item = (usize, u8, usize)> {
     let (mut depth, mut quote, mut escaped) = (0_usize, None, false);
     code.bytes().enumerate().filter_map(move |(at, byte)| {

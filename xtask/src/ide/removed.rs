@@ -1,7 +1,7 @@
-//! Takes out of the tree what is not shipped, as `ide/overlay/removed.json` lists it.
+//! Removes from the tree what is not shipped, as listed in `ide/overlay/removed.json`.
 //!
-//! A path that is listed and not there is an error unless it is marked optional: then the base
-//! has changed, and a developer must look up what the thing is called now.
+//! A listed path that does not exist is an error unless it is marked optional: then the base has
+//! changed, and a developer must find out what the thing is called now.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ use super::{toolchain, tree};
 pub(super) struct Removed {
     remove: Vec<Entry>,
     keep_only: Vec<KeepOnly>,
-    /// Packages of the base's own list that ours leaves out.
+    /// Packages from the base's list that are not in ours.
     not_installed: Vec<NotInstalled>,
 }
 
@@ -32,7 +32,7 @@ struct Entry {
     reason: String,
 }
 
-/// A folder of which only some entries stay.
+/// A folder in which only some entries stay.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KeepOnly {
@@ -42,7 +42,7 @@ struct KeepOnly {
     reason: String,
 }
 
-/// Packages that are left out of our own lock file.
+/// Packages that are not in our own lock file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NotInstalled {
@@ -57,7 +57,7 @@ impl Removed {
         super::overlay::read_json(&overlay.join("removed.json"))
     }
 
-    /// Whether a path of the tree is listed itself.
+    /// Whether a path of the tree is itself listed.
     pub(super) fn names(&self, path: &str) -> bool {
         self.remove.iter().any(|entry| entry.path == path)
     }

@@ -1,9 +1,10 @@
-//! What is shipped, for programs that look for known flaws: a bill of materials in CycloneDX 1.5's
-//! JSON. Made from lock files and cargo's metadata for this machine, so that it needs no network and
-//! is the same each time; the version of VS Code and some licenses are only in what is installed
-//! from the lock files, and are left out, which is reported, where the IDE was not assembled yet.
+//! What is shipped, for programs that look for known vulnerabilities: a bill of materials in
+//! CycloneDX 1.5's JSON. Made from lock files and cargo's metadata for this machine, so that it
+//! needs no network and is the same each time. The version of VS Code and some licenses are only in
+//! what is installed from the lock files; if the IDE has not been assembled yet, they are omitted,
+//! which is reported.
 //!
-//! It judges nothing: licenses are checked where the IDE is assembled. Used by `cargo xtask sbom`.
+//! It judges nothing: licenses are checked when the IDE is assembled. Used by `cargo xtask sbom`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,18 +15,18 @@ use serde_json::{Value, json};
 use super::removed::Removed;
 use super::{crates, licenses, manifest, overlay, packages, toolchain};
 
-/// Lock files of what is shipped; the rest is for building and testing.
+/// Lock files of what is shipped; others are for building and testing.
 const LOCKS: [&str; 4] = [
     "ide/base/vscode/package-lock.json",
     "ide/base/extensions/package-lock.json",
     "ide/toolchain/package-lock.json",
     "editors/code/package-lock.json",
 ];
-/// The lock file of the VS Code tree. Only that one package of it is shipped, since the rest serves
-/// what is not.
+/// The lock file of the VS Code tree. Only this package from it is shipped, since the others serve
+/// parts that are not shipped.
 const BASE: (&str, &str) = ("ide/base/package-lock.json", "code-server");
 
-/// The document, and what it lacks in sentences.
+/// The document, and sentences about what it lacks.
 pub(crate) struct Sbom {
     pub(crate) document: Value,
     pub(crate) lacks: Vec<String>,
@@ -37,7 +38,7 @@ struct Component {
     name: String,
     version: Option<String>,
     license: Option<String>,
-    /// The package's address, as such lists write it.
+    /// Its package URL.
     purl: Option<String>,
 }
 
@@ -50,7 +51,7 @@ pub(crate) fn make(root: &Path, ide: &Path) -> Result<Sbom> {
     components.extend(npm(root, ide, &mut lacks)?);
     let mut by_reference: BTreeMap<String, Value> = BTreeMap::new();
     for component in &components {
-        // A package can be in more than one place and is there once.
+        // A package may be in several places but is listed once.
         by_reference.insert(component.reference(), component.json());
     }
     let document = json!({
@@ -90,7 +91,7 @@ impl Component {
             value["version"] = json!(version);
         }
         if let Some(license) = &self.license {
-            // Crates of before 2021 write `/` for it, which SPDX does not know.
+            // Crates from before 2021 write `/` for it, which SPDX does not know.
             let spaced = license.replace('/', " OR ");
             let expression = spaced.split_whitespace().collect::<Vec<_>>().join(" ");
             value["licenses"] = json!([{ "expression": expression }]);
@@ -102,7 +103,7 @@ impl Component {
     }
 }
 
-/// What is not a package: the base, what the assembly's rules name, and the demo model.
+/// What is not a package: the base, the components in the assembly's rules, and the demo model.
 fn parts(root: &Path, ide: &Path, lacks: &mut Vec<String>) -> Result<Vec<Component>> {
     let made: Option<Value> = overlay::read_json(&ide.join("ide.json")).ok();
     let vscode = made.and_then(|made| made["vscode"]["version"].as_str().map(str::to_owned));
@@ -157,7 +158,7 @@ fn rust(root: &Path) -> Result<Vec<Component>> {
     Ok(components)
 }
 
-/// Packages of the shipped lock files. Where a lock file names no license, the package in the
+/// Packages in the shipped lock files. If a lock file does not give a license, the package in the
 /// assembled editor does.
 fn npm(root: &Path, ide: &Path, lacks: &mut Vec<String>) -> Result<Vec<Component>> {
     let removed = Removed::read(&root.join("ide/overlay"))?;
@@ -198,7 +199,7 @@ struct Entry {
     runs_here: bool,
 }
 
-/// What a lock file names, less what only builds and tests need.
+/// What a lock file lists, without what is only for building and testing.
 fn entries(root: &Path, lock: &str) -> Result<Vec<Entry>> {
     let lock: Value = overlay::read_json(&root.join(lock))?;
     let mut entries = Vec::new();
@@ -220,7 +221,7 @@ fn entries(root: &Path, lock: &str) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// Whether a field of a lock file, a word or a list of them, names it or names nothing.
+/// Whether a field of a lock file, a word or a list of them, contains `word` or is absent.
 fn allows(field: &Value, word: &str) -> bool {
     match field {
         Value::String(only) => only == word,
@@ -254,7 +255,7 @@ mod tests {
     #[test]
     fn the_list_has_each_shipped_crate_and_package_in_the_form_that_is_asked_for() {
         let root = crate::places::root();
-        // Nothing is assembled in a folder that is not there.
+        // In a folder that does not exist, nothing is assembled.
         let made = make(&root, &root.join("target/no-such-ide")).unwrap();
         assert_eq!(made.lacks.len(), 2, "{:?}", made.lacks);
         let document: Value = serde_json::from_str(&made.document.to_string()).unwrap();

@@ -1,7 +1,8 @@
-//! The script and the style put into the page that starts the workbench.
+//! The script and the style that are put into the page that starts the workbench.
 //!
 //! The page is a template: the server replaces every `{{…}}` in it on each request. So the JSON
-//! put in here must hold no `{{`, and no `</` that would end the script. Called by the overlay.
+//! that is put in here must not contain `{{`, or `</`, which would end the script. Called by the
+//! overlay.
 
 use std::path::Path;
 
@@ -50,7 +51,7 @@ pub(super) fn script(template: &str, product: &Value, defaults: &Value) -> Resul
     replace_once(&script, "\"@DEFAULTS@\"", &literal(defaults)?)
 }
 
-/// JSON that can be in a script in the page's template.
+/// JSON that is safe in a script in the page's template.
 fn literal(value: &Value) -> Result<String> {
     let json = serde_json::to_string(value)?;
     if json.contains("{{") {

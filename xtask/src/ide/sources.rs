@@ -1,7 +1,7 @@
 //! What the editor is made from: the prebuilt VS Code tree and the packages it loads.
 //!
-//! Our own lock files name the packages, instead of the tree's, so that modules we do not ship
-//! are never downloaded. Two native modules are compiled. Nothing is changed or removed here.
+//! Our own lock files list the packages, instead of the tree's, so that modules we do not ship are
+//! never downloaded. Two native modules are compiled. Nothing is changed or removed here.
 
 use std::path::{Path, PathBuf};
 
@@ -22,7 +22,7 @@ pub(super) struct Sources {
     pub(super) modules: PathBuf,
     /// `node_modules` that the built-in extensions share.
     pub(super) extension_modules: PathBuf,
-    /// Digest of what all of it was installed from.
+    /// Digest of everything that this was installed from.
     pub(super) key: String,
 }
 

@@ -1,6 +1,6 @@
 //! Steps that are skipped when nothing they read has changed.
 //!
-//! A step builds in a folder of its own, which takes its final name only when it is whole, with
+//! A step builds in a folder of its own, which gets its final name only when it is complete, with
 //! the key of its inputs inside. So an interrupted step leaves nothing that looks finished. Knows
 //! nothing of what the steps do. Used by every step of the assembly.
 
@@ -16,7 +16,7 @@ use crate::report;
 /// The file in a finished folder that holds the key of its inputs.
 pub(super) const STAMP: &str = ".stamp";
 
-/// One step: what it is called, where its result is, and the digest of all it depends on.
+/// A step: its name, where its result is, and the digest of everything it depends on.
 pub(super) struct Stage {
     pub(super) name: &'static str,
     pub(super) folder: PathBuf,
@@ -24,12 +24,12 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Whether the result is there and was made from the same inputs.
+    /// Whether the result exists and was made from the same inputs.
     fn is_fresh(&self) -> bool {
         fs::read_to_string(self.folder.join(STAMP)).is_ok_and(|key| key == self.key)
     }
 
-    /// Does the step unless its result is fresh. `cache` is where half-done work may be.
+    /// Does the step unless its result is up to date. `cache` is where unfinished work may be.
     pub(super) fn run(&self, cache: &Path, work: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
         if self.is_fresh() {
             report::line(format!("   {}: up to date", self.name));
@@ -70,7 +70,8 @@ impl Digest {
     }
 
     fn bytes(&mut self, bytes: &[u8]) {
-        // The length first, so that moving a byte from one part to the next changes the digest.
+        // The length comes first, so that moving a byte from one part to the next changes the
+        // digest.
         self.0.update((bytes.len() as u64).to_le_bytes());
         self.0.update(bytes);
     }

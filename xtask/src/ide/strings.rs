@@ -1,6 +1,6 @@
-//! The workbench's texts, changed as `ide/overlay/strings.json` says.
+//! Changes the workbench's texts as `ide/overlay/strings.json` says.
 //!
-//! VS Code keeps all its texts in JSON arrays beside the code, so names are changed as data,
+//! VS Code keeps all its texts in JSON arrays next to the code, so names are changed as data,
 //! without touching a script. Every rule must match something, and no forbidden word may be left.
 
 use std::path::Path;
@@ -58,7 +58,7 @@ impl Strings {
         let start = text.find(['[', '{']).context("no JSON in it")?;
         let end = text.rfind([']', '}']).context("no JSON in it")? + 1;
         let mut value: Value = serde_json::from_str(&text[start..end])?;
-        // One file also has the texts' names, which code uses as keys and which must stay.
+        // One file also has the texts' keys, which code uses and which must stay.
         let texts = if value.is_object() { &mut value["messages"] } else { &mut value };
         self.change(texts)?;
         Ok(format!("{}{}{}", &text[..start], serde_json::to_string(&value)?, &text[end..]))

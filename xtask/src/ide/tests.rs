@@ -1,7 +1,7 @@
-//! What the assembly promises: merges, prunes, stamps, the page's script, texts and licenses.
+//! The guarantees of the assembly: merges, prunes, stamps, the page's script, texts and licenses.
 //!
-//! On small trees made here, and on the overlay's own data. The assembled editor itself is
-//! checked at the end of each assembly, and again here when it is there.
+//! Tested on small trees made here, and on the overlay's own data. The assembled editor itself is
+//! checked at the end of each assembly, and again here if it exists.
 
 use std::path::{Path, PathBuf};
 

@@ -1,7 +1,7 @@
 //! The Node.js that builds native modules and runs the editor's server, and npm under it.
 //!
-//! It comes from npm with its headers, at a locked version, so that modules are built against
-//! exactly what runs them. The npm program itself is the system's. Used by the other steps.
+//! It comes from npm with its headers, at a locked version, so that modules are built for exactly
+//! the Node.js that runs them. The npm program itself is the system's. Used by the other steps.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -56,13 +56,13 @@ impl Toolchain {
             )?;
         }
         command.env("PATH", path);
-        // The user's npm configuration may point at another Node.js, and without any the
+        // The user's npm configuration may point to another Node.js, and without any setting the
         // build tool would download the headers.
         command.env("npm_config_nodedir", &self.package);
         Ok(command)
     }
 
-    /// Installs the packages of a lock file into `to`, running none of their scripts.
+    /// Installs the packages of a lock file into `to`, without running their scripts.
     pub(super) fn install_packages(&self, lock: &Path, to: &Path) -> Result<()> {
         copy_lock(lock, to)?;
         process::run(&mut self.npm(to, "ci")?)
@@ -102,7 +102,7 @@ fn package_name() -> Result<&'static str> {
     }
 }
 
-/// This machine as native modules name it: `linux-x64`.
+/// This machine's name in native modules: `linux-x64`.
 pub(super) fn platform() -> &'static str {
     if cfg!(target_os = "macos") { "darwin-arm64" } else { "linux-x64" }
 }

@@ -1,7 +1,7 @@
-//! Folders as wholes: copy, link, list, remove, match.
+//! Operations on whole folders: copy, link, list, remove, match.
 //!
-//! Linked files share their bytes with the cache, so nothing may write into one: `write` takes
-//! the old file away first. No knowledge of what the files are. Used by all steps.
+//! Linked files share their bytes with the cache, so nothing may write into one: `write` removes
+//! the old file first. Does not know what the files are. Used by all steps.
 
 use std::path::{Path, PathBuf};
 
@@ -62,12 +62,12 @@ fn each(from: &Path, to: &Path, place: &dyn Fn(&Path, &Path) -> Result<()>) -> R
         } else if kind.is_file() {
             place(&entry.path(), &target)?;
         }
-        // Links are commands of npm packages (`.bin`), which nothing here runs.
+        // Links are commands of npm packages (`.bin`), which are not used here.
     }
     Ok(())
 }
 
-/// Links one file, or copies it where the file system can't link.
+/// Links one file, or copies it if the file system does not support links.
 pub(super) fn link_file(from: &Path, to: &Path) -> Result<()> {
     if let Some(folder) = to.parent() {
         fs::create_dir_all(folder)?;
@@ -78,7 +78,7 @@ pub(super) fn link_file(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Writes a file in place of the one that is there, without touching the latter's bytes.
+/// Replaces a file without touching the bytes of the old one.
 pub(super) fn write(path: &Path, bytes: impl AsRef<[u8]>) -> Result<()> {
     if path.exists() {
         fs::remove_file(path)?;
@@ -124,7 +124,7 @@ pub(super) fn matching(root: &Path, pattern: &str) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Whether a name fits a pattern in which `*` stands for any text.
+/// Whether a name matches a pattern in which `*` stands for any text.
 pub(super) fn name_matches(pattern: &str, name: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else { return pattern == name };
     let Some(name) = name.strip_prefix(start) else { return false };

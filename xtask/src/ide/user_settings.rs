@@ -1,10 +1,9 @@
-//! Settings that can cause a connection are the user's: a folder can't set them.
+//! Settings that can cause a connection belong to the user: a folder can't set them.
 //!
-//! `user-settings.json` lists them, and the workbench's registry is made to treat each as one of the
-//! application: what a folder or a workspace file says of it is then ignored, by the page and by the
-//! extension host, which gets its values from the page. Fails where a listed setting is gone, and
-//! where a setting of the base mentions the network and was not reviewed. Called by the
-//! overlay.
+//! `user-settings.json` lists them, and the workbench's registry is made to treat each as an
+//! application setting: its value in a folder or workspace file is then ignored, by the page and by
+//! the extension host, which gets its values from the page. Fails if a listed setting is gone, and
+//! if a setting of the base mentions the network and was not reviewed. Called by the overlay.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -17,7 +16,8 @@ use serde_json::Value;
 use super::overlay::{read_json, replace_once};
 use super::tree;
 
-/// A setting's declaration is a few hundred bytes; a list of proxies or of languages some thousand.
+/// A setting's declaration is a few hundred bytes; one with a list of proxies or languages a few
+/// thousand.
 const DECLARATION_BYTES_MAX: usize = 32 * 1024;
 /// Names in minified code have one to three letters.
 const MINIFIED_NAME_BYTES_MAX: usize = 3;
@@ -28,19 +28,21 @@ const MINIFIED_NAME_BYTES_MAX: usize = 3;
 pub(super) struct UserSettings {
     /// The file with the registry, and the core's own settings.
     file: String,
-    /// The code where the registry decides a setting's scope, and what replaces it; `@USERS@`
-    /// becomes a function of the setting's name.
+    /// The code in which the registry decides a setting's scope, and its replacement, in which
+    /// `@USERS@` becomes a function of the setting's name.
     find: String,
     put: String,
     #[expect(dead_code, reason = "for the reader of the file; must be there")]
     reason: String,
-    /// Beginnings of words of which one in a setting's name or description means: look at it.
+    /// Beginnings of words: if one is in a setting's name or description, the setting needs a
+    /// review.
     words: Vec<String>,
-    /// Whole families, by the beginning of their names.
+    /// Whole families of settings, by the beginning of their names.
     families: Vec<Family>,
     /// Single settings.
     users: Vec<Keys>,
-    /// Settings that speak of the network, or of something called so, and may stay a folder's.
+    /// Settings that mention the network, or something called that, and that a folder may still
+    /// set.
     harmless: Vec<Keys>,
 }
 
@@ -53,7 +55,7 @@ struct Family {
     reason: String,
 }
 
-/// Settings of which the same is to be said.
+/// Settings with the same verdict.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Keys {
@@ -66,7 +68,7 @@ pub(super) struct Keys {
 #[derive(Debug)]
 pub(super) struct Setting {
     text: String,
-    /// Whether it is the application's already.
+    /// Whether it is an application setting already.
     application: bool,
 }
 
@@ -83,7 +85,7 @@ impl UserSettings {
         &self.file
     }
 
-    /// Changes the registry, after a look at all that is declared.
+    /// Changes the registry, after checking everything that is declared.
     pub(super) fn apply(&self, vscode: &Path) -> Result<()> {
         let path = vscode.join(&self.file);
         let code = fs::read_to_string(&path)?;
@@ -98,7 +100,7 @@ impl UserSettings {
         tree::write(&path, replace_once(&code, &self.find, &put)?)
     }
 
-    /// What of the list and the declared settings does not fit together.
+    /// Contradictions between the list and the declared settings.
     pub(super) fn problems(&self, settings: &Settings, code: &str) -> Vec<String> {
         let mut problems = Vec::new();
         let users: BTreeSet<&str> = keys(&self.users).collect();
@@ -133,7 +135,7 @@ impl UserSettings {
         problems
     }
 
-    /// Whether a folder can't set it, as it is the user's by this list.
+    /// Whether a folder can't set it because this list makes it the user's.
     pub(super) fn is_users(&self, key: &str) -> bool {
         keys(&self.users).any(|other| other == key)
             || self.families.iter().any(|family| key.starts_with(&family.prefix))
@@ -143,7 +145,7 @@ impl UserSettings {
         word_in(text, &self.words)
     }
 
-    /// A function of JavaScript: whether a setting is the user's.
+    /// A JavaScript function that says whether a setting is the user's.
     fn function(&self) -> Result<String> {
         let keys = serde_json::to_string(&keys(&self.users).collect::<Vec<_>>())?;
         let families =
@@ -152,7 +154,7 @@ impl UserSettings {
     }
 }
 
-/// The first word of a text that begins as one of these. Addresses of documentation don't count.
+/// The first word of a text that begins with one of these. Addresses of documentation don't count.
 pub(super) fn word_in(text: &str, beginnings: &[String]) -> Option<String> {
     let parts = text.split_whitespace().map(|part| {
         let part = part.split("](").next().unwrap_or(part);
@@ -198,7 +200,7 @@ pub(super) struct Declared {
     pub(super) value: Value,
     /// Its description.
     pub(super) text: String,
-    /// Whether the value of a folder that is not trusted is not used.
+    /// Whether the value in an untrusted folder is ignored.
     pub(super) restricted: bool,
 }
 
@@ -230,14 +232,14 @@ pub(super) fn declared_by_extensions(vscode: &Path) -> Result<Vec<Declared>> {
     Ok(declared)
 }
 
-/// A manifest's text, where it is the name of one between percent signs.
+/// A text in a manifest, looked up if it is a name between percent signs.
 fn translated(text: &str, texts: &Value) -> String {
     let name = text.trim_matches('%');
     let found = &texts[name];
     found.as_str().or(found["message"].as_str()).unwrap_or(text).to_owned()
 }
 
-/// The settings that the workbench's own code declares by a written-out name.
+/// The settings that the workbench's own code declares with a written-out name.
 pub(super) fn of_the_core(code: &str, texts: &[String]) -> Settings {
     let settings = declared_by_the_core(code).into_iter().map(|(key, declaration)| {
         let application = declaration.contains("scope:1,") || declaration.contains("scope:1}");
@@ -260,7 +262,7 @@ pub(super) fn declared_by_the_core(code: &str) -> Vec<(&str, &str)> {
         }
         let Some(declaration) = object(&code[at + 2..]) else { continue };
         let says = |name: &str| declaration.contains(&format!("{name}:"));
-        // Else something else that has a type, as the parameter of a command.
+        // Otherwise it is something else with a type, such as the parameter of a command.
         if (says("type") || says("$ref") || says("anyOf") || says("enum"))
             && (says("escription") || says("default") || says("scope"))
         {
@@ -270,7 +272,7 @@ pub(super) fn declared_by_the_core(code: &str) -> Vec<(&str, &str)> {
     declared
 }
 
-/// The object literal that a text begins with.
+/// The object literal at the beginning of a text.
 fn object(text: &str) -> Option<&str> {
     let mut depth = 0_usize;
     let mut quote = None;
@@ -297,7 +299,7 @@ fn object(text: &str) -> Option<&str> {
     None
 }
 
-/// The descriptions in a declaration: written out, or as `d(123,…)` in the list of texts.
+/// The descriptions in a declaration: written out, or as `d(123,…)` from the list of texts.
 pub(super) fn description(declaration: &str, texts: &[String]) -> String {
     let mut found = Vec::new();
     for (at, part) in declaration.match_indices("escription:") {
@@ -350,7 +352,8 @@ mod tests {
         place
     }
 
-    /// One of the core and one of an extension speak of the network, one is the application's.
+    /// One core and one extension setting that mention the network, one of which is an application
+    /// setting.
     fn usual() -> tempfile::TempDir {
         base(
             r#"r({"a.b":{type:"string",description:d(1,null)},"a.c":{type:"x",description:d(0,null)},
@@ -412,7 +415,7 @@ mod tests {
         let texts: Vec<String> = read_json(&vscode.join("out/nls.messages.json")).unwrap();
         let mut settings = of_the_core(&code, &texts);
         of_extensions(&vscode, &mut settings).unwrap();
-        // Our own are made from a table of ours, and are known by their name.
+        // Ours come from our own table, and are recognized by their name.
         settings.retain(|key, _| !key.starts_with("localcoder."));
         assert!(settings.len() > 1500, "only {} settings were found", settings.len());
         assert_eq!(list.problems(&settings, &code), Vec::<String>::new());

@@ -1,7 +1,7 @@
-//! Shows what is missing, asks where there is someone to ask, and installs it.
+//! Shows what is missing, asks if there is someone to ask, and installs it.
 //!
-//! Knows apt (Debian, Ubuntu) and Homebrew; elsewhere it says what is needed and continues,
-//! since it can't know where such a system keeps its files. Called by `setup::ensure`.
+//! Knows apt (Debian, Ubuntu) and Homebrew; elsewhere it lists what is needed and continues, since
+//! it can't know where such a system keeps its files. Called by `setup::ensure`.
 
 use std::io::{BufRead as _, IsTerminal as _};
 use std::path::Path;
@@ -51,7 +51,7 @@ pub(super) fn install(missing: &[&Need], yes: bool) -> Result<()> {
     if first.is_ok() || updated {
         return first;
     }
-    // Old lists name files that the mirror no longer has.
+    // Old package lists name files that the mirror no longer has.
     process::run(&mut apt(root, &["update"]))?;
     process::run(&mut install)
 }
@@ -76,7 +76,7 @@ fn apt(root: bool, words: &[&str]) -> Command {
     command
 }
 
-/// Asks, unless told not to or there is no one at the terminal.
+/// Asks, unless told not to or nobody is at the terminal.
 fn confirm(command: &Command, yes: bool) -> Result<()> {
     report::line(format!("It will run: {}", process::show(command)));
     let in_ci = std::env::var("CI").is_ok_and(|value| value == "true" || value == "1");

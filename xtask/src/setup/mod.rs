@@ -1,9 +1,9 @@
-//! What a fresh machine with Rust and Node.js lacks, and installing it.
+//! What a fresh machine with Rust and Node.js lacks, and how to install it.
 //!
-//! Does: look for each need of the asked groups (files and programs only, so it takes a few
-//! milliseconds), show what is missing and why, ask, and install through apt or Homebrew.
-//! Does not: install Rust or Node.js, or touch anything that is there. Called first by every
-//! command that builds, runs or tests.
+//! Does: look for each need of the requested groups (only files and programs, so it takes a few
+//! milliseconds), show what is missing and why, ask, and install with apt or Homebrew. Does not:
+//! install Rust or Node.js, or touch anything that exists. Called first by every command that
+//! builds, runs or tests.
 
 mod install;
 mod needs;
@@ -15,7 +15,7 @@ use needs::{NEEDS, Need};
 
 use crate::report;
 
-/// Makes sure that everything the groups need is there.
+/// Makes sure that everything the groups need is installed.
 pub(crate) fn ensure(groups: &[Group], yes: bool) -> Result<()> {
     let missing = missing(groups);
     if missing.is_empty() {
@@ -32,7 +32,7 @@ pub(crate) fn ensure(groups: &[Group], yes: bool) -> Result<()> {
     Ok(())
 }
 
-/// How much of what the groups need is not there.
+/// How many things that the groups need are missing.
 pub(crate) fn missing_count(groups: &[Group]) -> usize {
     missing(groups).len()
 }

@@ -1,8 +1,8 @@
-//! The table of system packages: what each is for, how to see that it is there, and what apt
-//! and Homebrew call it.
+//! The table of system packages: what each is for, how to check that it is there, and its names in
+//! apt and Homebrew.
 //!
-//! Looks by files and programs rather than by a package database: that is faster, and right
-//! also where the user put the thing there by other means.
+//! Looks for files and programs rather than asking a package database: that is faster, and also
+//! correct if the user installed the thing by other means.
 
 use std::path::Path;
 
@@ -17,9 +17,9 @@ pub(crate) enum Group {
     Ide,
     /// Building and showing the native window.
     Window,
-    /// A screen where there is none, for the native window.
+    /// A screen for the native window if there is none.
     Display,
-    /// What the tests use besides.
+    /// What the tests need in addition.
     Tests,
     /// Building and trying the worker with Vulkan.
     Vulkan,
@@ -31,27 +31,27 @@ impl Group {
         &[Self::Engine, Self::Ide, Self::Window, Self::Display, Self::Tests];
 }
 
-/// How to see that a need is met. Any one of the alternatives is enough.
+/// How to check a need. Any one of the alternatives is enough.
 pub(crate) enum Check {
     /// A program on the `PATH`.
     Program(&'static [&'static str]),
     /// A file; a `*` stands for any one folder or part of a name.
     File(&'static [&'static str]),
-    /// A file of libclang, which a user may also have elsewhere and name in `LIBCLANG_PATH`.
+    /// A file of libclang, which a user may also have elsewhere, named in `LIBCLANG_PATH`.
     Clang(&'static [&'static str]),
     /// A library known to pkg-config.
     Library(&'static str),
 }
 
-/// One thing that has to be there.
+/// One thing that has to be installed.
 pub(crate) struct Need {
     pub(crate) group: Group,
     pub(crate) what: &'static str,
     pub(crate) reason: &'static str,
     pub(crate) check: Check,
-    /// Debian's and Ubuntu's package; without one it is not needed on Linux.
+    /// Debian's and Ubuntu's package; `None` if Linux does not need one.
     pub(crate) apt: Option<&'static str>,
-    /// Homebrew's package; without one macOS has it, or does not need it.
+    /// Homebrew's package; `None` if macOS has it or does not need it.
     pub(crate) brew: Option<&'static str>,
 }
 
@@ -226,7 +226,7 @@ pub(crate) const NEEDS: &[Need] = &[
 ];
 
 impl Need {
-    /// Whether this system has to have it at all.
+    /// Whether this system needs it at all.
     pub(crate) fn applies_here(&self) -> bool {
         if cfg!(target_os = "macos") { self.brew.is_some() } else { self.apt.is_some() }
     }

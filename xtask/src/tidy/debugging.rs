@@ -1,4 +1,4 @@
-//! The debug configuration of `.vscode` names what is there.
+//! What the debug configuration in `.vscode` names exists.
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;

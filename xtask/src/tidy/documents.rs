@@ -1,5 +1,4 @@
-//! Documents say what is there: the code map is complete, the tests and files that documents
-//! name exist.
+//! Documents are true: the code map is complete, and the tests and files that documents name exist.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +8,7 @@ use super::Repository;
 
 const ARCHITECTURE: &str = "ARCHITECTURE.md";
 
-/// Every crate and every top folder is on the map, and the map names nothing else.
+/// Every crate and every top-level folder is on the map, and nothing else is.
 pub(super) fn map(repository: &Repository) -> Result<Vec<String>> {
     let text = &repository.file(ARCHITECTURE).context("there is no ARCHITECTURE.md")?.text;
     let start = text.find("## Code map").context("ARCHITECTURE.md has no `## Code map`")?;
@@ -60,7 +59,7 @@ pub(super) fn named_tests(repository: &Repository) -> Result<Vec<String>> {
     Ok(complaints)
 }
 
-/// Files and folders that documents name are there.
+/// Files and folders that documents name exist.
 pub(super) fn paths(repository: &Repository) -> Result<Vec<String>> {
     let mut complaints = Vec::new();
     let top = |word: &str| word.split('/').next().unwrap_or_default().to_owned();
@@ -81,7 +80,7 @@ pub(super) fn paths(repository: &Repository) -> Result<Vec<String>> {
     Ok(complaints)
 }
 
-/// A test's name, a test's title or a path.
+/// Whether there is a test with this name or title, or a path.
 fn exists(repository: &Repository, word: &str) -> bool {
     if word.contains('/') {
         return repository.files.iter().any(|file| file.path.starts_with(word));

@@ -1,4 +1,4 @@
-//! What is made from tables agrees with the tables, and the tables are in use.
+//! Generated files agree with the tables, and the tables are in use.
 
 use anyhow::Result;
 use localcoder_protocol::ErrorCode;
@@ -6,7 +6,7 @@ use localcoder_protocol::ErrorCode;
 use super::Repository;
 use crate::commands;
 
-/// Generated files are what the code would write now.
+/// Generated files are what the code would generate now.
 pub(super) fn fresh(repository: &Repository) -> Result<Vec<String>> {
     let mut complaints = Vec::new();
     for wanted in commands::generated(&repository.root)? {
@@ -18,7 +18,7 @@ pub(super) fn fresh(repository: &Repository) -> Result<Vec<String>> {
     Ok(complaints)
 }
 
-/// Every error code is raised somewhere: a code that nothing gives misleads who reads the list.
+/// Every error code is raised somewhere: a code that is never used misleads readers of the list.
 pub(super) fn error_codes(repository: &Repository) -> Result<Vec<String>> {
     let mut complaints = Vec::new();
     for code in ErrorCode::ALL {

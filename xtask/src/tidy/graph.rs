@@ -1,7 +1,7 @@
-//! Which crate may use which, what native code a program may link, and that nothing of ours
-//! can speak HTTP or TLS but `localcoder-fetch`.
+//! Which crate may use which, what native code a program may link, and that only `localcoder-fetch`
+//! can speak HTTP or TLS.
 //!
-//! The tables are the architecture: a new arrow between crates is a change here first.
+//! The tables are the architecture: a new arrow between crates starts with a change here.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -15,7 +15,7 @@ use crate::process;
 /// One of our crates.
 struct Row {
     name: &'static str,
-    /// Crates of ours that it may use. `test-support` is open to the tests of all.
+    /// Our crates that it may use. The tests of all crates may use `test-support`.
     uses: &'static [&'static str],
     /// Native libraries that may be in it and in what it uses, by cargo's `links` key.
     links: &'static [&'static str],
@@ -23,10 +23,10 @@ struct Row {
 
 const TREE_SITTER: &[&str] = &["tree-sitter"];
 
-/// The window of the desktop is the system's own web view; these are its bindings.
+/// The desktop's window is the system's own web view; these are its bindings.
 const WEB_VIEW: &[&str] = &["atk-1.0", "gdk-3", "gtk-3", "web_kit2"];
 
-/// Arithmetic of TLS, in C and assembler.
+/// TLS arithmetic, in C and assembly.
 const FETCH: &[&str] = &["ring_core_0_17_14_"];
 
 /// llama.cpp.
@@ -35,14 +35,14 @@ const WORKER: &[&str] = &["llama"];
 const ROWS: &[Row] = &[
     Row { name: "protocol", uses: &[], links: &[] },
     Row { name: "transport", uses: &["protocol", "disk"], links: &[] },
-    // Files and their failures; it knows nothing of what is in them.
+    // Files and their failures; it knows nothing of their contents.
     Row { name: "disk", uses: &[], links: &[] },
     Row { name: "gguf", uses: &[], links: &[] },
     Row { name: "assist", uses: &["protocol"], links: TREE_SITTER },
     Row { name: "settings", uses: &["protocol", "disk"], links: &[] },
-    // The settings decide whether it may load anything.
+    // The settings decide whether it may download anything.
     Row { name: "model-store", uses: &["protocol", "disk", "gguf", "settings"], links: &[] },
-    // Whoever starts it, it asks the settings itself whether it may.
+    // Whoever starts it, it checks in the settings itself whether it may.
     Row { name: "fetch", uses: &["protocol", "disk", "sandbox", "settings"], links: FETCH },
     Row {
         name: "host",
@@ -70,7 +70,7 @@ const ROWS: &[Row] = &[
     },
     Row { name: "kernels", uses: &[], links: &[] },
     Row { name: "sandbox", uses: &["protocol"], links: &[] },
-    // It runs what strangers wrote: of the programs in the worker alone.
+    // It runs what strangers wrote, so of the programs only the worker contains it.
     Row { name: "templates", uses: &["protocol"], links: &[] },
     Row {
         name: "worker",
@@ -98,7 +98,7 @@ const ROWS: &[Row] = &[
     Row { name: "eval", uses: &["protocol", "assist", "trial"], links: TREE_SITTER },
     Row { name: "desktop", uses: &["launcher", "disk"], links: WEB_VIEW },
     Row { name: "test-support", uses: &["protocol", "transport"], links: &[] },
-    // Nothing of the product: `cargo xtask` is compiled in seconds.
+    // Contains nothing of the product, so that `cargo xtask` compiles in seconds.
     Row { name: "automation", uses: &[], links: &[] },
     Row {
         name: "bench",
@@ -119,18 +119,19 @@ const ROWS: &[Row] = &[
         ],
         links: TREE_SITTER,
     },
-    // What generated files and rules are made from, and no more: it is compiled before it can say a word.
+    // Only what generated files and rules are made from: it is compiled before it can print
+    // anything.
     Row { name: "xtask", uses: &["automation", "protocol", "settings", "model-store"], links: &[] },
 ];
 
-/// What nearly all use, so that arrows to it would tell nothing.
+/// Used by nearly all, so that arrows to them would say nothing.
 const EVERYWHERE: &[&str] = &["protocol", "disk"];
 
-/// Those that are programs.
+/// The crates that are programs.
 const PROGRAMS: &[&str] =
     &["bench", "cli", "desktop", "faults", "fetch", "host", "simulator", "worker", "xtask"];
 
-/// The page with the picture of the table.
+/// The page with the diagram of the table.
 pub(crate) fn picture() -> String {
     let mut page = String::from(
         "# Which crate uses which\n\n\
@@ -151,7 +152,7 @@ pub(crate) fn picture() -> String {
     page + "```\n"
 }
 
-/// Crates that can open a connection to elsewhere or encrypt one.
+/// Crates that can open or encrypt a connection to another machine.
 const NETWORK: &[&str] = &[
     "attohttpc",
     "aws-lc-rs",
@@ -183,7 +184,7 @@ fn short(name: &str) -> &str {
     name.strip_prefix("localcoder-").unwrap_or(name)
 }
 
-/// Every crate uses only those of ours that its row names.
+/// Every crate uses only those of our crates that its row names.
 pub(super) fn uses(repository: &Repository) -> Result<Vec<String>> {
     let mut complaints = Vec::new();
     let ours = repository.our_packages()?;
@@ -217,7 +218,7 @@ pub(super) fn uses(repository: &Repository) -> Result<Vec<String>> {
     Ok(complaints)
 }
 
-/// Every crate links only the native code that its row names; llama.cpp is in the worker alone.
+/// Every crate links only the native code that its row names; llama.cpp is only in the worker.
 pub(super) fn native_libraries(repository: &Repository) -> Result<Vec<String>> {
     let packages = repository.packages()?;
     let mut complaints = Vec::new();
@@ -234,14 +235,14 @@ pub(super) fn native_libraries(repository: &Repository) -> Result<Vec<String>> {
     Ok(complaints)
 }
 
-/// All features of all that is in a crate's programs, as text.
+/// The features of everything in a crate's programs, as text.
 fn features(repository: &Repository, name: &str) -> Result<String> {
     let mut cargo = process::cargo(&repository.root);
     cargo.args(["tree", "--locked", "--prefix", "none", "--edges", "normal"]);
     process::read(cargo.args(["--format", "{p} {f}", "--package", name]))
 }
 
-/// Keys that only pass on a configuration and bring no library.
+/// Keys that only pass on a configuration and do not link a library.
 const NOT_NATIVE: &[&str] = &["rayon-core", "tree-sitter-language"];
 
 fn links<'a>(packages: &'a [Value], linked: &str) -> Option<&'a str> {
@@ -251,8 +252,8 @@ fn links<'a>(packages: &'a [Value], linked: &str) -> Option<&'a str> {
     package["links"].as_str().filter(|links| !NOT_NATIVE.contains(links))
 }
 
-/// Everything that ends up in the crate's programs here, as `name vVERSION`, with the features
-/// that this crate alone asks for.
+/// Everything that ends up in the crate's programs here, as `name vVERSION`, with the features that
+/// this crate alone requests.
 fn closure(repository: &Repository, name: &str) -> Result<BTreeSet<String>> {
     tree(repository, name, &["--edges", "normal"])
 }
@@ -265,19 +266,19 @@ fn tree(repository: &Repository, name: &str, what: &[&str]) -> Result<BTreeSet<S
     Ok(tree.lines().filter(|line| !line.is_empty()).map(first_two).collect())
 }
 
-/// The one program that may.
+/// The only program that may.
 const ONLINE: &str = "localcoder-fetch";
 
-/// The launcher's front speaks HTTP to who comes to it, and to the editor server over a Unix
-/// socket; so do the programs that the launcher is in. Without a connector these two open no
-/// connection, and [`super::sources::listens_only`] sees to it that nobody else does for them.
+/// The launcher's front speaks HTTP to its visitors, and to the editor server over a Unix socket;
+/// so do the programs that contain the launcher. Without a connector these two libraries open no
+/// connection, and [`super::sources::listens_only`] makes sure that nothing else does it for them.
 const LISTENING: &[(&str, &[&str])] =
     &[("localcoder-launcher", SPEAKS), ("localcoder-cli", SPEAKS), ("localcoder-desktop", SPEAKS)];
 const SPEAKS: &[&str] = &["hyper", "hyper-util"];
-/// What would make a connector of `hyper-util`.
+/// The feature that gives `hyper-util` a connector.
 const CONNECTOR: &str = "client-legacy";
 
-/// No HTTP or TLS anywhere else, for any platform, not even to build or to test.
+/// No HTTP or TLS anywhere else, on any platform, not even for building or testing.
 pub(super) fn network(repository: &Repository) -> Result<Vec<String>> {
     let mut complaints = Vec::new();
     for package in repository.our_packages()? {

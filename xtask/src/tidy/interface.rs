@@ -1,13 +1,13 @@
-//! Rules about the words of errors: an error is shown by a window and by the command line, so its text
-//! names the commands of neither. What can be done about it is an `ErrorAction`, which each of them puts
-//! in its own words.
+//! Rules about the texts of errors: an error is shown by a window and by the command line, so its
+//! text must not name commands of either. What can be done about it is an `ErrorAction`, which each
+//! of them words for itself.
 
 use anyhow::Result;
 
 use super::Repository;
 
-/// Whose texts only one of them shows: pages of documentation, the command line's own, and
-/// what only who develops it reads.
+/// Files whose texts only one of them shows: pages of documentation, the command line's own, and
+/// what only developers read.
 const OF_ONE: &[&str] = &[
     "crates/bench/",
     "crates/cli/",
@@ -20,10 +20,10 @@ const OF_ONE: &[&str] = &[
     "crates/test-support/",
 ];
 
-/// What only one of them has: a command, an option, an entry of the palette.
+/// What only one of them has: a command, an option, an entry in the palette.
 const NAMES: &[&str] = &["`localcoder ", "`--", "*LocalCoder: "];
 
-/// No text of an error names a command or a button.
+/// No error's text names a command or a button.
 pub(super) fn of_errors(repository: &Repository) -> Result<Vec<String>> {
     let mut complaints = Vec::new();
     for file in repository.written("rs") {
@@ -43,13 +43,13 @@ pub(super) fn of_errors(repository: &Repository) -> Result<Vec<String>> {
     Ok(complaints)
 }
 
-/// Libraries whose errors are typed: what helps is put on where they are made what a client shows.
+/// Libraries with typed errors: hints are added where these become what a client shows.
 const TYPED: &[&str] =
     &["assist", "disk", "gguf", "launcher", "model-store", "settings", "templates", "transport"];
 /// The file of a library in which that is done.
 const EXPLAINS: &str = "src/explain.rs";
 
-/// No typed library makes what a client shows, which takes a code, anywhere else.
+/// No library with typed errors makes what a client shows, which takes a code, anywhere else.
 pub(super) fn of_libraries(repository: &Repository) -> Result<Vec<String>> {
     let mut complaints = Vec::new();
     for file in repository.written("rs") {

@@ -1,5 +1,6 @@
-//! Layers inside a crate: each file may name only files that stand before it, so that a machine of
-//! several files has one direction; and what one machine may not call of another.
+//! Layers inside a crate: each file may only name files that come before it, so that the
+//! dependencies in a machine of several files have one direction; and what one machine may not call
+//! in another.
 
 use anyhow::Result;
 
@@ -58,13 +59,13 @@ const CORE: &[&str] = &[
     "",
 ];
 
-/// The machines of the core: only its `mod.rs` has them in its hands.
+/// The machines of the core: only its `mod.rs` may hold them.
 const MACHINES: &[(&str, &str)] =
     &[("Pool", "pool"), ("Schedule", "schedule"), ("Sessions", "sessions")];
 
 const ROOT: &str = "crates/host/src/core/";
 
-/// No file of the core names one that stands above it.
+/// No file of the core names one that comes after it.
 pub(super) fn upwards(repository: &Repository) -> Result<Vec<String>> {
     let mut wrong = Vec::new();
     for (file, text) in core_files(repository) {
@@ -97,7 +98,7 @@ pub(super) fn machines(repository: &Repository) -> Result<Vec<String>> {
     Ok(wrong)
 }
 
-/// The file in which a path ends, as its place in the table.
+/// The file in which a path ends, as its index in the table.
 fn deepest(path: &str) -> Option<usize> {
     let matching = CORE.iter().enumerate().filter(|(_, file)| is_within(path, file));
     matching.max_by_key(|(_, file)| file.len()).map(|(index, _)| index)
@@ -107,7 +108,7 @@ fn is_within(path: &str, file: &str) -> bool {
     file.is_empty() || path == file || path.starts_with(&format!("{file}/"))
 }
 
-/// Every file of the core with its code, tests and comments left out; `pool/mod.rs` is `pool`.
+/// Every file of the core with its code, without tests and comments; `pool/mod.rs` is `pool`.
 fn core_files(repository: &Repository) -> Vec<(String, String)> {
     let own = repository.written("rs").filter_map(|file| {
         let name = file.path.strip_prefix(ROOT)?.strip_suffix(".rs")?;
@@ -131,8 +132,8 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_alphanumeric() && c != '_')
 }
 
-/// Paths inside the core that a file imports, `/` between their parts. What it only hands on
-/// (`pub use`) is not used by it.
+/// Paths inside the core that a file imports, with `/` between their parts. A re-export (`pub use`)
+/// does not count as a use.
 fn imports(file: &str, text: &str) -> Vec<String> {
     let uses = text.split(';').filter_map(|statement| {
         let (before, path) = statement.rsplit_once("use ")?;
@@ -165,7 +166,7 @@ fn expand(path: &str) -> Vec<String> {
     named.flat_map(|part| expand(&format!("{head}{part}"))).collect()
 }
 
-/// A path as it is seen from the core's root; nothing for one that leads out of it.
+/// A path relative to the core's root; `None` if it leads out of it.
 fn resolve(file: &str, path: &str) -> Option<String> {
     let mut here: Vec<&str> = file.split('/').filter(|part| !part.is_empty()).collect();
     let mut parts: Vec<&str> = path.split("::").collect();

@@ -1,7 +1,7 @@
-//! The licenses of everything we build on must be ones that allow giving the product away.
+//! The licenses of everything we build on must allow distributing the product.
 //!
-//! Reads the SPDX expressions in cargo's metadata and in npm's lock files. The list of licenses
-//! is the assembly's, `ide/overlay/licenses.json`; the assembly also makes the notices.
+//! Reads the SPDX expressions in cargo's metadata and in npm's lock files. The list of licenses is
+//! the assembly's, `ide/overlay/licenses.json`; the assembly also writes the notices.
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::Repository;
 use crate::ide;
 
-/// Packages with a license outside the list, and why that is right. Nothing of them is bundled.
+/// Packages with a license outside the list, and why that is acceptable. Nothing of them is
+/// bundled.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("argparse", "PSF-2.0", "only the command line of markdown-it uses it"),
     ("argparse", "Python-2.0", "the same of an older one, for the export of words to translators"),
@@ -26,8 +27,8 @@ pub(super) fn crates(repository: &Repository) -> Result<Vec<String>> {
     Ok(complaints)
 }
 
-/// npm packages of the extension and the stories. The editor's own are checked where it is
-/// assembled, because much of what its lock file names is taken out there.
+/// npm packages of the extension and the stories. The editor's own are checked when it is
+/// assembled, because much of what its lock file lists is removed then.
 pub(super) fn npm(repository: &Repository) -> Result<Vec<String>> {
     let mut complaints = Vec::new();
     for path in ["editors/code/package-lock.json", "e2e/package-lock.json"] {

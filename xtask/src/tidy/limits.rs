@@ -1,6 +1,5 @@
-//! The numbers of `localcoder_protocol::limits` are written nowhere else: a constant of the same
-//! value whose name says that it means the same is a second one, which would have to agree and one
-//! day does not.
+//! The numbers in `localcoder_protocol::limits` are not repeated elsewhere: a constant with the
+//! same value, whose name says that it means the same, would have to agree, and one day does not.
 
 use anyhow::Result;
 use localcoder_protocol::limits;
@@ -8,11 +7,11 @@ use localcoder_protocol::limits;
 use super::Repository;
 use super::repository::SourceFile;
 
-/// Where they are written.
+/// The file that defines them.
 const PLACE: &str = "crates/protocol/src/limits.rs";
 
-/// Limits, and words of which one is in the name of a constant, or of the file that it is in, that
-/// means the same.
+/// Limits with words: a constant means the same if one of these is in its name, or in the name of
+/// the file that it is in.
 const MEANT_BY: &[(&str, &[&str])] = &[
     ("CONTEXT_TOKENS_MIN", &["CONTEXT_TOKENS", "WINDOW_TOKENS", "CONTEXT_WINDOW"]),
     ("CONTEXT_TOKENS_MAX", &["CONTEXT_TOKENS", "WINDOW_TOKENS", "CONTEXT_WINDOW"]),
@@ -51,15 +50,15 @@ const MEANT_BY: &[(&str, &[&str])] = &[
     ("RESTARTS_WITHIN_MS", &["BURST", "STARTS_WITHIN"]),
 ];
 
-/// Constants that look like one of them and mean something else, and what.
+/// Constants that look like one of them but mean something else, and what that is.
 const OTHERS: &[(&str, &str, &str)] = &[
     ("crates/worker/src/engine/load.rs", "GPU_BATCH_TOKENS_MAX", "a step that a GPU can't give up"),
-    // It uses no other crate; `model-store` looks that the two agree.
+    // It uses no other crate; `model-store` checks that the two agree.
     ("crates/gguf/src/metadata.rs", "TEMPLATE_BYTES_MAX", "of a crate of its own"),
     ("crates/worker/tests/it/harness.rs", "HEARTBEAT_MS", "faster, for tests"),
 ];
 
-/// No limit stands a second time.
+/// No limit is defined twice.
 pub(super) fn once(repository: &Repository) -> Result<Vec<String>> {
     let known = limits::all();
     let mut complaints = Vec::new();

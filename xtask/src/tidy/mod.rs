@@ -1,7 +1,7 @@
 //! Rules about the repository itself, as one table.
 //!
-//! Does: read the repository once and hand it to each rule, which returns what is wrong in
-//! words a person can act on. Does not: change anything, or need the network. Run by
+//! Does: read the repository once and pass it to each rule, which returns what is wrong in words
+//! that people can act on. Does not: change anything, or need the network. Run by
 //! `cargo xtask tidy`, by `cargo xtask test` and by this crate's own test.
 
 mod debugging;
@@ -24,7 +24,7 @@ pub(crate) use graph::picture as crates_page;
 pub(crate) use repository::Repository;
 
 pub(crate) struct Rule {
-    /// How complaints are headed.
+    /// The heading of its complaints.
     pub(crate) name: &'static str,
     /// Finds what is wrong: one line each.
     pub(crate) check: fn(&Repository) -> Result<Vec<String>>,

@@ -1,6 +1,6 @@
-//! The repository as the rules see it: its files with their text, and cargo's view of it.
+//! The repository as the rules see it: its files with their text, and cargo's metadata.
 //!
-//! Reads everything once. Also holds the two rules that are about git and lock files.
+//! Reads everything once. Also contains the two rules about git and lock files.
 
 use std::cell::OnceCell;
 use std::path::PathBuf;
@@ -20,18 +20,18 @@ pub(crate) struct SourceFile {
 }
 
 impl SourceFile {
-    /// What follows the last dot of its name.
+    /// The part of its name after the last dot.
     pub(crate) fn extension(&self) -> &str {
         let name = self.path.rsplit('/').next().unwrap_or_default();
         name.rsplit_once('.').map_or("", |(_, extension)| extension)
     }
 }
 
-/// Everything the rules look at.
+/// Everything that the rules look at.
 pub(crate) struct Repository {
     /// Its root folder.
     pub(crate) root: PathBuf,
-    /// Our files; nothing built, nothing downloaded.
+    /// Our files, without build results and downloads.
     pub(crate) files: Vec<SourceFile>,
     metadata: OnceCell<Value>,
 }
@@ -56,7 +56,7 @@ impl Repository {
         self.files.iter().find(|file| file.path == path)
     }
 
-    /// Files of one kind that people write: nothing generated.
+    /// Files of one kind that people write, without generated ones.
     pub(crate) fn written(&self, extension: &str) -> impl Iterator<Item = &SourceFile> {
         self.files
             .iter()
@@ -64,7 +64,7 @@ impl Repository {
             .filter(|file| !file.path.contains("/generated/"))
     }
 
-    /// What `cargo metadata` says of all packages, ours and others'.
+    /// What `cargo metadata` says about all packages, ours and others'.
     pub(crate) fn packages(&self) -> Result<&[Value]> {
         if self.metadata.get().is_none() {
             let mut cargo = process::cargo(&self.root);
@@ -83,7 +83,7 @@ impl Repository {
     }
 }
 
-/// Lock files of npm must not name the host that packages happened to be fetched from.
+/// npm lock files must not name the host that packages happened to be downloaded from.
 pub(super) fn lock_files(repository: &Repository) -> Result<Vec<String>> {
     let mut complaints = Vec::new();
     for file in &repository.files {
@@ -108,7 +108,7 @@ pub(super) fn lock_files(repository: &Repository) -> Result<Vec<String>> {
 pub(super) fn build_results(repository: &Repository) -> Result<Vec<String>> {
     let mut git = process::command("git", &repository.root);
     git.args(["ls-files", "--cached", "--ignored", "--exclude-standard"]);
-    // A copy of the tree without git has nothing tracked.
+    // In a copy of the tree without git, nothing is tracked.
     let Ok(tracked) = process::read(&mut git) else { return Ok(Vec::new()) };
     let complaint = |path: &str| format!("{path} is tracked although .gitignore names it");
     Ok(tracked.lines().map(complaint).collect())

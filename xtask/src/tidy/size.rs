@@ -1,19 +1,19 @@
-//! Limits on size: lines of a file, lines of a function, bytes of a file.
+//! Size limits: lines of a file, lines of a function, bytes of a file.
 //!
-//! Functions are measured by indentation, which rustfmt makes dependable; clippy and eslint
-//! measure more finely and run in their own stages.
+//! Functions are measured by indentation, which is reliable thanks to rustfmt; clippy and eslint
+//! measure more precisely in stages of their own.
 
 use anyhow::Result;
 
 use super::Repository;
 
-/// Beyond this a file holds more than one concern.
+/// A longer file has more than one concern.
 const FILE_LINES_MAX: usize = 800;
 
-/// Beyond this a function can't be seen at once.
+/// A longer function can't be seen at once.
 const FUNCTION_LINES_MAX: usize = 70;
 
-/// Larger files slow every clone for ever.
+/// Larger files slow down every clone forever.
 const FILE_BYTES_MAX: u64 = 500_000;
 
 /// Files that are large for a reason.
@@ -23,7 +23,7 @@ const LARGE: &[&str] = &[
     "ide/base/vscode/package-lock.json",
 ];
 
-/// Kinds of file that people write and read.
+/// Kinds of files that people write and read.
 const SOURCES: &[&str] = &["rs", "ts", "mjs", "js", "py", "css"];
 
 /// No source file beyond the limit.
@@ -58,7 +58,7 @@ pub(super) fn function_lines(repository: &Repository) -> Result<Vec<String>> {
     Ok(complaints)
 }
 
-/// Every function with its lines of code, blank lines and comments aside.
+/// Every function with its number of lines of code, without blank lines and comments.
 fn functions(text: &str) -> Vec<(String, usize)> {
     let lines: Vec<&str> = text.lines().collect();
     let mut found = Vec::new();

@@ -1,15 +1,15 @@
-//! Rules about the text of source files: they explain themselves, hide no tests, leave no
-//! loose ends, and use `unsafe` only where that is listed.
+//! Rules about the text of source files: they explain themselves, do not hide tests, leave no loose
+//! ends, and use `unsafe` only where that is listed.
 
 use anyhow::Result;
 
 use super::Repository;
 
-/// How a module's own documentation begins, by kind of file.
+/// How a module's documentation begins, by kind of file.
 const OPENINGS: &[(&str, &[&str])] =
     &[("rs", &["//! "]), ("ts", &["/**"]), ("mjs", &["/**"]), ("py", &["\"\"\""])];
 
-/// Files that may hold `unsafe`, as the beginning of their path, and what for.
+/// Files that may contain `unsafe`, by the beginning of their path, and why.
 const UNSAFE: &[(&str, &str)] = &[
     ("crates/kernels/src/", "instructions of the processor, and rows that many threads write"),
     ("crates/worker/src/llama/", "the safe wrapper round llama.cpp"),
@@ -26,7 +26,7 @@ const UNSAFE: &[(&str, &str)] = &[
     ("crates/transport/src/descriptors.rs", "open files that a child does not inherit"),
 ];
 
-/// Code that does no I/O of its own and asks no clock, as the beginning of its path.
+/// Code that does no I/O and reads no clock, by the beginning of its path.
 const PURE: &[&str] =
     &["crates/protocol/src/", "crates/assist/src/", "crates/gguf/src/", "crates/host/src/core/"];
 
@@ -44,7 +44,7 @@ const IMPURE: &[&str] = &[
     "crossbeam_channel",
 ];
 
-/// Files whose text is data that may say anything.
+/// Files whose text is data and may contain anything.
 const DATA: &[&str] = &["models/demo/demo_model/variation.py"];
 
 /// Every module opens by saying what it does.
@@ -69,8 +69,8 @@ pub(super) fn module_docs(repository: &Repository) -> Result<Vec<String>> {
     Ok(complaints)
 }
 
-/// Words that must not be in source files, and what to do instead. They are put together
-/// here so that this file does not break its own rule.
+/// Words that must not be in source files, and what to do instead. They are assembled here so that
+/// this file does not break its own rule.
 fn banned_words() -> Vec<(String, &'static str)> {
     vec![
         (["#[", "ignore"].concat(), "run the test or remove it"),
@@ -82,7 +82,7 @@ fn banned_words() -> Vec<(String, &'static str)> {
     ]
 }
 
-/// No hidden tests and no notes to oneself without an issue's number.
+/// No hidden tests, and no notes to oneself without an issue number.
 pub(super) fn banned(repository: &Repository) -> Result<Vec<String>> {
     let words = banned_words();
     let notes = [["TO", "DO"].concat(), ["FIX", "ME"].concat(), ["XX", "X"].concat()];
@@ -111,7 +111,7 @@ pub(super) fn banned(repository: &Repository) -> Result<Vec<String>> {
     Ok(complaints)
 }
 
-/// Whether the line has the note as a word of its own and no issue's number after it.
+/// Whether the line has the note as a whole word without an issue number after it.
 fn has_loose_note(line: &str, note: &str) -> bool {
     line.match_indices(note).any(|(at, _)| {
         let after = &line[at + note.len()..];
@@ -121,7 +121,7 @@ fn has_loose_note(line: &str, note: &str) -> bool {
     })
 }
 
-/// `unsafe` only in the listed places; the compiler refuses it wherever it is not opened.
+/// `unsafe` only in the listed places; elsewhere the compiler refuses it unless a file allows it.
 pub(super) fn unsafe_code(repository: &Repository) -> Result<Vec<String>> {
     let openers = ["allow(unsafe_code", "expect(unsafe_code", "allow(\n    unsafe_code"];
     let opens = |text: &str| openers.iter().any(|opener| text.contains(opener));
@@ -133,12 +133,13 @@ pub(super) fn unsafe_code(repository: &Repository) -> Result<Vec<String>> {
         .collect())
 }
 
-/// What opens a connection to an address. The launcher's own code must not name them: its front only
-/// listens, and what it connects to are Unix sockets.
+/// What opens a connection to an address. The launcher's own code must not name these: its front
+/// only listens, and it only connects to Unix sockets.
 const CONNECTS: &[&str] =
     &["TcpStream::connect", "TcpSocket", "UdpSocket", "lookup_host", "ToSocketAddrs"];
 
-/// The launcher opens no connection to anywhere. Its tests come to the front as others do.
+/// The launcher opens no connection to another machine. Its tests may connect to the front, as
+/// clients do.
 pub(super) fn listens_only(repository: &Repository) -> Result<Vec<String>> {
     let mut complaints = Vec::new();
     for file in repository.written("rs") {
@@ -155,7 +156,7 @@ pub(super) fn listens_only(repository: &Repository) -> Result<Vec<String>> {
     Ok(complaints)
 }
 
-/// No I/O and no clock where invariants promise that there is none. Tests may read fixtures.
+/// No I/O and no clock in code that promises to do without. Tests may read fixtures.
 pub(super) fn pure(repository: &Repository) -> Result<Vec<String>> {
     let mut complaints = Vec::new();
     for file in repository.written("rs") {

@@ -1,6 +1,5 @@
-//! Words that were struck from the project's texts, and what is said instead; `docs/glossary.md` says
-//! why. Looks at text, comments and documents alike, and knows no grammar: what it misses a reader
-//! finds.
+//! Words that must not be in the project's texts, and what to say instead; `docs/glossary.md` says
+//! why. Covers text, comments and documents alike, but knows no grammar: the rest is up to readers.
 
 use anyhow::Result;
 
@@ -9,7 +8,7 @@ use super::Repository;
 /// Kinds of files that people read.
 const KINDS: &[&str] = &["rs", "ts", "mjs", "js", "md", "json", "toml", "html", "css", "cpp", "h"];
 
-/// What is others' text or data that may say anything, as a part of the path, and what it is.
+/// Parts of paths whose files are data or others' text and may say anything, and what they are.
 const OTHERS: &[(&str, &str)] = &[
     ("xtask/src/tidy/words.rs", "this table"),
     ("docs/glossary.md", "says what is not said any more"),
@@ -25,8 +24,7 @@ const OTHERS: &[(&str, &str)] = &[
     ("models/", "what the demo model was trained on"),
 ];
 
-/// A phrase in small letters, words that make another one of it where they follow, and what is said
-/// instead.
+/// A phrase in lower case, words after which it means something else, and what to say instead.
 struct Struck(&'static str, &'static [&'static str], &'static str);
 
 const STRUCK: &[Struck] = &[
@@ -62,7 +60,7 @@ const BRITISH: &[(&str, &str)] = &[
     ("neighbour", "neighbor"),
 ];
 
-/// Verbs that end in `-ize` here, without it.
+/// Verbs that end in `-ize` in American spelling, without that ending.
 const IZE: &[&str] = &[
     "authori",
     "capitali",
@@ -85,13 +83,13 @@ const IZE: &[&str] = &[
 ];
 const ISE_ENDINGS: &[&str] = &["se", "sed", "ser", "ses", "sing", "sation"];
 
-/// Words after *is no* that make English of it.
+/// Words after which *is no* is good English.
 const NO: &[&str] = &[
     "better", "doubt", "good", "less", "longer", "matter", "more", "need", "other", "reason",
     "room", "use", "way", "worse",
 ];
 
-/// Where a struck word is used all the same, and why.
+/// Where a struck word is used nevertheless, and why.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("crates/assist/src/prompt.rs", "mend", "the name of a field in the files of prompts"),
     ("xtask/src/ide/packages.rs", "licence", "what packages call their file"),
@@ -120,8 +118,8 @@ pub(super) fn struck(repository: &Repository) -> Result<Vec<String>> {
     Ok(complaints)
 }
 
-/// The struck words of a line, with what is said instead. `before`: the line above, which a sentence
-/// may come from.
+/// The struck words in a line, with what to say instead. `before`: the previous line, from which a
+/// sentence may continue.
 fn found(line: &str, before: &str) -> Vec<(String, String)> {
     let words = words(line);
     let mut found = Vec::new();
@@ -164,8 +162,8 @@ fn british(word: &str) -> Option<(String, String)> {
     spelled.or(verb).map(|instead| (word.to_owned(), instead))
 }
 
-/// The words of a line in small letters, with a comma wherever a phrase ends; a name of code is one
-/// word, whatever it is put together from.
+/// The words of a line in lower case, with a comma wherever a phrase ends. A code identifier is one
+/// word, whatever it is composed of.
 fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     for word in line.split(|c: char| !c.is_alphanumeric() && !"_-,;:.".contains(c)) {

@@ -1,5 +1,5 @@
-//! The commands on lines of a file: an edit as a diff, as JSON, or in the file; a text as it is
-//! written, or as JSON at its end.
+//! The commands on lines of a file: an edit as a diff, as JSON, or applied to the file; a text
+//! while it is written, or as JSON once it is complete.
 
 use std::path::Path;
 
@@ -69,7 +69,7 @@ pub(crate) fn run(command: &AssistCommand) -> Result<(), ErrorInfo> {
         source.apply(&edits)?;
         let decision =
             RecordDecisionParams { edit_id: edit.edit_id.clone(), decision: Decision::Kept };
-        // The file is written, whether that is counted or not.
+        // The file has been written, whether that can be counted or not.
         let _ = session.request::<RecordDecision>(&decision, |_| Ok(()));
     }
     match &answer {
@@ -83,7 +83,7 @@ pub(crate) fn run(command: &AssistCommand) -> Result<(), ErrorInfo> {
     }
 }
 
-/// The user's own test, where it is to be run, and how it goes before the edit.
+/// The user's own test, if it is to be run, and its result before the edit.
 fn tested(
     options: &AssistOptions,
     source: &SourceFile,
@@ -145,7 +145,7 @@ fn print(nothing: &str, options: &AssistOptions, answer: &EditAnswer) -> Result<
     Ok(())
 }
 
-/// Whether a file may be changed that programs act on; for other files it is not asked.
+/// Whether a file that programs act on may be changed; for other files nothing is asked.
 fn allowed_by_the_user(file: &Path) -> Result<(), ErrorInfo> {
     let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     let Some(reason) = localcoder_assist::sensitive(&absolute.to_string_lossy()) else {
@@ -167,7 +167,7 @@ fn capitalized(text: &str) -> String {
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
-/// Ends the last line, and says so where the answer is cut.
+/// Ends the last line, and says so if the answer was cut off.
 pub(crate) fn end_of_stream(text: &str, finish: FinishReason) -> Result<(), ErrorInfo> {
     if !text.ends_with('\n') {
         output::line("")?;

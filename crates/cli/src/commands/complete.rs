@@ -1,4 +1,4 @@
-//! `localcoder complete`: what the editor would suggest at a place.
+//! `localcoder complete`: what the editor would suggest at a position.
 
 use localcoder_protocol::{
     Complete, CompleteParams, CompletedAt, ErrorCode, ErrorInfo, Infill, Position,
@@ -46,7 +46,7 @@ pub(crate) fn run(options: &CompleteOptions) -> Result<(), ErrorInfo> {
     output::data(&format!("{}\n", suggestion.text))
 }
 
-/// The place as editors count: in units of UTF-16.
+/// The position as editors count it: in UTF-16 units.
 fn position(text: &str, at: At) -> Result<Position, ErrorInfo> {
     let At { line, column } = at;
     let row = usize::try_from(line - 1).unwrap_or(usize::MAX);

@@ -54,7 +54,7 @@ fn list(
         let file = places.settings_file();
         output::note(&format!("settings.json is `{}`.", file.display()));
     }
-    // What is wrong in the files is reported with every command.
+    // What is wrong with the files is reported with every command.
     let of_files = settings_file::problems();
     resolved.errors.iter().filter(|it| !of_files.contains(it)).for_each(settings_file::warn);
     Ok(())
@@ -65,7 +65,7 @@ fn get(places: &Places, key: &str, json: bool) -> Result<(), ErrorInfo> {
     let Some((_, value, layer)) = resolved.values.iter().find(|(known, ..)| *known == key) else {
         return Err(SettingsError::NoSetting(key.to_owned()).into());
     };
-    // That is a promise: where it comes from is part of the answer.
+    // That one is a promise: where it comes from is part of the answer.
     let reason = resolved.air_gap.reason().filter(|_| key == AIR_GAPPED);
     if json {
         output::answer::<ConfigGet>(&SettingValue {
@@ -110,7 +110,7 @@ fn change(places: &Places, key: &str, value: Option<&Value>) -> Result<(), Error
     Ok(())
 }
 
-/// Where a value comes from, for people.
+/// Where a value comes from, in words.
 pub(crate) fn from(layer: Layer, settings: &Settings) -> String {
     match layer {
         Layer::Profile => format!("{} {}", layer.name(), settings.profile.name),
@@ -118,7 +118,7 @@ pub(crate) fn from(layer: Layer, settings: &Settings) -> String {
     }
 }
 
-/// What was typed: a number or a word, as the setting wants it.
+/// Parses what was typed: a number or a word, depending on the setting.
 fn typed(key: &str, text: &str) -> Result<Value, ErrorInfo> {
     let as_text = Value::String(text.to_owned());
     if check_value(key, &as_text).is_ok() {
@@ -129,7 +129,7 @@ fn typed(key: &str, text: &str) -> Result<Value, ErrorInfo> {
     Ok(value)
 }
 
-/// A value, for people.
+/// A value in the form that is shown.
 pub(crate) fn shown(value: &Value) -> String {
     match value {
         Value::String(text) if text.is_empty() => "-".to_owned(),

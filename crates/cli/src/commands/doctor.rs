@@ -1,5 +1,6 @@
-//! `localcoder doctor`: whether everything is there and in order, and how fast the model really
-//! is on this machine. It fixes nothing; each finding says how to. `report` makes a file of it.
+//! `localcoder doctor`: whether everything is there and in order, and how fast the model really is
+//! on this machine. It fixes nothing; each finding says how to do that. `report` makes a file of
+//! it.
 
 mod privacy;
 mod redact;
@@ -23,10 +24,10 @@ use crate::commands::{
 use crate::session::{Session, program};
 use crate::{output, settings_file};
 
-/// Less than this on the disk of the models, and nothing can be installed.
+/// With less than this free on the disk of the models, no model can be installed.
 const DISK_FREE_BYTES_MIN: u64 = 2_000_000_000;
 
-/// What was looked at and how it is.
+/// What was checked, and the result.
 struct Finding {
     what: &'static str,
     result: Result<String, ErrorInfo>,
@@ -39,7 +40,7 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<(), ErrorInfo> {
     let places = Places::resolve()?;
     // Before the checks, which take a while.
     let report = options.bundle.as_ref().map(|file| report::target(file.as_deref())).transpose()?;
-    // Looked at once: on some systems that starts a program.
+    // Measured once: on some systems that starts a program.
     let here = Machine::here(&places.models);
     let findings = findings(&places, &here);
     if !options.json {
@@ -130,7 +131,7 @@ fn programs() -> Result<String, ErrorInfo> {
     Err(ErrorInfo::new(ErrorCode::Internal, message).with_hint("build or install LocalCoder again"))
 }
 
-/// The settings in force, and whether all that was set is.
+/// The settings in force, and whether everything that was set is used.
 fn settings(places: &Places) -> (Settings, Result<String, ErrorInfo>) {
     let resolved = settings_file::resolved(places);
     let set = resolved.values.iter().filter(|(.., layer)| *layer > Layer::Profile).count();
@@ -192,7 +193,7 @@ fn speed(answer: &GenerateAnswer, device: &str) -> String {
     format!("{speed}; that is slow: close other programs, or choose a smaller model")
 }
 
-/// What each profile needs and whether that is free.
+/// What each profile needs and whether that much is free.
 fn can_run() -> Result<String, ErrorInfo> {
     let places = Places::resolve()?;
     let mut client = connect::connect_or_start(&places, &program()?, ClientKind::Cli)?;
@@ -207,7 +208,7 @@ fn can_run() -> Result<String, ErrorInfo> {
     Ok(lines.join("\n                "))
 }
 
-/// Where a model could run and where the one that is loaded does.
+/// Where a model could run, and where the loaded one does.
 fn devices() -> Result<String, ErrorInfo> {
     let status = status().ok_or_else(|| {
         ErrorInfo::new(ErrorCode::HostUnreachable, "no host runs")
@@ -225,17 +226,17 @@ fn devices() -> Result<String, ErrorInfo> {
     Ok(text)
 }
 
-/// What the system refuses the host, the worker, which reads the model's file, and a download.
+/// What the system denies the host, the worker, which reads the model's file, and a download.
 fn sandbox(places: &Places) -> String {
     let download = sandbox_of_downloads(places);
-    // Why one does not run is found above.
+    // Why no host is running is reported above.
     let Some(status) = status() else { return format!("not known, as no host runs; {download}") };
     let host = host_sandbox_text(&status.confined);
     let worker = status.worker.map(|worker| sandbox_text(&worker.confined));
     format!("{host}; {}; {download}", worker.unwrap_or_else(|| "no worker runs".to_owned()))
 }
 
-/// It is tried where it could be started for a download as well.
+/// Only tried if a download could be started as well.
 fn sandbox_of_downloads(places: &Places) -> String {
     let Ok(allowed) = air_gap(places).permission("") else {
         return "nothing is downloaded in air-gapped mode".to_owned();
@@ -249,7 +250,7 @@ fn sandbox_of_downloads(places: &Places) -> String {
     )
 }
 
-/// What the host says of itself.
+/// The host's status, if it answers.
 fn status() -> Option<HostStatus> {
     let places = Places::resolve().ok()?;
     let mut client = connect::connect_raw(&places).ok()??;

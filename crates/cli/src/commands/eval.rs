@@ -1,5 +1,5 @@
-//! `localcoder eval`: how good a model's edits are, by tasks whose answers are run. What is asked
-//! is what the editor asks; each outcome is kept at once, so that a run can be resumed.
+//! `localcoder eval`: how good a model's edits are, measured by tasks whose answers are run. It
+//! asks what the editor asks; each outcome is saved at once, so that a run can be resumed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -28,11 +28,11 @@ use crate::output;
 use crate::session::{model_reference, overrides, program, uncounted};
 use crate::tester::Tester;
 
-/// Of a file of outcomes; one has some KB.
+/// Longest file of outcomes; one outcome has some KB.
 const OUTCOMES_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
-/// Tokens of an answer without the product's own limit: the longest task's code has some hundred, and
-/// models explain it, too.
+/// Most tokens of an answer without the product's own limit: the longest task's code has some
+/// hundred, and models explain it as well.
 const PLAIN_TOKENS_MAX: u32 = 1_024;
 
 pub(crate) fn run(options: &EvalOptions) -> Result<(), ErrorInfo> {
@@ -107,12 +107,12 @@ pub(crate) fn run(options: &EvalOptions) -> Result<(), ErrorInfo> {
     report(options, &EvalReport { model, rows, skipped, replayed, typing: None })
 }
 
-/// What can't be judged, by the reason.
+/// What can't be judged, with the reason.
 #[derive(Default)]
 pub(super) struct Skipped(BTreeMap<String, String>);
 
 impl Skipped {
-    /// Always false: it is not to be done.
+    /// Always returns false: the task is not to be run.
     pub(super) fn add(&mut self, what: &str, why: &str) -> bool {
         self.0.insert(what.to_owned(), why.to_owned());
         false
@@ -183,7 +183,7 @@ fn is_provable(runner: &Runner, task: &Task) -> bool {
     task.judge(runner, &task.right, &task.with(&task.right)).right()
 }
 
-/// Whether the tasks say what they must, without any model.
+/// Whether the tasks' own right and wrong answers are judged correctly, without any model.
 fn prove(runner: &Runner, tasks: &[Task], skipped: Skipped) -> Result<(), ErrorInfo> {
     let faults: Vec<String> = tasks.iter().filter_map(|task| task.prove(runner).err()).collect();
     for fault in &faults {
@@ -200,14 +200,14 @@ fn prove(runner: &Runner, tasks: &[Task], skipped: Skipped) -> Result<(), ErrorI
         .with_hint("fix them: what is wrong is said above"))
 }
 
-/// Asks the model, and keeps what came of it.
+/// Asks the model, and saves the outcomes.
 pub(super) struct Asking<'a> {
     pub(super) options: &'a EvalOptions,
     pub(super) client: Client,
     pub(super) model: Option<String>,
-    /// As the model was named by its last answer.
+    /// The model's name, from its last answer.
     pub(super) model_name: String,
-    /// The model and the build: what others were asked is not comparable.
+    /// The model and the build: outcomes of others are not comparable.
     pub(super) asked: String,
     pub(super) known: BTreeMap<String, Outcome>,
     out: Option<File>,
@@ -270,7 +270,7 @@ impl<'a> Asking<'a> {
             Ok(AssistAnswer::Text(_)) => {
                 Err(ErrorInfo::new(ErrorCode::Internal, "an edit was asked for, and a text came"))
             }
-            // The model's fault; anything else ends the run.
+            // The model is to blame; any other error ends the run.
             Err(error) if is_of_the_answer(error.code) => {
                 Ok(Outcome { why: error.to_string(), ..outcome })
             }
@@ -278,8 +278,8 @@ impl<'a> Asking<'a> {
         }
     }
 
-    /// Asks, and lets the examples in the documentation be run where that is wanted: in a folder in
-    /// which there is nothing else.
+    /// Asks, and has the examples in the documentation run if that is wanted, in an otherwise empty
+    /// folder.
     fn asked(&mut self, mut params: AssistParams, task: &Task) -> Result<AssistAnswer, ErrorInfo> {
         if !self.options.test {
             return self.client.call::<Assist>(&params, |_, _| {});
@@ -319,7 +319,7 @@ impl<'a> Asking<'a> {
         }
     }
 
-    /// What becomes of a task without the product's words and checks.
+    /// The outcome of a task without the product's own prompt and checks.
     fn plain_outcome(
         &mut self,
         runner: &Runner,
@@ -359,7 +359,7 @@ impl<'a> Asking<'a> {
     }
 }
 
-/// What an answer is to blame for.
+/// Whether the answer is to blame for the error.
 pub(super) fn is_of_the_answer(code: ErrorCode) -> bool {
     matches!(
         code,
@@ -388,7 +388,7 @@ fn judged(outcome: Outcome, runner: &Runner, task: &Task, answer: &EditAnswer) -
     decided(outcome, judged, answer.unchanged, selection.to_owned())
 }
 
-/// The outcome with what was found out of the answer.
+/// The outcome after the answer was judged.
 fn decided(
     outcome: Outcome,
     judged: localcoder_eval::Judged,
@@ -421,7 +421,7 @@ pub(super) fn words(outcome: &Outcome) -> String {
     format!("{verdict}, {:.1} s{why}", outcome.seconds)
 }
 
-/// Outcomes of earlier runs; a last line that was cut off counts as none.
+/// Outcomes of earlier runs; a truncated last line is ignored.
 pub(super) fn outcomes(path: &Path) -> Result<Vec<Outcome>, ErrorInfo> {
     known_lines(path)
 }
@@ -449,7 +449,7 @@ fn unwritten(path: &Path, error: &std::io::Error) -> ErrorInfo {
     explained(ErrorInfo::new(ErrorCode::FileAccess, message), cause_of(error, path))
 }
 
-/// What the guards make of recorded answers.
+/// How the guards judge recorded answers.
 fn replayed(path: &Path) -> Result<EvalReplayed, ErrorInfo> {
     let recorded = localcoder_eval::read_recorded(path).map_err(|why| {
         ErrorInfo::new(ErrorCode::Usage, "the recorded answers can't be read")

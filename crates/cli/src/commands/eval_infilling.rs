@@ -1,4 +1,4 @@
-//! Holes of `localcoder eval`: each is filled as the editor would have it, and the program is run.
+//! Holes for `localcoder eval`: each is filled as in the editor, and the program is run.
 
 use std::path::Path;
 use std::time::Instant;
@@ -13,7 +13,7 @@ use crate::arguments::EvalOptions;
 use crate::output;
 use crate::session::overrides;
 
-/// The holes of the files that were named.
+/// The holes in the files that were named.
 pub(super) fn holes(options: &EvalOptions) -> Result<Vec<Hole>, ErrorInfo> {
     let mut holes = Vec::new();
     for path in options.tasks.iter().filter(|path| localcoder_eval::is_infilling(path)) {
@@ -33,7 +33,7 @@ pub(super) fn holes(options: &EvalOptions) -> Result<Vec<Hole>, ErrorInfo> {
     Ok(holes.into_iter().step_by(every).collect())
 }
 
-/// Fills them. What is not provable here is left out.
+/// Fills the holes. Those that can't be proved here are skipped.
 pub(super) fn fill(
     asking: &mut Asking<'_>,
     runner: &Runner,
@@ -66,7 +66,8 @@ fn outcome(asking: &mut Asking<'_>, runner: &Runner, hole: &Hole) -> Result<Outc
         position: hole.position(),
         chunks: Vec::new(),
         edits: Vec::new(),
-        // Nothing is left out; what would not be shown unasked is said.
+        // Asked for explicitly, so that nothing is suppressed; whether it would be shown unasked is
+        // recorded.
         explicit: true,
         model: asking.model.clone(),
         settings: overrides(asking.options.model.profile.as_deref()),
@@ -101,7 +102,7 @@ fn outcome(asking: &mut Asking<'_>, runner: &Runner, hole: &Hole) -> Result<Outc
     Ok(filled(outcome, hole, runner, suggestion))
 }
 
-/// Before the first message.
+/// The outcome of a hole before it is answered.
 fn unanswered(hole: &Hole) -> Outcome {
     let python = Language::Python.name();
     Outcome { attempts: 1, ..Outcome::unanswered(&hole.id, hole.kind, python, "") }
@@ -117,7 +118,7 @@ fn filled(outcome: Outcome, hole: &Hole, runner: &Runner, suggestion: GhostText)
     }
 }
 
-/// How the texts that another program has put into them are judged.
+/// Judges the texts with which another program has filled the holes.
 pub(super) fn judged(
     path: &Path,
     runner: &Runner,
@@ -147,7 +148,7 @@ pub(super) fn judged(
     Ok(outcomes)
 }
 
-/// What it took, in words: where most of the time goes on a slow machine.
+/// How long it took, in words, to show where most of the time goes on a slow machine.
 pub(super) fn took(outcomes: &[Outcome]) -> Option<String> {
     let mut uncached: Vec<u32> = outcomes.iter().map(|it| it.uncached_tokens).collect();
     let mut seconds: Vec<f64> = outcomes.iter().map(|it| it.seconds).collect();

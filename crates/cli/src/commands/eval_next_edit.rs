@@ -1,5 +1,5 @@
-//! Next edits of `localcoder eval`: after each task's edits the next one is asked for as the editor
-//! would, and compared with those that are right.
+//! Next edits in `localcoder eval`: after each task's edits, the next one is requested as the
+//! editor would, and compared with the right ones.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -15,19 +15,19 @@ use crate::arguments::EvalOptions;
 use crate::output;
 use crate::session::overrides;
 
-/// How long a model that was just loaded may take until it answers, and how often it is asked.
+/// How long a model that was just loaded may take to answer, and how often it is asked.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 const ASK_AGAIN: Duration = Duration::from_millis(250);
 
-/// What `--tasks` calls them.
+/// The name for `--tasks`.
 const NAME: &str = "next-edit";
 
-/// Whether a source of tasks is these.
+/// Whether a source of tasks means next edits.
 pub(super) fn is_source(path: &Path) -> bool {
     path.as_os_str() == NAME
 }
 
-/// The tasks, where they were asked for.
+/// The tasks, if they were asked for.
 pub(super) fn tasks(options: &EvalOptions) -> Result<Vec<NextEditTask>, ErrorInfo> {
     if !options.tasks.iter().any(|path| is_source(path)) {
         return Ok(Vec::new());
@@ -57,14 +57,14 @@ fn kind_of(task: &NextEditTask) -> &'static str {
     }
 }
 
-/// Asks for each next edit.
+/// Requests each next edit.
 pub(super) fn predict(
     asking: &mut Asking<'_>,
     tasks: &[NextEditTask],
 ) -> Result<Vec<Outcome>, ErrorInfo> {
     let mut outcomes = Vec::new();
     if !tasks.is_empty() {
-        // No load is waited for, as it isn't while typing.
+        // Load first, since a request for a next edit does not wait for a load, as while typing.
         let warm = WarmParams { model: asking.model.clone(), ahead: false };
         asking.client.call::<Warm>(&warm, |_, _| {})?;
     }
@@ -82,7 +82,7 @@ pub(super) fn predict(
     Ok(outcomes)
 }
 
-/// What comes once the model is at hand: right after a load it is looked at more closely.
+/// The answer once the model is ready: right after a load it may not be.
 fn answered(asking: &mut Asking<'_>, params: &NextEditParams) -> Result<NextEditAnswer, ErrorInfo> {
     let started = Instant::now();
     loop {
@@ -108,7 +108,7 @@ fn outcome(asking: &mut Asking<'_>, task: &NextEditTask) -> Result<Outcome, Erro
         position: task.cursor,
         edits: task.edits(),
         diagnostics: diagnostics.collect(),
-        // As while somebody types: what is too unsure is not shown.
+        // As while typing: what is too uncertain is not shown.
         explicit: false,
         model: asking.model.clone(),
         settings: overrides(asking.options.model.profile.as_deref()),
@@ -138,7 +138,7 @@ fn outcome(asking: &mut Asking<'_>, task: &NextEditTask) -> Result<Outcome, Erro
     outcome.why = nothing.map(|nothing| nothing.text).unwrap_or_default();
     let is_nothing = task.kind == NextEditKind::Nothing;
     let Some(edit) = edit else {
-        // Where nothing follows, nothing is right.
+        // If no edit should follow, suggesting nothing is right.
         if is_nothing {
             (outcome.verdict, outcome.done, outcome.passes) = (Verdict::Right, true, true);
         }

@@ -1,6 +1,6 @@
-//! `localcoder eval --typed`: holes are typed key by key, as in the editor. Each key asks for a
-//! suggestion and takes the place of the one before; at a pause the answer is waited for, and of what
-//! is suggested the right part is taken.
+//! `localcoder eval --typed`: types holes key by key, as in the editor. Each key requests a
+//! suggestion and replaces the request before; at a pause the answer is awaited, and the correct
+//! part of what is suggested is accepted.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use super::eval::{Asking, Skipped, known_lines};
 use crate::output;
 use crate::session::overrides;
 
-/// Types them. What is not provable here is left out.
+/// Types the holes. Those that can't be proved here are skipped.
 pub(super) fn run(
     asking: &mut Asking<'_>,
     runner: &Runner,
@@ -51,8 +51,8 @@ pub(super) fn run(
     Ok(localcoder_eval::typing(&typed))
 }
 
-/// Whoever types waits for no load, so that it has to be done before; by another text, as what is
-/// suggested for one is kept.
+/// Requests while typing don't wait for a load, so load first; with another text, since the
+/// suggestion for this one would be cached.
 fn load(asking: &mut Asking<'_>, hole: &Hole) -> Result<(), ErrorInfo> {
     let mut params = CompleteParams { explicit: true, ..params(asking, &Typist::new(hole)) };
     params.document.text.insert_str(0, "# A copy.\n");
@@ -77,7 +77,7 @@ fn params(asking: &Asking<'_>, typist: &Typist<'_>) -> CompleteParams {
     }
 }
 
-/// Time to read a suggestion that was accepted, before typing continues.
+/// Time to read an accepted suggestion before typing continues.
 const LOOK: Duration = Duration::from_millis(500);
 
 fn one(asking: &mut Asking<'_>, runner: &Runner, hole: &Hole) -> Result<TypedHole, ErrorInfo> {
@@ -104,13 +104,13 @@ fn one(asking: &mut Asking<'_>, runner: &Runner, hole: &Hole) -> Result<TypedHol
                 continue;
             }
         } else {
-            // The next key takes its place.
+            // The next key's request replaces this one.
             asking.client.start::<Complete>(&params)?;
         }
         typist.key();
     }
     for (number, here, params) in unsure {
-        // Whoever asks for it gets it all the same.
+        // An explicit request gets the suggestion anyway.
         let answer = asked(asking, &CompleteParams { explicit: true, ..params })?;
         let mut typist = here;
         pauses[number].withheld =
@@ -119,7 +119,7 @@ fn one(asking: &mut Asking<'_>, runner: &Runner, hole: &Hole) -> Result<TypedHol
     Ok(typist.ended(&asking.asked, pauses))
 }
 
-/// Waits for the answer; those to the keys before are none.
+/// Waits for the answer; answers to earlier keys are ignored.
 fn asked(asking: &mut Asking<'_>, params: &CompleteParams) -> Result<CompleteAnswer, ErrorInfo> {
     let call = asking.client.start::<Complete>(params)?;
     loop {
@@ -137,7 +137,7 @@ fn asked(asking: &mut Asking<'_>, params: &CompleteParams) -> Result<CompleteAns
     }
 }
 
-/// What is made of an answer, and whether something of it was taken.
+/// What the user does with an answer; returns whether any of it was accepted.
 fn looked_at(
     typist: &mut Typist<'_>,
     runner: &Runner,

@@ -1,5 +1,5 @@
-//! `localcoder help`: what a command takes, and what an error means. The words of errors are those of
-//! the reference page.
+//! `localcoder help`: what a command takes, and what an error means. The explanations of errors are
+//! those of the reference page.
 
 use clap::CommandFactory as _;
 use localcoder_protocol::{ErrorCode, ErrorInfo};
@@ -38,7 +38,7 @@ fn of_error(code: ErrorCode) -> String {
     text.push('\n');
     let folder = program().ok().and_then(|own| places::docs_dir(own.parent()?));
     for page in pages.iter().map(String::as_str).chain(["errors.md"]) {
-        // As the reference page has them, whose folder is one below.
+        // Resolved as on the reference page, whose folder is one level deeper.
         let page =
             page.strip_prefix("../").map_or_else(|| format!("reference/{page}"), str::to_owned);
         let path = folder.as_ref().map_or_else(
@@ -51,7 +51,7 @@ fn of_error(code: ErrorCode) -> String {
     text
 }
 
-/// The words of some Markdown, and where its links lead to.
+/// The text of some Markdown, and where its links lead.
 fn without_links(markdown: &str) -> (String, Vec<String>) {
     let (mut words, mut targets) = (String::new(), Vec::new());
     let mut rest = markdown;

@@ -28,7 +28,7 @@ pub(crate) fn run(options: &HostOptions) -> Result<(), ErrorInfo> {
         HostCommand::Forget => forget(&places),
         HostCommand::Run => {
             let mut printed = Ok(());
-            // As a line: whoever reads it waits for its end.
+            // As one line, since readers wait for the end of the line.
             shell::run(&places, LineWriter::new(output::ErrorCapture(&mut printed)))?;
             printed
         }
@@ -50,9 +50,9 @@ fn stop(places: &Places, json: bool) -> Result<(), ErrorInfo> {
     report_stop(json, end_host(places)?)
 }
 
-/// Ends the host, from outside where it does not answer.
+/// Ends the host, by a signal if it does not answer.
 pub(crate) fn end_host(places: &Places) -> Result<Stopped, ErrorInfo> {
-    // Without hello: a host of another version must be stoppable.
+    // Without a hello: it must be possible to stop a host of another version.
     let refused = match connect::ask_raw::<Stop>(places, &Nothing {}) {
         Ok(None) => return Ok(Stopped::Nothing),
         Ok(Some(_)) => {
@@ -61,7 +61,7 @@ pub(crate) fn end_host(places: &Places) -> Result<Stopped, ErrorInfo> {
             }
             None
         }
-        // Whatever else is wrong is not fixed by ending a process.
+        // Other problems are not fixed by ending a process.
         Err(error) if error.code != ErrorCode::HostUnreachable => return Err(error),
         Err(error) => Some(error),
     };
@@ -70,7 +70,7 @@ pub(crate) fn end_host(places: &Places) -> Result<Stopped, ErrorInfo> {
             host.end()?;
             Ok(Stopped::Forced(host.pid()))
         }
-        // It has ended after all, or another process is behind its socket.
+        // It has ended after all, or another process has its socket.
         None if !connect::is_there(places) => Ok(Stopped::Asked),
         None => Err(refused.unwrap_or_else(|| {
             ErrorInfo::new(ErrorCode::HostUnreachable, "the host does not end")
@@ -80,7 +80,7 @@ pub(crate) fn end_host(places: &Places) -> Result<Stopped, ErrorInfo> {
     }
 }
 
-/// Waits until a host that was told to end has done so.
+/// Waits until a host that was told to end has ended.
 fn is_gone(places: &Places) -> bool {
     let deadline = Instant::now() + STOP_DEADLINE;
     while connect::is_there(places) {
@@ -92,7 +92,7 @@ fn is_gone(places: &Places) -> bool {
     true
 }
 
-/// What a running host has in memory it keeps again when it ends.
+/// Deletes what is on disk; a running host saves what it has in memory again when it ends.
 fn forget(places: &Places) -> Result<(), ErrorInfo> {
     for path in [places.prefixes(), places.measurements_file()] {
         let removed =
@@ -110,14 +110,14 @@ fn forget(places: &Places) -> Result<(), ErrorInfo> {
     Ok(())
 }
 
-/// What came of a stop.
+/// The outcome of a stop.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Stopped {
     /// There was no host.
     Nothing,
-    /// It has ended as it was asked to.
+    /// It has ended as requested.
     Asked,
-    /// This process did not answer and was ended from outside.
+    /// This process did not answer and was killed.
     Forced(u32),
 }
 

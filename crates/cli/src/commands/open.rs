@@ -1,5 +1,5 @@
-//! `localcoder [PATH…]`: opens the IDE and stays until its last window is closed. The model is
-//! loaded meanwhile, so that it is there when the editor is.
+//! `localcoder [PATH…]`: opens the IDE and runs until its last window is closed. Meanwhile the
+//! model is loaded, so that it is ready when the editor is.
 
 use std::path::Path;
 
@@ -29,7 +29,7 @@ pub(crate) fn run(options: &OpenOptions) -> Result<(), ErrorInfo> {
     for line in check_folders(&places)? {
         output::note(&line);
     }
-    // Before anything asks what is set.
+    // Before anything reads the settings.
     let before = settings_file::problems();
     let problems = ide_settings::unite(&places);
     let is_new = |problem: &&ErrorInfo| before.iter().all(|it| it.message != problem.message);
@@ -53,8 +53,8 @@ pub(crate) fn run(options: &OpenOptions) -> Result<(), ErrorInfo> {
     Ok(())
 }
 
-/// Starts the host and has it load the model with the settings that the editor had last. What
-/// goes wrong is reported by the editor, which asks for the same.
+/// Starts the host and has it load the model with the settings that the editor last had. Errors are
+/// ignored: the editor requests the same, and reports them.
 fn load_meanwhile(places: &Places, program: &Path) {
     let (places, program) = (places.clone(), program.to_owned());
     let load = move || {

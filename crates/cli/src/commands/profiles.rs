@@ -1,5 +1,6 @@
-//! `localcoder profiles`: which there are, what their models need, what is free; and the choice of
-//! one. The host does the arithmetic; the choice is a value in the product's own settings file.
+//! `localcoder profiles`: which profiles there are, what their models need, what is free; and
+//! choosing one. The host does the arithmetic; the choice is a value in the product's own settings
+//! file.
 
 use std::collections::BTreeSet;
 
@@ -50,13 +51,14 @@ fn list(json: bool) -> Result<(), ErrorInfo> {
     Ok(())
 }
 
-/// Memory of this machine. Of what is free the host knows more: what it has loaded would make way.
+/// Memory of this machine. The host knows better what is free: models that it has loaded would be
+/// unloaded.
 pub(crate) fn memory(places: &Places, free_bytes: Option<u64>) -> Memory {
     let machine = Machine::here(&places.models).memory();
     Memory { free_bytes: free_bytes.or(machine.free_bytes), ..machine }
 }
 
-/// A model of a profile in words; one that is not installed as the catalog knows it.
+/// Describes a model of a profile; one that is not installed is described by the catalog.
 pub(crate) fn of(model: &ModelSurvey, catalog: &Catalog, memory: Memory) -> String {
     let measured = if model.measured { " (measured)" } else { "" };
     match (model.verdict, catalog.entry(&model.reference)) {
@@ -66,7 +68,7 @@ pub(crate) fn of(model: &ModelSurvey, catalog: &Catalog, memory: Memory) -> Stri
     }
 }
 
-/// What is known of a model of the catalog before it is there.
+/// What is known about a catalog model before it is installed.
 fn not_installed(entry: &Entry, memory: Memory) -> String {
     let needed = entry.need(CONTEXT_TOKENS).bytes;
     let words = match memory.fit(needed) {
@@ -87,7 +89,7 @@ fn not_installed(entry: &Entry, memory: Memory) -> String {
     )
 }
 
-/// Names of settings that a profile has, too, and that the user has set.
+/// Names of settings that a profile also has, and that the user has set.
 fn set_by_user(values: &[(&'static str, Value, Layer)]) -> Vec<&'static str> {
     let of_user = |(key, _, layer): &&(&'static str, Value, Layer)| {
         let is_of_profiles = Key::named(key).is_some_and(|key| key.setting().of_profiles);

@@ -1,8 +1,9 @@
-//! `localcoder reset` and `localcoder uninstall`: what LocalCoder has written on this machine is removed,
-//! after it was said what goes and what stays. First the open IDE and the host are ended.
+//! `localcoder reset` and `localcoder uninstall`: remove what LocalCoder has written on this
+//! machine, after saying what goes and what stays. The open IDE and the host are ended first.
 //!
-//! Only names that the product itself writes are removed, each below a folder of the product's own; what
-//! else is there stays. No link is followed: one that is in place of ours is removed as a link.
+//! Only names that the product itself writes are removed, each below a folder of the product's own;
+//! everything else stays. No link is followed: a link in place of one of our files is removed as a
+//! link.
 
 mod own;
 
@@ -24,7 +25,8 @@ use crate::failure::explained;
 use crate::output;
 use crate::session::program;
 
-/// How long an IDE that was told to end may take: its windows write backups, its server has five seconds.
+/// How long an IDE that was told to end may take: its windows write backups, its server has five
+/// seconds.
 const IDE_ENDS_WITHIN: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -40,7 +42,7 @@ pub(crate) fn uninstall(options: &UninstallOptions) -> Result<(), ErrorInfo> {
     if options.sure.json { output::answer::<Uninstall>(&removal) } else { Ok(()) }
 }
 
-/// `programs`: the folder of the programs; the report says that they are left.
+/// `programs`: the folder of the programs; the report says that they stay.
 fn run(models: bool, sure: &SureOptions, programs: Option<&Path>) -> Result<Removal, ErrorInfo> {
     let places = Places::resolve()?;
     let goes = |part: &Part| part.stays.is_none() && (models || part.kind != Kind::Models);
@@ -67,7 +69,7 @@ fn run(models: bool, sure: &SureOptions, programs: Option<&Path>) -> Result<Remo
         end_ide(&places, ide.pid)?;
     }
     end_host(&places)?;
-    // A host writes what it has measured when it ends, so what is there now counts.
+    // A host writes its measurements when it ends, so look again now.
     let now = own::parts(&places, &linked_files(&places)?).into_iter().filter(goes);
     let gone: Vec<Part> = now.collect();
     gone.iter().try_for_each(remove)?;
@@ -81,7 +83,7 @@ fn run(models: bool, sure: &SureOptions, programs: Option<&Path>) -> Result<Remo
     Ok(removal)
 }
 
-/// Files of the user that are models of the store, and stay where they are.
+/// Files of the user's that are models of the store, and stay where they are.
 fn linked_files(places: &Places) -> Result<Vec<std::path::PathBuf>, ErrorInfo> {
     let Some(store) = Store::existing(&places.models) else { return Ok(Vec::new()) };
     let linked = store.list()?.into_iter().filter_map(|listed| listed.model.linked);
@@ -155,7 +157,7 @@ fn process_is_there(process: Pid) -> bool {
     rustix::process::test_kill_process(process).is_ok() && !is_zombie(process)
 }
 
-/// Whether it has ended and only waits for its parent.
+/// Whether it has ended and only waits for its parent to collect it.
 fn is_zombie(process: Pid) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero()));
     stat.is_ok_and(|stat| stat.rsplit_once(')').is_some_and(|(_, rest)| rest.starts_with(" Z")))
@@ -163,7 +165,7 @@ fn is_zombie(process: Pid) -> bool {
 
 fn remove(part: &Part) -> Result<(), ErrorInfo> {
     for path in &part.paths {
-        // Neither follows a link, and the second looks at each folder again before it goes into it.
+        // Neither call follows a link, and the second checks each folder again before entering it.
         let is_folder = path.symlink_metadata().is_ok_and(|about| about.is_dir());
         let removed =
             if is_folder { fs_err::remove_dir_all(path) } else { fs_err::remove_file(path) };

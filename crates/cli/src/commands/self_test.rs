@@ -1,5 +1,5 @@
-//! `localcoder self-test`: whether a model works on this machine, and how fast: it is loaded, reads,
-//! writes, and improves a function of the sample. What is asked of it is in `policy`.
+//! `localcoder self-test`: whether a model works on this machine, and how fast: it is loaded,
+//! reads, writes, and improves a function of the sample. The requirements are in `policy`.
 
 mod policy;
 
@@ -21,11 +21,11 @@ use policy::Improved;
 
 /// Lines of the prompt, about 16 tokens each: enough for batches, so that their speed is measured.
 const PROMPT_LINES: usize = 24;
-/// Tokens that are written: two seconds of a large model on a slow machine.
+/// Tokens to write: two seconds for a large model on a slow machine.
 const ANSWER_TOKENS: u32 = 16;
 /// How long a model may be busy before it counts as in use by another client.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// What is improved: a function of the sample project that clearly can be.
+/// What is improved: a function of the sample project that obviously can be.
 const SAMPLE: &str = include_str!("../../../../ide/sample/inventory.py");
 const SAMPLE_NAME: &str = "inventory.py";
 const FUNCTION: &str = "def total_stock";
@@ -55,7 +55,7 @@ pub(crate) fn run(options: &SelfTestOptions) -> Result<(), ErrorInfo> {
         }
     }
     match report.checks.into_iter().find(|it| it.verdict == SelfTestVerdict::Failed) {
-        // Whoever reads JSON has the verdict in it.
+        // In JSON, the reader has the verdict already.
         Some(failed) if format == OutputFormat::Text => Err(failed.error.unwrap_or_else(|| {
             ErrorInfo::new(ErrorCode::AnswerUnusable, failed.text)
                 .with_hint(failed.advice.unwrap_or_default())
@@ -64,12 +64,12 @@ pub(crate) fn run(options: &SelfTestOptions) -> Result<(), ErrorInfo> {
     }
 }
 
-/// How the outcome is printed.
+/// The format of the outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum OutputFormat {
-    /// For people, while the checks run.
+    /// Text for people, while the checks run.
     Text,
-    /// The outcome alone.
+    /// Only the outcome.
     Json,
     /// Each event as a line, the outcome last.
     Events,
@@ -119,7 +119,7 @@ fn lines(check: &SelfTestCheck) -> Vec<String> {
     lines
 }
 
-/// A test under way.
+/// A test in progress.
 struct Test {
     session: Session,
     model: String,
@@ -147,7 +147,7 @@ fn tried(model: &str, format: OutputFormat) -> Result<SelfTestReport, ErrorInfo>
     for (what, part) in parts {
         format.began(what)?;
         let checks = match part(&mut test) {
-            // The user's doing, not the model's.
+            // The user has done this, not the model.
             Err(error) if error.code == ErrorCode::Cancelled => return Err(error),
             Err(error) => vec![policy::broken(what, error)],
             Ok(checks) => checks,
@@ -184,8 +184,8 @@ impl Test {
         Ok(vec![policy::load(self.report.measured.load_ms, device)])
     }
 
-    /// Unloads the model; whether it could not, since the model answers another client. What the
-    /// host does with it by itself, such as keeping it quick, is soon over.
+    /// Unloads the model; returns whether that was impossible because it is answering another
+    /// client. What the host does with it on its own, such as keeping it warm, is soon over.
     fn is_in_use(&mut self) -> Result<bool, ErrorInfo> {
         let began = Instant::now();
         while self.status()?.residents.iter().any(|it| it.model.reference == self.model) {
@@ -222,7 +222,7 @@ impl Test {
             first_ms.get_or_insert_with(|| ms_since(began));
             Ok(())
         })?;
-        // A model that ends at once has shown its first token all the same: it was the end.
+        // A model that ends at once has produced its first token nevertheless: the end.
         Ok((first_ms.unwrap_or_else(|| ms_since(began)), answer))
     }
 
@@ -266,7 +266,7 @@ impl Test {
     }
 }
 
-/// A request whose prompt no cache has, for a few tokens.
+/// A short request whose prompt is in no cache.
 pub(crate) fn generation(model: &str) -> GenerateParams {
     GenerateParams {
         request_id: REQUEST_ID.to_owned(),
@@ -290,7 +290,7 @@ pub(crate) fn rates(usage: &Usage) -> (f64, Option<f64>) {
     (read, (usage.generated_tokens >= ANSWER_TOKENS / 2).then_some(written))
 }
 
-/// Different each time, so that no cache has the beginning of it.
+/// Different each time, so that its beginning is in no cache.
 fn prompt() -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
     (0..PROMPT_LINES).map(|line| format!("value_{line} = {now} + {line}\n")).collect()

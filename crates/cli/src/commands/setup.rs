@@ -1,5 +1,6 @@
-//! `localcoder setup`: from a machine without a model to one that edits. The page in the editor and
-//! the questions on a terminal show the same facts (`facts`) and leave the same notes (`state`).
+//! `localcoder setup`: from a machine without a model to one that can edit. The page in the editor
+//! and the questions on a terminal show the same facts (`facts`) and write the same notes
+//! (`state`).
 
 mod facts;
 mod questions;
@@ -27,7 +28,7 @@ pub(crate) fn run(options: &SetupOptions) -> Result<(), ErrorInfo> {
     if changed { Ok(()) } else { questions::ask(&places) }
 }
 
-/// What is asked for without questions; whether it was anything.
+/// Does what is asked for without questions; returns whether that was anything.
 fn change(places: &Places, options: &SetupOptions) -> Result<bool, ErrorInfo> {
     if let Some(switch) = options.air_gapped {
         let on = switch == Switch::On;
@@ -63,7 +64,7 @@ fn print_text(options: &SetupOptions, text: &str) -> Result<(), ErrorInfo> {
     if options.json { Ok(()) } else { output::line(text) }
 }
 
-/// What is loaded is in a catalog.
+/// Fails unless the model that is to be downloaded is in a catalog.
 fn known(places: &Places, id: &str) -> Result<(), ErrorInfo> {
     let catalog = Catalog::with_file(&places.catalog_file())?;
     if catalog.entry(id).is_some() {
@@ -75,7 +76,7 @@ fn known(places: &Places, id: &str) -> Result<(), ErrorInfo> {
         .with_action(ErrorAction::ShowModels))
 }
 
-/// Where another model was named; where none was, the demo is what answers anyway.
+/// Sets the demo model if another one was named; otherwise it is the one that answers anyway.
 fn stay_with_demo(places: &Places) -> Result<(), ErrorInfo> {
     let settings = settings_file::resolved(places).settings;
     if settings_file::model_in_use(places, &settings.code_models()) == DEMO {
@@ -84,7 +85,7 @@ fn stay_with_demo(places: &Places) -> Result<(), ErrorInfo> {
     settings_file::set(places, "codeModel", Some(&DEMO.into()))
 }
 
-/// Makes a model that is there the one for what it is meant for, under a profile that loads it.
+/// Chooses an installed model for what it is meant for, under a profile that loads it.
 fn take_into_use(places: &Places, id: &str) -> Result<(), ErrorInfo> {
     let store = Store::open(&places.models)?;
     store.path_of(id)?;

@@ -1,5 +1,6 @@
-//! `localcoder stats`: what became of the edits that were shown, and beside it what tasks say of the
-//! same models. The host has counted; here the file is read, or deleted. No host is needed.
+//! `localcoder stats`: what became of the edits that were shown, and next to it what tasks say
+//! about the same models. The host has counted; here the file is read, or deleted. No host is
+//! needed.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -103,7 +104,7 @@ fn share(part: u64, all: u64) -> f64 {
     part as f64 / all as f64
 }
 
-/// Outcomes of tasks that the user has had a model do.
+/// Outcomes of tasks that the user has run with a model.
 struct Tasks(Vec<Outcome>);
 
 impl Tasks {
@@ -116,7 +117,7 @@ impl Tasks {
         Ok(Self(outcomes(path)?))
     }
 
-    /// What they say of the model or language of a row; of others they know nothing.
+    /// The tasks' results for the model or language of a row; they have none for other rows.
     fn shares(&self, by: StatisticsBy, name: &str) -> Vec<EvalShare> {
         let is_of_row = |outcome: &&Outcome| match by {
             StatisticsBy::Model => outcome.asked.split(", build").next() == Some(name),
@@ -202,7 +203,7 @@ fn table(title: &str, rows: &[&StatisticsRow]) -> Vec<String> {
     let columns = COLUMNS.len() - usize::from(!has_eval);
     let line = |name: &str, cells: &[String]| {
         let cells = cells.iter().zip(COLUMNS).take(columns);
-        // The last is text, and begins where its head does.
+        // The last column is text, and begins where its heading does.
         let cells = cells.map(|(cell, head)| match head {
             "eval" => format!("  {cell}"),
             _ => format!("  {cell:>width$}", width = head.len().max(5)),
@@ -300,7 +301,7 @@ mod tests {
         assert!(lines[1].ends_with("60 % (50 instructed), 70 % (30 planted flaws)"), "{lines:?}");
         let plain = table("model", &[&all]);
         assert!(!plain[0].contains("eval"), "{plain:?}");
-        // The numbers are below their heads.
+        // The numbers are below their headings.
         assert_eq!(plain[0].len(), plain[1].len(), "{plain:#?}");
     }
 

@@ -1,4 +1,4 @@
-//! `localcoder status`: what the host does, without starting one.
+//! `localcoder status`: what the host is doing, without starting one.
 
 use indicatif::DecimalBytes;
 use localcoder_host::connect;
@@ -12,7 +12,7 @@ use crate::arguments::StatusOptions;
 use crate::{output, settings_file};
 
 pub(crate) fn run(options: &StatusOptions) -> Result<(), ErrorInfo> {
-    // Without hello: it must work with a host of another version too.
+    // Without a hello: it must work with a host of another version too.
     let status = connect::ask_raw::<Status>(&Places::resolve()?, &Nothing {})?;
     match (status, options.json) {
         (status, true) => output::answer::<StatusShow>(&StatusReport {
@@ -25,7 +25,7 @@ pub(crate) fn run(options: &StatusOptions) -> Result<(), ErrorInfo> {
     }
 }
 
-/// A status for people.
+/// A status as lines of text.
 pub(crate) fn lines(status: &HostStatus) -> Vec<String> {
     let mut lines = Vec::new();
     let HostStatus { build_id, pid, clients, requests, .. } = status;
@@ -89,9 +89,9 @@ pub(crate) fn lines(status: &HostStatus) -> Vec<String> {
     lines
 }
 
-/// The host's notes but for what every command tells of the settings by itself.
+/// The host's notes, except for what every command reports about the settings itself.
 pub(crate) fn notes(status: &HostStatus) -> impl Iterator<Item = &String> {
-    // The host may know of a value without its line.
+    // The host may report a value without its line.
     let warned: Vec<String> = settings_file::problems()
         .into_iter()
         .map(|problem| problem.message.split(" (in ").next().unwrap_or_default().to_owned())
@@ -101,7 +101,7 @@ pub(crate) fn notes(status: &HostStatus) -> impl Iterator<Item = &String> {
     status.notes.iter().filter(move |note| !is_warned(note))
 }
 
-/// Of the last answer.
+/// The speed of the last answer.
 fn speed_text(speed: Speed) -> String {
     let Speed { read_tokens_per_s: read, written_tokens_per_s: written } = speed;
     let read = if read > 0.0 { format!("read {read:.0} and ") } else { String::new() };
@@ -134,7 +134,7 @@ fn engine(state: &EngineState) -> String {
     }
 }
 
-/// What the system refuses the worker, and why not where it does not.
+/// What the system denies the worker, or why not.
 pub(crate) fn sandbox_text(confined: &Confined) -> String {
     let Confined { calls, files, why } = confined;
     let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
@@ -148,7 +148,7 @@ pub(crate) fn sandbox_text(confined: &Confined) -> String {
     }
 }
 
-/// As [`sandbox_text`], of the program that loads files.
+/// As [`sandbox_text`], for the program that downloads.
 pub(crate) fn fetch_sandbox_text(confined: &Confined) -> String {
     let Confined { calls, files, why } = confined;
     let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
@@ -166,7 +166,7 @@ pub(crate) fn fetch_sandbox_text(confined: &Confined) -> String {
     }
 }
 
-/// As [`sandbox_text`], of the host.
+/// As [`sandbox_text`], for the host.
 pub(crate) fn host_sandbox_text(confined: &Confined) -> String {
     let Confined { calls, files, why } = confined;
     let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();

@@ -1,5 +1,5 @@
-//! `localcoder test`: which test of the user's own covers some lines, and how it goes. For users, and
-//! for the editor, whose text may not be on the disk.
+//! `localcoder test`: which of the user's own tests covers some lines, and its result. For users,
+//! and for the editor, whose text may not be on the disk.
 
 use std::io::Read as _;
 
@@ -14,7 +14,7 @@ use crate::output;
 use crate::source::SourceFile;
 use crate::tester::Tester;
 
-/// What comes with `--stdin`.
+/// The input for `--stdin`.
 #[derive(Debug, Deserialize)]
 struct Input {
     text: String,
@@ -49,7 +49,7 @@ pub(crate) fn run(options: &TestOptions) -> Result<(), ErrorInfo> {
 }
 
 fn input() -> Result<Input, ErrorInfo> {
-    // Edits hold what they replace and what replaces it.
+    // Edits contain both what they replace and its replacement.
     let most = 4 * DOCUMENT_BYTES_MAX as u64;
     let unread = |cause: String| {
         ErrorInfo::new(ErrorCode::Usage, "standard input is not what `--stdin` takes")

@@ -1,5 +1,5 @@
-//! What only WebKitGTK can tell or do: ask a page before it is closed, see its process end, and
-//! show a bare window that a page fills itself.
+//! What only WebKitGTK can do: ask a page before it is closed, notice that its process has ended,
+//! and show a bare window that a page fills itself.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::transmute;
@@ -19,16 +19,16 @@ use wry::{
 
 use crate::page::{EventSender, PageEvent};
 
-/// WebKitGTK refuses a page that reads the clipboard by script.
+/// WebKitGTK refuses pages that read the clipboard by script, so this script asks us for it.
 pub(crate) const CLIPBOARD_SCRIPT: &str = include_str!("../clipboard.js");
 
-/// Reads the clipboard's text, now or later: another program may have it.
+/// Reads the clipboard's text, which may take a while: another program may own it.
 pub(crate) fn read_clipboard(got: impl FnOnce(&str) + 'static) {
     let clipboard = gtk::Clipboard::get(&gtk::gdk::SELECTION_CLIPBOARD);
     clipboard.request_text(|_, text| got(text.unwrap_or_default()));
 }
 
-/// Puts text on the clipboard, where it stays when the window is gone.
+/// Puts text on the clipboard, where it stays after the window is gone.
 pub(crate) fn write_clipboard(text: &str) {
     let clipboard = gtk::Clipboard::get(&gtk::gdk::SELECTION_CLIPBOARD);
     clipboard.set_text(text);
@@ -41,12 +41,13 @@ pub(crate) fn build(builder: WebViewBuilder<'_>, window: &Window) -> wry::Result
     builder.build_gtk(container)
 }
 
-/// Has WebKit ask a proxy for everything that is not the editor's; it refuses, so that nothing is
-/// looked up or connected to, whatever a page tries. Before the first page is loaded.
+/// Makes WebKit send everything that is not for the editor to a proxy that refuses it, so that
+/// nothing is looked up or connected to, whatever a page tries. Called before the first page is
+/// loaded.
 pub(crate) fn refuse_all_but(view: &WebView, origin: &str, proxy: &str) {
     let authority = origin.split_once("://").map_or(origin, |(_, authority)| authority);
     let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
-    // Stands for the hosts below it, too: those of webviews.
+    // A host covers its subdomains as well, which webviews are on.
     let mut settings = NetworkProxySettings::new(Some(proxy), &[host]);
     let manager = view.webview().context().and_then(|context| context.website_data_manager());
     if let Some(manager) = manager {
@@ -54,17 +55,18 @@ pub(crate) fn refuse_all_but(view: &WebView, origin: &str, proxy: &str) {
     }
 }
 
-/// Tells of what the builder has no handler for.
+/// Sends the events that the builder has no handler for.
 pub(crate) fn watch(view: &WebView, events: &EventSender) {
     let native = view.webview();
     if let Some(settings) = WebViewExt::settings(&native) {
-        // A command moves an editor out some time after its key. All a page can open is a bare
-        // window; `page.js` turns every other into a message.
+        // The command that moves an editor out runs some time after its key was pressed. All a page
+        // can open is a bare window; `page.js` turns every other one into a message.
         settings.set_javascript_can_open_windows_automatically(true);
         forbid_hints(&settings);
     }
     let closes = events.clone();
-    // Not the signal `close`: wry destroys the view on it, and with the view later handlers.
+    // Not the signal `close`: on that, wry destroys the view, and with it handlers that were added
+    // later.
     native.connect_destroy(move |_| closes.send(PageEvent::Closed));
     let crashes = events.clone();
     native.connect_web_process_terminated(move |_, _| crashes.send(PageEvent::Crashed));
@@ -75,12 +77,13 @@ pub(crate) fn watch(view: &WebView, events: &EventSender) {
     });
 }
 
-/// What a page may say of addresses that it will want. WebKit looks their names up past the proxy.
+/// How a page may hint at addresses that it will want. WebKit looks up their names without the
+/// proxy.
 const HINTS: [&CStr; 4] =
     [c"LinkDNSPrefetch", c"LinkPreconnect", c"LinkPreconnectEarlyHints", c"LinkPrefetch"];
 
-/// Has WebKit follow no hints: a name that is looked up tells a stranger's resolver something. A
-/// library of before 2.42 has no names for it, and follows none (`enable-dns-prefetching`).
+/// Makes WebKit ignore hints: looking up a name reveals it to a resolver. A library before 2.42
+/// does not have these names, and ignores hints by default (`enable-dns-prefetching`).
 #[expect(unsafe_code, reason = "the crate has no calls for it")]
 fn forbid_hints(settings: &webkit2gtk::Settings) {
     type All = unsafe extern "C" fn() -> *mut c_void;
@@ -90,8 +93,8 @@ fn forbid_hints(settings: &webkit2gtk::Settings) {
     type Enable = unsafe extern "C" fn(*mut c_void, *mut c_void, c_int);
     type Unref = unsafe extern "C" fn(*mut c_void);
     // SAFETY: the names are those of the functions of WebKitGTK's `WebKitFeature.h` and
-    // `WebKitSettings.h` with these arguments (`gboolean` is a C int, `gsize` a usize), the list and
-    // what is in it live until it is given back, and `settings` outlives the call.
+    // `WebKitSettings.h` with these arguments (`gboolean` is a C int, `gsize` a usize), the list
+    // and its contents live until it is given back, and `settings` outlives the call.
     unsafe {
         let symbol = |name: &CStr| {
             let found = libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr());
@@ -120,7 +123,7 @@ fn forbid_hints(settings: &webkit2gtk::Settings) {
 }
 
 /// Asks the page whether it may be closed; it answers with [`PageEvent::Closed`] or stays. A page
-/// that does not answer is closed without.
+/// that does not respond is closed without asking.
 pub(crate) fn ask_to_close(view: &WebView, events: &EventSender) {
     let native = view.webview();
     if native.is_web_process_responsive() {
@@ -130,8 +133,8 @@ pub(crate) fn ask_to_close(view: &WebView, events: &EventSender) {
     }
 }
 
-/// A window that the page of another fills and closes, as for an editor that is moved out. It is
-/// bound to that page's process and shows nothing from elsewhere.
+/// A window that another window's page fills and closes, as for an editor that is moved out. It
+/// belongs to that page's process and shows nothing from elsewhere.
 pub(crate) fn blank_window(features: &NewWindowFeatures) -> NewWindowResponse {
     let webview = webkit2gtk::WebView::with_related_view(&features.opener.webview);
     let window = gtk::Window::new(gtk::WindowType::Toplevel);
@@ -157,7 +160,7 @@ pub(crate) fn blank_window(features: &NewWindowFeatures) -> NewWindowResponse {
     let closed = window.clone();
     webview.connect_close(move |_| closed.close());
     let asking = webview.clone();
-    // The page moves what it holds back into the main window before it agrees.
+    // The page moves its contents back into the main window before it agrees.
     window.connect_delete_event(move |_, _| {
         asking.try_close();
         gtk::glib::Propagation::Stop
@@ -170,8 +173,8 @@ fn glib_title(window: &gtk::Window) -> impl Fn(&webkit2gtk::WebView) + 'static {
     move |webview| window.set_title(webview.title().as_deref().unwrap_or("LocalCoder IDE"))
 }
 
-/// The kernel ends this program with the launcher. Standard input's end says so as well, but a
-/// hung window would not hear it.
+/// Makes the kernel end this program with the launcher. The end of standard input means the same,
+/// but a window that hangs would not notice it.
 pub(crate) fn end_with_parent() {
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
 }

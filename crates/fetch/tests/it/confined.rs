@@ -1,4 +1,4 @@
-//! What the system refuses the program while it works, and that the work continues none the less.
+//! What the system denies the program while it works, and that the work continues nevertheless.
 
 #![cfg(target_os = "linux")]
 
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::{left_in, program, serve};
 
-/// What a run has said of itself before anything else.
+/// What a run reported about itself before anything else.
 fn confined(ending: &Ending) -> &Confined {
     match ending.events.first() {
         Some(FetchEvent::Confined(confined)) => confined,
@@ -20,7 +20,7 @@ fn confined(ending: &Ending) -> &Confined {
     }
 }
 
-/// A request as the store makes it: what is unfinished in one folder, what is whole in another.
+/// A request as the store makes it: the unfinished file in one folder, the finished one in another.
 fn into_store(store: &Path, content: &Content, url: String) -> (FetchRequest, PathBuf) {
     let (downloads, blobs) = (store.join("downloads"), store.join("blobs"));
     for folder in [&downloads, &blobs] {
@@ -32,7 +32,7 @@ fn into_store(store: &Path, content: &Content, url: String) -> (FetchRequest, Pa
     (request, target)
 }
 
-/// Of each thread, what the kernel says under this name.
+/// What the kernel reports under this name for each thread.
 fn of_threads(pid: u32, name: &str) -> Vec<String> {
     let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
     let read = |task: std::fs::DirEntry| {
@@ -132,7 +132,7 @@ fn a_folder_that_leads_elsewhere_meanwhile_is_refused_and_nothing_is_there() {
     let said = format!("the whole file can't be put at `{}`: permission denied", target.display());
     assert_eq!(*message, said);
     assert!(left_in(elsewhere.path()).is_empty());
-    // Put right, it needs nothing again.
+    // Once that is fixed, the request works again.
     std::fs::remove_file(&blobs).unwrap();
     std::fs::rename(blobs.with_extension("before"), &blobs).unwrap();
     let ending = Fetch::start(&program(), &request).follow(|_, _| {});
@@ -155,7 +155,7 @@ fn a_lock_that_leads_elsewhere_is_refused_in_plain_words() {
     assert!(server.asked().is_empty());
 }
 
-/// Settings that can't be read count as an air gap, so they must not be shut out with the rest.
+/// Settings that can't be read count as an air gap, so they must stay accessible.
 #[test]
 fn settings_that_come_or_change_meanwhile_are_read_wherever_they_lie() {
     for is_linked in [false, true] {

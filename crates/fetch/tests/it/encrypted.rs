@@ -1,5 +1,5 @@
-//! The program against servers that speak TLS: one that the system trusts, and those that it
-//! must not.
+//! The program with servers that speak TLS: one that the system trusts, and some that it must not
+//! trust.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -61,7 +61,7 @@ fn serve(config: ServerConfig, head: String, body: Vec<u8>) -> SocketAddr {
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
-            // A client that does not trust us goes away.
+            // A client that does not trust us closes the connection.
             let _ = answer(StreamOwned::new(connection, stream), &head, &body);
         }
     });
@@ -82,8 +82,8 @@ fn answer(
     stream.flush()
 }
 
-/// What comes of a download from a server of this machine with such a certificate; `trusts`: whether
-/// the program knows the authority.
+/// The outcome of a download from a server on this machine with such a certificate; `trusts`:
+/// whether the program knows the authority.
 fn download(
     (host, name): (&str, &str),
     trusts: bool,
@@ -117,7 +117,7 @@ fn download(
 
 #[test]
 fn a_server_that_the_system_trusts_is_believed() {
-    // By its name as well: what names are looked up with can be read.
+    // By its name as well: the files that names are looked up with stay readable.
     for host in ["127.0.0.1", "localhost"] {
         assert_eq!(download((host, host), true, |_| {}), (Ok(()), String::new()), "{host}");
     }

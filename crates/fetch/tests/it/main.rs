@@ -1,4 +1,4 @@
-//! The program against servers that do everything wrong, and against being killed.
+//! The program with servers that do everything wrong, and being killed.
 
 #![expect(clippy::unwrap_used, reason = "a test says where it fails")]
 
@@ -69,7 +69,7 @@ fn progress_is_reported_and_nothing_else_is_left() {
     let asked = &server.asked()[0];
     assert_eq!(asked.header("accept-encoding"), Some("identity"));
     assert!(asked.header("user-agent").unwrap().starts_with("LocalCoder/"));
-    // What is there is not loaded again.
+    // What is there is not downloaded again.
     let ending = Fetch::start(&program(), &request(dir.path(), &content, vec![server.url("f")]))
         .follow(|_, _| {});
     assert_eq!((ending.result(), server.asked().len()), (Some(Ok(())), 1));
@@ -92,7 +92,7 @@ fn what_a_kill_leaves_is_resumed() {
     let mut random = Random::new(7);
     let mut kills = 0;
     let ending = loop {
-        // The first one is ended however fast it is, and the later ones are let through.
+        // The first run is killed however fast it is, and later ones may finish.
         let after = match kills {
             0 => 1,
             1..6 => random.between(1, 4),
@@ -185,13 +185,13 @@ fn a_disk_that_others_fill_meanwhile_keeps_what_is_there() {
     let (bytes, path) = (content.bytes.clone(), disk.path().to_owned());
     let server = Server::start(move |asked| {
         if asked.number == 0 {
-            // After it was looked whether there is room.
+            // After the free space was checked.
             let _ = Disk::fill(&path, 9_000_000);
         }
         Reply::file(asked, &bytes, "\"v1\"")
     });
     let mut request = request(disk.mounted(), &content, vec![server.url("file")]);
-    // To fill the disk takes the server a while on a busy machine.
+    // Filling the disk takes the server a while on a busy machine.
     request.limits.stall_ms = 60_000;
     let start = || Fetch::start_by(&mut disk.starting(&program()), &request);
     let ending = start().follow(|_, _| {});
@@ -203,7 +203,7 @@ fn a_disk_that_others_fill_meanwhile_keeps_what_is_there() {
     let ending = start().follow(|_, _| {});
     assert_eq!(ending.result(), Some(Ok(())), "{:?}", ending.events);
     assert!(std::fs::read(disk.path().join("blob")).unwrap() == content.bytes);
-    // What is known to be on the disk is not loaded again; that is noted from time to time.
+    // What is known to be on the disk is not downloaded again; marks are written from time to time.
     assert!(server.asked()[1].range_start() > Some(4_000_000), "{:?}", server.asked()[1]);
 }
 
@@ -256,7 +256,7 @@ fn what_is_malformed_is_refused() {
         change(&mut request);
         Fetch::start(&program(), &request).follow(|_, _| {}).result().unwrap().unwrap_err()
     };
-    // A digest is part of a file's name.
+    // A digest becomes part of a file's name.
     assert_eq!(refused(&|it| it.sha256 = "../".repeat(21) + "x"), FetchFailure::Invalid);
     assert_eq!(refused(&|it| it.sha256.make_ascii_uppercase()), FetchFailure::Invalid);
     assert_eq!(refused(&|it| it.urls.clear()), FetchFailure::Invalid);
@@ -266,7 +266,7 @@ fn what_is_malformed_is_refused() {
     assert!(server.asked().is_empty());
 }
 
-/// Its caller gets nothing more, so it ends; silently if the caller is gone.
+/// Its caller would get nothing more, so it ends; silently if the caller is gone.
 #[test]
 fn one_that_can_not_tell_what_happens_ends_with_a_code_of_its_own() {
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
@@ -287,7 +287,7 @@ fn one_that_can_not_tell_what_happens_ends_with_a_code_of_its_own() {
     }
 }
 
-/// The same request with something else, or nothing, in place of the permission.
+/// The same request with another value, or none, in place of the permission.
 #[test]
 fn a_request_that_does_not_say_that_the_network_is_allowed_opens_nothing() {
     let content = Content::random(11, 1_000);
@@ -311,7 +311,7 @@ fn a_request_that_does_not_say_that_the_network_is_allowed_opens_nothing() {
     }
     assert!(server.asked().is_empty());
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "not even a lock is there");
-    // With it, the same requests are.
+    // With the permission, the same requests are accepted.
     assert_eq!(end(&file, Some(json!("allowed"))), Ok(()));
     assert_eq!(server.asked().len(), 1);
 }

@@ -1,5 +1,5 @@
-//! The program started by hand with a claim that the network is allowed, while the user's
-//! settings say that it is not.
+//! The program started by hand with a claim that the network is allowed, while the user's settings
+//! say that it is not.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -22,7 +22,7 @@ fn by_hand(home: &Path, order: &str) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // One that ends at once need not read it.
+    // A program that ends at once need not read it.
     let _ = child.stdin.take().unwrap().write_all(order.as_bytes());
     child.wait_with_output().unwrap()
 }
@@ -38,7 +38,7 @@ fn started_by_hand_it_opens_nothing_unless_the_settings_are_plain() {
     let order = FetchOrder { network: FetchNetwork::Allowed, task };
     let order = format!("{}\n", serde_json::to_string(&order).unwrap());
     let refused = |named: &str| {
-        // Before it has read what is wanted of it, too.
+        // Refused even before the request has been read.
         for order in [order.as_str(), "", "nonsense\n"] {
             let output = by_hand(home.path(), order);
             let (stdout, stderr) =
@@ -69,7 +69,7 @@ fn started_by_hand_it_opens_nothing_unless_the_settings_are_plain() {
     asked += 9;
     assert_eq!(server.connections(), 0);
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "not even a lock is there");
-    // Each was counted, and nothing of what was wanted is in it.
+    // Each was counted, and the count contains nothing of what was wanted.
     let kept = std::fs::read_to_string(places.refusals_file()).unwrap();
     assert_eq!(kept.lines().count(), asked);
     assert!(kept.lines().all(|line| line.parse::<u64>().is_ok()), "{kept}");

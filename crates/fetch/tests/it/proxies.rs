@@ -1,5 +1,5 @@
-//! Proxies of the environment: asked where they work, and an error where they don't. What is
-//! behind them is never asked directly.
+//! Proxies of the environment: used if they work, and an error if they don't. The addresses that
+//! they lead to are never requested directly.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -23,7 +23,7 @@ enum Speaks {
     Socks4,
 }
 
-/// A proxy that leads to where it is asked to, and how often it was.
+/// A proxy that leads to the address it is asked for, and how often it was asked.
 fn proxy(speaks: Speaks) -> (u16, Arc<AtomicUsize>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -86,8 +86,8 @@ fn target(address: &[u8], port: &[u8]) -> String {
     format!("{address}:{}", u16::from_be_bytes(port.try_into().unwrap()))
 }
 
-/// What came of a download from a server of this machine with this environment, and how often that
-/// server was connected to.
+/// The outcome of a download from a server on this machine with this environment, and how often
+/// that server was connected to.
 fn with(environment: &[(&str, &str)]) -> (Result<(), FetchFailure>, String, u64) {
     let content = Content::random(30, 10_000);
     let server = serve(&content);
@@ -139,7 +139,7 @@ fn a_proxy_that_can_not_be_used_is_an_error_and_never_a_direct_connection() {
 
 #[test]
 fn a_dead_proxy_is_named_and_not_what_stands_behind_it() {
-    // A port of this machine without a listener.
+    // A port of this machine that nothing listens on.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     for variable in VARIABLES {
         for kind in ["http", "socks5"] {
@@ -180,7 +180,7 @@ fn a_proxy_that_refuses_is_named_with_its_answer() {
         }
         assert!(!message.contains("hunter2"), "{message}");
         assert_eq!(refuses.asked().len(), tries);
-        // The proxy gets the name, and it was not looked up here.
+        // The proxy gets the name, which was not looked up here.
         assert_eq!(refuses.asked()[0].path, "example.org:443");
         assert!(refuses.asked()[0].header("proxy-authorization").is_some());
     }

@@ -49,7 +49,7 @@ pub(super) fn sum(lanes: __m256i) -> i32 {
     _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32::<1>(two)))
 }
 
-/// The sum of a column's four sums, added in the order of the kernels for many columns: results
+/// The total of a column's four sums, added in the order of the kernels for many columns: results
 /// must not depend on how many columns are computed at once.
 #[inline]
 #[target_feature(enable = "avx2")]
@@ -86,30 +86,29 @@ pub(crate) fn add_to_chains(totals: __m256i, scales: __m256, sums: __m128) -> __
     _mm_fmadd_ps(high, _mm256_extractf128_ps::<1>(scales), sums)
 }
 
-/// The sum of each half of each register, those of the first register in the first lanes of the
-/// halves, and so on.
+/// The sum of each half of each register: the first lane of each half has that of the first
+/// register, and so on.
 #[inline]
 #[target_feature(enable = "avx2")]
 pub(crate) fn sums_of_halves([first, second, third, fourth]: [__m256i; 4]) -> __m256i {
     sums_of_both(half_summed(first, second), half_summed(third, fourth))
 }
 
-/// Adds the lanes of two registers pairwise within each half; half of the way to
-/// [`sums_of_halves`].
+/// Adds the lanes of two registers pairwise within each half: the first step of [`sums_of_halves`].
 #[inline]
 #[target_feature(enable = "avx2")]
 pub(super) fn half_summed(first: __m256i, second: __m256i) -> __m256i {
     _mm256_add_epi32(_mm256_unpacklo_epi32(first, second), _mm256_unpackhi_epi32(first, second))
 }
 
-/// The rest of the way: [`sums_of_halves`] of registers that are [`half_summed`].
+/// The second step: [`sums_of_halves`] of registers that are [`half_summed`].
 #[inline]
 #[target_feature(enable = "avx2")]
 pub(super) fn sums_of_both(low: __m256i, high: __m256i) -> __m256i {
     _mm256_add_epi32(_mm256_unpacklo_epi64(low, high), _mm256_unpackhi_epi64(low, high))
 }
 
-/// The sums of pairs of lanes, those of the first register in the even lanes.
+/// The sums of pairs of lanes, with those of the first register in the even lanes.
 #[inline]
 #[target_feature(enable = "avx2")]
 pub(super) fn sums_of_pairs(first: __m256i, second: __m256i) -> __m256i {

@@ -1,6 +1,6 @@
 //! The kernels with registers of 32 bytes. What AVX2 and AVX-VNNI have in common is written once,
-//! for the [`Products`] that they differ in: functions without features of their own, each inlined
-//! into two that have them.
+//! generic over the [`Products`] in which they differ: functions without features of their own,
+//! each of which is inlined into two that have them.
 #![expect(
     clippy::needless_range_loop,
     reason = "several arrays of registers have one index, and loops over it are unrolled"
@@ -20,8 +20,8 @@ mod vnni;
 pub(crate) use plain::Plain;
 pub(crate) use vnni::Vnni;
 
-/// What the lanes of one column are multiplied with, for each column: of as many bytes as fit in
-/// 64 for this many columns, twice as wide a register's half.
+/// What the lanes of one column are multiplied with, 64 / `WIDTH` bytes, repeated to fill a
+/// register.
 ///
 /// # Safety
 /// The processor has AVX2; this many bytes are there.

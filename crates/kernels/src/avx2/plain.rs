@@ -1,5 +1,5 @@
-//! AVX2: two products of bytes are added up in 16 bits, as many more as have room there, and then
-//! pairs of these in 32 bits.
+//! AVX2: products of bytes are added in pairs to 16 bits, further pairs as long as 16 bits have
+//! room for them, and then pairs of these to 32 bits.
 
 use std::arch::x86_64::{
     __m256i, _mm256_abs_epi8, _mm256_add_epi16, _mm256_add_epi32, _mm256_and_si256,
@@ -17,7 +17,7 @@ use crate::codes::{LANES, REGISTER_BYTES};
 /// AVX2 alone.
 pub(crate) struct Plain;
 
-/// Sums of two products that 16 bits have room for; 0 where not even one has.
+/// How many sums of two products fit into 16 bits; 0 if not even one does.
 const fn room(most: i32) -> usize {
     (i16::MAX as i32 / (2 * most * 128)) as usize
 }
@@ -31,7 +31,7 @@ impl Products for Plain {
         unsafe { work.run::<Self>() }
     }
 
-    /// Twice in each lane.
+    /// Each scale twice per lane.
     #[inline(always)]
     unsafe fn scales<const MOST: i32>(scales: __m256i) -> __m256i {
         // SAFETY: guaranteed by the caller.
@@ -150,7 +150,7 @@ unsafe fn weights<const WIDTH: usize>(
     unsafe { spread::<WIDTH>(rows.get_unchecked(row).as_ptr().add(register * (LANES / WIDTH) * 4)) }
 }
 
-/// Of a row, twice in each lane.
+/// A row's scale, twice in each lane.
 #[inline(always)]
 unsafe fn scale(scales: Option<[i32; TOGETHER]>, row: usize) -> __m256i {
     // SAFETY: guaranteed by the caller.
@@ -162,8 +162,8 @@ unsafe fn scale(scales: Option<[i32; TOGETHER]>, row: usize) -> __m256i {
     }
 }
 
-/// Two products in 16 bits. With eight bits without sign they have no room there: with it they do,
-/// because no value is below -127.
+/// Sums of two products in 16 bits. Two products of unsigned eight-bit weights would overflow; of
+/// signed ones they do not, because no value is below -127.
 #[inline(always)]
 unsafe fn pairs<const MOST: i32>(weights: __m256i, values: __m256i) -> __m256i {
     // SAFETY: guaranteed by the caller.

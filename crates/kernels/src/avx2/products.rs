@@ -1,19 +1,19 @@
-//! What AVX2 and AVX-VNNI differ in.
+//! The operations in which AVX2 and AVX-VNNI differ.
 
 use std::arch::x86_64::__m256i;
 use std::ops::Range;
 
 use crate::CHUNK;
 
-/// Rows that are multiplied together with two registers of columns: with one register for each
-/// sum, and what they share, these are as many as fit in sixteen.
+/// Rows that are multiplied together with two registers of columns: with one register for each sum
+/// and those for shared values, this is as many as fit into sixteen registers.
 pub(crate) const TOGETHER: usize = 4;
 
 /// Sums of these rows with the columns of two registers.
 pub(crate) type Sums = [[__m256i; 2]; TOGETHER];
 
-/// What is to be computed with one or the other: `run` is to be inlined always, so that it has the
-/// features of what it is inlined into.
+/// A computation that is written once for both. `run` must always be inlined, so that it gets the
+/// features of the function that it is inlined into.
 pub(crate) trait Work {
     type Output;
 
@@ -22,14 +22,14 @@ pub(crate) trait Work {
     unsafe fn run<P: Products>(self) -> Self::Output;
 }
 
-/// How bytes are multiplied and added up. `MOST` is what a weight is at most, read without its
-/// sign.
+/// How bytes are multiplied and added up. `MOST` is the largest value of a weight when it is read
+/// as unsigned.
 ///
 /// # Safety
 /// All functions: the processor has the features of the level.
 pub(crate) trait Products: Sized {
-    /// Whether weights of eight bits are multiplied as they are, without their sign: otherwise with
-    /// it, and then they are not too high.
+    /// Whether eight-bit weights are multiplied as unsigned numbers, as they are. Otherwise they
+    /// are multiplied as signed ones, and have no excess.
     const WITHOUT_SIGN: bool;
 
     /// Does the work with the features of the level.
@@ -38,10 +38,11 @@ pub(crate) trait Products: Sized {
     /// As for [`Work::run`].
     unsafe fn perform<W: Work>(work: W) -> W::Output;
 
-    /// Scales as [`Self::add_scaled`] and [`Self::add`] take them.
+    /// Scales in the form that [`Self::add_scaled`] and [`Self::add`] take.
     unsafe fn scales<const MOST: i32>(scales: __m256i) -> __m256i;
 
-    /// Adds the products of 32 weights and values to the lanes of `total`, times the lane's scale.
+    /// Adds the products of 32 weights and values to the lanes of `total`, multiplied by each
+    /// lane's scale.
     unsafe fn add_scaled<const MOST: i32>(
         total: __m256i,
         weights: __m256i,
@@ -49,11 +50,11 @@ pub(crate) trait Products: Sized {
         scale: __m256i,
     ) -> __m256i;
 
-    /// The products of 32 weights and values, four in each lane.
+    /// The products of 32 weights and values, four of them added up in each lane.
     unsafe fn add_up<const MOST: i32>(weights: __m256i, values: __m256i) -> __m256i;
 
-    /// Adds the products of these registers of columns of `WIDTH` to `totals`, times the rows'
-    /// scales, where there are some.
+    /// Adds the products of these registers of groups of `WIDTH` columns to `totals`, multiplied by
+    /// the rows' scales, if there are any.
     ///
     /// # Safety
     /// The registers are within the columns' chunk at `codes` and within the rows.

@@ -14,7 +14,7 @@ use crate::codes::{LANES, REGISTER_BYTES};
 /// AVX2 with AVX-VNNI.
 pub(crate) struct Vnni;
 
-/// Whether four products together have 16 bits.
+/// Whether the sum of four products fits into 16 bits.
 const fn are_short(most: i32) -> bool {
     4 * most * 128 <= i16::MAX as i32
 }
@@ -28,7 +28,7 @@ impl Products for Vnni {
         unsafe { work.run::<Self>() }
     }
 
-    /// In the lower half of each lane, where that is enough.
+    /// Each scale only in the lower half of its lane, if that is enough.
     #[inline(always)]
     unsafe fn scales<const MOST: i32>(scales: __m256i) -> __m256i {
         // SAFETY: guaranteed by the caller.

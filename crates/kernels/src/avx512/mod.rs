@@ -25,8 +25,8 @@ fn of_all_lanes<const WIDTH: usize>(lanes: __m512i) -> __m512i {
     }
 }
 
-/// What each quarter of a register is together, those of the first register in the first lanes of
-/// the quarters, and so on.
+/// The sum of each quarter of each register: the first lane of each quarter has that of the first
+/// register, and so on.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn sums_of_quarters([first, second, third, fourth]: [__m512i; 4]) -> __m512i {
@@ -41,7 +41,7 @@ fn sums_of_quarters([first, second, third, fourth]: [__m512i; 4]) -> __m512i {
     _mm512_add_epi32(_mm512_unpacklo_epi64(low, high), _mm512_unpackhi_epi64(low, high))
 }
 
-/// What the lanes of one column are multiplied with, for each column.
+/// What the lanes of one column are multiplied with, repeated for each column.
 ///
 /// # Safety
 /// The processor has the features; this many lanes are there.

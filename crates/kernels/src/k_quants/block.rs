@@ -1,5 +1,5 @@
-//! One block, spread out from its few bits to bytes, and what its head says. With AVX2, which
-//! every level has.
+//! Unpacks one block from its few bits to bytes, and reads its head. Uses AVX2, which every level
+//! has.
 
 use std::arch::x86_64::{
     __m128i, __m256i, _mm_and_si128, _mm_cvtsi32_si128, _mm_loadu_si128, _mm_packs_epi32,
@@ -17,18 +17,18 @@ use crate::Format;
 use crate::format::CHOICE;
 use crate::matrix::half;
 
-/// Weights of a block, 32 in each.
+/// Parts of a block, with 32 weights each.
 pub(crate) const PARTS: usize = 8;
 
-/// What is said of a block's weights.
+/// The head of a block: what its weights are scaled with.
 pub(crate) struct Head {
-    /// Of each 16 weights; of each 32, the second is empty.
+    /// One per 16 weights; with one per 32, the second register is unused.
     pub(crate) scales: [__m256i; 2],
     /// What the sums of 16 or 32 values are multiplied with, in 16 bits each: the minima, or the
-    /// scales times what the weights are too high.
+    /// scales times the excess of the weights.
     pub(crate) offsets: __m256i,
     pub(crate) scale: f32,
-    /// Of the offsets; 0 where there are no minima.
+    /// The scale of the offsets; 0 if there are no minima.
     pub(crate) minimum: f32,
 }
 
@@ -87,7 +87,7 @@ pub(crate) unsafe fn head<const FORMAT: u8>(block: *const u8) -> Head {
     }
 }
 
-/// Of sixteen scales, for weights that are this many bits too high.
+/// A head with sixteen scales, for weights with an excess of this many bits.
 ///
 /// # Safety
 /// The processor has the features; a number of 16 bits is at `scale`.
@@ -117,9 +117,9 @@ fn bytes(words: [u32; 4]) -> __m128i {
     _mm_set_epi32(fourth, third, second, first)
 }
 
-/// Eight scales and eight minima of six bits in twelve bytes: the low six bits of the first four
-/// of each in bytes of their own, and the others' low four bits together, with their high two
-/// in what is left of the first eight bytes.
+/// Unpacks eight scales and eight minima of six bits from twelve bytes: the low six bits of the
+/// first four of each are in bytes of their own; of the others, the low four bits share bytes, and
+/// the high two are in what is left of the first eight bytes.
 #[inline]
 pub(crate) fn scales_and_minima([first, second, third]: [u32; 3]) -> ([u32; 2], [u32; 2]) {
     const SIX: u32 = 0x3f3f_3f3f;
@@ -132,8 +132,9 @@ pub(crate) fn scales_and_minima([first, second, third]: [u32; 3]) -> ([u32; 2], 
     )
 }
 
-/// Sixteen scales of six bits: the low four bits of the first eight in the low halves of eight
-/// bytes, those of the others in the high halves, and the high two of four scales in four bytes.
+/// Unpacks sixteen scales of six bits: the low four bits of the first eight are in the low halves
+/// of eight bytes, those of the others in the high halves, and the high two bits of four scales in
+/// each of four bytes.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn six_bits([first, second, third]: [u32; 3]) -> __m128i {
@@ -148,8 +149,8 @@ fn six_bits([first, second, third]: [u32; 3]) -> __m128i {
     ])
 }
 
-/// Eight scales of six bits, 32 too high: the low four together, two in a byte, and the high two
-/// together.
+/// Unpacks eight scales of six bits with an excess of 32: the low four bits are together, two in a
+/// byte, and so are the high two.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn with_high_bits(low: i32, high: u16) -> __m256i {
@@ -162,8 +163,8 @@ fn with_high_bits(low: i32, high: u16) -> __m256i {
     _mm256_add_epi32(_mm256_or_si256(low, high), _mm256_set1_epi32(-32))
 }
 
-/// Its weights in the order of the columns' values, without their sign: each as much too high as
-/// [`Format::too_high`] says.
+/// The weights in the order of the columns' values, unsigned: each has the excess that
+/// [`Format::too_high`] gives.
 ///
 /// # Safety
 /// The processor has the features; a block of the format is there.
@@ -177,7 +178,7 @@ pub(crate) unsafe fn weights<const FORMAT: u8>(block: *const u8) -> [__m256i; PA
             Format::Q5K => {
                 let mut weights = four_bits(block.add(48));
                 let fifth = _mm256_loadu_si256(block.add(16).cast());
-                // The first bit of each byte is the fifth of the first 32 weights, and so on.
+                // The lowest bit of each byte is the fifth of the first 32 weights, and so on.
                 for (part, weights) in weights.iter_mut().enumerate() {
                     *weights = _mm256_or_si256(*weights, moved(fifth, part as i32, 4, 1));
                 }
@@ -198,7 +199,7 @@ pub(crate) unsafe fn weights<const FORMAT: u8>(block: *const u8) -> [__m256i; PA
     }
 }
 
-/// Of each 32 bytes the low halves are 32 weights, the high halves the next 32.
+/// In each 32 bytes, the low halves are 32 weights and the high halves the next 32.
 #[inline]
 #[target_feature(enable = "avx2")]
 unsafe fn four_bits(packed: *const u8) -> [__m256i; PARTS] {
@@ -213,7 +214,7 @@ unsafe fn four_bits(packed: *const u8) -> [__m256i; PARTS] {
     weights
 }
 
-/// Of each 32 bytes the lowest two bits are 32 weights, and so on.
+/// In each 32 bytes, the lowest two bits are 32 weights, and so on.
 #[inline]
 #[target_feature(enable = "avx2")]
 unsafe fn two_bits(packed: *const u8) -> [__m256i; PARTS] {
@@ -228,9 +229,9 @@ unsafe fn two_bits(packed: *const u8) -> [__m256i; PARTS] {
     weights
 }
 
-/// 128 bytes of low four bits, then 64 bytes of high two bits. Of each 128 weights the four
-/// quarters of 32 share the 32 bytes of high bits, and the third and fourth have the high halves
-/// of the bytes of the first and second.
+/// 128 bytes of low four bits, then 64 bytes of high two bits. The four quarters of each 128
+/// weights share 32 bytes of high bits; the third and fourth quarter have their low bits in the
+/// high halves of the bytes of the first and second.
 #[inline]
 #[target_feature(enable = "avx2")]
 unsafe fn six_bit_weights(block: *const u8) -> [__m256i; PARTS] {
@@ -259,7 +260,7 @@ unsafe fn six_bit_weights(block: *const u8) -> [__m256i; PARTS] {
     weights
 }
 
-/// Of each 16 bytes the low halves choose 16 weights, the high halves the next 16.
+/// In each 16 bytes, the low halves choose 16 weights and the high halves the next 16.
 #[inline]
 #[target_feature(enable = "avx2")]
 unsafe fn chosen(packed: *const u8) -> [__m256i; PARTS] {
@@ -279,8 +280,8 @@ unsafe fn chosen(packed: *const u8) -> [__m256i; PARTS] {
     weights
 }
 
-/// Some bits of each byte, from one place to another: `mask` is what there is of them, at the
-/// lowest place.
+/// Moves some bits of each byte to another position: `mask` selects them, shifted to the lowest
+/// position.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn moved(bytes: __m256i, from: i32, to: i32, mask: i8) -> __m256i {

@@ -1,5 +1,5 @@
 //! A chunk of a column for these formats (`Q8_K` of llama.cpp): one scale for all of its 256
-//! values, and how it is laid out.
+//! values, and its layout.
 
 use crate::CHUNK;
 use crate::codes::{Place, REGISTER_BYTES};
@@ -10,7 +10,7 @@ pub(crate) const SUMS: usize = CHUNK / 16;
 /// A chunk of a column, rounded.
 pub(crate) struct Rounded {
     pub(crate) codes: [u8; CHUNK],
-    /// Of 16 codes each.
+    /// The sums of each 16 codes.
     pub(crate) sums: [i16; SUMS],
     pub(crate) scale: f32,
 }
@@ -29,19 +29,19 @@ pub(crate) const fn scales_at(width: usize) -> usize {
     wide_sums_at(width) + width * SUMS / 2 * size_of::<i16>()
 }
 
-/// A whole number of registers.
+/// Size of a chunk, rounded up to whole registers.
 pub(crate) const fn chunk_bytes(width: usize) -> usize {
     (scales_at(width) + REGISTER_BYTES).next_multiple_of(REGISTER_BYTES)
 }
 
-/// What a chunk's codes are made with: what is furthest from zero becomes -127, as in llama.cpp.
+/// The factor from values to codes: the value furthest from zero becomes -127, as in llama.cpp.
 pub(crate) fn to_codes(most: f32, least: f32) -> f32 {
     let furthest = if most >= -least { most } else { least };
     if furthest == 0.0 { 0.0 } else { -127.0 / furthest }
 }
 
 impl Rounded {
-    /// Puts it where it belongs.
+    /// Writes the chunk to its place.
     ///
     /// # Safety
     /// [`chunk_bytes`] bytes may be written at `start`.

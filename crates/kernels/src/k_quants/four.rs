@@ -1,4 +1,4 @@
-//! Four blocks of a row with one column each: their whole numbers to the four sums of the column.
+//! Four blocks of a row with one column each: from their integers to the four sums of the column.
 
 use std::arch::x86_64::{
     __m128, __m128i, _mm_add_epi32, _mm_cvtepi32_ps, _mm_cvtph_ps, _mm_fmadd_ps, _mm_fnmadd_ps,
@@ -9,18 +9,18 @@ use std::arch::x86_64::{
 use super::codes::{chunk_bytes, scales_at};
 use crate::{CHAINS, Format};
 
-/// RowScales of the blocks of a row; zeros where there are fewer blocks.
+/// The scales of the blocks of a row; zeros if there are fewer than four blocks.
 pub(crate) struct RowScales {
     scales: __m128,
-    /// Of the minima, where there are some.
+    /// The scales of the minima, if there are any.
     minima: __m128,
 }
 
-/// What blocks are with a column.
+/// The integer products of blocks with a column.
 #[derive(Clone, Copy)]
 pub(crate) struct Totals {
     pub(crate) products: __m128i,
-    /// The minima times the values' sums.
+    /// The minima multiplied by the values' sums.
     pub(crate) minima: __m128i,
 }
 
@@ -43,7 +43,7 @@ impl RowScales {
         }
     }
 
-    /// Adds what the blocks are with a column to its sums.
+    /// Adds the products of the blocks with a column to its sums.
     ///
     /// # Safety
     /// The processor has the features; this many chunks of the column are there.
@@ -77,7 +77,7 @@ impl RowScales {
     }
 }
 
-/// A number of 16 bits of each of this many blocks.
+/// A 16-bit float of each of this many blocks.
 ///
 /// # Safety
 /// The processor has the features; the first is at `start`.
@@ -97,8 +97,8 @@ unsafe fn halves<const FORMAT: u8>(start: *const u8, count: usize) -> __m128 {
     }
 }
 
-/// What each of this many blocks has at a place; zero after the last. Inlined always: where the
-/// count is known, nothing is asked.
+/// The value at this offset in one of `count` blocks; zero after the last. Always inlined, so that
+/// nothing is checked at run time if the count is known.
 ///
 /// # Safety
 /// The first is at `start`, and this many in all.
@@ -111,7 +111,7 @@ unsafe fn read<T: Copy + Default>(start: *const u8, block: usize, bytes: usize, 
     unsafe { start.add(block * bytes).cast::<T>().read_unaligned() }
 }
 
-/// What each of four registers is together.
+/// The sum of the lanes of each of four registers.
 #[inline]
 #[target_feature(enable = "avx2")]
 pub(crate) fn sums_of([first, second, third, fourth]: [__m128i; CHAINS]) -> __m128i {

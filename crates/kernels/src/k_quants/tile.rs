@@ -1,5 +1,5 @@
-//! The weights: a block of each of eight rows, spread out from its few bits to bytes.
-//! Small enough to stay in the first cache while all columns use it.
+//! The weights: a block of each of eight rows, unpacked from its few bits to bytes. Small enough to
+//! stay in the first-level cache while all columns use it.
 
 use std::arch::x86_64::_mm256_storeu_si256;
 
@@ -11,15 +11,15 @@ use crate::{CHUNK, Format};
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Tile {
-    /// Without their sign: as much too high as [`Format::too_high`] says.
+    /// Unsigned: each has the excess that [`Format::too_high`] gives.
     pub(crate) weights: [[u8; CHUNK]; ROWS],
-    /// Of each 32 weights, or of each 16.
+    /// One per 32 weights, or one per 16.
     pub(crate) scales: [[i32; 16]; ROWS],
     /// What the sums of a column's values are multiplied with, two in each: the minima, or the
-    /// scales times what the weights are too high.
+    /// scales times the excess of the weights.
     pub(crate) offsets: [[i32; 8]; ROWS],
     pub(crate) scale: [f32; ROWS],
-    /// Of the offsets, where these are minima.
+    /// The scale of the offsets, if these are minima.
     pub(crate) minimum: [f32; ROWS],
 }
 
@@ -34,7 +34,7 @@ impl Tile {
         }
     }
 
-    /// Takes the block of these rows.
+    /// Unpacks the block of these rows.
     ///
     /// # Safety
     /// The processor has the features; the rows and the block are within the matrix.

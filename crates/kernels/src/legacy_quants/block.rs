@@ -1,4 +1,4 @@
-//! One block, spread out from its few bits to bytes. With AVX2, which every level has.
+//! Unpacks one block from its few bits to bytes. Uses AVX2, which every level has.
 
 use std::arch::x86_64::{
     __m256i, _mm_loadu_si128, _mm256_and_si256, _mm256_broadcastsi128_si256, _mm256_cmpeq_epi8,
@@ -9,7 +9,7 @@ use std::arch::x86_64::{
 use crate::Format;
 use crate::format::CHOICE;
 
-/// Its 32 weights without their sign, each as much too high as [`Format::too_high`] says.
+/// Its 32 weights, unsigned: each has the excess that [`Format::too_high`] gives.
 ///
 /// # Safety
 /// The processor has the features; a block of the format is there.
@@ -51,7 +51,7 @@ pub(crate) unsafe fn four_bits(packed: *const u8) -> __m256i {
     _mm256_and_si256(shifted, _mm256_set1_epi8(0x0f))
 }
 
-/// 16 in each byte whose bit is set.
+/// Puts 16 into each byte whose bit is set.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn sixteen_of_bits(bits: i32) -> __m256i {

@@ -1,5 +1,5 @@
-//! A chunk of a column for these formats (`Q8_0` of llama.cpp): a scale for each 32 values, and
-//! how it is laid out.
+//! A chunk of a column for these formats (`Q8_0` of llama.cpp): one scale per 32 values, and its
+//! layout.
 
 use super::{BLOCK, BLOCKS};
 use crate::codes::Place;
@@ -8,13 +8,13 @@ use crate::{CHUNK, Format};
 /// A chunk of a column, rounded.
 pub(crate) struct Rounded {
     pub(crate) codes: [[u8; BLOCK]; BLOCKS],
-    /// Of each block's codes.
+    /// The sum of each block's codes.
     pub(crate) sums: [i32; BLOCKS],
     pub(crate) scales: [f32; BLOCKS],
 }
 
 /// Offsets within a chunk of a group of this many columns: first the codes, four in a lane, then
-/// what the sum of each block begins with, then the scale of each block, one in a lane.
+/// the value that the sum of each block begins with, then the scale of each block, one in a lane.
 pub(crate) const fn beginnings_at(width: usize) -> usize {
     width * CHUNK
 }
@@ -28,12 +28,12 @@ pub(crate) const fn chunk_bytes(width: usize) -> usize {
 }
 
 impl Rounded {
-    /// Puts it where it belongs.
+    /// Writes the chunk to its place.
     ///
     /// # Safety
     /// [`chunk_bytes`] bytes may be written at `start`.
     pub(crate) unsafe fn put(&self, format: Format, place: Place, start: *mut u8) {
-        // The weights are too high by as much, each.
+        // Corrects for the excess of the weights, which is the same for each.
         let beginnings = self.sums.map(|sum| -format.too_high() * sum);
         // SAFETY: all are within the chunk.
         unsafe {

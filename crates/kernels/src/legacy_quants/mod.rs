@@ -1,5 +1,5 @@
-//! ggml's older formats: 32 weights in a block with one scale. A column is rounded with a scale
-//! for each 32 values, so each sub-block's sum becomes a float of its own.
+//! ggml's older formats: blocks of 32 weights with one scale. A column is rounded with one scale
+//! per 32 values, so each block's sum becomes a float of its own.
 
 pub(crate) mod block;
 pub(crate) mod codes;
@@ -9,5 +9,5 @@ pub(crate) mod tile;
 pub(crate) const BLOCK: usize = 32;
 /// Blocks in a chunk.
 pub(crate) const BLOCKS: usize = crate::CHUNK / BLOCK;
-/// Of `Q8_0`.
+/// The largest size of a block, that of `Q8_0`.
 pub(crate) const BLOCK_BYTES_MAX: usize = 34;

@@ -1,5 +1,5 @@
-//! The weights of a chunk of each of eight rows, spread out to bytes. Small enough to stay in the
-//! first cache while all columns use it.
+//! The weights of a chunk of each of eight rows, unpacked to bytes. Small enough to stay in the
+//! first-level cache while all columns use it.
 
 use std::arch::x86_64::_mm256_storeu_si256;
 
@@ -10,11 +10,11 @@ use crate::{CHUNK, Format};
 /// A chunk of each of eight rows.
 #[repr(C, align(64))]
 pub(crate) struct Tile {
-    /// Without their sign.
+    /// Unsigned.
     pub(crate) weights: [[u8; CHUNK]; ROWS],
-    /// Of each block.
+    /// One per block.
     pub(crate) scales: [[f32; BLOCKS]; ROWS],
-    /// Blocks that were taken: fewer at the end of a row.
+    /// Number of blocks that were unpacked: fewer at the end of a row.
     pub(crate) blocks: usize,
 }
 
@@ -23,7 +23,7 @@ impl Tile {
         Self { weights: [[0; CHUNK]; ROWS], scales: [[0.0; BLOCKS]; ROWS], blocks: 0 }
     }
 
-    /// Takes the chunk of these rows.
+    /// Unpacks the chunk of these rows.
     ///
     /// # Safety
     /// The processor has the features; the rows and the chunk are within the matrix.
@@ -42,7 +42,7 @@ impl Tile {
         }
     }
 
-    /// Takes as many blocks of each of the rows as `blocks` says.
+    /// Unpacks as many blocks of each of the rows as `blocks` says.
     ///
     /// # Safety
     /// The processor has the features; this many blocks of the format are at each pointer.
@@ -50,7 +50,7 @@ impl Tile {
     #[target_feature(enable = "avx2,f16c")]
     unsafe fn take_blocks<const FORMAT: u8>(&mut self, rows: [*const u8; ROWS]) {
         for (row, start) in rows.into_iter().enumerate() {
-            // Those of the chunk before are still there.
+            // The scales of the chunk before may still be there.
             self.scales[row][self.blocks..].fill(0.0);
             let weights = self.weights[row].as_chunks_mut::<BLOCK>().0.iter_mut();
             for (index, (weights, scale)) in

@@ -1,5 +1,6 @@
-//! What is carried here lies in every way: folders, files and catalogs. Each lie is named in a sentence
-//! of its own or comes to nothing; none of them is verified, and none gets a name that a profile means.
+//! Folders, files and catalogs from elsewhere that lie in every way. Each lie is either reported in
+//! a sentence of its own or has no effect; none of them counts as verified, and none gets a name
+//! that a profile means.
 
 use std::path::{Path, PathBuf};
 
@@ -14,16 +15,16 @@ use crate::{files, store};
 
 const CODER: &str = "qwen2.5-coder-7b";
 
-/// What came of a lie.
+/// The outcome of a lie.
 type Came = Result<Installed, ErrorInfo>;
 
-/// The models that a user gets who has set nothing.
+/// The models that a user gets who has not set anything.
 fn of_default_profiles() -> Vec<String> {
     let settings = resolve(&[]).settings;
     settings.code_models().into_iter().chain(settings.general_models()).collect()
 }
 
-/// A catalog has not got this file, and nothing of the catalog's is there.
+/// The catalog's model does not count as installed, and nothing has its file.
 #[track_caller]
 fn is_not_believed(store: &Store, what: &str) {
     let catalog = Catalog::shipped();
@@ -72,10 +73,10 @@ fn license() -> Value {
     })
 }
 
-/// The error, and how it is printed.
+/// What the error is called, and how a folder is made to lie.
 type Lie<'a> = (&'a str, &'a dyn Fn(&Path));
 
-/// Lies about the model of a folder, and what is said of each.
+/// Lies about the model in a folder, and the error for each.
 #[test]
 fn folders_that_lie_are_named_or_come_to_nothing() {
     let refused: &[Lie<'_>] = &[
@@ -88,7 +89,7 @@ fn folders_that_lie_are_named_or_come_to_nothing() {
             changed(folder, &|it| it["sha256"] = "../../blobs".into());
         }),
         ("version 9", &|folder| changed(folder, &|it| it["version"] = 9.into())),
-        // The digest of the catalog's file, and another file.
+        // The digest of the catalog's file, with another file.
         ("and the one with this digest has 4683073536", &|folder| {
             let sha256 = Catalog::shipped().entry(CODER).unwrap().sha256.clone();
             changed(folder, &|it| it["sha256"] = sha256.clone().into());
@@ -134,7 +135,7 @@ fn folders_that_lie_are_named_or_come_to_nothing() {
     }
 }
 
-/// What a folder claims, and what its model is called for it.
+/// What a folder claims, and the name that its model gets.
 fn claims() -> Vec<(&'static str, Value, &'static str)> {
     let url = "https://huggingface.co/Qwen/x.gguf";
     vec![
@@ -196,7 +197,7 @@ fn folders_that_claim_to_be_somebody_else_get_a_name_of_their_own() {
         assert_eq!(store.model(id).unwrap(), model, "{lie}");
         let claimed = manifest.get("id").and_then(Value::as_str);
         assert_eq!(model.claimed_id.as_deref(), claimed, "{lie}");
-        // What the file itself says counts, and what this machine knows.
+        // What counts is what the file itself says, and what this machine knows.
         assert_eq!(
             (model.architecture.as_str(), model.context_tokens < 1_000_000),
             ("qwen2", true)
@@ -208,11 +209,11 @@ fn folders_that_claim_to_be_somebody_else_get_a_name_of_their_own() {
         assert!(model.name.chars().count() <= 120 && !model.file.contains('\u{1b}'), "{lie}");
         assert_ne!(model.claimed_license.as_deref(), Some("public domain"), "{lie}");
         if model.license.is_some() {
-            // Its own words, whatever license it says that they are.
+            // The folder's own text, whatever license it claims to be.
             assert_eq!(store.kept_license(&model).unwrap(), "Do as you like.\n", "{lie}");
         }
         is_not_believed(&store, lie);
-        // The same again gets a name of its own.
+        // Importing it again gives it a name of its own.
         if claimed.is_some() {
             let again = take(&store, &folder, &Catalog::shipped()).unwrap();
             assert_eq!(again.id, format!("{id}-2"));
@@ -221,7 +222,7 @@ fn folders_that_claim_to_be_somebody_else_get_a_name_of_their_own() {
     }
 }
 
-/// The bytes with another architecture in place of the demo's.
+/// The bytes with another architecture in place of the demo model's.
 fn called(bytes: &[u8], architecture: &[u8]) -> Vec<u8> {
     let key = b"general.architecture";
     let at = find(bytes, key) + key.len() + 4;
@@ -230,7 +231,7 @@ fn called(bytes: &[u8], architecture: &[u8]) -> Vec<u8> {
     file.extend((architecture.len() as u64).to_le_bytes());
     file.extend(architecture);
     file.extend(&bytes[at + 8 + usize::try_from(old).unwrap()..]);
-    // The data may begin later by now, and is not looked at.
+    // The data may begin later now, and is not looked at.
     file.extend([0; 64]);
     file
 }
@@ -298,14 +299,14 @@ fn files_with_the_name_of_a_model_of_the_catalog_get_a_name_of_their_own() {
         assert_eq!((model.id.as_str(), model.claimed_id.as_deref()), (id, Some(claimed)));
         is_not_believed(&store, name);
     }
-    // An import under such a name is refused: it is another model's.
+    // An import under such a name is refused: it belongs to another model.
     for id in [CODER, "llama-3-8b"] {
         let error: ErrorInfo = import("x.gguf", Some(id), ImportMode::InPlace).unwrap_err().into();
         assert_eq!(error.code, ErrorCode::Usage);
         assert!(error.message.contains("the name of a model of the catalog"), "{error}");
         is_not_believed(&store, id);
     }
-    // The name of the model in a file of the same length is not a name of ours either.
+    // The model name inside a file of the same length is not a reserved name either.
     let model = import("模型.gguf", None, ImportMode::Copy).unwrap();
     assert!(model.id.starts_with("localcoder-demo"), "{}", model.id);
     is_not_believed(&store, "no Latin letter");
@@ -323,7 +324,7 @@ fn a_file_without_any_name_is_called_by_its_digest() {
     assert!(!model.name.is_empty());
 }
 
-/// As an earlier version has left it, which did not check the digest.
+/// A store as left by an earlier version, which did not check the digest.
 #[test]
 fn one_that_has_such_a_name_already_is_not_used() {
     let (_dir, store) = store();
@@ -346,7 +347,7 @@ fn one_that_has_such_a_name_already_is_not_used() {
     assert!(store.path_of("mine").is_ok());
 }
 
-/// A user's catalog that pins the demo's file.
+/// A user's catalog that pins the demo model's file.
 fn pinning(dir: &Path, change: &dyn Fn(&mut Value)) -> Result<Catalog, ErrorInfo> {
     let bytes = std::fs::read(demo::path()).unwrap();
     let content = localcoder_test_support::downloads::Content {
@@ -372,12 +373,12 @@ fn the_catalogs_own_file_is_known_by_its_digest_whatever_it_is_called() {
     let model = import(None).unwrap();
     assert_eq!((model.id.as_str(), model.name.as_str()), ("small", "Small Model"));
     assert_eq!(model.license.as_ref().unwrap().attribution, ["Built with Small"]);
-    // It is not a second model.
+    // It does not become a second model.
     let again: ErrorInfo = import(None).unwrap_err().into();
     assert!(again.message.contains("`small`, which is installed already"), "{again}");
     assert!(store.path_of("small").is_ok());
     assert_eq!(import(Some("mine")).unwrap().name, "Small Model");
-    // One whose file is gone is fixed by it.
+    // A model whose file is gone is fixed by importing it.
     std::fs::remove_file(store.path_of("small").unwrap()).unwrap();
     assert!(store.path_of("small").is_err());
     assert_eq!(import(None).unwrap().id, "small");
@@ -441,7 +442,7 @@ fn catalogs_that_lead_elsewhere_are_refused_when_they_are_read() {
     assert!(pinning(dir.path(), &|_| {}).is_ok());
 }
 
-/// `touch`, a backup that is played back, `rsync`: the file is the same.
+/// After `touch`, restoring a backup or `rsync`, the file is the same.
 #[test]
 fn a_file_in_its_place_whose_time_alone_changed_is_kept_once_it_was_read() {
     use std::time::{Duration, SystemTime};
@@ -463,7 +464,7 @@ fn a_file_in_its_place_whose_time_alone_changed_is_kept_once_it_was_read() {
     );
     store.verify("mine", &mut |_, _| true).unwrap();
     assert_eq!(store.path_of("mine").unwrap(), path);
-    // Another file of the same length and with any time is another one.
+    // A file of the same length, with any time, is still another file.
     let mut bytes = std::fs::read(&path).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     std::fs::write(&path, bytes).unwrap();

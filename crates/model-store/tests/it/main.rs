@@ -1,4 +1,4 @@
-//! The store with real model files, and with the real program that loads.
+//! The store with real model files, and with the real program that downloads.
 
 #![expect(clippy::unwrap_used, reason = "a test says where it fails")]
 
@@ -86,7 +86,7 @@ fn a_file_of_a_catalog_is_found_by_the_catalogs_name_whatever_it_is_called() {
     let again: ErrorInfo = store.check_missing(&catalog.models[0]).unwrap_err().into();
     assert_eq!(again.code, ErrorCode::Usage, "there is nothing to load");
 
-    // What is carried to another machine has the catalog's name there, and no folder's word counts.
+    // What is carried to another machine has the catalog's name there, whatever the folder says.
     let folder = store.export("mine", dir.path(), &mut |_, _| true).unwrap();
     let bundle = Bundle::read(&folder, &catalog).unwrap();
     assert_eq!(bundle.model.id, "pinned");
@@ -141,7 +141,7 @@ fn a_file_in_its_place_stays_the_users() {
     assert_eq!(model.id, "my-model");
     assert_eq!(store.path_of("my-model").unwrap(), path);
     assert!(files(&store.folder().join("blobs")).is_empty());
-    // One that was written since is another one until it is imported again.
+    // A file that was written to since is another file until it is imported again.
     let file = std::fs::File::options().write(true).open(&path).unwrap();
     file.set_modified(SystemTime::now() + Duration::from_secs(5)).unwrap();
     assert_eq!(code(store.path_of("my-model").unwrap_err()), ErrorCode::ModelDamaged);
@@ -243,12 +243,12 @@ fn real() -> Content {
     Content { bytes, sha256 }
 }
 
-/// Of settings that say nothing.
+/// The permission from settings in which nothing is set.
 fn allowed() -> NetworkAllowed {
     resolve(&[]).air_gap.permission("nothing is loaded").unwrap()
 }
 
-/// Beside the tests' own programs, where all are built.
+/// The program is next to the tests' own programs, where all are built.
 fn fetcher() -> Fetcher {
     let test = std::env::current_exe().unwrap();
     let program = test.parent().unwrap().parent().unwrap().join("localcoder-fetch");
@@ -284,7 +284,7 @@ fn a_model_of_a_catalog_is_installed_with_its_license() {
     assert_eq!(list.lines().count(), 1);
     assert!(list.contains("\"model\":\"test-model\"") && list.contains("textSha256"), "{list}");
     assert_eq!(files(&store.folder().join("downloads")), [""; 0]);
-    // What is there is not loaded again.
+    // What is there is not downloaded again.
     let again =
         store.install(&entry, self::consent(&store, &entry), &fetcher(), &running, &mut |_| {});
     assert_eq!(code(again.unwrap_err()), ErrorCode::Usage);
@@ -323,7 +323,7 @@ fn a_stopped_install_goes_on_where_it_ended() {
     store.install(&entry, consent(&store, &entry), &fetcher(), &running, &mut |_| {}).unwrap();
     let again = server.sent() - entry.bytes;
     assert!(again < entry.bytes / 4, "{again} bytes were loaded again");
-    // Giving one up removes what there is of it.
+    // Discarding a download removes everything of it.
     store.discard_download(&entry.sha256).unwrap();
     assert_eq!(store.loaded_bytes(&entry.sha256), 0);
 }
@@ -345,7 +345,7 @@ fn what_is_not_the_file_of_the_catalog_is_not_installed() {
     assert_eq!(error.code, ErrorCode::ChecksumMismatch);
     assert!(error.cause.unwrap().contains(&content.sha256));
 
-    // The right digest, and still no model.
+    // The right digest, but still not a model.
     let random = Content::random(1, 100_000);
     let bytes = random.bytes.clone();
     let server = Server::start(move |asked| Reply::file(asked, &bytes, "\"1\""));
@@ -382,7 +382,7 @@ fn a_model_is_carried_to_another_machine_and_checked_there() {
     elsewhere.verify("mine", &mut |_, _| true).unwrap();
     elsewhere.remove("mine").unwrap();
 
-    // What was changed on the way is not taken in.
+    // A file that was changed on the way is refused.
     let file = folder.join("model.gguf");
     let mut bytes = std::fs::read(&file).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
@@ -392,7 +392,7 @@ fn a_model_is_carried_to_another_machine_and_checked_there() {
     assert_eq!(error.code, ErrorCode::ChecksumMismatch);
     assert!(elsewhere.list().unwrap().is_empty());
     assert_eq!(files(&elsewhere.folder().join("blobs")), [""; 0]);
-    // A folder from elsewhere can't name a file of this machine.
+    // A folder from elsewhere can't name a file on this machine.
     let manifest = folder.join("model.json");
     let mut said: serde_json::Value =
         serde_json::from_str(&std::fs::read_to_string(&manifest).unwrap()).unwrap();
@@ -425,7 +425,7 @@ fn a_license_that_is_not_shipped_is_loaded_first_and_kept() {
     let text = store.load_license(&entry, &fetcher(), &Installing::default()).unwrap();
     assert_eq!(text, "Be\nkind.\n\n");
     assert_eq!(store.license_text(&entry), Some(text));
-    // Another text than the one that is pinned is not agreed to.
+    // A text other than the pinned one can't be agreed to.
     entry.license.sha256 = Some("0".repeat(64));
     let error: ErrorInfo = Consent::to(&entry.license, "Be\nkind.\n\n").unwrap_err().into();
     assert_eq!(error.code, ErrorCode::LicenseNotAccepted);
@@ -456,7 +456,7 @@ fn a_disk_that_can_only_be_read_loses_nothing() {
 
 #[test]
 fn a_disk_that_is_full_loses_nothing() {
-    // Room for bytes and none for another file.
+    // Room for bytes, but not for another file.
     let Some(disk) = Disk::new("size=2g,nr_inodes=24") else {
         eprintln!("not tried: this system does not allow mounting a disk");
         return;
@@ -472,7 +472,7 @@ fn a_disk_that_is_full_loses_nothing() {
     });
     assert!(full.is_some());
     assert_eq!(import(&store, &demo::path(), "other", ImportMode::Copy), Err(ErrorCode::DiskFull));
-    // Only the manifest has no place.
+    // Only the manifest finds no room.
     std::fs::remove_file(fillers.pop().unwrap()).unwrap();
     let taken = import(&store, &demo::path(), "other", ImportMode::Copy);
     assert!(matches!(taken, Ok(_) | Err(ErrorCode::DiskFull)), "{taken:?}");

@@ -1,5 +1,6 @@
-//! A draft model beside the loaded one: loaded, checked whether it can draft for it, and unloaded.
-//! It takes what the loaded model leaves and never is in its way.
+//! The draft model next to the loaded one: loads it, checks whether it can draft for the loaded
+//! model, and unloads it. It takes the memory that the loaded model leaves and never gets in its
+//! way.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,11 +16,11 @@ use super::{CPU, Engine, no_model};
 use crate::generate::DraftModel;
 use crate::llama::{Log, MemoryKind, Model};
 
-/// Logits that are wanted of one of its steps.
+/// Rows of logits that one of its steps computes.
 const OUTPUTS: u32 = 1;
 
 impl Engine {
-    /// Loads a draft model in place of the one before.
+    /// Loads a draft model in place of the previous one.
     pub(super) fn load_draft(
         &mut self,
         params: &LoadDraftParams,
@@ -54,7 +55,7 @@ impl Engine {
         })
     }
 
-    /// Gives its memory back.
+    /// Frees the draft model's memory.
     pub(super) fn unload_draft(&mut self) {
         if let Some(loaded) = self.loaded.as_mut() {
             loaded.draft = None;
@@ -62,7 +63,7 @@ impl Engine {
     }
 }
 
-/// Refuses a model whose guesses would be of other tokens, or could not be taken back.
+/// Refuses a model with other tokens, or one whose guesses could not be taken back.
 fn can_draft(path: &Path, model: &Model, target: &Model) -> Result<(), ErrorInfo> {
     let cause = if model.memory_kind() != MemoryKind::Cells {
         "it folds what it reads into a state, from which a wrong guess can't be taken back"

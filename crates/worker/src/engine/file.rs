@@ -1,6 +1,6 @@
-//! A first look at a model's file that the host has given, so that the common mistakes get an error
-//! of their own before llama.cpp reads anything. Checks no more than the magic: the host has checked
-//! the header, and here it is seen that this is still the file that it has checked.
+//! A first look at a model file that the host has passed, so that the common mistakes get an error
+//! of their own before llama.cpp reads anything. Checks only the magic: the host has checked the
+//! header, and here we make sure that this is still the file that it checked.
 
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -13,7 +13,7 @@ use localcoder_transport::handover::Handed;
 /// Shortest file that can be a GGUF: magic, version and two counts.
 const HEADER_BYTES: u64 = 24;
 
-/// Looks at what was given; `path` is for words.
+/// Looks at the file that was passed; `path` is for messages only.
 pub(super) fn inspect(path: &Path, given: &Handed) -> Result<Stamp, ErrorInfo> {
     let shown = path.display();
     let metadata = given.file.metadata().map_err(|error| access_error(path, &error))?;
@@ -25,7 +25,7 @@ pub(super) fn inspect(path: &Path, given: &Handed) -> Result<Stamp, ErrorInfo> {
     unchanged(path, given)?;
     let mut magic = [0; 4];
     match given.file.read_exact_at(&mut magic, 0) {
-        // A shorter one begins otherwise.
+        // A file shorter than the magic is not a GGUF either.
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => magic.fill(0),
         read => read.map_err(|error| access_error(path, &error))?,
     }
@@ -45,8 +45,8 @@ pub(super) fn inspect(path: &Path, given: &Handed) -> Result<Stamp, ErrorInfo> {
     Ok(Stamp::of(&metadata))
 }
 
-/// Refuses a file that another program has written to since it was checked: what llama.cpp has read
-/// of it may be anything.
+/// Refuses a file that another program has written to since it was checked: whatever llama.cpp has
+/// read of it can't be trusted.
 pub(super) fn unchanged(path: &Path, given: &Handed) -> Result<(), ErrorInfo> {
     if given.is_as_checked().map_err(|error| access_error(path, &error))? {
         return Ok(());
@@ -58,7 +58,7 @@ pub(super) fn unchanged(path: &Path, given: &Handed) -> Result<(), ErrorInfo> {
         .with_action(ErrorAction::Retry))
 }
 
-/// The host has sent a load and no file with it.
+/// The error of a load that came without a file.
 pub(super) fn not_given(path: &Path) -> ErrorInfo {
     let message = format!("the file of the model `{}` was not given to the worker", path.display());
     ErrorInfo::new(ErrorCode::ModelNotFound, message)
@@ -66,7 +66,7 @@ pub(super) fn not_given(path: &Path) -> ErrorInfo {
         .with_action(ErrorAction::RestartEngine)
 }
 
-/// The file is cut off or damaged.
+/// The error of a file that is cut off or damaged.
 pub(super) fn damaged(path: &Path) -> ErrorInfo {
     ErrorInfo::new(
         ErrorCode::ModelDamaged,

@@ -26,21 +26,21 @@ use crate::prompt::{CHATML, ChatTemplate};
 
 /// Larger batches are not faster and delay a cancel.
 const BATCH_TOKENS_MAX: u32 = 2048;
-/// On a GPU a batch that was begun is finished, whatever was cancelled: 64 tokens of a 7B take
+/// On a GPU a batch that has begun runs to its end, even after a cancel: 64 tokens of a 7B take
 /// about 200 ms at the 340 tokens a second that an M3 Pro is said to compute.
 const GPU_BATCH_TOKENS_MAX: u32 = 64;
 /// Up to this size a second thread costs more than it computes.
 const ONE_THREAD_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// Beginnings of prompts that are kept beside the sequences of the purposes, for models that fold
-/// what they read into a state: those of all prompts, of two selections, and a prompt that was
-/// prepared.
+/// Beginnings of prompts that are kept in addition to the sequences of the purposes, for models
+/// that fold what they read into a state: what all prompts begin with, those of two selections, and
+/// a prompt that was prepared.
 const KEPT_SEQUENCES: usize = 5;
-/// How many states of the last step are kept. llama.cpp writes each with nodes of its graph, whose
-/// number it does not count in advance: it ends the process with 31 on the shape of LFM2 1.2B.
+/// How many states of the last step are kept. llama.cpp writes each with nodes of its graph that it
+/// does not count in advance: on the shape of LFM2 1.2B it ends the process at 31.
 const STATES_BACK: u32 = 7;
-/// Memory for them, if all together take no more: those of the LFM2 models up to 1.2B, which look two
-/// tokens back. What a delta net folds its tokens into is a hundred times as large.
+/// The most memory that these states may take together: enough for the LFM2 models up to 1.2B,
+/// which look two tokens back. What a delta net folds its tokens into is a hundred times as large.
 const STATES_BYTES_MAX: u64 = 24 * 1024 * 1024;
 
 /// Rows of logits of one step.
@@ -50,8 +50,9 @@ const OUTPUTS: u32 = ROWS_MAX as u32;
 /// The name of the device without a GPU.
 pub(super) const CPU: &str = "CPU";
 
-/// Parts of llama.cpp's messages, and the error code of each; the first match counts. Lack of
-/// memory comes between these and [`OTHER_REASONS`], since its messages may contain words of those.
+/// Parts of llama.cpp's messages with the error code of each; the first match counts. Lack of
+/// memory is checked between these and [`OTHER_REASONS`], since its messages may contain words of
+/// those.
 const REASONS: &[(&str, ErrorCode)] = &[
     ("not within the file bounds", ErrorCode::ModelDamaged),
     ("exceeds remaining file size", ErrorCode::ModelDamaged),
@@ -79,7 +80,7 @@ const OTHER_REASONS: &[(&str, ErrorCode)] = &[
     ("key not found", ErrorCode::ModelDamaged),
 ];
 
-/// A loaded model and all that goes with it.
+/// A loaded model and all that belongs to it.
 pub(crate) struct Loaded {
     params: LoadModelParams,
     stamp: Stamp,
@@ -126,8 +127,8 @@ impl Loaded {
 }
 
 impl Engine {
-    /// Loads a model in place of the one before. The same model with the same profile stays
-    /// as it is, unless its file was replaced.
+    /// Loads a model in place of the previous one. The same model with the same profile stays as it
+    /// is, unless its file was replaced.
     pub(super) fn load(
         &mut self,
         params: LoadModelParams,
@@ -136,7 +137,7 @@ impl Engine {
         let path = PathBuf::from(&params.model_ref);
         let given = given.ok_or_else(|| not_given(&path))?;
         let stamp = inspect(&path, &given)?;
-        // A load names no draft model, so that of the model before must go.
+        // A load names no draft model, so the previous model's must go.
         self.unload_draft();
         if let Some(loaded) = &self.loaded
             && loaded.params.model_ref == params.model_ref
@@ -301,15 +302,15 @@ impl Engine {
     }
 }
 
-/// By how many states each sequence can go back without computing anything again; further back it
-/// needs a copy. Every step writes all of them, so it pays only where they are small.
+/// By how many states a sequence can go back without computing anything again; further back it
+/// needs a copy. Every step writes all of them, so this pays only where they are small.
 fn states_back(state_bytes: u64, sequences: u64) -> u32 {
     let all = state_bytes.saturating_mul(sequences).saturating_mul(u64::from(STATES_BACK) + 1);
     if all <= STATES_BYTES_MAX { STATES_BACK } else { 0 }
 }
 
-/// What was asked for, within what the model was trained for and the product allows. llama.cpp
-/// clamps nothing itself: a huge window would eat the memory before it failed.
+/// The window that was asked for, within what the model was trained for and the product allows.
+/// llama.cpp does not clamp it: a huge window would use up the memory before it failed.
 fn window_tokens(asked: u32, trained: u32) -> u32 {
     let most = match trained {
         0 => CONTEXT_TOKENS_MAX,
@@ -318,8 +319,8 @@ fn window_tokens(asked: u32, trained: u32) -> u32 {
     if asked == 0 { most } else { asked.min(most) }
 }
 
-/// The template that was given, else the file's own; ChatML if there is neither and the vocabulary
-/// has its tokens.
+/// The template that was passed, else the one in the file; ChatML if there is neither and the
+/// vocabulary has its tokens.
 fn chat_template(model: &Model, given: Option<String>) -> Result<ChatTemplate, ErrorInfo> {
     let name = |token: Option<_>| token.map(|it| model.token_name(it)).unwrap_or_default();
     let compile = |source| ChatTemplate::compile(source, name(model.bos()), name(model.eos()));
@@ -344,7 +345,7 @@ fn default_threads(model_bytes: u64) -> u32 {
     u32::try_from(look_at_processors()).unwrap_or(1).clamp(1, 32)
 }
 
-/// The number of cores that this process may use. To be called once before the sandbox hides the
+/// The number of cores that this process may use. Must be called once before the sandbox hides the
 /// files that say so; the result is kept.
 pub(crate) fn look_at_processors() -> usize {
     static CORES: OnceLock<usize> = OnceLock::new();

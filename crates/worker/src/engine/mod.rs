@@ -1,4 +1,4 @@
-//! The thread that computes: it has the model and does one job after the other. It may wait for
+//! The thread that computes: it owns the model and does one job after another. It may wait for
 //! llama.cpp and for the host; the reader's thread never waits for it.
 
 mod draft;
@@ -34,23 +34,16 @@ use crate::server::Shared;
 /// What the engine is asked to do.
 #[derive(Debug)]
 pub(crate) enum Job {
-    /// `devices`.
     Devices,
-    /// `loadModel`, and the file that was given with it.
+    /// `loadModel`, and the file that was passed with it.
     Load(LoadModelParams, Option<Handed>),
-    /// `loadDraft`, and the file that was given with it.
+    /// `loadDraft`, and the file that was passed with it.
     LoadDraft(LoadDraftParams, Option<Handed>),
-    /// `unloadDraft`.
     UnloadDraft,
-    /// `scoreText`.
     Score(ScoreTextParams),
-    /// `unloadModel`.
     Unload,
-    /// `countTokens`.
     Count(CountTokensParams),
-    /// `savePrefix`.
     SavePrefix(SavePrefixParams),
-    /// `restorePrefix`.
     RestorePrefix(RestorePrefixParams),
     /// `generate`; the server has noted it as running.
     Generate(WorkerGenerateParams),
@@ -82,7 +75,7 @@ pub(crate) fn run(shared: &Arc<Shared>, jobs: &Receiver<(Id, Job)>, exchange: Op
 struct Engine {
     backend: Backend,
     shared: Arc<Shared>,
-    /// What host and worker pass each other that is too large for a message.
+    /// The file for data that is too large for a message between host and worker.
     exchange: Option<File>,
     loaded: Option<Loaded>,
 }

@@ -1,6 +1,6 @@
-//! The state of what all prompts of a kind begin with, to and from the exchange file. The tokens
-//! come before the state and are compared with those of this model and template: a state of
-//! other tokens is never used.
+//! Saves the state of what all prompts of a kind begin with to the exchange file, and restores it.
+//! The tokens are written before the state and compared with those of this model and template, so a
+//! state of other tokens is never used.
 
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -15,7 +15,7 @@ use super::{Engine, Loaded, no_model};
 use crate::llama::Token;
 use crate::prompt;
 
-/// Begins what is written, with the version of its layout.
+/// The first bytes of the file, with the version of its layout.
 const MAGIC: &[u8; 8] = b"LCPREFX1";
 impl Engine {
     pub(super) fn save_prefix(
@@ -63,7 +63,7 @@ impl Engine {
     }
 }
 
-/// The tokens that every prompt begins with whose last message begins like that of `prompt`.
+/// The tokens that all prompts begin with whose last message begins like that of `prompt`.
 fn common_tokens(loaded: &Loaded, prompt: &WorkerPrompt) -> Result<Vec<Token>, ErrorInfo> {
     let template = || loaded.template.as_ref().map_err(Clone::clone);
     let mut all = Vec::new();

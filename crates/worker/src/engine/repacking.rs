@@ -1,6 +1,6 @@
-//! Loads the model a second time beside the one that answers, with weights rearranged for the
-//! processor's kernels, where that makes it faster: a 7B answers after one second and has its
-//! full speed a quarter of a minute later, when no request waits.
+//! Loads the model a second time while the first copy answers, with weights rearranged for the
+//! processor's kernels, if that makes it faster: a 7B answers after one second and has its full
+//! speed a quarter of a minute later, when no request is waiting.
 //!
 //! Runs on a thread of low priority that pauses while the engine generates. The engine
 //! takes the model over between two jobs (`mod.rs`).
@@ -18,23 +18,23 @@ use crate::llama::{Backend, Log, Model, ModelParams, repacking_pays};
 use crate::process::log;
 use crate::server::Shared;
 
-/// It continues when nothing was generated for this long: after a start, and between two requests
-/// of a user who waits, the processor is theirs.
+/// Loading continues once nothing was generated for this long: after a start, and between two
+/// requests of a user who is waiting, the processor is theirs.
 const QUIET: Duration = Duration::from_millis(500);
-/// How often it looks.
+/// How often it looks whether that is so.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// Memory that must stay free beside the second copy of the weights.
+/// Memory that must stay free in addition to the second copy of the weights.
 const FREE_BYTES_MIN: u64 = 2 * 1024 * 1024 * 1024;
 
-/// What came of it.
+/// The outcome of a load of repacked weights.
 pub(super) struct Outcome {
-    /// Whether it is worth it, for the next worker.
+    /// Whether repacking makes this model faster, for the next worker to know.
     pub(super) pays: bool,
-    /// The model, where it is worth it and could be loaded.
+    /// The model, if repacking is worth it and the model could be loaded.
     pub(super) model: Option<Model>,
 }
 
-/// A load that runs. Dropping it ends it.
+/// A load in progress. Dropping it ends it.
 pub(super) struct Repacking {
     outcome: Receiver<Outcome>,
     stop: Arc<AtomicBool>,
@@ -42,8 +42,8 @@ pub(super) struct Repacking {
 }
 
 impl Repacking {
-    /// Starts it; `None` for small models that were not measured, where it is known not to
-    /// pay, and where the memory is short.
+    /// Starts the load; `None` for small models that were not measured, if repacking is known not
+    /// to pay, or if memory is short.
     pub(super) fn start(
         backend: Backend,
         shared: &Arc<Shared>,
@@ -85,13 +85,13 @@ impl Repacking {
         Some(Self { outcome, stop, thread: Some(thread) })
     }
 
-    /// Where the outcome comes from.
+    /// Where the outcome arrives.
     pub(super) fn outcome(&self) -> &Receiver<Outcome> {
         &self.outcome
     }
 }
 
-/// Returns when nothing was generated for a while, or when it is to stop.
+/// Returns when nothing was generated for a while, or when this load is to stop.
 fn wait_for_quiet(shared: &Shared, stopped: &AtomicBool) {
     let mut since = Instant::now();
     while since.elapsed() < QUIET && !stopped.load(Ordering::Acquire) {
@@ -105,7 +105,8 @@ fn wait_for_quiet(shared: &Shared, stopped: &AtomicBool) {
 impl Drop for Repacking {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
-        // The file may be replaced and the memory is wanted: it ends within one tensor.
+        // The file may be about to be replaced, and the memory is wanted: wait for the thread,
+        // which ends within one tensor.
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

@@ -1,5 +1,5 @@
-//! How well the loaded model foresees a text, token by token: what it would be worth as the draft
-//! model of whoever wrote it.
+//! How well the loaded model predicts a text, token by token: how good a draft model it would be
+//! for the model that wrote the text.
 
 use localcoder_protocol::{
     ErrorCode, ErrorInfo, Foreseen, Purpose, ScoreTextAnswer, ScoreTextParams,
@@ -48,7 +48,7 @@ impl Engine {
         }
         let step_tokens = session.step_tokens();
         for at in (0..text.len().saturating_sub(1)).step_by(step_tokens) {
-            // What follows the last one is not part of the text.
+            // What follows the last token is not part of the text.
             let step = &text[at..(at + step_tokens).min(text.len() - 1)];
             session.advance(step).map_err(failed)?;
             for (index, token) in text[at + 1..=at + step.len()].iter().enumerate() {

@@ -1,39 +1,38 @@
-//! What is in the KV cache: for each purpose the tokens of its last prompt and answer, so that
-//! the next prompt is computed only from where it differs from what is there. What is there is
-//! known token by token and compared, never assumed.
+//! The contents of the KV cache: for each purpose the tokens of its last prompt and answer, so that
+//! the next prompt is computed only from where it differs. What the cache holds is recorded token
+//! by token and compared, never assumed.
 //!
-//! Where a model folds what it reads into a state, a sequence can't be cut. Then copies of sequences
-//! are kept at the places where prompts part, and one is gone back to; a copy is a mark on cells, and
-//! its state is copied when the other of the two continues.
+//! A model that folds what it reads into a state has sequences that can't be cut. For those, copies
+//! of sequences are kept at the places where prompts diverge, to go back to. A copy is only a mark
+//! on cells; its state is copied when one of the two sequences continues.
 
 use localcoder_protocol::Purpose;
 
 use crate::llama::{Context, DecodeError, MemoryKind, Sequence, Token};
 
-/// A beginning is taken from another sequence only if it spares this many tokens more than the
-/// own one: the rest of the own sequence is lost by it.
+/// A beginning is taken from another sequence only if it saves this many tokens more than the
+/// sequence's own beginning does: taking it loses the rest of what the sequence has.
 const SHARE_MIN_TOKENS: usize = 8;
 
-/// This many tokens are read again rather than another step made for the place where prompts part.
+/// Up to this many tokens are read again rather than splitting a step at the place where prompts
+/// diverge.
 const PARTING_TOKENS: usize = 32;
 
-/// Sequences of purposes.
 const PURPOSES: usize = Purpose::ALL.len();
-/// A sequence that holds nothing but in the middle of one call; of a state that is folded, what the
-/// current sequence was before its last step.
+/// A sequence that is empty except during a call; for a state that is folded, it keeps the current
+/// sequence as it was before its last step.
 const SCRATCH: Sequence = 3;
 const _: () = assert!(PURPOSES == 3);
-/// How many sequences a context has beside those that are kept.
+/// How many sequences a context has in addition to those that are kept.
 pub(crate) const SEQUENCES: usize = PURPOSES + 1;
 
 /// Why tokens were not computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SessionError {
-    /// It was asked to end.
+    /// It was cancelled.
     Cancelled,
-    /// There is no room but that of tokens that are not to be driven out.
+    /// The only room left is taken by tokens that must not be evicted.
     Reserved,
-    /// llama.cpp failed.
     Decode(DecodeError),
 }
 
@@ -42,10 +41,11 @@ pub(crate) enum SessionError {
 pub(crate) struct Session {
     context: Context,
     window: usize,
-    /// Of the purposes, and then what is kept beside them.
+    /// Those of the purposes first, then the copies that are kept.
     sequences: Vec<SequenceState>,
     current: usize,
-    /// How many tokens the current sequence held before its last step, where a copy has them.
+    /// How many tokens the current sequence held before its last step, if there is a copy from
+    /// then.
     guard: Option<usize>,
     /// Counts the selections, for [`SequenceState::used`].
     clock: u64,
@@ -54,11 +54,11 @@ pub(crate) struct Session {
 /// What one sequence holds.
 #[derive(Debug, Default)]
 struct SequenceState {
-    /// The tokens that it holds. The cache has the first [`SequenceState::computed`] of them.
+    /// The tokens of the sequence. The cache has the first [`SequenceState::computed`] of them.
     tokens: Vec<Token>,
-    /// Mirrors the cache, token by token. The others are computed with the next step.
+    /// How many of the tokens are in the cache. The rest is computed with the next step.
     computed: usize,
-    /// When it was selected last.
+    /// When it was last selected.
     used: u64,
 }
 
@@ -79,8 +79,8 @@ impl SequenceState {
 }
 
 impl Session {
-    /// An empty session with a window of at most `window` tokens, and room for `kept` sequences
-    /// beside those of the purposes.
+    /// An empty session with a window of at most `window` tokens, and room for `kept` sequences in
+    /// addition to those of the purposes.
     pub(crate) fn new(context: Context, window: u32, kept: usize) -> Self {
         let window = window.min(context.context_tokens());
         Self {
@@ -93,17 +93,17 @@ impl Session {
         }
     }
 
-    /// Size of the window in tokens. llama.cpp may have made more; it is not used.
+    /// Size of the window in tokens. llama.cpp may have allocated more, which is not used.
     pub(crate) fn window(&self) -> usize {
         self.window
     }
 
-    /// Everything in the current sequence.
+    /// All tokens of the current sequence.
     pub(crate) fn tokens(&self) -> &[Token] {
         &self.sequences[self.current].tokens
     }
 
-    /// How many tokens all sequences hold together; what they share counts once.
+    /// How many tokens all sequences hold together; shared ones count once.
     pub(crate) fn held_tokens(&self) -> usize {
         let own = |index: usize| {
             let (before, held) = (&self.sequences[..index], self.sequences[index].in_cache());
@@ -113,28 +113,28 @@ impl Session {
         (0..self.sequences.len()).map(own).sum()
     }
 
-    /// Whether what was computed on trial can be taken back.
+    /// Whether tokens that were computed as a guess can be taken back.
     pub(crate) fn can_take_back(&self) -> bool {
         self.context.memory() != MemoryKind::Fixed
     }
 
-    /// Whether what is taken back is computed again in part, with the next step.
+    /// Whether taking tokens back means computing some of them again with the next step.
     pub(crate) fn computes_again(&self) -> bool {
         self.is_folded() && self.context.states_back() + 1 < self.context.outputs()
     }
 
-    /// How many tokens the next step computes beside those that it is given.
+    /// How many tokens the next step computes in addition to those that it is given.
     pub(crate) fn owed(&self) -> usize {
         let held = &self.sequences[self.current];
         held.tokens.len() - held.computed
     }
 
-    /// Whether prompts part where it has to be foreseen: see [`Session::prefill`].
+    /// Whether it has to be foreseen where prompts diverge: see [`Session::prefill`].
     pub(crate) fn is_folded(&self) -> bool {
         self.context.memory() == MemoryKind::Folded
     }
 
-    /// The state of a beginning that some sequence holds, and of nothing after it.
+    /// The state of exactly this beginning, if some sequence holds it.
     pub(crate) fn state_of(&mut self, beginning: &[Token]) -> Option<Vec<u8>> {
         let holds = |held: &SequenceState| held.in_cache().starts_with(beginning);
         let holders: Vec<usize> =
@@ -147,8 +147,8 @@ impl Session {
         Some(state).filter(|state| !state.is_empty())
     }
 
-    /// Begins with the state of a beginning that another session has computed; false, and empty
-    /// as before, where something is held already or the state is not of these tokens.
+    /// Starts from the state of a beginning that another session has computed. False, and empty as
+    /// before, if the session is not empty or the state is not that of these tokens.
     pub(crate) fn begin_with(&mut self, beginning: &[Token], state: &[u8]) -> bool {
         let is_known = self.context.memory() != MemoryKind::Fixed;
         if self.held_tokens() > 0 || beginning.len() > self.window || !is_known {
@@ -185,30 +185,31 @@ impl Session {
         self.tokens().len() >= self.window
     }
 
-    /// Whether what runs should end.
+    /// Whether the running computation should end.
     pub(crate) fn cancel_asked(&self) -> bool {
         self.context.abort_asked()
     }
 
-    /// Logits after the last token but `from_last`, of those that the last step asked for.
+    /// Logits after the token that is `from_last` before the last one, if the last step computed
+    /// them.
     pub(crate) fn logits(&self, from_last: usize) -> Option<&[f32]> {
         self.context.logits(from_last)
     }
 
-    /// Most tokens of one [`Session::advance`] of which all but the first can be taken back.
+    /// Most tokens of one [`Session::advance`] such that all but the first can be taken back.
     pub(crate) fn step_tokens(&self) -> usize {
         let outputs = self.context.outputs();
         let has_copy = self.guard.is_some() || self.context.can_share(number(self.current));
         if self.is_folded() && !has_copy {
-            // There is only what the step itself keeps of its states.
+            // There are only the states that the step itself keeps.
             outputs.min(self.context.states_back() + 1)
         } else {
             outputs
         }
     }
 
-    /// Makes the sequence of a purpose the current one, with the longest beginning of `prompt`
-    /// that any sequence holds, but at most `most` tokens. Returns how many are there.
+    /// Makes the sequence of a purpose the current one, with the longest beginning of `prompt` that
+    /// any sequence holds, but at most `most` tokens. Returns how many tokens that is.
     fn select(&mut self, purpose: Purpose, prompt: &[Token], most: usize) -> usize {
         self.drop_guard();
         self.current = index(purpose);
@@ -246,7 +247,8 @@ impl Session {
         text.len() - if longest < own + SHARE_MIN_TOKENS { own } else { longest }
     }
 
-    /// How many tokens the current sequence can begin a prompt with, of those that a sequence holds.
+    /// How many tokens of what a sequence holds the current sequence can take over to begin a
+    /// prompt with.
     fn usable(&self, sequence: usize, prompt: &[Token], most: usize) -> usize {
         let held = self.sequences[sequence].in_cache();
         let common = common_prefix(held, prompt).min(most);
@@ -254,13 +256,14 @@ impl Session {
         let can = match self.context.memory() {
             MemoryKind::Cells => true,
             _ if sequence == self.current => self.context.can_truncate(number(sequence), common),
+            // What is folded into a state can only be shared as a whole, not up to some token.
             _ => whole && self.context.can_share(number(sequence)),
         };
         if can { common } else { 0 }
     }
 
-    /// Where a prompt parts from what is held, if not soon after a place that is known: others may
-    /// part there too.
+    /// Where a prompt diverges from what is held, unless that is soon after a known place: other
+    /// prompts may diverge there too.
     fn parting(&self, prompt: &[Token], known: &[usize]) -> Option<usize> {
         let common = |held: &SequenceState| common_prefix(&held.tokens, prompt);
         let longest = self.sequences.iter().map(common).max()?;
@@ -269,10 +272,10 @@ impl Session {
     }
 
     /// Makes the sequence hold exactly `prompt`, at most `step` tokens at a time, and returns how
-    /// many tokens of it were there already. With `logits` the last token never is: its logits
-    /// are what follows from. `partings`: after how many tokens other prompts are likely to differ
-    /// from this one, in order; only where [`Session::is_folded`]. `progress` gets how many are
-    /// there now, first and after each batch.
+    /// many of its tokens were there already. With `logits` the last token is always computed: its
+    /// logits are what the answer starts from. `partings`: after how many tokens other prompts are
+    /// likely to differ from this one, in order; used only if [`Session::is_folded`]. `progress`
+    /// gets how many tokens are there now, at the start and after each batch.
     pub(crate) fn prefill(
         &mut self,
         purpose: Purpose,
@@ -310,8 +313,8 @@ impl Session {
         Ok(cached)
     }
 
-    /// Keeps a copy of the current sequence as it is, in place of the one that was used longest
-    /// ago; of several, the longest, which the fewest prompts begin with.
+    /// Keeps a copy of the current sequence as it is, in place of the least recently used one; of
+    /// several such, in place of the longest, which the fewest prompts begin with.
     fn keep(&mut self) {
         let held = &self.sequences[self.current];
         let is_kept = |it: &usize| self.sequences[*it].in_cache() == held.tokens;
@@ -334,15 +337,15 @@ impl Session {
         }
     }
 
-    /// Computes further tokens, with the logits after each. Returns how many were computed with
-    /// them: those of [`Session::owed`] too.
+    /// Computes further tokens, with the logits after each. Returns how many were computed in all,
+    /// including those of [`Session::owed`].
     pub(crate) fn advance(&mut self, tokens: &[Token]) -> Result<usize, SessionError> {
         let computed = self.sequences[self.current].computed;
         self.compute(tokens, tokens.len())?;
         Ok(self.sequences[self.current].computed - computed)
     }
 
-    /// Takes back the last `count` tokens of the last step. Only where that can be.
+    /// Takes back the last `count` tokens of the last step. Only if [`Session::can_take_back`].
     pub(crate) fn take_back(&mut self, count: usize) -> Result<(), SessionError> {
         let held = &self.sequences[self.current];
         let wanted = held.tokens.len().saturating_sub(count);
@@ -376,7 +379,7 @@ impl Session {
         self.compute_all(batch, logits)
     }
 
-    /// Computes what is owed and `batch` in one step.
+    /// Computes the owed tokens and `batch` in one step.
     fn compute_all(&mut self, batch: &[Token], logits: usize) -> Result<(), SessionError> {
         let held = &mut self.sequences[self.current];
         let (known, computed) = (held.tokens.len(), held.computed);
@@ -393,7 +396,7 @@ impl Session {
                     held.computed = held.tokens.len();
                     return Ok(());
                 }
-                // The cells are another purpose's: the one used longest ago gives them up.
+                // The cells belong to other purposes: the least recently used one gives them up.
                 Err(DecodeError::Full) if self.evict() => continue,
                 Err(DecodeError::Full) if self.is_unasked() => {
                     self.sequences[self.current].tokens.truncate(known);
@@ -405,8 +408,9 @@ impl Session {
         }
     }
 
-    /// Keeps the current sequence as it is before a step that may be taken back or cancelled. A step
-    /// of one token is cheaper without: then what was kept before an earlier one stays.
+    /// Keeps the current sequence as it is before a step that may be taken back or cancelled. For a
+    /// step of one token a copy costs more than it saves: then the copy from before an earlier step
+    /// stays.
     fn set_guard(&mut self) {
         if !self.is_folded() {
             return;
@@ -417,7 +421,8 @@ impl Session {
             self.guard = Some(0);
             return;
         }
-        // A state that was gone back to can't be copied, and the next step can be gone back in again.
+        // A state that was gone back to can't be copied, but after the next step it is possible to
+        // go back again.
         if self.context.can_share(number(self.current)) {
             self.context.truncate(SCRATCH, 0);
             let shared = self.context.share(number(self.current), SCRATCH, computed);
@@ -430,8 +435,8 @@ impl Session {
         self.guard = None;
     }
 
-    /// Puts the current sequence back to what it was at the guard; its tokens stay. False where there
-    /// is none.
+    /// Puts the current sequence back to what it was at the guard; its tokens stay. False if there
+    /// is no guard.
     fn go_back(&mut self) -> bool {
         let Some(guard) = self.guard else { return false };
         let current = number(self.current);
@@ -441,12 +446,12 @@ impl Session {
         there
     }
 
-    /// After a failed step; before it, the sequence stood for `known` tokens.
+    /// Cleans up after a failed step, before which the sequence had `known` tokens.
     fn failed(&mut self, known: usize, error: DecodeError) -> SessionError {
         let current = self.current;
         match error {
             DecodeError::Aborted if self.is_folded() => {
-                // The state is neither the one before nor the one after the step.
+                // The state is now neither that before the step nor that after it.
                 let left = if self.go_back() { self.sequences[current].computed } else { 0 };
                 self.sequences[current].cut(left);
                 SessionError::Cancelled
@@ -472,14 +477,15 @@ impl Session {
         }
     }
 
-    /// Whether what is computed was not asked for: it drives out nothing that was read for an edit.
+    /// Whether the running computation was not asked for by the user: then it must not evict
+    /// anything that was read for an edit.
     fn is_unasked(&self) -> bool {
         self.current == index(Purpose::Completion)
             && !self.sequences[index(Purpose::Edit)].tokens.is_empty()
     }
 
-    /// Empties the sequence that was used longest ago, but the current one and what it may not take;
-    /// false where all others are empty.
+    /// Empties the least recently used sequence, except the current one and those it must not
+    /// evict; false if all others are empty.
     fn evict(&mut self) -> bool {
         let reserved = self.is_unasked().then(|| index(Purpose::Edit));
         let others = (0..self.sequences.len()).filter(|it| {
@@ -496,7 +502,7 @@ fn index(purpose: Purpose) -> usize {
 }
 
 fn number(index: usize) -> Sequence {
-    // There are few, and [`SCRATCH`] is in the middle.
+    // There are few, and [`SCRATCH`] comes between them.
     let number = if index < PURPOSES { index } else { index + 1 };
     Sequence::try_from(number).unwrap_or(0)
 }

@@ -1,19 +1,19 @@
-//! Whether the threads that a model is to be computed with can be had. llama.cpp starts them in the
-//! middle of a computation and ends the process where it can't: so it is tried before, and what is
-//! short is an answer.
+//! Checks that the threads that a model is to be computed with can be started. llama.cpp starts
+//! them in the middle of a computation and ends the process if it can't; so we try first, and a
+//! shortage becomes an error that can be reported.
 
 use std::thread::{Builder, JoinHandle};
 
 use localcoder_protocol::{ErrorCode, ErrorInfo};
 use localcoder_transport::shortage;
 
-/// Stack of a thread of llama.cpp: the usual limit (`ulimit -s`).
+/// Stack of one of llama.cpp's threads: the usual limit (`ulimit -s`).
 const STACK_BYTES: usize = 8 * 1024 * 1024;
 
-/// Starts this many threads beside this one and lets them end again.
+/// Starts this many threads in addition to this one and lets them end again.
 ///
 /// # Errors
-/// With what the system is short of, and how many there are.
+/// With what the system is short of, and how many threads could be started.
 pub(super) fn ensure_available(threads: u32) -> Result<(), ErrorInfo> {
     let wanted = threads.saturating_sub(1) as usize;
     let mut started: Vec<JoinHandle<()>> = Vec::with_capacity(wanted);

@@ -1,19 +1,19 @@
-//! Where a text ends by its layout: at the first line that is indented less than its block. White
-//! space at the beginning of a line is held back until it is seen what the line is.
+//! Ends a text by its layout: at the first line that is indented less than its block. White space
+//! at the beginning of a line is held back until the rest of the line shows where it belongs.
 
 use localcoder_protocol::BlockEnd;
 
-/// Where in the text it is.
+/// Where in a line the text is.
 #[derive(Debug)]
 enum State {
-    /// Behind the first character of a line that says something.
+    /// After the first character of a line that is not white space.
     InLine,
-    /// In white space at the beginning of one, and what was held back since the last that said
-    /// something.
+    /// In white space at the beginning of a line; `held` is what was held back since the last line
+    /// that was not blank.
     Before { held: String, indent: u32 },
     /// In the line that closes the block.
     InLast,
-    /// The block is at its end.
+    /// The block has ended.
     Ended,
 }
 
@@ -28,7 +28,8 @@ impl Block {
         Self { end, state: State::InLine }
     }
 
-    /// Takes a piece of the text; what of it belongs to the block, and whether that is at its end.
+    /// Takes a piece of the text; returns the part that belongs to the block, and whether the block
+    /// has ended.
     pub(super) fn push(&mut self, text: &str) -> (String, bool) {
         let mut out = String::new();
         for c in text.chars() {

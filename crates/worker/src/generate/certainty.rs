@@ -1,11 +1,12 @@
-//! How sure the model was of what it wrote. Where a text is shown unasked, one that it was not sure
-//! of is better not shown.
+//! How sure the model was of what it wrote. A suggestion that was not asked for is better not shown
+//! if the model was not sure of it.
 
 use localcoder_protocol::Purpose;
 
 use crate::llama::Token;
 
-/// It costs a pass over the logits of each token, so it is not for every text.
+/// Mean certainty of a text. It costs a pass over the logits of each token, so it is not measured
+/// for every text.
 #[derive(Debug, Default)]
 pub(super) struct Certainty {
     wanted: bool,
@@ -14,12 +15,12 @@ pub(super) struct Certainty {
 }
 
 impl Certainty {
-    /// For a text of this purpose.
+    /// Measures or not, depending on the purpose.
     pub(super) fn of(purpose: Purpose) -> Self {
         Self { wanted: purpose == Purpose::Completion, ..Self::default() }
     }
 
-    /// A token was chosen; that of the end counts as any.
+    /// Notes that a token was chosen; the end token counts like any other.
     pub(super) fn note(&mut self, logits: &[f32], token: Token) {
         let chosen = usize::try_from(token).ok().and_then(|token| logits.get(token));
         let Some(chosen) = chosen.filter(|_| self.wanted) else { return };
@@ -32,7 +33,7 @@ impl Certainty {
         }
     }
 
-    /// The mean over all tokens; none where nothing was written.
+    /// The mean over all tokens; `None` if nothing was written.
     #[expect(clippy::cast_possible_truncation, reason = "three digits would do")]
     pub(super) fn mean(&self) -> Option<f32> {
         (self.tokens > 0).then(|| (self.sum / f64::from(self.tokens)) as f32)
@@ -47,7 +48,7 @@ mod tests {
     fn it_is_the_mean_of_the_logarithms_of_what_was_chosen() {
         let mut certainty = Certainty::of(Purpose::Completion);
         assert_eq!(certainty.mean(), None);
-        // Of four that are alike each has a quarter; of one that is far above the others, all.
+        // Of four equal logits each has a quarter; one far above the others has everything.
         certainty.note(&[3.0; 4], 2);
         assert!((certainty.mean().unwrap() - 0.25_f32.ln()).abs() < 1e-6);
         certainty.note(&[90.0, 0.0, 0.0, 0.0], 0);

@@ -1,96 +1,95 @@
-//! Guesses what an edit writes next: the code that is edited is the draft from the first token,
-//! and after a difference the place is found again. What was replaced by something else is
-//! expected to be replaced again. Where the place is lost, a run of tokens that was in the text
-//! before is followed.
+//! Guesses what an edit writes next. The code that is edited is the draft from the first token;
+//! after a difference, the place in it is found again. What was replaced by something else is
+//! expected to be replaced again. While the place is lost, a run of tokens that occurred in the
+//! text before is followed.
 //!
-//! It only proposes; what is written is decided by the model's logits alone (`mod.rs`), so a bad
-//! guess costs time and changes nothing.
+//! It only proposes: the model's logits alone decide what is written (`mod.rs`), so a bad guess
+//! costs time and changes nothing.
 
 use std::cell::OnceCell;
 
 use super::renaming::{self, Begun, Difference, Renamings, Vocabulary};
 use crate::llama::Token;
 
-/// How far around the place of a difference the code is searched for it, in tokens: a deleted or
-/// moved passage of a function is seldom longer.
+/// How far around the place of a difference the code is searched, in tokens: a deleted or moved
+/// passage of a function is seldom longer.
 const NEAR_TOKENS: usize = 96;
 /// Longest run that is compared to judge a place.
 const RUN_MAX: usize = 12;
-/// Shortest run that is followed into the text before, as with prompt lookup.
+/// Shortest run that is looked up in the text before, as in prompt lookup decoding.
 const LOOKUP_RUN: usize = 3;
-/// A place this well confirmed counts as [`Trust::Sure`], and what is before it in both texts
-/// as one replaced by the other.
+/// A place confirmed by a run this long counts as [`Trust::Sure`], and what is before it in both
+/// texts as one having been replaced by the other.
 const SURE_RUN: usize = 4;
-/// A place that has gone on for two tokens counts as [`Trust::Likely`].
+/// A place that was right for two tokens counts as [`Trust::Likely`].
 const LIKELY_RUN: usize = 2;
-/// Weight of what was seen before, against one new token: a few edits change the odds.
+/// How much of the weight of earlier tokens remains at each new one: a few edits change the odds.
 const MEMORY: f64 = 0.97;
 /// One for each [`Trust`] in a guess of this drafter.
 const ODDS: usize = 5;
 
-/// How well a guess is founded.
+/// How much a guess can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Trust {
-    /// At the start, or after a run of agreement.
+    /// At the start, or after a long run of agreement.
     Sure,
     /// After a short run.
     Likely,
     /// The place was just found again.
     Weak,
-    /// A run of the text before.
+    /// From an earlier run of the same tokens in the text.
     Lookup,
     /// The rest of a name that was begun, and the code after it.
     Name,
-    /// What a draft model has said.
+    /// From the draft model.
     Model,
 }
 
 impl Trust {
-    /// Whether it comes from the code that is edited.
+    /// Whether the guess comes from the code that is edited.
     pub(super) const fn is_of_the_source(self) -> bool {
         !matches!(self, Self::Lookup | Self::Model)
     }
 }
 
-/// A guess.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Draft {
     pub(super) tokens: Vec<Token>,
-    /// How well they are founded.
+    /// How far its tokens can be trusted.
     pub(super) trust: Trust,
 }
 
-/// Where in the source the text is, and how good the guesses were.
+/// Tracks where in the source the text is, and how good the guesses were.
 pub(super) struct Drafter<'v> {
     vocabulary: &'v dyn Vocabulary,
     source: Vec<Token>,
     /// The prompt and what was written after it.
     text: Vec<Token>,
     prompt_tokens: usize,
-    /// Its text, from when it is needed.
+    /// The prompt as text, made when it is first needed.
     prompt: OnceCell<String>,
-    /// The next token of the source, where the place is known.
+    /// The next token of the source, if the place is known.
     place: Option<usize>,
     /// How many tokens in a row have confirmed the place.
     run: usize,
     /// Where the place was last known.
     anchor: usize,
-    /// Where the source and the text parted, until it is known what replaced what.
+    /// Where source and text diverged, until it is known what replaced what.
     parted: Option<Parting>,
     renamings: Renamings,
-    /// Tokens that are written of a replacement at the place.
+    /// How many tokens of a replacement have been written at the place.
     renamed: usize,
     odds: [Odds; ODDS],
 }
 
-/// The first tokens that were not the same.
+/// The first tokens that differed.
 #[derive(Debug, Clone, Copy)]
 struct Parting {
     source: usize,
     text: usize,
 }
 
-/// Share of guessed tokens that were right, of those that had a chance.
+/// The share of guesses that were right, among those that could be judged.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Odds {
     pub(super) right: f64,
@@ -103,7 +102,7 @@ impl Odds {
         (self.right / (self.right + self.wrong)).min(0.995)
     }
 
-    /// One more has come out.
+    /// Takes the outcome of one more guess.
     pub(super) fn note(&mut self, right: bool) {
         self.right = self.right * MEMORY + if right { 1.0 } else { 0.0 };
         self.wrong = self.wrong * MEMORY + if right { 0.0 } else { 1.0 };
@@ -111,7 +110,7 @@ impl Odds {
 }
 
 impl<'v> Drafter<'v> {
-    /// A drafter for a text that follows `prompt` and is expected to resemble `source`, where there is
+    /// A drafter for a text that follows `prompt` and is expected to resemble `source`, if there is
     /// one.
     pub(super) fn new(
         source: Vec<Token>,
@@ -131,9 +130,9 @@ impl<'v> Drafter<'v> {
             parted: None,
             renamings: Renamings::default(),
             renamed: 0,
-            // Where nothing is known, the best of those tried on 252 edits of the demo model with
-            // the step costs of a CPU and of a GPU: to hope is cheaper than to hesitate, since an
-            // answer that wanders teaches its own odds soon.
+            // Where nothing is known yet: the best of those tried on 252 edits of the demo model
+            // with the step costs of a CPU and of a GPU. Optimism is cheaper than caution, since an
+            // answer that diverges soon teaches the drafter its real odds.
             odds: [
                 Odds { right: 79.0, wrong: 1.0 },
                 Odds { right: 5.0, wrong: 1.0 },
@@ -144,7 +143,7 @@ impl<'v> Drafter<'v> {
         }
     }
 
-    /// The chance that a token guessed with this trust is right, given that those before are.
+    /// The chance that a token guessed with this trust is right, if those before it are.
     pub(super) fn chance(&self, trust: Trust) -> f64 {
         self.odds.get(trust as usize).map_or(0.0, |odds| odds.chance())
     }
@@ -174,7 +173,7 @@ impl<'v> Drafter<'v> {
         (!tokens.is_empty()).then_some(Draft { tokens, trust })
     }
 
-    /// What follows where a name was begun that is not the source's.
+    /// What follows if the text has begun a name other than the source's.
     fn completed_name(&self) -> Option<Vec<Token>> {
         let parted = self.parted?;
         let (before, rest) = self.source.split_at_checked(parted.source)?;
@@ -184,7 +183,7 @@ impl<'v> Drafter<'v> {
         renaming::complete(known, Begun { before, rest, written }, self.vocabulary)
     }
 
-    /// Learns how a guess did: its first `right` tokens were.
+    /// Learns how a guess did: its first `right` tokens were right.
     pub(super) fn judge(&mut self, draft: &Draft, right: usize) {
         let Some(odds) = self.odds.get_mut(draft.trust as usize) else { return };
         for index in 0..draft.tokens.len().min(right + 1) {
@@ -202,6 +201,8 @@ impl<'v> Drafter<'v> {
                 return;
             }
             self.anchor = place;
+            // A short agreement in between may be chance: then the first divergence stays the one
+            // to learn from.
             if self.parted.is_none() || self.run >= SURE_RUN {
                 self.parted = Some(Parting { source: place, text: self.text.len() - 1 });
             }
@@ -210,7 +211,7 @@ impl<'v> Drafter<'v> {
         self.learn_what_was_replaced();
     }
 
-    /// Whether the token is the one expected at the place; the place is behind it then.
+    /// Whether the token is the one expected at the place; if so, the place moves past it.
     fn goes_on(&mut self, place: usize, token: Token) -> bool {
         let begun = std::mem::take(&mut self.renamed);
         if let Some(passage) = self.renamings.at(&self.source[place..]) {
@@ -238,14 +239,15 @@ impl<'v> Drafter<'v> {
         as_it_was
     }
 
-    /// The source from a place on is expected to be written like this.
+    /// Expects the source from a place on to be written like this.
     fn replace_rest(&mut self, place: usize, rest: Vec<Token>) {
         self.source.truncate(place);
         self.source.extend(rest);
     }
 
-    /// When the place is found again: what is between it and where the texts parted. A name
-    /// is believed at once, anything else when the place is certain.
+    /// Called when the place is found again: learns that what the source has between there and the
+    /// divergence was replaced by what the text has. A name is believed at once, anything else once
+    /// the place is certain.
     fn learn_what_was_replaced(&mut self) {
         let Some(place) = self.place.filter(|_| self.renamed == 0) else { return };
         let Some(parted) = self.parted else { return };
@@ -269,8 +271,8 @@ impl<'v> Drafter<'v> {
         }
     }
 
-    /// Looks for the place whose tokens before it are most like the end of the text; of equals,
-    /// the nearest to where it was lost, ahead rather than behind.
+    /// Looks for the place in the source that follows tokens most like the end of the text. Of
+    /// equals, the nearest to where the place was lost wins, and ahead wins over back.
     fn find_again(&mut self) {
         let from = self.anchor.saturating_sub(NEAR_TOKENS).max(1);
         let to = (self.anchor + NEAR_TOKENS).min(self.source.len());
@@ -288,12 +290,12 @@ impl<'v> Drafter<'v> {
     }
 }
 
-/// How many tokens at the ends of both are the same, up to [`RUN_MAX`].
+/// How many tokens at the ends of both are equal, up to [`RUN_MAX`].
 fn common_end(a: &[Token], b: &[Token]) -> usize {
     a.iter().rev().zip(b.iter().rev()).take(RUN_MAX).take_while(|(a, b)| a == b).count()
 }
 
-/// What followed the last [`LOOKUP_RUN`] tokens of the text the last time they were there.
+/// What followed the last [`LOOKUP_RUN`] tokens of the text when they last occurred.
 fn followed(text: &[Token]) -> Option<&[Token]> {
     let (before, run) = text.split_at_checked(text.len().checked_sub(LOOKUP_RUN)?)?;
     let start = before.windows(LOOKUP_RUN).rposition(|window| window == run)?;
@@ -308,7 +310,7 @@ mod tests {
     const SOURCE: [Token; 20] =
         [10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29];
 
-    /// Tokens below 32 are of no name, whatever the vocabulary.
+    /// Tokens below 32 are never part of a name, whatever the vocabulary.
     fn after(source: &[Token], tokens: &[Token]) -> Drafter<'static> {
         let mut drafter = Drafter::new(source.to_vec(), Vec::new(), &Characters);
         tokens.iter().for_each(|token| drafter.follow(*token));
@@ -368,7 +370,7 @@ mod tests {
         let source = "n = f(a, n)\ng(n)\nreturn n\n";
         assert_eq!(written(source, "count = f("), "a, count)\ng(count)\nreturn count\n");
         assert_eq!(written(source, "count = f(a, count"), ")\ng(count)\nreturn count\n");
-        // Where the old one stays, it is so from then on.
+        // If the old name is kept once, it is expected from then on.
         assert_eq!(written(source, "count = f(a, n)"), "\ng(n)\nreturn n\n");
         // What is not a name is replaced literally.
         let source = "a == 1 and b == 2 and c == 3\n";
@@ -399,7 +401,7 @@ mod tests {
             drafter.judge(&draft, 8);
         }
         assert!(drafter.chance(Trust::Sure) > 0.98);
-        // Only what had a chance counts.
+        // Only guesses that could be judged count.
         let mut one = after(&SOURCE, &[]);
         one.judge(&Draft { tokens: vec![1; 2], trust: Trust::Sure }, 0);
         assert!((one.chance(Trust::Sure) - worse).abs() < 1e-9);

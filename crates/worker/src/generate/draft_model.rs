@@ -1,10 +1,10 @@
-//! A small model that guesses what the loaded one writes, where nothing that is known already looks
-//! like it: explanations, and code that is new. Both have the same tokens.
+//! A small model that guesses what the loaded one writes where no known text resembles it:
+//! explanations, and new code. Both have the same tokens.
 //!
-//! Its guesses cost time, so it is asked only where the measured costs of both models promise a
-//! gain, it stops where it is no longer sure, and it is left alone for a while where the gain does
-//! not come. What it has read is kept like the loaded model's own and follows it: what was guessed
-//! wrong is cut off, a beginning is read once.
+//! Its guesses cost time, so it is asked only if the measured costs of both models promise a gain.
+//! It stops where it is no longer sure, and it is left out for a while if the gain does not come.
+//! What it has read is kept and follows the loaded model: wrong guesses are cut off, and a
+//! beginning is read only once.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,28 +16,30 @@ use super::pace::{Again, Pace, Worth};
 use crate::engine::{Session, SessionError};
 use crate::llama::{Model, Token};
 
-/// Most tokens in one guess: beyond it hardly one is right.
+/// Most tokens in one guess: beyond this hardly any is right.
 const TOKENS_MAX: usize = 15;
-/// Where each class of probabilities ends; the last ends at 1.
+/// Upper bounds of the classes of probabilities; the last class ends at 1.
 const CLASSES: [f32; 5] = [0.3, 0.5, 0.7, 0.85, 0.95];
-/// How often the loaded model agrees, by the class of the probability, and over all: what a 0.5B
-/// says of what a 1.5B and a 7B write, see docs/reference/drafting.md. A dozen tokens' worth.
+/// How often the loaded model agrees, by class of probability, and over all: how well a 0.5B
+/// predicts what a 1.5B and a 7B write, see docs/reference/drafting.md. These priors weigh as much
+/// as a dozen tokens.
 const AGREES: [f64; CLASSES.len() + 1] = [0.22, 0.41, 0.56, 0.71, 0.85, 0.98];
 const AGREES_OVER_ALL: f64 = 0.8;
 const PRIOR_TOKENS: f64 = 12.0;
-/// Tokens that are expected to follow, for which it is worth to read a prompt: about a paragraph; a
-/// few where the selection is the draft of most.
+/// How many tokens have to be expected for reading a prompt to be worth it: about a paragraph. Only
+/// few are expected if the selection is the draft of most of the text.
 const FOLLOWING_TOKENS: usize = 128;
 const FOLLOWING_IN_AN_EDIT: usize = 24;
-/// This many guesses show whether the gain comes.
+/// After this many guesses it is known whether there is a gain.
 const ROUNDS_MIN: u32 = 8;
-/// Most generations for which it is left alone.
+/// Most generations for which it is left out.
 const RESTS_MAX: u32 = 64;
-/// Steps that are timed when it is loaded, after one that is not.
+/// Steps that are timed when it is loaded, after an untimed one.
 const TIMED_STEPS: usize = 3;
-/// Time to read a token to that of a step, until it is known: no less than anything measured.
+/// Time to read a token relative to that of a step, until it is measured: above anything measured
+/// so far.
 const READ_RATIO: f64 = 0.25;
-/// Prompts that are shorter say little about the time to read.
+/// Shorter prompts say little about the time to read.
 const READ_TOKENS_MIN: usize = 32;
 
 pub(crate) struct DraftModel {
@@ -45,22 +47,21 @@ pub(crate) struct DraftModel {
     model: Arc<Model>,
     when: DraftWhen,
     steps: Pace,
-    /// Milliseconds to read a token of a prompt.
     read_ms: Option<f64>,
     agrees: [Odds; CLASSES.len() + 1],
     over_all: Odds,
-    /// Of the open guess: the class of each token, and the time that the round has taken.
+    /// Of the open guess: the class of each token, and the time that the round has taken so far.
     open: (Vec<usize>, f64),
-    /// What it would have said and did not, for lack of confidence.
+    /// The token it was not confident enough to guess, and its class.
     unsaid: Option<(Token, usize)>,
     rounds: Rounds,
-    /// Generations for which it is left alone yet, and for how many the next time.
+    /// For how many more generations it is left out, and for how many the next time.
     rests: (u32, u32),
     is_off: bool,
     used: DraftUse,
 }
 
-/// What the guesses of one generation have come to.
+/// What the guesses of one generation have gained.
 #[derive(Debug, Clone, Copy, Default)]
 struct Rounds {
     count: u32,
@@ -68,17 +69,17 @@ struct Rounds {
     ms: f64,
 }
 
-/// Where a guess is wanted.
+/// A request for a guess.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ask<'a> {
     pub(super) purpose: Purpose,
-    /// The prompt and all that was written.
+    /// The prompt and all that was written so far.
     pub(super) text: &'a [Token],
     /// Most tokens to guess.
     pub(super) most: usize,
     /// Most tokens that may still be written.
     pub(super) left: usize,
-    /// Whether the selection is a draft, too.
+    /// Whether the selection serves as a draft as well.
     pub(super) is_edit: bool,
     pub(super) again: Again,
 }
@@ -125,7 +126,7 @@ impl DraftModel {
         self.steps.step_ms(1)
     }
 
-    /// Another generation begins.
+    /// Starts another generation.
     pub(super) fn begin(&mut self) {
         self.rounds = Rounds::default();
         self.open = (Vec::new(), 0.0);
@@ -133,7 +134,7 @@ impl DraftModel {
         self.used = DraftUse::default();
         self.is_off = self.rests.0 > 0;
         self.rests.0 = self.rests.0.saturating_sub(1);
-        // Another text: what was learned of the last one counts half.
+        // For another text, what was learned from the last one counts half.
         let priors = AGREES.iter().chain([&AGREES_OVER_ALL]);
         for (odds, chance) in self.agrees.iter_mut().chain([&mut self.over_all]).zip(priors) {
             odds.right = (odds.right + PRIOR_TOKENS * chance) / 2.0;
@@ -146,7 +147,7 @@ impl DraftModel {
         self.used
     }
 
-    /// What a guess would come to; `None` where it is not worth its cost, or nothing is known of it.
+    /// What a guess would gain; `None` if it is not worth its cost, or if nothing is known of it.
     pub(super) fn worth(&self, ask: Ask<'_>, pace: &Pace) -> Option<Worth> {
         let most = ask.most.min(TOKENS_MAX);
         let tokens = self.model.vocab_tokens();
@@ -163,7 +164,7 @@ impl DraftModel {
         let unread = self.session.unread(ask.purpose, ask.text);
         let following = if ask.is_edit { FOLLOWING_IN_AN_EDIT } else { FOLLOWING_TOKENS };
         let gain_ms = plain_ms - 1.0 / worth.tokens_per_ms;
-        // What is read with a step costs nothing more.
+        // What is read in the same step costs nothing extra.
         let behind = if unread > READ_TOKENS_MIN { to_float(unread) * self.read_ms() } else { 0.0 };
         (gain_ms * to_float(following.min(ask.left)) > behind).then_some(worth)
     }
@@ -172,7 +173,7 @@ impl DraftModel {
         self.read_ms.unwrap_or(self.step_ms() * READ_RATIO)
     }
 
-    /// Reads a prompt that it will be asked about.
+    /// Reads a prompt ahead of being asked about it.
     pub(super) fn prepare(
         &mut self,
         ask: Ask<'_>,
@@ -187,7 +188,7 @@ impl DraftModel {
         Ok(())
     }
 
-    /// Guesses what follows a text, as long as each further token is worth what it costs.
+    /// Guesses what follows a text, as far as each further token is worth what it costs.
     pub(super) fn guess(
         &mut self,
         ask: Ask<'_>,
@@ -201,7 +202,7 @@ impl DraftModel {
         let (tokens, classes) = guessed?;
         self.open = (classes, ms);
         if tokens.is_empty() {
-            // It was asked in vain, and the loaded model continues alone.
+            // It was asked but had no guess, and the loaded model continues alone.
             self.note_round(1, ms + pace.plain_ms().unwrap_or(0.0), pace);
             return Ok(None);
         }
@@ -246,7 +247,7 @@ impl DraftModel {
         Ok((tokens, classes))
     }
 
-    /// Reads what it has not read of a text, and cuts off what it has guessed wrong.
+    /// Reads what it has not read of a text yet, and cuts off what it guessed wrong.
     fn read(&mut self, ask: Ask<'_>) -> Result<(), SessionError> {
         let started = Instant::now();
         let cached =
@@ -258,12 +259,12 @@ impl DraftModel {
         Ok(())
     }
 
-    /// The loaded model has computed the open guess.
+    /// The loaded model has computed the open guess in this time.
     pub(super) fn verified(&mut self, ms: f64) {
         self.open.1 += ms;
     }
 
-    /// The first `right` tokens of the open guess were.
+    /// The first `right` tokens of the open guess were right.
     pub(super) fn judge(&mut self, right: usize, pace: &Pace) {
         let (classes, ms) = std::mem::take(&mut self.open);
         for (index, class) in classes.iter().enumerate().take(right + 1) {
@@ -303,9 +304,9 @@ fn class_of(probability: f32) -> usize {
     CLASSES.iter().position(|end| probability < *end).unwrap_or(CLASSES.len())
 }
 
-/// The likeliest token and its probability; `None` where something is not a number.
+/// The likeliest token and its probability; `None` if a logit is not a number.
 pub(crate) fn likeliest(logits: &[f32]) -> Option<(Token, f32)> {
-    /// What is this far below the best adds less than a float can represent.
+    /// A logit this far below the best adds less than a float can represent.
     const FAR: f32 = 20.0;
     let mut best = (0, f32::NEG_INFINITY);
     for (token, logit) in (0..).zip(logits) {

@@ -34,12 +34,12 @@ use sampler::{NotANumber, Sampler, says_nothing};
 use sources::Sources;
 use stream::TextStream;
 
-/// Prompt tokens computed in one step where nothing is to be written yet: what was computed of a
-/// prompt that is given up is kept step by step, and smaller ones cost speed (a 7B on two cores:
-/// 48 tokens a second at 64, 56 at 512).
+/// Prompt tokens computed in one step when nothing is to be written yet: if such a prompt is given
+/// up, what was computed is kept step by step. Smaller steps cost speed (a 7B on two cores: 48
+/// tokens a second at 64, 56 at 512).
 const AHEAD_TOKENS: usize = 64;
 
-/// Generates. The text goes to the host as it is written; the answer says what it cost.
+/// Generates. The text is sent to the host as it is written; the answer reports what it cost.
 pub(crate) fn generate(
     shared: &Shared,
     loaded: &mut Loaded,
@@ -50,11 +50,12 @@ pub(crate) fn generate(
     let session = &mut loaded.session;
     fits(tokens.len(), session.window())?;
     let step = if params.max_tokens == 0 { AHEAD_TOKENS } else { usize::MAX };
-    // A wrong guess must be taken back.
+    // Drafting needs a session in which a wrong guess can be taken back.
     let drafts = params.max_tokens > 0 && !params.plain && session.can_take_back();
     let from_start = drafts && !params.draft.is_empty();
-    // What is guessed from the start is computed together with the prompt's last token; and where
-    // nothing is written, whoever writes will want the logits after that one.
+    // A draft that is known from the start is computed together with the prompt's last token. If
+    // nothing is to be written, the request that writes later will want the logits after that
+    // token.
     let whole = !from_start && (params.max_tokens > 0 || !session.is_folded());
     let read = if whole { &tokens[..] } else { &tokens[..tokens.len() - 1] };
     let partings = if session.is_folded() {
@@ -123,7 +124,7 @@ fn fits(tokens: usize, window: usize) -> Result<(), ErrorInfo> {
     }
 }
 
-/// Whoever is about to write will want to ask the draft model, too.
+/// Has the draft model read the prompt as well: the request that writes later will want to ask it.
 fn prepare_draft(
     loaded: &mut Loaded,
     params: &WorkerGenerateParams,
@@ -142,7 +143,7 @@ fn prepare_draft(
     };
     match model.prepare(ask, &loaded.pace, AHEAD_TOKENS) {
         Err(SessionError::Cancelled) => Err(explain(SessionError::Cancelled)),
-        // It is read when it is asked, or fails again then.
+        // The draft model reads it when it is asked, or fails again then.
         _ => Ok(()),
     }
 }
@@ -167,15 +168,15 @@ struct Writer<'a> {
     pace: &'a mut Pace,
     sources: Option<Sources<'a>>,
     usage: &'a mut Usage,
-    /// File of the model, where the CPU alone computes.
+    /// The path of the model's file, if it runs on the CPU alone.
     cpu_model: Option<&'a str>,
 }
 
 impl Writer<'_> {
-    /// Chooses token after token; `last` is the prompt's last token, where it is still to be computed
-    /// together with the first guess. The session may hold guessed tokens beyond the last one
-    /// chosen; each is kept as long as the model chooses the same, so that the text is the one
-    /// that would have been written without them.
+    /// Chooses token after token; `last` is the prompt's last token, if it is still to be computed
+    /// together with the first guess. The session may hold guessed tokens beyond the last chosen
+    /// one; each is kept as long as the model chooses the same, so that the text is what would have
+    /// been written without guesses.
     fn write(
         &mut self,
         last: Option<Token>,
@@ -243,7 +244,7 @@ impl Writer<'_> {
         Ok(finish)
     }
 
-    /// Takes back what is still guessed: a state can't be cut later, when the next prompt continues
+    /// Takes back the rest of a guess: a state can't be cut later, when the next prompt continues
     /// from here.
     fn end(&mut self, guess: Option<Draft>, right: usize) -> Result<(), ErrorInfo> {
         let open = guess.as_ref().map_or(0, |draft| draft.tokens.len()) - right;
@@ -251,14 +252,14 @@ impl Writer<'_> {
         self.session.take_back(open).map_err(explain)
     }
 
-    /// Computes what follows a token, together with a guess where one is worth it.
+    /// Computes a token, together with a guess of what follows if one is worth it.
     fn step(&mut self, token: Token) -> Result<Option<Draft>, ErrorInfo> {
         let guess = self.guess(token).map_err(explain)?;
         let mut tokens = vec![token];
         tokens.extend(guess.iter().flat_map(|draft| &draft.tokens));
         let started = Instant::now();
         let rows = self.session.advance(&tokens).map_err(explain)?;
-        // A GPU may go on without memory, and what it has written is nonsense.
+        // A GPU may continue without memory, and what it has written is then garbage.
         if Log::out_of_memory() {
             return Err(out_of_memory());
         }
@@ -286,8 +287,8 @@ impl Writer<'_> {
         sources.guess(Ask { purpose, text: &text, most, left, is_edit, again }, self.pace)
     }
 
-    /// The weights give nothing that can be written. Where a GPU has computed, it may be that one's
-    /// fault, and the host tries the CPU.
+    /// The error for logits that give nothing that can be written. If a GPU has computed them, the
+    /// fault may be the GPU's, and the host tries the CPU.
     fn silent(&self, why: &str) -> ErrorInfo {
         match self.cpu_model {
             Some(path) => silent_weights(path, why),
@@ -357,7 +358,8 @@ fn out_of_memory() -> ErrorInfo {
         .with_action_on(ErrorAction::OpenSettings, "contextWindow")
 }
 
-/// A failure, by what was said with it: a GPU without memory fails in many ways.
+/// The error for a failure, according to what llama.cpp logged: a GPU without memory fails in many
+/// ways.
 fn failed(message: &str) -> ErrorInfo {
     if Log::out_of_memory() {
         return out_of_memory();
@@ -377,7 +379,7 @@ fn silent_weights(path: &str, why: &str) -> ErrorInfo {
     .with_action(ErrorAction::VerifyModel)
 }
 
-/// Adds what llama.cpp said during this request.
+/// Adds what llama.cpp logged during this request.
 fn with_log(error: ErrorInfo) -> ErrorInfo {
     match Log::lines().cause() {
         Some(cause) => error.with_cause(cause),

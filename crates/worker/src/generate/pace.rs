@@ -1,21 +1,22 @@
-//! How long a step takes by the number of tokens in it, learned while it runs, and from that
-//! how long a draft is worth its cost.
+//! Learns how long a step takes by the number of tokens in it, and derives how long a draft is
+//! worth its cost.
 //!
-//! A step of one token reads all the weights; further tokens cost little on a GPU and in jumps
-//! on a CPU, where kernels take this many at once. So lengths are taken from a short list, and
-//! the one with the most expected tokens a millisecond wins, none included.
+//! A step of one token reads all the weights. Further tokens cost little on a GPU; on a CPU the
+//! cost rises in jumps, because kernels take a fixed number of tokens at once. So lengths are taken
+//! from a short list, and the one with the most expected tokens per millisecond wins; no draft is
+//! one of the choices.
 
 use localcoder_protocol::StepCost;
 use localcoder_protocol::limits::OUTPUT_ROWS_MAX;
 
-/// Tokens in one step: the last one written, and a draft one shorter.
+/// Tokens in one step: the last one written, and a draft of one less.
 const ROWS: [usize; 6] = [1, 2, 4, 8, 16, 32];
 /// Most tokens in one step.
 pub(crate) const ROWS_MAX: usize = ROWS[ROWS.len() - 1];
-// The arithmetic of a model's memory, which others do, counts on it.
+// The calculation of a model's memory, which is done elsewhere, relies on it.
 const _: () = assert!(ROWS_MAX == OUTPUT_ROWS_MAX as usize);
-/// Cost of these to the cost of one, until it is known: measured with a 7B Q4_K_M on two cores
-/// of a Zen 4, with our own kernels.
+/// Cost of each of [`ROWS`] relative to that of one token, until it is measured: from a 7B Q4_K_M
+/// on two cores of a Zen 4, with our own kernels.
 const RATIOS: [f64; 6] = [1.0, 1.25, 1.8, 2.3, 3.5, 6.3];
 /// Weight of a new time against the ones before.
 const NEWEST: f64 = 0.2;
@@ -27,25 +28,25 @@ const PAUSES_MAX: u32 = 3;
 /// Least gain that a draft is made for; below it the two costs can't be distinguished.
 const GAIN_MIN: f64 = 1.05;
 
-/// What steps compute again, where what was wrong can't just be taken back.
+/// What steps have to compute again if wrong tokens can't just be taken back.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Again {
-    /// Tokens that the next step has to compute beside its own.
+    /// Tokens that the next step has to compute in addition to its own.
     pub(super) owed: usize,
-    /// Whether a guess that is wrong takes the tokens before it back too.
+    /// Whether a wrong guess takes back the right tokens before it as well.
     pub(super) whole_step: bool,
 }
 
-/// What the best draft is expected to come to.
+/// What the best draft is expected to gain.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Worth {
     /// Tokens to guess.
     pub(super) length: usize,
-    /// Tokens that are written a millisecond with it.
+    /// Tokens written per millisecond with it.
     pub(super) tokens_per_ms: f64,
 }
 
-/// Times of steps for one model on one device. The host keeps them for the next worker.
+/// Durations of steps for one model on one device. The host keeps them for the next worker.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Pace {
     /// Milliseconds for each of [`ROWS`].
@@ -55,7 +56,7 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// What an earlier worker has measured.
+    /// Starts from what an earlier worker has measured.
     pub(crate) fn known(costs: &[StepCost]) -> Self {
         let mut pace = Self::default();
         for cost in costs {
@@ -90,8 +91,8 @@ impl Pace {
         });
     }
 
-    /// The best number of tokens to guess, up to `available`, if each is right with `chance` where
-    /// those before it are, and costs `draft_ms` to be guessed; `None` where none is.
+    /// The best number of tokens to guess, up to `available`, if each is right with `chance` given
+    /// that those before it are, and costs `draft_ms` to be guessed; `None` if no guess pays.
     pub(super) fn best(
         &self,
         available: usize,
@@ -106,6 +107,7 @@ impl Pace {
                 continue;
             };
             let length = room.min(available);
+            // All that is available fits into the step size before, so larger ones only cost more.
             if length + 1 + again.owed <= ROWS[index - 1] {
                 break;
             }
@@ -124,7 +126,7 @@ impl Pace {
         self.measured[0]
     }
 
-    /// Milliseconds of a step of this many tokens, between the known ones on a line.
+    /// Milliseconds of a step of this many tokens, interpolated between the known ones.
     pub(super) fn step_ms(&self, rows: usize) -> f64 {
         let upper = ROWS.iter().position(|it| rows <= *it).unwrap_or(ROWS.len() - 1);
         let lower = upper.saturating_sub(1);
@@ -133,8 +135,8 @@ impl Pace {
         if to <= from { high } else { low + (high - low) * (to_float(rows) - from) / (to - from) }
     }
 
-    /// What a guess that is wrong somewhere costs the next step on average: the tokens up to there
-    /// are in it once more.
+    /// What a guess that is wrong somewhere costs the next step on average: it computes the tokens
+    /// before the wrong one again.
     fn wrong(&self, length: usize, chance: f64) -> f64 {
         let all = chance.powi(i32::try_from(length).unwrap_or(i32::MAX));
         let rows = expected(length, chance) + 1.0;
@@ -142,7 +144,7 @@ impl Pace {
         (1.0 - all) * (self.cost(index.unwrap_or(ROWS.len() - 1)) - self.cost(0)).max(0.0)
     }
 
-    /// Measured, or derived from the nearest one that is.
+    /// Measured, or derived from the nearest length that is.
     fn cost(&self, index: usize) -> f64 {
         let known =
             |other: usize| self.measured[other].map(|ms| ms * RATIOS[index] / RATIOS[other]);
@@ -168,8 +170,8 @@ fn microseconds(ms: f64) -> u64 {
     (ms * 1e3) as u64
 }
 
-/// Tokens that a step with a draft of `length` writes on average: those that are right up to
-/// the first that is not, and the one that the model puts there.
+/// Tokens that a step with a draft of `length` writes on average: the right ones up to the first
+/// wrong one, and the one that the model puts there.
 fn expected(length: usize, chance: f64) -> f64 {
     (0..=length).map(|tokens| chance.powi(i32::try_from(tokens).unwrap_or(i32::MAX))).sum()
 }
@@ -210,7 +212,7 @@ mod tests {
             pace.took(rows, ms);
         }
         assert_eq!(pace.best_length(100, 0.9, ONCE), 7);
-        // One on which nothing is gained by batches.
+        // A device that gains nothing from batches.
         let mut linear = Pace::default();
         for rows in ROWS {
             linear.took(rows, rows as f64);
@@ -220,8 +222,8 @@ mod tests {
 
     const WITH_EXPERTS: [f64; ROWS.len()] = [1.0, 1.6, 3.2, 5.9, 8.9, 14.0];
 
-    /// More tokens want more of the experts: the curve is as measured with 64 experts, eight of
-    /// them for each token (docs/reference/kernels.md), where half of a token is experts.
+    /// More tokens need more of the experts: the curve is as measured with 64 experts, eight of
+    /// them for each token (docs/reference/kernels.md), where half of a token's cost is experts.
     #[test]
     fn a_model_with_experts_gets_shorter_drafts_once_it_is_measured() {
         let known = Pace::default();
@@ -234,7 +236,7 @@ mod tests {
                 (known.best_length(100, chance, ONCE), experts.best_length(100, chance, ONCE));
             assert!(sparse < dense, "{chance}: {sparse} and {dense}");
         }
-        // A draft that is all but sure pays still.
+        // A draft that is nearly certain still pays.
         assert!(experts.best_length(100, 0.99, ONCE) > 0);
     }
 
@@ -264,7 +266,7 @@ mod tests {
         let next = Pace::known(&pace.costs());
         assert_eq!(next.costs(), pace.costs());
         assert_eq!(next.best_length(100, 0.9, ONCE), pace.best_length(100, 0.9, ONCE));
-        // Rows that are none of ours, and times of nothing, are passed over.
+        // Rows that are not in our list, and times of zero, are skipped.
         let odd = [StepCost { rows: 3, time_us: 9 }, StepCost { rows: 1, time_us: 0 }];
         assert_eq!(Pace::known(&odd).costs(), []);
     }

@@ -1,21 +1,21 @@
-//! What an edit has replaced is expected to be replaced again: a renamed variable is renamed
-//! at every place. Names are compared as text, because the same name has other tokens after
-//! a space than after a bracket; what is not a name is compared as tokens.
+//! Expects what an edit has replaced to be replaced again: a renamed variable is renamed
+//! everywhere. Names are compared as text, because the same name has other tokens after a space
+//! than after a bracket; everything else is compared as tokens.
 //!
-//! Only guesses are made of it. A replacement that was wrong once is taken back. Called by the
+//! The results are only guesses, and a replacement that was wrong once is dropped. Called by the
 //! drafter.
 
 use crate::llama::Token;
 
-/// Longest passage of tokens, of either side: with 3 a little is lost, with 10 nothing is gained
-/// (edits of the demo model).
+/// Longest passage in tokens, on either side: with 3 a little is lost, with 10 nothing is gained
+/// (measured on edits of the demo model).
 const SPAN_MAX: usize = 6;
-/// More are not kept; the oldest goes. An edit seldom replaces as many things.
+/// How many replacements are kept; then the oldest goes. An edit seldom replaces as many things.
 const COUNT_MAX: usize = 16;
 /// Tokens before and after a difference that may belong to the same name.
 const AROUND_TOKENS: usize = 8;
 
-/// Words that are tried for a name that was begun.
+/// How many words are tried as the completion of a name that was begun.
 const CANDIDATES_MAX: usize = 32;
 
 /// From tokens to text and back.
@@ -40,29 +40,29 @@ pub(super) struct Passage {
     pub(super) to: Vec<Token>,
 }
 
-/// Where source and text have parted and met again.
+/// Where source and text diverged and met again.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Difference<'a> {
-    /// Before it; the same in both.
+    /// Tokens before the difference, the same in both.
     pub(super) before: &'a [Token],
     pub(super) old: &'a [Token],
     pub(super) new: &'a [Token],
-    /// After it; the same in both.
+    /// Tokens after the difference, the same in both.
     pub(super) after: &'a [Token],
 }
 
-/// Where source and text have parted and not met again.
+/// Where source and text diverged and have not met again.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Begun<'a> {
-    /// The source before it.
+    /// The source before the divergence.
     pub(super) before: &'a [Token],
-    /// The source after it.
+    /// The source after the divergence.
     pub(super) rest: &'a [Token],
     /// What was written instead.
     pub(super) written: &'a [Token],
 }
 
-/// All that an answer has shown so far.
+/// All replacements that an answer has shown so far.
 #[derive(Debug, Default)]
 pub(super) struct Renamings {
     names: Vec<Name>,
@@ -70,8 +70,8 @@ pub(super) struct Renamings {
 }
 
 impl Renamings {
-    /// Takes a difference of names; `None` where it is none. The rest of the source with the new
-    /// name, where the old one is in it.
+    /// Learns from a difference of names; `None` if it is not one. Returns the rest of the source
+    /// with the new name, if the old one occurs in it.
     pub(super) fn learn_name(
         &mut self,
         difference: Difference<'_>,
@@ -79,6 +79,7 @@ impl Renamings {
         vocabulary: &dyn Vocabulary,
     ) -> Option<Option<Vec<Token>>> {
         let name = name_of(difference, vocabulary)?;
+        // The rest continues these tokens, and a word may begin in them and end in the rest.
         let before = vocabulary.text(difference.after);
         let rest = vocabulary.text(rest);
         let renamed = replace_word(&before, &rest, &name.old, &name.new);
@@ -87,8 +88,8 @@ impl Renamings {
         Some((renamed != rest).then(|| vocabulary.tokens(&renamed)))
     }
 
-    /// The model has not gone on as the source does: where it is in a new name there, the
-    /// rest of the source with the old one.
+    /// The model has not continued as expected: if a new name is at this place, that renaming is
+    /// dropped. Returns the rest of the source with the old name.
     pub(super) fn unlearn(
         &mut self,
         before: &[Token],
@@ -119,7 +120,7 @@ impl Renamings {
     }
 
     /// The source from a place on as the answer is expected to have it: at most `most` tokens,
-    /// the first `done` of the passage that begins it left out.
+    /// without the first `done` tokens of the passage at its beginning.
     pub(super) fn apply(&self, mut source: &[Token], mut done: usize, most: usize) -> Vec<Token> {
         let mut tokens = Vec::new();
         while tokens.len() < most && !source.is_empty() {
@@ -140,7 +141,7 @@ impl Renamings {
         tokens
     }
 
-    /// Takes a difference that is none of names.
+    /// Learns from a difference that is not one of names.
     pub(super) fn learn_passage(&mut self, from: &[Token], to: &[Token]) {
         let short = |tokens: &[Token]| (1..=SPAN_MAX).contains(&tokens.len());
         if !short(from) || !short(to) || from == to {
@@ -158,7 +159,7 @@ fn push<T>(list: &mut Vec<T>, item: T) {
     list.push(item);
 }
 
-/// The names on both sides, whole, where the difference is one of names.
+/// The whole names on both sides, if the difference is one of names.
 fn name_of(difference: Difference<'_>, vocabulary: &dyn Vocabulary) -> Option<Name> {
     let Difference { before, old, new, after } = difference;
     if old.is_empty() || new.is_empty() {
@@ -201,8 +202,8 @@ fn replace_word(before: &str, text: &str, old: &str, new: &str) -> String {
     replaced
 }
 
-/// Where a name was begun in place of the source's: the rest of it, if it is in `known`,
-/// and the rest of the source with it. Of several the last.
+/// If a name was begun in place of the source's: the rest of that name, if it occurs in `known`,
+/// and the rest of the source with it. Of several candidates the last one counts.
 pub(super) fn complete(
     known: &str,
     begun: Begun<'_>,
@@ -263,7 +264,7 @@ fn non_identifier_prefix(text: &str) -> &str {
 pub(super) mod tests {
     use super::*;
 
-    /// A character is a token.
+    /// A vocabulary in which each character is a token.
     pub(crate) struct Characters;
 
     impl Vocabulary for Characters {
@@ -320,7 +321,7 @@ pub(super) mod tests {
         let mut renamings = Renamings::default();
         assert_eq!(learn(&mut renamings, ["x ", "==", "is", " None"], "y == None"), None);
         assert_eq!(Characters.text(&renamings.apply(&tokens("y == None"), 0, 20)), "y is None");
-        // A name next to something else that was changed is none.
+        // A name next to something else that changed does not count as renamed.
         assert_eq!(learn(&mut renamings, ["x = ", "a[0]", "b.c", "\n"], "a"), None);
         renamings.forget(&tokens("=="));
         assert_eq!(Characters.text(&renamings.apply(&tokens("y == None"), 0, 20)), "y == None");
@@ -348,7 +349,7 @@ pub(super) mod tests {
         };
         let known = "rename n to count, not to counter_2: never";
         let begun = ["x = ", "n + f(n, nn)\n", "cou"];
-        // The last that begins so; the rest of the source has it too.
+        // The last name that begins like this counts; the rest of the source has it too.
         assert_eq!(complete(known, begun).as_deref(), Some("nter_2 + f(counter_2, nn)\n"));
         assert_eq!(complete("to count", begun).as_deref(), Some("nt + f(count, nn)\n"));
         // The name may be whole already, or share its beginning with the old one.

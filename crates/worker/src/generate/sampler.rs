@@ -1,4 +1,4 @@
-//! Chooses the next token out of the logits. The same seed and logits give the same token.
+//! Chooses the next token from the logits. The same seed and logits give the same token.
 
 use std::cmp::Ordering;
 
@@ -8,15 +8,15 @@ use crate::llama::Token;
 
 /// How many of the last tokens the repeat penalty looks at.
 pub(crate) const PENALTY_TOKENS: usize = 64;
-/// How many of the best candidates are sorted before all of them are.
+/// How many of the best candidates are sorted before the whole vocabulary is.
 const HEAD: usize = 1024;
 
 /// A logit was not a number: the model or its computation is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NotANumber;
 
-/// Whether no token is likelier than another, which no model with weights says of anything. Looks
-/// no further than to the first that differs.
+/// Whether all logits are equal, which no model with intact weights produces. Looks only as far as
+/// the first that differs.
 pub(crate) fn says_nothing(logits: &[f32]) -> bool {
     let (first, rest) = logits.split_first().unwrap_or((&0.0, &[]));
     !rest.is_empty() && rest.iter().all(|logit| logit == first)
@@ -33,7 +33,7 @@ pub(crate) struct Sampler {
 #[derive(Debug, Clone, Copy)]
 struct Candidate {
     token: Token,
-    /// First the logit, then its weight.
+    /// First the logit, then the weight made from it.
     weight: f32,
 }
 
@@ -57,7 +57,7 @@ impl Sampler {
         Ok(self.draw(kept))
     }
 
-    /// Fills the candidates with penalised logits and returns the highest.
+    /// Fills the candidates with penalized logits and returns the highest.
     fn fill(&mut self, logits: &[f32], before: &[Token]) -> Result<f32, NotANumber> {
         self.candidates.clear();
         for (token, logit) in (0..).zip(logits) {
@@ -68,7 +68,7 @@ impl Sampler {
         }
         let recent = &before[before.len().saturating_sub(PENALTY_TOKENS)..];
         for (index, token) in recent.iter().enumerate() {
-            // Once a token, however often it is there.
+            // Penalize each token once, however often it occurs.
             if recent[..index].contains(token) {
                 continue;
             }
@@ -88,8 +88,8 @@ impl Sampler {
         if best.is_finite() { Ok(best) } else { Err(NotANumber) }
     }
 
-    /// Puts the fewest candidates that together have `top_p` of the weight first, and returns
-    /// how many they are.
+    /// Puts the fewest candidates that together have `top_p` of the weight first, and returns how
+    /// many they are.
     fn keep_top_p(&mut self) -> usize {
         if self.sampling.top_p >= 1.0 {
             return self.candidates.len();
@@ -119,17 +119,18 @@ impl Sampler {
                 return candidate.token;
             }
         }
-        // Rounding: the last with any weight. There is one, for the best weighs 1.
+        // Rounding left nothing: take the last with any weight. There is one, since the best weighs
+        // 1.
         kept.iter().rev().find(|it| it.weight > 0.0).map_or(0, |it| it.token)
     }
 }
 
-/// Heavier first; a tie goes to the lower token, so that the order is the only one.
+/// Heavier first; ties go to the lower token, so that the order is unique.
 fn order(a: &Candidate, b: &Candidate) -> Ordering {
     b.weight.total_cmp(&a.weight).then(a.token.cmp(&b.token))
 }
 
-/// How many candidates reach `wanted` together, where they do; at least one.
+/// How many candidates it takes to reach `wanted` together, at least one; `None` if they don't.
 fn reached(candidates: &[Candidate], wanted: f64) -> Option<usize> {
     let mut sum = 0.0;
     candidates
@@ -141,7 +142,7 @@ fn reached(candidates: &[Candidate], wanted: f64) -> Option<usize> {
         .map(|index| index + 1)
 }
 
-/// The token with the highest logit; the lowest of them on a tie.
+/// The token with the highest logit; the lowest token on a tie.
 fn greedy(logits: &[f32]) -> Result<Token, NotANumber> {
     let mut best = (0, f32::NEG_INFINITY);
     for (token, logit) in (0..).zip(logits) {
@@ -155,9 +156,9 @@ fn greedy(logits: &[f32]) -> Result<Token, NotANumber> {
     if best.1.is_finite() { Ok(best.0) } else { Err(NotANumber) }
 }
 
-/// SplitMix64: small, well distributed, and the same on every machine. Written here rather than taken
-/// from a library, because a seed must give the same text in every version of this program, and no
-/// library promises that.
+/// SplitMix64: small, well distributed, and the same on every machine. Written here rather than
+/// taken from a library, because a seed must give the same text in every version of this program,
+/// and no library promises that.
 #[derive(Debug)]
 struct Random(u64);
 
@@ -213,7 +214,7 @@ mod tests {
     fn logits_that_are_all_the_same_say_nothing() {
         assert!(says_nothing(&[0.0; 100]) && says_nothing(&[-0.0, 0.0]) && says_nothing(&[2.5; 3]));
         assert!(!says_nothing(&[0.0, 0.0, 1e-6]));
-        // One token is a choice of one, and what is not a number is reported as that.
+        // A single token leaves no choice, and NaN is reported as such.
         assert!(!says_nothing(&[1.0]) && !says_nothing(&[]) && !says_nothing(&[f32::NAN; 2]));
     }
 

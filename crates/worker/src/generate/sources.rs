@@ -12,8 +12,8 @@ use crate::llama::Token;
 pub(super) struct Sources<'a> {
     drafter: Drafter<'a>,
     model: Option<&'a mut DraftModel>,
-    /// The first token of a draft that was not worth verifying: whether it would have been right is
-    /// seen at no cost when the next token is written.
+    /// The first token of a draft that was not worth verifying: the next token that is written
+    /// shows for free whether it would have been right.
     passed: Option<Draft>,
 }
 
@@ -25,7 +25,7 @@ impl<'a> Sources<'a> {
         Self { drafter, model, passed: None }
     }
 
-    /// What the draft model has done, where there is one.
+    /// What the draft model has done, if there is one.
     pub(super) fn used(&self) -> DraftUse {
         self.model.as_deref().map(DraftModel::used).unwrap_or_default()
     }
@@ -71,7 +71,7 @@ impl<'a> Sources<'a> {
         let Some(worth) = worth else { return Ok(None) };
         match model.guess(ask, worth, pace) {
             Err(SessionError::Cancelled) => Err(SessionError::Cancelled),
-            // Drafts only make it faster: without the draft model the text is the same.
+            // Drafts only add speed: without the draft model the text is the same.
             Err(SessionError::Decode(error)) => {
                 crate::process::log(&format!("the draft model fails: {error:?}"));
                 self.model = None;

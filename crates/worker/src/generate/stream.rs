@@ -1,5 +1,5 @@
-//! From the bytes of tokens to the text that is sent: whole characters only, nothing of a stop
-//! string and nothing after it.
+//! From the bytes of tokens to the text that is sent: whole characters only, without stop strings
+//! or anything after them.
 
 use localcoder_protocol::BlockEnd;
 
@@ -10,7 +10,7 @@ use super::block::Block;
 pub(crate) struct Output {
     /// To be sent now; may be empty.
     pub(crate) text: String,
-    /// Whether the text is at its end.
+    /// Whether the text has ended.
     pub(crate) stopped: bool,
 }
 
@@ -23,7 +23,7 @@ pub(crate) struct TextStream {
 }
 
 impl TextStream {
-    /// A stream that ends at any of `stop`, and where its block does.
+    /// A stream that ends at any of `stop`, or where its block does.
     pub(crate) fn new(stop: &[String], end: Option<BlockEnd>) -> Self {
         Self {
             characters: Utf8Assembler::default(),
@@ -45,7 +45,7 @@ impl TextStream {
         Output { text, stopped: ended || output.stopped }
     }
 
-    /// What was held back, when nothing more comes.
+    /// What was held back, once nothing more comes.
     pub(crate) fn finish(&mut self) -> String {
         let text = self.characters.finish();
         let mut text = self.stops.push(&text).text;
@@ -54,11 +54,11 @@ impl TextStream {
     }
 }
 
-/// Makes characters of bytes. Bytes of a character may come one by one; those that can't be
-/// part of any become U+FFFD.
+/// Assembles bytes into characters. The bytes of a character may come one by one; those that can't
+/// be part of any become U+FFFD.
 #[derive(Debug, Default)]
 struct Utf8Assembler {
-    /// The start of a character; at most three bytes.
+    /// The start of a character: at most three bytes.
     pending: Vec<u8>,
 }
 
@@ -78,7 +78,7 @@ impl Utf8Assembler {
                     let (valid, after) = rest.split_at(error.valid_up_to());
                     text.push_str(std::str::from_utf8(valid).unwrap_or_default());
                     rest = after;
-                    // No length: the bytes may yet become a character.
+                    // `None` means that the bytes may yet become a character.
                     let Some(bad) = error.error_len() else { break };
                     text.push(char::REPLACEMENT_CHARACTER);
                     rest = &rest[bad..];
@@ -95,7 +95,7 @@ impl Utf8Assembler {
     }
 }
 
-/// Finds stop strings across the borders of pieces, and holds back what may be the start of one.
+/// Finds stop strings across piece boundaries, and holds back what may be the start of one.
 #[derive(Debug)]
 struct StopMatcher {
     stops: Vec<String>,
@@ -125,12 +125,13 @@ impl StopMatcher {
     }
 }
 
-/// Length of the longest end of `text` that `stop` begins with, in bytes.
+/// Length in bytes of the longest suffix of `text` that is a prefix of `stop`.
 fn overlap(text: &str, stop: &str) -> usize {
     let longest = text.len().min(stop.len() - 1);
     (1..=longest)
         .rev()
-        // By bytes: both are valid, so a match begins and ends between characters.
+        // Comparing bytes is enough: both are valid UTF-8, so a match begins and ends between
+        // characters.
         .find(|length| text.as_bytes().ends_with(&stop.as_bytes()[..*length]))
         .unwrap_or(0)
 }

@@ -23,7 +23,7 @@ impl Backend {
         Self(())
     }
 
-    /// Name of the first GPU's backend, such as `Metal`, where this build has one.
+    /// Name of the first GPU's backend, such as `Metal`, if this build has one.
     pub(crate) fn gpu(self) -> Option<String> {
         // SAFETY: the registry is static after `llama_backend_init`, which `self` proves; every
         // index is below the count, and the names are static strings.
@@ -40,10 +40,10 @@ impl Backend {
     }
 }
 
-/// Where a model could run.
+/// A device that a model could run on.
 #[derive(Debug)]
 pub(crate) struct FoundDevice {
-    /// Of its backend, such as `Metal`.
+    /// Name of its backend, such as `Metal`.
     pub(crate) name: String,
     pub(crate) description: String,
     pub(crate) gpu: bool,
@@ -57,7 +57,7 @@ impl Backend {
         let mut found: Vec<FoundDevice> = unsafe {
             (0..sys::ggml_backend_dev_count())
                 .map(|index| sys::ggml_backend_dev_get(index))
-                // Helps the CPU and has no memory of its own.
+                // Accelerators help the CPU and have no memory of their own.
                 .filter(|device| {
                     sys::ggml_backend_dev_type(*device) != sys::GGML_BACKEND_DEVICE_TYPE_ACCEL
                 })
@@ -81,8 +81,8 @@ impl Backend {
     }
 }
 
-/// Version of the llama.cpp that is linked, and which of our own kernels help it: what a speed and
-/// the last digits of a number depend on. Needs no initialization.
+/// Version of the llama.cpp that is linked, and which of our own kernels are in use: speed and the
+/// last digits of a number depend on both. Needs no initialization.
 pub(crate) fn build_version() -> String {
     // SAFETY: both return static strings.
     let (llama, ggml) =
@@ -109,8 +109,8 @@ unsafe fn static_text(text: *const c_char) -> String {
     unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
 }
 
-/// llama.cpp calls this on a failed assertion and then aborts the process: the last line tells
-/// the host's crash report why.
+/// llama.cpp calls this on a failed assertion and then aborts the process: the last line puts the
+/// reason into the host's crash report.
 unsafe extern "C" fn on_abort(message: *const c_char) {
     // SAFETY: llama.cpp passes a NUL-terminated message.
     let message = unsafe { static_text(message) };

@@ -1,12 +1,12 @@
-//! An open file as llama.cpp takes one.
+//! An open file in the form that llama.cpp takes.
 
 use std::fs::File;
 use std::io::{self, Seek as _};
 use std::os::fd::IntoRawFd as _;
 use std::ptr::NonNull;
 
-/// Reads what another descriptor has open, from its beginning. Two at once of the same descriptor
-/// would read in turn.
+/// Reads the file that another descriptor has open, from its beginning. Two at once on the same
+/// descriptor would share one position and disturb each other.
 #[derive(Debug)]
 pub(super) struct CFile(NonNull<libc::FILE>);
 
@@ -25,7 +25,8 @@ impl CFile {
         })
     }
 
-    /// For as long as this lives. llama.cpp's bindings have a name of their own for the type.
+    /// The stream, valid as long as this lives. llama.cpp's bindings have a type name of their own
+    /// for it.
     pub(super) fn as_ptr<T>(&self) -> *mut T {
         self.0.as_ptr().cast()
     }

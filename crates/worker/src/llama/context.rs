@@ -18,18 +18,18 @@ pub(crate) type Sequence = sys::llama_seq_id;
 pub(crate) struct ContextParams {
     /// Size of the window in tokens. llama.cpp may round it up.
     pub(crate) context_tokens: u32,
-    /// Number of sequences. They share the window's cells, and a beginning that one has copied
-    /// of another takes none.
+    /// Number of sequences. They share the window's cells, and a beginning that one sequence has
+    /// copied from another takes no cells.
     pub(crate) sequences: u32,
     /// Most tokens in one [`Context::decode`].
     pub(crate) batch_tokens: u32,
     /// Threads that compute.
     pub(crate) threads: u32,
-    /// Most tokens of one [`Context::decode`] whose logits are asked for. Each is a row of the
-    /// vocabulary's size in memory.
+    /// Most tokens of one [`Context::decode`] whose logits are asked for. Each takes a row as long
+    /// as the vocabulary.
     pub(crate) outputs: u32,
-    /// How many tokens back the states of a sequence are kept, where the model's architecture can:
-    /// each is as large as the state.
+    /// How many tokens back the states of a sequence are kept, if the model's architecture allows
+    /// it: each is as large as the state.
     pub(crate) states_back: u32,
     /// How the KV cache is stored.
     pub(crate) kv: KvStorage,
@@ -48,7 +48,7 @@ pub(crate) enum DecodeError {
     Full,
     /// The abort flag was set.
     Aborted,
-    /// llama.cpp did not accept the batch: a mistake of ours.
+    /// llama.cpp did not accept the batch: a bug of ours.
     Invalid,
     /// There was not enough memory.
     OutOfMemory,
@@ -67,20 +67,20 @@ pub(crate) struct Context {
     memory: MemoryKind,
     /// How many tokens back the states of a sequence are kept.
     states_back: usize,
-    /// How many tokens back the layers with a sliding window see; 0 where there are none.
+    /// How many tokens back the layers with a sliding window see; 0 if there are none.
     sliding_window: usize,
     sequences: Vec<Folded>,
-    // Dropped after the context, which reads both.
+    // Dropped after the context, which reads it.
     control: Arc<Control>,
     model: Arc<Model>,
 }
 
-/// What may be done with the state of a sequence. llama.cpp does not check it.
+/// What may be done with a folded state. llama.cpp does not check it.
 #[derive(Debug, Clone, Copy, Default)]
 struct Folded {
-    /// How many tokens its last step can be gone back by: an earlier step's states are overwritten.
+    /// How many tokens of its last step can be undone: an earlier step's states are overwritten.
     back: usize,
-    /// It was gone back, and the state that holds is not the one that a copy would take.
+    /// It has gone back, so its current state is not the one that a copy would take.
     went_back: bool,
 }
 
@@ -88,8 +88,8 @@ struct Folded {
 unsafe impl Send for Context {}
 
 impl Context {
-    /// Makes a context. While it is to abort, nothing is computed: `control` is asked between the
-    /// nodes of the graph on a CPU, and learns by it that something is.
+    /// Makes a context. Nothing is computed while `control` asks to abort: it is asked between the
+    /// nodes of the graph on a CPU, and counts each question as progress.
     pub(crate) fn new(
         model: Arc<Model>,
         params: ContextParams,
@@ -108,8 +108,8 @@ impl Context {
         // llama.cpp asserts that a batch is longer than what it keeps of it.
         raw.n_rs_seq = params.states_back.min(params.batch_tokens.saturating_sub(2));
         raw.kv_unified = true;
-        // A row for each token of a batch would be reserved otherwise.
-        // llama.cpp wants one for each sequence at least.
+        // Otherwise a row would be reserved for each token of a batch. llama.cpp wants at least one
+        // for each sequence.
         raw.n_outputs_max = params.outputs.max(raw.n_seq_max);
         raw.n_threads = threads;
         raw.n_threads_batch = threads;
@@ -130,12 +130,12 @@ impl Context {
         // SAFETY: the model is loaded and kept alive by the `Arc`, as is the flag.
         let context = unsafe { sys::llama_init_from_model(model.as_ptr(), raw) };
         let context = NonNull::new(context).ok_or(ContextError)?;
-        // llama.cpp may have made the batch smaller than it was asked to.
+        // llama.cpp may have made the batch smaller than asked.
         // SAFETY: the context was just made.
         let batch = unsafe { sys::llama_n_batch(context.as_ptr()) };
         let batch_tokens = usize::try_from(batch).unwrap_or(1).max(1);
         let outputs = usize::try_from(params.outputs).unwrap_or(1).clamp(1, batch_tokens);
-        // It keeps none where the architecture can't.
+        // llama.cpp keeps none if the architecture does not allow it.
         // SAFETY: the context was just made.
         let states_back = unsafe { sys::llama_n_rs_seq(context.as_ptr()) };
         Ok(Self {
@@ -162,7 +162,7 @@ impl Context {
         self.outputs
     }
 
-    /// Window that was made, in tokens.
+    /// Size of the window that was allocated, in tokens.
     pub(crate) fn context_tokens(&self) -> u32 {
         // SAFETY: the context lives.
         unsafe { sys::llama_n_ctx(self.context.as_ptr()) }
@@ -178,7 +178,7 @@ impl Context {
         self.states_back
     }
 
-    /// Whether what runs should end.
+    /// Whether the running computation should end.
     pub(crate) fn abort_asked(&self) -> bool {
         self.control.abort_asked()
     }
@@ -193,7 +193,7 @@ impl Context {
         usize::try_from(last + 1).unwrap_or(0)
     }
 
-    /// Whether [`Context::truncate`] can leave this many tokens, of those that a sequence holds.
+    /// Whether [`Context::truncate`] can cut a sequence down to this many tokens.
     pub(crate) fn can_truncate(&self, sequence: Sequence, tokens: usize) -> bool {
         let filled = self.filled(sequence);
         let folded = self.folded(sequence);
@@ -206,7 +206,7 @@ impl Context {
     }
 
     /// Removes what follows the first `tokens` tokens of a sequence and returns how many are left:
-    /// none where it can't be cut there.
+    /// 0 if it can't be cut there.
     pub(crate) fn truncate(&mut self, sequence: Sequence, tokens: usize) -> usize {
         let filled = self.filled(sequence);
         if filled == 0 {
@@ -253,7 +253,8 @@ impl Context {
         }
     }
 
-    /// Whether all that a layer with a sliding window looks at after `tokens` tokens is still there.
+    /// Whether the cells that a layer with a sliding window needs after `tokens` tokens still
+    /// exist.
     fn sees_its_window(&self, sequence: Sequence, tokens: usize) -> bool {
         if self.sliding_window == 0 {
             return true;
@@ -277,8 +278,8 @@ impl Context {
     }
 
     /// Gives the first `tokens` tokens of one sequence to another, which must be empty. They are
-    /// shared, not copied; false where that can't be. A state is only ever given with all that is
-    /// folded into it.
+    /// shared, not copied; false if that is not possible. A state can only be given together with
+    /// everything that is folded into it.
     pub(crate) fn share(&mut self, from: Sequence, to: Sequence, tokens: usize) -> bool {
         let is_folded = self.memory == MemoryKind::Folded;
         if !self.can_share(from) || (is_folded && tokens != self.filled(from)) {
@@ -294,7 +295,7 @@ impl Context {
             sys::llama_memory_seq_cp(memory, from, to, -1, end);
         }
         self.pin(to, 0);
-        // Going back would go back in the other one too.
+        // Going back in one of them would change the other one as well.
         for sequence in [from, to] {
             if let Some(folded) = self.folded_mut(sequence) {
                 *folded = Folded::default();
@@ -307,9 +308,9 @@ impl Context {
         false
     }
 
-    /// Sees to it that what a sequence holds from a position on stays. llama.cpp gives the cells of
-    /// a layer with a sliding window away that only one sequence holds and that this one does not
-    /// look at any more; after a cut it would look at them again.
+    /// Makes sure that the cells of a sequence from a position on are kept. In a layer with a
+    /// sliding window, llama.cpp reuses cells that belong to a single sequence whose window has
+    /// moved past them; after a cut that sequence would need them again.
     fn pin(&mut self, sequence: Sequence, from: usize) {
         let Some(twin) = self.twin(sequence) else { return };
         let from = sys::llama_pos::try_from(from).unwrap_or(sys::llama_pos::MAX);
@@ -334,7 +335,7 @@ impl Context {
         usize::try_from(sequence).ok().and_then(|index| self.sequences.get_mut(index))
     }
 
-    /// What a sequence holds, for [`Context::restore`]. Empty where llama.cpp gives nothing.
+    /// The state of a sequence, for [`Context::restore`]. Empty if llama.cpp does not provide one.
     pub(crate) fn state(&mut self, sequence: Sequence) -> Vec<u8> {
         // SAFETY: the context lives and has the sequence; the buffer has the size it asked for.
         unsafe {
@@ -351,8 +352,8 @@ impl Context {
         }
     }
 
-    /// Puts what a context on the same model held into an empty sequence; false, and nothing in
-    /// it, where it does not fit.
+    /// Puts a state from a context on the same model into an empty sequence. False, with the
+    /// sequence still empty, if it does not fit.
     pub(crate) fn restore(&mut self, sequence: Sequence, state: &[u8]) -> bool {
         // SAFETY: the context lives and has the sequence; llama.cpp checks what it reads.
         let read = unsafe {
@@ -381,8 +382,8 @@ impl Context {
         unsafe { sys::llama_memory_clear(sys::llama_get_memory(self.context.as_ptr()), false) };
     }
 
-    /// Computes `tokens` after the `filled` tokens of a sequence. The logits of the last
-    /// `logits` of them are there for [`Context::logits`].
+    /// Computes `tokens` after the `filled` tokens of a sequence. The logits of the last `logits`
+    /// of them are then available from [`Context::logits`].
     pub(crate) fn decode(
         &mut self,
         sequence: Sequence,
@@ -391,7 +392,7 @@ impl Context {
         logits: usize,
     ) -> Result<(), DecodeError> {
         self.rows = 0;
-        // llama.cpp asserts these, which would end the process.
+        // llama.cpp asserts these, and a failed assertion would end the process.
         if tokens.is_empty()
             || tokens.len() > self.batch_tokens
             || logits > tokens.len().min(self.outputs)
@@ -444,7 +445,7 @@ impl Context {
     }
 
     /// A row of logits of the last [`Context::decode`], counted from its last token: 0 is what
-    /// follows it. `None` where that decode asked for fewer.
+    /// follows that token. `None` if that decode asked for fewer rows.
     pub(crate) fn logits(&self, from_last: usize) -> Option<&[f32]> {
         // llama.cpp may assert that the row is there.
         let index = i32::try_from(from_last).ok().filter(|_| from_last < self.rows)?;

@@ -1,6 +1,6 @@
-//! What a computation and the threads around it tell each other: that it is to end, and that it
-//! goes on. llama.cpp asks between the nodes of a graph, so on a CPU both work within a step; a GPU
-//! asks less often. Everything here is a few instructions and never waits.
+//! What a computation and the threads around it report to each other: that it is to end, and that
+//! it makes progress. llama.cpp asks between the nodes of a graph, so on a CPU both work within a
+//! step; a GPU asks less often. Everything here takes a few instructions and never waits.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -11,22 +11,22 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    /// Asks what runs to end, or takes that back.
+    /// Asks the running computation to end, or withdraws the request.
     pub(crate) fn set_abort(&self, abort: bool) {
         self.abort.store(abort, Ordering::Release);
     }
 
-    /// Whether what runs is to end.
+    /// Whether the running computation is to end.
     pub(crate) fn abort_asked(&self) -> bool {
         self.abort.load(Ordering::Acquire)
     }
 
-    /// Something was computed.
+    /// Notes progress.
     pub(crate) fn advance(&self) {
         self.progress.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How often that was.
+    /// How often progress was noted.
     pub(crate) fn progress(&self) -> u64 {
         self.progress.load(Ordering::Relaxed)
     }

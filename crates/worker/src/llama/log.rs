@@ -1,5 +1,6 @@
 //! llama.cpp's log: its lines go to stderr at once, and the last ones are kept for error messages,
-//! because llama.cpp gives its reasons in the log alone. One log per process, as in llama.cpp.
+//! because llama.cpp gives its reasons only in the log. There is one log per process, as in
+//! llama.cpp.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -18,7 +19,7 @@ const LINES_MAX: usize = 40;
 const LINE_BYTES_MAX: usize = 500;
 
 /// Whether a backend has reported a failed allocation since [`Log::begin`]: a GPU may continue and
-/// write nonsense.
+/// write garbage.
 static OUT_OF_MEMORY_SAID: AtomicBool = AtomicBool::new(false);
 
 static LINES: Mutex<LogLines> = Mutex::new(LogLines::new());
@@ -42,7 +43,7 @@ thread_local! {
 pub(crate) struct Log;
 
 impl Log {
-    /// Forgets the lines so far, so that [`Log::lines`] is about what comes next.
+    /// Forgets the lines so far, so that [`Log::lines`] covers only what comes next.
     pub(crate) fn begin() {
         let mut lines = lock();
         OUT_OF_MEMORY_SAID.store(false, Ordering::Release);
@@ -51,7 +52,7 @@ impl Log {
     }
 
     /// From now on an out-of-memory error of this thread does not count for [`Log::out_of_memory`]:
-    /// it does work beside the running request, which does not fail with it.
+    /// the running request does not depend on its work.
     pub(crate) fn set_aside() {
         ASIDE.set(true);
     }
@@ -67,7 +68,7 @@ impl Log {
     }
 }
 
-/// The last lines, errors and warnings apart.
+/// The last lines, with errors and warnings kept separately.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LogLines {
     last: VecDeque<String>,
@@ -93,12 +94,12 @@ impl LogLines {
         self.errors.iter().map(String::as_str)
     }
 
-    /// The memory that llama.cpp said it took.
+    /// The memory that llama.cpp reported having allocated.
     pub(crate) fn memory(&self) -> MemoryUse {
         self.memory
     }
 
-    /// The best explanation that the log has: the last errors, else the last warning or line.
+    /// The best explanation in the log: the last errors, else the last warning or line.
     pub(crate) fn cause(&self) -> Option<String> {
         let errors: Vec<&str> =
             self.errors.iter().rev().take(3).rev().map(String::as_str).collect();
@@ -149,7 +150,7 @@ impl LogLines {
     }
 }
 
-/// Makes llama.cpp log here.
+/// Redirects llama.cpp's log to this module.
 pub(super) fn install() {
     // SAFETY: the callback is a static function that never unwinds and ignores its data pointer.
     unsafe { sys::llama_log_set(Some(on_log), std::ptr::null_mut()) };
@@ -176,7 +177,7 @@ unsafe extern "C" fn on_log(level: sys::ggml_log_level, text: *const c_char, _: 
 }
 
 fn lock() -> MutexGuard<'static, LogLines> {
-    // A panic ends the process, so a poisoned lock is never seen by anyone who could care.
+    // A panic ends the process, so nothing runs that could see a poisoned lock.
     LINES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -1,5 +1,5 @@
 //! The kinds of memory that weights on a CPU can be in: plain, and those in which llama.cpp
-//! rearranges them for its kernels. Which of them is faster is not known here.
+//! rearranges them for its kernels. Which is faster is decided elsewhere.
 
 use std::ptr::NonNull;
 
@@ -8,13 +8,13 @@ use llama_cpp_sys_2 as sys;
 type ExtraKinds =
     unsafe extern "C" fn(sys::ggml_backend_dev_t) -> *mut sys::ggml_backend_buffer_type_t;
 
-/// As in the file.
+/// Memory in which weights are laid out as in the file.
 pub(super) fn plain() -> sys::ggml_backend_buffer_type_t {
     // SAFETY: returns a static.
     unsafe { sys::ggml_backend_cpu_buffer_type() }
 }
 
-/// Those in which weights are rearranged, in the order in which llama.cpp tries them.
+/// The kinds in which weights are rearranged, in the order in which llama.cpp tries them.
 pub(super) fn rearranging() -> Vec<sys::ggml_backend_buffer_type_t> {
     list().unwrap_or_default()
 }

@@ -1,8 +1,8 @@
-//! The only place that touches llama.cpp: a thin, safe wrapper of what the worker needs.
+//! The only place that touches llama.cpp: a thin, safe wrapper around what the worker needs.
 //!
-//! It upholds llama.cpp's own preconditions (a batch no longer than `n_batch`, no index out of
-//! range), so that a caller cannot reach an assertion, which would end the process. It decides
-//! nothing: not what is loaded, not how a prompt looks, not which token comes next.
+//! It upholds llama.cpp's preconditions (a batch no longer than `n_batch`, no index out of range),
+//! so that a caller can't reach an assertion, which would end the process. It decides nothing: not
+//! what is loaded, not how a prompt looks, not which token comes next.
 #![expect(unsafe_code, reason = "llama.cpp is a C library; this module is the wall round it")]
 
 mod backend;

@@ -22,10 +22,10 @@ pub(crate) struct ModelParams {
     pub(crate) repack: bool,
 }
 
-/// Why nothing was loaded. The reason is in the log.
+/// Why a model was not loaded. The details are in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LoadError {
-    /// The file can't be given to llama.cpp.
+    /// The file can't be passed to llama.cpp.
     File,
     /// llama.cpp refused.
     Refused,
@@ -36,7 +36,7 @@ pub(crate) enum LoadError {
 pub(crate) struct Model {
     model: NonNull<sys::llama_model>,
     vocab: NonNull<sys::llama_vocab>,
-    /// Tokens of control that are written out all the same; see [`Model::find_marks`].
+    /// Control tokens that are written out nevertheless; see [`Model::find_marks`].
     marks: Vec<Token>,
 }
 
@@ -46,7 +46,7 @@ unsafe impl Send for Model {}
 unsafe impl Sync for Model {}
 
 impl Model {
-    /// Loads a GGUF. `progress` gets 0 to 1 and returns whether to go on.
+    /// Loads a GGUF. `progress` gets 0 to 1 and returns whether to continue.
     pub(crate) fn load(
         _: Backend,
         file: &File,
@@ -77,8 +77,8 @@ impl Model {
         Ok(model)
     }
 
-    /// The control tokens around thoughts: without them a thought could not be told from
-    /// the answer.
+    /// Finds the control tokens around thoughts: without them a thought could not be distinguished
+    /// from the answer.
     fn find_marks(&self) -> Vec<Token> {
         let thoughts = THOUGHTS.iter().flat_map(|thought| [thought.open, thought.close]);
         let words = thoughts.chain(ANSWER_OPENINGS.iter().copied());
@@ -133,7 +133,7 @@ impl Model {
         }
     }
 
-    /// Whether what was read is folded into a state, in some layers or all.
+    /// Whether some layers, or all, fold what they read into a state.
     pub(super) fn has_state(&self) -> bool {
         // SAFETY: the model is loaded.
         unsafe {
@@ -142,15 +142,15 @@ impl Model {
         }
     }
 
-    /// How many tokens back the layers with a sliding window see; 0 where there are none.
+    /// How many tokens back the layers with a sliding window see; 0 if there are none.
     pub(crate) fn sliding_window_tokens(&self) -> usize {
         // SAFETY: the model is loaded.
         let tokens = unsafe { sys::llama_model_n_swa(self.as_ptr()) };
         usize::try_from(tokens).unwrap_or(0)
     }
 
-    /// What the file says under a key, as text; `None` for lists and what is longer than any number
-    /// or name.
+    /// The value of a key in the file, as text; `None` for lists and for what is longer than any
+    /// number or name.
     pub(super) fn metadata(&self, key: &str) -> Option<String> {
         let key = CString::new(key).ok()?;
         let mut bytes = [0u8; 128];
@@ -194,7 +194,7 @@ impl Model {
             .is_some_and(|token| unsafe { sys::llama_vocab_is_eog(self.vocab.as_ptr(), token) })
     }
 
-    /// Whether the token is one of control, never text.
+    /// Whether the token is a control token, never text.
     pub(crate) fn is_control(&self, token: Token) -> bool {
         // SAFETY: the vocabulary lives as long as the model and knows the token.
         self.known(token)
@@ -211,8 +211,8 @@ impl Model {
             .unwrap_or_default()
     }
 
-    /// The bytes that the token writes: none for a token of control, but for the marks of thoughts,
-    /// and not always whole characters.
+    /// The bytes that the token writes, not always whole characters. Control tokens write none,
+    /// except those around thoughts.
     pub(crate) fn piece(&self, token: Token) -> Vec<u8> {
         let Some(token) = self.known(token) else { return Vec::new() };
         let is_mark = self.marks.binary_search(&token).is_ok();
@@ -229,7 +229,7 @@ impl Model {
                     bytes.truncate(written);
                     return bytes;
                 }
-                // A negative answer is the size that is needed.
+                // A negative result is the size that is needed.
                 Err(_) => {
                     let needed = usize::try_from(written.unsigned_abs()).unwrap_or(0);
                     if needed <= bytes.len() {
@@ -241,11 +241,12 @@ impl Model {
         }
     }
 
-    /// Tokens of a text, without any before or after it. Where `parse_special` is false, no
-    /// token of control comes out, whatever the text says.
+    /// Tokens of a text, without any added before or after it. If `parse_special` is false, no
+    /// control token comes out, whatever the text is.
     pub(crate) fn tokenize(&self, text: &str, parse_special: bool) -> Vec<Token> {
         let Ok(length) = i32::try_from(text.len()) else { return Vec::new() };
-        // One token a byte, and one for the space that SentencePiece puts first, is the most.
+        // At most one token per byte, and one for the space that SentencePiece adds at the
+        // beginning.
         let mut tokens = vec![0; text.len() + 8];
         loop {
             let room = i32::try_from(tokens.len()).unwrap_or(i32::MAX);
@@ -271,7 +272,7 @@ impl Model {
         }
     }
 
-    /// The token, where the vocabulary has it. llama.cpp's own look-ups assert that.
+    /// The token, if the vocabulary has it. llama.cpp's own look-ups assert that it does.
     fn known(&self, token: Token) -> Option<Token> {
         usize::try_from(token).ok().filter(|index| *index < self.vocab_tokens()).map(|_| token)
     }

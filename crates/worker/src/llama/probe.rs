@@ -1,9 +1,9 @@
-//! Measures how fast the processor multiplies with weights as they are in the file, and with
+//! Measures whether the processor multiplies faster with weights as they are in the file, or with
 //! weights that llama.cpp has rearranged for its kernels ("repacked"), which costs a copy.
 //!
-//! Neither is better everywhere. A 7B `Q4_K_M` on two cores, repacked to as it is: on a Zen 5
+//! Neither is better everywhere. A 7B `Q4_K_M` on two cores, repacked compared to plain: on a Zen 5
 //! 1.1 times the decode speed and 0.55 times the prefill speed, on a Sapphire Rapids 1.7 and 0.6.
-//! So it is measured where it runs, on a few matrices of the type that the model's have.
+//! So it is measured on the machine itself, on a few matrices of the type that the model's have.
 
 use std::fs::File;
 use std::ptr::{self, NonNull};
@@ -13,23 +13,23 @@ use llama_cpp_sys_2 as sys;
 
 use super::{Backend, memory_kinds, weights};
 
-/// Numbers of tokens that are computed at once: a step without a draft, one with, and a part of
-/// a prompt.
+/// Numbers of tokens that are computed at once: a step without a draft, one with a draft, and a
+/// part of a prompt.
 const ROWS: [i64; 3] = [1, 16, 64];
-/// How often each occurs for a request of the usual kind: an explanation or chat of 60 tokens, an
-/// edit of 12 steps with drafts, and 256 tokens of a prompt that could not be read ahead.
+/// How often each occurs in a typical request: an explanation or chat of 60 tokens, an edit of 12
+/// steps with drafts, and 256 tokens of a prompt that could not be read ahead.
 const USUAL: [f64; 3] = [60.0, 12.0, 4.0];
-/// Of the kind of a 7B's matrices.
+/// Rows and columns of a matrix, as a 7B has them.
 const SIZE: i64 = 4096;
-/// Together larger than the caches near a core (38 MB), as a model is.
+/// Enough matrices to be larger than the caches near a core (38 MB), as a model is.
 const MATRICES: usize = 4;
 /// The best of these counts.
 const TRIES: usize = 3;
-/// Repacked weights must be this much faster in all to be worth their copy.
+/// Repacked weights must be this much faster overall to be worth their copy.
 const GAIN_MIN: f64 = 1.08;
 
-/// Whether repacked weights are the faster ones here for a model's. Takes about a fifth of a
-/// second; false where this build or processor has none for their type.
+/// Whether a model's weights are faster repacked on this machine. Takes about a fifth of a second;
+/// false if this build or processor has no repacked layout for their type.
 pub(crate) fn repacking_pays(_: Backend, model: &File, threads: u32) -> bool {
     let Some(weights) = weights::usual_type(model) else { return false };
     let as_it_lies = Probe::new(memory_kinds::plain(), weights, threads);
@@ -49,7 +49,7 @@ pub(crate) fn repacking_pays(_: Backend, model: &File, threads: u32) -> bool {
     gain >= GAIN_MIN
 }
 
-/// Time for a request of the usual kind.
+/// Time for a typical request.
 fn usual(seconds: &[f64; ROWS.len()]) -> f64 {
     seconds.iter().zip(USUAL).map(|(seconds, times)| seconds * times).sum()
 }
@@ -78,7 +78,7 @@ impl Probe {
                 .map(|()| sys::ggml_new_tensor_2d(weights.get(), weights_type, SIZE, SIZE));
             let buffer = sys::ggml_backend_alloc_ctx_tensors_from_buft(weights.get(), kind);
             let buffer = Handle::new(buffer, sys::ggml_backend_buffer_free)?;
-            // Memory that has no layout for this type takes no data of it either.
+            // Memory that has no layout for this type does not accept its data either.
             let column = context()?;
             let input = sys::ggml_new_tensor_2d(column.get(), sys::GGML_TYPE_F32, SIZE, 1);
             let product = sys::ggml_mul_mat(column.get(), tensors[0], input);
@@ -94,7 +94,7 @@ impl Probe {
         }
     }
 
-    /// Time to multiply all matrices with this many columns; `None` where that can't be done.
+    /// Time to multiply all matrices with this many columns; `None` if that fails.
     fn seconds(&self, rows: i64) -> Option<f64> {
         // SAFETY: as in `new`; the graph and all that it refers to live until the end.
         unsafe {
@@ -118,7 +118,7 @@ impl Probe {
     }
 }
 
-/// Something of ggml's that is freed once.
+/// An object of ggml's that is freed once.
 struct Handle<T> {
     pointer: NonNull<T>,
     free: unsafe extern "C" fn(*mut T),
@@ -152,8 +152,7 @@ fn context() -> Option<Handle<sys::ggml_context>> {
     }
 }
 
-/// The kind of memory that llama.cpp would put the matrices into: the first of those that takes
-/// them.
+/// The kind of memory that llama.cpp would put the matrices into: the first that accepts them.
 fn repacking(weights: sys::ggml_type) -> Option<sys::ggml_backend_buffer_type_t> {
     let takes = |kind: &_| Probe::new(*kind, weights, 1).is_some();
     memory_kinds::rearranging().into_iter().find(takes)
@@ -172,7 +171,7 @@ mod tests {
         }
         let demo = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../../models/demo/localcoder-demo.gguf");
-        // Whatever it says, it comes to an end.
+        // Whatever the result, it returns.
         let _ = repacking_pays(backend, &File::open(demo).unwrap(), 1);
     }
 

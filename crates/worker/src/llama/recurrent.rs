@@ -1,5 +1,5 @@
-//! What a model keeps of the tokens that it has read: a cell for each, which can be taken back one by
-//! one, or a state that all of them are folded into, which can't.
+//! What a model keeps of the tokens that it has read: a cell for each, which can be removed one by
+//! one, or a state that all of them are folded into, which can't be undone.
 
 use super::Model;
 
@@ -7,17 +7,18 @@ use super::Model;
 pub(crate) enum MemoryKind {
     /// Cells: the end of a sequence can be cut off, and a beginning shared.
     Cells,
-    /// A state, beside cells or alone: a sequence can be copied as it is, and goes back to a copy.
+    /// A state, alone or in addition to cells: a sequence can be copied as it is, and goes back by
+    /// returning to a copy.
     Folded,
-    /// Neither is known to be right.
+    /// Neither is known to work.
     Fixed,
 }
 
-/// Hybrids whose memory is of another make: a copy of a sequence is more than a mark on its cells.
+/// Hybrids with another kind of memory: a copy of a sequence is more than a mark on its cells.
 const FIXED: &[&str] = &["deepseek4", "glm5-next", "qwen4exp"];
 
 impl Model {
-    /// How its memory can go back.
+    /// How this model's memory can go back.
     pub(crate) fn memory_kind(&self) -> MemoryKind {
         if !self.has_state() {
             return MemoryKind::Cells;
@@ -30,8 +31,8 @@ impl Model {
         }
     }
 
-    /// What the state of one sequence takes, in bytes, from what the file says of its shape: no less
-    /// than llama.cpp allocates. 0 for a model without one.
+    /// Size of the state of one sequence in bytes, from the shape that the file gives: at least
+    /// what llama.cpp allocates. 0 for a model without a state.
     pub(crate) fn state_bytes(&self) -> u64 {
         if !self.has_state() {
             return 0;
@@ -57,7 +58,7 @@ impl Model {
     }
 }
 
-/// What decides the size of a state. 0 is what the model does not have.
+/// What determines the size of a state. A field is 0 if the model does not have it.
 #[derive(Debug, Clone, Copy, Default)]
 struct StateShape {
     width: u64,
@@ -73,7 +74,7 @@ struct StateShape {
 }
 
 impl StateShape {
-    /// As if all layers had one: which of them have is said in many ways.
+    /// An upper bound, as if every layer had a state: files say in many ways which of them do.
     fn bytes(&self) -> u64 {
         let values = if self.key_value_width > 0 {
             self.width.saturating_mul(self.key_value_width.saturating_add(2))

@@ -1,12 +1,12 @@
-//! How much memory llama.cpp took, read from what it says when it takes it: its C interface has
-//! no function that tells.
+//! How much memory llama.cpp took, parsed from what it logs when it allocates: its C interface has
+//! no function for it.
 
 use localcoder_protocol::MemoryUse;
 
 /// A part of the memory.
 type Field = fn(&mut MemoryUse) -> &mut u64;
 
-/// What a line says of a buffer ends in it; the words before tell whose it is.
+/// How a log line about a buffer ends; the words before say which buffer it is.
 const KINDS: &[(&str, Field)] = &[
     ("model buffer size", |it| &mut it.weights_bytes),
     ("KV buffer size", |it| &mut it.kv_bytes),
@@ -15,7 +15,7 @@ const KINDS: &[(&str, Field)] = &[
     ("output buffer size", |it| &mut it.compute_bytes),
 ];
 
-/// Adds what a line of the log says.
+/// Adds the size that a line of the log reports.
 pub(super) fn add(memory: &mut MemoryUse, line: &str) {
     let Some((what, size)) = line.split_once('=') else { return };
     let what = what.trim_end();

@@ -1,4 +1,4 @@
-//! Whether two models mean the same by a token: only then can one guess what the other writes.
+//! Whether a token means the same to two models: only then can one guess what the other writes.
 
 use std::ffi::CStr;
 
@@ -7,9 +7,9 @@ use llama_cpp_sys_2 as sys;
 use super::{Model, Token};
 
 impl Model {
-    /// The first token, of those that both have, which is another one in the other model, or ends the
-    /// turn in one of them alone. How a text is cut into tokens does not count: one of them does it
-    /// for both.
+    /// The first token of those that both have which differs in the other model, or ends the turn
+    /// in only one of them. How a text is split into tokens does not matter: one of the models does
+    /// it for both.
     pub(crate) fn first_other_token(&self, other: &Self) -> Option<Token> {
         let common = self.vocab_tokens().min(other.vocab_tokens());
         let common = Token::try_from(common).unwrap_or(Token::MAX);

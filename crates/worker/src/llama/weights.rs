@@ -1,5 +1,5 @@
-//! Which type most of a file's weights have: what kernels are to be measured with. The header
-//! alone is read.
+//! Which type most of a file's weights have, so that kernels can be measured with it. Reads only
+//! the header.
 
 use std::collections::BTreeMap;
 use std::ffi::CStr;
@@ -10,10 +10,10 @@ use llama_cpp_sys_2 as sys;
 
 use super::c_file::CFile;
 
-/// Looked up by row, never multiplied with.
+/// The embeddings are looked up by row, never multiplied with.
 const EMBEDDINGS: &[u8] = b"token_embd";
 
-/// The type of most bytes that a step multiplies with; `None` where the file can't be read.
+/// The type of most of the bytes that a step multiplies with; `None` if the file can't be read.
 pub(super) fn usual_type(file: &File) -> Option<sys::ggml_type> {
     let file = CFile::of(file).ok()?;
     let params = sys::gguf_init_params { no_alloc: true, ctx: ptr::null_mut() };
@@ -44,7 +44,7 @@ mod tests {
             .join("../../models/demo/localcoder-demo.gguf");
         let file = File::open(path).unwrap();
         assert_eq!(usual_type(&file), Some(sys::GGML_TYPE_Q8_0));
-        // Whoever reads it next begins at its beginning again.
+        // The next reader of the file starts at its beginning again.
         assert_eq!(usual_type(&file), Some(sys::GGML_TYPE_Q8_0));
     }
 

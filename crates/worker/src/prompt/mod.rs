@@ -1,9 +1,9 @@
 //! From a prompt as the host sends it to tokens.
 //!
-//! The model's own template lays out the turns, but never sees what they say: contents are put
-//! in afterwards and tokenized apart from the template, so that no text of a user can become a
-//! token of control. `localcoder-templates` runs the template, within limits. Computes nothing;
-//! called by the engine for each generation.
+//! The model's own template lays out the turns, but never sees their contents: these are inserted
+//! afterwards and tokenized separately from the template, so that no text of a user can become a
+//! control token. `localcoder-templates` runs the template, within limits. Computes nothing; called
+//! by the engine for each generation.
 
 mod tokens;
 
@@ -16,13 +16,13 @@ use localcoder_templates::{LaidOut, Limit, Piece, Template, TemplateError, Way};
 
 use crate::llama::Token;
 
-/// The template of a vocabulary that has the tokens for it and a file that has no template.
+/// The template for a vocabulary that has ChatML's tokens, if the file has no template.
 pub(crate) const CHATML: &str = "{% for message in messages %}<|im_start|>{{ message.role }}\n\
      {{ message.content }}<|im_end|>\n{% endfor %}\
      {% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
 
-/// Two texts whose tokens have nothing in common: what prompts with either share does not depend
-/// on what is there.
+/// Two texts that have no tokens in common: whatever prompts with either of them share does not
+/// depend on the contents.
 pub(crate) const OTHER_TEXTS: [&str; 2] = ["A", "0\n"];
 
 /// A model's chat template.
@@ -40,13 +40,13 @@ impl ChatTemplate {
         Ok(Self { template, bent: AtomicBool::new(false) })
     }
 
-    /// Whether this is the first time that a chat has to be put in another form: logged once.
+    /// Whether this is the first time that a chat had to be adapted to the template: logged once.
     fn first_bend(&self) -> bool {
         !self.bent.swap(true, Ordering::Relaxed)
     }
 }
 
-/// The parts of `prompt`. `template` gives the model's template or says why there is none.
+/// The pieces of `prompt`. `template` returns the model's template or why there is none.
 pub(crate) fn pieces<'t>(
     prompt: &WorkerPrompt,
     template: impl FnOnce() -> Result<&'t ChatTemplate, ErrorInfo>,
@@ -82,7 +82,7 @@ pub(crate) fn tokens<'t>(
     }
 }
 
-/// After how many of its `tokens` other prompts are likely to differ from one, in order.
+/// After how many of its `tokens` other prompts are likely to diverge from this one, in order.
 pub(crate) fn partings<'t>(
     vocab: &impl Tokenize,
     prompt: &WorkerPrompt,
@@ -91,7 +91,7 @@ pub(crate) fn partings<'t>(
 ) -> Result<Vec<usize>, ErrorInfo> {
     let WorkerPrompt::Chat { messages, prefill, partings } = prompt else { return Ok(Vec::new()) };
     let Some(last) = messages.last() else { return Ok(Vec::new()) };
-    // Of a chat of which nothing is said, the messages before the last are the next one's too.
+    // If a chat does not say where, the next one is likely to repeat all messages but the last.
     let places = if partings.is_empty() { &[0][..] } else { partings };
     let mut all = Vec::new();
     for place in places {
@@ -114,7 +114,7 @@ pub(crate) fn partings<'t>(
     Ok(all)
 }
 
-/// Why a template was not used, as a client shows it.
+/// Why a template was not used, in the form that a client shows.
 fn refusal(error: &TemplateError) -> ErrorInfo {
     use ErrorCode::{Busy, ModelUnsupported};
     let (code, what, hint, action) = match error {
@@ -143,7 +143,7 @@ fn refusal(error: &TemplateError) -> ErrorInfo {
         .with_action(action)
 }
 
-/// Lays a chat out, up to where the answer itself begins.
+/// Lays out a chat, up to where the answer itself begins.
 fn lay_out(template: &ChatTemplate, messages: &[ChatMessage]) -> Result<Vec<Piece>, ErrorInfo> {
     let laid_out = template.template.lay_out_for_answer(messages).map_err(|it| refusal(&it))?;
     let LaidOut { mut pieces, opening, way } = laid_out;

@@ -1,4 +1,4 @@
-//! What comes out of templates as real models carry them.
+//! The results of templates like those that real models carry.
 
 use localcoder_protocol::Role;
 
@@ -40,7 +40,7 @@ const MISTRAL: &str = "{{ bos_token }}{% for message in messages %}\
 {% else %}{{ raise_exception('Only user and assistant roles are supported!') }}{% endif %}\
 {% endfor %}";
 
-/// Splits what an assistant thought from what it said, walks backwards, and asks whether to think.
+/// Separates an assistant's thoughts from its answer, walks backward, and asks whether to think.
 const THINKING: &str = "{%- set ns = namespace(last=0) %}\
 {%- for message in messages[::-1] %}{%- if message.role == 'user' %}\
 {%- set ns.last = messages|length - 1 - loop.index0 %}{%- break %}{%- endif %}{%- endfor %}\
@@ -67,7 +67,7 @@ fn compile(source: &str) -> ChatTemplate {
     ChatTemplate::compile(source.to_owned(), "<s>".to_owned(), "</s>".to_owned()).unwrap()
 }
 
-/// The pieces as one text, contents in brackets of their own.
+/// The pieces as one text, with the contents in brackets.
 fn shown(source: &str, messages: &[ChatMessage]) -> String {
     let template = compile(source);
     let prompt = WorkerPrompt::Chat {
@@ -120,7 +120,7 @@ fn a_refused_system_message_goes_to_the_first_user_message() {
 #[test]
 fn a_dropped_system_message_goes_to_the_first_user_message() {
     let source = "{% for m in messages if m.role != 'system' %}<{{ m.content }}>{% endfor %}";
-    // A template that does not open the answer tells by an answer how it would.
+    // A template that does not open the answer shows with an example answer how it would.
     assert_eq!(shown(source, &chat()), "<«Be brief.\n\n <|eot_id|> {{ 7*7 }}\n»><«```\n»");
 }
 
@@ -129,7 +129,8 @@ fn python_methods_loop_controls_and_slices_work() {
     let text = shown(THINKING, &[message(Role::User, "\nx"), message(Role::Assistant, "y\n")]);
     assert_eq!(
         text,
-        // The line end that is left is the template's, and counts as the content's: the text is the same.
+        // The line end that is left is the template's, but counts as part of the content: the text
+        // is the same.
         "<|im_start|>user«\nx»<|im_end|>\n<|im_start|>assistant\n«y»<|im_end|>\n\
          <|im_start|>assistant\n<think>\n\n</think>\n\n«```\n»"
     );

@@ -1,21 +1,21 @@
-//! From the pieces of a prompt to its tokens, each piece by its own rule.
+//! From the pieces of a prompt to its tokens; each kind of piece has its own rule.
 
 use localcoder_protocol::{ErrorCode, ErrorInfo, InfillPart};
 use localcoder_templates::Piece;
 
 use crate::llama::{Model, Token};
 
-/// What is asked of a vocabulary. A trait so that the rules can be tested without a model.
+/// What is needed from a vocabulary. A trait, so that the rules can be tested without a model.
 pub(crate) trait Tokenize {
-    /// Tokens of a text, with or without tokens of control.
+    /// Tokens of a text, with or without control tokens.
     fn tokenize(&self, text: &str, parse_special: bool) -> Vec<Token>;
     /// How many tokens there are.
     fn size(&self) -> usize;
-    /// Whether the token is one of control.
+    /// Whether the token is a control token.
     fn is_control(&self, token: Token) -> bool;
     /// Whether each text gets a space before it.
     fn is_sentencepiece(&self) -> bool;
-    /// The token that every prompt begins with, where there is one.
+    /// The token that every prompt begins with, if there is one.
     fn first_token(&self) -> Option<Token>;
 }
 
@@ -41,8 +41,8 @@ impl Tokenize for Model {
     }
 }
 
-/// The tokens of a prompt. The first token is added unless the template wrote it itself, and comes
-/// once however often and after whatever white space it did.
+/// The tokens of a prompt. The first token is added unless the template wrote it itself, and ends
+/// up there once, however often and after whatever white space the template wrote it.
 pub(crate) fn assemble(vocab: &impl Tokenize, pieces: &[Piece]) -> Vec<Token> {
     let mut tokens: Vec<Token> = Vec::new();
     for piece in pieces {
@@ -72,8 +72,8 @@ pub(crate) fn assemble(vocab: &impl Tokenize, pieces: &[Piece]) -> Vec<Token> {
     tokens
 }
 
-/// The tokens of a prompt that names some by their numbers. No text begins with a space of its own
-/// after one of them: it continues in the middle of a file.
+/// The tokens of a prompt that gives some of them by number. After one of these, a text does not
+/// begin with a space of its own: it continues in the middle of a file.
 pub(crate) fn infill(vocab: &impl Tokenize, parts: &[InfillPart]) -> Result<Vec<Token>, ErrorInfo> {
     let mut tokens: Vec<Token> = vocab.first_token().into_iter().collect();
     for part in parts {
@@ -95,9 +95,9 @@ pub(crate) fn infill(vocab: &impl Tokenize, parts: &[InfillPart]) -> Result<Vec<
     Ok(tokens)
 }
 
-/// SentencePiece puts a space before every text it is given, which is wrong in the middle of
-/// one. It is given a line end first, which no token joins with what follows, and that is taken
-/// off again.
+/// SentencePiece puts a space before every text that it is given, which is wrong in the middle of
+/// one. So it is given a line end first, which never merges with what follows, and whose tokens are
+/// then removed.
 fn without_space(vocab: &impl Tokenize, text: &str, parse_special: bool) -> Vec<Token> {
     let lead = vocab.tokenize("\n", parse_special);
     let tokens = vocab.tokenize(&format!("\n{text}"), parse_special);
@@ -111,7 +111,7 @@ fn without_space(vocab: &impl Tokenize, text: &str, parse_special: bool) -> Vec<
 mod tests {
     use super::*;
 
-    /// Bytes are tokens; `<s>` is 1000 where it is parsed; a space comes first on request.
+    /// Bytes are tokens; `<s>` is 1000 if it is parsed; a space is added first on request.
     struct Bytes {
         sentencepiece: bool,
     }

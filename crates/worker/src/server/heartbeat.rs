@@ -1,6 +1,6 @@
-//! The thread that tells the host that this process lives and how far the computation is, while
-//! anything that was asked for is not answered. It never waits: not for the engine, not for
-//! a host that does not read. While nothing is asked for it sleeps, and a laptop may too.
+//! The thread that tells the host that this process is alive and how far the computation is, while
+//! any request is unanswered. It never waits: not for the engine, not for a host that does not
+//! read. While there is no request it sleeps, and a laptop may, too.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use localcoder_transport::Message;
 
 use super::Shared;
 
-/// How many requests wait for the engine or are worked on by it.
+/// How many requests wait for the engine or are being worked on.
 #[derive(Debug, Default)]
 pub(super) struct OpenJobs {
     count: Mutex<usize>,
@@ -29,8 +29,7 @@ impl OpenJobs {
         self.changed.notify_all();
     }
 
-    /// Returns an interval after there was something to do, and later than that if there was
-    /// nothing.
+    /// Waits until a request is open, and then for an interval or until none is open.
     fn wait(&self, interval: impl FnOnce() -> Duration) {
         let count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
         let count = self.changed.wait_while(count, |count| *count == 0);
@@ -84,7 +83,7 @@ mod tests {
             assert_eq!(params["progress"], 1);
         }
         shared.open_jobs().end();
-        // One may be under way.
+        // A heartbeat may be under way.
         let _ = sent.recv_timeout(Duration::from_millis(50));
         assert!(sent.recv_timeout(Duration::from_millis(50)).is_err(), "nothing is open any more");
     }

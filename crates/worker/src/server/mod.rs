@@ -1,6 +1,6 @@
-//! The host's side of the worker: reads messages, answers at once what needs no model, and
-//! hands the rest to the engine. Nothing here waits for the engine, so that a ping is answered
-//! and a cancel is seen while llama.cpp computes.
+//! The worker's side toward the host: reads messages, answers what needs no model at once, and
+//! hands the rest to the engine. Nothing here waits for the engine, so that a ping is answered and
+//! a cancel is noticed while llama.cpp computes.
 
 mod heartbeat;
 mod shared;
@@ -25,7 +25,8 @@ use table::Handler;
 /// Jobs that may wait for the engine.
 pub(crate) const JOBS_MAX: usize = 16;
 
-/// Starts the threads that read and that beat. The reader ends the process with the stream, whatever the engine does.
+/// Starts the threads that read and that send heartbeats. When the stream ends, the reader ends the
+/// process, whatever the engine is doing.
 pub(crate) fn start(
     shared: Arc<Shared>,
     stream: impl Read + Send + 'static,
@@ -36,7 +37,7 @@ pub(crate) fn start(
     spawn_reader("host", stream, move |message| {
         match message {
             Some(Ok(message)) => server.take(message),
-            // It has no id to answer to. The next frame may be better.
+            // The message has no id to answer to. The next one may be better.
             Some(Err(ReadError::Message(error))) => {
                 process::log(&format!("a message was ignored: {error}"));
             }
@@ -51,8 +52,8 @@ pub(crate) fn start(
     Ok(())
 }
 
-/// Tells the host why this worker can't work, in place of an answer to its first request. Takes
-/// no thread: there are none.
+/// Tells the host why this worker can't work, in place of an answer to its first request. Starts no
+/// thread, since there may be none to be had.
 pub(crate) fn refuse(reader: impl Read, mut writer: impl Write, error: &io::Error) {
     let Ok(Some(bytes)) = read_frame(&mut BufReader::new(reader), FRAME_BYTES_MAX) else { return };
     if let Ok(Message::Request { id, .. }) = Message::from_bytes(&bytes) {
@@ -91,7 +92,7 @@ impl Server {
         }
     }
 
-    /// The answer; `None` where the engine gives it.
+    /// The answer; `None` if the engine gives it.
     fn request(&self, id: &Id, method: &str, params: Value) -> Option<Result<Value, ErrorInfo>> {
         let handler = match table::find(method, self.shared.is_introduced()) {
             Ok(handler) => handler,

@@ -1,5 +1,5 @@
-//! What reader and engine share: the way to the host, the worker's name, and which generation
-//! runs. Every lock is held for a few instructions.
+//! What reader and engine share: the connection to the host, the worker's name, and which
+//! generation is running. Every lock is held for a few instructions.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,7 +20,8 @@ pub(crate) struct Shared {
     confined: Confined,
     worker: Mutex<Option<WorkerId>>,
     running: Mutex<Option<u64>>,
-    /// Tells the running generation to end, only ever under `running`; and how far it is.
+    /// Asks the running generation to end, which is done only under the lock of `running`; and
+    /// counts its progress.
     control: Arc<Control>,
     open_jobs: OpenJobs,
     heartbeat_ms: AtomicU64,
@@ -28,7 +29,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Nothing loaded, nothing running, not introduced.
+    /// Nothing is loaded, nothing is running, and the host has not said hello.
     pub(crate) fn new(outbox: Outbox, models: Option<Taker>, confined: Confined) -> Self {
         Self {
             outbox,
@@ -43,12 +44,12 @@ impl Shared {
         }
     }
 
-    /// What the system refuses this process.
+    /// What the sandbox denies this process.
     pub(super) fn confined(&self) -> &Confined {
         &self.confined
     }
 
-    /// The file that the host has given with a request; `None` where it gave none.
+    /// The file that the host has passed for a request; `None` if it passed none.
     pub(super) fn given_with(&self, request: &Id) -> Option<Handed> {
         let Id::Number(number) = request else { return None };
         self.models.as_ref()?.take(*number).ok()
@@ -71,7 +72,7 @@ impl Shared {
         let _ = self.outbox.send(message);
     }
 
-    /// What was asked of the engine and is not answered.
+    /// The requests that the engine has not answered.
     pub(super) fn open_jobs(&self) -> &OpenJobs {
         &self.open_jobs
     }
@@ -81,13 +82,13 @@ impl Shared {
         self.open_jobs.end();
     }
 
-    /// Takes the name that the host gives, and how often it wants to hear of it.
+    /// Takes the name that the host gives this worker, and how often the host wants a heartbeat.
     pub(crate) fn introduce(&self, worker: WorkerId, heartbeat_ms: u64) {
         self.heartbeat_ms.store(heartbeat_ms.max(1), Ordering::Release);
         *lock(&self.worker) = Some(worker);
     }
 
-    /// Time between two signs of life.
+    /// Time between two heartbeats.
     pub(super) fn heartbeat_interval(&self) -> Duration {
         Duration::from_millis(self.heartbeat_ms.load(Ordering::Acquire))
     }
@@ -99,7 +100,7 @@ impl Shared {
 
     /// This worker's name.
     pub(crate) fn worker(&self) -> WorkerId {
-        // Nothing that needs it is done before the hello.
+        // Nothing that needs the name is done before the hello.
         lock(&self.worker).unwrap_or(WorkerId { slot: 0, generation: 0 })
     }
 
@@ -124,7 +125,7 @@ impl Shared {
         self.control.set_abort(false);
     }
 
-    /// Asks a generation to end; false where it is not the one that runs.
+    /// Asks a generation to end; false if it is not the one that is running.
     pub(crate) fn cancel(&self, request_id: u64) -> bool {
         let running = lock(&self.running);
         let found = *running == Some(request_id);
@@ -134,12 +135,12 @@ impl Shared {
         found
     }
 
-    /// What is shared with the running computation: a request to end, and its progress.
+    /// What is shared with the running computation: the request to end, and its progress.
     pub(crate) fn control(&self) -> Arc<Control> {
         Arc::clone(&self.control)
     }
 
-    /// Whether a generation runs or waits.
+    /// Whether a generation is running or waiting.
     pub(crate) fn is_busy(&self) -> bool {
         lock(&self.running).is_some()
     }
@@ -156,7 +157,7 @@ impl Shared {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A panic ends the process, so a poisoned lock is never seen by anyone who could care.
+    // A panic ends the process, so nothing runs that could see a poisoned lock.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -1,5 +1,5 @@
-//! Every request by name, and who answers it: the reader's thread at once, or the engine in
-//! order of arrival.
+//! Every request by name, and who answers it: the reader's thread at once, or the engine in order
+//! of arrival.
 
 use localcoder_protocol::{
     BUILD_ID, CancelAnswer, CountTokens, Devices, ErrorAction, ErrorCode, ErrorInfo, LoadDraft,
@@ -56,7 +56,7 @@ const TABLE: &[(&str, Handler)] = &[
     (WorkerGenerate::METHOD, Handler::Engine(generate)),
 ];
 
-/// The handler of a method. Before the hello there is only the hello.
+/// The handler of a method. Before the hello there is only that of the hello.
 pub(super) fn find(method: &str, introduced: bool) -> Result<Handler, ErrorInfo> {
     let (name, handler) = TABLE.iter().find(|(name, _)| *name == method).ok_or_else(|| {
         let known = TABLE.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
@@ -83,7 +83,7 @@ fn write<R: Request>(answer: &R::Answer) -> Value {
 }
 
 fn hello(shared: &Shared, params: Value) -> Result<Value, ErrorInfo> {
-    // Before all the rest, which another version may have in another shape.
+    // The version is checked before all the rest, whose shape may differ in another version.
     let version = params.get("workerVersion").and_then(Value::as_u64);
     if let Some(version) = version
         && version != u64::from(WORKER_VERSION)
@@ -123,13 +123,13 @@ fn cancel(shared: &Shared, params: Value) -> Result<Value, ErrorInfo> {
     Ok(write::<WorkerCancel>(&CancelAnswer { found: shared.cancel(params.request_id) }))
 }
 
-/// The file was given before the request was sent, so it is there.
+/// Takes the file too: it was passed before the request was sent, so it is there.
 fn load(shared: &Shared, id: &Id, params: Value) -> Result<Job, ErrorInfo> {
     let given = shared.given_with(id);
     Ok(Job::Load(read::<LoadModel>(params)?, given))
 }
 
-/// As with a load.
+/// Takes the file as `load` does.
 fn load_draft(shared: &Shared, id: &Id, params: Value) -> Result<Job, ErrorInfo> {
     let given = shared.given_with(id);
     Ok(Job::LoadDraft(read::<LoadDraft>(params)?, given))

@@ -1,4 +1,4 @@
-//! A draft model: it makes writing faster where it pays, and changes nothing of what is written.
+//! A draft model: it makes writing faster where it pays, and changes nothing in what is written.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ const SMALL: LoadProfile = LoadProfile { context_tokens: 768, threads: 1, ..PROF
 const CELLS: Memory = Memory::SlidingWindow(WINDOW);
 const TARGETS: [Memory; 4] =
     [CELLS, Memory::ShortConvolution, Memory::DeltaNet, Memory::StateSpace];
-/// A share of other weights with which it is often wrong.
+/// How much of its weights differs in a model that is often wrong.
 const DIFFERENCE: f32 = 0.06;
 const SCHEDULES: usize = 120;
 
@@ -45,7 +45,7 @@ impl Models {
         worker
     }
 
-    /// What is written where nothing is held or guessed.
+    /// What is written when nothing is cached or guessed.
     fn plainly(&self, params: &WorkerGenerateParams) -> String {
         let params = WorkerGenerateParams { plain: true, ..params.clone() };
         self.plain().generate(&params).text
@@ -105,7 +105,7 @@ fn the_selection_comes_before_the_draft_model() {
 
 #[test]
 fn one_that_costs_more_than_it_gains_is_not_asked() {
-    // It takes as long as the model that it drafts for, so it never pays.
+    // A draft model that takes as long as the model that it drafts for never pays.
     let models = Models::new(CELLS, &tiny::model(CELLS));
     let mut worker = models.drafted(DraftWhen::Pays);
     let (mut rounds, mut tokens) = (0, 0);
@@ -180,7 +180,8 @@ fn a_text_is_scored_by_what_would_have_been_written() {
 #[test]
 fn no_schedule_changes_what_is_written() {
     for (seed, target) in TARGETS.into_iter().enumerate() {
-        // One of another make is nearly always wrong, and one of the same often right.
+        // A draft model of another kind is nearly always wrong, and one of the same kind often
+        // right.
         let draft =
             if target == CELLS { tiny::relative(CELLS, DIFFERENCE) } else { tiny::model(CELLS) };
         let models = Models::new(target, &draft);

@@ -1,4 +1,4 @@
-//! Drafts: they make writing faster and change nothing of what is written, right or wrong.
+//! Drafts: right or wrong, they make writing faster and change nothing in what is written.
 
 use localcoder_protocol::Notification as _;
 use localcoder_protocol::{
@@ -49,7 +49,7 @@ fn an_edit_is_the_same_with_a_draft_and_takes_fewer_rounds() {
         let plain = write(&mut worker, &edit(1, code));
         assert_eq!(plain.1.drafted_tokens, 0);
         assert!(plain.1.rounds + 1 >= plain.1.generated_tokens);
-        // From here on the prompt is in the cache, as it was not for the first: both ways.
+        // From here on the prompt is in the cache, as it was not for the first: tests both.
         for draft in [code, "nothing like it\n at all", FUNCTIONS[0]] {
             let with = write(&mut worker, &drafted(edit(2, code), draft));
             assert_eq!((&with.0, with.2), (&plain.0, plain.2), "{code}");
@@ -75,7 +75,7 @@ fn a_seed_gives_the_same_text_with_a_draft() {
     for seed in 1..6 {
         let sampling = WorkerSampling { temperature: 0.8, top_p: 0.95, repeat_penalty: 1.1, seed };
         let params = WorkerGenerateParams { sampling, ..edit(1, FUNCTIONS[0]) };
-        // The cache is the same for both from the second on.
+        // From the second request on, the cache is the same for both.
         let _ = write(&mut worker, &params);
         let plain = write(&mut worker, &params);
         let with = write(&mut worker, &drafted(params, FUNCTIONS[0]));

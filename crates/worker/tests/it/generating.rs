@@ -9,7 +9,7 @@ use localcoder_transport::ClientEvent;
 
 use crate::harness::{Generated, PROFILE, WORKER, Worker, chat, long_text, noise};
 
-/// With noise, a text ends by itself now and then; some seed shows what is wanted.
+/// With noise, a text ends by itself now and then; one of these seeds shows what the test needs.
 const SEEDS: std::ops::Range<u32> = 1..40;
 
 fn count(worker: &mut Worker, text: &str) -> u32 {
@@ -52,7 +52,7 @@ fn the_same_prompt_again_is_cached_and_gives_the_same_text() {
     assert_eq!(fourth.text, first.text);
 }
 
-/// The same, for another purpose.
+/// `params` for another purpose.
 fn purposed(purpose: Purpose, params: WorkerGenerateParams) -> WorkerGenerateParams {
     WorkerGenerateParams { purpose, ..params }
 }
@@ -76,7 +76,7 @@ fn purposes_share_a_beginning_and_do_not_evict_each_other() {
         let generated = worker.generate(&purposed(*purpose, chat(2, text)));
         assert_eq!((unread(&generated), &generated.text), (1, written), "{purpose:?}");
     }
-    // One of them continues to something else; the others keep what they had.
+    // One of them continues differently; the others keep what they had.
     let _ = worker.generate(&purposed(Purpose::Edit, chat(3, "something else")));
     for (purpose, text, written) in &texts[1..] {
         let generated = worker.generate(&purposed(*purpose, chat(4, text)));
@@ -141,7 +141,7 @@ fn the_limit_on_tokens_holds() {
 #[test]
 fn a_stop_string_ends_the_text_and_is_not_in_it() {
     let mut worker = Worker::loaded(PROFILE);
-    // The same state of the cache for both, so that both compute the same.
+    // The cache is in the same state for both, so that both compute the same.
     let _ = worker.generate(&noise(1, 1));
     for seed in SEEDS {
         let text = worker.generate(&noise(2, seed)).text;
@@ -166,7 +166,7 @@ fn a_full_window_ends_the_text() {
         let params = WorkerGenerateParams { max_tokens: 1_000, ..noise(1, seed) };
         let answer = worker.generate(&params).answer().clone();
         if answer.finish == FinishReason::ContextFull {
-            // The last token is written and not computed.
+            // The last token is written but not computed.
             assert_eq!(answer.usage.prompt_tokens + answer.usage.generated_tokens, 257);
             worker.generate(&chat(2, "x")).result.unwrap();
             return;

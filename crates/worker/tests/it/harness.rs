@@ -22,12 +22,12 @@ use localcoder_transport::{Client, ClientEvent};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Far more than anything takes, even on a busy machine.
+/// Far longer than anything takes, even on a busy machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
 
 pub(crate) const WORKER: WorkerId = WorkerId { slot: 3, generation: 7 };
 
-/// A tenth of what the product has: a test sees some in a short computation.
+/// A tenth of the product's interval, so that a test sees some in a short computation.
 pub(crate) const HEARTBEAT_MS: u64 = 50;
 
 pub(crate) const PROFILE: LoadProfile = LoadProfile {
@@ -39,7 +39,7 @@ pub(crate) const PROFILE: LoadProfile = LoadProfile {
     repack: true,
 };
 
-/// A copy of the demo model that no training replaces under the tests.
+/// A copy of the demo model, so that training can't replace it while tests run.
 pub(crate) fn model() -> &'static Path {
     static MODEL: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
     let (_, path) = MODEL.get_or_init(|| {
@@ -80,7 +80,7 @@ pub(crate) struct Worker {
     stderr: Arc<Mutex<String>>,
 }
 
-/// What came of one generation.
+/// The outcome of one generation.
 #[derive(Debug)]
 pub(crate) struct Generated {
     pub(crate) text: String,
@@ -97,12 +97,12 @@ impl Generated {
 }
 
 impl Worker {
-    /// Just started.
+    /// A worker that was just started.
     pub(crate) fn spawn() -> Self {
         Self::start_process(&mut command(), Vec::new())
     }
 
-    /// Just started by a shell that has set a limit.
+    /// A worker that was started by a shell that has set a limit.
     pub(crate) fn under(limit: &str) -> Self {
         let worker = command();
         let mut shell = Command::new("sh");
@@ -111,7 +111,7 @@ impl Worker {
         Self::start_process(&mut shell, Vec::new())
     }
 
-    /// As the host does it; `inherited` is passed beside what every worker gets.
+    /// Starts it as the host does; `inherited` is passed in addition to what every worker gets.
     fn start_process(command: &mut Command, mut inherited: Vec<FdMapping>) -> Self {
         let (giver, taker) = handover::pair().unwrap();
         inherited.push(FdMapping { parent_fd: taker.into(), child_fd: WORKER_MODELS_FD });
@@ -130,7 +130,7 @@ impl Worker {
         Self { child, client: Some(client), giver, stderr }
     }
 
-    /// With the demo model, and a file to exchange states in.
+    /// A worker with the demo model, and a file to exchange states in.
     pub(crate) fn with_exchange(file: &File) -> Self {
         let parent_fd = file.try_clone().unwrap().into();
         let exchange = FdMapping { parent_fd, child_fd: WORKER_EXCHANGE_FD };
@@ -142,14 +142,14 @@ impl Worker {
         worker
     }
 
-    /// Introduced.
+    /// A worker that has been introduced.
     pub(crate) fn ready() -> Self {
         let mut worker = Self::spawn();
         worker.hello().unwrap();
         worker
     }
 
-    /// With the demo model.
+    /// A worker with the demo model.
     pub(crate) fn loaded(profile: LoadProfile) -> Self {
         let mut worker = Self::ready();
         worker.load(model(), profile).unwrap();
@@ -188,7 +188,7 @@ impl Worker {
         self.call::<LoadDraft>(&LoadDraftParams { model_ref, when }, |_, _| {})
     }
 
-    /// Sends a request; with a load goes the file that it names, where there is one.
+    /// Sends a request; a load comes with the file that it names, if there is one.
     pub(crate) fn start<R: Request>(&mut self, params: &R::Params) -> i64 {
         let client = self.client.as_mut().unwrap();
         if [LoadModel::METHOD, LoadDraft::METHOD].contains(&R::METHOD) {
@@ -201,7 +201,7 @@ impl Worker {
         client.start::<R>(params).unwrap()
     }
 
-    /// Gives a file for the load that comes next, as it is now.
+    /// Passes a file, as it is now, for the next load.
     pub(crate) fn give(&self, file: &File) {
         let request = self.client.as_ref().unwrap().next_number();
         self.giver.give_unchecked(request, file).unwrap();
@@ -215,7 +215,7 @@ impl Worker {
         }
     }
 
-    /// Calls and waits; what else comes goes to `on_notification`.
+    /// Calls and waits; notifications that come meanwhile go to `on_notification`.
     pub(crate) fn call<R: Request>(
         &mut self,
         params: &R::Params,
@@ -326,7 +326,7 @@ pub(crate) fn long_text(lines: usize) -> String {
     (0..lines).map(|line| format!("value_{line} = {line}\n")).collect()
 }
 
-/// A small generator, so that a schedule can be named by its number.
+/// A small generator, so that a schedule can be reproduced from its number.
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {

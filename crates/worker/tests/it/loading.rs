@@ -36,7 +36,7 @@ fn a_load_tells_its_progress_and_what_it_took() {
     };
     let answer = worker
         .call::<LoadModel>(&params, |method, params| {
-            // Where it takes longer.
+            // Heartbeats come if the call takes longer.
             if method == Heartbeat::METHOD {
                 return;
             }
@@ -132,7 +132,7 @@ fn a_replaced_file_is_loaded_again() {
     assert!(steps > 0);
 }
 
-/// A load of a name under which nothing can be found.
+/// A load of a file that does not exist.
 fn named(name: &str) -> LoadModelParams {
     let (model_ref, measured) = (name.to_owned(), Measured::default());
     LoadModelParams { model_ref, chat_template: None, profile: PROFILE, measured }
@@ -166,7 +166,7 @@ fn a_file_that_another_program_writes_to_is_reported_and_a_missing_one_too() {
     let error = worker.call::<LoadModel>(&named("/b.gguf"), |_, _| {}).unwrap_err();
     assert_eq!(error.code, ErrorCode::ModelNotFound);
     assert!(error.hint.is_some());
-    // What was given for a load that never came is not taken for another.
+    // A file that was passed for a load that never came is not taken for another load.
     worker.give(&fs::File::open(&path).unwrap());
     worker.call::<Ping>(&Nothing {}, |_, _| {}).unwrap();
     let error = worker.call::<LoadModel>(&named("/c.gguf"), |_, _| {}).unwrap_err();
@@ -219,7 +219,7 @@ fn every_bad_file_has_an_error_of_its_own_and_the_worker_goes_on() {
     assert!(!worker.call::<Ping>(&Nothing {}, |_, _| {}).unwrap().loaded);
     worker.load(model(), PROFILE).unwrap();
     worker.generate(&chat(1, "a")).result.unwrap();
-    // A file that can't be opened leaves the model that is loaded alone.
+    // A file that can't be opened leaves the loaded model alone.
     let error = worker.load(Path::new("/nowhere\0"), PROFILE).unwrap_err();
     assert!(matches!(error.code, ErrorCode::ModelNotFound | ErrorCode::FileAccess));
     assert!(worker.generate(&chat(2, "a")).answer().usage.cached_tokens > 0);
@@ -250,7 +250,8 @@ fn a_template_that_is_none_leaves_raw_prompts() {
     worker.generate(&raw).result.unwrap();
 }
 
-/// The demo model with a part of its weights overwritten, counted from where they begin.
+/// The demo model with a part of its weights overwritten; the part is counted from where the
+/// weights begin.
 fn overwritten(folder: &Path, name: &str, part: Range<usize>, by: u8) -> PathBuf {
     let mut bytes = fs::read(model()).unwrap();
     let header = localcoder_gguf::Header::read(bytes.as_slice(), bytes.len() as u64).unwrap();
@@ -266,7 +267,7 @@ fn overwritten(folder: &Path, name: &str, part: Range<usize>, by: u8) -> PathBuf
 fn weights_that_give_nothing_are_reported_as_damage_in_place_of_an_answer() {
     let folder = tempfile::tempdir().unwrap();
     let all = 0..usize::MAX / 2;
-    // The embeddings come first, and are also what the answer is read from.
+    // The embeddings come first; they also produce the logits.
     let embeddings = 0..500_000;
     let mut worker = Worker::ready();
     for (name, part, by, words) in [
@@ -325,15 +326,16 @@ fn a_hostile_template_is_refused_in_time_with_its_reason_and_the_worker_goes_on(
         worker.load(&path, PROFILE).unwrap();
         let started = Instant::now();
         let error = worker.generate(&chat(1, "x = 1")).result.unwrap_err();
-        // The promise of a second is measured where nothing else computes: `localcoder-templates`.
+        // The limit of one second is tested where nothing else computes, in `localcoder-templates`.
         assert!(started.elapsed() < Duration::from_secs(3), "{template}: {:?}", started.elapsed());
         assert!(error.hint.is_some());
         let again = worker.generate(&chat(2, "x = 1")).result.unwrap_err();
-        // Where others had the processor for all that time, that is what is said, and it may try again.
+        // If other programs had the processor all that time, the error says so and the load may be
+        // retried.
         if error.code != ErrorCode::Busy {
             assert_eq!(error.code, ErrorCode::ModelUnsupported, "{error:?}");
             assert!(error.cause.as_ref().is_some_and(|cause| cause.contains(reason)), "{error:?}");
-            // The same reason again, for as little as it takes to say it.
+            // The same reason again, without running the template again.
             assert_eq!(again, error);
         }
         let mut raw = chat(3, "");
@@ -345,7 +347,7 @@ fn a_hostile_template_is_refused_in_time_with_its_reason_and_the_worker_goes_on(
     worker.generate(&chat(4, "x = 1")).result.unwrap();
 }
 
-/// The demo model is small and has no weights that would be rearranged; the way is the same.
+/// The demo model is small and has no weights that would be rearranged; the procedure is the same.
 #[test]
 fn faster_weights_take_over_without_losing_what_was_read() {
     let mut worker = Worker::ready();
@@ -367,7 +369,7 @@ fn faster_weights_take_over_without_losing_what_was_read() {
     let usage = after.answer().usage;
     assert_eq!(usage.cached_tokens, usage.prompt_tokens - 1, "what was read is still there");
     assert_ne!(after.answer().measured.step_costs, []);
-    // A load that has not ended does not keep the model from being replaced.
+    // A load that has not finished does not keep the model from being replaced.
     worker.call::<UnloadModel>(&Nothing {}, |_, _| {}).unwrap();
     worker.call::<LoadModel>(&params, |_, _| {}).unwrap();
     worker.call::<UnloadModel>(&Nothing {}, |_, _| {}).unwrap();

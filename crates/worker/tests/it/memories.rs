@@ -1,5 +1,5 @@
-//! Models that can't be cut where prompts part: what is kept, shared, guessed and cancelled changes
-//! nothing of what is written.
+//! Models that can't be cut where prompts diverge: whatever is kept, shared, guessed and cancelled,
+//! the text that is written stays the same.
 
 use std::path::PathBuf;
 
@@ -16,7 +16,7 @@ use crate::harness::{PROFILE, Random, Worker, chat};
 const WINDOW: u32 = 64;
 const MEMORIES: [Memory; 4] =
     [Memory::ShortConvolution, Memory::DeltaNet, Memory::StateSpace, Memory::SlidingWindow(WINDOW)];
-/// Smaller than all prompts together, so that sequences are emptied for others.
+/// Smaller than all prompts together, so that sequences have to be evicted for others.
 const SMALL: LoadProfile = LoadProfile { context_tokens: 768, threads: 1, ..PROFILE };
 
 const SCHEDULES: usize = 250;
@@ -41,7 +41,7 @@ impl Tiny {
         worker
     }
 
-    /// What is written where nothing is held, shared or guessed.
+    /// What is written when nothing is cached, shared or guessed.
     fn plainly(&self, params: &WorkerGenerateParams) -> String {
         let mut worker = self.loaded();
         worker.generate(&WorkerGenerateParams { plain: true, ..params.clone() }).text
@@ -66,14 +66,15 @@ fn a_state_takes_what_was_foreseen() {
         let taken = Worker::ready().load(&tiny.path, SMALL).unwrap().memory.kv_bytes;
         let foreseen = header.estimate(run).kv_bytes;
         assert!(taken <= foreseen + ROUNDING_BYTES, "{memory:?}: {taken} {foreseen}");
-        // That llama.cpp keeps none of a step's states here is not foreseen; it is some megabytes.
+        // That llama.cpp keeps none of a step's states here is not predicted; the difference is
+        // some megabytes.
         let is_exact = memory != Memory::StateSpace;
         let least = taken * 5 / 4 + ROUNDING_BYTES;
         assert!(!is_exact || least >= foreseen, "{memory:?}: {taken} {foreseen}");
     }
 }
 
-/// Words of which none begins another, this many of them.
+/// This many words, none of which is the beginning of another.
 fn words(seed: usize, count: usize) -> String {
     const WORDS: [&str; 8] = ["return", "self", "for", "in", "not", "def", "class", "import"];
     let word = |at: usize| WORDS[(at * 7 + seed * 3 + at * seed) % WORDS.len()];
@@ -117,7 +118,7 @@ fn a_prepared_selection_is_read_once_and_survives_a_follow_up() {
             assert_eq!(text, tiny.plainly(params), "{memory:?}");
             let unread = usage.prompt_tokens - usage.cached_tokens;
             let follows = std::ptr::eq(params, &other);
-            // Cells can be cut, and hold the last prompt of each purpose alone.
+            // Cells can be cut, but hold only the last prompt of each purpose.
             let lost = matches!(memory, Memory::SlidingWindow(_)) && std::ptr::eq(params, &again);
             assert!(follows || lost || unread <= 32, "{memory:?}: {unread} tokens are read again");
             assert!(usage.cached_tokens > 30, "{memory:?}: {usage:?}");
@@ -125,8 +126,8 @@ fn a_prepared_selection_is_read_once_and_survives_a_follow_up() {
     }
 }
 
-/// How much is guessed follows from measured times, which a busy machine stretches: one of this
-/// many workers is left alone.
+/// How much is guessed depends on measured times, which a busy machine stretches: one of this many
+/// workers is undisturbed.
 const TRIES: usize = 8;
 
 #[test]
@@ -158,7 +159,7 @@ fn a_draft_that_is_mostly_right_halves_the_steps() {
     }
 }
 
-/// As where a suggestion is typed along: the prompt ends within what was written.
+/// As when the user types what is suggested: the prompt ends within what was written.
 #[test]
 fn what_is_guessed_behind_a_place_that_was_gone_back_to_can_be_taken_back() {
     for memory in MEMORIES {
@@ -204,7 +205,7 @@ fn no_schedule_leaves_a_hole_in_a_sliding_window() {
 }
 
 /// Requests in any order, with drafts that are right for a while or not at all, and some cancelled:
-/// what is written is what would be written plainly.
+/// what is written must be what is written without all that.
 fn try_schedules(memory: Memory, seed: u64) {
     let tiny = Tiny::new(memory);
     let prompts: Vec<WorkerGenerateParams> =
@@ -217,7 +218,7 @@ fn try_schedules(memory: Memory, seed: u64) {
         for step in 0..1 + random.below(5) {
             let at = random.below(prompts.len());
             let purpose = Purpose::ALL[random.below(Purpose::ALL.len())];
-            // Right for a while, or not at all.
+            // Either right for a while, or not at all.
             let other = &expected[if random.below(3) == 0 { random.below(12) } else { at }];
             let length = random.below(other.len());
             let draft = if random.below(3) == 0 {
@@ -250,7 +251,7 @@ fn try_schedules(memory: Memory, seed: u64) {
         }
     }
     let seen = (cancelled, cached, accepted);
-    // A tenth of what a machine with nothing else to do comes to: how much is guessed and what a
-    // cancel meets depend on time.
+    // A tenth of what an idle machine reaches: how much is guessed and what a cancel meets depend
+    // on time.
     assert!(cancelled > 4 && cached > 4_000 && accepted > 300, "{memory:?}: {seen:?}");
 }

@@ -1,4 +1,4 @@
-//! The state of what all prompts begin with, from one worker to the next.
+//! The state of what all prompts begin with, passed from one worker to the next.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -10,7 +10,7 @@ use localcoder_protocol::{
 
 use crate::harness::{PROFILE, Worker, chat};
 
-/// As long as the product's own words may become.
+/// A system message as long as the product's own may become.
 fn system() -> String {
     "You work on the code that the user selected, and on nothing else. ".repeat(8)
 }

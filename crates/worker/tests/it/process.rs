@@ -48,8 +48,8 @@ mod linux {
 
     use crate::harness::{DEADLINE, PROFILE, Worker, wait};
 
-    /// What it refuses is tried in the sandbox's own tests; here it is seen to be on, with a model in
-    /// it that continues to answer.
+    /// What the sandbox denies is tested there; here we only see that it is on, and that a model in
+    /// it continues to answer.
     #[test]
     fn the_system_refuses_it_what_it_does_not_need() {
         let mut worker = Worker::spawn();
@@ -61,7 +61,7 @@ mod linux {
         assert!(line("Seccomp:").ends_with('2') && line("NoNewPrivs:").ends_with('1'), "{status}");
     }
 
-    /// Its engine alone wants more than that for its stack.
+    /// The engine's stack alone needs more than that.
     #[test]
     fn without_room_for_its_threads_it_answers_with_what_is_short() {
         let mut worker = Worker::under("-v 60000");

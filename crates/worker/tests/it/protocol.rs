@@ -71,7 +71,7 @@ fn a_ping_is_answered_while_a_generation_runs_and_a_second_generation_is_not() {
         Worker::loaded(localcoder_protocol::LoadProfile { batch_tokens: 2, ..PROFILE });
     let first = chat(1, &long_text(100));
     let generation = worker.start::<WorkerGenerate>(&first);
-    // It runs: its first progress is here.
+    // Wait until it is running: its first progress has arrived.
     while !matches!(worker.event(), ClientEvent::Notification(..)) {}
     let second = worker.start::<WorkerGenerate>(&chat(2, "a"));
     let ping = worker.start::<Ping>(&Nothing {});
@@ -89,7 +89,7 @@ fn a_ping_is_answered_while_a_generation_runs_and_a_second_generation_is_not() {
     assert!(answers[2].1.is_ok());
 }
 
-/// Speaks raw messages: those that a `Client` can't send.
+/// Sends raw messages that a `Client` can't send.
 struct Raw {
     child: std::process::Child,
     reader: std::io::BufReader<std::process::ChildStdout>,
@@ -120,7 +120,7 @@ impl Raw {
         }
     }
 
-    /// Whether it still answers.
+    /// Checks that the worker still answers.
     fn is_well(&mut self) {
         self.send(&request(9, Ping::METHOD, &json!({})));
         while self.receive().is_err() {}
@@ -185,7 +185,7 @@ fn frames_of_any_bytes_do_no_harm() {
             body.truncate(body.len() - (random() % 8) * (round % 2));
         }
         raw.send(&body);
-        // Answers must be read, or both sides would wait for ever.
+        // Answers must be read, or both sides would wait forever.
         if round % 50 == 0 {
             raw.is_well();
         }

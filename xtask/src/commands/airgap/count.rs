@@ -1,12 +1,12 @@
-//! What the calls of a trace come to: for each program, how often it turned to a Unix socket, to
-//! loopback, to elsewhere, and to a resolver. Elsewhere and resolvers must be none.
+//! Counts the calls in a trace: for each program, how often it contacted a Unix socket, loopback,
+//! another machine, or a resolver. Other machines and resolvers must not occur.
 //!
-//! A resolver may be asked in ways that leave the machine only later: on loopback, by a Unix socket
-//! (systemd's, Avahi's), or by nscd, which is asked about users as well and therefore judged by what
-//! it is asked. The addresses of an extension's files in a webview
-//! (`https://vscode-remote+localcoder.vscode-resource.localcoder.localhost/…`) are none of these:
-//! they are names that the webview's own service worker answers out of the editor server, so nobody
-//! looks them up or connects to them; if one were, it would be here like any other.
+//! A resolver may be reached in ways that leave the machine only later: on loopback, by a Unix
+//! socket (systemd's, Avahi's), or by nscd, which answers questions about users as well and is
+//! therefore judged by the request. The addresses of an extension's files in a webview
+//! (`https://vscode-remote+localcoder.vscode-resource.localcoder.localhost/…`) never appear: the
+//! webview's own service worker answers for these names from the editor server, so nothing looks
+//! them up or connects to them; if something did, it would be counted like any other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
@@ -21,16 +21,17 @@ const RESOLVER_SOCKETS: [&str; 3] = ["/run/systemd/resolve", "avahi-daemon", "/m
 /// nscd's; its requests begin with a version and a kind.
 const NSCD: &str = "nscd/socket";
 const NSCD_VERSION: u8 = 2;
-/// glibc's `nscd-client.h`: by name and number of users and groups, their tables, a user's groups.
+/// From glibc's `nscd-client.h`: users and groups by name and number, their tables, a user's
+/// groups.
 const NSCD_OF_USERS: [u8; 7] = [0, 1, 2, 3, 11, 12, 15];
-/// Lines that are kept of a program that did what must not be.
+/// How many lines are kept of a program that did what it must not.
 const SHOWN_MAX: usize = 5;
 
-/// Where the launcher and `doctor` see whether the air gap holds (`offline/linux.rs`): they connect a
-/// socket for datagrams, which sends nothing, and the kernel must say that there is no way.
+/// How the launcher and `doctor` check whether the air gap holds (`offline/linux.rs`): they connect
+/// a datagram socket, which sends nothing, and the kernel must answer that there is no route.
 const PROBED: (IpAddr, u16) = (IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 9);
 
-/// How often a program turned to whom.
+/// How often a program contacted each kind of target.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Counts {
     pub(super) unix: u64,
@@ -38,11 +39,11 @@ pub(super) struct Counts {
     pub(super) kernel: u64,
     pub(super) elsewhere: u64,
     pub(super) look_ups: u64,
-    /// Rings that it has: what goes through one is not seen.
+    /// How many `io_uring` rings it has: calls made through one are not seen.
     pub(super) rings: u64,
-    /// The first lines of the last three.
+    /// The first lines of the last three kinds.
     pub(super) shown: Vec<String>,
-    /// How many processes there were of it.
+    /// How many processes ran the program.
     pub(super) processes: u64,
 }
 
@@ -88,7 +89,7 @@ impl Counts {
     }
 }
 
-/// All programs of all traces.
+/// The counts of all programs in all traces.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     programs: BTreeMap<String, Counts>,
@@ -150,7 +151,7 @@ impl Tally {
         self.programs.get(program).cloned().unwrap_or_default()
     }
 
-    /// Programs that did what must not be. What is run in a terminal is the user's.
+    /// Programs that did what they must not. What runs in a terminal is the user's responsibility.
     pub(super) fn guilty(&self) -> Vec<&str> {
         let all = self
             .programs
@@ -159,7 +160,7 @@ impl Tally {
         all.map(|(name, _)| name.as_str()).collect()
     }
 
-    /// A table for people; programs without connections are counted in one line.
+    /// A table for the terminal; programs without connections are counted in one line.
     pub(super) fn table(&self) -> String {
         let mut text = format!(
             "{:<18} {:>9} {:>8} {:>8} {:>8} {:>9} {:>8} {:>6}\n",
@@ -187,7 +188,7 @@ impl Tally {
 }
 
 fn is_loopback(ip: IpAddr) -> bool {
-    // Who connects to no address at all gets to this machine.
+    // Connecting to the unspecified address reaches this machine.
     let ip = ip.to_canonical();
     ip.is_loopback() || ip.is_unspecified()
 }

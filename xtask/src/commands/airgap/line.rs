@@ -1,12 +1,12 @@
-//! One line of strace: which process did what, and whom it addressed. Reads the calls that the
-//! stories trace (`e2e/support/trace.mjs`) and nothing else; what it means is `count.rs`.
+//! One line of strace: which process did what, and which address it used. Parses only the calls
+//! that the stories trace (`e2e/support/trace.mjs`); what they mean is decided in `count.rs`.
 //!
-//! Texts between quotation marks are what programs have sent, so names of addresses count only
-//! outside of them.
+//! Texts between quotation marks are data that programs have sent, so names of address families
+//! only count outside of them.
 
 use std::net::IpAddr;
 
-/// This many bytes of what is sent are read: a request to nscd says in eight what it is about.
+/// How many bytes of sent data are read: a request to nscd says in eight what it is about.
 const SENT_BYTES_MAX: usize = 8;
 
 /// What a process did.
@@ -18,7 +18,7 @@ pub(super) enum Call {
         descriptor: u32,
         /// A `sendmmsg` has several.
         targets: Vec<Target>,
-        /// Whether the kernel has said that there is no way there.
+        /// Whether the kernel answered that there is no route to it.
         unreachable: bool,
     },
     /// It sent something on a socket that was connected before.
@@ -27,33 +27,33 @@ pub(super) enum Call {
         descriptor: u32,
         begin: Vec<u8>,
     },
-    /// It has become another program: path and words.
+    /// It has executed another program: path and arguments.
     Became(Vec<String>),
-    /// It has made another process or thread.
+    /// It has created another process or thread.
     Made(u32),
-    /// It has a ring by which calls are made that no one sees.
+    /// It has a ring, through which it can make calls that the trace does not show.
     Ring,
 }
 
-/// Whom something is addressed to.
+/// The target of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Target {
     /// A Unix socket; `@NAME` is one without a file.
     Unix(String),
     /// A host.
     Host(IpAddr, u16),
-    /// The kernel itself (netlink), or the end of a connection.
+    /// The kernel itself (netlink), or disconnecting a socket.
     Kernel,
-    /// Something that isn't known: as it is there.
+    /// An unknown address, as it is in the trace.
     Other(String),
 }
 
-/// Reads a line; nothing where it tells nothing, such as a call that failed to start a program.
+/// Parses a line; `None` if it is not relevant, such as a call that failed to start a program.
 pub(super) fn read(line: &str) -> Option<(u32, Call)> {
     let (pid, rest) = line.split_once(char::is_whitespace)?;
     let (pid, rest) = (pid.parse().ok()?, rest.trim_start());
     let (name, arguments) = match rest.strip_prefix("<... ") {
-        // What it was called with is on the line before it.
+        // The arguments are on an earlier line.
         Some(rest) => (rest.split_once(" resumed")?.0, None),
         None => rest.split_once('(').map(|(name, rest)| (name, Some(rest)))?,
     };
@@ -81,7 +81,7 @@ fn sent(name: &str, arguments: &str) -> Option<Call> {
         return Some(Call::Addressed { descriptor, targets, unreachable });
     }
     if name == "connect" {
-        // An address that strace could not read, or would not.
+        // An address that strace could not decode.
         let other = Target::Other(arguments.chars().take(80).collect());
         return Some(Call::Addressed { descriptor, targets: vec![other], unreachable });
     }
@@ -118,7 +118,7 @@ fn target(text: &str) -> Target {
         "AF_UNSPEC" | "AF_NETLINK" => Target::Kernel,
         "AF_UNIX" | "AF_LOCAL" => match after("sun_path=") {
             Some(path) => Target::Unix(unix_name(path)),
-            // A socket without any name.
+            // A socket without a name.
             None => Target::Unix(String::new()),
         },
         "AF_INET" | "AF_INET6" => {
@@ -141,7 +141,7 @@ fn unix_name(text: &str) -> String {
     format!("{sign}{name}")
 }
 
-/// Path and words of a program.
+/// Path and arguments of a program.
 fn words(arguments: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut rest = arguments;
@@ -161,7 +161,7 @@ fn words(arguments: &str) -> Vec<String> {
     words
 }
 
-/// What a call gave back, in a word; nothing where it has not ended yet.
+/// The return value of a call, as a word; `None` if it has not returned yet.
 fn result(rest: &str) -> Option<&str> {
     if rest.ends_with("<unfinished ...>") {
         return None;
@@ -192,7 +192,7 @@ fn unescaped(text: &str) -> Vec<u8> {
             other => other,
         };
         if sign.is_ascii_digit() {
-            // Up to three digits to the base of eight.
+            // Up to three octal digits.
             for _ in 0..2 {
                 let Some(digit) = rest.next_if(|digit| (b'0'..=b'7').contains(digit)) else {
                     break;

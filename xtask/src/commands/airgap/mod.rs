@@ -1,9 +1,9 @@
 //! `airgap`: shows that nothing leaves this machine. The stories run with all programs traced
-//! (strace), then once more in a network without a way out; what was turned to whom is a table by
-//! program. Zero is required of everything but what a terminal runs.
+//! (strace), then once more in a network without a way out; a table lists what each program
+//! contacted. The counts must be zero for everything except what a terminal runs.
 //!
-//! The browser of the tests is a tool and not traced: what its pages ask for is watched by the
-//! stories themselves, and by Chromium's own log of its network. Linux only.
+//! The browser of the tests is a tool and not traced: the stories themselves watch what its pages
+//! request, and so does Chromium's own network log. Linux only.
 
 mod count;
 mod line;
@@ -19,7 +19,7 @@ use crate::setup::{self, Group};
 use crate::{files, places, process, report};
 use count::Tally;
 
-/// With `--quick`: edits, explanations, who is kept out, a hostile folder.
+/// With `--quick`: edits, explanations, refused visitors, a hostile folder.
 const QUICK: [&str; 4] = ["improve", "explain", "clean", "hostile"];
 
 /// What can be given to `airgap`.
@@ -51,7 +51,7 @@ pub(super) fn run(options: Options) -> Result<()> {
         build::programs()?;
         ide::assemble()?;
     }
-    // No name at all is every story.
+    // Without any name, every story runs.
     let names = if only.is_empty() && quick { QUICK.map(str::to_owned).to_vec() } else { only };
     let traces = places::target().join("airgap");
     if traces.exists() {
@@ -75,7 +75,7 @@ pub(super) fn run(options: Options) -> Result<()> {
     apart.context("with a network everything passes, without one it does not")
 }
 
-/// A program that does connect, and one that looks a name up: the watch must catch both.
+/// A program that does connect, and one that looks up a name: the trace must catch both.
 fn control(traces: &Path) -> Result<()> {
     let file = traces.join("control.txt");
     let script = "const d = require('node:dgram').createSocket('udp4'); \
@@ -99,14 +99,14 @@ fn control(traces: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Reads all traces; the table goes to the terminal and to `target/airgap/report.txt`.
+/// Reads all traces; the table is printed and written to `target/airgap/report.txt`.
 fn judge(traces: &Path) -> Result<Tally> {
     let mut tally = Tally::default();
     let mut files: Vec<PathBuf> = fs_err::read_dir(traces)?.flatten().map(|it| it.path()).collect();
     files.retain(|path| path.extension().is_some_and(|it| it == "strace"));
     ensure!(!files.is_empty(), "no story has left a trace in `{}`", traces.display());
     for path in &files {
-        // Programs may send what is not text.
+        // Programs may send data that is not text.
         tally.add(&String::from_utf8_lossy(&fs_err::read(path)?));
     }
     for program in ["launcher", "host", "worker", "editor server", "extension host"] {

@@ -1,17 +1,18 @@
-//! Which of our programs a process of a trace is, by what it has become and by whom it was made.
+//! Which of our programs a process in a trace is, judged by what it has executed and which process
+//! created it.
 //!
-//! What a terminal runs is the user's: it is told apart, and may do what the user has it do.
+//! What a terminal runs is the user's: it is listed separately, and may do what the user wants.
 
 use std::collections::BTreeMap;
 
 use super::line::Call;
 
-/// What is started in a terminal, and all that comes of it.
+/// What is started in a terminal, and all its descendants.
 pub(super) const TERMINAL: &str = "terminal";
-/// A chain of parents has some ten; one that is longer is a mistake of ours.
+/// A chain of parents has about ten; a longer one is a bug of ours.
 const PARENTS_MAX: usize = 64;
 
-/// Parts of command lines and what they are; the first that fits counts.
+/// Parts of command lines and what they mean; the first match counts.
 const NAMES: [(&str, &str); 11] = [
     ("localcoder-worker", "worker"),
     ("localcoder-fetch", "fetch"),
@@ -27,17 +28,17 @@ const NAMES: [(&str, &str); 11] = [
 ];
 const PTY_HOST: &str = "terminal host";
 
-/// What processes are, in the order of a trace's lines.
+/// What processes are, by line of a trace.
 #[derive(Default)]
 pub(super) struct Programs {
-    /// The line and process by which one was made.
+    /// The line in which, and the process by which, a process was created.
     made: BTreeMap<u32, (usize, u32)>,
-    /// The lines at which a process became a program.
+    /// The lines in which a process executed a program.
     became: BTreeMap<u32, Vec<(usize, String)>>,
 }
 
 impl Programs {
-    /// Takes note of a call; all of a trace come before the first question.
+    /// Records a call; all calls of a trace must be recorded before the first query.
     pub(super) fn note(&mut self, at: usize, pid: u32, call: &Call) {
         match call {
             Call::Made(child) => drop(self.made.insert(*child, (at, pid))),
@@ -54,7 +55,7 @@ impl Programs {
         let mut own: Option<&str> = None;
         for _ in 0..PARENTS_MAX {
             let runs = self.became.get(&pid).into_iter().flatten();
-            // A child's first lines may come before the end of the call that made it.
+            // A child's first lines may come before its parent's call has returned.
             if let Some((_, name)) = runs.rev().find(|(since, _)| *since <= at) {
                 if own.is_some_and(|own| own != PTY_HOST) && name == PTY_HOST {
                     return TERMINAL.to_owned();
@@ -75,7 +76,7 @@ fn name(words: &[String]) -> String {
     let found = NAMES.iter().find(|(part, _)| line.contains(part));
     match found {
         Some((_, name)) => (*name).to_owned(),
-        // `localcoder PATH` opens a window; what it says otherwise is a command.
+        // `localcoder PATH` opens a window; anything else is a command.
         None if file == "localcoder" => match words.get(2) {
             Some(word) if word == "." || word.starts_with('/') => "launcher".to_owned(),
             _ => "command line".to_owned(),

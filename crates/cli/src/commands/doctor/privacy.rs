@@ -1,6 +1,6 @@
-//! `localcoder doctor --privacy`: what may use the network here, what can't, and by what. Each line is
-//! looked up where that can be done: in the settings, in the running processes, in the assembled
-//! editor; what was not looked at is called so. It starts nothing and sends no request.
+//! `localcoder doctor --privacy`: what may use the network here, what can't, and what prevents it.
+//! Each line is checked if possible: in the settings, in the running processes, in the assembled
+//! editor; what was not checked is marked as such. It starts nothing and sends no request.
 
 mod editor;
 mod ide;
@@ -53,7 +53,7 @@ fn print(finding: &PrivacyFinding) -> Result<(), ErrorInfo> {
     output::line(&format!("  {:12}{:22}{}", finding.word, finding.what, finding.text))
 }
 
-/// What a page or a terminal says for it.
+/// The word for it on a page or a terminal.
 fn word(network: NetworkUse) -> &'static str {
     match network {
         NetworkUse::None => "none",
@@ -103,7 +103,7 @@ fn air_gap(resolved: &Resolved) -> String {
     }
 }
 
-/// Of all that was to be loaded, by the command line or by `localcoder-fetch` itself.
+/// How many downloads were refused, by the command line or by `localcoder-fetch` itself.
 fn refused(places: &Places) -> (Option<u64>, String) {
     let path = places.refusals_file();
     let Some(tally) = tally::read(&path) else {
@@ -119,7 +119,7 @@ fn refused(places: &Places) -> (Option<u64>, String) {
     (Some(tally.count), text)
 }
 
-/// What is counted of edits.
+/// What is counted about edits.
 fn ledger(places: &Places, resolved: &Resolved) -> Fact {
     let file = LedgerFile::new(places.ledger_file());
     let is_there = match std::fs::metadata(file.path()) {
@@ -153,7 +153,8 @@ fn programs(air_gap: &AirGap, host: Option<&HostStatus>, ide: &Ide) -> Vec<Priva
     ]
 }
 
-/// What the system holds back, as the worker has tried at its start; and what it has open now.
+/// What the system denies the worker, as it has tried at its start, and which connections it has
+/// now.
 fn worker(host: Option<&HostStatus>) -> PrivacyFinding {
     let what = "localcoder-worker";
     let Some(worker) = host.and_then(|host| host.worker.as_ref()) else {
@@ -162,7 +163,7 @@ fn worker(host: Option<&HostStatus>) -> PrivacyFinding {
         return finding(what, NetworkUse::NotRunning, text.to_owned());
     };
     let now = process::seen(worker.pid);
-    // Native code that nothing holds back is not trusted because it is quiet at the moment.
+    // Native code that nothing holds back is not trusted just because it is quiet at the moment.
     let network = match held(worker.confined.calls, now) {
         NetworkUse::Unused | NetworkUse::Unknown => NetworkUse::Open,
         held => held,
@@ -170,7 +171,7 @@ fn worker(host: Option<&HostStatus>) -> PrivacyFinding {
     finding(what, network, format!("{}; {now}", sandbox_text(&worker.confined)))
 }
 
-/// It has no need of a network; what holds it back it says itself.
+/// The host does not need a network; its status says what is denied to it.
 fn the_host(host: Option<&HostStatus>) -> PrivacyFinding {
     let what = "localcoder-host";
     let Some(host) = host else {
@@ -185,7 +186,7 @@ fn the_host(host: Option<&HostStatus>) -> PrivacyFinding {
     finding(what, held(host.confined.calls, now), text)
 }
 
-/// Of a program that has no need of a network: `refused` is whether the system refuses it one.
+/// For a program that does not need a network: `refused` is whether the system denies it one.
 fn held(refused: bool, now: process::Seen) -> NetworkUse {
     match now.sockets() {
         Some(1..) => NetworkUse::Open,
@@ -195,7 +196,7 @@ fn held(refused: bool, now: process::Seen) -> NetworkUse {
     }
 }
 
-/// The one door.
+/// The only program that can reach the network.
 fn fetch(air_gap: &AirGap) -> PrivacyFinding {
     let what = "localcoder-fetch";
     let there = program().map(|own| own.with_file_name(what).is_file()).unwrap_or(false);
@@ -222,7 +223,7 @@ fn fetch(air_gap: &AirGap) -> PrivacyFinding {
     finding(what, NetworkUse::WhenAsked, text)
 }
 
-/// Commands, with what they show.
+/// Commands to check it with, and what they show.
 fn checks(host: Option<&HostStatus>, port: Option<u16>) -> Vec<Fact> {
     let pid = host.map_or_else(|| "PID".to_owned(), |host| host.pid.to_string());
     let worker = host.and_then(|host| host.worker.as_ref());
@@ -282,7 +283,7 @@ mod tests {
             (true, Some(1), NetworkUse::Open),
             (false, Some(0), NetworkUse::Unused),
             (false, Some(2), NetworkUse::Open),
-            // What was not looked at is not called unused.
+            // What was not checked must not be called unused.
             (false, None, NetworkUse::Unknown),
         ] {
             assert_eq!(held(refused, seen(sockets)), network, "{refused} {sockets:?}");

@@ -1,23 +1,23 @@
-//! Takes out of a text what identifies a person or grants access: the home folder, the names of
-//! user and machine, queries of addresses, tokens. Pure but for [`Redactor::here`]; it goes by
-//! form, so the report says what was looked for and asks to be read.
+//! Removes from a text what identifies a person or grants access: the home folder, the names of
+//! user and machine, queries of addresses, tokens. Pure except for [`Redactor::here`]. It can only
+//! recognize forms, so the report says what was looked for and asks to be read.
 
 use std::path::{Path, PathBuf};
 
-/// What stands for what was taken out.
+/// The replacement for what was removed.
 const CUT: &str = "[cut]";
 /// This many letters and digits in a row are neither a word nor the name of a model.
 const TOKEN_CHARS_MIN: usize = 20;
-/// Before a value that is secret whatever its form.
+/// Keys whose values are secret whatever they look like.
 const SECRET_KEYS: &[&str] =
     &["token", "tkn", "secret", "password", "passwd", "pwd", "apikey", "api_key", "authorization"];
-/// Names that are everybody's.
+/// Names that are too common to identify anyone.
 const COMMON_NAMES: &[&str] = &["localhost", "user", "machine"];
 
 pub(super) struct Redactor {
     /// Paths of the home folder, the longest first.
     homes: Vec<String>,
-    /// Names and what stands for each.
+    /// Names and their replacements.
     names: Vec<(String, &'static str)>,
 }
 
@@ -42,15 +42,15 @@ impl Redactor {
         let is_name = |name: &str| name.len() > 1 && !COMMON_NAMES.contains(&name);
         let mut names: Vec<_> = names.filter(|(name, _)| is_name(name)).collect();
         let mut homes: Vec<String> = homes.iter().map(|it| it.display().to_string()).collect();
-        // What is longest first: one may be a part of the other.
+        // The longest first, since one may be a part of another.
         homes.sort_by_key(|home| std::cmp::Reverse(home.len()));
         names.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
         Self { homes, names }
     }
 
-    /// Without names and the home folder.
+    /// Removes names and the home folder.
     pub(super) fn names(&self, text: &str) -> String {
-        // What moves a terminal's cursor is not a part of a text.
+        // Sequences that control a terminal are not part of a text.
         let is_text = |it: &char| !it.is_control() || matches!(it, '\n' | '\t');
         let mut text: String = text.chars().filter(is_text).collect();
         for home in &self.homes {
@@ -62,13 +62,13 @@ impl Redactor {
         text
     }
 
-    /// Without these and without what may be secret.
+    /// Removes names and the home folder, and whatever may be secret.
     pub(super) fn all(&self, text: &str) -> String {
         self.names(text).split_inclusive('\n').map(secrets).collect()
     }
 }
 
-/// Replaces what is there as a word of its own, in upper or lower case.
+/// Replaces every occurrence that is a whole word, ignoring case.
 fn replace(text: &str, what: &str, instead: &str, goes_on: impl Fn(char) -> bool) -> String {
     let (mut out, mut rest) = (String::with_capacity(text.len()), text);
     let mut before = None;
@@ -90,7 +90,7 @@ fn replace(text: &str, what: &str, instead: &str, goes_on: impl Fn(char) -> bool
     out
 }
 
-/// A line without queries of addresses and tokens.
+/// A line without tokens and queries of addresses.
 fn secrets(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
     let mut is_secret = false;
@@ -109,7 +109,8 @@ fn secrets(line: &str) -> String {
             is_secret = false;
         } else {
             out.push_str(&secret_word(word));
-            // Of `"token": "…"` the name's quote comes first, and the colon is a word of its own.
+            // In `"token": "…"` the key's closing quote comes first, and the colon is a word of its
+            // own.
             let quoted = end.starts_with(['"', '\'']);
             is_secret = bearer
                 || matches!(word, ":" | "=") && is_secret
@@ -143,14 +144,14 @@ fn secret_word(word: &str) -> String {
     {
         return format!("{}{CUT}", &word[..=key.len()]);
     }
-    // A part of an address alone, such as a server logs it: `/?tkn=…`.
+    // Only the path of an address, as a server logs it: `/?tkn=…`.
     match word.split_once('?') {
         Some((path, query)) if query.contains('=') => format!("{}?{CUT}", runs(path)),
         _ => runs(word),
     }
 }
 
-/// Cuts what looks like random: long runs of letters and digits, and identifiers of that form.
+/// Cuts what looks random: long runs of letters and digits, and identifiers of that kind.
 fn runs(word: &str) -> String {
     let in_run = |it: char| it.is_ascii_alphanumeric() || matches!(it, '-' | '_');
     let (mut out, mut rest) = (String::new(), word);

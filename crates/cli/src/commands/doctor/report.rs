@@ -1,6 +1,6 @@
-//! The report of `localcoder doctor --bundle`: one text file that a person reads before giving it
-//! to anybody. It gathers what is on this machine and sends nothing. Whatever can't be had is said
-//! in its place: a report is wanted most where much is broken.
+//! The report of `localcoder doctor --bundle`: one text file that users read before giving it to
+//! anyone. It collects what is on this machine and sends nothing. If something can't be had, the
+//! report says so in its place: it is needed most when much is broken.
 
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -19,13 +19,13 @@ use crate::commands::{config, status};
 use crate::failure::explained;
 use crate::settings_file;
 
-/// Last lines of a log: a day's work, or two loads of a model.
+/// How many of a log's last lines are included: a day's work, or two loads of a model.
 const LOG_LINES: usize = 300;
-/// Last lines of a log that was set aside.
+/// How many of the last lines of an older log are included.
 const OLDER_LOG_LINES: usize = 100;
-/// Read of a log at most; a longer line than this has no beginning.
+/// Most bytes read from a log; a line longer than this is shown without its beginning.
 const LOG_BYTES: u64 = 256 * 1024;
-/// There are six; whoever puts more into that folder does not find them all in the report.
+/// There are six; if someone puts more into that folder, not all are in the report.
 const LOGS_MAX: usize = 16;
 
 const INTRODUCTION: &str = "\
@@ -43,7 +43,7 @@ name as `machine`. Queries of addresses, and whatever looks like a password or a
 server wrote, which may name a folder that you opened.
 ";
 
-/// Where the report goes: a new file with that name, or with a name of its own in that folder.
+/// Where the report goes: a new file with this name, or with a generated name in this folder.
 pub(super) fn target(named: Option<&Path>) -> Result<PathBuf, ErrorInfo> {
     let named = named.unwrap_or(Path::new("."));
     let path = if named.is_dir() {
@@ -66,7 +66,7 @@ pub(super) fn target(named: Option<&Path>) -> Result<PathBuf, ErrorInfo> {
     Ok(path)
 }
 
-/// Gathers and writes it.
+/// Collects the report and writes it.
 pub(super) fn write(
     path: &Path,
     places: &Places,
@@ -86,7 +86,7 @@ pub(super) fn write(
     add("Checks", &redactor.all(&fenced(&checks(findings))));
     add("Host", &redactor.all(&fenced(&host(status))));
     add("Settings", &redactor.all(&fenced(&settings(places))));
-    // Digests of models are wanted, and look like tokens.
+    // Digests of models are wanted here, although they look like tokens.
     add("Models", &redactor.names(&fenced(&models(places))));
     if logs.is_empty() {
         add("Logs", "There are none.");
@@ -94,7 +94,7 @@ pub(super) fn write(
     for log in &logs {
         add(&redactor.names(&format!("Log {}", log.name)), &redactor.all(&fenced(&log.text)));
     }
-    // For its owner alone, and never over another file. One that is not whole is not a report.
+    // Accessible to its owner only, and never over another file. A partial file is not a report.
     create(path, text.as_bytes(), Options::PRIVATE).map_err(|error| {
         let message = format!("the report can't be written to `{}`", path.display());
         explained(ErrorInfo::new(ErrorCode::FileAccess, message), cause_of(&error, path))
@@ -104,7 +104,7 @@ pub(super) fn write(
 fn versions(status: Option<&HostStatus>, logs: &[Log]) -> String {
     let worker = status.and_then(|status| status.worker.as_ref());
     let running = worker.map(|worker| worker.llama_build.clone());
-    // Else the one that ran last.
+    // Otherwise the one that ran last.
     let llama =
         running.or_else(|| logs.iter().find_map(|log| last_value(&log.text, "llama_build")));
     let llama = llama.unwrap_or_else(|| "unknown: no worker has run".to_owned());
@@ -193,7 +193,7 @@ struct Log {
     text: String,
 }
 
-/// The last lines of each, the newest of a ring first.
+/// The last lines of each log, the newest of a ring first.
 fn logs(places: &Places) -> Vec<Log> {
     let entries = std::fs::read_dir(&places.logs).into_iter().flatten().flatten();
     let files = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
@@ -207,7 +207,7 @@ fn logs(places: &Places) -> Vec<Log> {
         Some(Log { name, text })
     };
     let mut logs: Vec<Log> = paths.into_iter().filter_map(log).collect();
-    // The host's first: they say most.
+    // The host's come first: they are the most informative.
     logs.sort_by_key(|log| !log.name.starts_with("host."));
     logs
 }
@@ -224,13 +224,13 @@ fn tail(path: &Path, lines: usize) -> std::io::Result<String> {
     Ok(all[all.len().saturating_sub(lines)..].join("\n"))
 }
 
-/// As it is, with nothing in it that a viewer of Markdown would take for its own.
+/// Fenced, so that a Markdown viewer does not interpret anything in it.
 fn fenced(text: &str) -> String {
     let text = if text.is_empty() { "Nothing." } else { text };
     format!("```text\n{}\n```", text.trim_end().replace("```", "'''"))
 }
 
-/// Date and time of the day in UTC.
+/// Date and time in UTC.
 fn now() -> (String, String) {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |it| it.as_secs());
     let (year, month, day) = civil(seconds / 86_400);
@@ -243,8 +243,8 @@ fn digits(text: &str) -> String {
     text.chars().filter(char::is_ascii_digit).collect()
 }
 
-/// The date of a day since 1970, by counting from 1 March of the year 0, after which leap days
-/// come last (Howard Hinnant's `civil_from_days`).
+/// The date of a day since 1970, by counting from March 1 of year 0, so that leap days come last
+/// (Howard Hinnant's `civil_from_days`).
 fn civil(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let (era, of_era) = (days / 146_097, days % 146_097);

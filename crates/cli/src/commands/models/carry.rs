@@ -1,5 +1,5 @@
-//! `models export` and the import of what it has made: the way of a model to a machine without a
-//! network. The license goes with it, and whoever takes it in agrees there.
+//! `models export` and the import of its result: how a model gets to a machine without a network.
+//! The license goes with it, and the user who imports it agrees there.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use super::{Models, install, list};
 use crate::output;
 
 pub(super) fn export(models: &Models, id: &str, to: &Path, json: bool) -> Result<(), ErrorInfo> {
-    // A folder of the user's, for whomever the user lets read it.
+    // A folder of the user's, so the user's umask decides who may read it.
     let export = || followed("copying", |progress| models.store.export(id, to, progress));
     let folder = with_users_umask(export)?;
     if json {

@@ -1,5 +1,5 @@
-//! `models install` and `models license`: what a model is and under which license, shown before
-//! a byte of it is loaded; then the download.
+//! `models install` and `models license`: show what a model is and under which license, before any
+//! of it is downloaded; then download it.
 
 use std::io::{BufRead as _, IsTerminal as _};
 use std::path::Path;
@@ -41,7 +41,7 @@ fn of_an_entry(models: &Models, entry: &Entry) -> Result<ModelLicense, ErrorInfo
     })
 }
 
-/// Of a model that no catalog has any more, or never had.
+/// The license of a model that is no longer in a catalog, or never was.
 fn of_an_installed(models: &Models, id: &str) -> Result<ModelLicense, ErrorInfo> {
     let model = models.store.model(id)?;
     let (Some(terms), Some(text)) = (&model.license, models.store.kept_license(&model)) else {
@@ -63,12 +63,12 @@ fn of_an_installed(models: &Models, id: &str) -> Result<ModelLicense, ErrorInfo>
     })
 }
 
-/// How the outcome is printed.
+/// The format of the outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OutputFormat {
-    /// For people.
+    /// Text for people.
     Text,
-    /// The outcome alone.
+    /// Only the outcome.
     Json,
     /// Each event as a line, the outcome last.
     Events,
@@ -81,7 +81,7 @@ pub(super) fn install(
     format: OutputFormat,
 ) -> Result<(), ErrorInfo> {
     let entry = models.entry(id)?;
-    // Before anybody reads a license for nothing, or is told to bring a file that is here.
+    // Before the user reads a license for nothing, or is told to bring a file that is here already.
     models.store.check_missing(entry)?;
     models.network_now(&format!("`{id}` is not downloaded"))?;
     if format == OutputFormat::Text {
@@ -137,7 +137,7 @@ fn load(
             let Some(event) = InstallEvent::of(event).filter(|_| printed.is_ok()) else { return };
             printed = output::event::<ModelsInstallEvents>(&event);
             if printed.is_err() {
-                // Whoever follows does not hear of it any more. What is downloaded stays.
+                // The program that follows is no longer listening. What has been downloaded stays.
                 running.stop();
             }
         }
@@ -167,15 +167,15 @@ fn text_of(models: &Models, entry: &Entry, running: &Installing) -> Result<Strin
     Ok(models.store.load_license(entry, &fetcher(models, &what)?, running)?)
 }
 
-/// With air-gapped mode on, the program that could open a connection is never started. The settings
-/// are read again each time: a question may have been there for hours.
+/// In air-gapped mode, the program that could open a connection is never started. The settings are
+/// read again each time: a question may have been open for hours.
 fn fetcher(models: &Models, what: &str) -> Result<Fetcher, ErrorInfo> {
     let allowed = models.network_now(what)?;
     let name = format!("localcoder-fetch{}", std::env::consts::EXE_SUFFIX);
     Ok(Fetcher::new(&program()?.with_file_name(name), allowed))
 }
 
-/// The whole text can be read before the answer; only a clear yes is one.
+/// The whole text can be read before answering; only a clear yes counts.
 pub(super) fn ask(id: &str, license: &LicenseTerms, text: &str) -> Result<(), ErrorInfo> {
     let refused = |why: &str| {
         let message = format!("`{id}` is not installed: {why}");
@@ -218,8 +218,8 @@ fn show(meter: &Meter, event: FetchEvent) {
     }
 }
 
-/// What is said of a download that the system holds back in part only, or not at all. It continues:
-/// what comes is checked as ever.
+/// The warning if the system holds back a download only partly, or not at all. The download
+/// continues: what arrives is checked as always.
 fn weakly(confined: &Confined) -> Option<String> {
     let is_weak = !(confined.calls && confined.files);
     is_weak.then(|| format!("sandbox: {}", fetch_sandbox_text(confined)))

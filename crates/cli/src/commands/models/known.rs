@@ -1,5 +1,5 @@
-//! What is known of a model on this machine: the memory it needs beside what is free, how fast it
-//! writes, what it was made for, and whose word that is.
+//! What is known about a model on this machine: the memory it needs compared to what is free, how
+//! fast it writes, what it was made for, and who says so.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -21,26 +21,26 @@ use super::Models;
 use super::terminal::bytes;
 use crate::session::program;
 
-/// Of what hosts keep; a larger file is not theirs.
+/// Longest file of a host's measurements; a longer one is not a host's.
 const KEPT_BYTES_MAX: u64 = 4 * 1024 * 1024;
-/// A model up to this length may be in the processor's caches, where memory says nothing of its
-/// speed.
+/// A model up to this size may be in the processor's caches, so the speed of memory says nothing
+/// about it.
 const CACHED_BYTES_MAX: u64 = 256 * 1024 * 1024;
-/// A measurement older than this is repeated: a busy machine looks slower than it is.
+/// A measurement older than this is repeated, since a busy machine looks slower than it is.
 const MEASURED_FOR: Duration = Duration::from_secs(10 * 60);
 
-/// What all models are seen against, looked at once.
+/// What all models are compared with; determined once.
 pub(super) struct Here {
-    /// The smallest and the largest window that the settings allow.
+    /// The smallest and the largest context window that the settings allow.
     windows: (u32, u32),
     memory: Memory,
     residents: Vec<Resident>,
     speeds: KeptSpeeds,
-    /// Bytes of memory that this machine reads in a second.
+    /// Bytes of memory that this machine reads per second.
     read_bytes_per_s: f64,
 }
 
-/// What is seen of a model's file.
+/// What was found out about a model's file.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     pub(super) path: Option<PathBuf>,
@@ -57,10 +57,10 @@ pub(super) struct Seen {
 impl Here {
     pub(super) fn look(models: &Models) -> Self {
         let settings = models.settings();
-        // A host that does not answer has nothing to say of memory.
+        // A host that does not answer can't report memory.
         let residents =
             models.host_status().ok().flatten().map_or_else(Vec::new, |it| it.residents);
-        // What is loaded would make way; the pages of its file count as free already.
+        // Loaded models would be unloaded; the pages of their files count as free already.
         let held: u64 =
             residents.iter().map(|it| it.memory.kv_bytes + it.memory.compute_bytes).sum();
         let memory = models.machine.memory();
@@ -90,7 +90,7 @@ impl Here {
         }
     }
 
-    /// What memory allows: each token reads all weights once.
+    /// The speed that memory allows: each token reads all weights once.
     pub(super) fn expected(&self, model_bytes: u64) -> Option<ModelSpeed> {
         #[expect(clippy::cast_precision_loss, reason = "a rough figure")]
         let tokens_per_s = self.read_bytes_per_s / model_bytes.max(1) as f64;
@@ -122,14 +122,14 @@ impl Here {
         Some(ModelSpeed { tokens_per_s, measured: true, text })
     }
 
-    /// The bundled model, whose file alone says what it is.
+    /// The bundled model, which is only described by its file.
     pub(super) fn demo(&self) -> Seen {
         let folder = program().ok().and_then(|it| it.parent().map(Path::to_owned));
         let path = folder.and_then(|folder| places::demo_model(&folder));
         path.map(|path| self.seen(DEMO, &path)).unwrap_or_default()
     }
 
-    /// An installed model. One that can't be used has no file that says anything.
+    /// An installed model. The file of a model that can't be used says nothing.
     pub(super) fn installed(&self, models: &Models, model: &Installed, usable: bool) -> Seen {
         let path = models.store.path_of(&model.id).ok().filter(|_| usable);
         let mut seen = path.map(|path| self.seen(&model.id, &path)).unwrap_or_default();
@@ -183,7 +183,7 @@ fn loaded(resident: &Resident) -> ModelMemory {
     }
 }
 
-/// How fast memory was found to be.
+/// The measured speed of memory.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Bandwidth {
@@ -192,8 +192,8 @@ struct Bandwidth {
     at_s: u64,
 }
 
-/// Bytes of memory that this machine reads in a second: the most that was ever seen, since whatever else
-/// runs can only take from it.
+/// Bytes of memory that this machine reads per second: the highest ever measured, since other
+/// programs can only lower it.
 fn read_bytes_per_s(places: &Places) -> f64 {
     let path = places.bandwidth_file();
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -214,7 +214,7 @@ fn read_bytes_per_s(places: &Places) -> f64 {
     if let Ok(text) = serde_json::to_vec_pretty(&found)
         && std::fs::create_dir_all(&places.cache).is_ok()
     {
-        // It is measured again where it was not kept.
+        // If it can't be saved, it is measured again next time.
         let _ = replace(&path, &text, Options::CACHE);
     }
     bytes_per_s
@@ -229,7 +229,7 @@ fn fit(fit: Fit) -> ModelFit {
     }
 }
 
-/// In a clause.
+/// The answer as a clause.
 pub(super) fn fit_text(fit: ModelFit) -> &'static str {
     match fit {
         ModelFit::Loaded => "loaded",
@@ -256,7 +256,7 @@ pub(super) fn profile(profile: Profile) -> &'static str {
     }
 }
 
-/// What a catalog says by the roles: edits and chat take a model that follows instructions.
+/// From the roles in a catalog: edits and chat need a model that follows instructions.
 pub(super) fn tuning(entry: &Entry) -> Option<ModelTuning> {
     match entry.roles.as_slice() {
         [] => None,

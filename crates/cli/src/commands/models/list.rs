@@ -1,4 +1,4 @@
-//! `models list` and `models info`: what there is, in a table for people or as JSON.
+//! `models list` and `models info`: what models there are, as a table or as JSON.
 
 use localcoder_model_store::{Entry, Installed, LicenseTerms, Listed, Source};
 use localcoder_protocol::limits::CONTEXT_TOKENS;
@@ -34,7 +34,7 @@ pub(super) fn list(models: &Models, json: bool) -> Result<(), ErrorInfo> {
     ))
 }
 
-/// All models, those that are there first.
+/// All models, the installed ones first.
 pub(super) fn model_list(models: &Models) -> Result<ModelList, ErrorInfo> {
     let installed = models.store.list()?;
     let in_use = models.in_use();
@@ -86,7 +86,7 @@ pub(super) fn info(models: &Models, id: &str, json: bool) -> Result<(), ErrorInf
     Ok(())
 }
 
-/// What is known of a model, none of it empty.
+/// The facts about a model, without empty ones.
 fn known<const N: usize>(facts: [(&str, String); N]) -> Vec<Fact> {
     let facts = facts.into_iter().filter(|(_, text)| !text.is_empty());
     facts.map(|(what, text)| Fact { what: what.to_owned(), text }).collect()
@@ -98,7 +98,7 @@ pub(super) fn facts(facts: &[Fact]) -> Result<(), ErrorInfo> {
     facts.iter().try_for_each(line)
 }
 
-/// All that a user has to know before a model is loaded.
+/// Everything that a user has to know before a model is downloaded.
 pub(super) fn entry_facts(models: &Models, entry: &Entry) -> Vec<Fact> {
     let machine = &models.machine;
     let needed = entry.need(CONTEXT_TOKENS).bytes;
@@ -131,7 +131,7 @@ pub(super) fn entry_facts(models: &Models, entry: &Entry) -> Vec<Fact> {
     ])
 }
 
-/// How long an answer may be waited for.
+/// What the model's thinking means for the wait for an answer.
 fn thinking(entry: &Entry) -> &'static str {
     match entry.thinking.as_ref().map(|it| &it.switch) {
         None => "",
@@ -140,17 +140,17 @@ fn thinking(entry: &Entry) -> &'static str {
     }
 }
 
-/// As people write it that all of a host's subdomains are meant.
+/// In the form in which people write that all of a host's subdomains are meant.
 fn host(host: &str) -> String {
     if host.starts_with('.') { format!("*{host}") } else { host.to_owned() }
 }
 
-/// Repository and revision, or the file that it was imported from.
+/// Repository and revision, or the file that the model was imported from.
 fn source(model: &Installed) -> String {
     model.source.to_string()
 }
 
-/// Where it was loaded from.
+/// Where it was downloaded from.
 fn address(model: &Installed) -> String {
     match &model.source {
         Source::Catalog { url, .. } => url.clone(),
@@ -164,7 +164,7 @@ fn known_license(models: &Models, model: &Installed) -> String {
     entry.map_or_else(String::new, |it| format!("{}, {}", it.license.name, it.license.url))
 }
 
-/// Whether a catalog pins its file, and what is said of it where none does.
+/// Whether a catalog pins its file, and what is said if none does.
 fn verified(models: &Models, model: &Installed) -> String {
     match (models.catalog.by_digest(&model.sha256), &model.claimed_id) {
         (Some(entry), _) => format!("yes: it is the file of `{}` in the catalog", entry.id),
@@ -175,7 +175,7 @@ fn verified(models: &Models, model: &Installed) -> String {
     }
 }
 
-/// What came with a model that no catalog knows.
+/// The claims that came with a model that no catalog knows.
 fn claims(models: &Models, model: &Installed) -> String {
     let known = models.catalog.by_digest(&model.sha256).is_some();
     let of_file = model.claimed_license.as_ref().filter(|_| model.license.is_none() || !known);
@@ -191,7 +191,7 @@ fn claims(models: &Models, model: &Installed) -> String {
     if parts.is_empty() { String::new() } else { format!("{}; not checked", parts.join(", ")) }
 }
 
-/// Where its file is, where it is there.
+/// Where its file is, if it exists.
 fn path(models: &Models, model: &Installed) -> Option<String> {
     models.store.path_of(&model.id).ok().map(|path| path.display().to_string())
 }
@@ -215,7 +215,7 @@ fn installed_facts(models: &Models, model: &Installed, problem: Option<&str>) ->
     ])
 }
 
-/// What a model is used for now.
+/// What a model is currently used for.
 fn uses(id: &str, (code, general): &(String, String)) -> Vec<ModelTask> {
     let tasks = [(code, ModelTask::Code), (general, ModelTask::General)];
     tasks.into_iter().filter(|(used, _)| *used == id).map(|(_, task)| task).collect()
@@ -230,7 +230,7 @@ fn uses_text(uses: &[ModelTask]) -> &'static str {
     }
 }
 
-/// To be used for what it is not used for yet.
+/// Actions to use it for what it is not used for yet.
 fn use_actions(uses: &[ModelTask]) -> impl Iterator<Item = ModelAction> {
     let all =
         [(ModelTask::Code, ModelAction::Use), (ModelTask::General, ModelAction::UseForGeneral)];
@@ -287,7 +287,7 @@ fn installed_row(
     } else {
         let mut actions: Vec<ModelAction> = use_actions(&uses).collect();
         actions.extend([ModelAction::Verify, ModelAction::Export]);
-        // One that is in use is to be used.
+        // A model that is in use must not be removed.
         actions.extend(uses.is_empty().then_some(ModelAction::Remove));
         (ModelState::Installed, actions)
     };
@@ -356,7 +356,7 @@ fn entry_row(models: &Models, here: &Here, entry: &Entry) -> ModelRow {
     }
 }
 
-/// What is there of a model, as others may rely on it.
+/// An installed model in the form that other programs rely on.
 pub(super) fn installed_model(models: &Models, model: &Installed) -> InstalledModel {
     InstalledModel {
         id: model.id.clone(),
@@ -379,7 +379,7 @@ pub(super) fn installed_model(models: &Models, model: &Installed) -> InstalledMo
     }
 }
 
-/// A license, as others may rely on it.
+/// A license in the form that other programs rely on.
 pub(super) fn license(terms: &LicenseTerms) -> License {
     License {
         id: terms.id.clone(),
@@ -391,7 +391,7 @@ pub(super) fn license(terms: &LicenseTerms) -> License {
     }
 }
 
-/// What is agreed to with a license.
+/// What a user agrees to with a license.
 pub(super) fn license_facts(
     id: &str,
     size_bytes: u64,

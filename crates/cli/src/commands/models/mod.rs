@@ -1,4 +1,5 @@
-//! `localcoder models …`: what is installed, what can be, and the way from one to the other.
+//! `localcoder models …`: which models are installed, which can be, and how to get from one to the
+//! other.
 
 mod carry;
 mod install;
@@ -53,12 +54,12 @@ pub(crate) fn run(command: ModelsCommand) -> Result<(), ErrorInfo> {
     }
 }
 
-/// All models, for others.
+/// All models, for other commands.
 pub(crate) fn listed() -> Result<ModelList, ErrorInfo> {
     list::model_list(&Models::open()?)
 }
 
-/// Of a model that continues a text.
+/// For a model that only continues a text.
 const NO_TEMPLATE: &str = "It has no chat template: it is a base model, which continues a text and \
                            was not made to follow instructions. Choose its variant called \
                            \"instruct\" or \"chat\" for edits and explanations.";
@@ -72,7 +73,7 @@ struct Models {
     places: Places,
     catalog: Catalog,
     store: Store,
-    /// Looked at once: on some systems that starts a program.
+    /// Measured once: on some systems that starts a program.
     machine: Machine,
 }
 
@@ -93,23 +94,22 @@ impl Models {
         })
     }
 
-    /// The settings in force: of the product's own file and of the editor.
+    /// The settings in force, from the product's own file and the editor.
     fn settings(&self) -> Settings {
         settings_file::resolved(&self.places).settings
     }
 
-    /// That something may be downloaded; `what` says what does not happen where it
-    /// may not.
+    /// The permission to download; `what` says what does not happen without it.
     fn network(&self, what: &str) -> Result<NetworkAllowed, ErrorInfo> {
         Ok(air_gap(&self.places).permission(what)?)
     }
 
-    /// The same for what is about to be loaded: one that is refused is counted.
+    /// As [`Self::network`], for a download that is about to start: a refusal is counted.
     fn network_now(&self, what: &str) -> Result<NetworkAllowed, ErrorInfo> {
         self.network(what).inspect_err(|_| tally::add(&self.places.refusals_file()))
     }
 
-    /// The models in use for code and for everything else: by the ids that the store has for them.
+    /// The models in use for code and for everything else: by their ids in the store.
     fn in_use(&self) -> (String, String) {
         let settings = self.settings();
         let used = |references: &[String]| {
@@ -153,7 +153,7 @@ impl Models {
         output::answer::<ModelsImport>(&ModelInstalled { installed })
     }
 
-    /// Verified is what a catalog pins; anything else is what it claims to be.
+    /// Only what a catalog pins is verified; anything else is what it claims to be.
     fn say_what_it_is(&self, model: &Installed) -> Result<(), ErrorInfo> {
         let Installed { id, name, claimed_id, .. } = model;
         let size = bytes(model.bytes);
@@ -171,7 +171,7 @@ impl Models {
         })
     }
 
-    /// The next step, where it makes sense.
+    /// Suggests the next step, if there is a sensible one.
     fn recommend(&self, model: &Installed) -> Result<(), ErrorInfo> {
         let id = &model.id;
         match self.why_not_for_edits(id)? {
@@ -182,7 +182,7 @@ impl Models {
         }
     }
 
-    /// That a model is none for edits and explanations, and what is.
+    /// Why a model is not suited for edits and explanations, and which ones are.
     fn why_not_for_edits(&self, id: &str) -> Result<Option<&'static str>, ErrorInfo> {
         if !self.store.has_template(id)? {
             return Ok(Some(NO_TEMPLATE));
@@ -205,7 +205,7 @@ impl Models {
         } else {
             output::line(&format!("`{id}` is removed; another model has the same file."))?;
         }
-        // Of those that the user has named; a profile's model may be missing.
+        // Only models that the user has named; a profile's model may be missing.
         let settings = self.settings();
         for (named, words, option) in [
             (settings.code_models(), "for code", ""),
@@ -244,8 +244,8 @@ impl Models {
         }
     }
 
-    /// Has a running host let go of a model that is to be removed. One that is chosen for code or
-    /// everything else is to be used, and stays.
+    /// Has a running host unload a model that is to be removed. A model that is chosen for code or
+    /// everything else is meant to be used, so it stays loaded.
     fn unload(&self, id: &str) -> Result<(), ErrorInfo> {
         let Some(status) = self.host_status()? else { return Ok(()) };
         let path = self.store.path_of(id).ok().map(|path| path.to_string_lossy().into_owned());
@@ -267,7 +267,7 @@ impl Models {
             .with_action(ErrorAction::SwitchModel))
     }
 
-    /// Of a running host.
+    /// The status of a running host.
     fn host_status(&self) -> Result<Option<HostStatus>, ErrorInfo> {
         let client = connect::connect_raw(&self.places)?;
         client.map(|mut client| client.call::<Status>(&Nothing {}, |_, _| {})).transpose()

@@ -1,4 +1,4 @@
-//! The table of `models list`: columns that hold whatever an id is called, and no line that is wider
+//! The table of `models list`: columns stay aligned whatever an id is called, and no line is wider
 //! than the terminal.
 
 use localcoder_protocol::{
@@ -7,16 +7,17 @@ use localcoder_protocol::{
 
 use super::terminal::bytes;
 
-/// A longer id has a line of its own.
+/// A longer id gets a line of its own.
 const ID_COLUMNS_MAX: usize = 28;
 /// Between two columns.
 const GAP: &str = "  ";
 
-/// The columns after the id, the most important first: what has no room is left out from the end.
+/// The columns after the id, the most important first: those that don't fit are left out, from the
+/// end.
 const COLUMNS: [&str; 8] =
     ["SIZE", "FITS", "TOKENS/S", "QUANT", "LICENSE", "CONTEXT", "MEMORY", "NAME"];
 
-/// The lines of the table, on a terminal of this many columns.
+/// The lines of the table for a terminal with this many columns.
 pub(super) fn lines(rows: &[ModelRow], columns: Option<usize>) -> Vec<String> {
     let is_to_come =
         |row: &&ModelRow| matches!(row.state, ModelState::Available | ModelState::Partial);
@@ -66,7 +67,7 @@ pub(super) fn lines(rows: &[ModelRow], columns: Option<usize>) -> Vec<String> {
     lines
 }
 
-/// How many of the columns have room.
+/// How many of the columns fit.
 fn fitting(id_columns: usize, widths: &[usize], columns: Option<usize>) -> usize {
     let Some(columns) = columns else { return widths.len() };
     let mut taken = 2 + id_columns;
@@ -77,7 +78,7 @@ fn fitting(id_columns: usize, widths: &[usize], columns: Option<usize>) -> usize
     widths.iter().take_while(fits).count()
 }
 
-/// What a row says in each column.
+/// The row's text in each column.
 fn cells(row: &ModelRow) -> [String; 8] {
     let size = match row.bytes {
         0 => String::new(),
@@ -95,7 +96,7 @@ fn cells(row: &ModelRow) -> [String; 8] {
         format!("{estimate}{:.1}", speed.tokens_per_s)
     });
     let license = row.license.as_ref().map_or_else(String::new, |license| {
-        // What was not checked is not a fact.
+        // What was not verified must not look like a fact.
         let claimed = if license.said_by == LicenseSource::Catalog { "" } else { " (claimed)" };
         format!("{}{claimed}", license.name)
     });
@@ -118,7 +119,7 @@ fn name(row: &ModelRow) -> String {
     if about.is_empty() { row.name.clone() } else { format!("{} ({})", row.name, about.join(", ")) }
 }
 
-/// What needs a line of its own.
+/// What needs a line of its own below the row.
 fn below(row: &ModelRow) -> impl Iterator<Item = String> {
     let again = match row.actions.contains(&ModelAction::Install) {
         true => format!("; `localcoder models install {}` downloads it again", row.id),
@@ -142,7 +143,7 @@ fn mark(uses: &[ModelTask]) -> char {
     }
 }
 
-/// Numbers are aligned to the right.
+/// Numbers are right-aligned.
 fn pad(cell: &str, width: usize, at: usize) -> String {
     match COLUMNS[at] {
         "SIZE" | "TOKENS/S" | "CONTEXT" | "MEMORY" => format!("{cell:>width$}"),

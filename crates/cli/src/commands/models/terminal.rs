@@ -1,5 +1,5 @@
-//! Long work on a terminal: a bar with rate and time left; elsewhere a plain line now and then.
-//! Ctrl-C ends it in good order.
+//! Progress of long work on a terminal: a bar with rate and time left; elsewhere a plain line now
+//! and then. Ctrl-C ends the work cleanly.
 
 use std::cell::Cell;
 use std::io::IsTerminal as _;
@@ -14,17 +14,17 @@ use crate::failure::no_interrupts;
 use crate::output;
 use localcoder_assist::visible;
 
-/// Between two plain lines.
+/// Time between two plain lines.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 const TEMPLATE: &str = "{msg} [{bar:30}] {decimal_bytes} of {decimal_total_bytes}, \
                         {decimal_bytes_per_sec}, {eta} left";
 
-/// Bytes for people, in the units of disks.
+/// A number of bytes in words, in the units of disks.
 pub(super) fn bytes(bytes: u64) -> String {
     DecimalBytes(bytes).to_string()
 }
 
-/// How far long work is.
+/// Shows the progress of long work.
 pub(super) struct Meter {
     what: &'static str,
     bar: Option<ProgressBar>,
@@ -40,7 +40,7 @@ impl Meter {
             bar.set_message(what);
             bar
         });
-        // What is done at once needs no line.
+        // Work that is done at once needs no line.
         Self { what, bar, last_line_at: Cell::new(Instant::now()) }
     }
 
@@ -54,7 +54,7 @@ impl Meter {
         }
     }
 
-    /// With a speed that was measured elsewhere.
+    /// Shows progress with a speed that was measured elsewhere.
     pub(super) fn show_with_speed(&self, done: u64, total: u64, bytes_per_s: u64) {
         if self.bar.is_some() {
             return self.show(done, total);
@@ -66,7 +66,7 @@ impl Meter {
         });
     }
 
-    /// Something worth a line of its own.
+    /// Prints a line of its own.
     pub(super) fn note(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.println(visible(text)),
@@ -81,7 +81,7 @@ impl Meter {
         }
     }
 
-    /// Takes the bar away, so that data can follow.
+    /// Removes the bar, so that data can follow.
     pub(super) fn clear(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
@@ -104,7 +104,7 @@ pub(super) fn followed<T>(
     Ok(result?)
 }
 
-/// Gets a message when Ctrl-C is pressed. The second one ends the program at once.
+/// Receives a message when Ctrl-C is pressed. The second Ctrl-C ends the program at once.
 pub(super) fn interrupts() -> Result<Receiver<()>, ErrorInfo> {
     let (sender, receiver) = bounded(1);
     ctrlc::set_handler(move || {

@@ -1,5 +1,5 @@
-//! `models use`: the setting `codeModel` or `generalModel` in the product's own settings file.
-//! Other settings in it stay as they are.
+//! `models use`: sets `codeModel` or `generalModel` in the product's own settings file. Other
+//! settings in it stay as they are.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::session::model_reference;
 use crate::{output, settings_file};
 
 impl Purpose {
-    /// The setting, and what it says in words.
+    /// The setting, and what it is for, in words.
     fn setting(self) -> (&'static str, &'static str) {
         match self {
             Self::Code => ("codeModel", "for code"),
@@ -42,7 +42,7 @@ pub(super) fn run(
     } else if id.contains(['/', '\\']) {
         of_path(models, &model_reference(Some(id))?.unwrap_or_else(|| id.to_owned()))?
     } else {
-        // It must be there and whole before it is chosen.
+        // The file must exist and be intact before the model is chosen.
         if models.store.is_touched(id)? {
             followed("reading", |progress| models.store.verify(id, progress))?;
         }
@@ -79,8 +79,8 @@ pub(super) fn run(
     Ok(())
 }
 
-/// By which a file is called from now on that the user names by its path: one that a catalog knows by
-/// its digest is that model, and stays where it is.
+/// The name for a file that the user has given by its path: if a catalog knows the file by its
+/// digest, it becomes that model, and stays where it is.
 fn of_path(models: &Models, path: &str) -> Result<String, ErrorInfo> {
     let file = Path::new(path);
     let known = followed("reading", |progress| {
@@ -98,7 +98,7 @@ fn of_path(models: &Models, path: &str) -> Result<String, ErrorInfo> {
     Ok(there.id)
 }
 
-/// The profile in force, where it does not load a model of this size, and one that does.
+/// The profile in force, if it does not load a model of this size, and a profile that does.
 fn needed_profile(models: &Models, id: &str) -> Option<(String, String)> {
     let settings = models.settings();
     let parameters = models.store.meant(id).ok()?.parameters;

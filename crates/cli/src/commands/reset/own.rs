@@ -1,12 +1,12 @@
-//! What on the disk is the product's own: names that it writes, below its own folders. Looks, and
-//! removes nothing but folders that have become empty.
+//! What on the disk belongs to the product: names that it writes, below its own folders. Only
+//! looks, except that it removes folders that have become empty.
 
 use std::path::{Path, PathBuf};
 
 use localcoder_protocol::RemovalPart;
 use localcoder_settings::Places;
 
-/// What belongs together, and is reported as one.
+/// What belongs together, and is reported together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Settings,
@@ -23,16 +23,16 @@ pub(super) enum Kind {
 pub(super) struct Part {
     pub(super) kind: Kind,
     what: &'static str,
-    /// What there is of it.
+    /// Those of its paths that exist.
     pub(super) paths: Vec<PathBuf>,
     pub(super) bytes: u64,
-    /// Why it must stay, where it must.
+    /// Why it must stay, if it must.
     pub(super) stays: Option<String>,
-    /// What else is to be said of it.
+    /// Anything else to report about it.
     note: Option<String>,
 }
 
-/// What is removed of a folder, by name; a name that ends in `*` stands for all that begin so.
+/// The names to remove from a folder; a name that ends in `*` stands for all with that beginning.
 struct Row<'a> {
     kind: Kind,
     what: &'static str,
@@ -95,7 +95,8 @@ fn rows(places: &Places) -> [Row<'_>; 8] {
     ]
 }
 
-/// What is there. `linked`: files of the user's own that no folder may be removed with.
+/// The parts that exist. `linked`: files of the user's that must not be removed together with a
+/// folder.
 pub(super) fn parts(places: &Places, linked: &[PathBuf]) -> Vec<Part> {
     let own = own_folders(places);
     let parts = rows(places).into_iter().filter_map(|row| part(&row, &own, linked));
@@ -137,7 +138,7 @@ impl Part {
     }
 }
 
-/// The names of a row that are in its folder.
+/// The names of a row that exist in its folder.
 fn there(row: &Row<'_>) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(row.folder) else { return Vec::new() };
     let is_ours = |name: &str| {
@@ -152,19 +153,18 @@ fn there(row: &Row<'_>) -> Vec<PathBuf> {
     paths
 }
 
-/// The folders that are ours by their names, from the outermost.
+/// The folders that belong to us by their names, the outermost first.
 fn own_folders(places: &Places) -> Vec<PathBuf> {
     let Places { data, config, cache, logs, runtime, models, editor } = places;
     let mut own: Vec<PathBuf> =
         [data, config, cache, logs, runtime, models, editor].map(PathBuf::clone).to_vec();
-    // Logs are a step further down where the system has a place for state.
+    // Logs are one level deeper on systems that have a folder for state.
     let named = |path: &&Path| path.file_name().is_some_and(|name| name == "localcoder");
     own.extend(logs.parent().filter(named).map(Path::to_owned));
     own
 }
 
-/// A link on the way from the outermost folder of ours to this one: what is behind it may be
-/// anybody's.
+/// A link between our outermost folder and this one: what it leads to may belong to anyone.
 fn link_above(folder: &Path, own: &[PathBuf]) -> Option<String> {
     let mut ways = folder.ancestors().filter(|path| own.iter().any(|own| path == own));
     ways.find_map(|path| {
@@ -174,7 +174,7 @@ fn link_above(folder: &Path, own: &[PathBuf]) -> Option<String> {
     })
 }
 
-/// That a folder is another user's.
+/// The reason to keep a folder that belongs to another user.
 fn of_another(folder: &Path) -> Option<String> {
     use std::os::unix::fs::MetadataExt as _;
     let about = std::fs::symlink_metadata(folder).ok()?;
@@ -182,14 +182,14 @@ fn of_another(folder: &Path) -> Option<String> {
     (!is_own).then(|| format!("`{}` belongs to another user", folder.display()))
 }
 
-/// That a name of ours is a link.
+/// The note that one of our names is a link.
 fn link(path: &Path) -> Option<String> {
     let target = std::fs::read_link(path).ok()?;
     Some(format!("`{}` is a link; `{}` stays", path.display(), target.display()))
 }
 
-/// Whether a file is in a folder, by the names it has and by where they lead to. Through a link of
-/// ours nothing is removed.
+/// Whether a file is in a folder, by its names and by where they lead. Nothing is removed through a
+/// link of ours.
 fn is_within(file: &Path, folder: &Path) -> bool {
     if folder.is_symlink() {
         return false;
@@ -198,7 +198,7 @@ fn is_within(file: &Path, folder: &Path) -> bool {
     file.starts_with(folder) || real(file).starts_with(real(folder))
 }
 
-/// Bytes of a file, or of all files in a folder; a link is none.
+/// Size of a file, or of all files in a folder; a link counts as zero.
 fn size_bytes(path: &Path) -> u64 {
     let Ok(about) = path.symlink_metadata() else { return 0 };
     if !about.is_dir() {
@@ -208,13 +208,13 @@ fn size_bytes(path: &Path) -> u64 {
     entries.map(|entry| size_bytes(&entry.path())).sum()
 }
 
-/// Takes folders of ours away that hold nothing any more.
+/// Removes our folders that have become empty.
 pub(super) fn remove_empty(places: &Places) {
     let mut folders = own_folders(places);
     // The innermost first.
     folders.sort_by_key(|folder| std::cmp::Reverse(folder.components().count()));
     for folder in folders {
-        // Refused where it holds anything, and where it is a link.
+        // Fails if it is not empty, or if it is a link.
         let _ = std::fs::remove_dir(folder);
     }
 }

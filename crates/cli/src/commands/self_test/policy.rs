@@ -1,14 +1,15 @@
-//! What a self-test asks for: the limits, who says so, and what to do where one is not kept. Pure.
+//! What a self-test requires: the limits, where they come from, and what to do if one is exceeded.
+//! Pure.
 
 use localcoder_protocol::limits::SLOW_TOKENS_PER_S;
 use localcoder_protocol::{ErrorInfo, SelfTestCheck, SelfTestNumbers, SelfTestVerdict};
 
-/// A first token by then is within what keeps attention (Nielsen, Usability Engineering, 1993,
+/// With a first token by then, the user stays attentive (Nielsen, Usability Engineering, 1993,
 /// chapter 5: ten seconds).
 const COLD_FIRST_TOKEN_MS_MAX: f64 = 10_000.0;
-/// A first token by then is within what keeps a thought (the same: one second).
+/// With a first token by then, the user's train of thought is not interrupted (ibid.: one second).
 const WARM_FIRST_TOKEN_MS_MAX: f64 = 1_000.0;
-/// An edit of a function by then is worth waiting for (policy).
+/// An edit of a function by then is worth waiting for (our choice).
 const IMPROVE_MS_MAX: f64 = 60_000.0;
 
 const ATTENTION: &str = "what keeps people's attention (Nielsen, 1993)";
@@ -16,12 +17,12 @@ const THOUGHT: &str = "what keeps a thought (Nielsen, 1993)";
 const READING: &str = "as fast as people read (the product's own limit)";
 const WAITING: &str = "what is worth waiting for (the product's own limit)";
 
-/// What helps wherever a model is slow.
+/// What helps whenever a model is slow.
 const SLOW: &str = "close other programs, or choose a smaller model";
-/// What helps where a model's edits are of no use.
+/// What helps if a model's edits are useless.
 const POOR: &str = "choose a larger model for code; one that follows instructions (`instruct`)";
 
-/// A measured time and where it should be.
+/// The check of the load time.
 pub(super) fn load(ms: Option<f64>, device: Option<&str>) -> SelfTestCheck {
     let on = device.map(|device| format!(" on {device}")).unwrap_or_default();
     let text = match ms {
@@ -64,11 +65,11 @@ pub(super) fn speeds(numbers: &SelfTestNumbers) -> Vec<SelfTestCheck> {
     [cold, warm, reading, writing].into_iter().flatten().collect()
 }
 
-/// What is known of an edit of the sample.
+/// What is known about an edit of the sample.
 pub(super) struct Improved<'a> {
-    /// Until it was there.
+    /// How long it took.
     pub(super) ms: f64,
-    /// Changed lines; 0 where nothing was changed.
+    /// Changed lines; 0 if nothing was changed.
     pub(super) hunks: usize,
     /// Why it may well be wrong.
     pub(super) doubt: Option<&'a str>,
@@ -89,7 +90,7 @@ pub(super) fn improve(improved: &Improved<'_>) -> SelfTestCheck {
     within(made, improved.ms <= IMPROVE_MS_MAX, IMPROVE_MS_MAX, WAITING)
 }
 
-/// Something that did not work at all.
+/// The check for something that did not work at all.
 pub(super) fn broken(what: &str, error: ErrorInfo) -> SelfTestCheck {
     let advice = error.hint.clone().unwrap_or_else(|| "choose another model".to_owned());
     let mut made = failed(what, error.message.clone(), &advice);
@@ -97,7 +98,7 @@ pub(super) fn broken(what: &str, error: ErrorInfo) -> SelfTestCheck {
     made
 }
 
-/// The worst of all, and the outcome in a sentence.
+/// The worst verdict of all checks, and the outcome in a sentence.
 pub(super) fn outcome(name: &str, checks: &[SelfTestCheck]) -> (SelfTestVerdict, String) {
     let worst = checks.iter().max_by_key(|check| check.verdict);
     let verdict = worst.map_or(SelfTestVerdict::Passed, |check| check.verdict);
@@ -134,7 +135,7 @@ fn slow_unless(mut check: SelfTestCheck, kept: bool) -> SelfTestCheck {
     check
 }
 
-/// A time for people.
+/// A duration in words.
 pub(super) fn duration(ms: f64) -> String {
     if ms < 1_000.0 { format!("{ms:.0} ms") } else { format!("{:.1} s", ms / 1_000.0) }
 }

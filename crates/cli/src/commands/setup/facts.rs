@@ -1,4 +1,4 @@
-//! What there is to know before a model is chosen, in words.
+//! What there is to know before choosing a model, in words.
 
 use indicatif::DecimalBytes;
 use localcoder_host::connect;
@@ -31,7 +31,7 @@ const AIR_GAP: [&str; 4] = [
     "Where the settings can't be read, it counts as on.",
 ];
 
-/// All of it.
+/// All of these facts.
 pub(super) fn report(places: &Places) -> Result<SetupReport, ErrorInfo> {
     let state = State::read(&places.setup_file());
     let resolved = settings_file::resolved(places);
@@ -72,7 +72,7 @@ pub(super) fn report(places: &Places) -> Result<SetupReport, ErrorInfo> {
     })
 }
 
-/// Whether it was used before there was a set-up, or without one.
+/// Whether the product was in use before there was a set-up, or without it.
 fn is_in_use(places: &Places, resolved: &Resolved) -> bool {
     let has_models = Store::existing(&places.models)
         .is_some_and(|store| store.list().is_ok_and(|models| !models.is_empty()));
@@ -83,7 +83,7 @@ fn is_in_use(places: &Places, resolved: &Resolved) -> bool {
     has_models || resolved.values.iter().any(has_chosen)
 }
 
-/// What a running host says of the processors that the engine can use; nothing before it has run.
+/// The devices that the engine can use, from a running host; `None` before one has run.
 fn devices(places: &Places) -> Option<Vec<Device>> {
     let mut client = connect::connect_raw(places).ok()??;
     let status = client.call::<Status>(&Nothing {}, |_, _| {}).ok()?;

@@ -1,6 +1,6 @@
 //! The set-up on a terminal: the facts as text, and questions. Without a terminal nothing is asked.
-//! What it does are commands of this program, run one after the other: each has its own meter, its
-//! own questions about a license, and ends in good order on Ctrl-C.
+//! It works by running commands of this program one after another: each has its own progress, its
+//! own questions about a license, and ends cleanly on Ctrl-C.
 
 use std::io::{BufRead as _, IsTerminal as _};
 use std::path::Path;
@@ -22,10 +22,10 @@ use crate::failure::no_interrupts;
 use crate::output;
 use crate::session::program;
 
-/// Wrong answers after which no one seems to be at the terminal.
+/// After this many invalid answers we assume that nobody is at the terminal.
 const TRIES_MAX: usize = 5;
 
-/// Whether a command runs that ends itself on Ctrl-C.
+/// Whether a command is running that ends itself on Ctrl-C.
 static COMMAND_RUNS: AtomicBool = AtomicBool::new(false);
 
 /// Prints the facts, continues where an earlier run ended, and asks.
@@ -64,7 +64,7 @@ pub(super) fn ask(places: &Places) -> Result<(), ErrorInfo> {
         .with_hint("`localcoder setup --help` shows how to choose without questions"))
 }
 
-/// Without questions about which.
+/// Gets a given model, without asking which.
 pub(super) fn get(places: &Places, model: &str, options: &SetupOptions) -> Result<(), ErrorInfo> {
     interrupts_end_this_alone()?;
     if model == DEMO {
@@ -74,7 +74,7 @@ pub(super) fn get(places: &Places, model: &str, options: &SetupOptions) -> Resul
     used_and_tested(places, &id, !options.no_test)
 }
 
-/// A command gets Ctrl-C as well, and ends in good order; this one waits for it.
+/// A running command gets Ctrl-C as well, and ends cleanly; this program waits for it.
 #[expect(clippy::exit, reason = "a question waits for a line, and nothing else is under way")]
 fn interrupts_end_this_alone() -> Result<(), ErrorInfo> {
     ctrlc::set_handler(|| {
@@ -102,7 +102,7 @@ fn note(places: &Places, step: SetupStep, downloads: Vec<String>) -> Result<(), 
     state.write(&file)
 }
 
-/// The id of a model that is there by now: of the catalog, from a file, or from an exported folder.
+/// The id of a model that is now installed: from the catalog, a file, or an exported folder.
 fn obtained(
     places: &Places,
     model: &str,
@@ -177,13 +177,13 @@ fn used_and_tested(places: &Places, id: &str, test: bool) -> Result<(), ErrorInf
     output::line("Ready: select code in the IDE and press Ctrl+Alt+I.")
 }
 
-/// Runs a command of this program that talks to the user itself.
+/// Runs a command of this program that interacts with the user itself.
 fn shown(arguments: &[&str]) -> Result<(), ErrorInfo> {
     let status = run(arguments, false)?.status;
     if status.success() {
         return Ok(());
     }
-    // It has said what happened and what to do.
+    // It has already said what happened and what to do.
     let code = ErrorCode::ALL
         .iter()
         .find(|code| status.code() == Some(code.exit_code().into()))
@@ -193,7 +193,7 @@ fn shown(arguments: &[&str]) -> Result<(), ErrorInfo> {
         .with_hint("what to do is said above; `localcoder setup` goes on where it was"))
 }
 
-/// Runs a command of this program for what it prints.
+/// Runs a command of this program to use its output.
 fn answered<T: DeserializeOwned>(arguments: &[&str]) -> Result<T, ErrorInfo> {
     let printed = run(arguments, true)?.stdout;
     if let Ok(Failure { error }) = serde_json::from_slice(&printed) {
@@ -267,7 +267,7 @@ fn lines(facts: &[Fact]) -> Result<(), ErrorInfo> {
     facts.iter().try_for_each(|fact| output::line(&format!("  {}: {}", fact.what, fact.text)))
 }
 
-/// What was answered.
+/// The user's answer.
 #[derive(Debug, PartialEq, Eq)]
 enum Choice {
     Model(String),

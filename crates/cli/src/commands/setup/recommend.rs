@@ -1,4 +1,4 @@
-//! Which profile and model suit a machine. Pure: from its memory, its GPU and what the catalog says.
+//! Which profile and model suit a machine. Pure: derived from its memory, its GPU and the catalog.
 
 use std::collections::HashMap;
 
@@ -8,21 +8,23 @@ use localcoder_protocol::limits::{CONTEXT_TOKENS, SLOW_TOKENS_PER_S};
 use localcoder_protocol::{DEMO, SetupRecommendation};
 use localcoder_settings::{LARGE_PARAMETERS, Profile};
 
-/// Of all memory, what a model may take: the rest is the system's, the editor's and the browser's.
+/// Share of all memory that a model may take: the rest is for the system, the editor and the
+/// browser.
 const SHARE_PERCENT: u64 = 60;
-/// The same of a large one, which has the same neighbors and is slower when they want more.
+/// The share for a large model, which has to coexist with the same programs and suffers more if
+/// they need memory.
 const LARGE_SHARE_PERCENT: u64 = 40;
 
-/// What is known of the machine.
+/// What is known about the machine.
 #[derive(Debug, Clone)]
 pub(super) struct Known {
-    /// All memory; 0 where the system does not tell.
+    /// All memory; 0 if the system does not report it.
     pub(super) memory_bytes: u64,
     /// Room for models on the disk.
     pub(super) disk_bytes: u64,
-    /// Whether there is a GPU that the engine can use; not known before it has run.
+    /// Whether there is a GPU that the engine can use; unknown before it has run.
     pub(super) gpu: Option<bool>,
-    /// Tokens a second that models write, or are expected to, by their ids.
+    /// Tokens per second that models write, or are expected to write, by their ids.
     pub(super) speeds: HashMap<String, f64>,
 }
 
@@ -32,15 +34,15 @@ impl Known {
         needed(entry) <= self.memory_bytes / 100 * percent && entry.bytes < self.disk_bytes
     }
 
-    /// Whether it writes slower than people read. What is expected is of the processor's memory.
+    /// Whether it writes slower than people read. Expected speeds assume the processor's memory.
     fn is_slow(&self, entry: &Entry) -> bool {
         let speed = self.speeds.get(&entry.id);
         self.gpu != Some(true) && speed.is_some_and(|speed| *speed < SLOW_TOKENS_PER_S)
     }
 }
 
-/// The largest that leaves enough for everything else, and is not slow. A large one only with a GPU.
-/// Where all are slow, the smallest: what memory is expected to do may be too low on a busy machine.
+/// The largest model that leaves enough for everything else and is not slow; a large one only with
+/// a GPU. If all are slow, the smallest: the expected speeds may be too low on a busy machine.
 pub(super) fn recommend(
     catalog: &Catalog,
     profiles: &[Profile],
@@ -75,12 +77,12 @@ pub(super) fn recommend(
     smaller(catalog, profiles, known)
 }
 
-/// Of the models that those of the profiles give way to, the largest that will do: others are a matter
-/// of taste.
+/// The largest suitable model among the smaller alternatives to the profiles' models: others are a
+/// matter of taste.
 fn smaller(catalog: &Catalog, profiles: &[Profile], known: &Known) -> SetupRecommendation {
     let memory = DecimalBytes(known.memory_bytes);
     let profile = profiles.first().map(|profile| profile.name.clone()).unwrap_or_default();
-    // A large one is loaded under its own profile alone.
+    // A large model is only loaded under its own profile.
     let named: Vec<&Entry> =
         profiles.iter().filter_map(|it| catalog.entry(&it.code_model)).collect();
     let is_of_profiles = |entry: &&Entry| {
@@ -181,10 +183,10 @@ mod tests {
         let SetupRecommendation { model, reason, .. } = on(&slow);
         assert_eq!(model, "qwen2.5-coder-1.5b");
         assert!(reason.contains("10 tokens/s"), "{reason}");
-        // A GPU has memory of its own, of which the estimate says nothing.
+        // A GPU has memory of its own, which the estimate does not cover.
         slow.gpu = Some(true);
         assert_eq!(on(&slow).model, "qwen2.5-coder-14b");
-        // Nothing is quick: the smallest.
+        // All are slow: the smallest.
         let all =
             ["qwen2.5-coder-7b", "qwen2.5-coder-14b", "qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b"];
         slow.gpu = Some(false);

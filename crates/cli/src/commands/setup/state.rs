@@ -1,4 +1,5 @@
-//! How far the set-up is, in `setup.json`: written as a whole, so that whatever ends, it goes on there.
+//! How far the set-up has got, in `setup.json`: written as a whole, so that it continues there
+//! whatever ends.
 
 use std::path::Path;
 
@@ -8,24 +9,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::explained;
 
-/// The form that is understood.
+/// The version of the format that is understood.
 const VERSION: u32 = 1;
-/// Of the file, which has some hundred bytes.
+/// Longest file; it has some hundred bytes.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
-/// More models of any catalog than are downloaded at once.
+/// More models than anyone downloads at once.
 const DOWNLOADS_MAX: usize = 64;
 
-/// What is in the file.
+/// The contents of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct State {
     version: u32,
-    /// Whether the set-up was finished once: it does not open by itself then.
+    /// Whether the set-up was finished once: then it does not open by itself.
     #[serde(default)]
     pub(super) finished: bool,
     #[serde(default)]
     pub(super) step: SetupStep,
-    /// Ids of the models whose licenses were agreed to and that are to be loaded.
+    /// Ids of the models whose licenses were agreed to and that are to be downloaded.
     #[serde(default)]
     pub(super) downloads: Vec<String>,
 }
@@ -37,14 +38,14 @@ impl Default for State {
 }
 
 impl State {
-    /// What was noted; nothing where there is none, or none that can be read: it costs a question.
+    /// The notes; `None` if there are none that can be read, which costs the user a question.
     pub(super) fn read(path: &Path) -> Option<Self> {
         let text = read_text(path, FILE_BYTES_MAX).ok()?;
         let state: Self = serde_json::from_str(&text).ok()?;
         (state.version == VERSION && state.downloads.len() <= DOWNLOADS_MAX).then_some(state)
     }
 
-    /// Notes it.
+    /// Writes the notes.
     pub(super) fn write(&self, path: &Path) -> Result<(), ErrorInfo> {
         let text = serde_json::to_string_pretty(self).expect("plain data serializes");
         let folder = path.parent().unwrap_or(path);
@@ -56,14 +57,14 @@ impl State {
         })
     }
 
-    /// Goes to a step. What is to be loaded belongs to its own.
+    /// Goes to a step. Each step has its own list of downloads.
     pub(super) fn go(&mut self, step: SetupStep, downloads: Vec<String>) {
         self.step = step;
         self.finished |= step == SetupStep::Done;
         self.downloads = if step == SetupStep::Download { downloads } else { Vec::new() };
     }
 
-    /// A model is there: the next is loaded, or this one tried.
+    /// A model has arrived: download the next one, or try this one.
     pub(super) fn arrived(&mut self, id: &str) {
         self.downloads.retain(|waiting| waiting != id);
         let left = std::mem::take(&mut self.downloads);

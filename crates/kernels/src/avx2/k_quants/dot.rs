@@ -1,5 +1,5 @@
-//! The product of a tile of weights with one block of a group of columns. Two registers have four
-//! values of 16 columns, or more of fewer columns.
+//! The product of a tile of weights with one block of a group of columns. A pair of registers holds
+//! four values of 16 columns, or more values of fewer columns.
 
 use std::arch::x86_64::{
     __m256i, _mm256_add_epi32, _mm256_cvtepi32_ps, _mm256_fmadd_ps, _mm256_fnmadd_ps,
@@ -17,7 +17,7 @@ use crate::k_quants::tile::Tile;
 use crate::matrix::{Matrix, ROWS};
 use crate::{CHAINS, CHUNK, Format, rows};
 
-/// A block of each of eight rows.
+/// One block of each of eight rows.
 pub(crate) struct Blocks<P> {
     tile: Tile,
     with: PhantomData<P>,
@@ -32,7 +32,7 @@ impl<P: Products> rows::Tile for Blocks<P> {
         // SAFETY: guaranteed by the caller; a chunk is a block.
         unsafe { self.tile.take(matrix, rows, chunk) };
         if !P::WITHOUT_SIGN {
-            // Twice in each lane.
+            // Each scale twice per lane.
             for scale in self.tile.scales.as_flattened_mut() {
                 *scale = (*scale & 0xffff) | (*scale << 16);
             }
@@ -79,7 +79,7 @@ impl<P: Products> Blocks<P> {
     }
 }
 
-/// A block of a group of `WIDTH` columns is at `codes`, and `sums` has room for the lanes of all
+/// The block of a group of `WIDTH` columns is at `codes`, and `sums` has room for the lanes of all
 /// rows.
 struct Dot<'a, const FORMAT: u8, const WIDTH: usize> {
     tile: &'a Tile,
@@ -118,7 +118,7 @@ impl<const FORMAT: u8, const WIDTH: usize> Dot<'_, FORMAT, WIDTH> {
     const LANES_EACH: usize = LANES / WIDTH;
     const SUBBLOCK: usize = Format::of(FORMAT).subblock();
 
-    /// The products of four rows, times the scales of their sub-blocks.
+    /// The products of four rows, scaled sub-block by sub-block.
     #[inline(always)]
     unsafe fn totals<P: Products, const MOST: i32>(&self, first: usize) -> Sums {
         let registers = Self::SUBBLOCK / 4 / Self::LANES_EACH;
@@ -138,7 +138,7 @@ impl<const FORMAT: u8, const WIDTH: usize> Dot<'_, FORMAT, WIDTH> {
         }
     }
 
-    /// The sums of the columns' values, times the offsets of four rows.
+    /// The sums of the columns' values, multiplied by the offsets of four rows.
     #[inline(always)]
     unsafe fn offsets<P: Products>(&self, first: usize) -> Sums {
         let format = Format::of(FORMAT);
@@ -166,7 +166,7 @@ impl<const FORMAT: u8, const WIDTH: usize> Dot<'_, FORMAT, WIDTH> {
         }
     }
 
-    /// Adds one row's half of the lanes.
+    /// Adds a row's totals for one of the two registers of lanes.
     #[inline(always)]
     unsafe fn add(&self, row: usize, half: usize, total: __m256i, offsets: __m256i) {
         // SAFETY: guaranteed by the caller.

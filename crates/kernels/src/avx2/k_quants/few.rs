@@ -1,5 +1,5 @@
-//! The products of one row with a few columns, each with lanes of its own: a row's weights are
-//! unpacked into registers only, and used there for all columns.
+//! The products of one row with a few columns, each of which has its own lanes: a row's weights are
+//! unpacked only into registers, and used from there for all columns.
 
 use std::arch::x86_64::{
     __m128, __m256i, _mm_add_epi32, _mm_loadu_si128, _mm_madd_epi16, _mm_setzero_ps,
@@ -20,8 +20,8 @@ use crate::{CHAINS, Format};
 /// [`Format`].
 ///
 /// # Safety
-/// The processor has the features of `P`; this many blocks of the format are at `row`, and this
-/// many of a group of one column at each of the others.
+/// The processor has the features of `P`; `blocks` blocks of the format are at `row`, and as many
+/// of a group of one column at each of `columns`.
 pub(crate) unsafe fn dot<P: Products, const FORMAT: u8, const COLUMNS: usize>(
     row: *const u8,
     blocks: usize,
@@ -65,7 +65,7 @@ impl<const FORMAT: u8, const COLUMNS: usize> Few<FORMAT, COLUMNS> {
         unsafe {
             let mut sums = [_mm_setzero_ps(); COLUMNS];
             for first in (0..self.blocks).step_by(CHAINS) {
-                // All but the last are four, and known to be.
+                // All but the last are four, which the compiler then knows.
                 if self.blocks - first >= CHAINS {
                     self.add::<P, MOST>(first, CHAINS, &mut sums);
                 } else {
@@ -80,7 +80,7 @@ impl<const FORMAT: u8, const COLUMNS: usize> Few<FORMAT, COLUMNS> {
         }
     }
 
-    /// Adds the products of as many blocks, four at most, to the columns' sums.
+    /// Adds the products of up to four blocks to the columns' sums.
     #[inline(always)]
     unsafe fn add<P: Products, const MOST: i32>(
         &self,
@@ -127,7 +127,7 @@ impl<const FORMAT: u8, const COLUMNS: usize> Few<FORMAT, COLUMNS> {
         }
     }
 
-    /// The products with each column, times the weights' scales.
+    /// The products with each column, multiplied by the weights' scales.
     #[inline(always)]
     unsafe fn totals<P: Products, const MOST: i32>(
         &self,
@@ -159,7 +159,7 @@ impl<const FORMAT: u8, const COLUMNS: usize> Few<FORMAT, COLUMNS> {
         }
     }
 
-    /// The sums of a column's values, times the offsets.
+    /// The sums of a column's values, multiplied by the offsets.
     #[inline(always)]
     unsafe fn offsets(head: &Head, codes: *const u8) -> __m256i {
         // SAFETY: guaranteed by the caller.
@@ -175,11 +175,11 @@ impl<const FORMAT: u8, const COLUMNS: usize> Few<FORMAT, COLUMNS> {
     }
 }
 
-/// Which of eight scales each lane gets.
+/// Shuffle indices: which of eight scales each lane gets.
 struct Scales {
-    /// One for each 32 weights.
+    /// For one scale per 32 weights.
     wide: [[i32; 8]; PARTS],
-    /// One for each 16: of the first or the second eight.
+    /// For one scale per 16 weights: from the first or the second eight scales.
     narrow: [[i32; 8]; PARTS / 2],
 }
 

@@ -1,5 +1,5 @@
-//! The product of a tile of weights with one chunk of a group of columns. Two registers have four
-//! values of 16 columns, or more of fewer columns.
+//! The product of a tile of weights with one chunk of a group of columns. A pair of registers holds
+//! four values of 16 columns, or more values of fewer columns.
 
 use std::arch::x86_64::{
     __m256, __m256i, _mm256_add_epi32, _mm256_castsi256_ps, _mm256_cvtepi32_ps, _mm256_fmadd_ps,
@@ -18,7 +18,7 @@ use crate::legacy_quants::tile::Tile;
 use crate::matrix::{Matrix, ROWS};
 use crate::{CHAINS, Format, rows};
 
-/// A chunk of each of eight rows.
+/// One chunk of each of eight rows.
 pub(crate) struct Blocks<P> {
     tile: Tile,
     with: PhantomData<P>,
@@ -69,7 +69,7 @@ impl<P: Products> Blocks<P> {
     }
 }
 
-/// A chunk of a group of `WIDTH` columns is at `codes`, and `sums` has room for the lanes of all
+/// The chunk of a group of `WIDTH` columns is at `codes`, and `sums` has room for the lanes of all
 /// rows.
 struct Dot<'a, const MOST: i32, const WIDTH: usize> {
     tile: &'a Tile,
@@ -92,14 +92,14 @@ impl<const MOST: i32, const WIDTH: usize> Work for Dot<'_, MOST, WIDTH> {
 }
 
 impl<const MOST: i32, const WIDTH: usize> Dot<'_, MOST, WIDTH> {
-    /// Blocks whose sums end up beside each other.
+    /// Blocks whose sums end up next to each other.
     const LANES_EACH: usize = LANES / WIDTH;
 
-    /// Adds the products of four rows to the sums of this number.
+    /// Adds the products of four rows to the sums with the number `chain`.
     #[inline(always)]
     unsafe fn add<P: Products>(&self, first: usize, chain: usize) {
-        // SAFETY: guaranteed by the caller; the indices stay below the sizes of the tile. Blocks
-        // that are not there have columns and scales of zeros.
+        // SAFETY: guaranteed by the caller; the indices stay below the sizes of the tile. Missing
+        // blocks have columns and scales of zeros.
         unsafe {
             let sums = |row: usize| self.sums.add((chain * ROWS + first + row) * LANES);
             let mut totals = [[_mm256_setzero_ps(); 2]; TOGETHER];
@@ -129,7 +129,7 @@ impl<const MOST: i32, const WIDTH: usize> Dot<'_, MOST, WIDTH> {
         }
     }
 
-    /// The products of four rows with as many blocks as a column has lanes: one in each.
+    /// The products of four rows with as many blocks as a column has lanes, one block per lane.
     #[inline(always)]
     unsafe fn products<P: Products>(&self, first: usize, together: usize) -> Sums {
         let registers = BLOCK / 4 / Self::LANES_EACH;
@@ -171,7 +171,7 @@ impl<const MOST: i32, const WIDTH: usize> Dot<'_, MOST, WIDTH> {
     }
 }
 
-/// Two registers of them.
+/// Two registers of floats.
 #[inline(always)]
 unsafe fn floats(at: *const f32) -> [__m256; 2] {
     // SAFETY: guaranteed by the caller.

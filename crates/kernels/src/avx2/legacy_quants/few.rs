@@ -1,5 +1,5 @@
-//! The products of one row with a few columns, each with lanes of its own: a row's weights are
-//! unpacked into registers only, and used there for all columns.
+//! The products of one row with a few columns, each of which has its own lanes: a row's weights are
+//! unpacked only into registers, and used from there for all columns.
 
 use std::arch::x86_64::{
     __m256, __m256i, _mm_set_epi16, _mm_setzero_ps, _mm256_add_epi32, _mm256_cvtph_ps,
@@ -19,8 +19,8 @@ use crate::matrix::fetch_ahead;
 /// [`Format`].
 ///
 /// # Safety
-/// The processor has the features of `P`; this many blocks of the format are at `row`, and chunks
-/// for them of a group of one column at each of the others.
+/// The processor has the features of `P`; `blocks` blocks of the format are at `row`, and their
+/// chunks of a group of one column at each of `columns`.
 pub(crate) unsafe fn dot<P: Products, const FORMAT: u8, const COLUMNS: usize>(
     row: *const u8,
     blocks: usize,
@@ -59,8 +59,8 @@ impl<const FORMAT: u8, const COLUMNS: usize> Few<FORMAT, COLUMNS> {
     unsafe fn dot<P: Products, const MOST: i32>(self) -> [f32; COLUMNS] {
         let bytes = BLOCKS * Self::BYTES;
         let mut last = [0; BLOCKS * BLOCK_BYTES_MAX];
-        // SAFETY: a chunk is at each place, or what is left of one, which blocks of zeros fill
-        // up; and one of each column.
+        // SAFETY: each place has a chunk, or the rest of one, which blocks of zeros complete; and
+        // one of each column.
         unsafe {
             let mut sums = [_mm_setzero_ps(); COLUMNS];
             for chunk in 0..self.blocks.div_ceil(BLOCKS) {

@@ -33,7 +33,7 @@ pub(crate) unsafe fn round(values: &[f32; CHUNK]) -> Rounded {
     result
 }
 
-/// How far from zero a value is at most.
+/// The largest distance of a value from zero.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn furthest(values: &[f32; BLOCK]) -> f32 {

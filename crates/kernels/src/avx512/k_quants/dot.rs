@@ -1,5 +1,5 @@
-//! The product of a tile of weights with one block of a group of columns: what nearly all of the
-//! time goes into. A register has four values of 16 columns, or more of fewer columns.
+//! The product of a tile of weights with one block of a group of columns: nearly all of the time is
+//! spent here. A register holds four values of 16 columns, or more values of fewer columns.
 
 use std::arch::x86_64::{
     _mm512_add_epi32, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_dpwssd_epi32,
@@ -15,8 +15,9 @@ use crate::k_quants::codes::{scales_at, sums_at, wide_sums_at};
 use crate::k_quants::tile::Tile;
 use crate::matrix::ROWS;
 
-/// Adds to `sums`, the lanes of each of the eight rows. `SUBBLOCK` is the number of weights that
-/// share a scale, `MINIMA` whether the offsets are that; `WIDTH` the number of columns.
+/// Adds the products to `sums`, the lanes of each of the eight rows. `SUBBLOCK` is the number of
+/// weights that share a scale, `MINIMA` whether the offsets are minima, and `WIDTH` the number of
+/// columns.
 ///
 /// # Safety
 /// The processor has the features; a block of a group of this width is at `codes`, and `sums`

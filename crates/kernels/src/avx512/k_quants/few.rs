@@ -1,6 +1,6 @@
 //! The products of one row with a few columns, each on its own: what a step without a draft, or
-//! with a short one, consists of. It waits for memory, so a row's weights are spread out in
-//! registers alone and used for all columns there.
+//! with a short one, consists of. Such a step is limited by memory, so a row's weights are unpacked
+//! only into registers and used from there for all columns.
 
 use std::arch::x86_64::{
     __m128, __m128i, __m256i, __m512i, _mm_add_epi32, _mm_cvtsi64_si128, _mm_loadu_si128,
@@ -28,15 +28,15 @@ use crate::{CHAINS, CHUNK, Format};
 /// Registers of weights in a block, in the order of the columns' values.
 const PARTS: usize = CHUNK / REGISTER_BYTES;
 
-/// A block of a row, spread out.
+/// An unpacked block of a row.
 struct Spread {
-    /// Without their sign: as much too high as [`Format::too_high`] says.
+    /// Unsigned: each has the excess that [`Format::too_high`] gives.
     weights: [__m512i; PARTS],
-    /// The weights' scales, one in the lower half of each lane; all of it where the weights have
-    /// more than six bits.
+    /// The weights' scales, in the lower half of each lane; in all of it if the weights have more
+    /// than six bits.
     scales: [__m512i; PARTS],
-    /// What the sums of 16 or 32 values are multiplied with: the minima, or the scales times what the
-    /// weights are too high.
+    /// What the sums of 16 or 32 values are multiplied with: the minima, or the scales times the
+    /// excess of the weights.
     offsets: __m256i,
 }
 
@@ -44,8 +44,8 @@ struct Spread {
 /// [`Format`].
 ///
 /// # Safety
-/// The processor has the features; this many blocks of the format are at `row`, and this many of a
-/// group of one column at each of the others.
+/// The processor has the features; `blocks` blocks of the format are at `row`, and as many of a
+/// group of one column at each of `columns`.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,f16c,fma")]
 pub(crate) unsafe fn dot<const FORMAT: u8, const COLUMNS: usize>(
     row: *const u8,
@@ -59,7 +59,7 @@ pub(crate) unsafe fn dot<const FORMAT: u8, const COLUMNS: usize>(
         let columns = columns.map(|column| column.wrapping_add(first * chunk_bytes(1)));
         // SAFETY: guaranteed by the caller; this many are left.
         unsafe {
-            // All but the last are four, and known to be.
+            // All but the last are four, which the compiler then knows.
             if blocks - first >= CHAINS {
                 add_blocks::<FORMAT, COLUMNS, true>(row, CHAINS, columns, &mut sums);
             } else {
@@ -70,7 +70,7 @@ pub(crate) unsafe fn dot<const FORMAT: u8, const COLUMNS: usize>(
     sums.map(|sums| sum_of_chains(sums))
 }
 
-/// Adds the products of as many blocks, four at most, to the columns' sums.
+/// Adds the products of up to four blocks to the columns' sums.
 ///
 /// # Safety
 /// As for [`dot`].
@@ -111,8 +111,8 @@ unsafe fn add_blocks<const FORMAT: u8, const COLUMNS: usize, const ALL: bool>(
     }
 }
 
-/// The products of a block with a column, times the weights' scales, in all lanes; and those of
-/// the minima with the values' sums.
+/// The products of a block with a column, multiplied by the weights' scales, spread over all lanes;
+/// and those of the minima with the values' sums.
 ///
 /// # Safety
 /// The processor has the features; a block of a group of one column is there.
@@ -129,7 +129,7 @@ unsafe fn of_block<const FORMAT: u8>(spread: &Spread, codes: *const u8) -> (__m5
             total = if Format::of(FORMAT).most() > 63 {
                 _mm512_add_epi32(total, _mm512_mullo_epi32(four, scales))
             } else {
-                // Four products together have 16 bits at most: the lower half is all.
+                // The sum of four products fits into 16 bits: the lower half has all of it.
                 _mm512_dpwssd_epi32(total, four, scales)
             };
         }
@@ -151,7 +151,7 @@ unsafe fn of_block<const FORMAT: u8>(spread: &Spread, codes: *const u8) -> (__m5
     }
 }
 
-/// What each of four registers is together.
+/// The sum of the lanes of each of four registers.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 fn sums_of_each(registers: [__m512i; CHAINS]) -> __m128i {
@@ -172,7 +172,7 @@ unsafe fn q4_k(block: *const u8) -> Spread {
     unsafe { of_four_bits(block, block.add(16)) }
 }
 
-/// What the head of a block of `Q4_K` or `Q5_K` says, with the four bits of each weight.
+/// Unpacks a block of `Q4_K` or `Q5_K` from its head and four bits of each weight.
 ///
 /// # Safety
 /// The processor has the features; 16 bytes of a head are there, and 128 of weights.
@@ -252,7 +252,7 @@ unsafe fn q6_k(block: *const u8) -> Spread {
     }
 }
 
-/// What every level spreads out alike.
+/// Unpacks a block in the way that all levels share.
 ///
 /// # Safety
 /// The processor has the features; a block of the format is there.
@@ -281,7 +281,7 @@ fn together([low, high]: [u32; 2]) -> i64 {
     ((u64::from(high) << 32) | u64::from(low)).cast_signed()
 }
 
-/// One number for the lower half of a register and one for the upper.
+/// One number in all lanes of the lower half of a register, and another in the upper half.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn halves(lower: i16, upper: i16) -> __m512i {
@@ -291,12 +291,13 @@ fn halves(lower: i16, upper: i16) -> __m512i {
     )
 }
 
-/// Which scale each lane gets, as indices for an instruction that shuffles.
+/// Which scale each lane gets, as indices for a shuffle instruction.
 #[repr(align(64))]
 struct Indices([[u8; REGISTER_BYTES]; PARTS]);
 
 impl Indices {
-    /// Each scale is that of this many lanes; `rest` is at the other bytes of a lane.
+    /// Indices that give each scale to this many lanes; `rest` is put into the other bytes of a
+    /// lane.
     const fn of(lanes: usize, rest: u8) -> Self {
         let mut indices = [[rest; REGISTER_BYTES]; PARTS];
         let mut lane = 0;
@@ -315,12 +316,12 @@ impl Indices {
     }
 }
 
-/// Of eight bytes, for each 32 weights (eight lanes); 0x80 gives zero.
+/// From eight bytes, one per 32 weights (eight lanes); 0x80 gives zero.
 static Q4_K_SCALES: Indices = Indices::of(8, 0x80);
 
-/// Of as many numbers of 32 bits, for each 32 weights, and for each 16.
+/// From as many 32-bit numbers, one per 32 weights, and one per 16.
 static WIDE_SCALES: Indices = Indices::of(8, 0);
 static NARROW_SCALES: Indices = Indices::of(4, 0);
 
-/// Of 16 numbers of 16 bits, for each 16 weights (four lanes); the upper half of a lane is masked.
+/// From 16 numbers of 16 bits, one per 16 weights (four lanes); the upper half of a lane is masked.
 static Q6_K_SCALES: Indices = Indices::of(4, 0);

@@ -1,31 +1,32 @@
-//! How a column on its own is laid out: the codes of a chunk in the order in which registers of
-//! four blocks have their weights, and the scales of four chunks where they are beside each other.
+//! The layout of a column that is computed on its own: the codes of a chunk in the order in which
+//! registers of four blocks have their weights, and the scales of four chunks next to each other.
 
 use crate::legacy_quants::codes::{Rounded, chunk_bytes};
 use crate::legacy_quants::{BLOCK, BLOCKS};
 use crate::{CHAINS, CHUNK, Format};
 
-/// Offset within a chunk of the codes of its first four blocks or of the others: the first 16 of
-/// each, then the second 16 of each.
+/// Offset within a chunk of the codes of its first or last four blocks: the first 16 codes of each
+/// block, then the second 16 of each.
 pub(super) const fn codes_at(half: usize) -> usize {
     half * CHUNK / 2
 }
 
-/// Of what the sums begin with: each chunk of four has those of two blocks of all four.
+/// Offset of the values that sums begin with: each of four chunks has those of two blocks of all
+/// four.
 pub(super) const fn beginnings_at() -> usize {
     CHUNK
 }
 
-/// Of the scales, in the same order.
+/// Offset of the scales, in the same order.
 pub(super) const fn scales_at() -> usize {
     CHUNK + 2 * CHAINS * size_of::<i32>()
 }
 
-/// Puts a chunk of this number, of this many, where it belongs.
+/// Writes the chunk with this number, of this many, to its place.
 ///
 /// # Safety
-/// From `start` on [`chunk_bytes`] of one column may be written for each of the chunks, as many
-/// as are a multiple of [`CHAINS`].
+/// From `start` on, [`chunk_bytes`] of one column may be written for each of the chunks, whose
+/// number is rounded up to a multiple of [`CHAINS`].
 pub(crate) unsafe fn put(
     rounded: &Rounded,
     format: Format,
@@ -52,10 +53,10 @@ pub(crate) unsafe fn put(
             to.write(codes[0]);
             to.add(4).write(codes[1]);
         }
-        // The weights are too high by as much, each.
+        // Corrects for the excess of the weights, which is the same for each.
         write(chunk % CHAINS, -format.too_high() * rounded.sums[block], rounded.scales[block]);
         if chunk + 1 == chunks {
-            // No other thread writes what is after the end.
+            // No other thread writes the places after the end.
             for lane in chunk % CHAINS + 1..CHAINS {
                 write(lane, 0, 0.0);
             }

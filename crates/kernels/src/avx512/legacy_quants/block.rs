@@ -1,4 +1,4 @@
-//! Four blocks, spread out from their few bits to bytes.
+//! Unpacks four blocks from their few bits to bytes.
 
 use std::arch::x86_64::{
     __m512i, _mm_loadu_si128, _mm256_loadu_si256, _mm512_and_si512, _mm512_broadcast_i32x4,
@@ -10,8 +10,8 @@ use std::arch::x86_64::{
 use crate::Format;
 use crate::format::CHOICE;
 
-/// The first 16 weights of each of four blocks, and the second 16, without their sign: each as
-/// much too high as [`Format::too_high`] says.
+/// The first 16 weights of each of four blocks, and the second 16, unsigned: each has the excess
+/// that [`Format::too_high`] gives.
 ///
 /// # Safety
 /// The processor has the features; four blocks of the format are there.
@@ -55,7 +55,7 @@ pub(super) unsafe fn four_blocks<const FORMAT: u8>(start: *const u8) -> [__m512i
     }
 }
 
-/// The low halves of 16 bytes of each block, and the high ones.
+/// The low halves of 16 bytes of each block, and the high halves.
 ///
 /// # Safety
 /// The processor has the features; those of the first of four blocks are at `start`.
@@ -85,7 +85,7 @@ unsafe fn sixteen_bytes<const FORMAT: u8>(start: *const u8) -> __m512i {
     }
 }
 
-/// A bit for each of the first 16 weights of each block, and for each of the second 16.
+/// One bit for each of the first 16 weights of each block, and for each of the second 16.
 ///
 /// # Safety
 /// 32 bits of the first of four blocks are at `start`.

@@ -1,5 +1,5 @@
-//! The product of a tile of weights with one chunk of a group of columns. A register has four
-//! values of 16 columns, or more of fewer columns.
+//! The product of a tile of weights with one chunk of a group of columns. A register holds four
+//! values of 16 columns, or more values of fewer columns.
 
 use std::arch::x86_64::{
     __m512i, _mm512_add_epi32, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_fmadd_ps,
@@ -30,7 +30,7 @@ pub(super) unsafe fn dot<const WIDTH: usize>(tile: &Tile, codes: *const u8, sums
             std::array::from_fn(|row| _mm512_loadu_ps(sums.add(row * LANES)));
         for block in 0..tile.blocks {
             let at = codes.add(block / lanes * REGISTER_BYTES);
-            // A column's lanes have those of as many blocks: this one's to all of them.
+            // A column's lanes belong to as many blocks: copy this block's to all of them.
             let own = first_lane::<WIDTH>(block % lanes);
             let beginnings = _mm512_loadu_si512(at.add(beginnings_at(WIDTH)).cast());
             let columns = _mm512_loadu_ps(at.add(scales_at(WIDTH)).cast());
@@ -65,7 +65,7 @@ pub(super) unsafe fn dot<const WIDTH: usize>(tile: &Tile, codes: *const u8, sums
     }
 }
 
-/// Which lane each lane takes: of its column's the one of this number.
+/// Shuffle indices by which each lane takes the lane `number` of its own column.
 #[inline]
 #[target_feature(enable = "avx512f")]
 unsafe fn first_lane<const WIDTH: usize>(number: usize) -> __m512i {

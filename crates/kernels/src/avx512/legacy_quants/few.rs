@@ -1,6 +1,6 @@
-//! The products of one row with a few columns, each with lanes of its own: a row's weights are
-//! unpacked into registers only, and used there for all columns. Four chunks are taken together:
-//! what the same block of each of them is ends up beside each other.
+//! The products of one row with a few columns, each of which has its own lanes: a row's weights are
+//! unpacked only into registers, and used from there for all columns. Four chunks are taken
+//! together: the results of the same block of each of them end up next to each other.
 
 use std::arch::x86_64::{
     __m128, __m256, __m512i, _mm_fmadd_ps, _mm_set_epi16, _mm_setzero_ps, _mm256_add_epi32,
@@ -22,8 +22,8 @@ use crate::{CHAINS, Format};
 /// [`Format`].
 ///
 /// # Safety
-/// The processor has the features; this many blocks of the format are at `row`, and chunks for them
-/// of a group of one column at each of the others.
+/// The processor has the features; `blocks` blocks of the format are at `row`, and their chunks of
+/// a group of one column at each of `columns`.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,f16c,fma")]
 pub(crate) unsafe fn dot<const FORMAT: u8, const COLUMNS: usize>(
     row: *const u8,
@@ -37,8 +37,8 @@ pub(crate) unsafe fn dot<const FORMAT: u8, const COLUMNS: usize>(
     for first in (0..blocks).step_by(TOGETHER) {
         let mut start = row.wrapping_add(first / BLOCKS * bytes);
         let missing = (first + TOGETHER).saturating_sub(blocks);
-        // SAFETY: four chunks are there, or what is left of them, which blocks of zeros fill up;
-        // and as many of each column, whose scales are zeros for what is missing.
+        // SAFETY: four chunks are there, or the rest of them, which blocks of zeros complete; and
+        // as many of each column, with scales of zero for what is missing.
         unsafe {
             if missing > 0 {
                 let left = bytes / BLOCKS * (TOGETHER - missing);
@@ -101,7 +101,7 @@ unsafe fn add_chunks<const FORMAT: u8, const COLUMNS: usize>(
     }
 }
 
-/// Four products of each block in each quarter.
+/// The products of the blocks, four of them added up in each lane; each block has a quarter.
 ///
 /// # Safety
 /// The processor has the features; codes of four blocks are there.
@@ -116,7 +116,7 @@ unsafe fn products([low, high]: [__m512i; 2], codes: *const u8) -> __m512i {
     }
 }
 
-/// The lower half first.
+/// Adds both halves to the sums, the lower half first.
 #[inline]
 #[target_feature(enable = "avx512f,avx512vl,fma")]
 fn add_in_turn(totals: __m256, scales: __m256, sums: __m128) -> __m128 {
@@ -125,7 +125,7 @@ fn add_in_turn(totals: __m256, scales: __m256, sums: __m128) -> __m128 {
     _mm_fmadd_ps(high, _mm256_extractf128_ps::<1>(scales), sums)
 }
 
-/// Of a block of each of four chunks, and of the block after it.
+/// The scales of a block of each of four chunks, and of the block after it.
 ///
 /// # Safety
 /// The processor has the features; the block of the first of four chunks is at `start`.

@@ -1,7 +1,8 @@
-//! Matrices of floats with one token: keys, values, and what chooses experts. llama.cpp takes other
-//! kernels for one token than for several, and those add up in another order. With the kernels for
-//! several it comes out the same whatever is computed beside it: heads of the query that share
-//! their keys and values are several columns, too, and elsewhere the token is there twice.
+//! Products of float matrices with one token: keys, values, and the matrices that choose experts.
+//! llama.cpp takes other kernels for one token than for several, and those add up in another order.
+//! With the kernels for several, a token's result is the same whatever is computed next to it. For
+//! this, heads of the query that share their keys and values are taken as several columns;
+//! otherwise the token is computed twice.
 
 use std::ffi::{c_int, c_void};
 
@@ -11,8 +12,8 @@ use super::hook::ComputeParams;
 use super::product::{Part, is_in_own_layout};
 
 unsafe extern "C" {
-    /// Of ggml's CPU backend; called by all of its threads. `false` where it has no kernel for the
-    /// processor that it was built for.
+    /// Belongs to ggml's CPU backend; called by all of its threads. `false` if it has no kernel for
+    /// the processor that it was built for.
     fn llamafile_sgemm(
         params: *const ComputeParams,
         rows: i64,
@@ -30,13 +31,14 @@ unsafe extern "C" {
     ) -> bool;
 }
 
-/// Columns that it has kernels for.
+/// Fewest columns that it has kernels for.
 const COLUMNS_MIN: i64 = 2;
 /// It has kernels for multiples of this many rows.
 const ROWS_TOGETHER: i64 = 4;
 const HALF: usize = size_of::<sys::ggml_fp16_t>();
 
-/// A matrix, or keys or values of some heads, times one token: its heads, as many again and again.
+/// A matrix times one token, or the keys or values of some heads times the token's heads, of which
+/// several share the same keys and values.
 pub(super) struct OneToken<'a> {
     matrices: &'a sys::ggml_tensor,
     columns: &'a sys::ggml_tensor,
@@ -44,7 +46,7 @@ pub(super) struct OneToken<'a> {
 }
 
 impl<'a> OneToken<'a> {
-    /// `None` where it is another kind of product.
+    /// `None` if the node is another kind of product.
     ///
     /// # Safety
     /// The node multiplies two tensors.
@@ -63,7 +65,7 @@ impl<'a> OneToken<'a> {
             || (self.matrices.type_ == sys::GGML_TYPE_F32 && is_flat))
             && self.columns.type_ == sys::GGML_TYPE_F32
             && self.result.type_ == sys::GGML_TYPE_F32
-            // No hint that there is a quicker way.
+            // Without a hint that there is a quicker way.
             && self.result.op_params[1] == 0
             && self.columns.ne[1] == 1
             && self.matrices.ne[3] == 1
@@ -82,29 +84,29 @@ impl<'a> OneToken<'a> {
             && is_in_own_layout(self.matrices)
     }
 
-    /// Heads that share their keys and values.
+    /// How many heads share their keys and values.
     fn together(&self) -> i64 {
         self.columns.ne[2] / self.matrices.ne[2]
     }
 
-    /// The same, or the one head twice.
+    /// How many columns: the heads that share, or the one head twice.
     fn count(&self) -> i64 {
         self.together().max(COLUMNS_MIN)
     }
 
-    /// Of a weight, and of a value that it is multiplied with.
+    /// Size of a weight, and of a value that it is multiplied with.
     fn weight_bytes(&self) -> usize {
         if self.matrices.type_ == sys::GGML_TYPE_F16 { HALF } else { size_of::<f32>() }
     }
 
-    /// Of the values, whole numbers of what is after them.
+    /// Size of the values, rounded up so that the floats after them are aligned.
     fn values_bytes(&self) -> usize {
         let all = self.count() * self.matrices.ne[2] * self.columns.ne[0];
         (size(all) * self.weight_bytes()).next_multiple_of(size_of::<f32>())
     }
 
-    /// Memory that its threads share: the token's values as they are multiplied, and what comes
-    /// out, where that is there twice.
+    /// Memory that the threads share: the token's values in the type that they are multiplied in,
+    /// and the results, if they are computed twice.
     pub(super) fn work_bytes(&self) -> usize {
         self.values_bytes() + size(self.count() * self.matrices.ne[1]) * size_of::<f32>()
     }
@@ -113,7 +115,7 @@ impl<'a> OneToken<'a> {
     ///
     /// # Safety
     /// The tensors have their data in this process's memory, [`Self::work_bytes`] bytes are at
-    /// `work`, and every thread has another part.
+    /// `work`, and every thread has a different part.
     pub(super) unsafe fn round(&self, work: *mut u8, part: Part) {
         let length = size(self.columns.ne[0]);
         let own = length * part.index / part.count..length * (part.index + 1) / part.count;
@@ -134,7 +136,7 @@ impl<'a> OneToken<'a> {
     }
 
     /// # Safety
-    /// As for [`Self::round`], which all threads have ended; all threads call this.
+    /// As for [`Self::round`], which all threads have finished; all threads call this.
     pub(super) unsafe fn multiply(&self, params: &ComputeParams, work: *mut u8, part: Part) {
         let (rows, length) = (self.matrices.ne[1], self.matrices.ne[0]);
         let twice = work.wrapping_add(self.values_bytes()).cast::<f32>();
@@ -163,10 +165,11 @@ impl<'a> OneToken<'a> {
                     sys::GGML_TYPE_F32 as c_int,
                 );
                 if !is_done {
-                    // Then several tokens are computed like this, too.
+                    // llama.cpp computes several tokens like this as well.
                     self.row_by_row(matrix, values, result, part);
                 } else if self.together() == 1 && part.index == 0 {
-                    // All threads have ended, and wait for this one before they begin again.
+                    // All threads have finished, and wait for this one before they start the next
+                    // node.
                     result.copy_from_nonoverlapping(twice, size(rows));
                 }
             }

@@ -1,5 +1,5 @@
-//! Products with experts: each token is multiplied with some of many matrices. They are put
-//! together by matrix, so that each is gone through once for all tokens that want it.
+//! Products with experts: each token is multiplied with a few of many matrices. The products are
+//! grouped by matrix, so that each matrix is read once for all tokens that need it.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -13,7 +13,7 @@ thread_local! {
     static SHARES: RefCell<Shares> = RefCell::default();
 }
 
-/// Quantized matrices, of which `ids` has some for each token.
+/// Quantized matrices, of which `ids` chooses some for each token.
 pub(super) struct Experts<'a> {
     level: Level,
     format: Format,
@@ -23,26 +23,26 @@ pub(super) struct Experts<'a> {
     result: &'a sys::ggml_tensor,
 }
 
-/// Which columns each expert has. Every thread finds out for itself.
+/// Which columns go to each expert. Every thread works it out for itself.
 #[derive(Default)]
 struct Shares {
     /// Expert, slot and token.
     wanted: Vec<(usize, usize, usize)>,
-    /// Where each of these begins in the result.
+    /// Where each of the wanted products begins in the result.
     starts: Vec<usize>,
     each: Vec<Share>,
 }
 
 struct Share {
     expert: usize,
-    /// Among all that is wanted.
+    /// The expert's columns, as a range of all that are wanted.
     columns: Range<usize>,
-    /// Where its codes begin.
+    /// Where the codes of these columns begin.
     at: usize,
 }
 
 impl<'a> Experts<'a> {
-    /// `None` where it is another kind of product.
+    /// `None` if the node is another kind of product.
     ///
     /// # Safety
     /// The node multiplies experts with tokens.
@@ -55,8 +55,8 @@ impl<'a> Experts<'a> {
         experts.are_plain().then_some(experts)
     }
 
-    /// Whole blocks, one expert after the other in ggml's own layout, and all else wherever it
-    /// begins.
+    /// Whether the experts are in ggml's own layout, in whole blocks and without gaps; the other
+    /// tensors may begin anywhere.
     fn are_plain(&self) -> bool {
         let float = size_of::<f32>();
         let floats = |tensor: &sys::ggml_tensor| {
@@ -98,13 +98,13 @@ impl<'a> Experts<'a> {
         [0, 1].map(|dimension| usize::try_from(self.ids.ne[dimension]).unwrap_or(0))
     }
 
-    /// Memory that its threads share.
+    /// Memory that the threads share.
     pub(super) fn work_bytes(&self) -> usize {
         let [slots, tokens] = self.wanted();
         Codes::bytes_at_most(self.level, self.format, self.length(), slots * tokens)
     }
 
-    /// Who wants what, by expert.
+    /// Finds out which tokens want each expert.
     ///
     /// # Safety
     /// The ids have their data in this process's memory.
@@ -114,7 +114,7 @@ impl<'a> Experts<'a> {
         wanted.clear();
         for (token, slot) in (0..tokens).flat_map(|token| (0..slots).map(move |slot| (token, slot)))
         {
-            // SAFETY: guaranteed by the caller; such an id is there.
+            // SAFETY: guaranteed by the caller; an id at this place exists.
             let id = unsafe {
                 let row = self.ids.data.cast::<u8>().add(token * self.ids.nb[1]);
                 row.cast::<i32>().add(slot).read()
@@ -140,7 +140,7 @@ impl<'a> Experts<'a> {
     /// [`Self::work_bytes`] bytes are at `work`.
     unsafe fn codes(&self, work: *mut u8, share: &Share) -> Codes<'_> {
         let (length, count) = (self.length(), share.columns.len());
-        // SAFETY: the shares have room together, however the columns are distributed.
+        // SAFETY: there is room for all shares together, however the columns are distributed.
         unsafe { Codes::over_shared(work.add(share.at), self.level, self.format, length, count) }
     }
 
@@ -148,7 +148,7 @@ impl<'a> Experts<'a> {
     ///
     /// # Safety
     /// The tensors have their data in this process's memory, [`Self::work_bytes`] bytes are at
-    /// `work`, and every thread has another part.
+    /// `work`, and every thread has a different part.
     pub(super) unsafe fn round(&self, work: *mut u8, part: Part) {
         SHARES.with_borrow_mut(|shares| {
             // SAFETY: guaranteed by the caller.
@@ -157,14 +157,15 @@ impl<'a> Experts<'a> {
                 // SAFETY: as above.
                 let codes = unsafe { self.codes(work, share) };
                 let chunks = codes.chunks();
-                // A thread has some of all columns of all experts: of few columns or chunks too.
+                // Each thread takes a part of every column of every expert, so that the work is
+                // even with few columns or chunks as well.
                 let all = chunks * shares.wanted.len();
                 let own = all * part.index / part.count..all * (part.index + 1) / part.count;
                 for (column, index) in share.columns.clone().enumerate() {
                     let within = |at: usize| at.clamp(chunks * index, chunks * (index + 1));
                     let own = within(own.start) - chunks * index..within(own.end) - chunks * index;
-                    // SAFETY: each column is as long as a row, and a slot that the columns don't
-                    // have is the same for all.
+                    // SAFETY: each column is as long as a row, and if the columns don't have one
+                    // for each slot, all slots share the same one.
                     unsafe { codes.fill(column, self.values(shares.wanted[index]), own) };
                 }
             }
@@ -183,12 +184,12 @@ impl<'a> Experts<'a> {
         }
     }
 
-    /// Multiplies the rows of one part after the other: this thread's own first, then those that
-    /// `next` numbers.
+    /// Multiplies the rows of one part after another: this thread's own first, then those whose
+    /// numbers `next` gives.
     ///
     /// # Safety
-    /// As for [`Self::round`], which all threads have ended; `next` gives every number from the
-    /// count of threads on to one thread only, and no other reference to the result exists.
+    /// As for [`Self::round`], which all threads have finished; `next` gives every number from the
+    /// count of threads on to only one thread, and no other reference to the result exists.
     pub(super) unsafe fn multiply(
         &self,
         work: *mut u8,
@@ -204,7 +205,7 @@ impl<'a> Experts<'a> {
                 .and_then(|index| Some((shares.each.get(index / parts)?, index % parts * together)))
             {
                 // SAFETY: the expert is one of them, with as many bytes; each part is given to one
-                // thread, and no two of the wanted have the same place.
+                // thread, and no two of the wanted products have the same place.
                 unsafe {
                     let bytes = self.matrices.nb[2];
                     let start = self.matrices.data.cast::<u8>().add(share.expert * bytes);

@@ -1,7 +1,8 @@
-// Where ggml's CPU backend asks for other ways to compute a node: its "extra buffer types". Ours
-// has no buffers; it is asked for every node all the same, and computes some of them within the
-// backend's own threads. The list and the classes are ggml's (`ggml-cpu/traits.h`, which is not
-// among its installed headers), as of the version that the workspace pins. hook.rs calls this.
+// An entry in the list that ggml's CPU backend asks for other ways to compute a node: its "extra
+// buffer types". Ours has no buffers, but is asked for every node nevertheless, and computes some
+// of them on the backend's own threads. The list and the classes are ggml's
+// (`ggml-cpu/traits.h`, which is not an installed header), in the version that the workspace pins.
+// hook.rs calls this.
 
 #include <cstddef>
 #include <vector>
@@ -18,7 +19,7 @@ struct ggml_compute_params {
     bool use_ref;
 };
 
-// What ggml looks at of ours is the context alone.
+// ggml only looks at the context of ours.
 struct ggml_backend_buffer_type {
     void * interface[8];
     ggml_backend_device * device;
@@ -43,7 +44,7 @@ class extra_buffer_type {
 
 std::vector<ggml_backend_buffer_type *> & ggml_backend_cpu_get_extra_buffer_types();
 
-// The same on the Rust side: hook.rs.
+// Must match `Hook` in hook.rs.
 struct localcoder_hook {
     bool (*takes)(const ggml_tensor * op);
     size_t (*work_bytes)(const ggml_tensor * op);
@@ -75,7 +76,7 @@ class Kind : public ggml::cpu::extra_buffer_type {
   public:
     explicit Kind(localcoder_hook hook) : traits(hook) {}
 
-    // Asked for tensors in a buffer of this kind, of which there are none.
+    // Only called for tensors in a buffer of this kind, and there are none.
     bool supports_op(ggml_backend_device *, const ggml_tensor *) override { return false; }
 
     ggml::cpu::tensor_traits * get_tensor_traits(const ggml_tensor * op) override {
@@ -87,7 +88,7 @@ class Kind : public ggml::cpu::extra_buffer_type {
 };
 }  // namespace
 
-// Once for each process, before anything is computed. What is made here lives as long as that.
+// Must be called once per process, before anything is computed. Nothing made here is ever freed.
 extern "C" void localcoder_install(const localcoder_hook * hook) {
     auto * kind = new ggml_backend_buffer_type{};
     kind->context = static_cast<ggml::cpu::extra_buffer_type *>(new Kind(*hook));

@@ -1,5 +1,5 @@
-//! The way into ggml's CPU backend: which nodes of a graph it leaves to us, and the call from
-//! each of its threads for one. `hook.cpp` has the other half.
+//! The way into ggml's CPU backend: which nodes of a graph we take over, and the call that each of
+//! its threads makes for one. `hook.cpp` has the other half.
 
 use std::ffi::{c_int, c_void};
 use std::sync::{Once, OnceLock};
@@ -35,25 +35,25 @@ unsafe extern "C" {
     fn localcoder_install(hook: *const Hook);
     /// Waits for all threads of the pool.
     fn ggml_barrier(pool: *mut c_void);
-    /// A number that the pool's threads share.
+    /// Sets a number that the pool's threads share.
     fn ggml_threadpool_chunk_set(pool: *mut c_void, value: c_int);
-    /// Returns what it was.
+    /// Adds to it and returns what it was before.
     fn ggml_threadpool_chunk_add(pool: *mut c_void, value: c_int) -> c_int;
 }
 
-/// Calls for a product, of all threads.
+/// How many calls there were for products, from all threads.
 #[cfg(test)]
 pub(super) static COMPUTED: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
 
-/// What products are computed with; none are before it is set.
+/// The level that products are computed with; before it is set we take over none.
 static LEVEL: OnceLock<Level> = OnceLock::new();
 
-/// Once for each process, before a model is loaded: ggml's list has no lock.
+/// Must be called once per process, before a model is loaded: ggml's list has no lock.
 pub(super) fn install(level: Level) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // llama.cpp takes a copy of the list when it is first asked for kinds of memory: ours is
-        // not to be in it.
+        // llama.cpp copies the list when it is first asked for kinds of memory; make it do so now,
+        // since ours must not be in the copy.
         let _ = memory_kinds::rearranging();
         let hook = Hook { takes, work_bytes, compute };
         // SAFETY: llama.cpp is initialized, and nothing computes yet.
@@ -80,13 +80,13 @@ impl<'a> Operation<'a> {
             if let Some(level) = super::tests::chosen(node) {
                 return level.and_then(|level| Self::with(node, level));
             }
-            // However many columns there are: llama.cpp adds up in other orders.
+            // Taken over however many columns there are: llama.cpp adds up in another order.
             Self::with(node, *LEVEL.get()?)
         }
     }
 
     /// # Safety
-    /// As above.
+    /// As for [`Self::of`].
     unsafe fn with(node: &'a sys::ggml_tensor, level: Level) -> Option<Self> {
         // SAFETY: guaranteed by the caller.
         unsafe {
@@ -117,8 +117,8 @@ unsafe extern "C" fn work_bytes(node: *const sys::ggml_tensor) -> usize {
 }
 
 unsafe extern "C" fn compute(params: *const ComputeParams, node: *const sys::ggml_tensor) {
-    // SAFETY: ggml passes what it has planned with `work_bytes`, and every thread of the pool
-    // calls this for the same node.
+    // SAFETY: ggml passes the work memory that it planned from `work_bytes`, and every thread of
+    // the pool calls this for the same node.
     unsafe {
         let (params, Some(operation)) = (&*params, Operation::of(node)) else { return };
         #[cfg(test)]

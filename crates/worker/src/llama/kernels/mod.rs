@@ -1,8 +1,7 @@
-//! Our own kernels within ggml's CPU backend: its threads leave them the products of quantized
-//! matrices as they are in the file, and keep all else.
+//! Our own kernels within ggml's CPU backend: its threads leave to them the products of quantized
+//! matrices in the layout of the file, and keep everything else.
 //!
-//! Nothing is copied but the columns. Where the processor has not the instructions, nothing
-//! changes.
+//! Nothing but the columns is copied. On a processor without the instructions, nothing changes.
 
 #[cfg(target_arch = "x86_64")]
 mod attention;
@@ -20,7 +19,7 @@ use std::sync::LazyLock;
 use localcoder_kernels::Level;
 use localcoder_protocol::KERNELS;
 
-/// What products of a CPU are computed with in this process, if by ours at all.
+/// The level that this process computes products on the CPU with; `None` if llama.cpp does it all.
 static LEVEL: LazyLock<Option<Level>> = LazyLock::new(|| match std::env::var(KERNELS) {
     Ok(name) => chosen(&name),
     Err(_) => Level::best(),
@@ -39,12 +38,12 @@ fn chosen(name: &str) -> Option<Level> {
     level
 }
 
-/// The name of their level, where products of a CPU are computed by them in this process.
+/// The name of that level, if there is one.
 pub(super) fn level_name() -> Option<&'static str> {
     LEVEL.map(Level::name)
 }
 
-/// Has llama.cpp use them. Once for each process, before a model is loaded.
+/// Makes llama.cpp use our kernels. Must be called once per process, before a model is loaded.
 pub(super) fn install() {
     #[cfg(target_arch = "x86_64")]
     if let Some(level) = *LEVEL {

@@ -1,14 +1,14 @@
-//! One product of a graph: whether it is one of ours, and a thread's part of its computation.
+//! One product of a graph: whether we take it over, and a thread's part of its computation.
 
 use std::cell::RefCell;
 
 use llama_cpp_sys_2 as sys;
 use localcoder_kernels::{Codes, Format, Level, Matrix, Output, Scratch, multiply};
 
-/// Rows that a thread takes at once: enough to be worth taking, and few enough that no thread
+/// Rows that a thread takes at once: enough to be worth the call, and few enough that no thread
 /// waits long for another that was held up.
 const ROWS_MAX: usize = 64;
-/// This many are multiplied together.
+/// This many rows are multiplied together.
 const ROWS_MIN: usize = 8;
 
 thread_local! {
@@ -32,7 +32,7 @@ pub(super) struct Product<'a> {
 }
 
 impl<'a> Product<'a> {
-    /// `None` where it is another kind of product.
+    /// `None` if the node is another kind of product.
     ///
     /// # Safety
     /// The node multiplies two tensors.
@@ -44,8 +44,8 @@ impl<'a> Product<'a> {
         product.is_plain().then_some(product)
     }
 
-    /// Two dimensions, whole blocks, and all of it one after the other in ggml's own layout: not
-    /// where llama.cpp has rearranged it.
+    /// Whether the matrix has two dimensions and is in ggml's own layout, in whole blocks without
+    /// gaps, not rearranged by llama.cpp.
     fn is_plain(&self) -> bool {
         let float = size_of::<f32>();
         let flat = |tensor: &sys::ggml_tensor| tensor.ne[2] == 1 && tensor.ne[3] == 1;
@@ -76,7 +76,7 @@ impl<'a> Product<'a> {
         usize::try_from(self.columns.ne[1]).unwrap_or(0)
     }
 
-    /// Memory that its threads share.
+    /// Memory that the threads share.
     pub(super) fn work_bytes(&self) -> usize {
         Codes::bytes(self.level, self.format, self.length(), self.count())
     }
@@ -85,14 +85,14 @@ impl<'a> Product<'a> {
     ///
     /// # Safety
     /// The tensors have their data in this process's memory, [`Self::work_bytes`] bytes are at
-    /// `work`, and every thread has another part.
+    /// `work`, and every thread has a different part.
     pub(super) unsafe fn round(&self, work: *mut u8, part: Part) {
         // SAFETY: guaranteed by the caller; each column is as long as a row.
         unsafe {
             let codes =
                 Codes::over_shared(work, self.level, self.format, self.length(), self.count());
             let chunks = codes.chunks();
-            // Each thread has some of all columns: there may be fewer columns than threads.
+            // Each thread has a part of every column: there may be fewer columns than threads.
             let own = chunks * part.index / part.count..chunks * (part.index + 1) / part.count;
             for column in 0..self.count() {
                 let start = self.columns.data.cast::<u8>().add(column * self.columns.nb[1]);
@@ -102,12 +102,12 @@ impl<'a> Product<'a> {
         }
     }
 
-    /// Multiplies the rows of one part after the other: this thread's own first, then those that
-    /// `next` numbers.
+    /// Multiplies the rows of one part after another: this thread's own first, then those whose
+    /// numbers `next` gives.
     ///
     /// # Safety
-    /// As for [`Self::round`], which all threads have ended; `next` gives every number from the
-    /// count of threads on to one thread only, and no other reference to the result exists.
+    /// As for [`Self::round`], which all threads have finished; `next` gives every number from the
+    /// count of threads on to only one thread, and no other reference to the result exists.
     pub(super) unsafe fn multiply(
         &self,
         work: *mut u8,
@@ -136,13 +136,13 @@ impl<'a> Product<'a> {
     }
 }
 
-/// Of as many in all.
+/// How many of this many rows a thread takes at once.
 pub(super) fn rows_at_once(rows: usize, part: Part) -> usize {
     let together = (rows / (4 * part.count)).next_multiple_of(ROWS_MIN);
     together.clamp(ROWS_MIN, ROWS_MAX)
 }
 
-/// How a tensor's weights are stored, where that is one of ours.
+/// How a tensor's weights are stored, if our kernels know the format.
 pub(super) fn format_of(tensor: &sys::ggml_tensor) -> Option<Format> {
     Some(match tensor.type_ {
         sys::GGML_TYPE_Q4_K => Format::Q4K,
@@ -159,7 +159,7 @@ pub(super) fn format_of(tensor: &sys::ggml_tensor) -> Option<Format> {
     })
 }
 
-/// Whether the rows have whole blocks and follow each other.
+/// Whether the rows have whole blocks and no gaps between them.
 pub(super) fn has_whole_rows(tensor: &sys::ggml_tensor, format: Format) -> bool {
     let length = usize::try_from(tensor.ne[0]).unwrap_or(0);
     length.is_multiple_of(format.block_weights())
@@ -167,9 +167,9 @@ pub(super) fn has_whole_rows(tensor: &sys::ggml_tensor, format: Format) -> bool 
         && tensor.nb[1] == length / format.block_weights() * format.block_bytes()
 }
 
-/// Whether the memory is the process's, and has what the file has.
+/// Whether the memory is this process's own, and in the layout of the file.
 pub(super) fn is_in_own_layout(tensor: &sys::ggml_tensor) -> bool {
-    // Without a buffer it is the memory of a context.
+    // A tensor without a buffer is in the memory of a context.
     tensor.buffer.is_null()
         // SAFETY: a buffer that is not null lives as long as its tensors.
         || unsafe { sys::ggml_backend_buffer_is_host(tensor.buffer) }

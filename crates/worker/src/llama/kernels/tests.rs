@@ -1,4 +1,4 @@
-//! Our products beside llama.cpp's own, both through ggml's interface and its CPU backend.
+//! Compares our products with llama.cpp's own, both through ggml's interface and its CPU backend.
 
 use std::ffi::CStr;
 use std::ptr;
@@ -11,11 +11,11 @@ use localcoder_kernels::Level;
 use super::hook::COMPUTED;
 use crate::llama::Backend;
 
-/// What the name of a node begins with that says with which level it is computed; other tests
-/// compute at the same time.
+/// The prefix of a node's name that says which level it is computed with; other tests compute at
+/// the same time.
 const CHOICE: &[u8] = b"kernels ";
 
-/// What a test has chosen for a node, if it has: `None` within is llama.cpp's own.
+/// What a test has chosen for a node, if anything: `Some(None)` means llama.cpp's own kernels.
 pub(super) fn chosen(node: &sys::ggml_tensor) -> Option<Option<Level>> {
     // SAFETY: ggml ends names with NUL.
     let name = unsafe { CStr::from_ptr(node.name.as_ptr()) };
@@ -75,7 +75,7 @@ impl Graph {
         }
     }
 
-    /// A product with experts: of each token's columns, each with one that `ids` says.
+    /// A product with experts: each of a token's columns with the expert that `ids` gives for it.
     fn of_experts(
         weights: &Weights,
         experts: i64,
@@ -110,7 +110,7 @@ impl Graph {
         }
     }
 
-    /// Keys of some heads with each token's heads, which there are more of.
+    /// The keys of some heads with each token's heads, of which there are more.
     fn of_heads(keys: &[f32], shape: [i64; 3], tokens: i64, columns: &[f32]) -> Self {
         let [length, rows, heads] = shape;
         let params = sys::ggml_init_params {
@@ -127,7 +127,7 @@ impl Graph {
             sys::ggml_cpu_fp32_to_fp16(keys.as_ptr(), (*matrices).data.cast(), keys.len() as i64);
             let all = columns.len() as i64 / length / tokens;
             let float = sys::GGML_TYPE_F32;
-            // As it comes from the layer: a token's heads beside each other.
+            // In the layout that the layer produces: a token's heads next to each other.
             let input = sys::ggml_new_tensor_3d(context, float, length, all, tokens);
             ptr::copy_nonoverlapping(columns.as_ptr(), (*input).data.cast(), columns.len());
             let input = sys::ggml_permute(context, input, 0, 2, 1, 3);
@@ -138,7 +138,7 @@ impl Graph {
         }
     }
 
-    /// With this level, or with llama.cpp's own kernels.
+    /// Computes with this level, or with llama.cpp's own kernels.
     fn compute(&self, threads: &Threads, level: Option<Level>) -> Vec<f32> {
         let name = [CHOICE, level.map_or("off", Level::name).as_bytes(), b"\0"].concat();
         // SAFETY: all of the graph's data is the context's, which lives; the name ends with NUL.
@@ -161,12 +161,12 @@ impl Drop for Graph {
     }
 }
 
-/// A wave that does not repeat soon.
+/// Values of a wave that does not repeat soon.
 fn numbers(count: usize, pace: f32) -> Vec<f32> {
     (0..count).map(|index| (index as f32 * pace).sin() * (1.0 + (index % 7) as f32)).collect()
 }
 
-/// Each kind of product that is ours.
+/// Each kind of product that we take over.
 const KINDS: [(&str, sys::ggml_type); 10] = [
     ("Q4_K", sys::GGML_TYPE_Q4_K),
     ("Q5_K", sys::GGML_TYPE_Q5_K),
@@ -226,7 +226,7 @@ fn products_of_experts_are_those_of_llama_cpp() {
         let threads = Threads::new(threads);
         let weights = Weights::new(kind, LENGTH, &values);
         for tokens in [1, 2, 9, 40] {
-            // No token wants an expert twice, and one expert is wanted by none.
+            // No token wants an expert twice, and one expert is not wanted at all.
             let ids: Vec<i32> =
                 (0..tokens).flat_map(|token| [0, 1, 2].map(|slot| (token + slot) % 4)).collect();
             for each in [1, 3] {
@@ -239,8 +239,8 @@ fn products_of_experts_are_those_of_llama_cpp() {
     }
 }
 
-/// Weights that only llama.cpp has kernels for: those beside the quantized ones in a model, and
-/// formats that are too rare for kernels of our own.
+/// Weights that only llama.cpp has kernels for: those that a quantized model has in other types,
+/// and formats that are too rare for kernels of our own.
 const GGML_ONLY: [(&str, sys::ggml_type); 5] = [
     ("F32", sys::GGML_TYPE_F32),
     ("F16", sys::GGML_TYPE_F16),
@@ -249,8 +249,8 @@ const GGML_ONLY: [(&str, sys::ggml_type); 5] = [
     ("Q5_1", sys::GGML_TYPE_Q5_1),
 ];
 
-/// Otherwise what is written would depend on how many tokens are computed at once. With each
-/// level, and with llama.cpp's own kernels for what they are left with.
+/// Otherwise what is written would depend on how many tokens are computed at once. Tested with each
+/// level, and with llama.cpp's own kernels for what is left to them.
 #[test]
 fn a_column_comes_out_the_same_in_any_company() {
     const LENGTH: usize = 1280;
@@ -272,7 +272,7 @@ fn a_column_comes_out_the_same_in_any_company() {
     }
 }
 
-/// The same for experts, which have some of the columns each.
+/// As for matrices, but with experts, each of which has some of the columns.
 #[test]
 fn a_token_has_the_same_of_its_experts_in_any_company() {
     const LENGTH: usize = 512;
@@ -304,7 +304,7 @@ fn a_token_has_the_same_of_its_experts_in_any_company() {
     }
 }
 
-/// The same for keys and values, which are llama.cpp's for several tokens.
+/// As for matrices, but with keys and values, which llama.cpp computes itself for several tokens.
 #[test]
 fn a_token_sees_the_same_in_any_company() {
     const LENGTH: usize = 80;
@@ -337,7 +337,7 @@ fn a_token_sees_the_same_in_any_company() {
     }
 }
 
-/// The same for matrices of floats, as those that choose experts.
+/// As for quantized matrices, but with float ones, such as those that choose experts.
 #[test]
 fn floats_give_the_same_in_any_company() {
     const LENGTH: usize = 96;
@@ -383,10 +383,10 @@ fn compare(graph: &Graph, threads: &Threads, what: &str) {
     }
 }
 
-/// A step of a draft's length, with the type that most weights have. `MEASURE=all` measures all
+/// A step as long as with a draft, with the type that most weights have. `MEASURE=all` measures all
 /// formats for the table of docs/reference/kernels.md, which `--nocapture` shows: how much faster
-/// than llama.cpp's own, by columns. The build says what those are: with `target-cpu=x86-64-v3`
-/// AVX2.
+/// than llama.cpp's own kernels, by columns. Which instructions those use depends on the build:
+/// with `target-cpu=x86-64-v3` it is AVX2.
 #[test]
 fn a_step_of_some_tokens_is_faster_than_with_llama_cpp() {
     let _ = Backend::init();
@@ -405,7 +405,7 @@ fn a_step_of_some_tokens_is_faster_than_with_llama_cpp() {
     }
 }
 
-/// How many times as fast as llama.cpp's own each level is.
+/// How many times as fast as llama.cpp's own kernels each level is.
 fn gains(kind: sys::ggml_type, count: usize, levels: &[Level]) -> Vec<f64> {
     const LENGTH: usize = 2048;
     let threads = Threads::new(1);
@@ -415,7 +415,7 @@ fn gains(kind: sys::ggml_type, count: usize, levels: &[Level]) -> Vec<f64> {
     best[1..].iter().map(|own| best[0] / own).collect()
 }
 
-/// Seconds with llama.cpp's own and with each level, the best of some tries.
+/// Seconds with llama.cpp's own kernels and with each level, the best of some tries.
 fn best_times(graph: &Graph, threads: &Threads, levels: &[Level]) -> Vec<f64> {
     const TRIES: usize = 15;
     let seconds = |level| {
@@ -424,7 +424,7 @@ fn best_times(graph: &Graph, threads: &Threads, levels: &[Level]) -> Vec<f64> {
         begun.elapsed().as_secs_f64()
     };
     let mut best = vec![f64::INFINITY; 1 + levels.len()];
-    // In turns: other work is there for all of them.
+    // Interleaved, so that other work on the machine affects all of them alike.
     for _ in 0..TRIES {
         best[0] = best[0].min(seconds(None));
         for (level, best) in levels.iter().zip(&mut best[1..]) {
@@ -436,8 +436,8 @@ fn best_times(graph: &Graph, threads: &Threads, levels: &[Level]) -> Vec<f64> {
 
 /// Experts of the size that models of some billions of weights have: 64 of 768 rows of 2048
 /// weights, and eight of them for each token. `MEASURE=all` shows how much faster than llama.cpp's
-/// own they are by tokens, and how much longer than one token this many take: more tokens want more
-/// of the experts.
+/// own kernels they are by tokens, and how many times as long as one token this many tokens take:
+/// more tokens need more of the experts.
 #[test]
 fn a_step_of_experts_is_faster_than_with_llama_cpp() {
     const LENGTH: usize = 2048;
@@ -453,7 +453,7 @@ fn a_step_of_experts_is_faster_than_with_llama_cpp() {
     let levels: Vec<_> = Level::all().collect();
     let mut times = Vec::new();
     for count in tokens {
-        // Any eight, none twice: an odd step goes around all.
+        // Any eight, none twice: steps of an odd number reach all of them.
         let ids: Vec<i32> = (0..*count)
             .flat_map(|token| {
                 (0..SLOTS).map(move |slot| (token * 29 + slot * (2 * token + 7)) % 64)

@@ -1,6 +1,6 @@
-//! What VS Code would ask the network for by itself: off in the assembled editor, by what its product
-//! file does not name or by a default of its settings, unless the user has set otherwise. Both files are
-//! read here, so that what is reported is what is installed.
+//! What VS Code would request from the network by itself. It is off in the assembled editor because
+//! its product file does not name an address for it, or by a default of its settings, unless the
+//! user has set otherwise. Both files are read here, so that the report is about what is installed.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::finding;
 use crate::session::program;
 
-/// Of the page and the product file, which have some tens of kilobytes; and of a settings file.
+/// Longest page or product file, which have some tens of kilobytes, and longest settings file.
 const BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// The file with the page's defaults in the assembled editor.
 const PAGE: &str = "vscode/out/vs/code/browser/workbench/workbench.html";
@@ -20,12 +20,12 @@ const PRODUCT: &str = "vscode/product.json";
 /// The editor's user settings, below its folder.
 const USER: &str = "user/User/settings.json";
 
-/// Something that would use the network, and what keeps it from that.
+/// A feature that would use the network, and what keeps it from that.
 struct User {
     what: &'static str,
-    /// Addresses of the product file without which no request is possible.
+    /// Addresses in the product file without which no request is possible.
     unnamed: &'static [&'static str],
-    /// Settings with the value that turns it off.
+    /// Settings with the value that turns the feature off.
     off: &'static [(&'static str, Off)],
 }
 
@@ -121,7 +121,7 @@ const USERS: &[User] = &[
 struct Editor {
     product: Option<Value>,
     page: Option<String>,
-    /// What the user has set in it.
+    /// The settings that the user has changed in it.
     user: Result<Map<String, Value>, String>,
 }
 
@@ -175,7 +175,7 @@ impl Editor {
         };
         let set = match &self.user {
             Ok(set) => set,
-            // Without an address to ask, no setting opens anything.
+            // Without an address, no setting can cause a connection.
             Err(_) if unnamed.is_some() => &Map::new(),
             Err(why) => return (NetworkUse::Unknown, why.clone()),
         };
@@ -186,7 +186,7 @@ impl Editor {
                 Some(own) if *own != value => {
                     let text = format!("you have set `{key}` to {own} in the editor");
                     return match &unnamed {
-                        // It makes no difference.
+                        // The setting makes no difference.
                         Some(unnamed) => (NetworkUse::None, format!("{text}; {unnamed}")),
                         None => (NetworkUse::Open, text),
                     };
@@ -212,7 +212,7 @@ mod tests {
 
     use super::*;
 
-    /// Of the source tree: what the assembly lays over the base.
+    /// In the source tree: the defaults that the assembly adds to the base.
     const DEFAULTS: &str =
         include_str!("../../../../../../ide/overlay/configuration-defaults.json");
     const PRODUCT_OVERLAY: &str = include_str!("../../../../../../ide/overlay/product.json");
@@ -253,7 +253,7 @@ mod tests {
             assert_eq!(network, NetworkUse::Open, "{text}");
             assert!(text.contains(key) && text.contains("you have set"), "{text}");
         }
-        // Without an address to ask it makes no difference, and is reported all the same.
+        // Without an address it makes no difference, but is reported nevertheless.
         let user = USERS.iter().find(|it| it.what == "updates").unwrap();
         let (network, text) = editor(&json!({"update.mode": "default"})).state(user);
         assert_eq!(network, NetworkUse::None);

@@ -1,5 +1,6 @@
-//! The IDE that runs, as its launcher tells: where its front listens and what that has refused, and
-//! what the editor was started in. Where none runs, what would be is said, and called so.
+//! The running IDE, as its launcher reports it: where its front listens and what that has refused,
+//! and what network the editor was started with. If no IDE is running, the report says what would
+//! be, and that it would be.
 
 use localcoder_launcher::{Confinement, Running, probe_confinement, running};
 use localcoder_protocol::{ErrorInfo, NetworkUse, PrivacyFinding, PrivacyRefusal};
@@ -7,12 +8,12 @@ use localcoder_settings::{AirGap, Places};
 
 use super::{finding, process};
 
-/// What is known of it.
+/// What is known about the IDE.
 pub(super) enum Ide {
     /// It has answered.
     Running(Running),
     NotRunning,
-    /// One runs, or may, and did not say.
+    /// One is running, or may be, but did not answer.
     Silent(ErrorInfo),
 }
 
@@ -84,7 +85,7 @@ impl Ide {
         let opened = match self {
             Self::Running(running) => running.opened.as_ref(),
             Self::NotRunning => None,
-            // Nothing is promised of what did not say how it was started.
+            // Nothing is promised if it is unknown how the editor was started.
             Self::Silent(error) => return finding(what, NetworkUse::Unknown, error.to_string()),
         };
         match opened.map(|opened| opened.confinement.as_ref()) {
@@ -114,7 +115,7 @@ impl Ide {
 
     pub(super) fn window(&self) -> PrivacyFinding {
         let what = "window";
-        // On macOS the system's view takes no proxy.
+        // On macOS the system's view does not use a proxy.
         let proxy = if cfg!(target_os = "linux") {
             "; the native window's only proxy is the front, which refuses and counts what else it asks \
              for"
@@ -183,7 +184,7 @@ mod tests {
             (Confinement::Filter, NetworkUse::None),
             (Confinement::None { why: "w".to_owned() }, NetworkUse::Open),
         ] {
-            // Also where the mode was turned off since.
+            // Also if the mode was turned off since.
             for on in [false, true] {
                 let finding = running(Some(confinement.clone())).editor_server(&air_gap(on));
                 assert_eq!(finding.network, network, "{}", finding.text);

@@ -1,13 +1,13 @@
-//! What a running process has to do with the network, as the system tells: the sockets that it has
-//! open. Linux alone tells this without asking for rights.
+//! How a running process uses the network, according to the system: its open sockets. Only Linux
+//! reports these without special rights.
 
 use std::collections::HashSet;
 use std::fmt;
 use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// Lists of sockets of the network below `/proc/PID/net`; the socket's own address is in the second
-/// column of each, the number of the inode in the tenth.
+/// Lists of network sockets below `/proc/PID/net`; in each, the socket's own address is in the
+/// second column, and the inode number in the tenth.
 const LISTS: [&str; 8] = ["tcp", "tcp6", "udp", "udp6", "udplite", "udplite6", "raw", "raw6"];
 const ADDRESS_COLUMN: usize = 1;
 const INODE_COLUMN: usize = 9;
@@ -16,30 +16,30 @@ const INODE_COLUMN: usize = 9;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Seen {
     pid: u32,
-    /// `None` where the system does not say.
+    /// `None` if the system does not report them.
     sockets: Option<Sockets>,
 }
 
-/// Open sockets of the network.
+/// Counts of open network sockets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Sockets {
     all: usize,
-    /// Those whose own address is not on loopback.
+    /// Those whose own address is not a loopback address.
     elsewhere: usize,
 }
 
 impl Seen {
-    /// How many sockets of the network are open, where that is known.
+    /// How many network sockets are open, if that is known.
     pub(super) fn sockets(self) -> Option<usize> {
         self.sockets.map(|sockets| sockets.all)
     }
 
-    /// Whether one is known to be open that is not on loopback.
+    /// Whether a socket is known to be open that is not on loopback.
     pub(super) fn is_elsewhere(self) -> bool {
         self.sockets.is_some_and(|sockets| sockets.elsewhere > 0)
     }
 
-    /// In words, of a process whose sockets should all be on loopback.
+    /// In words, for a process whose sockets should all be on loopback.
     pub(super) fn of_loopback(self) -> String {
         let pid = self.pid;
         match self.sockets {
@@ -72,7 +72,7 @@ impl fmt::Display for Seen {
     }
 }
 
-/// Looks at a process.
+/// Looks at the sockets of a process.
 pub(super) fn seen(pid: u32) -> Seen {
     Seen { pid, sockets: network_sockets(pid) }
 }
@@ -88,7 +88,7 @@ fn network_sockets(pid: u32) -> Option<Sockets> {
     }
     let mut sockets = Sockets::default();
     for list in LISTS {
-        // A kernel without the family has no list of it.
+        // A kernel without an address family does not have its lists.
         let text = fs::read_to_string(format!("/proc/{pid}/net/{list}")).unwrap_or_default();
         for line in text.lines().skip(1) {
             let columns: Vec<&str> = line.split_whitespace().collect();
@@ -102,7 +102,7 @@ fn network_sockets(pid: u32) -> Option<Sockets> {
     Some(sockets)
 }
 
-/// `ADDRESS:PORT` as the kernel writes it: words of four bytes, each as a number of this machine.
+/// `ADDRESS:PORT` as the kernel writes it: words of four bytes, each in this machine's byte order.
 fn is_loopback(address: &str) -> bool {
     let host = address.split(':').next().unwrap_or_default();
     let words = (0..host.len() / 8).filter_map(|at| host.get(at * 8..at * 8 + 8));
