@@ -1,12 +1,6 @@
-<<<<<<< HEAD
 // Runs after page.js if the web view's own clipboard is not enough for VS Code: WebKitGTK lets no
 // script read it, so the menus' Paste finds nothing, and lets scripts write it only right after a
 // key or click.
-=======
-// Runs after page.js if the web view's own clipboard is not sufficient for VS Code: WebKitGTK does
-// not let scripts read it, so that the menus' Paste finds nothing, and lets them write only right
-// after a key or click.
->>>>>>> engB
 (() => {
   "use strict";
   if (location.origin !== "@ORIGIN@" || !navigator.clipboard) {
@@ -36,15 +30,9 @@
     post(stringify({ key: "@KEY@", type: "writeClipboard", text: String(text) }));
   });
 
-<<<<<<< HEAD
   // Text from programs that offer it only under its old X11 names, as terminals do, arrives with an
   // empty list of types, and the editor then pastes nothing. So the editor gets the same text under
   // its proper type; in a field that does not handle paste events itself, the text is typed.
-=======
-  // Text from programs that offer it only under its old X11 names, as terminals do, arrives with
-  // an empty list of types, and the editor ignores it. So the editor gets the text again under its
-  // proper type; a field that does not handle pasting itself gets it inserted.
->>>>>>> engB
   window.addEventListener(
     "paste",
     (event) => {
