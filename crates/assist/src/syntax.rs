@@ -245,6 +245,11 @@ pub(crate) fn walk(cursor: &mut TreeCursor<'_>, visit: &mut dyn FnMut(Node<'_>) 
     }
 }
 
+/// How often a word occurs in a text as a whole word.
+pub(crate) fn count_of_word(text: &str, word: &str) -> usize {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|it| *it == word).count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

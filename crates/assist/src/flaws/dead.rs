@@ -73,7 +73,7 @@ pub(super) fn unused(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     }
     // One report for each variable is enough: at the place where it is set first.
     let before = code.text.get(function.start_byte()..name.start_byte()).unwrap_or_default();
-    if super::count_of_word(before, text) > 0 {
+    if syntax::count_of_word(before, text) > 0 {
         return None;
     }
     let is_outside = ["global ", "nonlocal "].iter().any(|word| code.of(function).contains(word));
@@ -94,7 +94,7 @@ fn is_read(code: &Code<'_>, function: Node<'_>, name: &str) -> bool {
         // An interpolated string or a macro may read it, too.
         is_read |= node.child_count() == 0
             && (node.kind().contains("string") || node.kind() == "token_tree")
-            && super::count_of_word(code.of(node), name) > 0;
+            && syntax::count_of_word(code.of(node), name) > 0;
         !is_read
     });
     is_read

@@ -23,7 +23,8 @@ pub(super) fn swallowed(code: &Code<'_>, node: Node<'_>) -> Option<String> {
         ("javascript" | "typescript", "catch_clause") => {
             let parameter = node.child_by_field_name("parameter").map(|it| code.of(it));
             let body = node.child_by_field_name("body").map_or("", |it| code.of(it));
-            let is_used = parameter.is_some_and(|name| super::count_of_word(body, name) > 0);
+            let is_used =
+                parameter.is_some_and(|name| crate::syntax::count_of_word(body, name) > 0);
             !is_used && !passes_on(&["throw"])
         }
         ("java", "catch_clause") => {

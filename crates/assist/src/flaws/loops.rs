@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 use tree_sitter::Node;
 
-use super::{Code, LOOPS, around, count_of_word};
+use super::{Code, LOOPS, around};
+use crate::syntax::count_of_word;
 
 /// The heads of index loops by language; they capture the index and what is indexed.
 static HEADS: LazyLock<Vec<(&[&str], Regex)>> = LazyLock::new(|| {

@@ -107,11 +107,6 @@ fn selection<'a>(text: &'a str, lines: &Range<usize>) -> &'a str {
     text.get(start..end).unwrap_or_default()
 }
 
-/// How often a word occurs in a text as a whole word.
-fn count_of_word(text: &str, word: &str) -> usize {
-    text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|it| *it == word).count()
-}
-
 /// The nearest ancestor of one of these kinds.
 fn around<'t>(node: Node<'t>, kinds: &[&str]) -> Option<Node<'t>> {
     let mut next = node.parent();

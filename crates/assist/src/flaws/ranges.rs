@@ -164,24 +164,24 @@ fn before(code: &Code<'_>, node: Node<'_>, value: &str) -> Vec<Comparison> {
             let Some(statement) = next else { break };
             next = statement.prev_named_sibling();
             if statement.kind() == "elif_clause" {
-                known.extend(falsified(code, statement));
+                known.extend(falsified(code, statement, value));
             } else if let Some(guard) = guard(statement).filter(|_| !is_branch) {
-                known.extend(falsified(code, guard));
+                known.extend(falsified(code, guard, value));
             } else if !is_branch && changes(code.of(statement), value) {
-                return known.into_iter().filter(|it: &Comparison| it.value == value).collect();
+                return known;
             }
         }
         let Some(parent) = at.parent() else { break };
         let is_alternative = parent.child_by_field_name("alternative") == Some(at)
             || at.kind() == "elif_clause" && IFS.contains(&parent.kind());
         if is_alternative && IFS.contains(&parent.kind()) {
-            known.extend(falsified(code, parent));
+            known.extend(falsified(code, parent, value));
         } else if !["else_clause", "expression_statement"].contains(&parent.kind()) {
             break;
         }
         at = parent;
     }
-    known.into_iter().filter(|it| it.value == value).collect()
+    known
 }
 
 /// The `if` that a statement is, provided that it has no `else` and its branch leaves the block.
@@ -203,15 +203,17 @@ fn guard(statement: Node<'_>) -> Option<Node<'_>> {
 }
 
 /// The comparisons that are false if the branch of an `if` is not taken.
-fn falsified(code: &Code<'_>, choice: Node<'_>) -> Vec<Comparison> {
+fn falsified(code: &Code<'_>, choice: Node<'_>, value: &str) -> Vec<Comparison> {
     let condition = choice.child_by_field_name("condition");
-    condition.and_then(|it| comparisons(code.of(it))).unwrap_or_default()
+    let mut all = condition.and_then(|it| comparisons(code.of(it))).unwrap_or_default();
+    all.retain(|it| it.value == value);
+    all
 }
 
 /// Whether a statement may change a value: whatever names it may.
 fn changes(statement: &str, value: &str) -> bool {
     let base = value.trim_start_matches("len(").split(['.', ')']).next().unwrap_or_default();
-    super::count_of_word(statement, base) > 0
+    crate::syntax::count_of_word(statement, base) > 0
 }
 
 /// The comparisons of which at least one must be true; `None` if the condition has another form.

@@ -5,6 +5,7 @@ use regex::Regex;
 use std::sync::LazyLock;
 
 use super::{Problem, Rewrite, Severity};
+use crate::syntax::count_of_word;
 
 /// Names in a sentence: after the kind of thing they name, or of a shape that no English word has.
 /// A word in backticks alone may be a value or a variable of a formula: of 2,080 recorded answers,
@@ -33,11 +34,7 @@ const UNLESS: &[&str] = &[
 /// A name in the instruction that neither the file nor the answer has.
 pub(super) fn missing(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let (before, after) = rewrite.document;
-    let is_there = |name: &str| {
-        let mut words =
-            [before, after].into_iter().flat_map(|it| it.split(|c: char| !is_of_a_name(c)));
-        words.any(|word| word == name)
-    };
+    let is_there = |name: &str| [before, after].iter().any(|it| count_of_word(it, name) > 0);
     let mut sentences = rewrite.instruction?.split_inclusive(['.', ';', '\n']);
     let name = sentences.find_map(|sentence| {
         let mut words = sentence.split(|c: char| !c.is_alphabetic() && c != '\'');
@@ -47,10 +44,6 @@ pub(super) fn missing(rewrite: &Rewrite<'_>) -> Option<Problem> {
         names.find(|name| !is_there(name.as_str())).map(|name| name.as_str())
     })?;
     Some(Problem::new(Severity::Doubtful, format!("`{name}`, which was asked for, is not in it")))
-}
-
-fn is_of_a_name(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Problem, Rewrite, Severity, asks_to_delete};
 use crate::language::Language;
-use crate::syntax::{self, bound_names, identifiers};
+use crate::syntax::{self, bound_names, count_of_word, identifiers};
 use crate::{python, scopes};
 
 /// Shorter names are too similar to call one a slip for another.
@@ -52,10 +52,6 @@ pub(super) fn vanished(rewrite: &Rewrite<'_>) -> Option<Problem> {
 /// A nested function that the selection uses and that the answer only defines: with its call, its
 /// purpose is gone.
 pub(super) fn out_of_use(rewrite: &Rewrite<'_>) -> Option<Problem> {
-    let uses = |code: &str, name: &str| {
-        let words = code.split(|c: char| !c.is_alphanumeric() && c != '_');
-        words.filter(|word| *word == name).count()
-    };
     let mut inner = Vec::new();
     let tree = syntax::parse(rewrite.language, rewrite.answer)?;
     let mut cursor = tree.walk();
@@ -66,9 +62,9 @@ pub(super) fn out_of_use(rewrite: &Rewrite<'_>) -> Option<Problem> {
         }
         true
     });
-    let name = inner
-        .into_iter()
-        .find(|name| uses(rewrite.answer, name) == 1 && uses(rewrite.original, name) > 1)?;
+    let name = inner.into_iter().find(|name| {
+        count_of_word(rewrite.answer, name) == 1 && count_of_word(rewrite.original, name) > 1
+    })?;
     let reason = format!("it defines `{name}` and no longer uses it");
     Some(Problem::new(Severity::Doubtful, reason))
 }
