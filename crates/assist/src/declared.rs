@@ -13,12 +13,25 @@ use crate::syntax;
 const LANGUAGES: &[&str] =
     &["go", "java", "javascript", "javascriptreact", "rust", "typescript", "typescriptreact"];
 
-/// Those of them in which code outside of functions can't use anything that is declared in one.
-const OUTSIDE_LANGUAGES: &[&str] =
-    &["javascript", "javascriptreact", "typescript", "typescriptreact"];
+/// Nodes whose names nothing outside of them can use.
+const FUNCTIONS: &[&str] = &[
+    "arrow_function",
+    "closure_expression",
+    "constructor_declaration",
+    "func_literal",
+    "function_declaration",
+    "function_expression",
+    "function_item",
+    "generator_function",
+    "generator_function_declaration",
+    "lambda_expression",
+    "method_declaration",
+    "method_definition",
+];
 
 /// What these languages and their environments define themselves.
 const BUILTIN: &[&str] = &[
+    "_",
     "Infinity",
     "NaN",
     "__dirname",
@@ -110,6 +123,24 @@ const BUILTIN: &[&str] = &[
     "length",
     "string",
     "int",
+    "bool",
+    "byte",
+    "comparable",
+    "complex64",
+    "complex128",
+    "float32",
+    "float64",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "rune",
+    "uint",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "uintptr",
 ];
 
 /// Parent nodes under which a name belongs to something else, or is not the use of a variable.
@@ -123,6 +154,7 @@ const ELSEWHERE: &[&str] = &[
     "keyed_element",
     "label",
     "labeled_statement",
+    "lifetime",
     "literal_element",
     "macro_invocation",
     "method_invocation",
@@ -165,54 +197,77 @@ pub(crate) fn missing(language: &Language, document: &str, answer: &str) -> Opti
     used.into_iter().find(|name| !is_known(name)).map(str::to_owned)
 }
 
-/// The first name that a document uses outside of all functions though only functions declare it,
-/// as when a parameter's value was moved out of its function. `None` if there is none, or if it
-/// can't be known. Of 1,694 files of published packages, each treated as new, one has such a name.
+/// The first name that a document now uses where nothing around declares it, though a function does
+/// or did: as when a parameter's value was moved out of its function, or a loop lost its index.
+/// `None` if there is none, or if it can't be known. Of 7,411 files of libraries in Go, Rust and
+/// JavaScript, each treated as new, 79 have such a name, nearly all of which other files declare.
 pub(crate) fn out_of_reach(language: &Language, before: &str, after: &str) -> Option<String> {
-    let has = used_outside(language, after).filter(|names| !names.is_empty())?;
-    let had = used_outside(language, before)?;
-    has.into_iter().find(|name| !had.contains(name))
+    let has = Reach::of(language, after).filter(|it| !it.unresolved.is_empty())?;
+    let had = Reach::of(language, before)?;
+    // A name that no function declares either may come from anywhere.
+    let is_of_a_function = |name: &&&str| has.locals.contains(*name) || had.locals.contains(*name);
+    let mut new = has.unresolved.iter().filter(|name| !had.unresolved.contains(*name));
+    new.find(is_of_a_function).map(|&name| name.to_owned())
 }
 
-/// The names that are used outside of all functions and not declared there.
-fn used_outside(language: &Language, document: &str) -> Option<Vec<String>> {
-    if !OUTSIDE_LANGUAGES.contains(&language.id) {
-        return None;
-    }
-    let tree = syntax::parse(language, document)?;
-    let mut declared = BTreeSet::new();
-    let mut used = Vec::new();
-    syntax::walk(&mut tree.walk(), &mut |node| {
-        let kind = node.kind();
-        let is_function = node.is_named() && (kind.contains("function") || kind.contains("method"));
-        if is_function {
-            // A function's name belongs to the outside, and nothing else of the function does.
-            let name = node.child_by_field_name("name");
-            declared.extend(name.and_then(|it| document.get(it.byte_range())));
-        } else if node.child_count() == 0 && kind.contains("identifier") {
-            let name = document.get(node.byte_range()).unwrap_or_default();
-            if is_declared(node) || kind.ends_with("pattern") {
-                declared.insert(name);
-            } else if kind == "identifier" && is_variable(node, name) {
-                used.push(name);
+/// Which names a document uses where neither the functions around nor the file declare them.
+struct Reach<'a> {
+    unresolved: Vec<&'a str>,
+    /// The names that functions declare.
+    locals: BTreeSet<&'a str>,
+}
+
+/// A function, or the file, which is around all of them. Blocks don't count: what is declared in one
+/// and used beside it is for a compiler to find.
+struct Scope<'a> {
+    end: usize,
+    around: usize,
+    declared: BTreeSet<&'a str>,
+}
+
+impl<'a> Reach<'a> {
+    fn of(language: &Language, document: &'a str) -> Option<Self> {
+        if !LANGUAGES.contains(&language.id) {
+            return None;
+        }
+        let tree = syntax::parse(language, document)?;
+        let file = Scope { end: usize::MAX, around: 0, declared: BTreeSet::new() };
+        let mut scopes = vec![file];
+        let mut used: Vec<(&str, usize)> = Vec::new();
+        let mut at = 0;
+        syntax::walk(&mut tree.walk(), &mut |node| {
+            while node.start_byte() >= scopes[at].end {
+                at = scopes[at].around;
             }
-        }
-        !is_function
-    });
-    used.retain(|name| !declared.contains(name) && !BUILTIN.contains(name));
-    if used.is_empty() {
-        return Some(Vec::new());
+            if FUNCTIONS.contains(&node.kind()) {
+                // A function's name belongs to what is around it.
+                let name = node.child_by_field_name("name");
+                scopes[at].declared.extend(name.and_then(|it| document.get(it.byte_range())));
+                scopes.push(Scope { end: node.end_byte(), around: at, declared: BTreeSet::new() });
+                at = scopes.len() - 1;
+            } else if node.child_count() == 0 && node.kind().contains("identifier") {
+                let name = document.get(node.byte_range()).unwrap_or_default();
+                if is_declared(node) || node.kind().ends_with("pattern") {
+                    scopes[at].declared.insert(name);
+                } else if node.kind() == "identifier" && is_variable(node, name) {
+                    used.push((name, at));
+                }
+            }
+            true
+        });
+        let resolves = |name: &str, mut at: usize| loop {
+            if scopes[at].declared.contains(name) {
+                return true;
+            }
+            if at == 0 {
+                return false;
+            }
+            at = scopes[at].around;
+        };
+        used.retain(|(name, at)| !BUILTIN.contains(name) && !resolves(name, *at));
+        let locals = scopes.iter().skip(1).flat_map(|it| it.declared.iter().copied()).collect();
+        Some(Self { unresolved: used.into_iter().map(|(name, _)| name).collect(), locals })
     }
-    // A name that no function declares either may come from anywhere.
-    let mut of_functions = BTreeSet::new();
-    syntax::walk(&mut tree.walk(), &mut |node| {
-        let is_name = node.child_count() == 0 && node.kind() == "identifier";
-        if is_name && is_declared(node) {
-            of_functions.extend(document.get(node.byte_range()));
-        }
-        true
-    });
-    Some(used.into_iter().filter(|name| of_functions.contains(name)).map(str::to_owned).collect())
 }
 
 /// Whether a name is that of a variable or constant, not of a type or a function: those are often
@@ -239,7 +294,9 @@ fn is_declared(node: Node<'_>) -> bool {
     for _ in 0..4 {
         let Some(parent) = next else { return false };
         let kind = parent.kind();
-        let field = |name| parent.child_by_field_name(name).is_some_and(|it| holds(it, node));
+        let field = |name| {
+            parent.children_by_field_name(name, &mut parent.walk()).any(|it| holds(it, node))
+        };
         let declares = kind.contains("parameter")
             || kind.contains("pattern") && !kind.contains("expression")
             || kind.contains("import")
@@ -254,6 +311,10 @@ fn is_declared(node: Node<'_>) -> bool {
                 "var_spec",
                 "const_spec",
                 "short_var_declaration",
+                "receive_statement",
+                "type_spec",
+                "type_switch_statement",
+                "instanceof_expression",
                 "closure_parameters",
                 "inferred_parameters",
                 "catch_formal_parameter",
@@ -262,6 +323,7 @@ fn is_declared(node: Node<'_>) -> bool {
             ]
             .contains(&kind)
                 && (field("left")
+                    || field("alias")
                     || field("name")
                     || field("pattern")
                     || kind.contains("parameters"))
@@ -323,6 +385,32 @@ mod tests {
         let others = "import { h } from \"./h.js\";\nconst one = 1;\nconst { c, d = c } = h;\nlet e;\ne = [one, d, h, f];\nfor (const i of e) console.log(i);\nfunction f(a) {\n  return g(a);\n}\nclass A {\n  x = one;\n  m(y) {\n    return y;\n  }\n}\n";
         assert_eq!(found(before, others), None);
         assert_eq!(found("log(a);\n", "log(a);\nlog(a);\n"), None);
+    }
+
+    #[test]
+    fn a_local_name_that_lost_its_declaration_is_reported() {
+        let found =
+            |path, before: &str, after: &str| out_of_reach(Language::of(None, path), before, after);
+        let go = "package a\n\nfunc f(a []int) int {\n\tfor i, v := range a {\n\t\tif v > 0 {\n\t\t\treturn i\n\t\t}\n\t}\n\treturn -1\n}\n\nfunc g(i int) int {\n\treturn i\n}\n";
+        assert_eq!(found("a.go", go, &go.replace("for i,", "for _,")).as_deref(), Some("i"));
+        assert_eq!(found("a.go", go, &go.replace("a {", "b {").replace("f(a", "f(b")), None);
+        let rust = "fn f(a: &[u8]) -> usize {\n    let n = a.len();\n    n + 1\n}\n";
+        assert_eq!(
+            found("a.rs", rust, &rust.replace("    let n = a.len();\n", "")).as_deref(),
+            Some("n")
+        );
+        let java = "class A { int f(int a) { int n = a; return n; } int n() { return 1; } }\n";
+        assert_eq!(found("A.java", java, &java.replace("int n = a;", "")), None);
+        assert_eq!(
+            found("A.java", java, &java.replace("int n = a;", "").replace("int n()", "int m()"))
+                .as_deref(),
+            Some("n")
+        );
+        let javascript = "function f(a) {\n  const n = a;\n  return a.map((b) => b + n);\n}\n";
+        let without = javascript.replace("  const n = a;\n", "");
+        assert_eq!(found("a.js", javascript, &without).as_deref(), Some("n"));
+        // A function inside sees what is around it.
+        assert_eq!(found("a.js", &without, javascript), None);
     }
 
     #[test]

@@ -6,15 +6,18 @@ use serde_json::{Value, json};
 
 use crate::profiles::{self, PROFILE_CHOICES, Profile};
 use crate::table::Key;
-use crate::values::{DRAFT_AUTO, DRAFT_OFF};
+use crate::values::AUTO;
 
 /// What values a setting takes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Kind {
     /// The name of a model. An empty one is none: what the profile says counts then.
     Model,
-    /// The name of a model that drafts for another, or one of two words.
-    DraftModel,
+    /// The name of a model that helps another, or `auto`, or another word.
+    ModelOr {
+        /// That word.
+        word: &'static str,
+    },
     /// The name of a profile. Which there are is known when all layers are.
     ProfileName {
         /// Used where nothing is set.
@@ -124,7 +127,7 @@ impl Setting {
     pub(crate) fn default(&self) -> Value {
         match self.kind {
             Kind::Model => "".into(),
-            Kind::DraftModel => DRAFT_AUTO.into(),
+            Kind::ModelOr { .. } => AUTO.into(),
             Kind::ProfileName { default } | Kind::Choice { default, .. } => default.into(),
             Kind::Switch { default } => default.into(),
             Kind::OptionalSwitch => Value::Null,
@@ -139,7 +142,7 @@ impl Setting {
     pub(crate) fn allowed(&self) -> String {
         match self.kind {
             Kind::Model => "a text, which may be empty".to_owned(),
-            Kind::DraftModel => format!("`{DRAFT_AUTO}`, `{DRAFT_OFF}`, or a model"),
+            Kind::ModelOr { word } => format!("`{AUTO}`, `{word}`, or a model"),
             Kind::ProfileName { .. } => "the name of a profile".to_owned(),
             Kind::Choice { choices, .. } => {
                 let words: Vec<String> =
@@ -159,7 +162,7 @@ impl Setting {
     pub(crate) fn check(&self, value: &Value) -> Result<(), String> {
         let good = match self.kind {
             Kind::Model => value.is_string(),
-            Kind::DraftModel | Kind::ProfileName { .. } => {
+            Kind::ModelOr { .. } | Kind::ProfileName { .. } => {
                 value.as_str().is_some_and(|name| !name.is_empty())
             }
             Kind::Choice { choices, .. } => {
@@ -191,9 +194,7 @@ impl Setting {
         let words = |choices: Choices| choices.iter().map(|(word, _)| (*word).into()).collect();
         match self.kind {
             Kind::Model => vec!["".into(), "demo".into(), "/models/own.gguf".into()],
-            Kind::DraftModel => {
-                vec![DRAFT_AUTO.into(), DRAFT_OFF.into(), "/models/own.gguf".into()]
-            }
+            Kind::ModelOr { word } => vec![AUTO.into(), word.into(), "/models/own.gguf".into()],
             Kind::ProfileName { .. } => words(PROFILE_CHOICES),
             Kind::Choice { choices, .. } => words(choices),
             Kind::Switch { .. } => vec![false.into(), true.into()],

@@ -12,7 +12,7 @@ use crate::{Choices, Kind, Setting, TABLE};
 /// The values that a setting takes, as a JSON schema.
 fn schema_of(setting: &Setting) -> Value {
     let mut schema = match setting.kind {
-        Kind::Model | Kind::DraftModel => json!({"type": "string"}),
+        Kind::Model | Kind::ModelOr { .. } => json!({"type": "string"}),
         Kind::ProfileName { .. } => choice(PROFILE_CHOICES),
         Kind::Choice { choices, .. } => choice(choices),
         Kind::Switch { .. } => json!({"type": "boolean"}),

@@ -11,7 +11,7 @@ use localcoder_protocol::limits::{
 use crate::Kind;
 use crate::definition::{choices, settings};
 use crate::profiles::Profile;
-use crate::values::DraftModel;
+use crate::values::{DRAFT_OFF, DraftModel, SUGGEST_CODE, SuggestionModel};
 
 choices! {
     /// Where the model computes.
@@ -89,7 +89,7 @@ settings! {
     /// else the id of an installed model, or the absolute path of a GGUF file. `off` is none.
     /// Where its guesses cost more than they gain, it is not asked.
     DraftModel = "draftModel", draft_model: DraftModel,
-        Kind::DraftModel,
+        Kind::ModelOr { word: DRAFT_OFF },
         affects: [Residency], of_profiles: false;
 
     /// Size of the context window in tokens. A larger window takes more memory. Where nothing is
@@ -156,6 +156,15 @@ settings! {
     /// asked of a model goes first. *LocalCoder: Why Is There No Suggestion?* says why there is none.
     GhostText = "ghostText.enabled", ghost_text: bool,
         Kind::Switch { default: true },
+        affects: [GhostText], of_profiles: false;
+
+    /// The model that suggests at the cursor: `auto` is the one for code, and where that takes
+    /// longer than 0.3 seconds the largest installed one that is likely to be fast enough, at most
+    /// half as large, with tokens for gaps; `code` is always the one for code; else the id of an
+    /// installed model, or the absolute path of a GGUF file. A second model is loaded only where
+    /// memory allows it beside the first.
+    GhostTextModel = "ghostText.model", ghost_text_model: SuggestionModel,
+        Kind::ModelOr { word: SUGGEST_CODE },
         affects: [GhostText], of_profiles: false;
 
     /// Languages in which nothing is suggested at the cursor, by the editor's names for them, such

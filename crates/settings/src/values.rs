@@ -57,6 +57,8 @@ pub struct Settings {
     pub slow_tokens_per_s: f64,
     /// Which model drafts for the one in use.
     pub draft_model: DraftModel,
+    /// Which model suggests at the cursor.
+    pub suggestion_model: SuggestionModel,
     code_model: Wanted,
     general_model: Wanted,
     keep_model_loaded: Option<bool>,
@@ -74,15 +76,40 @@ pub enum DraftModel {
     Named(String),
 }
 
-/// The words for [`DraftModel::Auto`] and [`DraftModel::Off`].
-pub(crate) const DRAFT_AUTO: &str = "auto";
+/// The word that leaves the choice of a model to the host.
+pub(crate) const AUTO: &str = "auto";
+/// The word for [`DraftModel::Off`].
 pub(crate) const DRAFT_OFF: &str = "off";
 
 impl FromValue for DraftModel {
     fn from_value(value: &Value) -> Option<Self> {
         Some(match value.as_str()?.trim() {
-            DRAFT_AUTO => Self::Auto,
+            AUTO => Self::Auto,
             DRAFT_OFF => Self::Off,
+            reference => Self::Named(reference.to_owned()),
+        })
+    }
+}
+
+/// Which model suggests at the cursor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SuggestionModel {
+    /// The model for code, or where that is too slow a smaller one beside it.
+    Auto,
+    /// The model for code.
+    Code,
+    /// The model with this name, where there is room for it beside the model for code.
+    Named(String),
+}
+
+/// The word for [`SuggestionModel::Code`].
+pub(crate) const SUGGEST_CODE: &str = "code";
+
+impl FromValue for SuggestionModel {
+    fn from_value(value: &Value) -> Option<Self> {
+        Some(match value.as_str()?.trim() {
+            AUTO => Self::Auto,
+            SUGGEST_CODE => Self::Code,
             reference => Self::Named(reference.to_owned()),
         })
     }
@@ -176,6 +203,7 @@ impl Settings {
             Key::CodeModel => self.code_model != other.code_model,
             Key::GeneralModel => self.general_model != other.general_model,
             Key::DraftModel => self.draft_model != other.draft_model,
+            Key::GhostTextModel => self.suggestion_model != other.suggestion_model,
             Key::ContextWindow => {
                 self.context_tokens != other.context_tokens
                     || self.context_tokens_most != other.context_tokens_most
@@ -231,6 +259,7 @@ impl Settings {
             explanation_length,
             ghost_text,
             ghost_text_languages_off,
+            ghost_text_model,
             ghost_text_while_saving_power,
             test_edits,
             ledger,
@@ -267,6 +296,7 @@ impl Settings {
             code_model: wanted(Key::CodeModel, code_model),
             general_model: wanted(Key::GeneralModel, general_model),
             draft_model,
+            suggestion_model: ghost_text_model,
             keep_model_loaded,
             idle_unload_minutes: idle_unload_minutes.into(),
             profile,

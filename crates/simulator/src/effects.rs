@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use localcoder_host::core::{Effect, Event};
+use localcoder_host::core::{Effect, Event, Help};
 
 use crate::broken::{Outcome, breach};
 use crate::checks::{self, bounds};
@@ -72,9 +72,9 @@ impl World {
             Effect::StopWorker { generation } => self.worker_is_to_end(generation, 1),
             Effect::TerminateWorker { generation } => self.worker_is_to_end(generation, 0),
             Effect::KillWorker { generation } => self.worker_is_killed(generation, exits),
-            Effect::FindDraft { path, named } => {
+            Effect::FindHelper { path, help, named } => {
                 let ms = self.random.up_to_ms(60);
-                self.later(ms, WorldEvent::DraftSought { path, named });
+                self.later(ms, WorldEvent::HelperSought { path, help, named });
                 Ok(())
             }
             Effect::FindSmaller { path, bytes } => {
@@ -171,12 +171,17 @@ impl World {
         residents.chain(drafts).map(|it| it.kv_bytes + it.compute_bytes).sum()
     }
 
-    /// A model that could draft for another was looked for.
-    pub(crate) fn draft_sought(&mut self, path: PathBuf, named: Option<String>) -> Outcome {
+    /// A smaller model that takes work off another was looked for.
+    pub(crate) fn helper_sought(
+        &mut self,
+        path: PathBuf,
+        help: Help,
+        named: Option<String>,
+    ) -> Outcome {
         let references = [named.unwrap_or_else(|| "small".to_owned())];
         let found = Box::new(self.store.inspect(&references));
         let free_bytes = self.store.free_bytes(self.taken_bytes());
-        self.deliver(Event::DraftFound { path, found, free_bytes })
+        self.deliver(Event::HelperFound { path, help, found, free_bytes })
     }
 
     /// The largest installed model that takes less was looked for.

@@ -16,6 +16,7 @@ pub(crate) fn values_of(key: Key) -> Vec<Value> {
             SPECS.iter().map(|spec| spec.reference.into()).collect()
         }
         Key::DraftModel => vec![json!("auto"), json!("off"), json!("small"), json!("")],
+        Key::GhostTextModel => vec![json!("auto"), json!("code"), json!("small"), json!("")],
         Key::ContextWindow => {
             vec![json!(512), json!(2048), json!(4096), json!(8192), json!(9000)]
         }

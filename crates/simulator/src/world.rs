@@ -202,7 +202,7 @@ impl World {
                 self.ask(client, "tried", None, params)
             }
             WorldEvent::Inspected(references) => self.inspected(references),
-            WorldEvent::DraftSought { path, named } => self.draft_sought(path, named),
+            WorldEvent::HelperSought { path, help, named } => self.helper_sought(path, help, named),
             WorldEvent::SmallerSought { path, bytes } => self.smaller_sought(path, bytes),
             WorldEvent::PrefixLooked { generation, key } => self.prefix_looked(generation, key),
             WorldEvent::WorkerStarts(generation) => self.worker_starts(generation),

@@ -5,7 +5,7 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::path::PathBuf;
 
-use localcoder_host::core::ClientId;
+use localcoder_host::core::{ClientId, Help};
 use localcoder_transport::Message;
 use serde_json::Value;
 
@@ -22,8 +22,8 @@ pub(crate) enum WorldEvent {
     ClientHasTried { client: ClientId, params: Value },
     /// A model file was inspected.
     Inspected(Vec<String>),
-    /// The search for a draft model has ended.
-    DraftSought { path: PathBuf, named: Option<String> },
+    /// The search for a model that helps another has ended.
+    HelperSought { path: PathBuf, help: Help, named: Option<String> },
     /// The search for a smaller model has ended.
     SmallerSought { path: PathBuf, bytes: u64 },
     /// The search for a kept state has ended.

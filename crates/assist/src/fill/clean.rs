@@ -31,6 +31,11 @@ pub(super) fn finish(
     };
     // Brackets come last: the lines cut off before may have closed some of them.
     let text = closed(gap, lines, fitting(gap, lines, text));
+    // A line that was cut off may be that which follows once its brackets are closed.
+    let text = match lines {
+        Lines::Free => text,
+        _ => without_following(gap, &text),
+    };
     // Nothing but white space, or what the line already has.
     if text.trim().is_empty() || (replaces > 0 && text == gap.rest().trim_end()) {
         return Err(Silence::NothingToAdd);

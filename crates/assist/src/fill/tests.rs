@@ -229,6 +229,13 @@ fn what_is_not_code_or_goes_round_in_circles_is_cut() {
 }
 
 #[test]
+fn what_was_cut_off_and_is_the_next_line_once_it_is_closed_is_not_shown() {
+    let fill = fill("a.py", "def f(a):\n    p|\n    print(a, b)\n");
+    assert_eq!(fill.finish("rint(a, b", true, None), Err(Silence::NothingToAdd));
+    assert_eq!(fill.finish("rint(a, c", true, None).unwrap().text, "rint(a, c)");
+}
+
+#[test]
 fn of_a_block_is_kept_what_the_code_around_it_can_be_read_with() {
     finishes("a.py", "x = 1\n|\ny = 2\nz = 3\n", "y = 2\ny = 2\nz = 3", Err(Silence::NothingToAdd));
     let twice = "b()\n    b()\n    return c";

@@ -30,7 +30,7 @@ use crate::{python, same, syntax};
 use changes::Change;
 use code::Code;
 use places::{Place, View};
-use window::{Changed, Window};
+use window::{Changed, Window, ZETA_CURSOR};
 
 /// Below this mean log-probability an edit is not shown.
 const UNSURE_BELOW: f32 = -0.35;
@@ -62,6 +62,8 @@ pub enum NextEditWay {
     Words,
     /// As Sweep's models for next edits were trained, with the token that begins a file.
     Sweep(u32),
+    /// As Zed's model Zeta was trained.
+    Zeta,
 }
 
 /// A call of the worker about one place.
@@ -182,9 +184,10 @@ impl NextEditTask {
                         window.prompt((self.language, &self.path), &self.edits, place)
                     }
                     NextEditWay::Sweep(file) => window.sweep_prompt(file, &self.path, &self.edits),
+                    NextEditWay::Zeta => window.zeta_prompt(&self.path, &self.edits),
                 },
                 max_tokens: window.max_tokens(),
-                stop: window.stop(),
+                stop: window.stop(way),
                 draft: window.draft(place.guess.as_deref()),
             };
             self.asked += 1;
@@ -214,7 +217,8 @@ impl NextEditTask {
 
     fn found(&self, written: &str, ended: bool, mean: Option<f32>) -> Result<NextEdit, Silence> {
         let (place, window) = self.window().ok_or(Silence::NothingFollows)?;
-        let edit = match window.changed(written, ended) {
+        // A model that is told where the cursor is may write where it is to be.
+        let edit = match window.changed(&written.replace(ZETA_CURSOR, ""), ended) {
             Some(Changed::Lines(rows, new)) => self.checked(rows, &new, place.because)?,
             Some(Changed::Nothing) => return Err(Silence::NothingFollows),
             None => return Err(Silence::NothingToAdd),

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use localcoder_protocol::{ChatMessage, FollowsFrom, InfillPart, RecentEdit, Role, WorkerPrompt};
 
+use super::NextEditWay;
 use super::places::Place;
 use crate::language::{Language, fence_tag, shown_name};
 
@@ -21,6 +22,14 @@ const WRITTEN_LINES_MAX: usize = 12;
 const LINE_BYTES_MAX: usize = 240;
 /// Most edits that the prompt includes.
 const EDITS_MAX: usize = 3;
+
+/// The marks of Zeta's format, which are text to its tokenizer.
+const ZETA_START: &str = "<|editable_region_start|>";
+const ZETA_END: &str = "<|editable_region_end|>";
+pub(super) const ZETA_CURSOR: &str = "<|user_cursor_is_here|>";
+/// The instruction that the format has a place for.
+const ZETA_TASK: &str = "Look at what the user has changed, and write the marked part of the \
+    excerpt as it should be after the user's next change.";
 
 const SYSTEM: &str =
     "You finish a change that a programmer has begun. You write code and nothing else.";
@@ -129,6 +138,23 @@ impl Window {
         WorkerPrompt::Infill { parts }
     }
 
+    /// The prompt that Zeta was trained on: the edits as diffs, then the lines with marks round those
+    /// that it may change, which it writes again between the same marks. The words of the
+    /// instruction are our own.
+    pub(super) fn zeta_prompt(&self, path: &str, edits: &[RecentEdit]) -> WorkerPrompt {
+        let newest: Vec<&RecentEdit> = edits.iter().rev().take(EDITS_MAX).collect();
+        let diffs: String = newest.into_iter().rev().map(zeta_diff).collect();
+        let lines = |lines: &[String]| lines.iter().map(|it| format!("{it}\n")).collect::<String>();
+        let (head, rest) = (lines(&self.head), lines(&self.rest));
+        let first = if self.row == self.head.len() { "<|start_of_file|>\n" } else { "" };
+        let text = format!(
+            "### Instruction:\n{ZETA_TASK}\n\n### User Edits:\n\n{diffs}\n### User Excerpt:\n\n\
+             ```{path}\n{first}{ZETA_START}\n{head}{ZETA_CURSOR}{rest}{ZETA_END}\n```\n\n\
+             ### Response:\n\n```{path}\n{ZETA_START}\n{head}"
+        );
+        WorkerPrompt::Infill { parts: vec![InfillPart::Text { text }] }
+    }
+
     /// What the model most likely writes.
     pub(super) fn draft(&self, guess: Option<&[String]>) -> String {
         let place = guess.unwrap_or(&self.rest[..self.place]);
@@ -144,9 +170,10 @@ impl Window {
     }
 
     /// What ends the text: the line after the place, or the end of the code.
-    pub(super) fn stop(&self) -> Vec<String> {
+    pub(super) fn stop(&self, way: NextEditWay) -> Vec<String> {
         let behind = self.rest.get(self.place).map(|line| format!("\n{line}\n"));
-        behind.into_iter().chain(["```".to_owned()]).collect()
+        let end = if way == NextEditWay::Zeta { ZETA_END } else { "```" };
+        behind.into_iter().chain([end.to_owned()]).collect()
     }
 
     /// What becomes of the place; `None` if the text so far does not decide it. `ended`: no more
@@ -183,9 +210,49 @@ impl Window {
     }
 }
 
+/// An edit as Zeta was shown them.
+fn zeta_diff(edit: &RecentEdit) -> String {
+    let RecentEdit { path, before, after, line } = edit;
+    let (old, new) = (before.lines().count(), after.lines().count());
+    let at = line.unwrap_or(1);
+    let signed = |sign: char, text: &str| -> String {
+        text.lines().map(|line| format!("{sign}{line}\n")).collect()
+    };
+    format!(
+        "User edited \"{path}\":\n```diff\n@@ -{at},{old} +{at},{new} @@\n{}{}```\n\n",
+        signed('-', before),
+        signed('+', after)
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn zeta_is_asked_as_it_was_trained() {
+        let lines = ["def f(a, b):", "    return a", "x = f(1)", "print(x)"].map(str::to_owned);
+        let window = Window::new(&lines, &(2..3)).unwrap();
+        let edit = RecentEdit {
+            path: "a.py".to_owned(),
+            before: "def f(a):".to_owned(),
+            after: "def f(a, b):".to_owned(),
+            line: Some(1),
+        };
+        let WorkerPrompt::Infill { parts } = window.zeta_prompt("a.py", &[edit]) else {
+            panic!("it has no chat template")
+        };
+        let [InfillPart::Text { text }] = &parts[..] else { panic!("it has no tokens of its own") };
+        let (_, asked) = text.split_once("### User Edits:\n\n").unwrap();
+        assert_eq!(
+            asked,
+            "User edited \"a.py\":\n```diff\n@@ -1,1 +1,1 @@\n-def f(a):\n+def f(a, b):\n```\n\n\n\
+             ### User Excerpt:\n\n```a.py\n<|start_of_file|>\n<|editable_region_start|>\ndef f(a, b):\n    return a\n\
+             <|user_cursor_is_here|>x = f(1)\nprint(x)\n<|editable_region_end|>\n```\n\n\
+             ### Response:\n\n```a.py\n<|editable_region_start|>\ndef f(a, b):\n    return a\n"
+        );
+        assert_eq!(window.stop(NextEditWay::Zeta)[1..], ["<|editable_region_end|>"]);
+    }
 
     #[test]
     fn a_model_of_the_family_is_asked_as_it_was_trained() {

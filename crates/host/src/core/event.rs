@@ -77,6 +77,18 @@ impl From<Death> for WorkerEnding {
     }
 }
 
+/// What a smaller model does for the one in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Help {
+    /// It guesses what that one writes next.
+    Drafts,
+    /// It suggests at the cursor in that one's place.
+    Suggests {
+        /// The largest file that is likely to be fast enough.
+        bytes_most: u64,
+    },
+}
+
 /// What happened.
 #[derive(Debug)]
 pub enum Event {
@@ -97,11 +109,13 @@ pub enum Event {
         /// Memory that was available at that moment, if the system reports it.
         free_bytes: Option<u64>,
     },
-    /// Answer to [`Effect::FindDraft`].
-    DraftFound {
-        /// The model that needs a draft model.
+    /// Answer to [`Effect::FindHelper`].
+    HelperFound {
+        /// The model that is to be helped.
         path: PathBuf,
-        /// A draft model, or why there is none.
+        /// The help in the question.
+        help: Help,
+        /// A model that can, or why there is none.
         found: Box<Result<ModelFile, ErrorInfo>>,
         /// Memory that was available then, if the system reports it.
         free_bytes: Option<u64>,
@@ -192,11 +206,13 @@ pub enum Effect {
         /// The limit: the length of that model's file, or the free memory if that is less.
         bytes: u64,
     },
-    /// Look for a model that could draft for this one; answered by [`Event::DraftFound`].
-    FindDraft {
-        /// The model that needs a draft model.
+    /// Look for a smaller model that takes work off this one; answered by [`Event::HelperFound`].
+    FindHelper {
+        /// The model that is to be helped.
         path: PathBuf,
-        /// The draft model that the user named; if `None`, any that is installed and much smaller.
+        /// What the smaller one is for.
+        help: Help,
+        /// The one that the user named; if `None`, any that is installed and much smaller.
         named: Option<String>,
     },
     /// Start a worker process; answered by [`Event::WorkerStarted`].

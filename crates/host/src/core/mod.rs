@@ -33,7 +33,7 @@ use localcoder_settings::{Contents, Settings};
 use localcoder_transport::Message;
 
 use configuration::Configuration;
-pub use event::{ClientId, Death, Effect, Event, WorkerEnding};
+pub use event::{ClientId, Death, Effect, Event, Help, WorkerEnding};
 use ghost::Ghost;
 use jobs::{Completed, Counting, Job, Predicted, ghost_answer, infill_way, next_edit_answer};
 use life::Life;
@@ -144,9 +144,12 @@ impl Host {
                     schedule.model_inspected(&references, &result, free_bytes, cx, out);
                 });
             }
-            Event::DraftFound { path, found, free_bytes } => {
-                self.ask(|schedule, cx, out| {
-                    schedule.draft_found(&path, *found, free_bytes, cx, out);
+            Event::HelperFound { path, help, found, free_bytes } => {
+                self.ask(|schedule, cx, out| match help {
+                    Help::Drafts => schedule.draft_found(&path, *found, free_bytes, cx, out),
+                    Help::Suggests { .. } => {
+                        schedule.suggester_found(&path, *found, free_bytes, cx, out);
+                    }
                 });
             }
             Event::SmallerFound { path, found } => {
@@ -317,7 +320,9 @@ impl Host {
             Action::Outdate(paths) => self.pool.outdate(&paths),
             Action::ForgetCrashes => self.pool.forget_crashes(),
             Action::Inspect(references) => effects.push(Effect::InspectModel { references }),
-            Action::FindDraft { path, named } => effects.push(Effect::FindDraft { path, named }),
+            Action::FindHelper { path, help, named } => {
+                effects.push(Effect::FindHelper { path, help, named });
+            }
             Action::LoadDraft(slot, file) => self.pool.load_draft(now, slot, *file, effects),
             Action::UnloadDraft(slot) => self.pool.unload_draft(now, slot, effects),
             Action::FindSmaller { path, bytes } => {
@@ -467,7 +472,10 @@ impl Host {
         if let Some(reason) = self.ghost.silence_at(now, &fill, &settings) {
             return say(&self.ghost, reason);
         }
-        let references = model.map_or_else(|| settings.code_models(), |model| vec![model]);
+        let (references, settings) = match model {
+            Some(model) => (vec![model], settings),
+            None => self.ask(|schedule, cx, _| schedule.suggestion_models(settings, cx)),
+        };
         let kept = || self.ghost.kept(client, &references, &fill.spot());
         let kept = overrides.is_empty().then(kept).flatten();
         // A user who asks again where there was no suggestion wants it computed.
@@ -537,6 +545,11 @@ impl Host {
     ) {
         let Completed { fill, owner, ahead, answer, ended } = completed;
         self.ghost.note(answer.usage);
+        if let Some(model) = &answer.model {
+            self.ask(|schedule, cx, _| {
+                schedule.suggestion_took(&model.reference, answer.usage, cx);
+            });
+        }
         let suggestion = answer.suggestion.clone();
         if let Some(text) = &suggestion {
             self.ghost.keep(owner, &references, fill.spot(), Some(text.clone()));

@@ -17,6 +17,7 @@ use localcoder_transport::{shortage, spawn_thread};
 
 use super::look::{Checked, Headers, Look, Models, Place};
 use crate::ModelFile;
+use crate::core::Help;
 
 /// Every question is answered within this time. A disk that has to spin up takes five seconds or
 /// so, and users do not want to wait longer for an error.
@@ -39,7 +40,7 @@ const RUNNING_MAX: usize = HUNG_MAX + QUICK_MAX;
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Wanted {
     First(Vec<String>),
-    Draft(PathBuf, Option<String>),
+    Helper(PathBuf, Help, Option<String>),
     Smaller(PathBuf, u64),
     /// The file for a load, by its number and the worker's generation. Each load gets a file of its
     /// own, since those who share an open file share its position.
@@ -58,8 +59,8 @@ pub(super) struct Load {
 pub(super) enum Inspected {
     /// The first of several that exists.
     First(Vec<String>, Result<ModelFile, ErrorInfo>),
-    /// A model that could draft for another.
-    Draft(PathBuf, Result<ModelFile, ErrorInfo>),
+    /// A model that takes work off another.
+    Helper(PathBuf, Help, Result<ModelFile, ErrorInfo>),
     /// A model that takes less memory than another.
     Smaller(PathBuf, Option<ModelFile>),
     /// The opened file that a worker is about to load.
@@ -83,8 +84,9 @@ impl Inspector {
                 Wanted::First(references) => {
                     Inspected::First(references.clone(), look.first(references))
                 }
-                Wanted::Draft(path, named) => {
-                    Inspected::Draft(path.clone(), look.draft(path, named.as_deref()))
+                Wanted::Helper(path, help, named) => {
+                    let found = look.helper(path, *help, named.as_deref());
+                    Inspected::Helper(path.clone(), *help, found)
                 }
                 Wanted::Smaller(path, bytes) => {
                     Inspected::Smaller(path.clone(), look.smaller(path, *bytes))
@@ -119,8 +121,8 @@ impl Inspector {
         self.ask(Wanted::First(references));
     }
 
-    pub(super) fn find_draft(&self, path: PathBuf, named: Option<String>) {
-        self.ask(Wanted::Draft(path, named));
+    pub(super) fn find_helper(&self, path: PathBuf, help: Help, named: Option<String>) {
+        self.ask(Wanted::Helper(path, help, named));
     }
 
     pub(super) fn find_smaller(&self, path: PathBuf, bytes: u64) {
@@ -223,7 +225,7 @@ impl<A: Fn(Inspected)> Desk<A> {
 
     fn within_of(&self, wanted: &Wanted) -> Duration {
         match wanted {
-            Wanted::First(_) | Wanted::Draft(..) | Wanted::Smaller(..) => self.within,
+            Wanted::First(_) | Wanted::Helper(..) | Wanted::Smaller(..) => self.within,
             Wanted::Open(..) => self.within.min(OPEN_WITHIN),
         }
     }
@@ -321,7 +323,7 @@ fn millis(begun: Instant) -> u64 {
 fn refused(wanted: Wanted, error: ErrorInfo) -> Inspected {
     match wanted {
         Wanted::First(references) => Inspected::First(references, Err(error)),
-        Wanted::Draft(path, _) => Inspected::Draft(path, Err(error)),
+        Wanted::Helper(path, help, _) => Inspected::Helper(path, help, Err(error)),
         Wanted::Smaller(path, _) => Inspected::Smaller(path, None),
         Wanted::Open(load, _) => Inspected::Opened(load, Err(error)),
     }

@@ -16,11 +16,16 @@ use localcoder_transport::{is_shortage, shortage};
 use rustix::fs::OFlags;
 
 use super::recognition::Recognition;
+use crate::core::Help;
 use crate::{ModelFile, Pinned};
 
 /// A draft model that the user did not name must be at least this many times smaller than the
 /// model: below that, guessing costs more than it gains, see docs/reference/drafting.md.
 const DRAFT_TIMES_SMALLER: u64 = 6;
+
+/// A model that suggests in another's place must be at least this many times smaller: else what
+/// it gains is not worth the memory and the worse suggestions.
+const SUGGESTER_TIMES_SMALLER: u64 = 2;
 
 /// Where references are looked up.
 #[derive(Debug, Clone)]
@@ -163,12 +168,48 @@ impl Look<'_> {
         smaller.iter().find_map(|model| self.inspect(&model.id).ok())
     }
 
-    /// The model that could draft for another: the named one, or the smallest installed one that
-    /// has the same tokens and is small enough for its guesses to pay.
-    pub(super) fn draft(&self, path: &Path, named: Option<&str>) -> Result<ModelFile, ErrorInfo> {
-        if let Some(reference) = named {
-            return self.inspect(reference);
+    /// The model that takes work off another: the named one, or the best of the installed ones.
+    pub(super) fn helper(
+        &self,
+        path: &Path,
+        help: Help,
+        named: Option<&str>,
+    ) -> Result<ModelFile, ErrorInfo> {
+        match (named, help) {
+            (Some(reference), _) => self.inspect(reference),
+            (None, Help::Drafts) => self.draft(path),
+            (None, Help::Suggests { bytes_most }) => self.suggester(path, bytes_most),
         }
+    }
+
+    /// The model that could suggest at the cursor in place of another: of those with tokens for
+    /// gaps the largest that is likely to be fast enough, else the smallest.
+    fn suggester(&self, path: &Path, bytes_most: u64) -> Result<ModelFile, ErrorInfo> {
+        let none = || {
+            ErrorInfo::new(
+                ErrorCode::NoModel,
+                "no much smaller model with tokens for gaps is installed",
+            )
+        };
+        self.place.set(&self.models.installed);
+        let store = Store::existing(&self.models.installed).ok_or_else(none)?;
+        let mut installed: Vec<Installed> = store.list()?.into_iter().map(|it| it.model).collect();
+        self.place.set(path);
+        let (_, about) = open(path)?;
+        installed
+            .retain(|model| model.bytes.saturating_mul(SUGGESTER_TIMES_SMALLER) <= about.len());
+        let (mut fast, mut slow): (Vec<_>, Vec<_>) =
+            installed.into_iter().partition(|model| model.bytes <= bytes_most);
+        fast.sort_by_key(|model| std::cmp::Reverse(model.bytes));
+        slow.sort_by_key(|model| model.bytes);
+        let mut found = fast.iter().chain(&slow).filter_map(|model| self.inspect(&model.id).ok());
+        let fills = |model: &ModelFile| model.header.as_ref().is_some_and(|it| it.fim.is_some());
+        found.find(fills).ok_or_else(none)
+    }
+
+    /// The model that could draft for another: the smallest installed one that has the same tokens
+    /// and is small enough for its guesses to pay.
+    fn draft(&self, path: &Path) -> Result<ModelFile, ErrorInfo> {
         let none = || {
             ErrorInfo::new(ErrorCode::NoModel, "no installed model could draft for the loaded one")
         };

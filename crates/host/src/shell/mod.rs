@@ -324,7 +324,9 @@ impl Shell {
                 Effect::StopWorker { generation } => self.workers.stop(generation),
                 Effect::TerminateWorker { generation } => self.workers.terminate(generation),
                 Effect::KillWorker { generation } => self.workers.kill(generation),
-                Effect::FindDraft { path, named } => self.inspector.find_draft(path, named),
+                Effect::FindHelper { path, help, named } => {
+                    self.inspector.find_helper(path, help, named);
+                }
                 Effect::FindSmaller { path, bytes } => self.inspector.find_smaller(path, bytes),
                 Effect::FindPrefix { generation, key } => self.find_prefix(generation, key),
                 Effect::KeepPrefix { generation, key, bytes } => {
@@ -441,8 +443,9 @@ fn inspected(sender: Sender<Input>) -> impl Fn(Inspected) + Send {
                 result: Box::new(result),
                 free_bytes: localcoder_model_store::free_bytes(),
             },
-            Inspected::Draft(path, found) => Event::DraftFound {
+            Inspected::Helper(path, help, found) => Event::HelperFound {
                 path,
+                help,
                 found: Box::new(found),
                 free_bytes: localcoder_model_store::free_bytes(),
             },

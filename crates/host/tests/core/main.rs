@@ -17,6 +17,7 @@ mod requests;
 mod residency;
 mod rig;
 mod slow;
+mod suggesting;
 mod switching;
 mod trials;
 mod typing;

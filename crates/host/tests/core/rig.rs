@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use localcoder_gguf::{FimTokens, Header, KvType, RunShape};
 use localcoder_host::ModelFile;
-use localcoder_host::core::{ClientId, Death, Effect, Event, Host, HostConfig, WorkerEnding};
+use localcoder_host::core::{ClientId, Death, Effect, Event, Help, Host, HostConfig, WorkerEnding};
 use localcoder_model_store::Sampling;
 use localcoder_protocol::{
     BUILD_ID, ClientKind, CommandSpec, ErrorCode, ErrorInfo, FinishReason, HEARTBEAT_MS,
@@ -40,6 +40,9 @@ pub(crate) struct Rig {
     pub(crate) smaller: Option<&'static str>,
     /// The model that could draft for any other.
     pub(crate) draft: Option<&'static str>,
+    /// The model that could suggest in place of any other.
+    pub(crate) suggester: Option<&'static str>,
+    pub(crate) helpers_sought: Vec<Help>,
     pub(crate) exited: bool,
     /// Length of the kept state of the prompts' common beginning.
     pub(crate) prefix_bytes: Option<u64>,
@@ -167,6 +170,8 @@ impl Rig {
             stopped: Vec::new(),
             smaller: None,
             draft: None,
+            suggester: None,
+            helpers_sought: Vec::new(),
             exited: false,
             prefix_bytes: None,
             prefix_tokens: 27,
@@ -201,6 +206,17 @@ impl Rig {
             next_id: 100,
             said: Vec::new(),
         }
+    }
+
+    fn helper_found(&mut self, path: PathBuf, help: Help, named: Option<&str>) -> Event {
+        let found = match help {
+            Help::Drafts => self.draft,
+            Help::Suggests { .. } => named.or(self.suggester),
+        };
+        self.helpers_sought.push(help);
+        let found = Box::new(inspect(found.unwrap_or("missing")));
+        let free_bytes = self.free_bytes.or_else(|| self.free_of_machine());
+        Event::HelperFound { path, help, found, free_bytes }
     }
 
     pub(crate) fn event(&mut self, event: Event) {
@@ -244,10 +260,8 @@ impl Rig {
                         }
                     }
                     Effect::KillWorker { generation } => self.killed.push(generation),
-                    Effect::FindDraft { path, .. } => {
-                        let found = Box::new(inspect(self.draft.unwrap_or("missing")));
-                        let free_bytes = self.free_bytes.or_else(|| self.free_of_machine());
-                        events.push(Event::DraftFound { path, found, free_bytes });
+                    Effect::FindHelper { path, help, named } => {
+                        events.push(self.helper_found(path, help, named.as_deref()));
                     }
                     Effect::FindSmaller { path, .. } => {
                         let found = self.smaller.map(|reference| inspect(reference).unwrap());
@@ -700,8 +714,10 @@ pub(crate) fn demo_header() -> Header {
     HEADER.clone()
 }
 
+const FIM: FimTokens = FimTokens { prefix: 1, suffix: 2, middle: 3, repository: None, file: None };
+
 /// `size-N-NAME`: a model of N megabytes that takes a window of 8,192 tokens; `large-…`: one of 14
-/// billion parameters.
+/// billion parameters; `fim-…` and `…-fim`: one with tokens for gaps.
 fn inspect(reference: &str) -> Result<ModelFile, ErrorInfo> {
     if reference == "missing" || reference.starts_with("qwen") || reference.starts_with("llama") {
         let text = format!("no model `{reference}` is installed");
@@ -716,12 +732,12 @@ fn inspect(reference: &str) -> Result<ModelFile, ErrorInfo> {
             if reference.starts_with("large-") {
                 header.parameters = 14_700_000_000;
             }
+            header.fim = reference.ends_with("-fim").then_some(FIM);
             Some(Arc::new(header))
         }
         _ if reference.starts_with("fim-") => {
             let mut header = demo_header();
-            let (repository, file) = (None, None);
-            header.fim = Some(FimTokens { prefix: 1, suffix: 2, middle: 3, repository, file });
+            header.fim = Some(FIM);
             Some(Arc::new(header))
         }
         _ => reference.starts_with("measured").then(|| Arc::new(demo_header())),

@@ -93,7 +93,7 @@ impl NextEditJob {
     ) -> Step {
         let answer = NextEditAnswer {
             infill: written.map(|_| match way(model) {
-                Some(NextEditWay::Sweep(_)) => Infill::Tokens,
+                Some(NextEditWay::Sweep(_) | NextEditWay::Zeta) => Infill::Tokens,
                 _ => Infill::Words,
             }),
             usage: self.usage,
@@ -116,8 +116,11 @@ fn way(model: ModelView<'_>) -> Option<NextEditWay> {
 /// A model that was made for next edits, as its name says, is asked in its own format.
 fn way_of(name: &str, begins_file: Option<u32>, takes_words: bool) -> Option<NextEditWay> {
     let name = name.to_lowercase().replace([' ', '_'], "-");
+    // Zeta 2 is another model, on another base and in another format.
+    let is_zeta = name.split('-').any(|part| part == "zeta") && !name.contains("zeta-2");
     match begins_file.filter(|_| name.contains("sweep-next-edit")) {
         Some(token) => Some(NextEditWay::Sweep(token)),
+        None if is_zeta => Some(NextEditWay::Zeta),
         None => takes_words.then_some(NextEditWay::Words),
     }
 }
@@ -147,6 +150,9 @@ mod tests {
         assert_eq!(way_of("Sweep Next-Edit 1.5B", Some(7), true), Some(NextEditWay::Sweep(7)));
         assert_eq!(way_of("sweep-next-edit-v2-7b", Some(7), false), Some(NextEditWay::Sweep(7)));
         assert_eq!(way_of("Sweep Next-Edit 1.5B", None, true), Some(NextEditWay::Words));
+        assert_eq!(way_of("Zeta", Some(7), true), Some(NextEditWay::Zeta));
+        assert_eq!(way_of("zed-industries_zeta", None, false), Some(NextEditWay::Zeta));
+        assert_eq!(way_of("Zeta 2", None, false), None);
         assert_eq!(way_of("Qwen2.5 Coder 1.5B", Some(7), true), Some(NextEditWay::Words));
         assert_eq!(way_of("Qwen2.5 Coder 1.5B", Some(7), false), None);
     }

@@ -9,7 +9,7 @@ use localcoder_settings::Settings;
 use localcoder_transport::Id;
 
 use crate::ModelFile;
-use crate::core::event::ClientId;
+use crate::core::event::{ClientId, Help};
 use crate::core::jobs::{Completed, Predicted};
 use crate::core::pool::{Load, Question, SlotId};
 use crate::core::reply::Reply;
@@ -69,7 +69,7 @@ pub(in crate::core) enum Action {
     /// Inspect the first of these models that exists.
     Inspect(Vec<String>),
     /// Look for a draft model for this one: the named one, or any that is installed.
-    FindDraft { path: PathBuf, named: Option<String> },
+    FindHelper { path: PathBuf, help: Help, named: Option<String> },
     /// Load a draft model for the model in a slot.
     LoadDraft(SlotId, Box<ModelFile>),
     /// Unload a slot's draft model.

@@ -11,6 +11,7 @@ use super::action::Action;
 use super::drafts::Drafts;
 use super::{Context, Schedule, fit, placing, residency};
 use crate::ModelFile;
+use crate::core::event::Help;
 use crate::core::pool::{Engine, SlotId};
 
 /// A draft model none of whose tokens were used in this many answers in a row wastes its memory.
@@ -45,7 +46,7 @@ impl Schedule {
                     DraftModel::Named(reference) => Some(reference.clone()),
                     _ => None,
                 };
-                out.push(Action::FindDraft { path: path.clone(), named });
+                out.push(Action::FindHelper { path: path.clone(), help: Help::Drafts, named });
             }
         }
     }

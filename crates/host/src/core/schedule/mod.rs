@@ -19,6 +19,8 @@ mod resolutions;
 mod run;
 mod speed;
 mod status;
+mod suggester;
+mod suggesting;
 mod survey;
 mod ticket;
 mod wanted;
@@ -48,6 +50,7 @@ use residency::Residency;
 use resolutions::Resolutions;
 use speed::Speeds;
 pub(super) use status::ScheduleStatus;
+use suggester::Suggester;
 use survey::Surveys;
 use ticket::Step;
 pub(super) use ticket::Ticket;
@@ -101,6 +104,7 @@ pub(super) struct Schedule {
     knowledge: Knowledge,
     speeds: Speeds,
     drafts: Drafts,
+    suggester: Suggester,
     surveys: Surveys,
     /// An edit on which the client of the active request runs its test.
     trial: Option<OpenTrial>,
@@ -132,6 +136,7 @@ impl Schedule {
             knowledge,
             speeds: Speeds::default(),
             drafts: Drafts::default(),
+            suggester: Suggester::default(),
             surveys: Surveys::default(),
             trial: None,
             seeds: Random::new(seed),
@@ -278,7 +283,10 @@ impl Schedule {
         let Some(ticket) = self.queue.remove(index) else { return };
         let (references, settings) = (ticket.references.clone(), ticket.settings.clone());
         let loads = self.queue.iter().any(|it| it.job.is_warm());
-        let wanted = ticket.job.ghost_owner().is_some() && self.works_ahead(cx.settings);
+        // A smaller model that has gone is looked for again when there is time.
+        let wanted = ticket.job.ghost_owner().is_some()
+            && self.works_ahead(cx.settings)
+            && !self.suggester.is(&references);
         say_nothing(ticket, Silence::Loading, out);
         if wanted && !loads {
             let ticket = Ticket::new(None, references, Job::Warm, *settings);
@@ -360,6 +368,7 @@ impl Schedule {
 
     pub(super) fn set_memory_short(&mut self, short: bool) {
         self.residency.short_of_memory = short;
+        self.suggester.memory_changed();
         self.changed = true;
     }
 
@@ -435,6 +444,9 @@ impl Schedule {
         }
         if before.draft_model != now.draft_model || now.runs_otherwise(before) {
             self.drafts_changed(cx, out);
+        }
+        if before.suggestion_model != now.suggestion_model || now.runs_otherwise(before) {
+            self.suggester_changed(cx, out);
         }
         if now.runs_otherwise(before) {
             out.push(Action::Outdate(self.ladder.forget()));

@@ -58,6 +58,7 @@ impl Schedule {
             return true;
         }
         self.seek_draft(cx, out);
+        self.seek_suggester(cx, out);
         let wants = |slot| self.wants(slot);
         let unneeded = self.residency.unneeded(cx.now_ms, cx.settings, cx.pool, wants);
         let Some((slot, why)) = unneeded else { return false };
@@ -322,7 +323,7 @@ impl Schedule {
     ) -> Turn {
         let ticket = &mut self.queue[index];
         ticket.slot = None;
-        let (ahead, own) = (ticket.ahead, ticket.asker.is_none());
+        let (ahead, own, beside) = (ticket.ahead, ticket.asker.is_none(), ticket.beside);
         let (free_bytes, settings, named) =
             (ticket.free_bytes, ticket.settings.clone(), ticket.named);
         let file = &wanted.file;
@@ -343,6 +344,10 @@ impl Schedule {
             let needed = self.fitting(cx).needed(file, &profiles);
             let held = self.held(in_front, cx.pool);
             match place(&needed, free_bytes, &held, slot_of_file(file, cx.pool)) {
+                Place::After(_) | Place::Wait(_) | Place::NoRoom(_) if beside => {
+                    self.end_warm(index, false, out);
+                    return Turn::Decided;
+                }
                 Place::Here { slot, window } => {
                     let profile = profiles[window];
                     return self.load_into(index, slot, (file, profile), cx, out);

@@ -44,6 +44,7 @@ impl Schedule {
         self.knowledge.note_memory(cx.now_ms, (file, profile), memory);
         self.speeds.forget(file);
         self.drafts.model_loaded(&file.path);
+        self.suggester.model_loaded(&file.path);
         // Less memory is free now than the waiting requests have seen.
         self.look_again();
     }

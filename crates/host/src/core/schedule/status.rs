@@ -51,7 +51,7 @@ impl Schedule {
     /// The slot at work, else one that is loading, else the one with the model for code, else the
     /// one used last.
     fn slot_in_use(&self, cx: &Context<'_>) -> SlotId {
-        let works = self.active.as_ref().and_then(|ticket| ticket.slot);
+        let works = self.active.as_ref().filter(|it| it.is_wanted()).and_then(|ticket| ticket.slot);
         let comes = || cx.pool.engines().find(|(_, engine)| engine.loading().is_some());
         works.or_else(|| comes().map(|(slot, _)| slot)).unwrap_or_else(|| {
             let wanted = cx.settings.code_models();
@@ -137,6 +137,7 @@ impl Schedule {
         notes.extend(window_note(loaded, cx));
         let without = self.drafts.note(&loaded.file.path);
         notes.extend(without.map(|why| format!("no model drafts for it: {why}")));
+        notes.extend(self.suggester_note());
         notes
     }
 }

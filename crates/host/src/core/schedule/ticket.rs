@@ -33,6 +33,8 @@ pub(in crate::core) struct Ticket {
     pub(super) job: Job,
     /// Whether no one waits for it.
     pub(super) ahead: bool,
+    /// Whether its model must not take the place of another.
+    pub(super) beside: bool,
     /// Whether this is its second attempt, after its worker died or failed.
     began_again: bool,
     /// Whether the user named this very model, so that no other will do.
@@ -63,6 +65,7 @@ impl Ticket {
             settings: Box::new(settings),
             job,
             ahead: false,
+            beside: false,
             began_again: false,
             step: Step::Queued,
             slot: None,
@@ -78,6 +81,11 @@ impl Ticket {
         Self { ahead, ..self }
     }
 
+    /// For a model that is loaded only where there is room beside the others.
+    pub(in crate::core) fn beside(self) -> Self {
+        Self { beside: true, ..self }
+    }
+
     /// Whether it may start over after its worker died: once, and only if the client has seen
     /// nothing of an answer.
     pub(super) fn may_begin_again(&self) -> bool {
@@ -86,9 +94,9 @@ impl Ticket {
 
     /// The ticket for a second and last attempt from the beginning.
     pub(super) fn again(self) -> Self {
-        let Self { asker, references, settings, job, ahead, named, .. } = self;
+        let Self { asker, references, settings, job, ahead, beside, named, .. } = self;
         let ticket = Self::new(asker, references, job.again(), *settings);
-        Self { ahead, named, began_again: true, ..ticket }
+        Self { ahead, beside, named, began_again: true, ..ticket }
     }
 
     /// Starts it over with another inspection of its file; this does not count as an attempt.
