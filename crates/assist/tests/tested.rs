@@ -1,7 +1,7 @@
 //! What the prompt says about the user's own test.
 
 use localcoder_assist::{Command, Prompts, prepare};
-use localcoder_protocol::{DocumentText, LineRange, TestOutcome, TestRun};
+use localcoder_protocol::{DocumentText, LineRange, TestKind, TestOutcome, TestRun};
 
 fn words(instruction: &str, run: &TestRun) -> String {
     let document = DocumentText {
@@ -21,7 +21,7 @@ fn what_fails_is_reported_where_it_is_to_be_fixed_and_only_there() {
         name: "test_a.py".to_owned(),
         outcome: TestOutcome::Failed,
         said: "expected 3, got 5\n".to_owned(),
-        only_build: false,
+        kind: TestKind::Test,
         ms: 1,
     };
     let fix = words("Fix the bug.", &run);
