@@ -94,3 +94,14 @@ story(
   },
   { ide: { files: bad.files, settings: { testEdits: true } } },
 );
+
+story(
+  "where there is no test, functions are called before and after a change",
+  async ({ ide, workbench, name }) => {
+    await improve(workbench, { trusted: true });
+    await workbench.notification(/It gives the same in \d+ calls of \w+\.$/u);
+    await workbench.photograph(name);
+    assert.equal(ide.read(FILE), TEXT);
+  },
+  { ide: { settings: { testEdits: true } } },
+);

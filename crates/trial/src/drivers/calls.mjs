@@ -15,16 +15,21 @@ import { pathToFileURL } from "node:url";
 import vm from "node:vm";
 
 // Enough to tell most wrong edits from right ones, and done in a second or two.
-const SCENARIOS_MAX = 40;
-const SHARE_MIN = 8;
+const SCENARIOS_MAX = 100;
+const SHARE_MIN = 12;
 const TRIED_MAX = 600;
-const PLAN_MS = 4000;
+const PLAN_MS = 2000;
 const STEP_MS = 300;
 // Calls that all give the same say little.
 const SAME_MAX = 4;
 const TEXT_MAX = 400;
 
 const NOTHING_TO_CALL = 5;
+
+// Names that no module has, and what they are shown as.
+const OBJECT = "$it";
+const GIVEN = "$given";
+const plainly = (text) => text.replaceAll(/\$(?=it\b|given\b)/g, "");
 
 /** Random numbers that are the same in each run. */
 function randomOf(seed) {
@@ -100,9 +105,6 @@ function shown(value, depth = 0) {
 /** The module, with a way to run code where its names are known. */
 async function load(document) {
   const source = readFileSync(document, "utf8");
-  const words = new Set(source.match(/[\p{L}_$][\p{L}\p{N}_$]*/gu) ?? []);
-  const free = (...names) => names.find((name) => !words.has(name)) ?? `${names[0]}_1`;
-  const [object, given] = [free("it", "object", "subject"), free("given", "input", "argument")];
   const extension = extname(document);
   const isScript = /^\.[cm]?[jt]sx?$/.test(extension);
   const isModule = /^\s*(?:import\b(?!\s*\()|export\b)/m.test(source) || isOfModules(document);
@@ -116,14 +118,14 @@ async function load(document) {
   const name =
     basename(document, extension) + ".localcoder-calls" + (plain[extension] ?? extension);
   const path = join(dirname(document), name);
-  const tail = `\n;let ${object}, ${given}; globalThis.__localcoderCalls = (code) => eval(code);\n`;
+  const tail = `\n;let ${OBJECT}, ${GIVEN}; globalThis.__localcoderCalls = (code) => eval(code);\n`;
   writeFileSync(path, source.replace(/^#!.*/, "") + tail);
   try {
     await import(pathToFileURL(path).href);
   } finally {
     rmSync(path, { force: true });
   }
-  return { source, object, given };
+  return source;
 }
 
 /** Whether the nearest package says that its files are modules. */
@@ -347,10 +349,8 @@ function parametersOf(text) {
 
 /** Chooses scenarios: lines of code that are run one after another. */
 class Planner {
-  constructor({ source, object, given }) {
+  constructor(source) {
     this.values = new Values(source);
-    this.object = object;
-    this.given = given;
     this.kept = [];
     this.results = new Map();
     this.shares = new Map();
@@ -392,7 +392,7 @@ class Planner {
     const lines = target.owner === undefined ? this.ofFunction(target) : this.ofObject(target);
     const results = await run(lines);
     const { owner, name } = target;
-    const called = owner === undefined ? `${name}(` : `${this.object}.${name}`;
+    const called = owner === undefined ? `${name}(` : `${OBJECT}.${name}`;
     // What it is about has to have an end once at least.
     const hasEnd = lines.some((line, at) => line.startsWith(called) && results?.[at] !== undefined);
     if (results === undefined || !hasEnd) {
@@ -442,23 +442,21 @@ class Planner {
   ofFunction({ name, text }) {
     const given = this.arguments(text);
     const isOne = /^[[{]/.test(given) && isBalanced(given);
-    return isOne
-      ? [`${this.given} = ${given}`, `${name}(${this.given})`, this.given]
-      : [`${name}(${given})`];
+    return isOne ? [`${GIVEN} = ${given}`, `${name}(${GIVEN})`, GIVEN] : [`${name}(${given})`];
   }
 
   ofObject({ owner, made, methods, name, text, kind }) {
     const call = (it) =>
       it.kind === "get"
-        ? `${this.object}.${it.name}`
-        : `${this.object}.${it.name}(${this.arguments(it.text)})`;
+        ? `${OBJECT}.${it.name}`
+        : `${OBJECT}.${it.name}(${this.arguments(it.text)})`;
     const constructor = /constructor\s*(\([\s\S]*)/.exec(String(made))?.[1] ?? "()";
-    const lines = [`${this.object} = new ${owner}(${this.arguments(constructor)})`];
+    const lines = [`${OBJECT} = new ${owner}(${this.arguments(constructor)})`];
     for (let count = pick([0, 1, 2, 3]); count > 0; count -= 1) {
       lines.push(call(pick(methods)));
     }
     lines.push(call({ name, text, kind }), call(pick(methods)), call({ name, text, kind }));
-    return [...lines, this.object];
+    return [...lines, OBJECT];
   }
 }
 
@@ -495,7 +493,7 @@ function evaluated(name) {
   }
 }
 
-async function replay(plan, given, errorsCount) {
+async function replay(plan, errorsCount) {
   for (const { lines, gives } of plan) {
     for (const [at, line] of lines.entries()) {
       const { text, error } = await step(line);
@@ -508,7 +506,7 @@ async function replay(plan, given, errorsCount) {
         continue;
       }
       const gave = error === undefined ? `gives ${text}` : `throws ${error}`;
-      console.log(said(lines, at, gave, gives[at], given));
+      console.log(plainly(said(lines, at, gave, gives[at])));
       return 1;
     }
   }
@@ -517,13 +515,13 @@ async function replay(plan, given, errorsCount) {
 }
 
 /** What differs, with what was called before. */
-function said(lines, at, gave, before, given) {
-  const first = new RegExp(`^${given} = (.*)$`, "s").exec(lines[0])?.[1];
-  if (first !== undefined && lines[at] === given) {
-    return `\`${lines[at - 1].replace(given, first)}\` leaves what it is given as ${gave.replace(/^gives /, "")}, and left it as ${before} before`;
+function said(lines, at, gave, before) {
+  const first = lines[0].startsWith(`${GIVEN} = `) ? lines[0].slice(GIVEN.length + 3) : undefined;
+  if (first !== undefined && lines[at] === GIVEN) {
+    return `\`${lines[at - 1].replace(GIVEN, () => first)}\` leaves what it is given as ${gave.replace(/^gives /, "")}, and left it as ${before} before`;
   }
   if (first !== undefined) {
-    return `\`${lines[at].replace(given, first)}\` ${gave}, and gave ${before} before`;
+    return `\`${lines[at].replace(GIVEN, () => first)}\` ${gave}, and gave ${before} before`;
   }
   const history = at === 0 ? "" : ` after \`${lines.slice(0, at).join("; ")}\``;
   return `\`${lines[at]}\` ${gave}${history}, and gave ${before} before`;
@@ -542,15 +540,15 @@ async function main() {
   const [mode, document, planPath, ...names] = process.argv.slice(2);
   const { log } = console;
   console.log = () => undefined;
-  const module = await load(document);
+  const source = await load(document);
   console.log = log;
-  if (module === undefined) {
+  if (source === undefined) {
     return NOTHING_TO_CALL;
   }
   if (mode !== "plan") {
-    return replay(JSON.parse(readFileSync(planPath, "utf8")), module.given, mode === "all");
+    return replay(JSON.parse(readFileSync(planPath, "utf8")), mode === "all");
   }
-  const plan = await new Planner(module).plan(names);
+  const plan = await new Planner(source).plan(names);
   writeFileSync(planPath, JSON.stringify(plan));
   return plan.length === 0 ? NOTHING_TO_CALL : 0;
 }

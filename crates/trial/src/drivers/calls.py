@@ -26,10 +26,10 @@ import types
 import typing
 
 # Enough to tell most wrong edits from right ones, and done in a second or two.
-SCENARIOS_MAX = 40
-SHARE_MIN = 8
+SCENARIOS_MAX = 100
+SHARE_MIN = 12
 TRIED_MAX = 600
-SECONDS_MAX = 4.0
+SECONDS_MAX = 2.0
 STEP_SECONDS = 0.3
 # Calls that all give the same say little.
 SAME_MAX = 4
