@@ -33,6 +33,9 @@ const TEXT_TOKENS: (u32, u32) = (400, 96);
 /// What the chat template adds around a question and its answer.
 const EXCHANGE_TOKENS: u32 = 16;
 
+/// What an edit may add to a selection, in addition to three tenths of it: a documentation comment
+/// with an example of its use took 120, and was cut off at 64.
+const GROWTH_TOKENS: u32 = 160;
 /// Most tokens of new code, about 60 lines, and the least it is worth starting with.
 const NEW_TOKENS: (u32, u32) = (600, 96);
 
@@ -147,7 +150,10 @@ fn answer_tokens(selection: u32, answer: Answer) -> (u32, u32) {
     match answer {
         Answer::Edit => {
             let tenth = selection.div_ceil(10);
-            (selection.saturating_add(3 * tenth + 64), selection.saturating_add(tenth + 16))
+            (
+                selection.saturating_add(3 * tenth + GROWTH_TOKENS),
+                selection.saturating_add(tenth + 16),
+            )
         }
         Answer::New => NEW_TOKENS,
         Answer::Text(most) => (most, TEXT_TOKENS.1.min(most)),
@@ -242,7 +248,7 @@ mod tests {
         let limit = |answer, selection| {
             plan(counts(selection, &[], &[]), limits(4096, 32768), answer).unwrap().max_tokens
         };
-        assert_eq!(limit(Answer::Edit, 100), 194);
+        assert_eq!(limit(Answer::Edit, 100), 290);
         assert_eq!(limit(Answer::Text(400), 100), 400);
         // 4096 - 100 - 96 - 1800 leaves less than the limit for an edit.
         assert_eq!(limit(Answer::Edit, 1800), 2100);

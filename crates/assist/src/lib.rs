@@ -26,6 +26,7 @@ mod guard;
 mod hunks;
 mod imports;
 mod indent;
+mod intent;
 mod language;
 mod layout;
 mod new_code;
@@ -52,6 +53,7 @@ pub use edit::{Attempt, Command, Finished, Length, Outcome, SoFar, Task, prepare
 pub use errors::AssistError;
 pub use explanation::Explanation;
 pub use fill::{Fill, FillCall, FillTokens, FillWay, Held, Spot};
+pub use intent::{Kept, kept};
 pub use layout::{Layout, Limits};
 pub use next_edit::{NextEditCall, NextEditTask, NextEditWay};
 pub use parts::broken_by;

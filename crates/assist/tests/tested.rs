@@ -1,7 +1,7 @@
 //! What the prompt says about the user's own test.
 
 use localcoder_assist::{Command, Prompts, prepare};
-use localcoder_protocol::{Diagnostic, DocumentText, LineRange, TestOutcome, TestRun};
+use localcoder_protocol::{Diagnostic, DocumentText, LineRange, TestKind, TestOutcome, TestRun};
 
 fn words(instruction: &str, run: &TestRun) -> String {
     words_with(&[], instruction, run)
@@ -24,7 +24,7 @@ fn failed() -> TestRun {
         name: "test_a.py".to_owned(),
         outcome: TestOutcome::Failed,
         said: "expected 3, got 5\n".to_owned(),
-        only_build: false,
+        kind: TestKind::Test,
         ms: 1,
     }
 }

@@ -174,6 +174,13 @@ pub(crate) struct TestOptions {
     /// The folder that is open, above which no test is looked for
     #[arg(long, value_name = "FOLDER")]
     pub(crate) within: Option<PathBuf>,
+    /// The command that edits the lines, such as improve: where that is not to change what the code
+    /// does, and there is no test, functions are called with made-up values before and after
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) command: Option<String>,
+    /// What that command is told to do
+    #[arg(long, requires = "command", value_name = "TEXT")]
+    pub(crate) instruction: Option<String>,
     /// Print how it went as JSON
     #[arg(long)]
     pub(crate) json: bool,

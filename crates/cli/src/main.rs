@@ -6,6 +6,7 @@ mod arguments;
 mod assist_arguments;
 mod commands;
 mod complete_arguments;
+mod contained;
 mod failure;
 mod ide_settings;
 mod offline;
@@ -29,6 +30,10 @@ fn main() -> ExitCode {
     // Before any file is created: logs, sockets and copies of the user's text must be accessible to
     // the user only.
     localcoder_transport::private::close_umask();
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_some_and(|word| word == contained::CONTAINED) {
+        return contained::run(words);
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return output::instead_of_a_command(&error),

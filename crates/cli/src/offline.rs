@@ -1,9 +1,12 @@
 //! Runs programs of others without a network, in the way the editor is run when that is wanted.
 
+use std::path::Path;
 use std::process::Command;
 
 use localcoder_launcher::{Confinement, probe_confinement};
 use localcoder_trial::program::Confine;
+
+use crate::contained::CONTAINED;
 
 pub(crate) struct Offline(Confinement);
 
@@ -11,6 +14,13 @@ impl Offline {
     /// Finds out how that can be done on this system.
     pub(crate) fn probe() -> Self {
         Self(probe_confinement())
+    }
+}
+
+impl Offline {
+    /// Whether called code can be kept from the user's files here.
+    pub(crate) fn can_contain() -> bool {
+        cfg!(target_os = "linux")
     }
 }
 
@@ -24,5 +34,11 @@ impl Confine for Offline {
 
     fn apply(&self, command: &mut Command) -> std::io::Result<()> {
         self.0.apply(command)
+    }
+
+    fn contained(&self, folder: &Path) -> Option<Vec<String>> {
+        let own = std::env::current_exe().ok().filter(|_| Self::can_contain())?;
+        let [own, folder] = [own.as_path(), folder].map(|it| it.to_string_lossy().into_owned());
+        Some(vec![own, CONTAINED.to_owned(), folder])
     }
 }

@@ -3,10 +3,12 @@
 
 use std::path::Path;
 
+use localcoder_assist::Kept;
 use localcoder_protocol::{
-    DocumentText, Edit, ErrorInfo, LineRange, TestOutcome, TestRun, TriedParams, TryEditParams,
+    DocumentText, Edit, ErrorInfo, LineRange, TestKind, TestOutcome, TestRun, TriedParams,
+    TryEditParams,
 };
-use localcoder_trial::Test;
+use localcoder_trial::{Compared, Search, Test};
 
 use crate::offline::Offline;
 
@@ -17,16 +19,24 @@ pub(crate) struct Tester {
 }
 
 impl Tester {
-    /// The test for these lines; `None` if there is none that we know how to run.
+    /// The test for these lines; `None` if there is none that we know how to run. `command`: the one
+    /// that edits them, where it is known, with its instruction.
     pub(crate) fn find(
         document: &DocumentText,
         lines: LineRange,
         within: Option<&Path>,
+        command: Option<(&str, Option<&str>)>,
     ) -> Result<Option<Self>, TestRun> {
+        let kept = command.map(|(id, instruction)| localcoder_assist::kept(id, instruction));
+        let calls = match kept.filter(|_| Offline::can_contain()) {
+            Some(Kept::All) => Some(Compared::ValuesAndErrors),
+            Some(Kept::Values) => Some(Compared::Values),
+            Some(Kept::Nothing) | None => None,
+        };
         let path = std::path::absolute(&document.path).unwrap_or_default();
         let document =
             DocumentText { path: path.to_string_lossy().into_owned(), ..document.clone() };
-        let test = localcoder_trial::find(&document, lines, within)?;
+        let test = localcoder_trial::find(&Search { document: &document, lines, within, calls })?;
         Ok(test.map(|test| Self { test, document, offline: Offline::probe() }))
     }
 
@@ -39,7 +49,7 @@ impl Tester {
                 name: self.test.name().to_owned(),
                 outcome: TestOutcome::NotRun,
                 said: ErrorInfo::from(error).to_string(),
-                only_build: false,
+                kind: TestKind::Test,
                 ms: 0,
             },
         }

@@ -62,6 +62,67 @@ fn an_edit_is_tried_before_it_is_shown() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn without_a_test_functions_are_called_before_and_after_an_edit() {
+    if !has_python() {
+        return;
+    }
+    let installation = Installation::new(env!("CARGO_BIN_EXE_localcoder"));
+    let file = installation.write("sums.py", CODE).display().to_string();
+    let arguments = ["improve", &file, "--lines", "1-5", "--test"];
+    let answer = installation.run(&arguments).ok();
+    assert!(answer.stderr.contains("It gives the same in "), "{}", answer.stderr);
+    assert!(answer.stderr.contains("calls of total."), "{}", answer.stderr);
+    let test = |more: &[&str]| {
+        let arguments = [&["test", file.as_str(), "--lines", "1-5"], more].concat();
+        installation.run(&arguments).ok().stdout
+    };
+    assert!(test(&["--command", "improve"]).starts_with("It gives the same in "));
+    let faster = ["--command", "improve", "--instruction", "Make this faster."];
+    assert!(test(&faster).starts_with("It gives the same in "));
+    let fix = ["--command", "improve", "--instruction", "Fix the bug."];
+    for more in [&fix[..], &[]] {
+        assert!(test(more).starts_with("No test of "), "it may change what the code does");
+    }
+}
+
+/// What functions that are called with made-up values may do: nothing but compute, and write in
+/// their copy of the project.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_is_called_is_kept_from_files_programs_and_the_network() {
+    if !has_python() {
+        return;
+    }
+    let installation = Installation::new(env!("CARGO_BIN_EXE_localcoder"));
+    let kept = installation.write("kept.txt", "mine");
+    let code = format!(
+        "import os, socket, subprocess\n\n\ndef tried(n: int):\n    ends = []\n    for act in (\n        \
+         lambda: open({kept:?}, 'w'),\n        lambda: os.remove({kept:?}),\n        \
+         lambda: os.chmod({kept:?}, 0o777),\n        lambda: os.rename({kept:?}, 'a'),\n        \
+         lambda: socket.socket(socket.AF_UNIX),\n        lambda: socket.socket(socket.AF_INET),\n        \
+         lambda: subprocess.run(['true']),\n        lambda: os.fork(),\n        \
+         lambda: os.kill(os.getppid(), 0),\n        lambda: open('own.txt', 'w').close(),\n    ):\n        \
+         try:\n            act()\n            ends.append('done')\n        except OSError as error:\n            \
+         ends.append(type(error).__name__)\n    return ends\n"
+    );
+    let file = installation.write("tried.py", &code).display().to_string();
+    let refused = "'PermissionError', ".repeat(9);
+    let changed =
+        code.replace("return ends", &format!("return 0 if ends == [{refused}'done'] else ends"));
+    let input = serde_json::json!({"text": code, "edits": [{
+        "range": {"start": 1, "end": code.matches('\n').count()},
+        "original": code.trim_end(), "replacement": changed.trim_end(),
+        "anchor": {"documentSha256": "", "before": [], "after": [], "alone": true, "unique": true},
+    }]});
+    let arguments = ["test", &file, "--lines", "1-30", "--command", "improve", "--stdin", "--json"];
+    let report = installation.run_with_input(&arguments, &input.to_string()).ok().json();
+    let said = report["run"]["said"].as_str().unwrap_or_default();
+    assert!(said.contains(" gives 0, and gave ["), "{report}");
+    assert_eq!(std::fs::read_to_string(&kept).ok().as_deref(), Some("mine"));
+}
+
+#[test]
 fn the_setting_does_it_always() {
     if !has_python() {
         return;

@@ -17,7 +17,21 @@ pub enum TestOutcome {
     NotRun,
 }
 
-/// A run of the user's own test.
+/// What is run to see whether an edit is right.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
+pub enum TestKind {
+    /// The user's own test, or the examples in the documentation.
+    #[default]
+    Test,
+    /// The compiler alone, since there is no test.
+    Build,
+    /// Calls with made-up values, which are to give what they gave before, since there is no test.
+    Calls,
+}
+
+/// A run of the user's own test, or of what there is in its place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
@@ -29,9 +43,9 @@ pub struct TestRun {
     /// What it said, from its end, where it failed; why it could not be run where it was not.
     #[serde(default)]
     pub said: String,
-    /// Whether nothing was run but the compiler, since there is no test.
+    /// What was run.
     #[serde(default)]
-    pub only_build: bool,
+    pub kind: TestKind,
     /// How long it took, in milliseconds.
     pub ms: u32,
 }

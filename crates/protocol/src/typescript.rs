@@ -15,6 +15,7 @@ pub fn generate() -> String {
          import * as l10n from \"../lib/l10n\";\n\n",
     );
     out.push_str(&types());
+    out.push_str(&test_types());
     out.push_str(&ghost_types());
     out.push_str(&printed_types());
     out.push_str(&statistics_types());
@@ -134,10 +135,6 @@ fn types() -> String {
         SuggestionParams,
         PrepareParams,
         PrepareAnswer,
-        TestOutcome,
-        TestRun,
-        TryEditParams,
-        TriedParams,
         PendingEdit,
         Decision,
         RecordDecisionParams,
@@ -169,6 +166,11 @@ fn types() -> String {
         DeltaParams,
         DraftParams,
     )
+}
+
+/// Those of tests of edits.
+fn test_types() -> String {
+    declared!(TestKind, TestOutcome, TestRun, TryEditParams, TriedParams)
 }
 
 /// Those of suggestions at the cursor.

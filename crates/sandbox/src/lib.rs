@@ -29,6 +29,12 @@ pub enum Profile<'a> {
         /// Existing folders.
         writes: &'a [PathBuf],
     },
+    /// Runs code that is called to see what it does: it reads, starts no further process, and writes
+    /// below these folders.
+    Called {
+        /// Existing folders.
+        writes: &'a [PathBuf],
+    },
     /// Downloads a file: it connects, resolves names, reads what that requires, and writes below
     /// these folders.
     Fetch {

@@ -45,7 +45,7 @@ fn tried(profile: &Profile<'_>) -> io::Result<()> {
     let socket = rustix::net::socket(NO_FAMILY, SocketType::STREAM, None);
     let opens = match profile {
         Profile::Worker { .. } => !HAS_DRIVERS && std::fs::File::open("/dev/null").is_ok(),
-        Profile::Host { .. } | Profile::Fetch { .. } => false,
+        Profile::Host { .. } | Profile::Called { .. } | Profile::Fetch { .. } => false,
     };
     if socket.err() == Some(rustix::io::Errno::PERM) && !opens {
         Ok(())

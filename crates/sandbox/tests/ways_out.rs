@@ -26,8 +26,9 @@ const HOST: &[&str] = &["host"];
 const FETCH: &[&str] = &["fetch"];
 const BOTH: &[&str] = &["host", "fetch"];
 /// Profiles whose filter allows reading, since file rules refuse it outside of their folders.
-const READS: &[&str] = &["host", "fetch calls"];
-const BY_FILES: &[&str] = &["host calls", "fetch calls"];
+const READS: &[&str] = &["host", "called", "fetch calls"];
+const BY_FILES: &[&str] = &["host calls", "called calls", "fetch calls"];
+const STARTS: &[&str] = &["host", "called"];
 
 /// What is opened and created before the process is confined.
 struct Fixture {
@@ -118,7 +119,7 @@ const WAYS: &[Way] = &[
     ("chmod of what is open", BOTH, |it| {
         call(libc::SYS_fchmod, [i64::from(it.open.as_raw_fd()), 0o777, 0, 0, 0, 0])
     }),
-    ("another program", HOST, |_| {
+    ("another program", STARTS, |_| {
         let program = CString::new("/bin/true").expect("no NUL");
         let arguments = [program.as_ptr(), std::ptr::null()];
         call(libc::SYS_execve, [at(&program), arguments.as_ptr() as i64, 0, 0, 0, 0])
@@ -178,6 +179,7 @@ fn child() {
     let profile = match profile {
         "worker" => Profile::Worker { files_from: Some(takes.as_fd()) },
         "host" => Profile::Host { writes: &[] },
+        "called" => Profile::Called { writes: &[] },
         _ => Profile::Fetch { writes: &[], reads: &[] },
     };
     let walls = if walls == "calls" { Walls::Calls } else { Walls::All };
@@ -257,7 +259,7 @@ fn tried(how: &str) -> String {
 fn no_way_leads_out_and_the_work_goes_on() {
     assert!(WAYS.len() >= 30);
     let mut files = Vec::new();
-    for profile in ["worker", "host", "fetch"] {
+    for profile in ["worker", "host", "called", "fetch"] {
         for walls in ["all", "calls"] {
             let how = format!("{profile} {walls}");
             let said = tried(&how);
@@ -266,7 +268,9 @@ fn no_way_leads_out_and_the_work_goes_on() {
                 files.push(said.contains("closed true true"));
             }
             assert!(!said.contains("out "), "{how}:\n{said}");
-            assert!(said.contains("works true true true"), "{how}:\n{said}");
+            // What is called gets nothing from anyone.
+            let takes = profile != "called";
+            assert!(said.contains(&format!("works true {takes} true")), "{how}:\n{said}");
         }
     }
     // This kernel has file rules for all of them or for none.

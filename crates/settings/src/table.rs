@@ -181,8 +181,10 @@ settings! {
 
     /// Before an edit is shown, run your own test of the code on a copy with the edit in it: a test
     /// file by its name, or the examples in the documentation (Python, JavaScript, TypeScript, Go,
-    /// Rust); where there is none, the compiler (Go, Rust, Java, C, C++, TypeScript). An edit with
-    /// which it fails is asked for again, and shown as *not sure* where none is better. This runs
+    /// Rust); where there is none, the compiler (Go, Rust, Java, C, C++, TypeScript); and where the
+    /// edit is only to change how code is written, calls of its functions with made-up values,
+    /// which must give what they gave before (Python, JavaScript, on Linux; they reach no network
+    /// and write no files of yours). An edit with which it fails is asked for again, and shown as *not sure* where none is better. This runs
     /// programs of the folder, in folders that you trust only, without network where the system can
     /// hold them from it, and for 20 seconds at most.
     TestEdits = "testEdits", test_edits: bool,

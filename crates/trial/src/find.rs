@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use localcoder_protocol::{DocumentText, LineRange, TestOutcome, TestRun};
+use localcoder_protocol::{DocumentText, LineRange, TestKind, TestOutcome, TestRun};
 
+use crate::calls::Calls;
 use crate::languages::{self, Subject};
 use crate::project::Project;
 
@@ -13,11 +14,13 @@ pub struct Test {
     pub(crate) project: Project,
     /// The document, below the root.
     pub(crate) document: PathBuf,
+    /// The document's text as it is.
+    pub(crate) original: String,
     pub(crate) plan: Plan,
 }
 
 /// How a test is run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
     /// As users know it.
     pub(crate) name: String,
@@ -26,8 +29,9 @@ pub(crate) struct Plan {
     pub(crate) arguments: Vec<String>,
     pub(crate) environment: Vec<(&'static str, String)>,
     pub(crate) no_test: NoTest,
-    /// Whether it only checks that the code compiles.
-    pub(crate) only_build: bool,
+    pub(crate) kind: TestKind,
+    /// What is called, where that is all there is to run.
+    pub(crate) calls: Option<Calls>,
 }
 
 /// How a runner says that there was no test to run.
@@ -39,22 +43,42 @@ pub(crate) struct NoTest {
     pub(crate) why: &'static str,
 }
 
+/// What a test is searched for.
+#[derive(Debug, Clone, Copy)]
+pub struct Search<'a> {
+    /// The document.
+    pub document: &'a DocumentText,
+    /// The lines that are to be edited.
+    pub lines: LineRange,
+    /// The folder that is open, above which nothing is searched.
+    pub within: Option<&'a Path>,
+    /// What calls of the code with made-up values are to leave as it is, where they can be kept from
+    /// the user's files.
+    pub calls: Option<Compared>,
+}
+
+/// What is compared of two calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compared {
+    /// What they give. Errors that were swallowed may come out, unless they are of a name that is
+    /// missing.
+    Values,
+    /// That, and that a call that had no error has none.
+    ValuesAndErrors,
+}
+
 /// The test for some lines of a document; `None` if there is none that we know how to run.
-/// `within`: the folder that is open, above which nothing is searched.
 ///
 /// # Errors
 /// If a test can't be run, with the reason: there may be one, so the user should know.
-pub fn find(
-    document: &DocumentText,
-    lines: LineRange,
-    within: Option<&Path>,
-) -> Result<Option<Test>, TestRun> {
+pub fn find(search: &Search<'_>) -> Result<Option<Test>, TestRun> {
+    let Search { document, lines, within, calls } = *search;
     let path = Path::new(&document.path);
     let not_run = |said: String| TestRun {
         name: "test".to_owned(),
         outcome: TestOutcome::NotRun,
         said,
-        only_build: false,
+        kind: TestKind::Test,
         ms: 0,
     };
     // A document without a file has no test yet.
@@ -65,16 +89,17 @@ pub fn find(
     let Ok(relative) = path.strip_prefix(&project.root).map(Path::to_owned) else {
         return Ok(None);
     };
-    let selected: Vec<&str> = document
-        .text
-        .split('\n')
-        .skip(lines.start.saturating_sub(1) as usize)
-        .take((lines.end + 1).saturating_sub(lines.start) as usize)
-        .collect();
-    let subject =
-        Subject { project: &project, document: &relative, text: &document.text, selected };
+    let (first, last) = (lines.start.saturating_sub(1) as usize, lines.end as usize);
+    let subject = Subject {
+        project: &project,
+        document: &relative,
+        text: &document.text,
+        selected: first..last,
+        calls,
+    };
     let plan = languages::plan(&subject);
-    Ok(plan.map(|plan| Test { project, document: relative, plan }))
+    let original = document.text.clone();
+    Ok(plan.map(|plan| Test { project, document: relative, original, plan }))
 }
 
 impl Test {

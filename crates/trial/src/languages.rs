@@ -1,10 +1,13 @@
 //! How the test of a document is found and run, by language: one row each.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use localcoder_protocol::TestKind;
 use regex::Regex;
 
-use crate::find::{NoTest, Plan};
+use crate::calls::{self, Calls, Driver};
+use crate::find::{Compared, NoTest, Plan};
 use crate::project::Project;
 
 /// A document whose test is searched for.
@@ -13,8 +16,10 @@ pub(crate) struct Subject<'a> {
     /// Below the root.
     pub(crate) document: &'a Path,
     pub(crate) text: &'a str,
-    /// The lines that are to be edited.
-    pub(crate) selected: Vec<&'a str>,
+    /// The indexes of the lines that are to be edited.
+    pub(crate) selected: Range<usize>,
+    /// What calls of the code with made-up values are compared by, where there is no test.
+    pub(crate) calls: Option<Compared>,
 }
 
 type Planner = fn(&Subject<'_>) -> Option<Plan>;
@@ -84,13 +89,14 @@ fn planned(name: String, arguments: &[&str]) -> Plan {
         arguments: arguments.iter().map(|&it| it.to_owned()).collect(),
         environment: vec![("CI", "1".to_owned())],
         no_test: NoTest { codes: &[], said: &[], why: "there is no test in it" },
-        only_build: false,
+        kind: TestKind::Test,
+        calls: None,
     }
 }
 
 /// If there is no test: whether it compiles.
 fn built(name: &str, arguments: &[&str]) -> Plan {
-    Plan { only_build: true, ..planned(name.to_owned(), arguments) }
+    Plan { kind: TestKind::Build, ..planned(name.to_owned(), arguments) }
 }
 
 /// A test file by pytest if the project has it, else by unittest; if there is none, the examples in
@@ -128,9 +134,22 @@ fn python(subject: &Subject<'_>) -> Option<Plan> {
             };
             plan
         }
-        None => examples(subject, &python)?,
+        None => called(subject, &calls::PYTHON, &python).or_else(|| examples(subject, &python))?,
     };
     Some(with_paths(plan, subject))
+}
+
+/// Calls of the selected functions with made-up values.
+fn called(subject: &Subject<'_>, driver: &'static Driver, interpreter: &str) -> Option<Plan> {
+    let lines = (subject.selected.start, subject.selected.end.saturating_sub(1));
+    let names = calls::definitions(driver, subject.text, lines);
+    let compared = subject.calls.filter(|_| !names.is_empty())?;
+    let name = format!("calls of {}", names.join(", "));
+    let calls = Calls { driver, interpreter: interpreter.to_owned(), names, compared };
+    let mut plan = Plan { kind: TestKind::Calls, calls: Some(calls), ..planned(name, &[]) };
+    // Sets come in the same order in each run.
+    plan.environment.push(("PYTHONHASHSEED", "0".to_owned()));
+    Some(plan)
 }
 
 /// With the variables that Python needs to find the project's modules.
@@ -145,7 +164,9 @@ fn with_paths(mut plan: Plan, subject: &Subject<'_>) -> Plan {
 
 /// The examples in the documentation of the selected code.
 fn examples(subject: &Subject<'_>, python: &str) -> Option<Plan> {
-    let selected = subject.selected.join("\n");
+    let lines: Vec<&str> = subject.text.split('\n').collect();
+    let (first, last) = (subject.selected.start, subject.selected.end.min(lines.len()));
+    let selected = lines.get(first..last)?.join("\n");
     if !selected.contains(">>> ") {
         return None;
     }
@@ -188,7 +209,9 @@ fn javascript(subject: &Subject<'_>) -> Option<Plan> {
                 || name == before
                 || (name == stem && matches!(folder, Some("test" | "tests" | "__tests__"))))
     });
-    let Some(file) = file else { return type_checked(subject) };
+    let Some(file) = file else {
+        return type_checked(subject).or_else(|| called(subject, &calls::JAVASCRIPT, "node"));
+    };
     let name = file.to_string_lossy().into_owned();
     let text = subject.read(file);
     if text.contains("node:test") {

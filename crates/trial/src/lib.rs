@@ -6,6 +6,7 @@
 //! command line, for itself and for the editor; the host does not start programs of the user's.
 //! [`program`] runs a program within limits, for `eval` as well.
 
+mod calls;
 mod copy;
 mod find;
 mod languages;
@@ -13,4 +14,4 @@ pub mod program;
 mod project;
 mod run;
 
-pub use find::{Test, find};
+pub use find::{Compared, Search, Test, find};

@@ -47,6 +47,13 @@ pub trait Confine {
     /// # Errors
     /// If that can't be prepared.
     fn apply(&self, command: &mut Command) -> std::io::Result<()>;
+
+    /// A command line before a program's own that keeps it from starting others and from writing
+    /// anywhere but below a folder; `None` if this system has no way to.
+    fn contained(&self, folder: &Path) -> Option<Vec<String>> {
+        let _ = folder;
+        None
+    }
 }
 
 /// How a program is run.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use localcoder_protocol::limits::TEST_WITHIN_MS;
-use localcoder_protocol::{TestOutcome, TestRun};
+use localcoder_protocol::{TestKind, TestOutcome, TestRun};
 
 use crate::copy::copy;
 use crate::find::{Plan, Test};
@@ -14,15 +14,24 @@ impl Test {
     #[must_use]
     pub fn run(&self, text: &str, confinement: &dyn Confine) -> TestRun {
         let started = Instant::now();
-        let (outcome, said) = match self.ran(text, confinement) {
-            Ok(ran) => self.judged(ran),
+        let ran = match &self.plan.calls {
+            Some(calls) => self.called(calls, text, confinement),
+            None => self.ran(text, confinement).map(|ran| self.judged(ran)),
+        };
+        let (outcome, said) = match ran {
+            Ok(judged) => judged,
             Err(error) => {
                 (TestOutcome::NotRun, format!("the project could not be copied: {error}"))
             }
         };
         let ms = u32::try_from(started.elapsed().as_millis()).unwrap_or(u32::MAX);
-        let Plan { name, only_build, .. } = &self.plan;
-        TestRun { name: name.clone(), outcome, said, only_build: *only_build, ms }
+        let Plan { name, kind, .. } = &self.plan;
+        // Of calls that went well, the driver says how many there were.
+        let (name, said) = match (kind, outcome) {
+            (TestKind::Calls, TestOutcome::Passed) => (format!("{said} {name}"), String::new()),
+            _ => (name.clone(), said),
+        };
+        TestRun { name, outcome, said, kind: *kind, ms }
     }
 
     fn ran(&self, text: &str, confinement: &dyn Confine) -> std::io::Result<Ran> {

@@ -4,9 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use localcoder_protocol::{DocumentText, LineRange, TestOutcome, TestRun};
-use localcoder_trial::find;
+use localcoder_protocol::{DocumentText, LineRange, TestKind, TestOutcome, TestRun};
 use localcoder_trial::program::Confine;
+use localcoder_trial::{Search, find};
 
 struct Free;
 
@@ -18,6 +18,14 @@ impl Confine for Free {
     fn apply(&self, _: &mut Command) -> std::io::Result<()> {
         Ok(())
     }
+}
+
+fn search<'a>(
+    document: &'a DocumentText,
+    lines: LineRange,
+    within: Option<&'a Path>,
+) -> Search<'a> {
+    Search { document, lines, within, calls: None }
 }
 
 struct Folder(tempfile::TempDir);
@@ -47,7 +55,7 @@ impl Folder {
     fn run(&self, path: &str, text: &str) -> Option<TestRun> {
         let document = self.document(path);
         let lines = LineRange { start: 1, end: 40 };
-        let test = match find(&document, lines, Some(self.0.path())) {
+        let test = match find(&search(&document, lines, Some(self.0.path()))) {
             Err(run) => return Some(run),
             Ok(test) => test?,
         };
@@ -56,7 +64,8 @@ impl Folder {
 
     fn names(&self, path: &str) -> Option<String> {
         let lines = LineRange { start: 1, end: 40 };
-        let found = find(&self.document(path), lines, Some(self.0.path())).expect("small enough");
+        let found =
+            find(&search(&self.document(path), lines, Some(self.0.path()))).expect("small enough");
         found.map(|test| test.name().to_owned())
     }
 }
@@ -95,7 +104,7 @@ fn without_a_test_file_the_examples_of_what_is_selected_are_run() {
     let folder = Folder::with(&[("a.py", text)]);
     let document = folder.document("a.py");
     let first = LineRange { start: 1, end: 7 };
-    let test = find(&document, first, None).expect("small").expect("it has examples");
+    let test = find(&search(&document, first, None)).expect("small").expect("it has examples");
     assert_eq!(test.name(), "the examples of double");
     let run = test.run(text, &Free);
     assert_eq!(run.outcome, TestOutcome::Passed, "the other's are not asked for: {run:?}");
@@ -226,7 +235,7 @@ fn typescript_without_a_test_is_checked_by_the_project_s_own_compiler() {
     let folder = Folder::with(&[("app/tsconfig.json", "{}\n"), ("app/src/a.ts", text)]);
     std::os::unix::fs::symlink(compiler, folder.path("app/node_modules")).expect("it is linked");
     let run = folder.run("app/src/a.ts", text).expect("it can be checked");
-    assert!(run.only_build && run.outcome == TestOutcome::Passed, "{run:?}");
+    assert!(run.kind == TestKind::Build && run.outcome == TestOutcome::Passed, "{run:?}");
     let run = folder.run("app/src/a.ts", &text.replace("= 1", "= \"1\"")).expect("as before");
     assert_eq!(run.outcome, TestOutcome::Failed, "{run:?}");
     assert!(run.said.contains("src/a.ts(1,14): error TS2322"), "{}", run.said);
@@ -254,7 +263,10 @@ fn where_there_is_no_test_the_compiler_judges() {
         }
         let folder = Folder::with(&[(path, text)]);
         let run = folder.run(path, text).expect("it can be compiled");
-        assert!(run.only_build && run.outcome == TestOutcome::Passed, "{path}: {run:?}");
+        assert!(
+            run.kind == TestKind::Build && run.outcome == TestOutcome::Passed,
+            "{path}: {run:?}"
+        );
         let run = folder.run(path, &text.replace(good, bad)).expect("it can be compiled");
         assert_eq!(run.outcome, TestOutcome::Failed, "{path}: {run:?}");
     }

@@ -292,7 +292,7 @@ test("nothing is connected after dispose", async () => {
 });
 
 test("a host that wants an edit to be tried is told how that went", async () => {
-  const run = { name: "test_a.py", outcome: "passed", said: "", onlyBuild: false, ms: 5 } as const;
+  const run = { name: "test_a.py", outcome: "passed", said: "", kind: "test", ms: 5 } as const;
   let answer = (): void => undefined;
   const answered = new Promise<void>((resolve) => {
     answer = resolve;

@@ -90,6 +90,7 @@ const ROWS: &[Row] = &[
             "assist",
             "model-store",
             "eval",
+            "sandbox",
             "trial",
         ],
         links: TREE_SITTER,

@@ -14,6 +14,7 @@ use localcoder_transport::Client;
 use super::host::{HostClient, complete};
 use super::llama_server::{LlamaServer, Settings};
 use super::peer;
+use super::projection::suggestion_ms;
 use super::statistics::{geometric_mean, median};
 use crate::{places, process, report};
 
@@ -74,6 +75,8 @@ struct Paused {
     server_ms: f64,
     host_read: u32,
     server_read: u32,
+    /// How long ours would take on an M3 Pro.
+    projected_ms: f64,
     kept: bool,
 }
 
@@ -83,6 +86,8 @@ fn pauses(server: &mut LlamaServer, holes: &[Hole], model: &Path) -> Result<()> 
     let host = HostClient::start()?;
     let mut window = host.another_window()?;
     let mut paused = Vec::new();
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    let bytes = fs_err::metadata(model)?.len() as f64;
     for (number, hole) in holes.iter().enumerate() {
         let [before, after, right] = hole.parts();
         let white = right.len() - right.trim_start().len();
@@ -106,7 +111,9 @@ fn pauses(server: &mut LlamaServer, holes: &[Hole], model: &Path) -> Result<()> 
             (ask_host()?, first)
         };
         let host_read = usage.prompt_tokens - usage.cached_tokens;
-        paused.push(Paused { host_ms, server_ms, host_read, server_read, kept });
+        let (read, written) = (f64::from(host_read), f64::from(usage.generated_tokens));
+        let projected_ms = if kept { 0.0 } else { suggestion_ms(bytes, read, written) };
+        paused.push(Paused { host_ms, server_ms, host_read, server_read, projected_ms, kept });
     }
     host.stop()?;
     report_pauses(&paused)
@@ -124,7 +131,8 @@ fn report_pauses(paused: &[Paused]) -> Result<()> {
         let ratio = geometric_mean(&values(|it| it.host_ms / it.server_ms));
         report::line(format!(
             "{name}: {} pauses; ours {:.0} ms and {:.0} tokens read, theirs {:.0} ms and {:.0} \
-             (medians); ours to theirs {:.2} ({:.2} to {:.2})",
+             (medians); ours to theirs {:.2} ({:.2} to {:.2}); ours on an M3 Pro {:.0} ms \
+             (projected, median)",
             of.len(),
             median(&values(|it| it.host_ms)),
             median(&values(|it| f64::from(it.host_read))),
@@ -133,6 +141,7 @@ fn report_pauses(paused: &[Paused]) -> Result<()> {
             ratio.value,
             ratio.low,
             ratio.high,
+            median(&values(|it| it.projected_ms)),
         ));
     }
     Ok(())

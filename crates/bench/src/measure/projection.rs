@@ -29,6 +29,15 @@ pub(super) fn start(tokens: f64) -> String {
     format!("{:.1} s", LOAD_S + tokens / PROMPT_TOKENS_PER_S)
 }
 
+/// Bytes of the file of the 7B model whose steps these are.
+const FILE_BYTES: f64 = 4.68e9;
+
+/// Milliseconds until a suggestion of this many tokens is written by a model with a file of `bytes`,
+/// after `read` tokens of its prompt: steps cost what the bytes that they read do.
+pub(super) fn suggestion_ms(bytes: f64, read: f64, written: f64) -> f64 {
+    (step_ms(read) + written * step_ms(1.0)) * bytes / FILE_BYTES
+}
+
 /// Time of a step with this many tokens, interpolated linearly between the known ones.
 pub(super) fn step_ms(tokens: f64) -> f64 {
     let upper = STEPS.iter().position(|(rows, _)| tokens <= *rows).unwrap_or(STEPS.len() - 1);
@@ -47,5 +56,6 @@ mod tests {
         assert!((step_ms(64.0) - 205.0).abs() < 1e-9);
         assert_eq!(edits(10.0, 16.0), "6.2");
         assert_eq!(first_token(300.0), "1000 ms");
+        assert!((suggestion_ms(FILE_BYTES / 4.0, 1.0, 9.0) - 92.5).abs() < 1e-9);
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use localcoder_protocol::{
     AnswerKind, Assist, AssistAnswer, AssistParams, Assisted, Decision, EditAnswer, ErrorCode,
-    ErrorInfo, FinishReason, RecordDecision, RecordDecisionParams, TestOutcome, TestRun,
+    ErrorInfo, FinishReason, RecordDecision, RecordDecisionParams, TestKind, TestOutcome, TestRun,
 };
 use localcoder_settings::{Key, Places};
 
@@ -26,7 +26,7 @@ pub(crate) fn run(command: &AssistCommand) -> Result<(), ErrorInfo> {
         }
     }
     let (tester, test) = match spec.answer {
-        AnswerKind::Edit => tested(options, &source)?,
+        AnswerKind::Edit => tested(spec.id, options, &source)?,
         AnswerKind::Text => (None, None),
     };
     let mut settings = overrides(options.model.profile.as_deref());
@@ -85,6 +85,7 @@ pub(crate) fn run(command: &AssistCommand) -> Result<(), ErrorInfo> {
 
 /// The user's own test, if it is to be run, and its result before the edit.
 fn tested(
+    id: &str,
     options: &AssistOptions,
     source: &SourceFile,
 ) -> Result<(Option<Tester>, Option<TestRun>), ErrorInfo> {
@@ -92,7 +93,8 @@ fn tested(
     if !wanted {
         return Ok((None, None));
     }
-    let found = match Tester::find(&source.document, options.target.lines, None) {
+    let command = (id, options.instruction.as_deref());
+    let found = match Tester::find(&source.document, options.target.lines, None, Some(command)) {
         Err(run) => return Ok((None, Some(run))),
         Ok(found) => found,
     };
@@ -126,9 +128,10 @@ fn print(nothing: &str, options: &AssistOptions, answer: &EditAnswer) -> Result<
     }
     if let Some(run) = answer.test.as_ref().filter(|run| run.outcome == TestOutcome::Passed) {
         let name = &run.name;
-        output::note(&match run.only_build {
-            true => format!("It compiles ({name})."),
-            false => format!("Tested: {name} passes with it."),
+        output::note(&match run.kind {
+            TestKind::Build => format!("It compiles ({name})."),
+            TestKind::Calls => format!("It gives the same in {name}."),
+            TestKind::Test => format!("Tested: {name} passes with it."),
         });
     }
     if let Some(doubt) = &answer.unsure {

@@ -293,7 +293,9 @@ impl<'a> Asking<'a> {
         fs_err::write(&path, &task.document.text).map_err(unmade)?;
         let document =
             DocumentText { path: path.to_string_lossy().into_owned(), ..task.document.clone() };
-        let found = Tester::find(&document, task.lines, Some(folder.path())).ok().flatten();
+        let command = (params.command.as_str(), params.instruction.as_deref());
+        let found =
+            Tester::find(&document, task.lines, Some(folder.path()), Some(command)).ok().flatten();
         let Some(tester) = found else {
             return self.client.call::<Assist>(&params, |_, _| {});
         };

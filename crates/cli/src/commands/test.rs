@@ -4,8 +4,8 @@
 use std::io::Read as _;
 
 use localcoder_protocol::{
-    DOCUMENT_BYTES_MAX, DocumentText, Edit, ErrorCode, ErrorInfo, TestOutcome, TestReport, TestRun,
-    Tested,
+    DOCUMENT_BYTES_MAX, DocumentText, Edit, ErrorCode, ErrorInfo, TestKind, TestOutcome,
+    TestReport, TestRun, Tested,
 };
 use serde::Deserialize;
 
@@ -30,7 +30,9 @@ pub(crate) fn run(options: &TestOptions) -> Result<(), ErrorInfo> {
     } else {
         (SourceFile::read(&options.target.file)?.document, Vec::new())
     };
-    let found = Tester::find(&document, options.target.lines, options.within.as_deref());
+    let (lines, within) = (options.target.lines, options.within.as_deref());
+    let command = options.command.as_deref().map(|id| (id, options.instruction.as_deref()));
+    let found = Tester::find(&document, lines, within, command);
     let run = match found {
         Ok(found) => found.map(|tester| tester.run(&edits)),
         Err(run) => Some(run),
@@ -63,9 +65,12 @@ fn input() -> Result<Input, ErrorInfo> {
 }
 
 fn print(run: &TestRun) -> Result<(), ErrorInfo> {
-    let TestRun { name, outcome, said, ms, .. } = run;
+    let TestRun { name, outcome, said, kind, ms } = run;
     let seconds = f64::from(*ms) / 1_000.0;
     match outcome {
+        TestOutcome::Passed if *kind == TestKind::Calls => {
+            output::line(&format!("It gives the same in {name} ({seconds:.1} s)."))
+        }
         TestOutcome::Passed => output::line(&format!("{name} passes ({seconds:.1} s).")),
         TestOutcome::Failed => {
             output::line(&format!("{name} fails ({seconds:.1} s):"))?;

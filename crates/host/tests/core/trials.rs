@@ -87,6 +87,37 @@ fn what_failed_before_is_no_reason_against_an_edit_that_was_to_do_something_else
 }
 
 #[test]
+fn calls_that_give_something_else_are_a_finding_and_those_that_say_nothing_are_silent() {
+    let calls = |outcome: &str, said: &str| json!({"name": "calls of f", "kind": "calls", "outcome": outcome, "said": said, "ms": 10});
+    let mut rig = Rig::new();
+    let id = asked(&mut rig, "Negate it.", &calls("passed", ""));
+    let trial = trials(&rig)[0].clone();
+    let said = "`f(1)` gives -1, and gave 1 before";
+    tried(&mut rig, &trial, &calls("failed", said));
+    let told = rig.calls("generate")[1].to_string();
+    assert!(told.contains("The code is to do what it did before, and with it `f(1)` gives -1"));
+    rig.write("def f(x):\n    return 0 - x");
+    rig.finish();
+    while rig.answers(id).is_empty() {
+        let trial = trials(&rig).last().cloned().unwrap();
+        tried(&mut rig, &trial, &calls("failed", said));
+        if rig.is_writing() {
+            rig.write(EDITED);
+            rig.finish();
+        }
+    }
+    assert_eq!(rig.answer(id).unwrap()["unsure"], said);
+    // Code that can't be called, or gives something else each time, is not tried at all.
+    for before in [calls("notRun", "nothing can be called"), calls("failed", said)] {
+        let mut rig = Rig::new();
+        let id = asked(&mut rig, "Negate it.", &before);
+        let answer = rig.answer(id).unwrap();
+        assert!(trials(&rig).is_empty() && answer["unsure"].is_null(), "{answer}");
+        assert!(answer["notes"].as_array().is_none_or(Vec::is_empty), "{answer}");
+    }
+}
+
+#[test]
 fn a_client_that_never_tells_holds_up_nothing() {
     let mut rig = Rig::new();
     let id = asked(&mut rig, "Negate it.", &run("passed", ""));

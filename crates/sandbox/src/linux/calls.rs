@@ -114,11 +114,15 @@ const FILES: &[libc::c_long] = &[
     libc::SYS_mknodat,
     libc::SYS_linkat,
     libc::SYS_symlinkat,
+    libc::SYS_truncate,
+];
+
+/// Changes to what the system keeps of a file besides its content, which file rules don't cover.
+const ATTRIBUTES: &[libc::c_long] = &[
     libc::SYS_fchmod,
     libc::SYS_fchmodat,
     libc::SYS_fchown,
     libc::SYS_fchownat,
-    libc::SYS_truncate,
     libc::SYS_setxattr,
     libc::SYS_lsetxattr,
     libc::SYS_fsetxattr,
@@ -139,6 +143,13 @@ const OLD_FILES: &[libc::c_long] = &[
     libc::SYS_mknod,
     libc::SYS_link,
     libc::SYS_symlink,
+];
+#[cfg(not(target_arch = "x86_64"))]
+const OLD_FILES: &[libc::c_long] = &[];
+
+/// The calls of [`ATTRIBUTES`] under names that only x86-64 has.
+#[cfg(target_arch = "x86_64")]
+const OLD_ATTRIBUTES: &[libc::c_long] = &[
     libc::SYS_chmod,
     libc::SYS_chown,
     libc::SYS_lchown,
@@ -147,7 +158,7 @@ const OLD_FILES: &[libc::c_long] = &[
     libc::SYS_futimesat,
 ];
 #[cfg(not(target_arch = "x86_64"))]
-const OLD_FILES: &[libc::c_long] = &[];
+const OLD_ATTRIBUTES: &[libc::c_long] = &[];
 
 /// Creating processes that are not threads of this one, under names that only x86-64 has.
 #[cfg(target_arch = "x86_64")]
@@ -218,11 +229,24 @@ fn whole(profile: &Profile<'_>) -> Vec<&'static [libc::c_long]> {
         Profile::Worker { .. } if HAS_DRIVERS => {
             &[NETWORK, PROGRAMS, &[libc::SYS_execveat], SIGNALS, OLD_PROCESSES]
         }
-        Profile::Worker { .. } => {
-            &[NETWORK, PROGRAMS, HIDDEN_PROGRAMS, SIGNALS, FILES, OLD_FILES, OLD_PROCESSES, OPENING]
-        }
+        Profile::Worker { .. } => &[
+            NETWORK,
+            PROGRAMS,
+            HIDDEN_PROGRAMS,
+            SIGNALS,
+            FILES,
+            OLD_FILES,
+            ATTRIBUTES,
+            OLD_ATTRIBUTES,
+            OLD_PROCESSES,
+            OPENING,
+        ],
         // Of `HIDDEN_PROGRAMS`, GPU drivers in its worker may need memory files.
         Profile::Host { .. } => &[&[libc::SYS_execveat]],
+        // The program that is to run is started once it is closed.
+        Profile::Called { .. } => {
+            &[NETWORK, HIDDEN_PROGRAMS, SIGNALS, ATTRIBUTES, OLD_ATTRIBUTES, OLD_PROCESSES]
+        }
         Profile::Fetch { .. } => &[SERVING, PROGRAMS, HIDDEN_PROGRAMS, SIGNALS, OLD_PROCESSES],
     };
     all.into_iter().chain(more.iter().copied()).collect()
@@ -241,6 +265,9 @@ fn in_part(profile: &Profile<'_>, rules: &mut Rules, abi: libc::c_long) -> io::R
                 let rule = vec![compared(0, SeccompCmpOp::Ne, number)?];
                 rules.insert(libc::SYS_recvmsg | abi, rule);
             }
+            rules.insert(libc::SYS_clone | abi, thread);
+        }
+        Profile::Called { .. } => {
             rules.insert(libc::SYS_clone | abi, thread);
         }
         Profile::Host { .. } => {

@@ -65,6 +65,11 @@ pub(super) fn close(profile: &Profile<'_>) -> io::Result<()> {
             rules.push(("/dev/null".into(), writing));
             (AccessFs::from_write(ABI_WANTED), rules)
         }
+        Profile::Called { writes } => {
+            let mut rules = below(writes, writing);
+            rules.push(("/dev/null".into(), writing));
+            (AccessFs::from_write(ABI_WANTED), rules)
+        }
         Profile::Fetch { writes, reads } => {
             let mut rules = below(writes, writing);
             rules.extend(below(reads, reading));
@@ -86,12 +91,14 @@ fn restrict(
     let mut ruleset =
         started(profile)?.set_compatibility(CompatLevel::BestEffort).handle_access(handled);
     // The host ends workers that another host has left behind.
-    if matches!(profile, Profile::Worker { .. } | Profile::Fetch { .. }) {
+    if !matches!(profile, Profile::Host { .. }) {
         ruleset = ruleset.and_then(|rules| rules.scope(Scope::from_all(ABI_WANTED)));
     }
     let net = match profile {
         Profile::Fetch { .. } => AccessNet::BindTcp.into(),
-        Profile::Worker { .. } | Profile::Host { .. } => AccessNet::from_all(ABI_WANTED),
+        Profile::Worker { .. } | Profile::Host { .. } | Profile::Called { .. } => {
+            AccessNet::from_all(ABI_WANTED)
+        }
     };
     let mut ruleset = ruleset
         .and_then(|rules| rules.handle_access(net))

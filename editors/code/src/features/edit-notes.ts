@@ -4,7 +4,7 @@
  */
 import * as vscode from "vscode";
 
-import type { EditAnswer, TestRun } from "../generated/protocol";
+import type { EditAnswer, TestKind } from "../generated/protocol";
 import { contextText, omittedText } from "../lib/answer";
 import * as l10n from "../lib/l10n";
 import { buttonsFor, plain } from "../lib/words";
@@ -19,11 +19,11 @@ export function doubtText({ unsure, model }: EditAnswer): string | undefined {
     : l10n.t("{0} is not sure of this change: {1}. Read it closely.", model.name, plain(unsure));
 }
 
-function passedText({ name, onlyBuild }: TestRun): string {
-  return onlyBuild
-    ? l10n.t("It compiles ({0}).", name)
-    : l10n.t("Tested: {0} passes with it.", name);
-}
+const PASSED: Readonly<Record<TestKind, (name: string) => string>> = {
+  build: (name) => l10n.t("It compiles ({0}).", name),
+  calls: (name) => l10n.t("It gives the same in {0}.", name),
+  test: (name) => l10n.t("Tested: {0} passes with it.", name),
+};
 
 /** Shows the warnings and notes that come with an answer. */
 export function showWarnings(answer: EditAnswer): void {
@@ -31,7 +31,8 @@ export function showWarnings(answer: EditAnswer): void {
     const said = `${answer.model.name}: ${answer.warnings.join(" ")}`;
     void vscode.window.showWarningMessage(said, ...buttonsFor(said));
   }
-  const passed = answer.test?.outcome === "passed" ? [passedText(answer.test)] : [];
+  const passed =
+    answer.test?.outcome === "passed" ? [PASSED[answer.test.kind](answer.test.name)] : [];
   const notes = [...answer.notes.map(plain), ...passed];
   if (notes.length > 0) {
     const said = notes.join(" ");

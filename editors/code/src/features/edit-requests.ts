@@ -46,7 +46,12 @@ export class EditRequests {
     const asked = documentText(document);
     return await this.#running.run(keyOf(document.uri), async (signal) => {
       const { onProgress, onDraft } = watching(signal);
-      const trial = text === undefined ? await trialOf(this.#tests, target) : undefined;
+      // What a tool reports is to be fixed, which changes what the code does.
+      const command = about === undefined ? entry.id : undefined;
+      const trial =
+        text === undefined
+          ? await trialOf(this.#tests, target, { command, instruction })
+          : undefined;
       const params = {
         command: entry.id,
         document: text === undefined ? asked : { ...asked, text },

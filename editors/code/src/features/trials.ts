@@ -23,6 +23,7 @@ export interface Trial {
 export async function trialOf(
   tests: TestsProgram,
   { document, lines }: Target,
+  asked: Pick<Tested, "command" | "instruction">,
 ): Promise<Trial | undefined> {
   const isPossible = document.uri.scheme === "file" && vscode.workspace.isTrusted;
   // If the settings can't be read, show the edit without a test rather than fail.
@@ -31,7 +32,7 @@ export async function trialOf(
   }
   const { text } = documentText(document);
   const within = vscode.workspace.getWorkspaceFolder(document.uri)?.uri.fsPath;
-  const of: Tested = { path: document.uri.fsPath, lines, within };
+  const of: Tested = { path: document.uri.fsPath, lines, within, ...asked };
   const before = await runOf(tests, of, text, []);
   return before === undefined
     ? undefined
@@ -58,5 +59,5 @@ async function runOf(
 }
 
 function notRun(name: string, said: string): TestRun {
-  return { name, outcome: "notRun", said, onlyBuild: false, ms: 0 };
+  return { name, outcome: "notRun", said, kind: "test", ms: 0 };
 }

@@ -593,58 +593,6 @@ export type PrepareAnswer = {
  */
 prepared: boolean, };
 
-export type TestOutcome = "passed" | "failed" | "notRun";
-
-export type TestRun = { 
-/**
- * What was run, such as `tests/test_cart.py`.
- */
-name: string, 
-/**
- * How it went.
- */
-outcome: TestOutcome, 
-/**
- * What it said, from its end, where it failed; why it could not be run where it was not.
- */
-said: string, 
-/**
- * Whether nothing was run but the compiler, since there is no test.
- */
-onlyBuild: boolean, 
-/**
- * How long it took, in milliseconds.
- */
-ms: number, };
-
-export type TryEditParams = { 
-/**
- * Which request.
- */
-requestId: string, 
-/**
- * Which edit of it; counted from 1.
- */
-trial: number, 
-/**
- * The edit, and what it needs elsewhere in the document.
- */
-edits: Array<Edit>, };
-
-export type TriedParams = { 
-/**
- * Which request.
- */
-requestId: string, 
-/**
- * [`TryEditParams::trial`].
- */
-trial: number, 
-/**
- * How it went.
- */
-run: TestRun, };
-
 export type PendingEdit = { 
 /**
  * [`crate::EditAnswer::edit`].
@@ -1098,6 +1046,60 @@ range: LineRange,
  * What is there so far, in whole lines; those that were not reached are as they were.
  */
 text: string, };
+
+export type TestKind = "test" | "build" | "calls";
+
+export type TestOutcome = "passed" | "failed" | "notRun";
+
+export type TestRun = { 
+/**
+ * What was run, such as `tests/test_cart.py`.
+ */
+name: string, 
+/**
+ * How it went.
+ */
+outcome: TestOutcome, 
+/**
+ * What it said, from its end, where it failed; why it could not be run where it was not.
+ */
+said: string, 
+/**
+ * What was run.
+ */
+kind: TestKind, 
+/**
+ * How long it took, in milliseconds.
+ */
+ms: number, };
+
+export type TryEditParams = { 
+/**
+ * Which request.
+ */
+requestId: string, 
+/**
+ * Which edit of it; counted from 1.
+ */
+trial: number, 
+/**
+ * The edit, and what it needs elsewhere in the document.
+ */
+edits: Array<Edit>, };
+
+export type TriedParams = { 
+/**
+ * Which request.
+ */
+requestId: string, 
+/**
+ * [`TryEditParams::trial`].
+ */
+trial: number, 
+/**
+ * How it went.
+ */
+run: TestRun, };
 
 export type Position = { 
 /**

@@ -15,6 +15,9 @@ export interface Tested {
   readonly path: string;
   readonly lines: LineRange;
   readonly within: string | undefined;
+  /** The command that edits them, if what it is to do is known, and its instruction. */
+  readonly command: string | undefined;
+  readonly instruction: string | undefined;
 }
 
 export class TestsProgram {
@@ -33,7 +36,11 @@ export class TestsProgram {
   /** The test's result on the text with these edits; `undefined` if there is no test. */
   async run(of: Tested, text: string, edits: readonly Edit[]): Promise<TestRun | undefined> {
     const within = of.within === undefined ? [] : ["--within", of.within];
-    const args = [of.path, "--lines", `${of.lines.start}-${of.lines.end}`, ...within, "--stdin"];
+    const command = of.command === undefined ? [] : ["--command", of.command];
+    const told = of.command !== undefined && of.instruction !== undefined;
+    const instruction = told ? [`--instruction=${of.instruction}`] : [];
+    const lines = `${of.lines.start}-${of.lines.end}`;
+    const args = [of.path, "--lines", lines, ...within, ...command, ...instruction, "--stdin"];
     const input = JSON.stringify({ text, edits });
     const { run } = await ask(this.#program, "test", args, RUN_WITHIN_MS, input);
     return run;

@@ -2,7 +2,7 @@
 //! test's result means. The client runs it; the host does not start programs of the user's.
 
 use localcoder_assist::Finished;
-use localcoder_protocol::{TestOutcome, TestRun};
+use localcoder_protocol::{TestKind, TestOutcome, TestRun};
 
 use super::step::Step;
 
@@ -41,14 +41,21 @@ impl Trial {
 
     /// Whether the edit is to be tried. A test that could not be run before can't be run now.
     pub(super) fn is_of_use(&self, edit: &Finished) -> bool {
-        !edit.unchanged && self.before.outcome != TestOutcome::NotRun
+        let is_known = match self.before.kind {
+            // Code that gives something else each time can't be compared.
+            TestKind::Calls => self.before.outcome == TestOutcome::Passed,
+            TestKind::Test | TestKind::Build => self.before.outcome != TestOutcome::NotRun,
+        };
+        !edit.unchanged && is_known
     }
 
     /// Why there are no trials; `None` if there are. Worth a note, since the user has asked for the
     /// test.
     pub(super) fn why_not(&self) -> Option<String> {
         let TestRun { name, said, outcome, .. } = &self.before;
-        (*outcome == TestOutcome::NotRun).then(|| format!("`{name}` could not be run: {said}."))
+        // Nobody has asked for calls.
+        let is_told = *outcome == TestOutcome::NotRun && self.before.kind != TestKind::Calls;
+        is_told.then(|| format!("`{name}` could not be run: {said}."))
     }
 
     pub(super) fn name(&self) -> &str {
@@ -87,6 +94,7 @@ impl Trial {
         let name = &run.name;
         match run.outcome {
             TestOutcome::Passed => Said::Right,
+            TestOutcome::NotRun if run.kind == TestKind::Calls => Said::Nothing(None),
             TestOutcome::NotRun => {
                 Said::Nothing(Some(format!("`{name}` could not be run on it: {}.", run.said)))
             }
@@ -95,7 +103,12 @@ impl Trial {
             {
                 // A compiler that is called without the project's options fails on anything.
                 let note = format!("`{name}` fails, as it did before.");
-                Said::Nothing((!run.only_build).then_some(note))
+                Said::Nothing((run.kind == TestKind::Test).then_some(note))
+            }
+            TestOutcome::Failed if run.kind == TestKind::Calls => {
+                let said = gist(run.said.trim());
+                let told = format!("The code is to do what it did before, and with it {said}.\n");
+                Said::Wrong { why: said, told }
             }
             TestOutcome::Failed => {
                 let said = run.said.trim();

@@ -3,8 +3,8 @@
 
 use localcoder_protocol::limits::TRIED_WITHIN_MS;
 use localcoder_protocol::{
-    ErrorAction, ErrorCode, ErrorInfo, SamplingParams, Stage, TestOutcome, TestRun, TriedParams,
-    Usage, WorkerGenerateAnswer, WorkerSampling,
+    ErrorAction, ErrorCode, ErrorInfo, SamplingParams, Stage, TestKind, TestOutcome, TestRun,
+    TriedParams, Usage, WorkerGenerateAnswer, WorkerSampling,
 };
 use localcoder_settings::Settings;
 
@@ -128,7 +128,7 @@ impl Schedule {
             name: trial.name,
             outcome: TestOutcome::NotRun,
             said: "it had no end in time".to_owned(),
-            only_build: false,
+            kind: TestKind::Test,
             ms: u32::try_from(TRIED_WITHIN_MS).unwrap_or(u32::MAX),
         };
         self.step(Input::Tried(trial.number, &run), cx, out);

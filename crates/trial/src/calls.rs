@@ -1,0 +1,228 @@
+//! Calls of the selected functions with made-up values: where an edit is to change how code is
+//! written and not what it does, they are to give the same before and after. Python and JavaScript.
+
+use std::path::Path;
+use std::time::Duration;
+
+use localcoder_protocol::TestOutcome;
+use localcoder_protocol::limits::TEST_WITHIN_MS;
+use regex::Regex;
+
+use crate::copy::copy;
+use crate::find::{Compared, Test};
+use crate::program::{Confine, Program, Ran};
+
+/// The exit code of a driver that found nothing to call.
+const NOTHING_TO_CALL: i32 = 5;
+const NOTHING: &str = "none of it can be called with made-up values";
+
+/// A language whose functions can be called.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Driver {
+    /// What it is called in a folder.
+    file: &'static str,
+    text: &'static str,
+    /// A definition in a line: its indentation, a function or method, or a class.
+    definition: &'static str,
+    /// Arguments with which the interpreter prints where it is.
+    whereabouts: [&'static str; 2],
+    /// Words in the place of a name that begin no definition.
+    not_names: &'static [&'static str],
+}
+
+pub(crate) const PYTHON: Driver = Driver {
+    file: "calls.py",
+    text: include_str!("drivers/calls.py"),
+    definition: r"^(?<indent>[ \t]*)(?:(?:async[ \t]+)?def[ \t]+(?<function>\w+)|class[ \t]+(?<class>\w+))",
+    whereabouts: ["-c", "import sys; print(sys.executable)"],
+    not_names: &[],
+};
+
+pub(crate) const JAVASCRIPT: Driver = Driver {
+    file: "calls.mjs",
+    text: include_str!("drivers/calls.mjs"),
+    definition: r"(?x)^(?<indent>[\x20\t]*)(?:export[\x20\t]+)?(?:default[\x20\t]+)?
+        (?:(?:async[\x20\t]+)?function[\x20\t]*\*?[\x20\t]*(?<function>[\w$]+)
+        |class[\x20\t]+(?<class>[\w$]+)
+        |(?:const|let|var)[\x20\t]+(?<value>[\w$]+)[\x20\t]*=[\x20\t]*(?:async[\x20\t]*)?(?:function\b|\(|[\w$]+[\x20\t]*=>)
+        |(?:static[\x20\t]+)?(?:async[\x20\t]+)?(?:get[\x20\t]+|set[\x20\t]+)?\*?(?<method>[\w$]+)[\x20\t]*\([^;]*\{[\x20\t]*$)",
+    whereabouts: ["-p", "process.execPath"],
+    not_names: &["if", "for", "while", "switch", "catch", "function", "return", "with"],
+};
+
+/// How functions are called.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Calls {
+    pub(crate) driver: &'static Driver,
+    pub(crate) interpreter: String,
+    /// Functions, classes, and methods as `Class.method`.
+    pub(crate) names: Vec<String>,
+    pub(crate) compared: Compared,
+}
+
+/// The definitions that lines touch: those that begin in them, else the one around their beginning.
+/// `lines`: indexes of the first and the last one.
+pub(crate) fn definitions(
+    driver: &Driver,
+    text: &str,
+    (first, last): (usize, usize),
+) -> Vec<String> {
+    let Ok(definition) = Regex::new(driver.definition) else { return Vec::new() };
+    // Those around the line, the outermost first: how far indented, and whether it is a class.
+    let mut around: Vec<(usize, bool, &str)> = Vec::new();
+    let mut names: Vec<String> = Vec::new();
+    for (at, line) in text.split('\n').enumerate().take(last + 1) {
+        let is_blank = line.trim().is_empty();
+        if at == first && !is_begin(&definition, driver, line) {
+            // The selection begins in the middle of one.
+            let indent = line.len() - line.trim_start().len();
+            let inside = around.iter().take_while(|(depth, ..)| is_blank || *depth < indent);
+            names.extend(name_of(&inside.copied().collect::<Vec<_>>()));
+        }
+        let Some((indent, is_class, name)) = begun(&definition, driver, line) else { continue };
+        around.retain(|(depth, ..)| *depth < indent);
+        around.push((indent, is_class, name));
+        if at >= first {
+            names.extend(name_of(&around));
+        }
+    }
+    let mut all: Vec<String> = Vec::new();
+    for name in names {
+        let owner = name.split('.').next().unwrap_or_default();
+        if !all.contains(&name) && !all.iter().any(|it| it == owner) {
+            all.push(name);
+        }
+    }
+    all
+}
+
+fn is_begin(definition: &Regex, driver: &Driver, line: &str) -> bool {
+    begun(definition, driver, line).is_some()
+}
+
+fn begun<'a>(definition: &Regex, driver: &Driver, line: &'a str) -> Option<(usize, bool, &'a str)> {
+    let found = definition.captures(line)?;
+    let indent = found.name("indent").map_or(0, |it| it.len());
+    let class = found.name("class");
+    let kinds = ["function", "value", "method"];
+    let other = kinds.iter().find_map(|kind| found.name(kind));
+    let name = class.or(other)?.as_str();
+    // A method is indented.
+    let is_method = found.name("method").is_some();
+    let is_one = !driver.not_names.contains(&name) && (!is_method || indent > 0);
+    is_one.then_some((indent, class.is_some(), name))
+}
+
+/// The name under which the innermost of these can be called from outside.
+fn name_of(around: &[(usize, bool, &str)]) -> Option<String> {
+    let (_, is_class, outermost) = around.first()?;
+    let method = around.get(1).filter(|(_, is_inner_class, name)| {
+        *is_class && !is_inner_class && !name.starts_with('_') && *name != "constructor"
+    });
+    Some(match method {
+        Some((.., method)) => format!("{outermost}.{method}"),
+        None => (*outermost).to_owned(),
+    })
+}
+
+impl Test {
+    /// Chooses calls on the document as it is, and makes them on another text of it.
+    pub(crate) fn called(
+        &self,
+        calls: &Calls,
+        text: &str,
+        confinement: &dyn Confine,
+    ) -> std::io::Result<(TestOutcome, String)> {
+        let folder = tempfile::Builder::new().prefix("localcoder-calls-").tempdir()?;
+        let root = folder.path().join("project");
+        fs_err::create_dir(&root)?;
+        let (driver, plan) = (folder.path().join(calls.driver.file), folder.path().join("plan"));
+        fs_err::write(&driver, calls.driver.text)?;
+        copy(&self.project, &root, &self.document, &self.original)?;
+        let Some(before) = confinement.contained(folder.path()) else {
+            return Ok((TestOutcome::NotRun, "it can't be kept from your files here".to_owned()));
+        };
+        let document = root.join(&self.document);
+        let [driver, plan, document] = [&driver, &plan, &document].map(|it| it.to_string_lossy());
+        let run = |output: &str, arguments: &[&str]| {
+            let program = Program {
+                confinement,
+                folder: &root,
+                output: &folder.path().join(output),
+                environment: &self.plan.environment,
+                within: Duration::from_millis(TEST_WITHIN_MS),
+            };
+            program.run(arguments)
+        };
+        // It may be a script that starts the interpreter, which what is contained can't do.
+        let [first, second] = calls.driver.whereabouts;
+        let Ran::Passed { said: interpreter } =
+            run("whereabouts", &[&calls.interpreter, first, second])
+        else {
+            return Ok((TestOutcome::NotRun, format!("`{}` can't be run", calls.interpreter)));
+        };
+        let run = |mode: &str, names: &[String], output: &str| {
+            let own = [&*interpreter, &*driver, mode, &*document, &*plan];
+            let all = before.iter().map(String::as_str).chain(own);
+            run(output, &all.chain(names.iter().map(String::as_str)).collect::<Vec<_>>())
+        };
+        match run("plan", &calls.names, "planned") {
+            Ran::Passed { .. } => {}
+            Ran::Failed { .. } => return Ok((TestOutcome::NotRun, NOTHING.to_owned())),
+            Ran::NoEnd(why) => return Ok((TestOutcome::NotRun, why)),
+        }
+        fs_err::write(Path::new(&*document), text)?;
+        let place = format!("{}/", root.display());
+        let mode = match calls.compared {
+            Compared::Values => "values",
+            Compared::ValuesAndErrors => "all",
+        };
+        Ok(match run(mode, &[], "replayed") {
+            Ran::Passed { said } => (TestOutcome::Passed, said),
+            Ran::Failed { code: Some(NOTHING_TO_CALL), .. } => {
+                (TestOutcome::NotRun, NOTHING.to_owned())
+            }
+            Ran::Failed { said, .. } => (TestOutcome::Failed, said.replace(&place, "")),
+            Ran::NoEnd(why) => (TestOutcome::NotRun, why),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selected_lines_are_of_the_functions_that_they_touch() {
+        let text = "import a\n\ndef f(x):\n    y = x\n    def g():\n        return y\n    return g\n\n\
+                    class C:\n    def __init__(self):\n        self.a = 1\n\n    def m(self):\n        \
+                    return 1\n\n    def n(self):\n        return 2\n\nZ = 1\n";
+        let of = |first, last| definitions(&PYTHON, text, (first, last)).join(" ");
+        assert_eq!(of(2, 6), "f");
+        assert_eq!(of(3, 3), "f");
+        assert_eq!(of(5, 5), "f", "what is inside it can't be called");
+        assert_eq!(of(12, 13), "C.m");
+        assert_eq!(of(13, 13), "C.m");
+        assert_eq!(of(12, 16), "C.m C.n");
+        assert_eq!(of(9, 10), "C");
+        assert_eq!(of(8, 16), "C");
+        assert_eq!(of(0, 0), "");
+        assert_eq!(of(0, 18), "f C");
+    }
+
+    #[test]
+    fn the_same_in_javascript() {
+        let text = "import a from \"a\";\nexport function f(x) {\n  if (x) {\n    return 1;\n  }\n}\n\
+                    const g = (y) => {\n  return y;\n};\nexport class C {\n  constructor(a) {\n    \
+                    this.a = a;\n  }\n  get width() {\n    return 1;\n  }\n  async m(b) {\n    \
+                    return b;\n  }\n}\nconst z = 1;\n";
+        let of = |first, last| definitions(&JAVASCRIPT, text, (first, last)).join(" ");
+        assert_eq!(of(1, 5), "f");
+        assert_eq!(of(2, 4), "f");
+        assert_eq!(of(6, 8), "g");
+        assert_eq!(of(13, 14), "C.width");
+        assert_eq!(of(17, 17), "C.m");
+        assert_eq!(of(10, 12), "C");
+        assert_eq!(of(20, 20), "");
+    }
+}
