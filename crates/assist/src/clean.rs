@@ -412,6 +412,17 @@ mod tests {
         check("x = 1\n```\n\nI changed much.\n```python\ny = 2\n```", "x = 1");
         check("Here is the improved code:\n\n```python\nx = 1\n```\nEnjoy!", "x = 1");
         check("Sure, this is better:\n```py\nx = 1", "x = 1");
+        for announced in ["Answer:", "a.py", "## Better", "**Better**"] {
+            check(&format!("{announced}\n\n```python\nx = 1\n```"), "x = 1");
+        }
+    }
+
+    #[test]
+    fn the_fence_round_code_with_fences_closes_behind_as_many_as_the_selection_has() {
+        let selection = "D = '''\n```\nf()\n```\n'''";
+        let answer = selection.replace("f()", "f(1)");
+        let text = clean(&format!("```python\n{answer}\n```\n"), selection, "````");
+        assert_eq!(text.as_deref(), Ok(answer.as_str()));
     }
 
     #[test]
@@ -452,6 +463,12 @@ mod tests {
         check("x = '<think>a</think>'", "x = '<think>a</think>'");
         let own = "END = '<|im_end|>'\nT = '<think>'";
         assert_eq!(clean(own, own, "```").as_deref(), Ok(own));
+        // In HTML it strikes text out, and ends the selection.
+        let struck = "<s>old</s>";
+        for end in ["", "</s>", "\n</s>\n"] {
+            let text = clean(&format!("{struck}{end}"), struck, "```");
+            assert_eq!(text.as_deref(), Ok(struck), "{end:?}");
+        }
     }
 
     #[test]

@@ -424,9 +424,23 @@ def total_stock(items):
     }
 
     #[test]
+    fn a_method_leads_to_its_first_call_whatever_it_is_called_with() {
+        let text = "def f(rows, row):\n    rows.append(row)\n    rows.append(0)\n".to_owned();
+        let document = DocumentText { text, ..document() };
+        let language = Language::of(None, "a.py");
+        let lines = |answer| -> Vec<u32> {
+            let found = of(answer, &document, language, &(0..3), &BTreeSet::new());
+            found.iter().map(|it| it.place.range.start).collect()
+        };
+        assert_eq!(lines("`rows.append()`"), [2]);
+        assert_eq!(lines("`rows.append(0)`"), [3]);
+        assert_eq!(lines("`rows.extend()`"), [] as [u32; 0]);
+    }
+
+    #[test]
     fn what_is_not_there_leads_nowhere() {
         check("`totals`, `tot`, `item_count`, `sum()`, `total.add(1)`", &[]);
-        check("`return`, `for`, `in`, `None`, `+=`, `0`, ``", &[]);
+        check("`return`, `for`, `in`, `None`, `+=`, `0`, ``, `(x)`", &[]);
         // Outside of the selection only declarations count.
         check("`os`, `x`, and `helper` is `total_stock`", &[("helper", 15), ("total_stock", 8)]);
     }

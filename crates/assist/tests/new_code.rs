@@ -33,6 +33,9 @@ fn new_code_stands_where_the_line_was_and_as_deep_as_the_code_round_it() {
     let near = "def one():\n    return 1\n\n\ndef three():\n    return 3\n";
     assert_eq!(written(near, 4, two), apart);
 
+    let last = "def one():\n    return 1\n\n\n\n\n";
+    assert_eq!(written(last, 5, two), format!("def one():\n    return 1\n\n\n{two}\n\n"));
+
     let class = "class Basket:\n    def total(self):\n        return 0\n\n    def count(self):\n        return 0\n";
     let name = "def name(self):\n    return \"\"";
     let deeper = "    def name(self):\n        return \"\"";

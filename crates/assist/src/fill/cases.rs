@@ -46,6 +46,7 @@ fn brackets_quotes_and_tags_behind_the_cursor_are_met_and_not_doubled() {
         ("a.php", "$a = array(\"x\", |);\n", " \"y\");", Ok("\"y\"")),
         ("a.py", "d = {\"a\": [|]}\n", "1, 2]}", Ok("1, 2")),
         ("a.py", "s = f(\"|\")\n", "it's (fine)\")", Ok("it's (fine)")),
+        ("a.js", "f(|);\n", "{ a: [1] });", Ok("{ a: [1] }")),
         ("a.jsx", "<App a={|} />\n", "b} />", Err(Silence::InLine)),
         ("a.rs", "let v = vec![|];\n", "1, 2, 3];", Ok("1, 2, 3")),
         ("a.go", "m := map[string]int{|}\n", "\"a\": 1}", Ok("\"a\": 1")),

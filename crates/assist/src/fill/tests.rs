@@ -131,6 +131,22 @@ fn a_file_that_is_too_large_is_cut_at_lines_and_what_it_declares_is_reported_fir
 }
 
 #[test]
+fn what_is_declared_in_the_given_part_is_not_reported_again() {
+    let marked = "def f(x):\n    return x\n\n\ny = |\n\n\ndef g(x):\n    return x\n";
+    let shown = shown(&call(&fill("a.py", marked), None));
+    assert_eq!(shown.matches("def g").count(), 1, "{shown}");
+}
+
+#[test]
+fn a_place_far_below_the_last_one_is_given_no_more_than_fits() {
+    let lines: String = (0..400).map(|n| format!("value_{n} = compute({n})\n")).collect();
+    let first = call(&fill("a.py", &format!("x = |\n{lines}")), None);
+    let far = call(&fill("a.py", &format!("x = 1\n{lines}y = |\n")), Some(&first.held));
+    assert_eq!(shown(&far), shown(&call(&fill("a.py", &format!("x = 1\n{lines}y = |\n")), None)));
+    assert!(prompt::estimate(&shown(&far)) < 1100, "{}", prompt::estimate(&shown(&far)));
+}
+
+#[test]
 fn a_model_without_such_tokens_is_asked_in_words_and_its_answer_is_begun() {
     let fill = fill("a.py", "def f(x):\n    ret|\n\nf(1)\n");
     let call = fill.call(FillWay::Words, WINDOW, None);

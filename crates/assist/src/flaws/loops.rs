@@ -138,16 +138,37 @@ pub(super) fn concatenates(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     if !kinds.contains(&node.kind()) || around(node, LOOPS).is_none() {
         return None;
     }
-    let (left, right) = code.of(node).split_once("+=")?;
-    let is_text = right.contains('"') || right.contains('\'');
+    let (left, _) = code.of(node).split_once("+=")?;
     let left = left.trim();
     let is_name = left.chars().all(|c| c.is_alphanumeric() || c == '_');
-    match (code.language, is_text && is_name) {
+    let right = node.child_by_field_name("right")?;
+    match (code.language, is_name && is_text(code, right)) {
         ("python", true) => {
             Some(format!("builds `{left}` piece by piece; collect the pieces and join them"))
         }
         ("java", true) => Some(format!("builds `{left}` piece by piece; use a `StringBuilder`")),
         _ => None,
+    }
+}
+
+/// Whether an expression surely gives a text. The strings in a number's are keys, arguments or
+/// parts of a comparison.
+fn is_text(code: &Code<'_>, node: Node<'_>) -> bool {
+    let of_field = |name| node.child_by_field_name(name);
+    let is_of = |name| of_field(name).is_some_and(|it| is_text(code, it));
+    match node.kind() {
+        "binary_operator" | "binary_expression" => is_of("left") || is_of("right"),
+        "parenthesized_expression" | "conditional_expression" | "ternary_expression" => {
+            let last = u32::try_from(node.named_child_count().saturating_sub(1));
+            last.ok().and_then(|at| node.named_child(at)).is_some_and(|it| is_text(code, it))
+        }
+        "call" => of_field("function").is_some_and(|function| {
+            let method = function.child_by_field_name("attribute").map_or("", |it| code.of(it));
+            let object = function.child_by_field_name("object");
+            ["format", "join"].contains(&method) && object.is_some_and(|it| is_text(code, it))
+        }),
+        "method_invocation" => of_field("object").is_some_and(|it| code.of(it) == "String"),
+        kind => kind.contains("string"),
     }
 }
 
@@ -213,7 +234,26 @@ mod tests {
         );
         check("a.cpp", "void f() {\n  for (std::string a : b) {\n    g(a);\n  }\n}\n", 2, "copies");
         clean("a.cpp", "void f() {\n  for (const auto& a : b) {\n    g(a);\n  }\n}\n");
-        check("a.py", "for a in b:\n    text += a + \"\\n\"\n", 2, "join");
-        clean("a.py", "for a in b:\n    n += 1\n");
+    }
+
+    #[test]
+    fn a_text_that_grows_is_told_from_a_sum() {
+        for piece in ["a + \"\\n\"", "'-' * a", "f'{a},'", "', '.join(a)", "('a' if a else '')"] {
+            check("a.py", &format!("for a in b:\n    text += {piece}\n"), 2, "join");
+        }
+        for summand in ["1", "a['price']", "a.get(\"n\", 0)", "len('a')", "1 if a == 'b' else 0"] {
+            clean("a.py", &format!("for a in b:\n    n += {summand}\n"));
+        }
+        let java = |added: &str| {
+            format!(
+                "class A {{ void f() {{\n  for (String a : b) {{\n    c += {added};\n  }} }} }}\n"
+            )
+        };
+        for piece in ["a + \"\\n\"", "String.format(\"%s\", a)"] {
+            check("A.java", &java(piece), 3, "StringBuilder");
+        }
+        for summand in ["a.length()", "d.get(\"a\")", "a.equals(\"b\") ? 1 : 0"] {
+            clean("A.java", &java(summand));
+        }
     }
 }

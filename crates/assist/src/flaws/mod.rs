@@ -184,4 +184,16 @@ mod tests {
         assert_eq!(lines(5..9), [8]);
         assert_eq!(lines(4..5), Vec::<usize>::new());
     }
+
+    #[test]
+    fn which_errors_to_handle_is_a_guess_and_a_loop_is_not() {
+        for (text, is_guess) in [
+            ("try:\n    f()\nexcept:\n    pass\n", true),
+            ("for i in range(len(a)):\n    f(a[i])\n", false),
+        ] {
+            let flaws = found(Language::of(None, "a.py"), text, &(0..4));
+            let guesses: Vec<bool> = flaws.iter().map(|flaw| flaw.is_guess).collect();
+            assert_eq!(guesses, [is_guess], "{text}");
+        }
+    }
 }

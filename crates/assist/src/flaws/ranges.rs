@@ -286,6 +286,11 @@ mod tests {
                 "def f(a):\n    if len(a) == 0:\n        return 1\n    if len(a) < 0 or 0 == len(a):\n        g()\n",
                 4,
             ),
+            (
+                "a.py",
+                "def f(x):\n    if not 1 < x < 9:\n        raise E\n    if x == 1 or x == 9:\n        g()\n",
+                4,
+            ),
             ("a.py", "def f(x):\n    if x < 5:\n        g()\n    elif x < 3:\n        h()\n", 4),
             (
                 "a.js",
@@ -328,6 +333,14 @@ mod tests {
             // The bound itself is still possible.
             ("a.py", "def f(x):\n    if x < 1:\n        return 0\n    if x == 1:\n        g()\n"),
             ("a.py", "def f(x):\n    if x < 1:\n        return 0\n    if x <= 1:\n        g()\n"),
+            (
+                "a.py",
+                "def f(x):\n    if not 1 <= x <= 9:\n        raise E\n    if x == 1:\n        g()\n",
+            ),
+            (
+                "a.py",
+                "def f(x):\n    if not 1 <= x <= 9:\n        raise E\n    if x == 9:\n        g()\n",
+            ),
             // The branch does not leave the block, or not always.
             ("a.py", "def f(x):\n    if x < 1:\n        g()\n    if x == 0:\n        g()\n"),
             (

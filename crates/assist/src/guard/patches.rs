@@ -74,6 +74,7 @@ mod tests {
         assert!(
             found("val a = 1\n-val b = 1\n+val b = 2") && found("<file a=\"b\">\nf()\n</file>")
         );
+        assert!(!found("val a = \"\"\"\n<p>\n</p>\"\"\""), "a string ends with the tag");
         assert!(!found("val a = 1 +\n    2 -\n    3") && !found("val a =\n  1\n  + 2\n  - 3"));
     }
 }

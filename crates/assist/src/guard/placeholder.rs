@@ -114,7 +114,9 @@ mod tests {
     #[test]
     fn comments_that_stand_for_code_are_found() {
         assert!(found("python", "a", "a\n# ... rest of the code"));
-        assert!(found("python", "a", "    # unchanged"));
+        for words in ["unchanged", "No change", "no changes."] {
+            assert!(found("python", "a", &format!("    # {words}")), "{words}");
+        }
         assert!(found("rust", "a", "// ...existing code..."));
         assert!(found("javascriptreact", "a", "{/* ... */}"));
         assert!(found("html", "a", "<!-- rest of the page remains the same -->"));

@@ -144,6 +144,17 @@ mod tests {
         let code = "def f(a):\n    return a + 1";
         let answer = format!("import re\nfrom typing import List\n\n{code}");
         check("a.py", "import os\n\n", ("def f(a):\n    return a", &answer), (code, 0, ""));
+        for (import, code, is_brought_in) in [
+            ("from shop import tax, price as cost", "x = cost(1)", true),
+            ("import shop.tax", "x = shop.tax.of(1)", true),
+            ("from shop import net_price", "x = net_price(1)", true),
+            ("from shop import price", "x = net_price(1)", false),
+            ("from shop import price as cost", "x = price(1)", false),
+        ] {
+            let answer = format!("{import}\n\n{code}");
+            let (line, brought_in) = if is_brought_in { (1, import) } else { (0, "") };
+            check("a.py", "import os\n\n", ("x = 1", &answer), (code, line, brought_in));
+        }
     }
 
     #[test]

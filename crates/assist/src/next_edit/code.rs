@@ -65,6 +65,8 @@ pub(super) struct Call {
     pub(super) places: Vec<Range<usize>>,
     /// Whether its arguments are distinguished by position alone.
     pub(super) is_positional: bool,
+    /// Whether each argument has its parameter's name.
+    pub(super) is_by_name: bool,
 }
 
 impl<'a> Code<'a> {
@@ -374,6 +376,7 @@ impl<'a> Code<'a> {
                     arguments: all.len(),
                     places: all.iter().map(Node::byte_range).collect(),
                     is_positional: !all.iter().any(is_named),
+                    is_by_name: all.iter().all(|it| it.kind() == "keyword_argument"),
                 });
             }
         });

@@ -67,7 +67,9 @@ fn calls(view: View<'_>, code: &Code<'_>, head: &Head, callee: &Callee, part: Pa
     let own = own_parameters(&head.before).zip(own_parameters(&view.lines[head.row]));
     if let Some(order) = own.as_ref().and_then(|(before, after)| order(before, after)) {
         let (before, _) = own.unwrap_or_default();
-        let is_meant = |call: &&Call| call.arguments == before.len();
+        let is_order_alone = order.len() == before.len();
+        let is_meant =
+            |call: &&Call| call.arguments == before.len() && !(is_order_alone && call.is_by_name);
         let calls = code.calls(callee);
         let places = calls.iter().filter(is_meant).map(|call| {
             let guess = reordered(view, code, call, &order);

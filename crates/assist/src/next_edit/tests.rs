@@ -121,6 +121,28 @@ fn a_parameter_more_is_missing_where_the_function_is_called() {
 }
 
 #[test]
+fn a_parameter_that_is_renamed_is_renamed_in_the_calls_of_its_function_alone() {
+    let text = "def f(rate):\n    return rate\n\n\ndef g(rate):\n    return rate\n\n\nf(rate=1)\ng(rate=2)\n";
+    let found = places(&task("a.py", text, "def f(rate):", "def f(share):"));
+    let guesses: Vec<_> = found.iter().map(|it| (it.0, it.2.as_deref())).collect();
+    assert_eq!(guesses, [(2, Some("return share")), (9, Some("f(share=1)"))]);
+}
+
+#[test]
+fn arguments_follow_the_order_of_the_parameters_unless_they_are_named_or_unpacked() {
+    let text = "def f(a, b):\n    return a - b\n\n\nx = f(1, 2)\ny = f(b=1, a=2)\nz = f(*c, 1)\n";
+    let guess = Some("x = f(2, 1)".to_owned());
+    assert_eq!(
+        places(&task("a.py", text, "def f(a, b):", "def f(b, a):")),
+        [(5, FollowsFrom::Signature, guess, true), (7, FollowsFrom::Signature, None, false),]
+    );
+    // One that is gone is gone by its name, too.
+    let rows: Vec<u32> =
+        places(&task("a.py", text, "def f(a, b):", "def f(b):")).iter().map(|it| it.0).collect();
+    assert_eq!(rows, [5, 6, 7]);
+}
+
+#[test]
 fn a_function_of_the_same_name_that_belongs_to_something_else_is_another() {
     let text =
         "import json\n\n\ndef load(path):\n    return json.load(open(path))\n\n\nx = load(1)\n";
@@ -147,6 +169,14 @@ fn the_same_change_is_made_where_the_same_stands() {
     let task = task("cart.py", CART, "    print(amount)", "    log.info(amount)");
     let guess = Some("log.info(len(cart.items))".to_owned());
     assert_eq!(places(&task), [(13, FollowsFrom::Pattern, guess, true)]);
+}
+
+#[test]
+fn the_same_change_is_not_made_in_a_comment() {
+    let text = "print(a)\n# print(b) would do it\n\nprint(c)\n";
+    let task = task("a.py", text, "print(a)", "log.info(a)");
+    let rows: Vec<u32> = places(&task).iter().map(|it| it.0).collect();
+    assert_eq!(rows, [4]);
 }
 
 #[test]
@@ -177,6 +207,13 @@ fn names_of_other_languages_are_found() {
         "    fn grow(&mut self, by: u32, most: u32) {",
     ));
     assert_eq!(found, [(13, FollowsFrom::Signature, None, false)]);
+    let parts = "fn f(p: (u8, u8)) -> u8 {\n    let (a, b) = p;\n    a + b\n}\n";
+    let found = places(&task("a.rs", parts, "    let (a, b) = p;", "    let (first, b) = p;"));
+    assert_eq!(found, [(3, FollowsFrom::Rename, Some("first + b".to_owned()), true)]);
+    let members = "enum Color {\n  Red,\n  Green,\n}\n\nconst a = Color.Green;\n";
+    let found = places(&task("a.ts", members, "  Green,", "  Lime,"));
+    let guess = Some("const a = Color.Lime;".to_owned());
+    assert_eq!(found, [(6, FollowsFrom::Rename, guess, true)]);
     let ts = "export function area(w: number, h: number): number {\n  return w * h;\n}\n\nconst a = area(1, 2);\nconst b = area(3, 4) + 1;\n";
     let found = places(&task(
         "a.ts",
@@ -214,6 +251,7 @@ fn an_answer_is_the_edit_of_the_place() {
         ("    amount = cart.total(0.2, x)\n    print(amount)\n", -0.1, Silence::NothingToAdd),
         ("    amount = cart.total(0.2,\n    print(amount)\n", -0.1, Silence::NothingToAdd),
         ("    amount  =  cart.total( 0.2 )\n    print(amount)\n", -0.1, Silence::NothingFollows),
+        ("    def total(self, rate):\n    print(amount)\n", -0.1, Silence::Reversal),
     ] {
         assert_eq!(task.clone().finish(written, false, Some(mean)), Err(reason), "{written}");
     }

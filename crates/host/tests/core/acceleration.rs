@@ -95,6 +95,23 @@ fn two_crashes_while_answering_on_the_gpu_are_enough() {
 }
 
 #[test]
+fn two_answers_that_the_gpu_fails_at_are_enough() {
+    let mut rig = with_gpu(Rig::new());
+    warm(&mut rig).unwrap();
+    for (name, after) in [("a", Value::Null), ("b", json!(0))] {
+        let id = rig.explain(1, name);
+        rig.fail(ErrorCode::GenerateFailed);
+        rig.pass(2_000);
+        let loaded = rig.calls("loadModel").last().unwrap()["profile"]["gpuLayers"].clone();
+        assert_eq!(loaded, after, "{name}");
+        rig.write("It returns x.");
+        rig.finish();
+        assert_eq!(rig.answer(id).unwrap()["text"], "It returns x.", "it is asked once more");
+    }
+    assert!(note(&mut rig).contains("CPU"), "{}", note(&mut rig));
+}
+
+#[test]
 fn compatibility_mode_never_asks_the_gpu() {
     let mut rig = with_gpu(Rig::with_settings(json!({"acceleration": "cpu"})));
     warm(&mut rig).unwrap();

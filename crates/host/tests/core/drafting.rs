@@ -1,7 +1,7 @@
 //! Which model drafts for a loaded one, and that it is the first to be unloaded.
 
 use localcoder_host::core::Event;
-use localcoder_protocol::ErrorCode;
+use localcoder_protocol::{ErrorCode, Usage};
 use serde_json::{Value, json};
 
 use crate::rig::Rig;
@@ -112,6 +112,20 @@ fn an_answer_without_memory_is_tried_again_without_it() {
     let note = rig.status(1)["notes"].to_string();
     assert!(note.contains("no model drafts for it: memory ran short"), "{note}");
     assert!(!note.contains("8 bits"), "nothing else was lowered: {note}");
+}
+
+#[test]
+fn one_whose_tokens_are_never_used_goes_unless_it_was_named() {
+    for (settings, stays) in [(json!({}), false), (json!({"draftModel": DRAFT}), true)] {
+        let mut rig = warmed(&settings, 16 * GB);
+        for count in 1..=12 {
+            assert_eq!(draft(&mut rig), DRAFT, "{settings}, answer {count}");
+            let id = rig.explain(1, "a");
+            rig.finish_with(Usage { generated_tokens: 16, ..Usage::default() });
+            rig.answer(id).unwrap();
+        }
+        assert_eq!(draft(&mut rig) == DRAFT, stays, "{settings}");
+    }
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Memory that does not suffice: what is tried, in which order, how often, and what is reported.
 
-use localcoder_protocol::{ErrorCode, ErrorInfo};
+use localcoder_host::core::Event;
+use localcoder_protocol::{ErrorCode, ErrorInfo, WorkerId};
+use localcoder_transport::Message;
 use serde_json::{Value, json};
 
 use crate::rig::Rig;
@@ -33,6 +35,24 @@ fn notes(rig: &mut Rig) -> String {
 fn warm(rig: &mut Rig) -> Result<Value, ErrorInfo> {
     let id = rig.request(1, "warm", json!({}));
     rig.answer(id)
+}
+
+#[test]
+fn who_waits_for_a_model_sees_how_much_of_it_is_loaded() {
+    let mut rig = by_profile(&json!({}));
+    rig.unanswered = "loadModel";
+    rig.explain(1, "a");
+    let generation = *rig.started.last().unwrap();
+    for fraction in [0.25, 0.75] {
+        // It is not told more often than anyone can read it.
+        rig.pass(1_000);
+        let worker = WorkerId { slot: 0, generation };
+        let params = json!({"worker": worker, "fraction": fraction});
+        let message = Message::Notification { method: "loadProgress".to_owned(), params };
+        rig.event(Event::WorkerMessage { generation, message });
+        let told = rig.notifications("progress").last().unwrap().1;
+        assert_eq!((&told["stage"], &told["fraction"]), (&json!("loading"), &json!(fraction)));
+    }
 }
 
 #[test]
