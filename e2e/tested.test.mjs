@@ -99,7 +99,7 @@ story(
   "where there is no test, functions are called before and after a change",
   async ({ ide, workbench, name }) => {
     await improve(workbench, { trusted: true });
-    await workbench.notification(/It gives the same in \d+ calls of \w+\.$/u);
+    await workbench.notification(/Same results as before in \d+ calls of \w+\.$/u);
     await workbench.photograph(name);
     assert.equal(ide.read(FILE), TEXT);
   },

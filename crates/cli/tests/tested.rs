@@ -71,15 +71,15 @@ fn without_a_test_functions_are_called_before_and_after_an_edit() {
     let file = installation.write("sums.py", CODE).display().to_string();
     let arguments = ["improve", &file, "--lines", "1-5", "--test"];
     let answer = installation.run(&arguments).ok();
-    assert!(answer.stderr.contains("It gives the same in "), "{}", answer.stderr);
+    assert!(answer.stderr.contains("Same results as before in "), "{}", answer.stderr);
     assert!(answer.stderr.contains("calls of total."), "{}", answer.stderr);
     let test = |more: &[&str]| {
         let arguments = [&["test", file.as_str(), "--lines", "1-5"], more].concat();
         installation.run(&arguments).ok().stdout
     };
-    assert!(test(&["--command", "improve"]).starts_with("It gives the same in "));
+    assert!(test(&["--command", "improve"]).starts_with("Same results as before in "));
     let faster = ["--command", "improve", "--instruction", "Make this faster."];
-    assert!(test(&faster).starts_with("It gives the same in "));
+    assert!(test(&faster).starts_with("Same results as before in "));
     let fix = ["--command", "improve", "--instruction", "Fix the bug."];
     for more in [&fix[..], &[]] {
         assert!(test(more).starts_with("No test of "), "it may change what the code does");

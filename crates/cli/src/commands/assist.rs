@@ -130,7 +130,7 @@ fn print(nothing: &str, options: &AssistOptions, answer: &EditAnswer) -> Result<
         let name = &run.name;
         output::note(&match run.kind {
             TestKind::Build => format!("It compiles ({name})."),
-            TestKind::Calls => format!("It gives the same in {name}."),
+            TestKind::Calls => format!("Same results as before in {name}."),
             TestKind::Test => format!("Tested: {name} passes with it."),
         });
     }

@@ -69,7 +69,7 @@ fn print(run: &TestRun) -> Result<(), ErrorInfo> {
     let seconds = f64::from(*ms) / 1_000.0;
     match outcome {
         TestOutcome::Passed if *kind == TestKind::Calls => {
-            output::line(&format!("It gives the same in {name} ({seconds:.1} s)."))
+            output::line(&format!("Same results as before in {name} ({seconds:.1} s)."))
         }
         TestOutcome::Passed => output::line(&format!("{name} passes ({seconds:.1} s).")),
         TestOutcome::Failed => {

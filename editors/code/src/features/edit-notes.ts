@@ -21,7 +21,7 @@ export function doubtText({ unsure, model }: EditAnswer): string | undefined {
 
 const PASSED: Readonly<Record<TestKind, (name: string) => string>> = {
   build: (name) => l10n.t("It compiles ({0}).", name),
-  calls: (name) => l10n.t("It gives the same in {0}.", name),
+  calls: (name) => l10n.t("Same results as before in {0}.", name),
   test: (name) => l10n.t("Tested: {0} passes with it.", name),
 };
 
