@@ -6,8 +6,8 @@
 
 use localcoder_assist::{AssistError, Attempt, Finished, Layout, Outcome, SoFar, Task, Thoughts};
 use localcoder_protocol::{
-    AssistAnswer, EditAnswer, ErrorCode, ErrorInfo, FinishReason, Purpose, SamplingParams, TestRun,
-    Usage,
+    AssistAnswer, EditAnswer, ErrorCode, ErrorInfo, FinishReason, Purpose, SamplingParams,
+    TestKind, TestRun, Usage,
 };
 
 use super::counting::Counting;
@@ -83,8 +83,8 @@ pub(in crate::core) struct EditJob {
     /// lines of that so far.
     text: String,
     line_breaks: usize,
-    /// A change that nothing but the model asks for.
-    proposed: Option<Finished>,
+    /// A change that nothing but the model asks for, with what calls of it gave.
+    proposed: Option<(Finished, Option<TestRun>)>,
     /// The first answer, if it was doubtful.
     doubtful: Option<(String, FinishReason)>,
     /// The model's own words on what there is to change.
@@ -190,13 +190,13 @@ impl EditJob {
     fn accept(&mut self, model: ModelView<'_>, done: Finished) -> Step {
         match &mut self.trial {
             Some(trial) if trial.is_of_use(&done) => trial.begin(done),
-            _ => self.propose(model, done),
+            _ => self.propose(model, done, None),
         }
     }
 
     /// Shows a change that neither an instruction nor a check asks for only if the model comes to
     /// it each time.
-    fn propose(&mut self, model: ModelView<'_>, done: Finished) -> Step {
+    fn propose(&mut self, model: ModelView<'_>, done: Finished, run: Option<TestRun>) -> Step {
         let asked = match self.stage {
             Stage::Second(number) => number,
             _ => 0,
@@ -207,11 +207,11 @@ impl EditJob {
             Some(temperature) => {
                 let mut call = layout_call(layout, Purpose::Edit);
                 call.sampling = sampling(temperature, asked + 1);
-                self.proposed = Some(done);
+                self.proposed = Some((done, run));
                 let reason = "no check asks for this change".to_owned();
                 self.retry(Stage::Second(asked + 1), call, reason)
             }
-            None => self.answer(model, done, None),
+            None => self.answer(model, done, run),
         }
     }
 
@@ -223,10 +223,10 @@ impl EditJob {
     }
 
     fn seconded(&mut self, model: ModelView<'_>, finish: FinishReason) -> Step {
-        let Some(proposed) = self.proposed.take() else { return too_early() };
+        let Some((proposed, run)) = self.proposed.take() else { return too_early() };
         match self.task.finish(&self.text, finish, Attempt::Last) {
             Outcome::Done(second) if second.edit.replacement == proposed.edit.replacement => {
-                self.propose(model, proposed)
+                self.propose(model, proposed, run)
             }
             _ => self.nothing(model, "asked again, it did not come to the same"),
         }
@@ -248,6 +248,10 @@ impl EditJob {
         let decides = trial.decides();
         let Some(layout) = self.layout.clone() else { return too_early() };
         match said {
+            // That it does what it did before is no reason for a change.
+            Said::Right if run.kind == TestKind::Calls => {
+                self.propose(model, done, Some(run.clone()))
+            }
             Said::Right => {
                 done.unsure.take_if(|_| decides);
                 self.answer(model, done, Some(run.clone()))
@@ -690,6 +694,30 @@ mod tests {
             let left = second(text);
             assert!(left.unchanged && left.notes[0].contains("no check asks for"), "{left:?}");
         }
+    }
+
+    #[test]
+    fn that_calls_give_what_they_gave_is_no_reason_for_a_change() {
+        let mut file = sample();
+        file.info.size_bytes = 1_000_000_000;
+        let model = ModelView { file: &file, context_tokens: 4096 };
+        let calls = r#"{"name": "95 calls of f", "outcome": "passed", "kind": "calls", "ms": 9}"#;
+        let run: TestRun = serde_json::from_str(calls).unwrap();
+        let wish = EditWish { test: Some(run.clone()), ..EditWish::default() };
+        let mut job = EditJob::new(task(None), wish, Counting::default());
+        let Step::Count(texts) = job.step(model, Input::Ready) else { panic!("it counts first") };
+        let _ = job.step(model, Input::Counted(&vec![5; texts.len()]));
+        let writes = |job: &mut EditJob| {
+            let _ = job.step(model, Input::Text("def f(x):\n    return -x\n"));
+            job.step(model, Input::Generated(&written()))
+        };
+        let Step::Try { trial, .. } = writes(&mut job) else { panic!("it is tried first") };
+        let mut step = job.step(model, Input::Tried(trial, &run));
+        for _ in 0..OPINIONS {
+            assert!(matches!(step, Step::Retry { .. }), "{step:?}");
+            step = writes(&mut job);
+        }
+        assert_eq!(edit_of(step).test, Some(run));
     }
 
     #[test]
