@@ -11,7 +11,7 @@ const DOCUMENT: &str = "document";
 static WRITES: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
         r"(?xi)\b(?:refactor|renam|simplif|clean|tidy|readab|clearer|short|extract|inline|split|move
-        |comment|docstring|document|jsdoc|annotat|type\ hint|typed|jsdoc
+        |comment|docstring|document|jsdoc|annotat|type\ hint|typed
         |fast|speed|slow|quick|perform|efficien|optimi[sz]|quadratic|linear|comput\w*\ (?:\w+\ ){0,5}(?:once|again)
         |only\ once|look(?:ed|ing|s)?[-\ ]?\w*\ up|look-?ups?|use\ a\ (?:set|map|dict\w*|hash\ set)|index\ first|running\ sum
         |comprehension|guard\ clause|early\ return|single\ return|nest|duplicat|(?:named\ )?constants?|f-string

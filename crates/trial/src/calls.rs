@@ -75,13 +75,14 @@ pub(crate) fn definitions(
     let mut names: Vec<String> = Vec::new();
     for (at, line) in text.split('\n').enumerate().take(last + 1) {
         let is_blank = line.trim().is_empty();
-        if at == first && !is_begin(&definition, driver, line) {
+        let begins = begun(&definition, driver, line);
+        if at == first && begins.is_none() {
             // The selection begins in the middle of one.
             let indent = line.len() - line.trim_start().len();
             let inside = around.iter().take_while(|(depth, ..)| is_blank || *depth < indent);
             names.extend(name_of(&inside.copied().collect::<Vec<_>>()));
         }
-        let Some((indent, is_class, name)) = begun(&definition, driver, line) else { continue };
+        let Some((indent, is_class, name)) = begins else { continue };
         around.retain(|(depth, ..)| *depth < indent);
         around.push((indent, is_class, name));
         if at >= first {
@@ -96,10 +97,6 @@ pub(crate) fn definitions(
         }
     }
     all
-}
-
-fn is_begin(definition: &Regex, driver: &Driver, line: &str) -> bool {
-    begun(definition, driver, line).is_some()
 }
 
 fn begun<'a>(definition: &Regex, driver: &Driver, line: &'a str) -> Option<(usize, bool, &'a str)> {

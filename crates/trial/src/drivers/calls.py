@@ -210,7 +210,7 @@ class Values:
         if issubclass(made, __import__("enum").Enum):
             members = list(made.__members__)
             return f"{name}.{self.pick(members)}" if members else None
-        arguments = self.arguments(made, {}, depth + 1)
+        arguments = self.arguments(made, depth + 1)
         return None if arguments is None else f"{name}({arguments})"
 
     def of_hint(self, hint, depth=0):
@@ -269,8 +269,8 @@ class Values:
             hints = {}
         return [(it, hints.get(it.name, it.annotation)) for it in signature.parameters.values()]
 
-    def arguments(self, function, kinds, depth=0):
-        """The text of arguments; `kinds`: what to take for parameters without an annotation."""
+    def arguments(self, function, depth=0):
+        """The text of arguments: by annotation, else by default, else by name."""
         parameters = self.parameters(function)
         if parameters is None:
             return None
@@ -284,10 +284,8 @@ class Values:
             if hint is NOTHING and optional and parameter.default is not None:
                 hint = type(parameter.default)
             value = None if hint is NOTHING else self.of_hint(hint, depth)
-            value = value or self.of_kind(kinds.get(parameter.name) or self.guess(parameter.name))
-            if parameter.kind is parameter.VAR_POSITIONAL:
-                texts.append(value)
-            elif parameter.kind is parameter.KEYWORD_ONLY:
+            value = value or self.of_kind(self.guess(parameter.name))
+            if parameter.kind is parameter.KEYWORD_ONLY:
                 texts.append(f"{parameter.name}={value}")
             else:
                 texts.append(value)
@@ -313,12 +311,6 @@ class Values:
         if classes:
             return classes[0]
         return self.pick(self.KINDS)
-
-    def kinds(self, function):
-        """Kinds for the parameters without an annotation, at random."""
-        parameters = self.parameters(function) or []
-        unknown = [it.name for it, hint in parameters if hint is NOTHING and it.default is NOTHING]
-        return {name: self.guess(name) for name in unknown}
 
 
 class Planner:
@@ -386,7 +378,7 @@ class Planner:
 
     def of_function(self, name):
         function = vars(self.module)[name]
-        text = self.values.arguments(function, self.values.kinds(function))
+        text = self.values.arguments(function)
         return None if text is None else self.with_variables(name, text)
 
     def with_variables(self, callee, text):
@@ -416,7 +408,7 @@ class Planner:
         function = it.__func__ if isinstance(it, (staticmethod, classmethod)) else it
         if not inspect.isfunction(function):
             return None
-        text = self.values.arguments(function, self.values.kinds(function))
+        text = self.values.arguments(function)
         return None if text is None else f"it.{method}({text})"
 
 

@@ -12,6 +12,7 @@ pub(super) const SLOW_MS: f64 = 300.0;
 const LAST_COUNTS: f64 = 0.3;
 /// Suggestions that must have been timed: the first ones read all of their prompt.
 const TIMED_MIN: u32 = 4;
+
 /// What is known of the smaller model.
 #[derive(Debug, Default)]
 pub(super) struct Suggester {

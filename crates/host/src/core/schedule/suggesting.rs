@@ -59,12 +59,13 @@ impl Schedule {
         if !self.wants_suggester(cx) || self.loaded_suggester(cx.settings, cx).is_some() {
             return;
         }
-        let Some(path) = code_model(cx).map(|file| file.path.clone()) else { return };
-        if self.suggester.sought.as_ref() == Some(&path) {
+        let Some(file) = code_model(cx) else { return };
+        if self.suggester.sought.as_ref() == Some(&file.path) {
             return;
         }
-        self.suggester.sought = Some(path.clone());
-        out.push(Action::FindHelper { path, help: self.suggests(cx), named });
+        self.suggester.sought = Some(file.path.clone());
+        let help = self.suggests(file);
+        out.push(Action::FindHelper { path: file.path.clone(), help, named });
     }
 
     /// How large the smaller model may be to be fast enough: its time goes with its size.
@@ -74,8 +75,8 @@ impl Schedule {
         clippy::cast_sign_loss,
         reason = "an estimate, of less than the length of a file"
     )]
-    fn suggests(&self, cx: &Context<'_>) -> Help {
-        let bytes = code_model(cx).map_or(0, |file| file.info.size_bytes);
+    fn suggests(&self, file: &ModelFile) -> Help {
+        let bytes = file.info.size_bytes;
         let share = SLOW_MS / self.suggester.took_ms.max(SLOW_MS);
         Help::Suggests { bytes_most: (bytes as f64 * share) as u64 }
     }
