@@ -73,7 +73,9 @@ story(
     await workbench.openFile("typed.py");
     await workbench.selectLines(FIRST, LAST);
     await whileStopped(worker, async () => {
-      await workbench.press(KEYS.improve);
+      // What nothing asks for is not always shown.
+      const words = "Use sum with a generator expression.";
+      await workbench.tell(WITH_WORDS, "Edit lines 4–8 of typed.py", words);
       await workbench.notification(/^Improving /u);
       await workbench.goTo(2);
       await workbench.press("Enter");
@@ -199,7 +201,7 @@ story(
     await page.click("setup-import-file");
     await workbench.pick(() => Promise.resolve(), MODEL, "Import");
     await page.at("selfTest");
-    const tested = await page.says("setup-status", /works on this machine|did not pass|slow/u);
+    const tested = await page.says("setup-status", / works on this machine/u);
     await workbench.photograph(`${name}-tested`);
     const testedAt = Date.now();
     await page.focused("setup-try-it");

@@ -26,7 +26,7 @@ const REPORT_DEADLINE: Duration = Duration::from_secs(180);
 const END_DEADLINE: Duration = Duration::from_secs(15);
 
 /// The function of the sample that is improved: a small one, which the demo model can handle.
-const FUNCTION: (&str, &str) = ("inventory.py", "def total_stock");
+const FUNCTION: (&str, &str) = ("inventory.py", "def restock");
 
 /// How often files and processes are checked.
 const POLL: Duration = Duration::from_millis(100);

@@ -4,6 +4,7 @@
 //!
 //! None of these is a fault for certain, so only the model is given them, never the user.
 
+mod conditions;
 mod dead;
 mod errors;
 mod loops;
@@ -53,6 +54,9 @@ impl<'a> Code<'a> {
 type Check = fn(&Code<'_>, Node<'_>) -> Option<String>;
 
 const CHECKS: &[Check] = &[
+    conditions::returns_by_branches,
+    conditions::equals_none,
+    conditions::in_keys,
     errors::swallowed,
     errors::ignored,
     errors::checked_and_unwrapped,

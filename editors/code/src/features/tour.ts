@@ -16,7 +16,7 @@ const FILE = "inventory.py";
 
 /** For each step: its command, the function to show, and the command that runs there. */
 const STEPS = [
-  ["localcoder.tour.improve", "total_stock", "localcoder.improveSelection"],
+  ["localcoder.tour.improve", "restock", "localcoder.improveSelection"],
   ["localcoder.tour.instruct", "stock_value", "localcoder.improveWithInstruction"],
   ["localcoder.tour.explain", "find_item", "localcoder.explainSelection"],
 ] as const;

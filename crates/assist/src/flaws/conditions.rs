@@ -1,0 +1,214 @@
+//! Conditions that say what they mean in a roundabout way.
+
+use tree_sitter::Node;
+
+use super::{Code, around};
+
+/// Grammar names of what is true or false in every language, whatever its parts are.
+const COMPARISONS: &[&str] = &["comparison_operator", "not_operator"];
+
+/// Operators whose value is true or false.
+const OPERATORS: &[&str] = &["==", "===", "!=", "!==", "<", "<=", ">", ">=", "in", "instanceof"];
+
+/// Languages in which the condition of an `if` is always true or false itself.
+const STRICT: &[&str] = &["go", "rust", "java", "csharp"];
+
+/// A branch that returns true and another that returns false.
+pub(super) fn returns_by_branches(code: &Code<'_>, node: Node<'_>) -> Option<String> {
+    if !["if_statement", "if_expression"].contains(&node.kind()) {
+        return None;
+    }
+    let condition = node.child_by_field_name("condition")?;
+    let then = returned(code, node.child_by_field_name("consequence")?)?;
+    let alternatives =
+        node.children_by_field_name("alternative", &mut node.walk()).collect::<Vec<Node<'_>>>();
+    let otherwise = match alternatives.as_slice() {
+        [] => returned(code, following(node)?)?,
+        [only] if only.kind() != "elif_clause" => returned(code, *only)?,
+        _ => return None,
+    };
+    let is_boolean = code.is(STRICT) || is_boolean(code, condition);
+    (then != otherwise && is_boolean).then(|| {
+        let word = if then { "the condition" } else { "the opposite of the condition" };
+        format!("returns true and false by branches; {word} is that value already")
+    })
+}
+
+/// The statement behind an `if`. In Rust that stands in a statement of its own.
+fn following(node: Node<'_>) -> Option<Node<'_>> {
+    node.next_named_sibling().or_else(|| {
+        node.parent().filter(|it| it.kind() == "expression_statement")?.next_named_sibling()
+    })
+}
+
+/// What a branch gives that does nothing but return true or false.
+fn returned(code: &Code<'_>, branch: Node<'_>) -> Option<bool> {
+    let mut text = code.of(branch).trim();
+    text = text.strip_prefix("else").unwrap_or(text).trim_start();
+    text = text.strip_prefix(':').unwrap_or(text).trim();
+    text = text.strip_prefix('{').and_then(|it| it.strip_suffix('}')).unwrap_or(text).trim();
+    text = text.strip_suffix(';').unwrap_or(text).trim_end();
+    let is_last = code.is(&["rust"]);
+    match text.strip_prefix("return").map(str::trim_start).or(is_last.then_some(text))? {
+        "True" | "true" => Some(true),
+        "False" | "false" => Some(false),
+        _ => None,
+    }
+}
+
+/// Whether a condition is true or false, rather than a value that counts as one of them.
+fn is_boolean(code: &Code<'_>, condition: Node<'_>) -> bool {
+    if COMPARISONS.contains(&condition.kind()) {
+        return true;
+    }
+    let operator = condition.child_by_field_name("operator").map(|it| code.of(it));
+    let sides = || {
+        [condition.child_by_field_name("left"), condition.child_by_field_name("right")]
+            .into_iter()
+            .all(|side| side.is_some_and(|it| is_boolean(code, it)))
+    };
+    match (condition.kind(), operator) {
+        ("parenthesized_expression" | "condition_clause", _) => {
+            condition.named_child_count() == 1
+                && condition.named_child(0).is_some_and(|it| is_boolean(code, it))
+        }
+        ("unary_expression", Some("!")) => true,
+        ("binary_expression", Some(it)) if OPERATORS.contains(&it) => true,
+        ("binary_expression" | "boolean_operator", Some("&&" | "||" | "and" | "or")) => sides(),
+        _ => false,
+    }
+}
+
+/// Python's `== None`.
+pub(super) fn equals_none(code: &Code<'_>, node: Node<'_>) -> Option<String> {
+    if !code.is(&["python"]) || node.kind() != "comparison_operator" || node.child_count() != 3 {
+        return None;
+    }
+    let better = match code.of(node.child(1)?) {
+        "==" => "is None",
+        "!=" => "is not None",
+        _ => return None,
+    };
+    // Tables and queries give `==` a meaning of its own, where it is an argument or an index.
+    let is_data = around(node, &["argument_list", "subscript"]).is_some();
+    (code.of(node.child(2)?) == "None" && !is_data)
+        .then(|| format!("compares with None by equality; `{better}` is meant"))
+}
+
+/// Python's `in a.keys()`.
+pub(super) fn in_keys(code: &Code<'_>, node: Node<'_>) -> Option<String> {
+    if !code.is(&["python"]) || node.kind() != "comparison_operator" || node.child_count() != 3 {
+        return None;
+    }
+    let looks = ["in", "not in"].contains(&code.of(node.child(1)?));
+    let keys = code.of(node.child(2)?).strip_suffix(".keys()")?;
+    looks.then(|| format!("asks for the keys; `{keys}` itself tells what is in it"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{check, clean};
+
+    #[test]
+    fn a_condition_that_is_returned_by_branches_is_found() {
+        let says = "the condition is that value";
+        check(
+            "a.py",
+            "def f(a):\n    if a < 1:\n        return True\n    else:\n        return False\n",
+            2,
+            says,
+        );
+        check(
+            "a.py",
+            "def f(a):\n    if a < 1 and not a:\n        return True\n    return False\n",
+            2,
+            says,
+        );
+        check(
+            "a.py",
+            "def f(a):\n    if a < 1:\n        return False\n    return True\n",
+            2,
+            "opposite",
+        );
+        check(
+            "a.js",
+            "function f(a) {\n  if (a === 1 || !a) {\n    return true;\n  }\n  return false;\n}\n",
+            2,
+            says,
+        );
+        check(
+            "a.ts",
+            "function f(a: number) {\n  if (a > 1) return true;\n  else return false;\n}\n",
+            2,
+            says,
+        );
+        check(
+            "A.java",
+            "class A { boolean f(int a) {\n  if (g(a)) {\n    return true;\n  } else {\n    return false;\n  }\n} }\n",
+            2,
+            says,
+        );
+        check(
+            "a.go",
+            "package a\n\nfunc f(a int) bool {\n\tif g(a) {\n\t\treturn true\n\t}\n\treturn false\n}\n",
+            4,
+            says,
+        );
+        check("a.rs", "fn f(a: u8) -> bool {\n    if g(a) { true } else { false }\n}\n", 2, says);
+        check(
+            "a.rs",
+            "fn f(a: u8) -> bool {\n    if g(a) {\n        return true;\n    }\n    false\n}\n",
+            2,
+            says,
+        );
+        check(
+            "a.cpp",
+            "bool f(int a) {\n  if (a > 1) {\n    return true;\n  }\n  return false;\n}\n",
+            2,
+            says,
+        );
+    }
+
+    #[test]
+    fn a_condition_that_only_counts_as_true_is_none() {
+        clean("a.py", "def f(a):\n    if a:\n        return True\n    return False\n");
+        clean("a.py", "def f(a):\n    if a and a < 1:\n        return True\n    return False\n");
+        clean("a.js", "function f(a) {\n  if (a) {\n    return true;\n  }\n  return false;\n}\n");
+        clean(
+            "a.py",
+            "def f(a):\n    for b in a:\n        if b < 1:\n            return True\n    return False\n",
+        );
+        clean(
+            "a.py",
+            "def f(a):\n    if a < 1:\n        return True\n    elif a > 3:\n        return True\n    else:\n        return False\n",
+        );
+        clean(
+            "a.go",
+            "package a\n\nfunc f(a int) bool {\n\tif a < 1 {\n\t\tg()\n\t\treturn true\n\t}\n\treturn false\n}\n",
+        );
+        clean("a.rs", "fn f(a: u8) -> bool {\n    if g(a) { true } else { true }\n}\n");
+    }
+
+    #[test]
+    fn equality_with_none_and_keys_that_are_asked_for_are_found() {
+        check(
+            "a.py",
+            "def f(a):\n    if a == None:\n        return 1\n    return a\n",
+            2,
+            "`is None`",
+        );
+        check("a.py", "def f(a):\n    return a.b != None\n", 2, "`is not None`");
+        check("a.py", "def f(a, b):\n    return a in b.keys()\n", 2, "`b` itself");
+        clean("a.py", "def f(q):\n    return q.filter(A.b == None)\n");
+        clean("a.py", "def f(d):\n    return d[d.a == None]\n");
+        clean("a.py", "def f(a):\n    return a is None\n");
+        clean("a.py", "def f(a):\n    return list(a.keys())\n");
+    }
+
+    #[test]
+    fn the_self_test_has_code_with_a_flaw_that_is_named() {
+        let sample = include_str!("../../../../ide/sample/inventory.py");
+        let at = sample.find("def restock").unwrap();
+        check("a.py", &sample[at..], 3, "`is None`");
+    }
+}
