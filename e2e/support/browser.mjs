@@ -97,7 +97,7 @@ export class Browser {
       permissions: ["clipboard-read", "clipboard-write"],
     });
     // Recorded for every story, because what led to a failure can't be recorded afterwards.
-    await this.context.tracing.start({ screenshots: true, snapshots: true });
+    await this.context.tracing.start({ screenshots: false, snapshots: true });
     if (this.#language !== undefined) {
       await this.context.addInitScript((language) => {
         globalThis._VSCODE_NLS_LANGUAGE = language;

@@ -27,6 +27,10 @@ pub(super) fn unreachable(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     while before.kind().contains("comment") {
         before = before.prev_named_sibling()?;
     }
+    // An `else` stands behind the only statement of its `if`.
+    if node.kind() == "else_clause" {
+        return None;
+    }
     let is_label = node.kind().contains("case") || node.kind().contains("label");
     if !EXITS.contains(&before.kind()) || node.kind().contains("comment") || is_label {
         return None;
@@ -144,6 +148,7 @@ mod tests {
             "a.js",
             "function f(a) {\n  switch (a) {\n    case 1:\n      return 2;\n    default:\n      return 3;\n  }\n}\n",
         );
+        clean("a.js", "function f(a) {\n  if (a) return g();\n  else return h();\n}\n");
         check("a.js", "if (a.length < 0) {\n  f();\n}\n", 1, "never true");
         check(
             "a.go",

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use tree_sitter::{Node, Point, Tree};
 
+use super::bindings::{formatted, is_binding, is_command, is_import, is_member};
 use crate::language::Language;
 use crate::{scopes, syntax};
 
@@ -19,6 +20,11 @@ pub(super) struct Code<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Name<'t> {
     node: Node<'t>,
+    /// Where the name itself is, without a sign before it; in Rust also amid a format string.
+    start: usize,
+    end: usize,
+    /// The sign that belongs to the name, such as Ruby's `@`: `@size` and `size` are two names.
+    sign: Option<char>,
     /// After a dot or the like, or the name of an argument: it belongs to something else.
     pub(super) is_member: bool,
     pub(super) is_binding: bool,
@@ -26,13 +32,23 @@ pub(super) struct Name<'t> {
     pub(super) is_import: bool,
 }
 
-impl Name<'_> {
+impl<'t> Name<'t> {
+    /// A use of a name at a node, or at some bytes in it.
+    fn used(node: Node<'t>, (start, end): (usize, usize)) -> Self {
+        Self { node, start, end, sign: None, is_member: false, is_binding: false, is_import: false }
+    }
+
     pub(super) fn row(&self) -> usize {
         self.node.start_position().row
     }
 
     pub(super) fn range(&self) -> Range<usize> {
-        self.node.byte_range()
+        self.start..self.end
+    }
+
+    /// Whether both are written with the same sign, or both without one.
+    pub(super) fn is_signed_like(&self, other: &Self) -> bool {
+        self.sign == other.sign
     }
 
     /// Whether it is both a member and a variable of that name.
@@ -105,35 +121,65 @@ impl<'a> Code<'a> {
         let mut up = std::iter::successors(name.node.parent(), Node::parent);
         up.find(|it| it.kind().contains("parameters"))?;
         let function = up.find(|it| scopes::is_function(*it))?;
-        let function = scopes::name(function, self.text)?;
-        Some(function.to_owned())
+        let name = scopes::name(function, self.text)?;
+        // It is called by the name of its class.
+        let mut class =
+            || up.find(|it| scopes::is_type(*it)).and_then(|it| scopes::name(it, self.text));
+        let name = if name == "__init__" { class()? } else { name };
+        Some(name.to_owned())
     }
 
     /// Every occurrence of a name in code, in order.
     pub(super) fn names(&self, name: &str) -> Vec<Name<'_>> {
         let mut found = Vec::new();
         self.visit(|node| {
-            let is_name = node.child_count() == 0
-                && (node.kind().ends_with("identifier")
-                    || node.kind().starts_with("shorthand_")
-                    || ["name", "variable_name", "constant"].contains(&node.kind()));
-            if is_name && self.source(node) == name {
-                found.push(Name {
-                    node,
-                    is_member: is_member(node),
-                    is_binding: is_binding(node, self.text) || is_import(node),
-                    is_import: is_import(node),
-                });
+            if node.child_count() > 0 {
+                return;
             }
+            let (kind, source) = (node.kind(), self.source(node));
+            let (from, to) = (node.start_byte(), node.end_byte());
+            if kind == "string_content" && self.is_in_macro(node) {
+                found.extend(formatted(source, name).map(|at| {
+                    let start = from + at;
+                    let range = (start, start + name.len());
+                    Name::used(node, range)
+                }));
+                return;
+            }
+            let is_name = kind.ends_with("identifier")
+                || kind.starts_with("shorthand_")
+                || kind.ends_with("_variable")
+                || ["name", "variable_name", "constant"].contains(&kind)
+                || kind == "word" && node.parent().is_some_and(|it| is_command(it));
+            let bare = source.trim_start_matches(['@', '#']);
+            if !is_name || bare != name {
+                return;
+            }
+            // In PHP the sign is a part of its own, which tells a variable from a method.
+            let node = node.parent().filter(|it| it.kind() == "variable_name").unwrap_or(node);
+            let sign = source.chars().next().filter(|_| bare.len() < source.len());
+            found.push(Name {
+                is_member: is_member(node),
+                is_binding: is_binding(node, self.text) || is_import(node),
+                is_import: is_import(node),
+                sign,
+                ..Name::used(node, (to - bare.len(), to))
+            });
         });
         found
+    }
+
+    /// Whether a literal is an argument of one of Rust's macros, where a string may name variables.
+    fn is_in_macro(&self, literal: Node<'_>) -> bool {
+        let mut up = std::iter::successors(literal.parent(), Node::parent).take(4);
+        up.any(|it| it.kind() == "token_tree")
     }
 
     /// The lines of the function in which a name is bound, if it is local to it; `None` if it is
     /// visible in the whole file.
     pub(super) fn local_scope(&self, name: &Name<'_>) -> Option<Range<usize>> {
         let mut node = name.node;
-        if self.is_of_self(node) {
+        if self.is_of_self(node) || name.sign.is_some() {
             return None;
         }
         while let Some(parent) = node.parent() {
@@ -169,7 +215,7 @@ impl<'a> Code<'a> {
 
     /// Whether a binding is part of a type: a method or a field.
     pub(super) fn is_part_of_type(&self, name: &Name<'_>) -> bool {
-        if self.is_of_self(name.node) {
+        if self.is_of_self(name.node) || name.sign.is_some() {
             return true;
         }
         let mut node = name.node;
@@ -280,6 +326,72 @@ impl<'a> Code<'a> {
             return None;
         };
         Some((self.callee(function, parameters)?, part))
+    }
+
+    /// The function whose head begins on a row.
+    pub(super) fn function_declared_on(&self, row: usize) -> Option<Declared> {
+        let mut found = None;
+        self.visit(|node| {
+            let declares = scopes::is_function(node) || DECLARATIONS.contains(&node.kind());
+            if found.is_none() && declares && node.start_position().row == row {
+                found = Some(node);
+            }
+        });
+        let node = found?;
+        let name = scopes::name(node, self.text)?;
+        let name = name.rsplit("::").next().unwrap_or(name).to_owned();
+        let mut returned = Vec::new();
+        if let Some(body) = node.child_by_field_name("body") {
+            self.returned(body, &mut returned);
+            let last = (body.named_child_count() as u32)
+                .checked_sub(1)
+                .and_then(|it| body.named_child(it));
+            // In Rust the last expression is returned.
+            let is_value = |it: &Node<'_>| {
+                body.kind() == "block"
+                    && !it.kind().ends_with("_statement")
+                    && !it.kind().ends_with("_item")
+                    && it.kind() != "let_declaration"
+                    && !it.kind().contains("comment")
+            };
+            returned.extend(last.filter(is_value).map(|it| it.byte_range()));
+        }
+        Some(Declared { name, returned })
+    }
+
+    /// The values that the `return`s in a body give; those of functions in it are others.
+    fn returned(&self, body: Node<'_>, found: &mut Vec<Range<usize>>) {
+        syntax::walk(&mut body.walk(), &mut |node| {
+            if node.is_named() && ["return_statement", "return_expression"].contains(&node.kind()) {
+                found.extend(node.named_child(0).map(|it| it.byte_range()));
+            }
+            !scopes::is_function(node)
+        });
+    }
+
+    /// The calls of a function within functions that can wait for it, and which do not yet.
+    pub(super) fn awaitable_calls(&self, name: &str) -> Vec<Range<usize>> {
+        let mut found = Vec::new();
+        self.visit(|node| {
+            let is_it = self
+                .callee_of(node)
+                .is_some_and(|(callee, _)| callee.rsplit(['.', ':']).next() == Some(name));
+            let mut up = std::iter::successors(node.parent(), Node::parent);
+            let function = up.find(|it| scopes::is_function(*it));
+            let waits = function.is_some_and(|it| {
+                let head = self.source(it);
+                let head = head.split(['{', '\n']).next().unwrap_or(head);
+                head.split(|c: char| !c.is_alphanumeric()).any(|word| word == "async")
+            });
+            // As an argument, it may be meant to be started and not to be waited for.
+            let stands = node
+                .parent()
+                .is_some_and(|it| !it.kind().contains("await") && !it.kind().contains("argument"));
+            if is_it && waits && stands {
+                found.push(node.byte_range());
+            }
+        });
+        found
     }
 
     /// The function that returns something at a place.
@@ -432,90 +544,27 @@ impl<'a> Code<'a> {
     }
 }
 
+/// Grammar names of functions that are declared without a body.
+const DECLARATIONS: &[&str] = &[
+    "declaration",
+    "field_declaration",
+    "function_signature",
+    "function_signature_item",
+    "method_elem",
+    "method_signature",
+];
+
+/// A function by its head, and the bytes of the values that it returns.
+#[derive(Debug)]
+pub(super) struct Declared {
+    pub(super) name: String,
+    pub(super) returned: Vec<Range<usize>>,
+}
+
 /// Which part of a function was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     Parameters,
     /// The return type.
     Result,
-}
-
-fn is_import(node: Node<'_>) -> bool {
-    let mut up = std::iter::successors(node.parent(), Node::parent).take(5);
-    up.any(|it| it.kind().contains("import") || it.kind() == "use_declaration")
-}
-
-fn is_member(node: Node<'_>) -> bool {
-    let Some(parent) = node.parent() else { return false };
-    let is = |field| parent.child_by_field_name(field) == Some(node);
-    match parent.kind() {
-        "attribute" => is("attribute"),
-        "keyword_argument" => is("name"),
-        "method_invocation" => is("name") && parent.child_by_field_name("object").is_some(),
-        _ => ["property_identifier", "field_identifier", "shorthand_property_identifier"]
-            .contains(&node.kind()),
-    }
-}
-
-/// Whether a name is defined here, and not used.
-fn is_binding(node: Node<'_>, text: &str) -> bool {
-    let Some(parent) = node.parent() else { return false };
-    let (kind, is) = (parent.kind(), |field| parent.child_by_field_name(field) == Some(node));
-    if kind == "keyword_argument" || kind == "method_invocation" || kind.contains("call") {
-        return false;
-    }
-    if is("type") || is("value") || is("right") || is("default_value") {
-        return false;
-    }
-    let is_definition = [
-        "definition",
-        "declaration",
-        "declarator",
-        "_item",
-        "specifier",
-        "_spec",
-        "parameter",
-        "variant",
-        "enum_assignment",
-        "enumerator",
-    ]
-    .iter()
-    .any(|part| kind.contains(part));
-    if (is("name") || is("declarator") || is("parameter") || is("pattern")) && is_definition
-        || is("pattern")
-        || is("alias")
-        || kind.contains("parameter")
-        || kind.ends_with("pattern") && kind != "tuple_struct_pattern"
-        || kind == "pattern_list"
-        || kind == "public_field_definition"
-        || kind == "enum_body"
-    {
-        return true;
-    }
-    // The left side of an assignment: the name alone, one of several, or a member of the object
-    // itself.
-    let mut inner = node;
-    while let Some(outer) = inner.parent() {
-        let is_left = outer.child_by_field_name("left") == Some(inner);
-        let declares = outer.kind().contains("assignment")
-            || outer.kind().contains("short_var")
-            || outer.kind().starts_with("for_")
-            || outer.kind() == "range_clause"
-            || outer.kind() == "for_in_clause";
-        if is_left {
-            let is_compound =
-                outer.kind().contains("augmented") || outer.kind().contains("compound");
-            return declares && !is_compound;
-        }
-        let of_self = outer.kind() == "attribute" || outer.kind().contains("member");
-        let object = text.get(outer.byte_range()).unwrap_or_default();
-        let passes = ["expression_list", "tuple_pattern", "pattern_list", "tuple"]
-            .contains(&outer.kind())
-            || of_self && (object.starts_with("self.") || object.starts_with("this."));
-        if !passes {
-            return false;
-        }
-        inner = outer;
-    }
-    false
 }

@@ -6,8 +6,11 @@
 //! which the code leaves no choice, such as the use of a name that was just changed, needs no model
 //! at all.
 
+mod bindings;
 mod changes;
 mod code;
+mod formats;
+mod heads;
 mod pattern;
 mod places;
 mod renames;
@@ -96,8 +99,14 @@ impl NextEditTask {
         let changes: Vec<Change> =
             own.flat_map(|edit| changes::of(edit, &lines, cursor).into_iter().rev()).collect();
         let code = Code::of(language, &text);
-        let view =
-            View { lines: &lines, code: code.as_ref(), cursor, changes: &changes, diagnostics };
+        let view = View {
+            language: language.id,
+            lines: &lines,
+            code: code.as_ref(),
+            cursor,
+            changes: &changes,
+            diagnostics,
+        };
         let places = places::of(view).into();
         Ok(Self {
             path: document.path.clone(),

@@ -8,8 +8,10 @@ use super::tokens::{self, Kind, Middle, Token};
 
 /// A line that only has the form of the changed one must be this near to it.
 const NEAR_ROWS: usize = 3;
-/// Too many lines share a form of fewer tokens.
+/// Too many lines share a form of fewer tokens, unless they follow each other.
 const FORM_TOKENS_MIN: usize = 4;
+/// In a list of lines of one form.
+const LISTED_TOKENS_MIN: usize = 2;
 
 pub(super) fn places(view: View<'_>, newest: &Change) -> Vec<Place> {
     let Some((before, row)) = newest.line() else { return Vec::new() };
@@ -26,14 +28,17 @@ pub(super) fn places(view: View<'_>, newest: &Change) -> Vec<Place> {
     }
     let place = |at: usize| {
         let line = view.lines[at].as_str();
-        let guess = change.at(line, is_repeated).or_else(|| {
-            let is_near = at.abs_diff(row) <= NEAR_ROWS;
-            is_near.then(|| change.by_form(line)).flatten()
-        })?;
+        let is_listed = change.is_listed(view.lines, row, at);
+        let guess =
+            change.at(line, is_repeated).or_else(|| change.by_case(line)).or_else(|| {
+                let is_near = at.abs_diff(row) <= NEAR_ROWS;
+                (is_near || is_listed).then(|| change.by_form(line, is_listed)).flatten()
+            })?;
         let guess = guess.filter(|it| it != line).map(|it| vec![it]);
         // A line with strings copied from another one may be valid and still say the wrong thing.
         let is_certain = guess.is_some()
             && (is_repeated || at.abs_diff(row) <= NEAR_ROWS)
+            && (is_repeated || !is_listed || change.before.len() >= FORM_TOKENS_MIN)
             && !change.is_of_texts();
         Some(Place { guess, is_certain, ..Place::new(FollowsFrom::Pattern, at..at + 1) })
     };
@@ -117,7 +122,10 @@ impl<'a> Repeat<'a> {
         let [new] = self.inserted() else { return false };
         let next = self.before.get(self.middle.start + 1).map_or("", |token| token.text);
         let is_first = self.middle.start == 0;
-        old.kind == Kind::Word
+        // This one replaces the other wherever it stands.
+        let is_modern = (old.text, new.text) == ("NULL", "nullptr");
+        !is_modern
+            && old.kind == Kind::Word
             && new.kind == Kind::Word
             && !is_first
             && !["(", ".", "!"].contains(&next)
@@ -175,6 +183,14 @@ impl<'a> Repeat<'a> {
         let inner = if before { format!("{put}{inner}") } else { format!("{inner}{put}") };
         let quote = &literal.text[..1];
         Some(format!("{}{quote}{inner}{quote}{}", &line[..literal.at], &line[literal.end()..]))
+    }
+
+    /// The word that a new string is made of by putting quotes around it, and the quote.
+    fn quoted(&self, token: &Token<'a>) -> Option<(usize, &'a str)> {
+        let quote = token.text.get(..1).filter(|_| token.kind == Kind::Text)?;
+        let inner = token.text.get(1..token.text.len() - 1)?;
+        let of = self.before.iter().position(|it| it.text == inner)?;
+        Some((of, quote))
     }
 
     /// The prefix or suffix that was added to a string; the flag says that it is a prefix.
@@ -236,18 +252,42 @@ impl<'a> Repeat<'a> {
         None
     }
 
-    /// The line with the same change of form, if it has the form of the changed one.
-    fn by_form(&self, line: &str) -> Option<Option<String>> {
-        let all = tokens::of(line);
-        let form = |tokens: &[Token<'_>]| -> Vec<String> {
-            let of = |token: &Token<'_>| match token.kind {
-                Kind::Sign => token.text.to_owned(),
-                kind => format!("{kind:?}"),
-            };
-            tokens.iter().map(of).collect()
+    /// The line with its words in upper or lower case where that is all that was changed.
+    fn by_case(&self, line: &str) -> Option<Option<String>> {
+        let is_case = |(old, new): &(&str, &str)| {
+            old.to_lowercase() == new.to_lowercase()
+                && (*new == new.to_uppercase() || *new == new.to_lowercase())
         };
+        let pairs = tokens::renames(&self.before, &self.after)?;
+        if !pairs.iter().all(is_case) {
+            return None;
+        }
+        let mut done = line.to_owned();
+        for token in tokens::of(line).iter().rev() {
+            if let Some((_, new)) = pairs.iter().find(|(old, _)| *old == token.text) {
+                done.replace_range(token.at..token.end(), new);
+            }
+        }
+        (done != line).then_some(Some(done))
+    }
+
+    /// Whether a row and the changed one are of one list: all between them have the form that it
+    /// had, or that it has.
+    fn is_listed(&self, lines: &[String], row: usize, at: usize) -> bool {
+        let indent = |line: &str| line.len() - line.trim_start().len();
+        let forms = [form(&self.before), form(&self.after)];
+        let is_of_it = |line: &String| {
+            indent(line) == indent(self.after_line) && forms.contains(&form(&tokens::of(line)))
+        };
+        lines[row.min(at)..=row.max(at)].iter().all(is_of_it)
+    }
+
+    /// The line with the same change of form, if it has the form of the changed one.
+    fn by_form(&self, line: &str, is_listed: bool) -> Option<Option<String>> {
+        let all = tokens::of(line);
         let is_changed = form(&self.before) != form(&self.after);
-        if !is_changed || self.before.len() < FORM_TOKENS_MIN || form(&all) != form(&self.before) {
+        let least = if is_listed { LISTED_TOKENS_MIN } else { FORM_TOKENS_MIN };
+        if !is_changed || self.before.len() < least || form(&all) != form(&self.before) {
             return None;
         }
         let indent = |line: &str| line.len() - line.trim_start().len();
@@ -268,6 +308,10 @@ impl<'a> Repeat<'a> {
             };
             match of_before {
                 Some(of) => done.push_str(all[of].text),
+                None if self.quoted(token).is_some() => {
+                    let (of, quote) = self.quoted(token)?;
+                    done.push_str(&[quote, all[of].text, quote].concat());
+                }
                 // A string that was not there before may have been derived from another one.
                 None if token.kind == Kind::Text && token.text.len() > 2 => return Some(None),
                 None => done.push_str(token.text),
@@ -275,6 +319,15 @@ impl<'a> Repeat<'a> {
         }
         Some(Some(done))
     }
+}
+
+/// A line's signs, and of which kind the words between them are.
+fn form(tokens: &[Token<'_>]) -> Vec<String> {
+    let of = |token: &Token<'_>| match token.kind {
+        Kind::Sign => token.text.to_owned(),
+        kind => format!("{kind:?}"),
+    };
+    tokens.iter().map(of).collect()
 }
 
 #[cfg(test)]
@@ -326,12 +379,16 @@ mod tests {
     #[test]
     fn a_change_of_form_is_made_with_the_lines_own_words() {
         let change = Repeat::new("\"a\": 1,", "\"a\": {\"value\": 1},");
-        assert_eq!(change.by_form("  \"b\": 2,"), Some(None), "`value` may have come from `a`");
+        assert_eq!(
+            change.by_form("  \"b\": 2,", false),
+            Some(None),
+            "`value` may have come from `a`"
+        );
         let change = Repeat::new("a: string;", "readonly a: string;");
-        assert_eq!(change.by_form("  b: string;"), says("  readonly b: string;"));
+        assert_eq!(change.by_form("  b: string;", false), says("  readonly b: string;"));
         let change = Repeat::new("    self.a = a", "    self.a = clean(a)");
-        assert_eq!(change.by_form("    self.bc = bc"), says("    self.bc = clean(bc)"));
+        assert_eq!(change.by_form("    self.bc = bc", false), says("    self.bc = clean(bc)"));
         let change = Repeat::new("retries = 3 * 2", "retries = 4 * 2");
-        assert_eq!(change.by_form("waits = 3 * 2"), None, "it has its form still");
+        assert_eq!(change.by_form("waits = 3 * 2", false), None, "it has its form still");
     }
 }

@@ -8,7 +8,7 @@ use localcoder_protocol::{Diagnostic, FollowsFrom};
 use super::changes::Change;
 use super::code::Code;
 use super::tokens::{Kind, Token};
-use super::{pattern, renames, signature};
+use super::{formats, heads, pattern, renames, signature};
 
 /// A place and why it follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,8 @@ impl Place {
 /// A document after a change.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct View<'a> {
+    /// The editor's id of the language, or the empty string.
+    pub(super) language: &'a str,
     pub(super) lines: &'a [String],
     pub(super) code: Option<&'a Code<'a>>,
     pub(super) cursor: usize,
@@ -72,12 +74,17 @@ pub(super) fn of(view: View<'_>) -> Vec<Place> {
     let mut places: Vec<Place> = Vec::new();
     let newest = view.changes.first().into_iter();
     let latest = || view.changes.iter().take(CHANGES_MAX);
-    let mut found: Vec<Vec<Place>> = Vec::new();
-    found.push(latest().flat_map(|change| renames::places(view, change)).collect());
-    found.push(latest().flat_map(|change| signature::places(view, change)).collect());
-    found.push(diagnostics(view));
-    let rules: [Rule; 2] = [renames::literals, pattern::places];
-    found.extend(rules.iter().map(|rule| newest.clone().flat_map(|it| rule(view, it)).collect()));
+    let of = |rule: Rule| latest().flat_map(|change| rule(view, change)).collect();
+    let of_newest = |rule: Rule| newest.clone().flat_map(|change| rule(view, change)).collect();
+    let found: [Vec<Place>; 7] = [
+        of(renames::places),
+        of(formats::places),
+        of(heads::places),
+        of(signature::places),
+        diagnostics(view),
+        of_newest(renames::literals),
+        of_newest(pattern::places),
+    ];
     for mut found in found {
         found.retain(|place| {
             let is_done = place.because == FollowsFrom::Signature && view.was_changed(&place.rows);

@@ -24,7 +24,7 @@ const COMMON_MEMBERS: &[&str] = &[
 const LITERAL_CHARS_MIN: usize = 3;
 
 /// A name that replaced another, and the rows on which it did.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Rename {
     old: String,
     new: String,
@@ -32,33 +32,60 @@ struct Rename {
 }
 
 impl Rename {
-    fn of(view: View<'_>, change: &Change) -> Option<Self> {
-        let of = |change: &Change| {
+    /// The renames of a change: some names of a line became others, and nothing else changed.
+    fn all(view: View<'_>, code: &Code<'_>, change: &Change) -> Vec<Self> {
+        let pairs_of = |change: &Change| {
             let (before, row) = change.line()?;
             let (before, after) = (tokens::of(before), tokens::of(&view.lines[row]));
-            let (old, new) = tokens::renamed(&before, &after)?;
-            Some((old.to_owned(), new.to_owned(), row))
+            let pairs = tokens::renames(&before, &after)?;
+            Some((pairs.into_iter().map(|pair| bare(code, pair)).collect::<Vec<_>>(), row))
         };
-        let (old, new, _) = of(change)?;
-        // One change says what is being renamed; another may be at its definition.
-        let same = view.changes.iter().filter_map(of);
-        let rows = same.filter(|(one, other, _)| (one, other) == (&old, &new));
-        Some(Self { rows: rows.map(|(_, _, row)| row).collect(), old, new })
+        let pairs = pairs_of(change).map(|(pairs, _)| pairs).unwrap_or_default();
+        let named = pairs.into_iter().map(|pair| {
+            // One change says what is being renamed; another may be at its definition.
+            let same = view.changes.iter().filter_map(pairs_of);
+            let rows = same.filter(|(pairs, _)| pairs.contains(&pair)).map(|(_, row)| row);
+            let rows = rows.collect();
+            Self { old: pair.0, new: pair.1, rows }
+        });
+        named.collect()
     }
 }
 
+/// Two names as a grammar has them: in PHP the sign of a variable is a part of its own.
+fn bare(code: &Code<'_>, (old, new): (&str, &str)) -> (String, String) {
+    let signed = old.strip_prefix('$').zip(new.strip_prefix('$'));
+    let (old, new) = signed.filter(|(_, new)| !code.names(new).is_empty()).unwrap_or((old, new));
+    (old.to_owned(), new.to_owned())
+}
+
+/// A name to change: where it is, what comes there, and whether that leaves no choice.
+#[derive(Debug)]
+struct Use {
+    row: usize,
+    range: Range<usize>,
+    text: String,
+    is_certain: bool,
+}
+
 pub(super) fn places(view: View<'_>, change: &Change) -> Vec<Place> {
-    let (Some(code), Some(rename)) = (view.code, Rename::of(view, change)) else {
-        return Vec::new();
-    };
-    let names = code.names(&rename.new);
-    match names.iter().find(|it| it.is_binding && rename.rows.contains(&it.row())) {
-        Some(binding) => uses(view, code, &rename, binding),
-        None if names.iter().all(|it| !it.is_binding) && !is_reserved(&rename.new) => {
-            definition(view, code, &rename)
+    let Some(code) = view.code else { return Vec::new() };
+    let found = |rename: &Rename| {
+        let names = code.names(&rename.new);
+        match names.iter().find(|it| it.is_binding && rename.rows.contains(&it.row())) {
+            Some(binding) => uses(code, rename, binding),
+            None if names.iter().all(|it| !it.is_binding) && !is_reserved(&rename.new) => {
+                definition(code, rename)
+            }
+            None => Vec::new(),
         }
-        None => Vec::new(),
-    }
+    };
+    let renames = Rename::all(view, code, change);
+    let mut uses: Vec<Use> = renames.iter().flat_map(found).collect();
+    uses.sort_by_key(|it| it.range.start);
+    uses.dedup_by_key(|it| it.range.start);
+    let rows = uses.chunk_by(|one, other| one.row == other.row);
+    rows.filter_map(|uses| renamed(view, code, uses)).collect()
 }
 
 /// Whether some language reserves a word, so that nothing can be named that.
@@ -68,12 +95,13 @@ fn is_reserved(word: &str) -> bool {
 }
 
 /// Where the old name is still used.
-fn uses(view: View<'_>, code: &Code<'_>, rename: &Rename, binding: &Name<'_>) -> Vec<Place> {
-    let Rename { old, .. } = rename;
+fn uses(code: &Code<'_>, rename: &Rename, binding: &Name<'_>) -> Vec<Use> {
+    let Rename { old, new, .. } = rename;
     let scope = code.local_scope(binding);
     let is_part = code.is_part_of_type(binding);
     let function = code.function_whose_parameter(binding);
-    let old_names = code.names(old);
+    let mut old_names = code.names(old);
+    old_names.retain(|name| name.is_signed_like(binding));
     let bound: Vec<&Name<'_>> = old_names.iter().filter(|it| it.is_binding).collect();
     let is_elsewhere_bound = |row: usize| {
         let mut locals = bound.iter().filter_map(|it| code.local_scope(it));
@@ -87,11 +115,13 @@ fn uses(view: View<'_>, code: &Code<'_>, rename: &Rename, binding: &Name<'_>) ->
             return function.as_deref() == Some(called);
         }
         if is_part {
-            return name.is_member || !is_elsewhere_bound(row) && !name.is_binding;
+            return name.is_member
+                || name.is_shorthand()
+                || !is_elsewhere_bound(row) && !name.is_binding;
         }
         match &scope {
             Some(rows) => rows.contains(&row) && (!name.is_member || name.is_shorthand()),
-            None => !name.is_member && !is_elsewhere_bound(row),
+            None => (!name.is_member || name.is_shorthand()) && !is_elsewhere_bound(row),
         }
     };
     let has_others = bound.iter().any(|it| match &scope {
@@ -100,15 +130,28 @@ fn uses(view: View<'_>, code: &Code<'_>, rename: &Rename, binding: &Name<'_>) ->
     });
     let is_certain = |name: &Name<'_>| {
         let is_common = || is_part && COMMON_MEMBERS.contains(&old.as_str());
-        !has_others && (!is_common() || code.name_is_of_self(name))
+        // Nothing tells here whose field that is.
+        let is_of_another = is_part && name.is_shorthand();
+        !has_others && !is_of_another && (!is_common() || code.name_is_of_self(name))
     };
-    let meant: Vec<&Name<'_>> = old_names.iter().filter(is_meant).collect();
-    renamed(view, code, rename, &meant, &is_certain)
+    let with = |name: &Name<'_>| match (name.is_shorthand(), is_part) {
+        (true, true) => format!("{new}: {old}"),
+        (true, false) => format!("{old}: {new}"),
+        (false, _) => new.clone(),
+    };
+    let meant = old_names.iter().filter(is_meant);
+    let to_use = |name: &Name<'_>| Use {
+        row: name.row(),
+        range: name.range(),
+        text: with(name),
+        is_certain: is_certain(name),
+    };
+    meant.map(to_use).collect()
 }
 
 /// The definition of a name that is used by a new name which nothing defines: it should get that
 /// name.
-fn definition(view: View<'_>, code: &Code<'_>, rename: &Rename) -> Vec<Place> {
+fn definition(code: &Code<'_>, rename: &Rename) -> Vec<Use> {
     let old_names = code.names(&rename.old);
     let is_here = |name: &&Name<'_>| !name.is_import && !name.is_member;
     let Some(binding) = old_names.iter().filter(is_here).find(|it| it.is_binding) else {
@@ -122,34 +165,20 @@ fn definition(view: View<'_>, code: &Code<'_>, rename: &Rename) -> Vec<Place> {
     // If the old name is still used elsewhere, the new one may belong to something yet to be
     // written.
     let is_used = old_names.iter().any(|it| !it.is_binding);
-    renamed(view, code, rename, &[binding], &|_| !is_used)
+    let (row, range) = (binding.row(), binding.range());
+    vec![Use { row, range, text: rename.new.clone(), is_certain: !is_used }]
 }
 
-/// The rows of these names with the new name in them.
-fn renamed(
-    view: View<'_>,
-    code: &Code<'_>,
-    rename: &Rename,
-    names: &[&Name<'_>],
-    is_certain: &dyn Fn(&Name<'_>) -> bool,
-) -> Vec<Place> {
-    let Rename { old, new, .. } = rename;
-    let mut rows: Vec<usize> = names.iter().map(|name| name.row()).collect();
-    rows.dedup();
-    let place = |row: usize| {
-        let here: Vec<&&Name<'_>> = names.iter().filter(|name| name.row() == row).collect();
-        let with = |name: &Name<'_>| match name.is_shorthand() {
-            true => format!("{old}: {new}"),
-            false => new.clone(),
-        };
-        let replaced = here.iter().map(|name| (name.range(), with(name))).collect::<Vec<_>>();
-        Some(Place {
-            guess: Some(vec![with_replaced(code, view, row, &replaced)?]),
-            is_certain: here.iter().all(|name| is_certain(name)),
-            ..Place::new(FollowsFrom::Rename, row..row + 1)
-        })
-    };
-    rows.into_iter().filter_map(place).collect()
+/// A row with all of its names changed.
+fn renamed(view: View<'_>, code: &Code<'_>, uses: &[Use]) -> Option<Place> {
+    let row = uses.first()?.row;
+    let replaced: Vec<(Range<usize>, String)> =
+        uses.iter().map(|it| (it.range.clone(), it.text.clone())).collect();
+    Some(Place {
+        guess: Some(vec![with_replaced(code, view, row, &replaced)?]),
+        is_certain: uses.iter().all(|it| it.is_certain),
+        ..Place::new(FollowsFrom::Rename, row..row + 1)
+    })
 }
 
 /// A row with some byte ranges of the document, given in order, replaced by other texts.

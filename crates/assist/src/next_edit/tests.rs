@@ -231,7 +231,51 @@ fn names_of_other_languages_are_found() {
         "func Load(path string) string {",
         "func Load(path string) (string, error) {",
     ));
-    assert_eq!(found, [(8, FollowsFrom::Signature, None, false)]);
+    let returned = (4, FollowsFrom::Signature, Some("return path, nil".to_owned()), true);
+    assert_eq!(found, [returned, (8, FollowsFrom::Signature, None, false)]);
+}
+
+/// The cases: a file, and edits of it with what follows.
+const CASES: &str = include_str!("cases.txt");
+
+/// The lines of an edit of `cases.txt` that begin with one of these signs, without the sign.
+fn lines_of<'a>(edit: &'a str, signs: &[char]) -> Vec<&'a str> {
+    let lines = edit.lines().filter_map(|line| line.strip_prefix(signs));
+    lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect()
+}
+
+#[test]
+fn in_each_language_what_follows_is_found_and_nothing_else() {
+    let mut wrong = String::new();
+    let mut tried = 0;
+    for file in CASES.split("\n=== ").skip(1) {
+        let (path, rest) = file.split_once('\n').unwrap();
+        let (text, edits) = rest.split_once("\n---\n").unwrap();
+        for edit in edits.split("\n---\n") {
+            let changed = |sign| lines_of(edit, &[sign]).join("\n");
+            let (before, after) = (changed('-'), changed('+'));
+            let task = task(path, &format!("{text}\n"), &before, &after);
+            let mut places: Vec<&Place> = task.places.iter().collect();
+            places.sort_by_key(|place| place.rows.start);
+            let told = places.iter().map(|place| match &place.guess {
+                Some(guess) if place.is_certain => format!("= {}", guess.join("|").trim()),
+                Some(guess) => format!("~ {}", guess.join("|").trim()),
+                None => format!("> {}", task.lines[place.rows.start]),
+            });
+            let told: Vec<String> = told.collect();
+            let follows = edit.lines().filter(|line| line.starts_with(['=', '~', '>']));
+            let follows: Vec<&str> = follows.collect();
+            let is_it = |(line, wanted): (&String, &&str)| match wanted.strip_prefix("> ") {
+                Some(part) => line.starts_with('>') && line.contains(part),
+                None => line == wanted,
+            };
+            if told.len() != follows.len() || !told.iter().zip(&follows).all(is_it) {
+                wrong += &format!("{path}: {before:?} -> {after:?}: {told:?}, not {follows:?}\n");
+            }
+            tried += 1;
+        }
+    }
+    assert!(tried > 100 && wrong.is_empty(), "{tried} tried\n{wrong}");
 }
 
 #[test]

@@ -95,15 +95,34 @@ impl Middle {
 
 /// The old and the new word where one word replaced another and nothing else changed.
 pub(super) fn renamed<'a>(before: &[Token<'a>], after: &[Token<'a>]) -> Option<(&'a str, &'a str)> {
+    match renames(before, after)?.as_slice() {
+        [only] => Some(*only),
+        _ => None,
+    }
+}
+
+/// Old words and the new ones in their place, each pair once; `None` if anything else changed.
+pub(super) fn renames<'a>(
+    before: &[Token<'a>],
+    after: &[Token<'a>],
+) -> Option<Vec<(&'a str, &'a str)>> {
     if before.len() != after.len() {
         return None;
     }
-    let mut differing = before.iter().zip(after).filter(|(one, other)| one.text != other.text);
-    let (old, new) = differing.next()?;
-    let is_same =
-        |(one, other): (&Token<'_>, &Token<'_>)| (one.text, other.text) == (old.text, new.text);
-    let words = old.kind == Kind::Word && new.kind == Kind::Word;
-    (words && differing.all(is_same)).then_some((old.text, new.text))
+    let mut pairs: Vec<(&str, &str)> = Vec::new();
+    for (old, new) in before.iter().zip(after).filter(|(old, new)| old.text != new.text) {
+        let is_new = pairs.iter().all(|(one, other)| *one != old.text && *other != new.text);
+        let is_words = old.kind == Kind::Word && new.kind == Kind::Word;
+        if !is_words || !is_new && !pairs.contains(&(old.text, new.text)) {
+            return None;
+        }
+        if is_new {
+            pairs.push((old.text, new.text));
+        }
+    }
+    // Names that changed places, such as two parameters, are still the same names.
+    let is_moved = pairs.iter().any(|(old, _)| pairs.iter().any(|(_, new)| old == new));
+    (!pairs.is_empty() && !is_moved).then_some(pairs)
 }
 
 /// Where a run of tokens occurs in others.
@@ -152,5 +171,11 @@ mod tests {
         assert_eq!(renamed(&of("n = 1"), &of("count = 2")), None);
         assert_eq!(renamed(&of("n = 1"), &of("n = 2")), None);
         assert_eq!(renamed(&of("f(a)"), &of("f(a, b)")), None);
+        let (before, after) = (of("[n, setN] = f(0)"), of("[count, setCount] = f(0)"));
+        assert_eq!(renames(&before, &after), Some(vec![("n", "count"), ("setN", "setCount")]));
+        assert_eq!(renamed(&before, &after), None);
+        assert_eq!(renames(&of("f(a, b)"), &of("f(b, a)")), None);
+        assert_eq!(renames(&of("a + a"), &of("b + c")), None);
+        assert_eq!(renames(&of("a + b"), &of("c + c")), None);
     }
 }

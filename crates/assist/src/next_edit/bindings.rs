@@ -1,0 +1,153 @@
+//! Which role a name has in a grammar: defined, imported, or a member of something else.
+
+use tree_sitter::Node;
+
+pub(super) fn is_import(node: Node<'_>) -> bool {
+    let mut up = std::iter::successors(node.parent(), Node::parent).take(5);
+    up.any(|it| it.kind().contains("import") || it.kind() == "use_declaration")
+}
+
+/// Where a format string of Rust names a variable: `{name}` or `{name:`.
+pub(super) fn formatted(text: &str, name: &str) -> impl Iterator<Item = usize> {
+    text.match_indices('{').filter_map(move |(at, _)| {
+        let rest = text[at + 1..].strip_prefix(name)?;
+        rest.starts_with(['}', ':']).then_some(at + 1)
+    })
+}
+
+/// Grammar names of what belongs to an object.
+const MEMBERS: &[&str] = &[
+    "property_identifier",
+    "private_property_identifier",
+    "field_identifier",
+    "shorthand_property_identifier",
+];
+
+pub(super) fn is_member(node: Node<'_>) -> bool {
+    let Some(parent) = node.parent() else { return false };
+    let is = |field| parent.child_by_field_name(field) == Some(node);
+    match parent.kind() {
+        "attribute" => is("attribute"),
+        "keyword_argument" | "member_access_expression" => is("name"),
+        "method_invocation" => is("name") && parent.child_by_field_name("object").is_some(),
+        "field_access" => is("field"),
+        _ => MEMBERS.contains(&node.kind()),
+    }
+}
+
+/// Grammar names of what has nothing but names that it defines.
+const BINDERS: &[&str] =
+    &["as_pattern_target", "reference_declarator", "structured_binding_declarator"];
+
+/// Whether a word of a shell names a function, where it is defined or where it is run.
+pub(super) fn is_command(parent: Node<'_>) -> bool {
+    ["command_name", "function_definition"].contains(&parent.kind())
+}
+
+/// Whether a part of PHP's loop is its key and value.
+fn is_pair_of_loop(parent: Node<'_>) -> bool {
+    parent.kind() == "pair" && parent.parent().is_some_and(|it| it.kind() == "foreach_statement")
+}
+
+/// Whether an SQL statement makes the table or the view of that name.
+fn is_made(node: Node<'_>) -> bool {
+    let Some(reference) = node.parent().filter(|it| it.kind() == "object_reference") else {
+        return false;
+    };
+    reference.parent().is_some_and(|it| {
+        let first = (0..it.named_child_count() as u32)
+            .filter_map(|at| it.named_child(at))
+            .find(|it| it.kind() == "object_reference");
+        ["create_table", "create_view"].contains(&it.kind()) && first == Some(reference)
+    })
+}
+
+/// Whether a name is defined here, and not used.
+pub(super) fn is_binding(node: Node<'_>, text: &str) -> bool {
+    let Some(parent) = node.parent() else { return false };
+    let (kind, is) = (parent.kind(), |field| parent.child_by_field_name(field) == Some(node));
+    if kind == "keyword_argument" || kind == "method_invocation" || kind.contains("call") {
+        return false;
+    }
+    if is("type") || is("value") || is("right") || is("default_value") {
+        return false;
+    }
+    // C names the kind of a type at each use: only with a body it is the definition.
+    if kind.ends_with("_specifier") && is("name") {
+        return parent.child_by_field_name("body").is_some();
+    }
+    // What PHP's loop goes over comes first.
+    if kind == "foreach_statement" {
+        return node.prev_named_sibling().is_some();
+    }
+    let is_definition = [
+        "definition",
+        "declaration",
+        "declarator",
+        "_item",
+        "specifier",
+        "_spec",
+        "parameter",
+        "variant",
+        "enum_assignment",
+        "enumerator",
+        "for_range",
+        "preproc_",
+        "property_signature",
+        "property_element",
+        "variable_assignment",
+    ]
+    .iter()
+    .any(|part| kind.contains(part));
+    if (is("name") || is("declarator") || is("parameter") || is("pattern")) && is_definition
+        || is("pattern")
+        || is("alias")
+        || kind.contains("parameter")
+        || kind.ends_with("pattern")
+        || kind == "pattern_list"
+        || kind == "public_field_definition"
+        || kind == "field_definition" && is("property")
+        || kind == "enum_body"
+        || BINDERS.contains(&kind)
+        || is_made(node)
+        || is("name") && ["method", "singleton_method", "class", "module"].contains(&kind)
+        || is_pair_of_loop(parent)
+    {
+        return true;
+    }
+    is_assigned(node, text)
+}
+
+/// Whether a name is the left side of an assignment: the name alone, one of several, or a member of
+/// the object itself.
+fn is_assigned(node: Node<'_>, text: &str) -> bool {
+    let mut inner = node;
+    while let Some(outer) = inner.parent() {
+        let is_left = outer.child_by_field_name("left") == Some(inner);
+        let declares = outer.kind().contains("assignment")
+            || outer.kind().contains("short_var")
+            || outer.kind().starts_with("for_")
+            || outer.kind() == "range_clause"
+            || outer.kind() == "for_in_clause";
+        if is_left {
+            let is_compound =
+                outer.kind().contains("augmented") || outer.kind().contains("compound");
+            // Where variables are declared, an assignment to a name alone declares none.
+            let is_plain = ["assignment_expression", "assignment_statement"]
+                .contains(&outer.kind())
+                && inner == node
+                && node.kind() != "variable_name";
+            return declares && !is_compound && !is_plain;
+        }
+        let of_self = outer.kind() == "attribute" || outer.kind().contains("member");
+        let object = text.get(outer.byte_range()).unwrap_or_default();
+        let passes = ["expression_list", "tuple_pattern", "pattern_list", "tuple"]
+            .contains(&outer.kind())
+            || of_self && (object.starts_with("self.") || object.starts_with("this."));
+        if !passes {
+            return false;
+        }
+        inner = outer;
+    }
+    false
+}

@@ -1,0 +1,142 @@
+//! What follows from a change to a function's head apart from its calls' arguments: the same head
+//! elsewhere, what its body returns, and calls that must wait for it now.
+
+use std::ops::Range;
+
+use localcoder_protocol::FollowsFrom;
+
+use super::changes::Change;
+use super::code::Code;
+use super::places::{Place, View};
+use super::renames::with_replaced;
+
+pub(super) fn places(view: View<'_>, change: &Change) -> Vec<Place> {
+    let (Some(code), Some((before, row))) = (view.code, change.line()) else { return Vec::new() };
+    let after = view.lines[row].as_str();
+    let Some(function) = code.function_declared_on(row) else { return Vec::new() };
+    let mut places = twins(view, row, &function.name, (before, after));
+    if let Some(wrap) = Wrap::of(view.language, before, after) {
+        let returned = function.returned.iter();
+        places.extend(returned.filter_map(|it| wrap.place(view, code, it.clone())));
+    }
+    if !is_async(before) && is_async(after) {
+        places.extend(code.awaitable_calls(&function.name).into_iter().filter_map(|at| {
+            let awaited =
+                if view.language == "rust" { (at.end, ".await") } else { (at.start, "await ") };
+            put(view, code, awaited.0, awaited.1)
+        }));
+    }
+    places
+}
+
+fn is_async(line: &str) -> bool {
+    line.split(|c: char| !c.is_alphanumeric()).any(|word| word == "async")
+}
+
+/// A row with a text put in at a byte of the document.
+fn put(view: View<'_>, code: &Code<'_>, at: usize, text: &str) -> Option<Place> {
+    let row = code.text.get(..at)?.matches('\n').count();
+    let line = with_replaced(code, view, row, &[(at..at, text.to_owned())])?;
+    Some(Place {
+        guess: Some(vec![line]),
+        is_certain: true,
+        ..Place::new(FollowsFrom::Signature, row..row + 1)
+    })
+}
+
+/// Where the head is written as it was: a declaration and its definition, a trait or an interface
+/// and what implements it.
+fn twins(view: View<'_>, row: usize, name: &str, (before, after): (&str, &str)) -> Vec<Place> {
+    let (Some(old), Some(new)) = (head(before, name), head(after, name)) else { return Vec::new() };
+    let others = view.lines.iter().enumerate().filter(|(at, _)| *at != row);
+    let place = |(at, line): (usize, &String)| {
+        let range = head(line, name).and_then(|it| {
+            let start = it.as_ptr() as usize - line.as_ptr() as usize;
+            (it == old).then_some(start..start + it.len())
+        })?;
+        let mut text = line.clone();
+        text.replace_range(range, new);
+        Some(Place {
+            guess: Some(vec![text]),
+            is_certain: true,
+            ..Place::new(FollowsFrom::Signature, at..at + 1)
+        })
+    };
+    if old == new { Vec::new() } else { others.filter_map(place).collect() }
+}
+
+/// A function's head from its name on, without what begins its body.
+fn head<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    let is_of_a_name = |c: char| c.is_alphanumeric() || c == '_';
+    let starts = line.match_indices(name).map(|(at, _)| at);
+    let start = starts.into_iter().find(|at| {
+        let rest = &line[at + name.len()..];
+        !line[..*at].ends_with(is_of_a_name) && rest.starts_with(['(', '<'])
+    })?;
+    let end = line.trim_end().trim_end_matches(['{', ';', '=', ':']).trim_end().len();
+    let head = line.get(start..end)?;
+    // With types, so that a call does not read the same.
+    let is_declared = head.contains(": ") || head.contains(' ') && !head.contains('"');
+    is_declared.then_some(head)
+}
+
+/// What a returned value is put in since the result's type changed.
+struct Wrap {
+    before: &'static str,
+    after: &'static str,
+}
+
+impl Wrap {
+    fn of(language: &str, before: &str, after: &str) -> Option<Self> {
+        match language {
+            "rust" => {
+                let (old, new) = (result(before)?, result(after)?);
+                let inner = |of: &str| {
+                    let rest = new.strip_prefix(of)?.trim_start();
+                    let rest = rest.strip_prefix(&old)?;
+                    rest.starts_with([',', '>']).then_some(())
+                };
+                if inner("Option<").is_some() {
+                    return Some(Self { before: "Some(", after: ")" });
+                }
+                let is_result = ["Result<", "io::Result<", "anyhow::Result<"];
+                let is_result = is_result.iter().any(|of| inner(of).is_some());
+                is_result.then_some(Self { before: "Ok(", after: ")" })
+            }
+            "go" => {
+                let tail = |line: &str| {
+                    let at = line.rfind(')')?;
+                    let (head, rest) = line.split_at(at + 1);
+                    let rest = rest.trim().trim_end_matches('{').trim_end();
+                    // Several results stand between parentheses of their own.
+                    let results = head.rsplit_once(") (").map(|(_, it)| it.trim_end_matches(')'));
+                    Some(if rest.is_empty() { results?.to_owned() } else { rest.to_owned() })
+                };
+                let is_more = tail(after)? == format!("{}, error", tail(before)?);
+                is_more.then_some(Self { before: "", after: ", nil" })
+            }
+            _ => None,
+        }
+    }
+
+    fn place(&self, view: View<'_>, code: &Code<'_>, value: Range<usize>) -> Option<Place> {
+        let text = code.text.get(value.clone())?;
+        let is_done = text.contains('\n')
+            || !self.before.is_empty()
+                && ["Ok(", "Err(", "Some(", "None"].iter().any(|it| text.starts_with(it));
+        let row = code.text.get(..value.start)?.matches('\n').count();
+        let wrapped = [self.before, text, self.after].concat();
+        let line = with_replaced(code, view, row, &[(value, wrapped)])?;
+        (!is_done).then(|| Place {
+            guess: Some(vec![line]),
+            is_certain: true,
+            ..Place::new(FollowsFrom::Signature, row..row + 1)
+        })
+    }
+}
+
+/// The type that a Rust function returns.
+fn result(line: &str) -> Option<String> {
+    let (_, result) = line.split_once("->")?;
+    Some(result.trim().trim_end_matches('{').trim().to_owned())
+}
