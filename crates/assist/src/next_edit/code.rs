@@ -418,10 +418,11 @@ impl<'a> Code<'a> {
             "new" => ("new".to_owned(), owner()),
             _ => (name.rsplit("::").next().unwrap_or(name).to_owned(), None),
         };
+        // In C++ the parameters belong to a declarator in the function.
+        let up = std::iter::successors(Some(function), Node::parent);
+        let whole = up.skip_while(|it| it.kind().contains("declarator"));
         let is_method = function.child_by_field_name("receiver").is_some()
-            || std::iter::successors(function.parent(), Node::parent)
-                .take_while(|node| !scopes::is_function(*node))
-                .any(scopes::is_type);
+            || whole.skip(1).take_while(|node| !scopes::is_function(*node)).any(scopes::is_type);
         Some(Callee { name, of, is_method, arity: self.arity(parameters) })
     }
 

@@ -30,7 +30,7 @@ struct Form {
 
 const STYLES: &[&str] = &["css", "scss", "less"];
 const MARKUP: &[&str] = &["html", "xml", "vue", "svelte"];
-const ENDS_OF_A_VALUE: &[&str] = &["$", ",", "]", "\"", "'", " #"];
+const ENDS_OF_A_VALUE: &[&str] = &["$", ",", "]", "\"", "'", " #", ":/"];
 
 const FORMS: &[Form] = &[
     Form {
@@ -180,10 +180,16 @@ fn headings(view: View<'_>, before: &str, after: &str) -> Vec<Place> {
         return Vec::new();
     }
     let (old, new) = (format!("](#{})", anchor(before)), format!("](#{})", anchor(after)));
+    let text = |heading: &str| heading.trim_start_matches('#').trim().to_owned();
+    // Most links say what their heading says.
+    let said = |line: &str| {
+        let (old, new) = (format!("[{}{old}", text(before)), format!("[{}{new}", text(after)));
+        line.replace(&old, &new)
+    };
     let places =
         view.lines.iter().enumerate().filter(|(_, line)| old != new && line.contains(&old));
     let place = |(at, line): (usize, &String)| Place {
-        guess: Some(vec![line.replace(&old, &new)]),
+        guess: Some(vec![said(line).replace(&old, &new)]),
         is_certain: true,
         ..Place::new(FollowsFrom::Rename, at..at + 1)
     };

@@ -14,7 +14,7 @@ pub(super) fn places(view: View<'_>, change: &Change) -> Vec<Place> {
     let (Some(code), Some((before, row))) = (view.code, change.line()) else { return Vec::new() };
     let after = view.lines[row].as_str();
     let Some(function) = code.function_declared_on(row) else { return Vec::new() };
-    let mut places = twins(view, row, &function.name, (before, after));
+    let mut places = twins(view, code, row, &function.name, (before, after));
     if let Some(wrap) = Wrap::of(view.language, before, after) {
         let returned = function.returned.iter();
         places.extend(returned.filter_map(|it| wrap.place(view, code, it.clone())));
@@ -46,7 +46,13 @@ fn put(view: View<'_>, code: &Code<'_>, at: usize, text: &str) -> Option<Place> 
 
 /// Where the head is written as it was: a declaration and its definition, a trait or an interface
 /// and what implements it.
-fn twins(view: View<'_>, row: usize, name: &str, (before, after): (&str, &str)) -> Vec<Place> {
+fn twins(
+    view: View<'_>,
+    code: &Code<'_>,
+    row: usize,
+    name: &str,
+    (before, after): (&str, &str),
+) -> Vec<Place> {
     let (Some(old), Some(new)) = (head(before, name), head(after, name)) else { return Vec::new() };
     let others = view.lines.iter().enumerate().filter(|(at, _)| *at != row);
     let place = |(at, line): (usize, &String)| {
@@ -54,6 +60,8 @@ fn twins(view: View<'_>, row: usize, name: &str, (before, after): (&str, &str)) 
             let start = it.as_ptr() as usize - line.as_ptr() as usize;
             (it == old).then_some(start..start + it.len())
         })?;
+        // A call may read the same.
+        code.function_declared_on(at).filter(|it| it.name == name)?;
         let mut text = line.clone();
         text.replace_range(range, new);
         Some(Place {
@@ -74,10 +82,7 @@ fn head<'a>(line: &'a str, name: &str) -> Option<&'a str> {
         !line[..*at].ends_with(is_of_a_name) && rest.starts_with(['(', '<'])
     })?;
     let end = line.trim_end().trim_end_matches(['{', ';', '=', ':']).trim_end().len();
-    let head = line.get(start..end)?;
-    // With types, so that a call does not read the same.
-    let is_declared = head.contains(": ") || head.contains(' ') && !head.contains('"');
-    is_declared.then_some(head)
+    line.get(start..end)
 }
 
 /// What a returned value is put in since the result's type changed.

@@ -193,6 +193,22 @@ impl<'a> Repeat<'a> {
         Some((of, quote))
     }
 
+    /// The word of the line that a new string has in it in another case, as it is there, and that
+    /// case: a field's name in a tag.
+    fn derived(&self, token: &Token<'a>) -> Option<(usize, String, Case)> {
+        // A string that was there before has words of its own.
+        if token.kind != Kind::Text || self.before.iter().any(|it| it.kind == Kind::Text) {
+            return None;
+        }
+        let words = self.before.iter().enumerate().filter(|(_, it)| it.kind == Kind::Word);
+        let mut derived =
+            words.flat_map(|(of, it)| CASES.iter().map(move |case| (of, case(it.text), *case)));
+        derived.find(|(_, from, _)| {
+            let mut words = token.text.split(|c: char| !tokens::is_word_char(c));
+            words.any(|word| word == from)
+        })
+    }
+
     /// The prefix or suffix that was added to a string; the flag says that it is a prefix.
     fn affix(&self) -> Option<(String, bool)> {
         let ([old], [new]) = (self.removed(), self.inserted()) else { return None };
@@ -293,8 +309,9 @@ impl<'a> Repeat<'a> {
         let indent = |line: &str| line.len() - line.trim_start().len();
         let mut done = line[..indent(line)].to_owned();
         let mut at = indent(self.after_line);
+        let mut last: Option<usize> = None;
         for (index, token) in self.after.iter().enumerate() {
-            done.push_str(&self.after_line[at..token.at]);
+            let between = &self.after_line[at..token.at];
             at = token.end();
             let from_end = self.after.len() - index;
             let of_before = if index < self.middle.start {
@@ -306,11 +323,19 @@ impl<'a> Repeat<'a> {
             } else {
                 None
             };
+            // Columns stay aligned as they are in the line itself.
+            let own = of_before.filter(|of| *of > 0 && last == Some(of - 1));
+            done.push_str(own.map_or(between, |of| &line[all[of - 1].end()..all[of].at]));
+            last = of_before;
             match of_before {
                 Some(of) => done.push_str(all[of].text),
                 None if self.quoted(token).is_some() => {
                     let (of, quote) = self.quoted(token)?;
                     done.push_str(&[quote, all[of].text, quote].concat());
+                }
+                None if self.derived(token).is_some() => {
+                    let (of, from, case) = self.derived(token)?;
+                    done.push_str(&token.text.replace(&from, &case(all[of].text)));
                 }
                 // A string that was not there before may have been derived from another one.
                 None if token.kind == Kind::Text && token.text.len() > 2 => return Some(None),
@@ -319,6 +344,31 @@ impl<'a> Repeat<'a> {
         }
         Some(Some(done))
     }
+}
+
+/// How a name may be written elsewhere.
+type Case = fn(&str) -> String;
+
+const CASES: [Case; 4] = [str::to_owned, snake, camel, str::to_lowercase];
+
+/// `UserName` and `userName` as `user_name`.
+fn snake(name: &str) -> String {
+    let mut written = String::new();
+    let mut was_lower = false;
+    for c in name.chars() {
+        if c.is_uppercase() && was_lower {
+            written.push('_');
+        }
+        was_lower = c.is_lowercase() || c.is_numeric();
+        written.extend(c.to_lowercase());
+    }
+    written
+}
+
+/// `UserName` as `userName`.
+fn camel(name: &str) -> String {
+    let mut chars = name.chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }
 
 /// A line's signs, and of which kind the words between them are.
