@@ -11,6 +11,7 @@ mod changes;
 mod code;
 mod formats;
 mod heads;
+mod lines;
 mod pattern;
 mod places;
 mod renames;

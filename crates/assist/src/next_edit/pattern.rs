@@ -29,11 +29,13 @@ pub(super) fn places(view: View<'_>, newest: &Change) -> Vec<Place> {
     let place = |at: usize| {
         let line = view.lines[at].as_str();
         let is_listed = change.is_listed(view.lines, row, at);
-        let guess =
-            change.at(line, is_repeated).or_else(|| change.by_case(line)).or_else(|| {
-                let is_near = at.abs_diff(row) <= NEAR_ROWS;
-                (is_near || is_listed).then(|| change.by_form(line, is_listed)).flatten()
-            })?;
+        let is_near = at.abs_diff(row) <= NEAR_ROWS;
+        let by_form = || {
+            let is_far = is_repeated || change.is_of_modifiers();
+            (is_near || is_listed || is_far).then(|| change.by_form(line, is_listed)).flatten()
+        };
+        let same = change.at(line, is_repeated).or_else(|| change.by_case(line));
+        let guess = same.or_else(|| change.by_quotes(line)).or_else(by_form)?;
         let guess = guess.filter(|it| it != line).map(|it| vec![it]);
         // A line with strings copied from another one may be valid and still say the wrong thing.
         let is_certain = guess.is_some()
@@ -56,6 +58,7 @@ pub(super) fn places(view: View<'_>, newest: &Change) -> Vec<Place> {
 /// A change to one line, to be repeated in another.
 #[derive(Debug)]
 struct Repeat<'a> {
+    before_line: &'a str,
     before: Vec<Token<'a>>,
     after: Vec<Token<'a>>,
     after_line: &'a str,
@@ -63,10 +66,10 @@ struct Repeat<'a> {
 }
 
 impl<'a> Repeat<'a> {
-    fn new(before: &'a str, after_line: &'a str) -> Self {
-        let (before, after) = (tokens::of(before), tokens::of(after_line));
+    fn new(before_line: &'a str, after_line: &'a str) -> Self {
+        let (before, after) = (tokens::of(before_line), tokens::of(after_line));
         let middle = Middle::of(&before, &after);
-        Self { before, after, after_line, middle }
+        Self { before_line, before, after, after_line, middle }
     }
 
     fn removed(&self) -> &[Token<'a>] {
@@ -97,7 +100,10 @@ impl<'a> Repeat<'a> {
         };
         let is_same = (text(self.removed()), text(self.inserted()))
             == (text(other.removed()), text(other.inserted()));
-        is_same || self.affix().is_some_and(|affix| other.affix() == Some(affix))
+        let made = Some(Some(self.after_line.to_owned()));
+        is_same
+            || self.affix().is_some_and(|affix| other.affix() == Some(affix))
+            || other.by_form(self.before_line, false) == made
     }
 
     /// Whether only one literal value replaced another: that does not suggest a change elsewhere.
@@ -268,6 +274,34 @@ impl<'a> Repeat<'a> {
         None
     }
 
+    /// Whether nothing but modifiers was put in, which functions and fields far apart may have in
+    /// common.
+    fn is_of_modifiers(&self) -> bool {
+        let inserted = self.inserted();
+        self.removed().is_empty()
+            && !inserted.is_empty()
+            && inserted.iter().all(|it| MODIFIERS.contains(&it.text))
+    }
+
+    /// The line with its strings in other quotes where that is all that was changed.
+    fn by_quotes(&self, line: &str) -> Option<Option<String>> {
+        let ([old], [new]) = (self.removed(), self.inserted()) else { return None };
+        let inner = |token: &Token<'_>| token.text.get(1..token.text.len() - 1).map(str::to_owned);
+        let is_text = old.kind == Kind::Text && new.kind == Kind::Text;
+        let (from, to) = (old.text.get(..1)?, new.text.get(..1)?);
+        if !is_text || from == to || inner(old) != inner(new) {
+            return None;
+        }
+        let mut done = line.to_owned();
+        for token in tokens::of(line).iter().rev().filter(|it| it.kind == Kind::Text) {
+            let inner = inner(token)?;
+            if token.text.starts_with(from) && !inner.contains('\\') && !inner.contains(to) {
+                done.replace_range(token.at..token.end(), &format!("{to}{inner}{to}"));
+            }
+        }
+        (done != line).then_some(Some(done))
+    }
+
     /// The line with its words in upper or lower case where that is all that was changed.
     fn by_case(&self, line: &str) -> Option<Option<String>> {
         let is_case = |(old, new): &(&str, &str)| {
@@ -371,8 +405,30 @@ fn camel(name: &str) -> String {
     chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }
 
+/// Words that say more of a function, a field or a variable.
+const MODIFIERS: &[&str] = &[
+    "abstract",
+    "async",
+    "const",
+    "constexpr",
+    "export",
+    "final",
+    "inline",
+    "internal",
+    "noexcept",
+    "override",
+    "private",
+    "protected",
+    "pub",
+    "public",
+    "readonly",
+    "static",
+    "unsafe",
+    "virtual",
+];
+
 /// A line's signs, and of which kind the words between them are.
-fn form(tokens: &[Token<'_>]) -> Vec<String> {
+pub(super) fn form(tokens: &[Token<'_>]) -> Vec<String> {
     let of = |token: &Token<'_>| match token.kind {
         Kind::Sign => token.text.to_owned(),
         kind => format!("{kind:?}"),

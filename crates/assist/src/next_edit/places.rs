@@ -8,7 +8,7 @@ use localcoder_protocol::{Diagnostic, FollowsFrom};
 use super::changes::Change;
 use super::code::Code;
 use super::tokens::{Kind, Token};
-use super::{formats, heads, pattern, renames, signature};
+use super::{formats, heads, lines, pattern, renames, signature};
 
 /// A place and why it follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +76,7 @@ pub(super) fn of(view: View<'_>) -> Vec<Place> {
     let latest = || view.changes.iter().take(CHANGES_MAX);
     let of = |rule: Rule| latest().flat_map(|change| rule(view, change)).collect();
     let of_newest = |rule: Rule| newest.clone().flat_map(|change| rule(view, change)).collect();
-    let found: [Vec<Place>; 7] = [
+    let found: [Vec<Place>; 8] = [
         of(renames::places),
         of(formats::places),
         of(heads::places),
@@ -84,6 +84,7 @@ pub(super) fn of(view: View<'_>) -> Vec<Place> {
         diagnostics(view),
         of_newest(renames::literals),
         of_newest(pattern::places),
+        of_newest(lines::places),
     ];
     for mut found in found {
         found.retain(|place| {

@@ -310,3 +310,56 @@ fn line_ends_of_the_document_are_kept() {
     let edit = task.known().unwrap().unwrap();
     assert_eq!((edit.original.as_str(), edit.replacement.as_str()), ("print(n)", "print(count)"));
 }
+
+/// What follows from lines that were put in or taken out, by a part of the file before and after.
+fn follows(path: &str, text: &str, (before, after): (&str, &str)) -> Vec<(u32, String)> {
+    let at = text.find(before).unwrap();
+    let line = u32::try_from(text[..at].matches('\n').count()).unwrap() + 1;
+    let edit = RecentEdit {
+        path: path.to_owned(),
+        before: before.to_owned(),
+        after: after.to_owned(),
+        line: Some(line),
+    };
+    let params = NextEditParams {
+        request_id: "1".to_owned(),
+        document: DocumentText {
+            path: path.to_owned(),
+            language_id: None,
+            text: text.replacen(before, after, 1),
+        },
+        position: Position { line, character: 0 },
+        edits: vec![edit],
+        diagnostics: Vec::new(),
+        explicit: false,
+        model: None,
+        settings: serde_json::Map::new(),
+    };
+    let task = NextEditTask::new(&params).unwrap();
+    let of = |place: &Place| {
+        let guess = place.guess.as_ref().map_or("?".to_owned(), |lines| lines.join("|"));
+        (document::range(&place.rows).start, guess)
+    };
+    task.places.iter().map(of).collect()
+}
+
+#[test]
+fn lines_that_are_put_in_or_taken_out_are_beside_lines_that_read_alike() {
+    let yaml = "services:\n  web:\n    image: a\n  db:\n    image: b\n";
+    let put_in = ("    image: a", "    image: a\n    restart: always");
+    let guess = "    image: b|    restart: always".to_owned();
+    assert_eq!(follows("a.yaml", yaml, put_in), [(6, guess)]);
+
+    let python = "def f():\n    a = open(x)\n    b = open(y)\n    return a, b\n";
+    let put_in = ("    a = open(x)", "    a = open(x)\n    check(a)");
+    assert_eq!(follows("a.py", python, put_in), [], "other words come first");
+
+    let java = "class A {\n    public int f() {\n        return 1;\n    }\n\n    public int g() {\n        return 2;\n    }\n}\n";
+    let put_in = ("    public int f() {", "    @Override\n    public int f() {");
+    let guess = "    @Override|    public int g() {".to_owned();
+    assert_eq!(follows("A.java", java, put_in), [(7, guess)]);
+
+    let js = "function f(a) {\n  console.log('a', a);\n  g(a);\n  console.log('b');\n}\n";
+    let taken_out = ("  console.log('a', a);\n  g(a);", "  g(a);");
+    assert_eq!(follows("a.js", js, taken_out), [(3, String::new())]);
+}
