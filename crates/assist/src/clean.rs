@@ -131,6 +131,9 @@ pub(crate) fn code(
     // If there is no `\n`, each `\r` is the end of a line.
     let end = if text.contains('\n') { "\r\n" } else { "\r" };
     let text = text.replace(end, "\n");
+    // From the outside to the inside. Thoughts go first, since what is in them looks like an answer:
+    // fences, tags, the end of a turn. Tags are looked for around the fence and within it, as models
+    // put either into the other.
     let text = after_opening(&text, selection);
     let mut text = text;
     loop {

@@ -28,6 +28,8 @@ impl Change {
 /// Compares two versions of a document that differ only within the `edited` lines of the old one.
 pub(crate) fn changes(old: &str, new: &str, edited: Range<usize>) -> Vec<Change> {
     let (old, new) = (split(old), split(new));
+    // What is behind the edited lines is the same in both. So where they end in the new text is
+    // counted from its end, since nobody says how many lines the edit has added.
     let after = old.len().saturating_sub(edited.end);
     let old_part = &old[edited.start.min(old.len())..edited.end.min(old.len())];
     let new_part = &new[edited.start.min(new.len())

@@ -9,7 +9,6 @@ use crate::language::Language;
 /// Length of a fence around code that contains no fence.
 const USUAL: usize = 3;
 
-/// A line that is a fence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Fence {
     sign: char,

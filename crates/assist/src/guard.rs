@@ -32,7 +32,6 @@ use crate::{python, syntax};
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Severity {
-    /// Show it with a warning.
     Warn,
     /// Ask once more; then show it with a warning.
     Doubtful,

@@ -116,6 +116,7 @@ fn whole(lines: &[&str]) -> String {
 
 /// The document after all of them; `None` if one of them does not apply.
 fn together(document: &str, hunks: &[Edit]) -> Option<String> {
+    // The last one first, so that the line numbers of those above it stay right.
     hunks
         .iter()
         .rev()

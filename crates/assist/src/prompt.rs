@@ -156,12 +156,10 @@ impl Prompts {
         self.mend.is_some()
     }
 
-    /// Whether the model answers questions.
     pub(crate) fn answers_questions(&self) -> bool {
         self.question.is_some()
     }
 
-    /// Whether the prompt has an outline.
     pub(crate) fn has_outline(&self) -> bool {
         self.outline.is_some()
     }

@@ -1,6 +1,8 @@
 //! Python by a real parser: syntax that its own grammar refuses though the editor's grammar accepts
 //! it, and names that nothing in a file defines.
 
+mod depth;
+
 use std::collections::BTreeSet;
 
 use ruff_python_ast::visitor::{self, Visitor};
@@ -15,6 +17,9 @@ use crate::syntax::BYTES_MAX;
 /// The parser's messages for what can't be parsed. `None` if the text is too long.
 pub(crate) fn errors(text: &str) -> Option<Vec<String>> {
     (text.len() <= BYTES_MAX).then(|| {
+        if depth::is_too_deep(text) {
+            return vec!["too deeply nested".to_owned()];
+        }
         let parsed = parse_unchecked(text, ParseOptions::from(Mode::Module));
         let errors = parsed.errors().iter().map(|error| error.error.to_string());
         let mut misplaced = Misplaced::default();
@@ -26,9 +31,10 @@ pub(crate) fn errors(text: &str) -> Option<Vec<String>> {
 }
 
 /// The parser's messages for syntax that Python versions still in use refuse: of the newer
-/// features, those that small models use by mistake. `None` if the text is too long.
+/// features, those that small models use by mistake. `None` if the text is too long
+/// or too deeply nested.
 pub(crate) fn newer(text: &str) -> Option<Vec<String>> {
-    (text.len() <= BYTES_MAX).then(|| {
+    (text.len() <= BYTES_MAX && !depth::is_too_deep(text)).then(|| {
         let options = ParseOptions::from(Mode::Module).with_target_version(PythonVersion::PY311);
         let parsed = parse_unchecked(text, options);
         let newer = parsed.unsupported_syntax_errors().iter();
@@ -154,9 +160,9 @@ pub(crate) fn definitions(text: &str) -> Option<Vec<String>> {
     Some(found.0)
 }
 
-/// The parsed text, if it parses and is not too long.
+/// The parsed text, if it parses and is neither too long nor too deeply nested.
 fn module(text: &str) -> Option<ModModule> {
-    if text.len() > BYTES_MAX {
+    if text.len() > BYTES_MAX || depth::is_too_deep(text) {
         return None;
     }
     let parsed = parse_unchecked(text, ParseOptions::from(Mode::Module));

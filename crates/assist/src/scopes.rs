@@ -166,10 +166,11 @@ fn within(language: &Language, text: &str, lines: &Range<usize>) -> Vec<Scope> {
 /// Whether it is a function or a type.
 pub(crate) fn is_named(node: Node<'_>) -> bool {
     let kind = node.kind();
-    let is_file = node.parent().is_none();
-    !is_file
-        && node.is_named()
+    // Whether it is the whole file is asked last: for a parent, the grammar's library goes down
+    // from the root, which for each node of a deep tree would take minutes.
+    node.is_named()
         && (FUNCTIONS.contains(&kind) || TYPES.contains(&kind) || is_closure(node))
+        && node.parent().is_some()
 }
 
 /// Whether it is a function, with or without a name of its own.
@@ -177,7 +178,6 @@ pub(crate) fn is_function(node: Node<'_>) -> bool {
     FUNCTIONS.contains(&node.kind()) || (CLOSURES.contains(&node.kind()) && node.is_named())
 }
 
-/// Whether it is a type or the like.
 pub(crate) fn is_type(node: Node<'_>) -> bool {
     node.parent().is_some() && node.is_named() && TYPES.contains(&node.kind())
 }

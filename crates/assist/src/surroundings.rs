@@ -12,7 +12,6 @@ const LINES_MAX: usize = 512;
 /// The limit of one side in bytes.
 const BYTES_MAX: usize = 32 * 1024;
 
-/// One side of the selection.
 #[derive(Debug, Clone)]
 pub(crate) struct Side {
     /// The lines that may be given, the nearest first, without white space at their ends.

@@ -233,14 +233,26 @@ pub(crate) fn rows(node: Node<'_>) -> Range<usize> {
 /// Visits nodes in order, without recursion: the text decides how deeply they are nested. Descends
 /// into a node's children if `visit` says so.
 pub(crate) fn walk(cursor: &mut TreeCursor<'_>, visit: &mut dyn FnMut(Node<'_>) -> bool) {
+    walk_to(cursor, usize::MAX, visit);
+}
+
+/// As [`walk`], and no more than `levels` down.
+pub(crate) fn walk_to(
+    cursor: &mut TreeCursor<'_>,
+    levels: usize,
+    visit: &mut dyn FnMut(Node<'_>) -> bool,
+) {
+    let mut level = 0;
     loop {
-        if visit(cursor.node()) && cursor.goto_first_child() {
+        if visit(cursor.node()) && level < levels && cursor.goto_first_child() {
+            level += 1;
             continue;
         }
         while !cursor.goto_next_sibling() {
             if !cursor.goto_parent() {
                 return;
             }
+            level = level.saturating_sub(1);
         }
     }
 }

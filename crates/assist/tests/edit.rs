@@ -237,11 +237,19 @@ fn where_an_instruction_changed_nothing_the_model_says_what_to_change_and_does_i
     assert_eq!(plan.user[..shared], first.user[..shared]);
     assert!(plan.user[shared..].starts_with("Remove the parameter.\nSay in one"), "{}", plan.user);
     assert!(plan.prefill.is_empty() && plan.draft.is_empty());
+    // It is words that are asked for: code is none of them, and two sentences are enough.
+    assert_eq!(plan.stop, ["```"]);
+    assert!(plan.max_tokens < first.max_tokens && plan.max_tokens >= 80, "{}", plan.max_tokens);
     let said = "The parameter `total` goes.";
     let second = task.planned_layout(Prompts::usual(), &first, said).unwrap();
     assert_eq!(second.user[..shared], first.user[..shared]);
     assert!(second.user[shared..].contains(said), "{}", second.user);
     assert_eq!((&second.prefill, &second.draft), (&first.prefill, &first.draft));
+    assert_eq!((&second.stop, second.max_tokens), (&first.stop, first.max_tokens * 2));
+    // Where the window has less left than that, it is what is left.
+    let tight = Layout { free_tokens: 40, ..first.clone() };
+    assert_eq!(task.plan_layout(Prompts::usual(), &tight).unwrap().max_tokens, 40);
+    assert_eq!(task.planned_layout(Prompts::usual(), &tight, said).unwrap().max_tokens, 40);
     // There was no instruction: then leaving the code as it is is an answer.
     let improved = self::task(text, (1, 2), improve());
     assert!(done(answer(&improved, text)).unchanged);

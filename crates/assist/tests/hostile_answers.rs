@@ -287,3 +287,36 @@ fn a_wrapping_is_taken_off_in_every_language() {
     }
     assert!(failures.is_empty(), "{} fail:\n{}", failures.len(), failures.join("\n"));
 }
+
+#[test]
+fn code_that_is_as_deep_as_it_is_long_does_not_end_the_process() {
+    let many = 2_000;
+    let sum = "1 + ".repeat(many) + "1";
+    let all = "a and ".repeat(many) + "b";
+    let brackets = "[".repeat(many) + &"]".repeat(many);
+    let looped = |value: &str| format!("    for item in items:\n        text += {value}\n");
+    let tested = |value: &str| format!("    if {value}:\n        return True\n    return False\n");
+    for body in [
+        looped(&sum),
+        looped(&("1 if a else ".repeat(many) + "1")),
+        tested(&all),
+        format!("    return {brackets}\n"),
+        format!("    return {}\n", "[".repeat(many)),
+        format!("    return items{}\n", ".items".repeat(many)),
+        format!("    return {}items\n", "not ".repeat(many)),
+    ] {
+        let document = DocumentText {
+            path: "shop/generated.py".to_owned(),
+            language_id: None,
+            text: format!("def total(items):\n    text = ''\n{body}"),
+        };
+        let selection = LineRange { start: 1, end: 2 };
+        let command = Command::new("improve", None).expect("a command");
+        let task = prepare(&document, selection, command).expect("a good request");
+        let answer = document.text.replace("text = ''", "text = 0");
+        for attempt in [Attempt::First, Attempt::Last] {
+            let outcome = task.finish(&answer, FinishReason::EndOfTurn, attempt);
+            assert!(!matches!(outcome, Outcome::Unchanged), "{}", told(&outcome));
+        }
+    }
+}

@@ -112,8 +112,56 @@ fn what_comes_of_a_follow_up_takes_the_edits_place_in_the_document_as_it_is() {
     let after = apply_all(&document(), &all).unwrap().0;
     assert!(after.contains("        # Prices have no tax.\n        return sum("), "{after}");
     assert!(finished.diff.contains(" # Prices have no tax.\n") && finished.hunks.len() == 2);
+    // Its changes, too, are changes of the document as it is, not of the text that waits.
+    let hunks: Vec<_> = finished.hunks.iter().collect();
+    assert_eq!(apply_all(&document(), &hunks).unwrap().0, after);
     let so_far = task.so_far("def total(self):\n    # Prices have no tax.\n").unwrap();
     assert_eq!(so_far.range, finished.edit.range, "{so_far:?}");
+}
+
+#[test]
+fn imports_of_the_edit_that_waits_stay_with_what_comes_of_the_follow_up() {
+    let text = "import os\n\n\ndef f(p):\n    return os.path.join(p, 'a')\n";
+    let document = DocumentText { path: "a.py".into(), language_id: None, text: text.into() };
+    let selection = LineRange { start: 4, end: 5 };
+    let task = prepare(&document, selection, instructed("Use pathlib.")).unwrap();
+    let raw = "from pathlib import Path\n\ndef f(p):\n    return Path(p) / 'a'";
+    let first = done(&task, raw);
+    assert!(first.imports.is_some(), "{first:?}");
+    let pending = PendingEdit {
+        edit: first.edit,
+        imports: first.imports,
+        instructions: vec!["Use pathlib.".into()],
+    };
+    let task = prepare_follow(&document, &pending, instructed("Add a docstring.")).unwrap();
+    let raw = "def f(p):\n    \"\"\"The file of `p`.\"\"\"\n    return Path(p) / 'a'";
+    let finished = done(&task, raw);
+    let all: Vec<_> = std::iter::once(&finished.edit).chain(&finished.imports).collect();
+    let after = apply_all(&document, &all).unwrap().0;
+    assert!(after.contains("from pathlib import Path\n"), "{after}");
+    assert!(after.ends_with(&format!("\n\n\n{raw}\n")), "{after}");
+    assert!(finished.diff.contains("+from pathlib import Path\n"), "{}", finished.diff);
+}
+
+#[test]
+fn what_a_follow_up_calls_it_is_the_name_that_the_edit_that_waits_gave() {
+    let renamed = "\
+def total(self):
+    worth = 0
+    # Prices have no tax.
+    for item in self.items:
+        worth = worth + item.price
+    return worth";
+    let selection = LineRange { start: 2, end: 7 };
+    let words = "Rename `result` to `worth`.";
+    let task = prepare(&document(), selection, instructed(words)).unwrap();
+    let first = done(&task, renamed);
+    let pending =
+        PendingEdit { edit: first.edit, imports: first.imports, instructions: vec![words.into()] };
+    let follow = prepare_follow(&document(), &pending, instructed("Call it `price`.")).unwrap();
+    let asked = &follow.texts_to_count(Prompts::usual())[1];
+    assert!(asked.contains("Rename `worth` to `price`."), "{asked}");
+    assert!(!asked.contains("Call it"), "{asked}");
 }
 
 #[test]

@@ -115,7 +115,6 @@ pub struct Faults {
     pub yes: bool,
 }
 
-/// Minutes of `soak`.
 const SOAK_MINUTES: u64 = 120;
 
 /// What can be given to `soak`.

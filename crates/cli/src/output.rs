@@ -25,7 +25,6 @@ use crate::stdout::Stdout;
 /// Whether the reader of stdout has gone away.
 static READER_GONE: AtomicBool = AtomicBool::new(false);
 
-/// Writes data.
 pub(crate) fn data(text: &str) -> Result<(), ErrorInfo> {
     if text.is_empty() || reader_is_gone() {
         return Ok(());

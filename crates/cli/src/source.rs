@@ -11,7 +11,6 @@ use localcoder_protocol::{
 
 use crate::failure::explained;
 
-/// A file as it was read.
 pub(crate) struct SourceFile {
     path: PathBuf,
     seen: Stamp,

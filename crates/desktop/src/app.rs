@@ -31,7 +31,6 @@ const TITLE: &str = "LocalCoder IDE";
 /// What reaches the loop from other threads and from pages.
 #[derive(Debug)]
 pub(crate) enum Message {
-    /// A command from the launcher.
     Command(Command),
     /// Something happened in a page.
     Page {

@@ -68,7 +68,6 @@ impl Geometry {
         Self { width, height, place, maximized: false, zoom: before.zoom }
     }
 
-    /// This size, at the place of the other.
     pub(crate) fn at_place_of(self, other: Self) -> Self {
         Self { place: other.place, ..self }
     }

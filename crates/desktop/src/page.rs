@@ -11,18 +11,15 @@ use crate::app::Message;
 use crate::link::{Link, judge, may_show};
 use crate::platform;
 
-/// What happens in a page.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum PageEvent {
     /// It has another title.
     Title(String),
     /// It shows another address.
     Moved(String),
-    /// It has been loaded.
     Loaded,
     /// It wants this address in a window or browser of its own.
     Open(String),
-    /// It wants to be closed.
     CloseAsked,
     /// It has agreed to be closed.
     Closed,

@@ -15,7 +15,6 @@ pub struct Stamp {
     changed: (i64, i64),
 }
 
-/// Size of a stamp when it is sent.
 const SENT_BYTES: usize = 5 * size_of::<u64>();
 
 impl Stamp {

@@ -81,7 +81,6 @@ struct Follow {
     right: Change,
 }
 
-/// A change of the selection.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Change {

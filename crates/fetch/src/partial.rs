@@ -88,6 +88,8 @@ impl Partial {
             .unwrap_or_default();
         let same_run = !boot.is_empty() && mark.boot == boot;
         let mut usable = file.metadata()?.len().min(most);
+        // What a killed program has written is still in the system's memory, and gets to the disk.
+        // After a restart of the system the length may count bytes that never did.
         if !same_run {
             usable = usable.min(mark.durable_bytes);
         }
@@ -99,7 +101,6 @@ impl Partial {
         Ok(partial)
     }
 
-    /// How many bytes there are.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -150,6 +151,10 @@ impl Partial {
         if digest != sha256 {
             return Ok(Verdict::Wrong(digest));
         }
+        // The order is the promise: whoever sees the name finds all bytes, also after a power cut.
+        // So the bytes are on the disk before they get the name, and the name before the mark goes,
+        // without which nothing could be resumed if the renaming failed. What is left by a kill
+        // before the renaming is read-only, which `open` expects.
         self.marker.stop()?;
         self.file.set_permissions(PermissionsExt::from_mode(FINISHED_MODE))?;
         self.file.sync_all()?;
@@ -165,6 +170,8 @@ impl Partial {
 
     /// Reads the first bytes for their digest, so that it can be continued after them.
     fn read_again(&mut self, bytes: u64, report: &mut dyn FnMut(u64, u64)) -> io::Result<()> {
+        // The state of the hash is nowhere but in memory. Reading again also leaves the file at the
+        // place where the next bytes are appended.
         self.hasher = Sha256::new();
         self.bytes = 0;
         self.file.seek(SeekFrom::Start(0))?;

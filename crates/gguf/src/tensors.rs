@@ -34,7 +34,6 @@ pub(crate) struct Tensors {
     by_type: HashMap<&'static str, u64>,
     /// Shape of `token_embd.weight`: width and number of rows.
     pub(crate) embedding: Option<(u64, u64)>,
-    /// The names of all tensors.
     pub(crate) names: HashSet<String>,
     /// The end of the last tensor, from the beginning of the data.
     end: u64,

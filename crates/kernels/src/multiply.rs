@@ -116,7 +116,9 @@ struct Together<'a> {
 }
 
 impl Together<'_> {
-    /// Multiplies one row after another, by the number of columns.
+    /// Multiplies one row after another, by the number of columns. That number is part of the
+    /// function's type, so that the sums of all columns can stay in registers while a row's
+    /// weights, spread out once, are used for each of them.
     ///
     /// # Safety
     /// As for [`multiply`]; the sizes match.

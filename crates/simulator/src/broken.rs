@@ -57,7 +57,6 @@ pub(crate) enum Trace {
     Off,
     /// The newest lines.
     Last(VecDeque<String>),
-    /// All lines.
     All(Vec<String>),
 }
 

@@ -22,7 +22,6 @@ use crate::world_event::WorldEvent;
 /// Windows that are open at once in ordinary use.
 const WINDOWS_MAX: usize = 6;
 
-/// The connected clients.
 #[derive(Debug, Default)]
 pub(crate) struct Clients {
     /// Whether each has said a valid hello, and whether it watches for changes.

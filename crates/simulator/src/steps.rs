@@ -145,7 +145,6 @@ pub(crate) fn is_unwatched(method: Method) -> bool {
     method == Method::Cancel
 }
 
-/// The progress message of a call.
 fn progress(worker: WorkerId, call: &Call) -> localcoder_transport::Message {
     match call.method {
         Method::Generate if call.done > call.reads => {

@@ -62,7 +62,6 @@ thread_local! {
 
 /// Most bytes that any thread with limits has held.
 static PEAK: AtomicIsize = AtomicIsize::new(0);
-/// Threads that are parked.
 static PARKED: AtomicUsize = AtomicUsize::new(0);
 
 /// Most bytes that a template has held in this process.
@@ -71,7 +70,6 @@ pub fn memory_peak_bytes() -> usize {
     PEAK.load(Ordering::Relaxed).unsigned_abs()
 }
 
-/// How many threads were parked in this process.
 pub(crate) fn parked_threads() -> usize {
     PARKED.load(Ordering::Relaxed)
 }

@@ -43,7 +43,6 @@ pub(crate) struct ShownChat {
     pub(crate) opens_answer: bool,
 }
 
-/// A compiled template.
 #[derive(Debug)]
 pub(crate) struct Compiled {
     env: Environment<'static>,

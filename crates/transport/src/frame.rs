@@ -46,8 +46,12 @@ fn read_header(reader: &mut impl BufRead) -> Result<Option<usize>, FrameError> {
     let mut read = 0;
     loop {
         let mut line = Vec::new();
+        // The bound is on all lines together, and on what is read rather than on what was read: a
+        // line without an end would otherwise be kept until memory runs out.
         let left = u64::try_from(HEADER_BYTES_MAX - read).expect("a small number");
         let count = reader.take(left).read_until(b'\n', &mut line)?;
+        // Only between two frames is an end of the stream a peer that has closed it. Further on it
+        // is a frame that was cut, which has no line end below.
         if count == 0 && read == 0 {
             return Ok(None);
         }

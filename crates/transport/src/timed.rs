@@ -31,7 +31,6 @@ impl TimedStream {
         self.begun = Some(Instant::now());
     }
 
-    /// The socket, for writing.
     pub(crate) fn socket(&self) -> &UnixStream {
         &self.stream
     }

@@ -36,7 +36,6 @@ pub(super) fn run(options: &Options) -> Result<()> {
     if options.levels { levels::build() } else { programs() }
 }
 
-/// Builds only the worker.
 pub(super) fn worker() -> Result<()> {
     report::stage("build", || {
         let mut cargo = process::cargo(&places::root());

@@ -78,7 +78,6 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Runs the command.
     pub(crate) fn run(self) -> Result<()> {
         match self {
             Self::Run(options) => run::run(options),

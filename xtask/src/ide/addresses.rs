@@ -59,7 +59,6 @@ enum Verdict {
 }
 
 impl Addresses {
-    /// Reads the inventory.
     pub(super) fn read(overlay: &Path) -> Result<Self> {
         read_json(&overlay.join("addresses.json"))
     }

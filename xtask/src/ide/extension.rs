@@ -45,7 +45,6 @@ fn pages(root: &Path) -> Result<Vec<PathBuf>> {
     Ok(PAGES.iter().map(PathBuf::from).chain(guides).collect())
 }
 
-/// The built extension.
 pub(super) struct Extension {
     folder: PathBuf,
     /// The repository's pages for users.

@@ -12,7 +12,6 @@ use serde_json::Value;
 
 use super::{overlay, tree};
 
-/// One shipped package.
 pub(super) struct Package {
     pub(super) name: String,
     pub(super) version: String,

@@ -39,7 +39,6 @@ pub(super) struct ProgramSettings {
 type Found = BTreeMap<String, String>;
 
 impl ProgramSettings {
-    /// Reads the list.
     pub(super) fn read(overlay: &Path) -> Result<Self> {
         read_json(&overlay.join("program-settings.json"))
     }

@@ -52,7 +52,6 @@ struct NotInstalled {
 }
 
 impl Removed {
-    /// Reads the list.
     pub(super) fn read(overlay: &Path) -> Result<Self> {
         super::overlay::read_json(&overlay.join("removed.json"))
     }

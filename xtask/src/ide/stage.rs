@@ -64,7 +64,6 @@ impl Digest {
         digest
     }
 
-    /// Adds a text.
     pub(super) fn text(&mut self, text: &str) {
         self.bytes(text.as_bytes());
     }

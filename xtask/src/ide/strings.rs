@@ -26,7 +26,6 @@ pub(super) struct Strings {
     forbidden: Vec<String>,
 }
 
-/// One replacement.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Rule {
@@ -37,7 +36,6 @@ struct Rule {
 }
 
 impl Strings {
-    /// Reads the rules.
     pub(super) fn read(overlay: &Path) -> Result<Self> {
         read_json(&overlay.join("strings.json"))
     }

@@ -75,7 +75,6 @@ pub(super) struct Setting {
 type Settings = BTreeMap<String, Setting>;
 
 impl UserSettings {
-    /// Reads the list.
     pub(super) fn read(overlay: &Path) -> Result<Self> {
         read_json(&overlay.join("user-settings.json"))
     }

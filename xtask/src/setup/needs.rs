@@ -233,7 +233,6 @@ impl Need {
 }
 
 impl Check {
-    /// Whether it is there.
     pub(crate) fn is_met(&self) -> bool {
         match self {
             Self::Program(names) => names.iter().any(|name| process::find(name).is_some()),

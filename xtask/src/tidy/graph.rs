@@ -128,7 +128,6 @@ const ROWS: &[Row] = &[
 /// Used by nearly all, so that arrows to them would say nothing.
 const EVERYWHERE: &[&str] = &["protocol", "disk"];
 
-/// The crates that are programs.
 const PROGRAMS: &[&str] =
     &["bench", "cli", "desktop", "faults", "fetch", "host", "simulator", "worker", "xtask"];
 

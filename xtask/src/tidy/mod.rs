@@ -30,7 +30,6 @@ pub(crate) struct Rule {
     pub(crate) check: fn(&Repository) -> Result<Vec<String>>,
 }
 
-/// Every rule.
 pub(crate) const RULES: &[Rule] = &[
     Rule { name: "crate graph", check: graph::uses },
     Rule { name: "layers of the host's core", check: layers::upwards },

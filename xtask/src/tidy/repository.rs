@@ -10,12 +10,10 @@ use serde_json::Value;
 
 use crate::{files, process};
 
-/// One of our files.
 pub(crate) struct SourceFile {
     /// Relative to the root, with `/`.
     pub(crate) path: String,
     pub(crate) text: String,
-    /// Its size.
     pub(crate) bytes: u64,
 }
 
@@ -37,7 +35,6 @@ pub(crate) struct Repository {
 }
 
 impl Repository {
-    /// Reads it.
     pub(crate) fn open(root: PathBuf) -> Result<Self> {
         let mut sources = Vec::new();
         for path in files::list(&root)? {

@@ -12,7 +12,6 @@ use crate::{imports, scopes, sensitive, syntax};
 
 /// Most lines of this file's declarations.
 const OWN_LINES_MAX: usize = 24;
-/// Most lines of an edit.
 const EDIT_LINES_MAX: usize = 8;
 
 pub(super) fn chunks(

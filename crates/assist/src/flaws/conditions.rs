@@ -58,25 +58,30 @@ fn returned(code: &Code<'_>, branch: Node<'_>) -> Option<bool> {
 
 /// Whether a condition is true or false, rather than a value that counts as one of them.
 fn is_boolean(code: &Code<'_>, condition: Node<'_>) -> bool {
-    if COMPARISONS.contains(&condition.kind()) {
-        return true;
-    }
-    let operator = condition.child_by_field_name("operator").map(|it| code.of(it));
-    let sides = || {
-        [condition.child_by_field_name("left"), condition.child_by_field_name("right")]
-            .into_iter()
-            .all(|side| side.is_some_and(|it| is_boolean(code, it)))
-    };
-    match (condition.kind(), operator) {
-        ("parenthesized_expression" | "condition_clause", _) => {
-            condition.named_child_count() == 1
-                && condition.named_child(0).is_some_and(|it| is_boolean(code, it))
+    // A list and no recursion: a chain of thousands of `&&` is a tree as deep as it is long.
+    let mut open = vec![condition];
+    while let Some(node) = open.pop() {
+        let operator = node.child_by_field_name("operator").map(|it| code.of(it));
+        match (node.kind(), operator) {
+            (kind, _) if COMPARISONS.contains(&kind) => {}
+            ("parenthesized_expression" | "condition_clause", _) => match node.named_child(0) {
+                Some(inner) if node.named_child_count() == 1 => open.push(inner),
+                _ => return false,
+            },
+            ("unary_expression", Some("!")) => {}
+            ("binary_expression", Some(it)) if OPERATORS.contains(&it) => {}
+            ("binary_expression" | "boolean_operator", Some("&&" | "||" | "and" | "or")) => {
+                for side in ["left", "right"] {
+                    match node.child_by_field_name(side) {
+                        Some(it) => open.push(it),
+                        None => return false,
+                    }
+                }
+            }
+            _ => return false,
         }
-        ("unary_expression", Some("!")) => true,
-        ("binary_expression", Some(it)) if OPERATORS.contains(&it) => true,
-        ("binary_expression" | "boolean_operator", Some("&&" | "||" | "and" | "or")) => sides(),
-        _ => false,
     }
+    true
 }
 
 /// Python's `== None`.

@@ -35,6 +35,11 @@ pub(super) fn unreachable(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     if !EXITS.contains(&before.kind()) || node.kind().contains("comment") || is_label {
         return None;
     }
+    // An `if` without braces has its `else` behind the statement that leaves.
+    let of_if = node.parent().and_then(|parent| parent.child_by_field_name("consequence"));
+    if of_if == Some(before) {
+        return None;
+    }
     // A function may be declared after the `return` of a script.
     let is_declared = node.kind().contains("function");
     (!is_declared && !code.of(node).is_empty()).then(|| "is never reached".to_owned())
@@ -88,7 +93,6 @@ pub(super) fn unused(code: &Code<'_>, node: Node<'_>) -> Option<String> {
         .then(|| format!("sets `{text}`, which is never used{also}"))
 }
 
-/// Whether a function reads a name anywhere.
 fn is_read(code: &Code<'_>, function: Node<'_>, name: &str) -> bool {
     let mut is_read = false;
     syntax::walk(&mut function.walk(), &mut |node| {

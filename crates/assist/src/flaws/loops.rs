@@ -154,22 +154,34 @@ pub(super) fn concatenates(code: &Code<'_>, node: Node<'_>) -> Option<String> {
 /// Whether an expression surely gives a text. The strings in a number's are keys, arguments or
 /// parts of a comparison.
 fn is_text(code: &Code<'_>, node: Node<'_>) -> bool {
-    let of_field = |name| node.child_by_field_name(name);
-    let is_of = |name| of_field(name).is_some_and(|it| is_text(code, it));
-    match node.kind() {
-        "binary_operator" | "binary_expression" => is_of("left") || is_of("right"),
-        "parenthesized_expression" | "conditional_expression" | "ternary_expression" => {
-            let last = u32::try_from(node.named_child_count().saturating_sub(1));
-            last.ok().and_then(|at| node.named_child(at)).is_some_and(|it| is_text(code, it))
+    // A list and no recursion: a sum of thousands of parts is a tree as deep as it is long. What
+    // is popped first is the right side, which in such a sum is a single part.
+    let mut open = vec![node];
+    while let Some(node) = open.pop() {
+        let of_field = |name| node.child_by_field_name(name);
+        match node.kind() {
+            "binary_operator" | "binary_expression" => {
+                open.extend(of_field("left").into_iter().chain(of_field("right")));
+            }
+            "parenthesized_expression" | "conditional_expression" | "ternary_expression" => {
+                let last = u32::try_from(node.named_child_count().saturating_sub(1));
+                open.extend(last.ok().and_then(|at| node.named_child(at)));
+            }
+            "call" => {
+                let Some(function) = of_field("function") else { continue };
+                let method = function.child_by_field_name("attribute").map_or("", |it| code.of(it));
+                if ["format", "join"].contains(&method) {
+                    open.extend(function.child_by_field_name("object"));
+                }
+            }
+            "method_invocation" if of_field("object").is_some_and(|it| code.of(it) == "String") => {
+                return true;
+            }
+            kind if kind.contains("string") => return true,
+            _ => {}
         }
-        "call" => of_field("function").is_some_and(|function| {
-            let method = function.child_by_field_name("attribute").map_or("", |it| code.of(it));
-            let object = function.child_by_field_name("object");
-            ["format", "join"].contains(&method) && object.is_some_and(|it| is_text(code, it))
-        }),
-        "method_invocation" => of_field("object").is_some_and(|it| code.of(it) == "String"),
-        kind => kind.contains("string"),
     }
+    false
 }
 
 #[cfg(test)]

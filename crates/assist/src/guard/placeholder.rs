@@ -44,7 +44,6 @@ pub(super) fn introduced(rewrite: &Rewrite<'_>) -> Option<Problem> {
     Some(Problem::new(Severity::Unusable, reason))
 }
 
-/// How comments begin.
 pub(super) fn starts(comments: Comments) -> &'static [&'static str] {
     match comments {
         Comments::Hash => &["#"],

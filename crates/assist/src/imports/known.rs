@@ -22,7 +22,6 @@ const WORDS: &[(&str, &[&str])] = &[
     ("ruby", &["require ", "require_relative "]),
 ];
 
-/// Whether a line is an import.
 pub(crate) fn is_import(language: &Language, line: &str) -> bool {
     let line = line.trim();
     let words = WORDS.iter().find(|(id, _)| *id == language.id).map_or(&[][..], |(_, words)| words);

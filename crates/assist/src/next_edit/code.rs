@@ -116,7 +116,6 @@ impl<'a> Code<'a> {
         self.text.match_indices('\n').nth(before).map_or(self.text.len(), |(at, _)| at + 1)
     }
 
-    /// The function that has a name as a parameter.
     pub(super) fn function_whose_parameter(&self, name: &Name<'_>) -> Option<String> {
         let mut up = std::iter::successors(name.node.parent(), Node::parent);
         up.find(|it| it.kind().contains("parameters"))?;
@@ -198,7 +197,6 @@ impl<'a> Code<'a> {
         None
     }
 
-    /// Whether a node is a member of `self` or `this`.
     pub(super) fn is_of_self(&self, node: Node<'_>) -> bool {
         let Some(parent) = node.parent() else { return false };
         let object = ["object", "value", "argument", "operand"]

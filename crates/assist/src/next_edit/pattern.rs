@@ -85,7 +85,6 @@ impl<'a> Repeat<'a> {
         self.after.get(self.middle.start).map_or(0, |token| token.at)
     }
 
-    /// The inserted text, as it is written.
     fn inserted_text(&self) -> &'a str {
         match self.inserted() {
             [] => "",

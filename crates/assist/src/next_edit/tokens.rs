@@ -1,7 +1,6 @@
 //! A line as words and signs, without a grammar: what was changed in one, and where else the same
 //! tokens occur.
 
-/// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     Word,

@@ -14,7 +14,6 @@ use crate::places;
 
 /// The context window of both engines.
 pub(super) use localcoder_protocol::limits::CONTEXT_TOKENS as WINDOW_TOKENS;
-/// Tokens in the answer to an edit.
 const EDIT_TOKENS: std::ops::RangeInclusive<u32> = 60..=420;
 /// Shorter code is not tried, since its answer would have too few tokens.
 const CHARACTERS_MIN: usize = 120;
@@ -22,7 +21,6 @@ const CHARACTERS_MIN: usize = 120;
 const EXPLANATION_TOKENS: u32 = 96;
 /// How many explanations and long prompts there are.
 const COUNT_OF_OTHERS: usize = 4;
-/// Tokens of a long file.
 const LONG_TOKENS: u32 = 1_000;
 /// Tokens of a prompt that begins with the product's own words, and the number of these.
 const BEGUN_TOKENS: u32 = 500;
@@ -347,7 +345,6 @@ fn commonest_name(code: &str) -> Option<String> {
     (count(name) >= NAME_COUNT_MIN).then(|| (*name).to_owned())
 }
 
-/// The code with a name replaced by an older one.
 fn with_old_name(code: &str, name: &str) -> String {
     let renamed = code.split_inclusive(|c: char| !is_of_a_word(c)).map(|part| {
         let word = part.trim_end_matches(|c: char| !is_of_a_word(c));

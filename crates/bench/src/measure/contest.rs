@@ -25,7 +25,6 @@ impl Contestant<'_> {
         }
     }
 
-    /// Writes the answer.
     pub(super) fn write(&mut self, case: &Case) -> Result<Timing> {
         match self {
             Self::Worker { engine, drafts } => Ok(engine.write(case, *drafts)?.0),

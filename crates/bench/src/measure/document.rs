@@ -30,7 +30,6 @@ from processor to processor: each has a part of its own.
 /// How the part for a machine begins.
 const PART: &str = "\n## ";
 
-/// Writes the page.
 pub(super) fn write(rows: &[Row], setting: &Setting) -> Result<()> {
     let path = places::root().join("docs/reference/performance.md");
     let before = fs_err::read_to_string(&path).unwrap_or_default();

@@ -20,7 +20,6 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// The server's defaults.
     pub(super) const DEFAULT: Self = Self { arguments: &[] };
 
     /// The name in tables.

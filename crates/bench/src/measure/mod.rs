@@ -43,7 +43,6 @@ use report::{Row, Setting, Target};
 use statistics::Figure;
 use worker::LocalCoderWorker;
 
-/// What to measure.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     /// Only the small shape, and fewer cases.
@@ -152,7 +151,6 @@ impl Bench<'_> {
     }
 }
 
-/// A part of the measurements.
 type Part = fn(&mut Bench<'_>) -> Result<Vec<Row>>;
 
 /// What is measured with each model, in this order.

@@ -33,7 +33,6 @@ impl Shape {
     }
 }
 
-/// Path of the shipped model.
 pub(super) fn shipped() -> PathBuf {
     places::root().join("models/demo/localcoder-demo.gguf")
 }

@@ -23,9 +23,7 @@ pub(super) struct Setting {
 /// What a figure should be.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Target {
-    /// At least this.
     AtLeast(f64),
-    /// At most this.
     AtMost(f64),
     /// There is no target; the figure is only reported.
     None,
@@ -58,7 +56,6 @@ impl Target {
     }
 }
 
-/// One measurement.
 #[derive(Debug)]
 pub(super) struct Row {
     /// The model with which it was measured.

@@ -76,7 +76,6 @@ pub(super) struct Timing {
     pub(super) drafted: u32,
 }
 
-/// A generation that was cancelled.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cancelled {
     /// From the cancel to the end.
@@ -314,7 +313,6 @@ impl LocalCoderWorker {
         self.client.call::<WorkerGenerate>(&params, |_, _| {}).map(|_| ()).map_err(plain)
     }
 
-    /// Writes the answer.
     pub(super) fn write(&mut self, case: &Case, drafts: bool) -> Result<(Timing, Usage)> {
         let params = self.params(case, drafts, case.layout.max_tokens);
         let begun = Instant::now();

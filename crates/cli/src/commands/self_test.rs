@@ -66,7 +66,6 @@ pub(crate) fn run(options: &SelfTestOptions) -> Result<(), ErrorInfo> {
     }
 }
 
-/// The format of the outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum OutputFormat {
     /// Text for people, while the checks run.

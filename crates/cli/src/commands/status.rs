@@ -25,7 +25,6 @@ pub(crate) fn run(options: &StatusOptions) -> Result<(), ErrorInfo> {
     }
 }
 
-/// A status as lines of text.
 pub(crate) fn lines(status: &HostStatus) -> Vec<String> {
     let mut lines = Vec::new();
     let HostStatus { build_id, pid, clients, requests, .. } = status;

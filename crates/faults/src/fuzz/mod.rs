@@ -214,7 +214,6 @@ fn spread(sizes: &[(u64, PathBuf)]) -> Vec<&(u64, PathBuf)> {
     (1..=sizes.len()).map(every).find(fits).unwrap_or_default()
 }
 
-/// Writes a text to the folder of results.
 fn write(name: &str, text: &str) -> Result<PathBuf> {
     let path = folder().join(name);
     files::write(&path, text)?;

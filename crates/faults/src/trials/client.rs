@@ -30,7 +30,6 @@ pub(super) struct Caller {
 pub(super) struct Ended {
     /// `None` if it did not end in time.
     pub(super) result: Option<Result<Value, ErrorInfo>>,
-    /// The streamed text.
     pub(super) text: String,
     /// Moments at which a user could see that something was wrong: an error, a second attempt, a
     /// state.
@@ -51,7 +50,6 @@ impl Ended {
     }
 }
 
-/// The kind of request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Improve,

@@ -19,7 +19,6 @@ use super::trial::{DOCUMENT, Installation, LEFT_WITHIN, SCALE, Setup, many};
 use super::verdict::Verdict;
 use super::{Amount, peers, processes, racers, requests};
 
-/// Clients of the host that is killed.
 const CLIENTS: usize = 4;
 /// Time after a kill within which all clients must be connected to a new host.
 const BACK_WITHIN: Duration = Duration::from_secs(5);

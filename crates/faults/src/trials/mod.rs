@@ -64,7 +64,6 @@ const DOWNLOADS_TIMES: usize = 50;
 /// Trials of each kind in the tests.
 const QUICK_TIMES: usize = 1;
 
-/// A kind of faults.
 struct Kind {
     fault: Fault,
     name: &'static str,

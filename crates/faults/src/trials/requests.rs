@@ -16,7 +16,6 @@ use super::verdict::Verdict;
 
 /// Requests for each of the requested trials.
 const REQUESTS_A_TIME: usize = 100;
-/// Requests in the tests.
 const QUICK_REQUESTS: usize = 300;
 /// After this many requests the host holds everything that it needs.
 const WARM_UP: usize = 500;
@@ -24,7 +23,6 @@ const WARM_UP: usize = 500;
 const QUICK_WARM_UP: usize = 100;
 /// By how much the host's memory may grow.
 const GROWTH_KIB_MAX: u64 = 5 * 1024;
-/// One in this many is cancelled.
 const CANCEL_EVERY: usize = 4;
 /// Time for a single request.
 const ONE_WITHIN: Duration = Duration::from_secs(60);

@@ -137,6 +137,23 @@ fn a_smaller_model_takes_the_place_of_one_that_the_profile_has_chosen() {
 }
 
 #[test]
+fn a_model_is_used_again_once_the_smaller_one_in_its_place_is_gone() {
+    let mut rig = by_profile(&json!({"contextWindow": 4096}));
+    rig.fits = |params| params["modelRef"] != "size-400-a";
+    rig.smaller = Some("size-100-small");
+    warm(&mut rig).unwrap();
+    assert!(notes(&mut rig).contains("`size-100-small` takes its place"));
+    rig.request(1, "unload", json!({"model": "size-100-small"}));
+    rig.gone = Some("size-100-small");
+    rig.fits = |_| true;
+    let id = rig.explain(1, "a");
+    rig.finish();
+    assert_eq!(rig.answer(id).unwrap()["model"]["reference"], "size-400-a");
+    let noted = notes(&mut rig);
+    assert!(!noted.contains("takes its place"), "{noted}");
+}
+
+#[test]
 fn the_cpu_is_the_last_step_and_only_where_the_gpu_was_not_asked_for() {
     for (acceleration, loads) in [("auto", true), ("gpu", false)] {
         let mut rig = Rig::with_settings(json!({

@@ -38,6 +38,8 @@ pub(crate) struct Rig {
     pub(crate) stopped: Vec<u64>,
     /// The installed model that takes less than any other.
     pub(crate) smaller: Option<&'static str>,
+    /// The model that was removed from the disk.
+    pub(crate) gone: Option<&'static str>,
     /// The model that could draft for any other.
     pub(crate) draft: Option<&'static str>,
     /// The model that could suggest in place of any other.
@@ -169,6 +171,7 @@ impl Rig {
             killed: Vec::new(),
             stopped: Vec::new(),
             smaller: None,
+            gone: None,
             draft: None,
             suggester: None,
             helpers_sought: Vec::new(),
@@ -230,7 +233,8 @@ impl Rig {
                     Effect::Reply { .. } | Effect::Notify(..) => self.sent.extend(effect.message()),
                     Effect::Close(_) => {}
                     Effect::InspectModel { references } => {
-                        let mut found = references.iter().map(|reference| inspect(reference));
+                        let there = references.iter().filter(|it| self.gone != Some(it.as_str()));
+                        let mut found = there.map(|reference| inspect(reference));
                         let first = found.find(Result::is_ok);
                         let mut result = first.unwrap_or_else(|| inspect(&references[0]));
                         if let Ok(file) = &mut result {

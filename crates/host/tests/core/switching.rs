@@ -144,6 +144,25 @@ fn a_crash_of_one_model_leaves_the_other_alone() {
 }
 
 #[test]
+fn what_a_dead_worker_had_loaded_does_not_push_out_what_was_switched_to() {
+    let mut rig = rig(3_000, "size-1000-a");
+    let old = rig.explain(1, "a");
+    rig.write("begun");
+    switch(&mut rig, "size-2000-b");
+    let new = rig.explain(1, "b");
+    rig.kill_generation(1);
+    assert_eq!(rig.answer(old).unwrap_err().code, ErrorCode::WorkerCrashed);
+    rig.pass(1_000);
+    rig.finish();
+    assert_eq!(rig.answer(new).unwrap()["model"]["reference"], "size-2000-b");
+    rig.pass(1_000);
+    let loaded: Vec<_> =
+        rig.calls("loadModel").iter().map(|params| params["modelRef"].clone()).collect();
+    assert_eq!(loaded, ["size-1000-a", "size-2000-b"]);
+    assert_eq!(rig.residents(), ["size-2000-b"]);
+}
+
+#[test]
 fn what_a_load_has_taken_counts_the_next_time() {
     let mut rig = rig(3_000, "size-1000-a");
     let id = rig.request(1, "warm", json!({}));

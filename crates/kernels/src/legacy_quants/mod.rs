@@ -7,7 +7,6 @@ pub(crate) mod tile;
 
 /// Weights in a block.
 pub(crate) const BLOCK: usize = 32;
-/// Blocks in a chunk.
 pub(crate) const BLOCKS: usize = crate::CHUNK / BLOCK;
 /// The largest size of a block, that of `Q8_0`.
 pub(crate) const BLOCK_BYTES_MAX: usize = 34;

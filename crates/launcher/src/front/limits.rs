@@ -21,7 +21,6 @@ pub(super) struct Connections {
     inside: AtomicUsize,
 }
 
-/// One connection.
 #[derive(Default)]
 pub(super) struct Connection {
     entered: AtomicBool,

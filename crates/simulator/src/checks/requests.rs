@@ -70,7 +70,6 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
-    /// The number of the next request.
     pub(crate) fn next_number(&self) -> u64 {
         self.asked.len() as u64 + 1
     }

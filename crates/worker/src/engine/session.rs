@@ -29,7 +29,6 @@ pub(crate) const SEQUENCES: usize = PURPOSES + 1;
 /// Why tokens were not computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SessionError {
-    /// It was cancelled.
     Cancelled,
     /// The only room left is taken by tokens that must not be evicted.
     Reserved,
@@ -51,7 +50,6 @@ pub(crate) struct Session {
     clock: u64,
 }
 
-/// What one sequence holds.
 #[derive(Debug, Default)]
 struct SequenceState {
     /// The tokens of the sequence. The cache has the first [`SequenceState::computed`] of them.
@@ -215,6 +213,8 @@ impl Session {
         self.current = index(purpose);
         self.clock += 1;
         let current = self.current;
+        // Tokens that are owed are not in the cache, so neither this prompt nor another can begin
+        // with them.
         let computed = self.sequences[current].computed;
         self.sequences[current].cut(computed);
         self.sequences[current].used = self.clock;
@@ -302,6 +302,8 @@ impl Session {
                 return Err(SessionError::Cancelled);
             }
             let filled = self.tokens().len();
+            // A step ends where prompts part: a folded state can be copied as it is after a step,
+            // and not as it was in the middle of one.
             let parting = partings.iter().filter(|it| **it > filled).min();
             let end = prompt.len().min(filled + step).min(*parting.unwrap_or(&usize::MAX));
             self.compute(&prompt[filled..end], usize::from(logits && end == prompt.len()))?;
@@ -352,6 +354,9 @@ impl Session {
         if count == 0 {
             return Ok(());
         }
+        // The cheapest first. Cells are cut, and so is a folded state as far as llama.cpp keeps
+        // earlier ones. Otherwise the copy from before the step takes its place, and the tokens
+        // between the two are owed: they are known, and computed together with the next step.
         let can =
             wanted <= held.computed && self.context.can_truncate(number(self.current), wanted);
         if can && self.cut(self.current, wanted) == wanted {
@@ -373,6 +378,7 @@ impl Session {
 
     fn compute(&mut self, batch: &[Token], logits: usize) -> Result<(), SessionError> {
         let owed = self.owed();
+        // What is owed was not counted when the batch was made as large as a step may be.
         if owed > 0 && owed + batch.len() > self.context.batch_tokens() {
             self.compute_all(&[], 0)?;
         }
@@ -441,6 +447,7 @@ impl Session {
         let Some(guard) = self.guard else { return false };
         let current = number(self.current);
         self.context.truncate(current, 0);
+        // Nothing to copy is as good as a copy: an empty sequence is the state at its beginning.
         let there = guard == 0 || self.context.share(SCRATCH, current, guard);
         self.sequences[self.current].computed = if there { guard } else { 0 };
         there

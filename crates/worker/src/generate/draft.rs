@@ -41,7 +41,6 @@ pub(super) enum Trust {
     Lookup,
     /// The rest of a name that was begun, and the code after it.
     Name,
-    /// From the draft model.
     Model,
 }
 

@@ -121,7 +121,6 @@ impl DraftModel {
         })
     }
 
-    /// Time of one step.
     pub(crate) fn step_ms(&self) -> f64 {
         self.steps.step_ms(1)
     }

@@ -198,6 +198,9 @@ impl Writer<'_> {
             if self.session.cancel_asked() {
                 return Err(explain(SessionError::Cancelled));
             }
+            // The last step has computed logits after the token that was given to it and after each
+            // guessed one. Those that count now are after the last token that was chosen, and the
+            // sampler is shown no token behind it: a penalty for a mere guess would change the text.
             let tokens = self.session.tokens();
             let logits = self.session.logits(open).ok_or_else(|| failed("there are no logits"))?;
             if self.usage.generated_tokens == 0 && says_nothing(logits) {
@@ -219,6 +222,7 @@ impl Writer<'_> {
                 right += 1;
                 self.usage.accepted_tokens += 1;
             }
+            // Before the guess is followed: the rest of a right guess may lie behind the end.
             if output.stopped {
                 self.end(guess, right)?;
                 return Ok(FinishReason::StopString);
@@ -229,10 +233,12 @@ impl Writer<'_> {
             }
             self.learn(guess.take(), right);
             right = 0;
+            // Before the window is looked at: wrong guesses fill it, too.
             self.session.take_back(open).map_err(explain)?;
             if self.session.is_full() {
                 break FinishReason::ContextFull;
             }
+            // The sources are asked for the next guess in `step`, and must know the token by then.
             self.follow(token);
             // The last token's successor is not wanted, so it need not be computed.
             if self.usage.generated_tokens < self.params.max_tokens {
@@ -264,6 +270,8 @@ impl Writer<'_> {
             return Err(out_of_memory());
         }
         let ms = started.elapsed().as_secs_f64() * 1e3;
+        // By what was computed, which may be more than the tokens of this step: what the session
+        // owed after a wrong guess is in it, and would make steps of few tokens look slow.
         self.pace.took(rows, ms);
         if let Some(sources) = self.sources.as_mut() {
             sources.verified(guess.as_ref(), ms);

@@ -51,7 +51,6 @@ pub(super) struct Worth {
 pub(crate) struct Pace {
     /// Milliseconds for each of [`ROWS`].
     measured: [Option<f64>; ROWS.len()],
-    /// Pauses in a row.
     pauses: u32,
 }
 

@@ -14,7 +14,6 @@ pub(crate) struct Output {
     pub(crate) stopped: bool,
 }
 
-/// The text of one generation.
 #[derive(Debug)]
 pub(crate) struct TextStream {
     characters: Utf8Assembler,

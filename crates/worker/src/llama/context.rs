@@ -50,7 +50,6 @@ pub(crate) enum DecodeError {
     Aborted,
     /// llama.cpp did not accept the batch: a bug of ours.
     Invalid,
-    /// There was not enough memory.
     OutOfMemory,
     /// The computation failed.
     Failed(i32),

@@ -21,7 +21,6 @@ impl Control {
         self.abort.load(Ordering::Acquire)
     }
 
-    /// Notes progress.
     pub(crate) fn advance(&self) {
         self.progress.fetch_add(1, Ordering::Relaxed);
     }

@@ -31,7 +31,6 @@ pub(crate) enum LoadError {
     Refused,
 }
 
-/// A loaded model.
 #[derive(Debug)]
 pub(crate) struct Model {
     model: NonNull<sys::llama_model>,

@@ -9,9 +9,7 @@ use crate::llama::{Model, Token};
 pub(crate) trait Tokenize {
     /// Tokens of a text, with or without control tokens.
     fn tokenize(&self, text: &str, parse_special: bool) -> Vec<Token>;
-    /// How many tokens there are.
     fn size(&self) -> usize;
-    /// Whether the token is a control token.
     fn is_control(&self, token: Token) -> bool;
     /// Whether each text gets a space before it.
     fn is_sentencepiece(&self) -> bool;

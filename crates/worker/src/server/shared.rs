@@ -62,7 +62,6 @@ impl Shared {
         }
     }
 
-    /// Sends a notification.
     pub(crate) fn notify<N: Notification>(&self, params: &N::Params) {
         self.send(Message::notification::<N>(params));
     }
@@ -145,12 +144,10 @@ impl Shared {
         lock(&self.running).is_some()
     }
 
-    /// Notes whether a model is loaded.
     pub(crate) fn set_loaded(&self, loaded: bool) {
         self.loaded.store(loaded, Ordering::Release);
     }
 
-    /// Whether a model is loaded.
     pub(crate) fn is_loaded(&self) -> bool {
         self.loaded.load(Ordering::Acquire)
     }

@@ -66,7 +66,6 @@ pub(super) fn target(named: Option<&Path>) -> Result<PathBuf, ErrorInfo> {
     Ok(path)
 }
 
-/// Collects the report and writes it.
 pub(super) fn write(
     path: &Path,
     places: &Places,

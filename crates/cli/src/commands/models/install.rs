@@ -63,7 +63,6 @@ fn of_an_installed(models: &Models, id: &str) -> Result<ModelLicense, ErrorInfo>
     })
 }
 
-/// The format of the outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OutputFormat {
     /// Text for people.

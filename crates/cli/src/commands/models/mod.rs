@@ -267,7 +267,6 @@ impl Models {
             .with_action(ErrorAction::SwitchModel))
     }
 
-    /// The status of a running host.
     fn host_status(&self) -> Result<Option<HostStatus>, ErrorInfo> {
         let client = connect::connect_raw(&self.places)?;
         client.map(|mut client| client.call::<Status>(&Nothing {}, |_, _| {})).transpose()

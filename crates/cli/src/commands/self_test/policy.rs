@@ -135,7 +135,6 @@ fn slow_unless(mut check: SelfTestCheck, kept: bool) -> SelfTestCheck {
     check
 }
 
-/// A duration in words.
 pub(super) fn duration(ms: f64) -> String {
     if ms < 1_000.0 { format!("{ms:.0} ms") } else { format!("{:.1} s", ms / 1_000.0) }
 }

@@ -45,7 +45,6 @@ impl State {
         (state.version == VERSION && state.downloads.len() <= DOWNLOADS_MAX).then_some(state)
     }
 
-    /// Writes the notes.
     pub(super) fn write(&self, path: &Path) -> Result<(), ErrorInfo> {
         let text = serde_json::to_string_pretty(self).expect("plain data serializes");
         let folder = path.parent().unwrap_or(path);

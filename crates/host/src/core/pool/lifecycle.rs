@@ -75,7 +75,6 @@ pub(super) enum Signal {
     Stop,
     /// Ask it to end by a signal.
     Terminate,
-    /// Kill it.
     Kill,
     /// It can't be killed: continue without it.
     GiveUp,
@@ -274,6 +273,8 @@ impl Lifecycle {
         if !self.watched {
             return None;
         }
+        // Looked at before progress: a silent worker has made none that we know of, either, and what
+        // is told should be the cause.
         if now_ms >= self.heard_ms + SILENCE_MS {
             return Some(EndReason::Silent);
         }

@@ -38,7 +38,6 @@ fn chosen(name: &str) -> Option<Level> {
     level
 }
 
-/// The name of that level, if there is one.
 pub(super) fn level_name() -> Option<&'static str> {
     LEVEL.map(Level::name)
 }

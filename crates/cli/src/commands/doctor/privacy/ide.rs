@@ -51,7 +51,6 @@ impl Ide {
         (rows.collect(), text)
     }
 
-    /// The port of its front.
     pub(super) fn port(&self) -> Option<u16> {
         match self {
             Self::Running(running) => running.opened.as_ref().map(|opened| opened.port),
