@@ -9,6 +9,7 @@ mod action;
 mod drafting;
 mod drafts;
 mod fit;
+mod helping;
 mod knowledge;
 mod ladder;
 mod placing;
