@@ -3,10 +3,9 @@
 
 use std::path::Path;
 
-use localcoder_assist::Kept;
 use localcoder_protocol::{
-    DocumentText, Edit, ErrorInfo, LineRange, TestKind, TestOutcome, TestRun, TriedParams,
-    TryEditParams,
+    CommandSpec, DocumentText, Edit, ErrorInfo, Kept, LineRange, TestKind, TestOutcome, TestRun,
+    TriedParams, TryEditParams,
 };
 use localcoder_trial::{Compared, Search, Test};
 
@@ -25,9 +24,9 @@ impl Tester {
         document: &DocumentText,
         lines: LineRange,
         within: Option<&Path>,
-        command: Option<(&str, Option<&str>)>,
+        command: Option<(&CommandSpec, Option<&str>)>,
     ) -> Result<Option<Self>, TestRun> {
-        let kept = command.map(|(id, instruction)| localcoder_assist::kept(id, instruction));
+        let kept = command.map(|(spec, instruction)| localcoder_assist::kept(spec, instruction));
         let calls = match kept.filter(|_| Offline::can_contain()) {
             Some(Kept::All) => Some(Compared::ValuesAndErrors),
             Some(Kept::Values) => Some(Compared::Values),

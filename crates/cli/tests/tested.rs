@@ -41,6 +41,11 @@ fn a_test_is_found_and_run_and_its_end_is_reported() {
     assert!(told.contains("No test of"), "{told}");
     let wrong = installation.run(&["test", &file, "--lines", "1-5", "--stdin"]);
     assert!(wrong.failed(ErrorCode::Usage).stderr.contains("JSON object"));
+    let wrong = installation.run(&["test", &file, "--lines", "1-5", "--command", "improved"]);
+    assert_eq!(wrong.code, Some(ErrorCode::Usage.exit_code().into()));
+    for id in localcoder_protocol::COMMANDS.iter().map(|spec| spec.id) {
+        assert!(wrong.stderr.contains(id), "{id} is one: {}", wrong.stderr);
+    }
 }
 
 #[test]
