@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use localcoder_protocol::{
-    CommandSpec, DocumentText, Edit, ErrorInfo, Kept, LineRange, TestKind, TestOutcome, TestRun,
-    TriedParams, TryEditParams,
+    CommandSpec, DocumentText, Edit, ErrorInfo, Kept, LineRange, TestOutcome, TestRun, TriedParams,
+    TryEditParams,
 };
 use localcoder_trial::{Compared, Search, Test};
 
@@ -48,7 +48,7 @@ impl Tester {
                 name: self.test.name().to_owned(),
                 outcome: TestOutcome::NotRun,
                 said: ErrorInfo::from(error).to_string(),
-                kind: TestKind::Test,
+                kind: self.test.kind(),
                 ms: 0,
             },
         }
