@@ -30,7 +30,8 @@ use std::collections::VecDeque;
 
 use localcoder_protocol::limits::{QUEUE_MAX, REQUEST_ID_BYTES_MAX};
 use localcoder_protocol::{
-    ErrorCode, ErrorInfo, PrepareAnswer, Silence, Stage, SurveyParams, UnloadAnswer, WarmAnswer,
+    ErrorCode, ErrorInfo, PrepareAnswer, Silence, Stage, SurveyParams, TestKind, UnloadAnswer,
+    WarmAnswer,
 };
 use localcoder_settings::Settings;
 
@@ -80,6 +81,7 @@ struct OpenTrial {
     number: u32,
     /// Name of the command that is run.
     name: String,
+    kind: TestKind,
     /// When the client must have reported its end.
     due_ms: u64,
 }
