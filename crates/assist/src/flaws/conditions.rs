@@ -34,7 +34,7 @@ pub(super) fn returns_by_branches(code: &Code<'_>, node: Node<'_>) -> Option<Str
     })
 }
 
-/// The statement behind an `if`. In Rust that stands in a statement of its own.
+/// The statement behind an `if`, which in Rust is inside a statement of its own.
 fn following(node: Node<'_>) -> Option<Node<'_>> {
     node.next_named_sibling().or_else(|| {
         node.parent().filter(|it| it.kind() == "expression_statement")?.next_named_sibling()
