@@ -1,7 +1,8 @@
 /**
  * Rules for the scripts that are not fully type-checked: the stories, the files laid over the
- * editor, and the scripts of the native window's page. Run it from the repository's root, which the
- * patterns are relative to. Undeclared names are left to TypeScript (`tsconfig.json`).
+ * editor, the scripts of the native window's page, and what calls users' functions. Run it from the
+ * repository's root, which the patterns are relative to. Undeclared names are left to TypeScript
+ * (`tsconfig.json`).
  */
 import js from "@eslint/js";
 

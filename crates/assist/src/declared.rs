@@ -182,13 +182,10 @@ pub(crate) fn missing(language: &Language, document: &str, answer: &str) -> Opti
     let mut declared = BTreeSet::new();
     let mut used = Vec::new();
     syntax::walk(&mut tree.walk(), &mut |node| {
-        if node.child_count() == 0 && node.kind().contains("identifier") {
-            let name = answer.get(node.byte_range()).unwrap_or_default();
-            if is_declared(node) || node.kind().ends_with("pattern") {
-                declared.insert(name);
-            } else if node.kind() == "identifier" && is_variable(node, name) {
-                used.push(name);
-            }
+        match Name::of(node, answer) {
+            Some(Name::Declared(name)) => _ = declared.insert(name),
+            Some(Name::Used(name)) => used.push(name),
+            None => {}
         }
         true
     });
@@ -245,13 +242,12 @@ impl<'a> Reach<'a> {
                 scopes[at].declared.extend(name.and_then(|it| document.get(it.byte_range())));
                 scopes.push(Scope { end: node.end_byte(), around: at, declared: BTreeSet::new() });
                 at = scopes.len() - 1;
-            } else if node.child_count() == 0 && node.kind().contains("identifier") {
-                let name = document.get(node.byte_range()).unwrap_or_default();
-                if is_declared(node) || node.kind().ends_with("pattern") {
-                    scopes[at].declared.insert(name);
-                } else if node.kind() == "identifier" && is_variable(node, name) {
-                    used.push((name, at));
-                }
+                return true;
+            }
+            match Name::of(node, document) {
+                Some(Name::Declared(name)) => _ = scopes[at].declared.insert(name),
+                Some(Name::Used(name)) => used.push((name, at)),
+                None => {}
             }
             true
         });
@@ -267,6 +263,27 @@ impl<'a> Reach<'a> {
         used.retain(|(name, at)| !BUILTIN.contains(name) && !resolves(name, *at));
         let locals = scopes.iter().skip(1).flat_map(|it| it.declared.iter().copied()).collect();
         Some(Self { unresolved: used.into_iter().map(|(name, _)| name).collect(), locals })
+    }
+}
+
+/// What is done with a name where it stands.
+enum Name<'a> {
+    Declared(&'a str),
+    Used(&'a str),
+}
+
+impl<'a> Name<'a> {
+    /// `None` if the node is no name, or one that may well be declared elsewhere.
+    fn of(node: Node<'_>, text: &'a str) -> Option<Self> {
+        if node.child_count() != 0 || !node.kind().contains("identifier") {
+            return None;
+        }
+        let name = text.get(node.byte_range()).unwrap_or_default();
+        if is_declared(node) || node.kind().ends_with("pattern") {
+            return Some(Self::Declared(name));
+        }
+        let is_used = node.kind() == "identifier" && is_variable(node, name);
+        is_used.then_some(Self::Used(name))
     }
 }
 

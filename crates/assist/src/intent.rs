@@ -2,10 +2,8 @@
 
 use std::sync::LazyLock;
 
+use localcoder_protocol::{CommandSpec, Kept};
 use regex::Regex;
-
-const IMPROVE: &str = "improve";
-const DOCUMENT: &str = "document";
 
 /// Words that change how code is written.
 static WRITES: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -30,30 +28,17 @@ static CHANGES: LazyLock<Option<Regex>> = LazyLock::new(|| {
     .ok()
 });
 
-/// What an edit is to leave as it is of what code does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kept {
-    /// It may change anything.
-    Nothing,
-    /// What is returned stays; errors that were swallowed may come out.
-    Values,
-    /// What is returned stays, and what did not fail does not.
-    All,
-}
-
 /// Whether code is to do what it did before, only written in another way. An instruction that may
 /// want both, or says neither, is not taken for one.
 #[must_use]
-pub fn kept(command: &str, instruction: Option<&str>) -> Kept {
-    match command {
-        DOCUMENT => return Kept::All,
-        IMPROVE => {}
-        _ => return Kept::Nothing,
-    }
-    let Some(instruction) = instruction.map(str::trim).filter(|it| !it.is_empty()) else {
-        // Improve without words changes how code is written, and removes flaws.
-        return Kept::Values;
+pub fn kept(command: &CommandSpec, instruction: Option<&str>) -> Kept {
+    let instruction = instruction.map(str::trim).filter(|it| !it.is_empty());
+    let Some(instruction) = instruction.filter(|_| command.takes_instruction) else {
+        return command.keeps;
     };
+    if command.keeps == Kept::Nothing {
+        return Kept::Nothing;
+    }
     let has = |words: &Option<Regex>| words.as_ref().is_some_and(|it| it.is_match(instruction));
     if has(&WRITES) && !has(&CHANGES) { Kept::All } else { Kept::Nothing }
 }
@@ -61,6 +46,10 @@ pub fn kept(command: &str, instruction: Option<&str>) -> Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn kept_by(id: &str, instruction: Option<&str>) -> Kept {
+        kept(CommandSpec::of(id).unwrap(), instruction)
+    }
 
     #[test]
     fn instructions_that_change_how_code_is_written_keep_what_it_does() {
@@ -74,7 +63,7 @@ mod tests {
             "The average is computed again for each row. Compute it once, and an empty list must still give one.",
             "Looking names up in the list is slow. Use a set.",
         ] {
-            assert_eq!(kept(IMPROVE, Some(instruction)), Kept::All, "{instruction}");
+            assert_eq!(kept_by("improve", Some(instruction)), Kept::All, "{instruction}");
         }
         for instruction in [
             "Fix the bug.",
@@ -85,11 +74,13 @@ mod tests {
             "Use the default, and raise an error if there is none in the loop.",
             "Simplify this, and handle empty input.",
         ] {
-            assert_eq!(kept(IMPROVE, Some(instruction)), Kept::Nothing, "{instruction}");
+            assert_eq!(kept_by("improve", Some(instruction)), Kept::Nothing, "{instruction}");
         }
-        assert_eq!(kept(IMPROVE, None), Kept::Values);
-        assert_eq!(kept(IMPROVE, Some("  ")), Kept::Values);
-        assert_eq!(kept(DOCUMENT, None), Kept::All);
-        assert_eq!(kept("explain", None), Kept::Nothing);
+        assert_eq!(kept_by("improve", None), Kept::Values);
+        assert_eq!(kept_by("improve", Some("  ")), Kept::Values);
+        assert_eq!(kept_by("document", None), Kept::All);
+        assert_eq!(kept_by("document", Some("Fix the bug.")), Kept::All, "it takes none");
+        assert_eq!(kept_by("explain", None), Kept::Nothing);
+        assert_eq!(kept_by("explain", Some("Is the loop simple?")), Kept::Nothing);
     }
 }

@@ -53,7 +53,7 @@ pub use edit::{Attempt, Command, Finished, Length, Outcome, SoFar, Task, prepare
 pub use errors::AssistError;
 pub use explanation::Explanation;
 pub use fill::{Fill, FillCall, FillTokens, FillWay, Held, Spot};
-pub use intent::{Kept, kept};
+pub use intent::kept;
 pub use layout::{Layout, Limits};
 pub use next_edit::{NextEditCall, NextEditTask, NextEditWay};
 pub use parts::broken_by;

@@ -3,8 +3,9 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
-use localcoder_protocol::LineRange;
+use localcoder_protocol::{COMMANDS, CommandSpec, LineRange};
 
 pub(crate) use crate::assist_arguments::{AssistCommand, AssistOptions};
 pub(crate) use crate::complete_arguments::CompleteOptions;
@@ -176,14 +177,19 @@ pub(crate) struct TestOptions {
     pub(crate) within: Option<PathBuf>,
     /// The command that edits the lines, such as improve: where that is not to change what the code
     /// does, and there is no test, functions are called with made-up values before and after
-    #[arg(long, value_name = "COMMAND")]
-    pub(crate) command: Option<String>,
+    #[arg(long, value_name = "COMMAND", value_parser = command())]
+    pub(crate) command: Option<&'static CommandSpec>,
     /// What that command is told to do
     #[arg(long, requires = "command", value_name = "TEXT")]
     pub(crate) instruction: Option<String>,
     /// Print how it went as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+fn command() -> impl TypedValueParser<Value = &'static CommandSpec> {
+    PossibleValuesParser::new(COMMANDS.iter().map(|spec| spec.id))
+        .try_map(|id| CommandSpec::of(&id).ok_or("it is not in the table of commands"))
 }
 
 /// Which lines of which file.
@@ -611,7 +617,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use clap::CommandFactory;
-    use localcoder_protocol::{Assisted, COMMANDS, Failed, PRINTED, Printed as _};
+    use localcoder_protocol::{Assisted, Failed, PRINTED, Printed as _};
 
     use super::*;
 

@@ -3,9 +3,8 @@
 
 use std::path::Path;
 
-use localcoder_assist::Kept;
 use localcoder_protocol::{
-    DocumentText, Edit, ErrorInfo, LineRange, TestKind, TestOutcome, TestRun, TriedParams,
+    CommandSpec, DocumentText, Edit, ErrorInfo, Kept, LineRange, TestOutcome, TestRun, TriedParams,
     TryEditParams,
 };
 use localcoder_trial::{Compared, Search, Test};
@@ -25,9 +24,9 @@ impl Tester {
         document: &DocumentText,
         lines: LineRange,
         within: Option<&Path>,
-        command: Option<(&str, Option<&str>)>,
+        command: Option<(&CommandSpec, Option<&str>)>,
     ) -> Result<Option<Self>, TestRun> {
-        let kept = command.map(|(id, instruction)| localcoder_assist::kept(id, instruction));
+        let kept = command.map(|(spec, instruction)| localcoder_assist::kept(spec, instruction));
         let calls = match kept.filter(|_| Offline::can_contain()) {
             Some(Kept::All) => Some(Compared::ValuesAndErrors),
             Some(Kept::Values) => Some(Compared::Values),
@@ -49,7 +48,7 @@ impl Tester {
                 name: self.test.name().to_owned(),
                 outcome: TestOutcome::NotRun,
                 said: ErrorInfo::from(error).to_string(),
-                kind: TestKind::Test,
+                kind: self.test.kind(),
                 ms: 0,
             },
         }

@@ -41,6 +41,11 @@ fn a_test_is_found_and_run_and_its_end_is_reported() {
     assert!(told.contains("No test of"), "{told}");
     let wrong = installation.run(&["test", &file, "--lines", "1-5", "--stdin"]);
     assert!(wrong.failed(ErrorCode::Usage).stderr.contains("JSON object"));
+    let wrong = installation.run(&["test", &file, "--lines", "1-5", "--command", "improved"]);
+    assert_eq!(wrong.code, Some(ErrorCode::Usage.exit_code().into()));
+    for id in localcoder_protocol::COMMANDS.iter().map(|spec| spec.id) {
+        assert!(wrong.stderr.contains(id), "{id} is one: {}", wrong.stderr);
+    }
 }
 
 #[test]
@@ -84,6 +89,13 @@ fn without_a_test_functions_are_called_before_and_after_an_edit() {
     for more in [&fix[..], &[]] {
         assert!(test(more).starts_with("No test of "), "it may change what the code does");
     }
+    let input = serde_json::json!({"text": CODE, "edits": [{
+        "range": {"start": 1, "end": 1}, "original": "def sum(items):", "replacement": "",
+        "anchor": {"documentSha256": "", "before": [], "after": [], "alone": false, "unique": true},
+    }]});
+    let arguments = ["test", &file, "--lines", "1-5", "--command", "improve", "--stdin", "--json"];
+    let run = &installation.run_with_input(&arguments, &input.to_string()).ok().json()["run"];
+    assert_eq!((&run["outcome"], &run["kind"]), (&"notRun".into(), &"calls".into()), "{run}");
 }
 
 /// What functions that are called with made-up values may do: nothing but compute, and write in

@@ -27,6 +27,17 @@ pub enum Needs {
     Selection,
 }
 
+/// What an edit is to leave as it is of what code does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// It may change anything.
+    Nothing,
+    /// What is returned stays; errors that were swallowed may come out.
+    Values,
+    /// What is returned stays, and what did not fail does not.
+    All,
+}
+
 /// Where an entry is offered beside the command palette.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
@@ -76,6 +87,9 @@ pub struct CommandSpec {
     pub needs: Needs,
     /// Whether an edit may touch nothing but comments.
     pub only_comments: bool,
+    /// What an edit without an instruction leaves as it is. Where it leaves anything, an instruction
+    /// may say otherwise.
+    pub keeps: Kept,
     /// Whether it takes an instruction in words, or a question.
     pub takes_instruction: bool,
     /// The editor's commands for it.
@@ -120,6 +134,8 @@ pub const COMMANDS: &[CommandSpec] = &[
         model: ModelUse::Code,
         needs: Needs::Selection,
         only_comments: false,
+        // It changes how code is written, and removes flaws.
+        keeps: Kept::Values,
         takes_instruction: true,
         entries: &[
             Entry {
@@ -193,6 +209,7 @@ pub const COMMANDS: &[CommandSpec] = &[
         model: ModelUse::Code,
         needs: Needs::Selection,
         only_comments: false,
+        keeps: Kept::Nothing,
         takes_instruction: true,
         entries: &[Entry {
             command: "explainSelection",
@@ -214,6 +231,7 @@ pub const COMMANDS: &[CommandSpec] = &[
         model: ModelUse::Code,
         needs: Needs::Selection,
         only_comments: true,
+        keeps: Kept::All,
         takes_instruction: false,
         entries: &[Entry {
             command: "documentSelection",

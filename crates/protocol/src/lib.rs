@@ -30,7 +30,7 @@ pub mod typescript;
 mod usage;
 mod worker;
 
-pub use commands::{AnswerKind, COMMANDS, CommandSpec, Entry, ModelUse, Needs, Place};
+pub use commands::{AnswerKind, COMMANDS, CommandSpec, Entry, Kept, ModelUse, Needs, Place};
 pub use complete::*;
 pub use digest::is_sha256;
 pub use edit::{

@@ -29,4 +29,4 @@ pub use profiles::{LARGE_PARAMETERS, Profile, built_in, no_such_profile};
 pub use render::{json_schema, markdown, vscode_properties};
 pub use resolve::{Layer, Resolved, check_value, own, resolve};
 pub use table::{Acceleration, Backend, ExplanationLength, Key, Mode, TABLE};
-pub use values::{DraftModel, Sampling, Settings, SuggestionModel};
+pub use values::{Helper, Sampling, Settings};

@@ -11,7 +11,7 @@ use localcoder_protocol::limits::{
 use crate::Kind;
 use crate::definition::{choices, settings};
 use crate::profiles::Profile;
-use crate::values::{DRAFT_OFF, DraftModel, SUGGEST_CODE, SuggestionModel};
+use crate::values::{DRAFT_OFF, SUGGEST_CODE};
 
 choices! {
     /// Where the model computes.
@@ -88,7 +88,7 @@ settings! {
     /// same vocabulary, where memory allows and the model in use is at least six times as large;
     /// else the id of an installed model, or the absolute path of a GGUF file. `off` is none.
     /// Where its guesses cost more than they gain, it is not asked.
-    DraftModel = "draftModel", draft_model: DraftModel,
+    DraftModel = "draftModel", draft_model: String,
         Kind::ModelOr { word: DRAFT_OFF },
         affects: [Residency], of_profiles: false;
 
@@ -163,7 +163,7 @@ settings! {
     /// half as large, with tokens for gaps; `code` is always the one for code; else the id of an
     /// installed model, or the absolute path of a GGUF file. A second model is loaded only where
     /// memory allows it beside the first.
-    GhostTextModel = "ghostText.model", ghost_text_model: SuggestionModel,
+    GhostTextModel = "ghostText.model", ghost_text_model: String,
         Kind::ModelOr { word: SUGGEST_CODE },
         affects: [GhostText], of_profiles: false;
 

@@ -2,9 +2,7 @@
 //! together. Made by `resolve`; read by the host and the command line.
 
 use localcoder_protocol::SamplingParams;
-use serde_json::Value;
 
-use crate::definition::FromValue;
 use crate::resolve::{Found, Layer, resolve};
 use crate::table::Values;
 use crate::{
@@ -56,62 +54,50 @@ pub struct Settings {
     /// Below this speed a model counts as slow; 0 turns that off.
     pub slow_tokens_per_s: f64,
     /// Which model drafts for the one in use.
-    pub draft_model: DraftModel,
+    pub draft_model: Helper,
     /// Which model suggests at the cursor.
-    pub suggestion_model: SuggestionModel,
+    pub suggestion_model: Helper,
     code_model: Wanted,
     general_model: Wanted,
     keep_model_loaded: Option<bool>,
     idle_unload_minutes: u64,
 }
 
-/// Which model drafts for the one in use.
+/// Which model helps the one in use, loaded beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DraftModel {
-    /// The smallest installed model that fits, if it is likely to pay.
+pub enum Helper {
+    /// An installed one that fits, where it is likely to pay.
     Auto,
     /// None.
-    Off,
-    /// The model with this name.
+    Without,
+    /// The model with this name, where there is room for it.
     Named(String),
 }
 
 /// The word that leaves the choice of a model to the host.
 pub(crate) const AUTO: &str = "auto";
-/// The word for [`DraftModel::Off`].
+/// The word for no draft model.
 pub(crate) const DRAFT_OFF: &str = "off";
-
-impl FromValue for DraftModel {
-    fn from_value(value: &Value) -> Option<Self> {
-        Some(match value.as_str()?.trim() {
-            AUTO => Self::Auto,
-            DRAFT_OFF => Self::Off,
-            reference => Self::Named(reference.to_owned()),
-        })
-    }
-}
-
-/// Which model suggests at the cursor.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SuggestionModel {
-    /// The model for code, or where that is too slow a smaller one beside it.
-    Auto,
-    /// The model for code.
-    Code,
-    /// The model with this name, where there is room for it beside the model for code.
-    Named(String),
-}
-
-/// The word for [`SuggestionModel::Code`].
+/// The word for no model for suggestions beside the one for code.
 pub(crate) const SUGGEST_CODE: &str = "code";
 
-impl FromValue for SuggestionModel {
-    fn from_value(value: &Value) -> Option<Self> {
-        Some(match value.as_str()?.trim() {
+impl Helper {
+    /// `without`: the setting's own word for none.
+    fn of(reference: String, without: &str) -> Self {
+        match reference.as_str() {
             AUTO => Self::Auto,
-            SUGGEST_CODE => Self::Code,
-            reference => Self::Named(reference.to_owned()),
-        })
+            word if word == without => Self::Without,
+            _ => Self::Named(reference),
+        }
+    }
+
+    /// The name that the user has given.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Named(reference) => Some(reference),
+            Self::Auto | Self::Without => None,
+        }
     }
 }
 
@@ -295,8 +281,8 @@ impl Settings {
             slow_tokens_per_s: slow_tokens_per_second,
             code_model: wanted(Key::CodeModel, code_model),
             general_model: wanted(Key::GeneralModel, general_model),
-            draft_model,
-            suggestion_model: ghost_text_model,
+            draft_model: Helper::of(draft_model, DRAFT_OFF),
+            suggestion_model: Helper::of(ghost_text_model, SUGGEST_CODE),
             keep_model_loaded,
             idle_unload_minutes: idle_unload_minutes.into(),
             profile,
@@ -312,7 +298,7 @@ fn single(number: f64) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Map, json};
+    use serde_json::{Map, Value, json};
 
     use super::*;
     use crate::Contents;

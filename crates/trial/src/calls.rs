@@ -1,15 +1,14 @@
 //! Calls of the selected functions with made-up values: where an edit is to change how code is
 //! written and not what it does, they are to give the same before and after. Python and JavaScript.
 
-use std::path::Path;
 use std::time::Duration;
 
 use localcoder_protocol::TestOutcome;
 use regex::Regex;
 
-use crate::copy::copy;
+use crate::copy::Copied;
 use crate::find::{Compared, Test};
-use crate::program::{Confine, Program, Ran};
+use crate::program::{Confine, Ran};
 
 /// The exit code of a driver that found nothing to call.
 const NOTHING_TO_CALL: i32 = 5;
@@ -132,46 +131,34 @@ impl Test {
         text: &str,
         confinement: &dyn Confine,
     ) -> std::io::Result<(TestOutcome, String)> {
-        let folder = tempfile::Builder::new().prefix("localcoder-calls-").tempdir()?;
-        let root = folder.path().join("project");
-        fs_err::create_dir(&root)?;
-        let (driver, plan) = (folder.path().join(calls.driver.file), folder.path().join("plan"));
+        let copied = Copied::new(self, &self.original, confinement)?;
+        let (around, document) = (copied.around(), copied.document());
+        let (driver, plan) = (around.join(calls.driver.file), around.join("plan"));
         fs_err::write(&driver, calls.driver.text)?;
-        copy(&self.project, &root, &self.document, &self.original)?;
-        let Some(before) = confinement.contained(folder.path()) else {
+        let Some(before) = confinement.contained(around) else {
             return Ok((TestOutcome::NotRun, "it can't be kept from your files here".to_owned()));
-        };
-        let document = root.join(&self.document);
-        let [driver, plan, document] = [&driver, &plan, &document].map(|it| it.to_string_lossy());
-        let run = |output: &str, arguments: &[&str]| {
-            let program = Program {
-                confinement,
-                folder: &root,
-                output: &folder.path().join(output),
-                environment: &self.plan.environment,
-                within: WITHIN,
-            };
-            program.run(arguments)
         };
         // It may be a script that starts the interpreter, which what is contained can't do.
         let [first, second] = calls.driver.whereabouts;
         let Ran::Passed { said: interpreter } =
-            run("whereabouts", &[&calls.interpreter, first, second])
+            copied.run("whereabouts", WITHIN, &[&calls.interpreter, first, second])
         else {
             return Ok((TestOutcome::NotRun, format!("`{}` can't be run", calls.interpreter)));
         };
+        let paths = [&driver, &document, &plan].map(|it| it.to_string_lossy());
         let run = |mode: &str, names: &[String], output: &str| {
-            let own = [&*interpreter, &*driver, mode, &*document, &*plan];
+            let [driver, document, plan] = paths.each_ref().map(|it| &**it);
+            let own = [&*interpreter, driver, mode, document, plan];
             let all = before.iter().map(String::as_str).chain(own);
-            run(output, &all.chain(names.iter().map(String::as_str)).collect::<Vec<_>>())
+            let all: Vec<&str> = all.chain(names.iter().map(String::as_str)).collect();
+            copied.run(output, WITHIN, &all)
         };
         match run("plan", &calls.names, "planned") {
             Ran::Passed { .. } => {}
             Ran::Failed { .. } => return Ok((TestOutcome::NotRun, NOTHING.to_owned())),
             Ran::NoEnd(why) => return Ok((TestOutcome::NotRun, why)),
         }
-        fs_err::write(Path::new(&*document), text)?;
-        let place = format!("{}/", root.display());
+        fs_err::write(&document, text)?;
         let mode = match calls.compared {
             Compared::Values => "values",
             Compared::ValuesAndErrors => "all",
@@ -181,7 +168,7 @@ impl Test {
             Ran::Failed { code: Some(NOTHING_TO_CALL), .. } => {
                 (TestOutcome::NotRun, NOTHING.to_owned())
             }
-            Ran::Failed { said, .. } => (TestOutcome::Failed, said.replace(&place, "")),
+            Ran::Failed { said, .. } => (TestOutcome::Failed, said),
             Ran::NoEnd(why) => (TestOutcome::NotRun, why),
         })
     }

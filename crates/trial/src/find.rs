@@ -108,4 +108,10 @@ impl Test {
     pub fn name(&self) -> &str {
         &self.plan.name
     }
+
+    /// What is run.
+    #[must_use]
+    pub fn kind(&self) -> TestKind {
+        self.plan.kind
+    }
 }

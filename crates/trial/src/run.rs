@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use localcoder_protocol::limits::TEST_WITHIN_MS;
 use localcoder_protocol::{TestKind, TestOutcome, TestRun};
 
-use crate::copy::copy;
+use crate::copy::Copied;
 use crate::find::{Plan, Test};
-use crate::program::{Confine, Program, Ran};
+use crate::program::{Confine, Ran};
 
 impl Test {
     /// Runs the test on a copy of the project in which the document has this text.
@@ -35,25 +35,9 @@ impl Test {
     }
 
     fn ran(&self, text: &str, confinement: &dyn Confine) -> std::io::Result<Ran> {
-        let folder = tempfile::Builder::new().prefix("localcoder-test-").tempdir()?;
-        let (root, output) = (folder.path().join("project"), folder.path().join("output"));
-        fs_err::create_dir(&root)?;
-        copy(&self.project, &root, &self.document, text)?;
-        let program = Program {
-            confinement,
-            folder: &root.join(&self.plan.folder),
-            output: &output,
-            environment: &self.plan.environment,
-            within: Duration::from_millis(TEST_WITHIN_MS),
-        };
+        let copied = Copied::new(self, text, confinement)?;
         let arguments: Vec<&str> = self.plan.arguments.iter().map(String::as_str).collect();
-        let ran = program.run(&arguments);
-        // The path of the copy means nothing to the user.
-        let place = format!("{}/", root.display());
-        Ok(match ran {
-            Ran::Failed { code, said } => Ran::Failed { code, said: said.replace(&place, "") },
-            ran => ran,
-        })
+        Ok(copied.run("output", Duration::from_millis(TEST_WITHIN_MS), &arguments))
     }
 
     fn judged(&self, ran: Ran) -> (TestOutcome, String) {

@@ -105,8 +105,8 @@ fn extension() -> Result<()> {
     Ok(())
 }
 
-/// Types, style and formatting of the scripts that are not the extension's: the stories, and what
-/// is added to the editor or runs in the native window's page.
+/// Types, style and formatting of the scripts that are not the extension's: the stories, what is
+/// added to the editor or runs in the native window's page, and what calls users' functions.
 fn scripts() -> Result<()> {
     let folder = places::root().join("e2e");
     node::install(&folder)?;

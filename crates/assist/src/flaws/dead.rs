@@ -27,10 +27,6 @@ pub(super) fn unreachable(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     while before.kind().contains("comment") {
         before = before.prev_named_sibling()?;
     }
-    // An `else` stands behind the only statement of its `if`.
-    if node.kind() == "else_clause" {
-        return None;
-    }
     let is_label = node.kind().contains("case") || node.kind().contains("label");
     if !EXITS.contains(&before.kind()) || node.kind().contains("comment") || is_label {
         return None;

@@ -229,16 +229,21 @@ fn zeta_diff(edit: &RecentEdit) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn zeta_is_asked_as_it_was_trained() {
+    /// A call that lacks what its function was just given.
+    fn call_after_its_function() -> (Window, RecentEdit) {
         let lines = ["def f(a, b):", "    return a", "x = f(1)", "print(x)"].map(str::to_owned);
-        let window = Window::new(&lines, &(2..3)).unwrap();
         let edit = RecentEdit {
             path: "a.py".to_owned(),
             before: "def f(a):".to_owned(),
             after: "def f(a, b):".to_owned(),
             line: Some(1),
         };
+        (Window::new(&lines, &(2..3)).unwrap(), edit)
+    }
+
+    #[test]
+    fn zeta_is_asked_as_it_was_trained() {
+        let (window, edit) = call_after_its_function();
         let WorkerPrompt::Infill { parts } = window.zeta_prompt("a.py", &[edit]) else {
             panic!("it has no chat template")
         };
@@ -256,14 +261,7 @@ mod tests {
 
     #[test]
     fn a_model_of_the_family_is_asked_as_it_was_trained() {
-        let lines = ["def f(a, b):", "    return a", "x = f(1)", "print(x)"].map(str::to_owned);
-        let window = Window::new(&lines, &(2..3)).unwrap();
-        let edit = RecentEdit {
-            path: "a.py".to_owned(),
-            before: "def f(a):".to_owned(),
-            after: "def f(a, b):".to_owned(),
-            line: Some(1),
-        };
+        let (window, edit) = call_after_its_function();
         let WorkerPrompt::Infill { parts } = window.sweep_prompt(7, "a.py", &[edit]) else {
             panic!("it is written with tokens of its own")
         };

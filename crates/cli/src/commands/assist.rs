@@ -4,8 +4,9 @@
 use std::path::Path;
 
 use localcoder_protocol::{
-    AnswerKind, Assist, AssistAnswer, AssistParams, Assisted, Decision, EditAnswer, ErrorCode,
-    ErrorInfo, FinishReason, RecordDecision, RecordDecisionParams, TestKind, TestOutcome, TestRun,
+    AnswerKind, Assist, AssistAnswer, AssistParams, Assisted, CommandSpec, Decision, EditAnswer,
+    ErrorCode, ErrorInfo, FinishReason, RecordDecision, RecordDecisionParams, TestKind,
+    TestOutcome, TestRun,
 };
 use localcoder_settings::{Key, Places};
 
@@ -26,7 +27,7 @@ pub(crate) fn run(command: &AssistCommand) -> Result<(), ErrorInfo> {
         }
     }
     let (tester, test) = match spec.answer {
-        AnswerKind::Edit => tested(spec.id, options, &source)?,
+        AnswerKind::Edit => tested(spec, options, &source)?,
         AnswerKind::Text => (None, None),
     };
     let mut settings = overrides(options.model.profile.as_deref());
@@ -85,7 +86,7 @@ pub(crate) fn run(command: &AssistCommand) -> Result<(), ErrorInfo> {
 
 /// The user's own test, if it is to be run, and its result before the edit.
 fn tested(
-    id: &str,
+    spec: &CommandSpec,
     options: &AssistOptions,
     source: &SourceFile,
 ) -> Result<(Option<Tester>, Option<TestRun>), ErrorInfo> {
@@ -93,7 +94,7 @@ fn tested(
     if !wanted {
         return Ok((None, None));
     }
-    let command = (id, options.instruction.as_deref());
+    let command = (spec, options.instruction.as_deref());
     let found = match Tester::find(&source.document, options.target.lines, None, Some(command)) {
         Err(run) => return Ok((None, Some(run))),
         Ok(found) => found,

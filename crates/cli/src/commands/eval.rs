@@ -11,9 +11,9 @@ use localcoder_disk::{cause_of, read_text};
 use localcoder_eval::{Half, Language, Outcome, Runner, Task, Verdict, percent};
 use localcoder_host::connect;
 use localcoder_protocol::{
-    Assist, AssistAnswer, AssistParams, BUILD_ID, ClientKind, DocumentText, EditAnswer, ErrorCode,
-    ErrorInfo, EvalReplayed, EvalReport, Evaluated, Fact, Generate, GenerateParams,
-    Notification as _, SamplingParams, Tried, TryEdit, TryEditParams,
+    Assist, AssistAnswer, AssistParams, BUILD_ID, ClientKind, CommandSpec, DocumentText,
+    EditAnswer, ErrorCode, ErrorInfo, EvalReplayed, EvalReport, Evaluated, Fact, Generate,
+    GenerateParams, Notification as _, SamplingParams, Tried, TryEdit, TryEditParams,
 };
 use localcoder_settings::Places;
 use localcoder_transport::{Client, ClientEvent, read_answer};
@@ -293,9 +293,10 @@ impl<'a> Asking<'a> {
         fs_err::write(&path, &task.document.text).map_err(unmade)?;
         let document =
             DocumentText { path: path.to_string_lossy().into_owned(), ..task.document.clone() };
-        let command = (params.command.as_str(), params.instruction.as_deref());
+        let spec = CommandSpec::of(&params.command);
+        let command = spec.map(|spec| (spec, params.instruction.as_deref()));
         let found =
-            Tester::find(&document, task.lines, Some(folder.path()), Some(command)).ok().flatten();
+            Tester::find(&document, task.lines, Some(folder.path()), command).ok().flatten();
         let Some(tester) = found else {
             return self.client.call::<Assist>(&params, |_, _| {});
         };

@@ -31,7 +31,7 @@ pub(crate) fn run(options: &TestOptions) -> Result<(), ErrorInfo> {
         (SourceFile::read(&options.target.file)?.document, Vec::new())
     };
     let (lines, within) = (options.target.lines, options.within.as_deref());
-    let command = options.command.as_deref().map(|id| (id, options.instruction.as_deref()));
+    let command = options.command.map(|spec| (spec, options.instruction.as_deref()));
     let found = Tester::find(&document, lines, within, command);
     let run = match found {
         Ok(found) => found.map(|tester| tester.run(&edits)),

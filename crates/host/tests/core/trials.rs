@@ -129,6 +129,17 @@ fn a_client_that_never_tells_holds_up_nothing() {
     let trial = trials(&rig)[0].clone();
     tried(&mut rig, &trial, &run("failed", "too late"));
     assert_eq!(rig.answers(id).len(), 1);
+    // Nobody has asked for calls.
+    let mut rig = Rig::new();
+    let calls = json!({"name": "calls of f", "kind": "calls", "outcome": "passed", "ms": 10});
+    let id = asked(&mut rig, "Negate it.", &calls);
+    rig.pass(TRIED_WITHIN_MS + 100);
+    let answer = rig.answer(id).unwrap();
+    assert_eq!(
+        (&answer["test"]["outcome"], &answer["test"]["kind"]),
+        (&"notRun".into(), &"calls".into())
+    );
+    assert!(answer["notes"].as_array().is_none_or(Vec::is_empty), "{answer}");
 }
 
 #[test]

@@ -112,7 +112,8 @@ async function load(document) {
   if (!isScript || extension.endsWith("x")) {
     return undefined;
   }
-  if (extension.includes("t") && !process.features.typescript) {
+  const { typescript } = /** @type {{ typescript?: unknown }} */ (process.features);
+  if (extension.includes("t") && !typescript) {
     return undefined;
   }
   const name =

@@ -11,6 +11,7 @@ with 5 if there is nothing that can be called.
 
 import contextlib
 import dataclasses
+import enum
 import importlib
 import importlib.util
 import inspect
@@ -55,6 +56,8 @@ def load(path):
     if len(parts) > 1:
         return importlib.import_module(".".join(parts))
     spec = importlib.util.spec_from_file_location(parts[0], path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is not a module")
     module = importlib.util.module_from_spec(spec)
     sys.modules[parts[0]] = module
     spec.loader.exec_module(module)
@@ -207,7 +210,7 @@ class Values:
         made = self.classes.get(name)
         if made is None or depth > 3:
             return None
-        if issubclass(made, __import__("enum").Enum):
+        if issubclass(made, enum.Enum):
             members = list(made.__members__)
             return f"{name}.{self.pick(members)}" if members else None
         arguments = self.arguments(made, depth + 1)
@@ -391,7 +394,7 @@ class Planner:
         made = self.values.instance(owner)
         if made is None:
             return None
-        lines = [f"it = {made}"]
+        lines: list[str | None] = [f"it = {made}"]
         methods = self.methods(owner)
         before = [self.values.pick(methods) for _ in range(self.values.pick([0, 1, 2, 3]))] if methods else []
         for method in before + ([name] if name else []):

@@ -2,8 +2,8 @@
 
 use localcoder_assist::{AssistError, Fill, Held, Layout, Limits, Prompts, SoFar, Task};
 use localcoder_protocol::{
-    CompleteAnswer, Edit, ErrorInfo, ModelInfo, NextEditAnswer, Purpose, SamplingParams, TestRun,
-    Usage, WorkerGenerateAnswer,
+    CompleteAnswer, Edit, ErrorInfo, ModelInfo, NextEditAnswer, Purpose, SamplingParams, TestKind,
+    TestRun, Usage, WorkerGenerateAnswer,
 };
 
 use crate::ModelFile;
@@ -65,7 +65,7 @@ pub(in crate::core) enum Step {
     /// To have a text generated once more, because the last one was unusable.
     Retry { call: Box<GenerateCall>, reason: String },
     /// To have the client run a test on an edit.
-    Try { trial: u32, edits: Vec<Edit>, name: String },
+    Try { trial: u32, edits: Vec<Edit>, name: String, kind: TestKind },
     /// To show the client a piece of its answer.
     Stream(String),
     /// To tell the client how many lines are written, and to show them if there is more to see.

@@ -58,10 +58,6 @@ impl Trial {
         is_told.then(|| format!("`{name}` could not be run: {said}."))
     }
 
-    pub(super) fn name(&self) -> &str {
-        &self.before.name
-    }
-
     /// How long all trials have taken together, in milliseconds.
     pub(super) fn spent_ms(&self) -> u32 {
         self.spent_ms
@@ -76,7 +72,8 @@ impl Trial {
         self.number += 1;
         let edits = std::iter::once(&edit.edit).chain(&edit.imports).cloned().collect();
         self.candidate = Some(edit);
-        Step::Try { trial: self.number, edits, name: self.name().to_owned() }
+        let TestRun { name, kind, .. } = &self.before;
+        Step::Try { trial: self.number, edits, name: name.clone(), kind: *kind }
     }
 
     /// The edit that was tried and what the trial says of it; `None` if the result belongs to

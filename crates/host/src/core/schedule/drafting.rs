@@ -5,11 +5,11 @@
 use std::path::Path;
 
 use localcoder_protocol::{DraftUse, ErrorCode, ErrorInfo};
-use localcoder_settings::DraftModel;
+use localcoder_settings::Helper;
 
 use super::action::Action;
 use super::drafts::Drafts;
-use super::{Context, Schedule, fit, placing, residency};
+use super::{Context, Schedule, residency};
 use crate::ModelFile;
 use crate::core::event::Help;
 use crate::core::pool::{Engine, SlotId};
@@ -20,19 +20,9 @@ const UNUSED_ANSWERS_MAX: u32 = 12;
 const TOKENS_MIN: u32 = 16;
 
 impl Schedule {
-    /// Whether models that only make others faster may be loaded.
-    fn wants_drafts(&self, cx: &Context<'_>) -> bool {
-        let allowed = match &cx.settings.draft_model {
-            DraftModel::Off => false,
-            DraftModel::Auto => self.works_ahead(cx.settings),
-            DraftModel::Named(_) => !self.residency.short_of_memory,
-        };
-        allowed && !cx.draining && self.nobody_waits()
-    }
-
     /// Starts the search for a draft model for a loaded model without one.
     pub(super) fn seek_draft(&mut self, cx: &Context<'_>, out: &mut Vec<Action>) {
-        if !self.wants_drafts(cx) {
+        if !self.may_help(&cx.settings.draft_model, cx) {
             return;
         }
         for (_, engine) in cx.pool.engines() {
@@ -42,10 +32,7 @@ impl Schedule {
             let path = &loaded.file.path;
             let does_without = self.drafts.without.contains_key(path);
             if loaded.draft.is_none() && !does_without && self.drafts.sought.insert(path.clone()) {
-                let named = match &cx.settings.draft_model {
-                    DraftModel::Named(reference) => Some(reference.clone()),
-                    _ => None,
-                };
+                let named = cx.settings.draft_model.name().map(str::to_owned);
                 out.push(Action::FindHelper { path: path.clone(), help: Help::Drafts, named });
             }
         }
@@ -72,31 +59,24 @@ impl Schedule {
             }
             Ok(file) => file,
             Err(error) => {
-                let is_told = cx.settings.draft_model != DraftModel::Auto;
+                let is_told = cx.settings.draft_model != Helper::Auto;
                 self.drafts.give_up(path, is_told.then(|| error.to_string()));
                 return;
             }
         };
-        if !self.wants_drafts(cx) || !residency::is_unused(engine) {
+        if !self.may_help(&cx.settings.draft_model, cx) || !residency::is_unused(engine) {
             // It will be looked for again when there is time.
             self.drafts.sought.remove(path);
             self.changed = true;
             return;
         }
-        let held = std::array::from_fn(|slot| self.held_in(slot, cx.pool));
-        let room = placing::beside(free_bytes, &held);
-        let needed = fit::needed(&file, &loaded.profile, None).map(|needed| needed.bytes);
-        match (needed, room) {
-            (Some(needed), Some(room)) if needed <= room => {
-                out.push(Action::LoadDraft(slot, Box::new(file)));
-            }
-            (Some(needed), Some(room)) if cx.settings.draft_model != DraftModel::Auto => {
-                let (needed, room) = (fit::up(needed), fit::down(room));
-                let why = format!("it needs {needed} beside the loaded model, and {room} are free");
+        match self.fits_beside(&file, &loaded.profile, free_bytes, cx) {
+            Ok(()) => out.push(Action::LoadDraft(slot, Box::new(file))),
+            Err(Some(why)) if cx.settings.draft_model.name().is_some() => {
                 self.drafts.give_up(path, Some(why));
             }
             // More memory may be free when the model is loaded the next time.
-            _ => {}
+            Err(_) => {}
         }
     }
 
@@ -112,9 +92,9 @@ impl Schedule {
         self.look_again();
         let Some(loaded) = cx.pool.engine(slot).loaded() else { return };
         if let Some(error) = error {
-            let is_told = cx.settings.draft_model != DraftModel::Auto;
+            let is_told = cx.settings.draft_model != Helper::Auto;
             self.drafts.give_up(&loaded.file.path, is_told.then(|| error.to_string()));
-        } else if cx.settings.draft_model == DraftModel::Off {
+        } else if cx.settings.draft_model == Helper::Without {
             out.push(Action::UnloadDraft(slot));
         }
     }
@@ -135,7 +115,7 @@ impl Schedule {
         let path = &loaded.file.path;
         let unused = self.drafts.unused.entry(path.clone()).or_default();
         *unused = if used.rounds > 0 { 0 } else { *unused + 1 };
-        if *unused >= UNUSED_ANSWERS_MAX && cx.settings.draft_model == DraftModel::Auto {
+        if *unused >= UNUSED_ANSWERS_MAX && cx.settings.draft_model == Helper::Auto {
             self.drafts.give_up(path, None);
             out.push(Action::UnloadDraft(slot));
         }

@@ -9,6 +9,7 @@ mod action;
 mod drafting;
 mod drafts;
 mod fit;
+mod helping;
 mod knowledge;
 mod ladder;
 mod placing;
@@ -29,7 +30,8 @@ use std::collections::VecDeque;
 
 use localcoder_protocol::limits::{QUEUE_MAX, REQUEST_ID_BYTES_MAX};
 use localcoder_protocol::{
-    ErrorCode, ErrorInfo, PrepareAnswer, Silence, Stage, SurveyParams, UnloadAnswer, WarmAnswer,
+    ErrorCode, ErrorInfo, PrepareAnswer, Silence, Stage, SurveyParams, TestKind, UnloadAnswer,
+    WarmAnswer,
 };
 use localcoder_settings::Settings;
 
@@ -79,6 +81,7 @@ struct OpenTrial {
     number: u32,
     /// Name of the command that is run.
     name: String,
+    kind: TestKind,
     /// When the client must have reported its end.
     due_ms: u64,
 }

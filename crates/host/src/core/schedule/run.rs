@@ -3,8 +3,8 @@
 
 use localcoder_protocol::limits::TRIED_WITHIN_MS;
 use localcoder_protocol::{
-    ErrorAction, ErrorCode, ErrorInfo, SamplingParams, Stage, TestKind, TestOutcome, TestRun,
-    TriedParams, Usage, WorkerGenerateAnswer, WorkerSampling,
+    ErrorAction, ErrorCode, ErrorInfo, SamplingParams, Stage, TestOutcome, TestRun, TriedParams,
+    Usage, WorkerGenerateAnswer, WorkerSampling,
 };
 use localcoder_settings::Settings;
 
@@ -128,7 +128,7 @@ impl Schedule {
             name: trial.name,
             outcome: TestOutcome::NotRun,
             said: "it had no end in time".to_owned(),
-            kind: TestKind::Test,
+            kind: trial.kind,
             ms: u32::try_from(TRIED_WITHIN_MS).unwrap_or(u32::MAX),
         };
         self.step(Input::Tried(trial.number, &run), cx, out);
@@ -195,12 +195,12 @@ impl Schedule {
                 ticket.report(Stage::Retrying, format!("Asking again: {reason}"), out);
                 self.generate(slot, call, out);
             }
-            Step::Try { trial: number, edits, name } => {
+            Step::Try { trial: number, edits, name, kind } => {
                 ticket.report(Stage::Testing, format!("Running {name}"), out);
                 // Only a client's request can ask for this.
                 let asker = ticket.asker.clone()?;
                 let due_ms = cx.now_ms + TRIED_WITHIN_MS;
-                self.trial = Some(OpenTrial { number, name, due_ms });
+                self.trial = Some(OpenTrial { number, name, kind, due_ms });
                 out.push(Action::TryEdit(asker, Box::new(Trial { number, edits })));
             }
             Step::Stream(text) => {

@@ -6,12 +6,12 @@ use std::path::Path;
 
 use localcoder_protocol::limits::CONTEXT_TOKENS;
 use localcoder_protocol::{ErrorInfo, Usage};
-use localcoder_settings::{Settings, SuggestionModel};
+use localcoder_settings::{Helper, Settings};
 
 use super::action::Action;
 use super::suggester::SLOW_MS;
 use super::ticket::Ticket;
-use super::{Context, Schedule, fit, placing, residency};
+use super::{Context, Schedule, residency};
 use crate::ModelFile;
 use crate::core::event::Help;
 use crate::core::jobs::Job;
@@ -34,7 +34,7 @@ impl Schedule {
         let is_loaded = cx.pool.engines().any(|(_, engine)| {
             engine.loaded().is_some_and(|loaded| loaded.file == *file && !loaded.outdated)
         });
-        (is_loaded && settings.suggestion_model != SuggestionModel::Code).then_some(file)
+        (is_loaded && settings.suggestion_model != Helper::Without).then_some(file)
     }
 
     /// Notes how long a suggestion took.
@@ -50,12 +50,10 @@ impl Schedule {
     /// Starts the search for a smaller model where the one for code is too slow at suggestions, or
     /// the user named one.
     pub(super) fn seek_suggester(&mut self, cx: &Context<'_>, out: &mut Vec<Action>) {
-        let named = match &cx.settings.suggestion_model {
-            SuggestionModel::Code => return,
-            SuggestionModel::Auto if !self.suggester.is_slow() => return,
-            SuggestionModel::Auto => None,
-            SuggestionModel::Named(reference) => Some(reference.clone()),
-        };
+        let wanted = &cx.settings.suggestion_model;
+        if *wanted == Helper::Auto && !self.suggester.is_slow() {
+            return;
+        }
         if !self.wants_suggester(cx) || self.loaded_suggester(cx.settings, cx).is_some() {
             return;
         }
@@ -65,6 +63,7 @@ impl Schedule {
         }
         self.suggester.sought = Some(file.path.clone());
         let help = self.suggests(file);
+        let named = wanted.name().map(str::to_owned);
         out.push(Action::FindHelper { path: file.path.clone(), help, named });
     }
 
@@ -82,12 +81,8 @@ impl Schedule {
     }
 
     fn wants_suggester(&self, cx: &Context<'_>) -> bool {
-        let allowed = match cx.settings.suggestion_model {
-            SuggestionModel::Code => false,
-            SuggestionModel::Auto => self.works_ahead(cx.settings),
-            SuggestionModel::Named(_) => !self.residency.short_of_memory,
-        };
-        allowed && cx.settings.ghost_text && !cx.draining && cx.has_clients && self.nobody_waits()
+        let may = self.may_help(&cx.settings.suggestion_model, cx);
+        may && cx.settings.ghost_text && cx.has_clients
     }
 
     /// The search has ended, with a smaller model or without: it is loaded if there is ample room.
@@ -99,7 +94,7 @@ impl Schedule {
         cx: &Context<'_>,
         out: &mut Vec<Action>,
     ) {
-        let is_named = matches!(cx.settings.suggestion_model, SuggestionModel::Named(_));
+        let is_named = cx.settings.suggestion_model.name().is_some();
         let file = match found {
             Ok(file) if file.path != path => file,
             // The model for code itself: then there is nothing to load.
@@ -116,26 +111,19 @@ impl Schedule {
             self.changed = true;
             return;
         }
-        let held = std::array::from_fn(|slot| self.held_in(slot, cx.pool));
         let settings = beside(cx.settings.clone());
         let profile = self.fitting(cx).wanted(file.clone(), &settings).profile;
-        let needed = fit::needed(&file, &profile, None).map(|needed| needed.bytes);
-        let room = placing::beside(free_bytes, &held);
-        match (needed, room) {
-            (Some(needed), Some(room)) if needed <= room => {
+        match self.fits_beside(&file, &profile, free_bytes, cx) {
+            Ok(()) => {
                 self.suggester.why_not = None;
                 let references = vec![file.info.reference.clone()];
                 self.suggester.file = Some(file);
                 let ticket = Ticket::new(None, references, Job::Warm, settings);
                 self.queue(ticket.ahead(true).beside(), cx, out);
             }
-            (Some(needed), Some(room)) if is_named => {
-                let (needed, room) = (fit::up(needed), fit::down(room));
-                self.suggester.why_not =
-                    Some(format!("it needs {needed} beside the loaded model, and {room} are free"));
-            }
+            Err(Some(why)) if is_named => self.suggester.why_not = Some(why),
             // More memory may be free when the model is loaded the next time.
-            _ => {}
+            Err(_) => {}
         }
     }
 

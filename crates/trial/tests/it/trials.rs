@@ -1,24 +1,12 @@
 //! Which test is found for a document, what it says about a text, and that none of the user's files
-//! are written. Languages that are not installed here are skipped, as on a user's machine.
+//! are written.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use localcoder_protocol::{DocumentText, LineRange, TestKind, TestOutcome, TestRun};
-use localcoder_trial::program::Confine;
 use localcoder_trial::{Search, find};
 
-struct Free;
-
-impl Confine for Free {
-    fn why_not(&self) -> Option<&str> {
-        Some("it is not sandboxed")
-    }
-
-    fn apply(&self, _: &mut Command) -> std::io::Result<()> {
-        Ok(())
-    }
-}
+use crate::{Free, has};
 
 fn search<'a>(
     document: &'a DocumentText,
@@ -68,10 +56,6 @@ impl Folder {
             find(&search(&self.document(path), lines, Some(self.0.path()))).expect("small enough");
         found.map(|test| test.name().to_owned())
     }
-}
-
-fn has(program: &str, argument: &str) -> bool {
-    Command::new(program).arg(argument).output().is_ok_and(|it| it.status.success())
 }
 
 const CART: &str = "def total(prices):\n    return sum(prices)\n";

@@ -1,29 +1,9 @@
 //! Calls with made-up values: what an edit changes is found, and what it leaves is not reported.
-//! Languages that are not installed here are skipped, as on a user's machine.
-
-use std::path::Path;
-use std::process::Command;
 
 use localcoder_protocol::{DocumentText, LineRange, TestKind, TestOutcome, TestRun};
-use localcoder_trial::program::Confine;
 use localcoder_trial::{Compared, Search, find};
 
-/// Whether called code is kept from files is tested with the program that does it.
-struct Free;
-
-impl Confine for Free {
-    fn why_not(&self) -> Option<&str> {
-        Some("it is not sandboxed")
-    }
-
-    fn apply(&self, _: &mut Command) -> std::io::Result<()> {
-        Ok(())
-    }
-
-    fn contained(&self, _: &Path) -> Option<Vec<String>> {
-        Some(vec!["/usr/bin/env".to_owned()])
-    }
-}
+use crate::{Free, has};
 
 /// What calls say of a change to all of a file, alone in a folder.
 fn called(file: &str, before: &str, after: &str) -> Option<TestRun> {
@@ -63,10 +43,6 @@ fn differs(file: &str, before: &str, after: &str, said: &str) {
     assert!(run.said.contains(said), "{run:?}");
 }
 
-fn has(program: &str) -> bool {
-    Command::new(program).arg("--version").output().is_ok_and(|it| it.status.success())
-}
-
 const CART: &str = "class Cart:
     def __init__(self, limit=10):
         self.limit = limit
@@ -98,7 +74,7 @@ def parse(line: str) -> dict[str, int]:
 
 #[test]
 fn what_a_function_of_python_gives_otherwise_is_told_with_the_call() {
-    if !has("python3") {
+    if !has("python3", "--version") {
         return;
     }
     let with = |from: &str, to: &str| CART.replace(from, to);
@@ -114,7 +90,7 @@ fn what_a_function_of_python_gives_otherwise_is_told_with_the_call() {
 
 #[test]
 fn what_is_only_written_in_another_way_gives_the_same() {
-    if !has("python3") {
+    if !has("python3", "--version") {
         return;
     }
     is_same("a.py", CART, CART);
@@ -128,7 +104,7 @@ fn what_is_only_written_in_another_way_gives_the_same() {
 
 #[test]
 fn what_gives_something_else_each_time_or_never_ends_is_not_compared() {
-    if !has("python3") {
+    if !has("python3", "--version") {
         return;
     }
     let run = |text: &str| called("a.py", text, text).expect("there are functions").outcome;
@@ -150,7 +126,7 @@ fn errors_that_were_swallowed_may_come_out_where_flaws_are_to_be_removed() {
         ("a.py", python, "except:", "except OSError:"),
         ("a.cjs", script, "return 0", "throw new Error(\"no\")"),
     ] {
-        if !has(if file.ends_with("py") { "python3" } else { "node" }) {
+        if !has(if file.ends_with("py") { "python3" } else { "node" }, "--version") {
             continue;
         }
         let outcome = |by, after: &str| compared(by, file, before, after).map(|run| run.outcome);
@@ -158,7 +134,7 @@ fn errors_that_were_swallowed_may_come_out_where_flaws_are_to_be_removed() {
         assert_eq!(outcome(Compared::Values, &after), Some(TestOutcome::Passed), "{file}");
         assert_eq!(outcome(Compared::ValuesAndErrors, &after), Some(TestOutcome::Failed), "{file}");
     }
-    if has("python3") {
+    if has("python3", "--version") {
         let (before, after) = ("def f(a: int):\n    return a\n", "def f(a: int):\n    return b\n");
         let run = compared(Compared::Values, "a.py", before, after).expect("it can be called");
         assert!(run.said.contains("NameError"), "{run:?}");
@@ -194,7 +170,7 @@ function joined(parts) {
 
 #[test]
 fn the_same_for_javascript_also_what_is_not_exported() {
-    if !has("node") {
+    if !has("node", "--version") {
         return;
     }
     let with = |from: &str, to: &str| MATRIX.replace(from, to);
