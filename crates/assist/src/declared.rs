@@ -273,7 +273,7 @@ enum Name<'a> {
 }
 
 impl<'a> Name<'a> {
-    /// `None` if the node is no name, or one that may well be declared elsewhere.
+    /// `None` for a node that has no name, and for a name that may well be declared elsewhere.
     fn of(node: Node<'_>, text: &'a str) -> Option<Self> {
         if node.child_count() != 0 || !node.kind().contains("identifier") {
             return None;

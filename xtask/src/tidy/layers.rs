@@ -50,6 +50,7 @@ const CORE: &[&str] = &[
     "schedule/survey",
     "schedule/ticket",
     "schedule",
+    "schedule/helping",
     "schedule/drafting",
     "schedule/suggesting",
     "schedule/recover",
