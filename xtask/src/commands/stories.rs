@@ -12,8 +12,28 @@ use crate::{node, places, process};
 pub(super) fn browser() -> Result<()> {
     let folder = places::root().join("e2e");
     node::install(&folder)?;
-    let mut node = story(&folder, &folder)?;
-    process::run(&mut node)
+    let is_measured = |file: &PathBuf| {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        MEASURED.iter().any(|it| name.starts_with(it))
+    };
+    let (measured, others): (Vec<_>, Vec<_>) =
+        files(&folder, &[])?.into_iter().partition(is_measured);
+    for (files, at_once) in [(measured, 1), (others, files_at_once())] {
+        let mut node = process::command("node", &folder);
+        node.args(node_tests(at_once)).args(files);
+        process::run(&mut node)?;
+    }
+    Ok(())
+}
+
+/// Stories that measure how long something takes, which another one beside them would distort.
+const MEASURED: &[&str] = &["door."];
+
+/// How many files of stories run at once. A story waits for half of its time, so that on two cores
+/// two take little more than half as long; each needs a gigabyte or two of memory.
+fn files_at_once() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    if cores < 2 { 1 } else { (cores / 2).clamp(2, 4) }
 }
 
 /// The story of a model whose file the user has.
@@ -79,7 +99,7 @@ pub(super) fn traced(names: &[String], traces: &Path, network: Network) -> Resul
         if let Some(display) = &display {
             display.set(&mut node);
         }
-        node.args(NODE_TESTS).args(files);
+        node.args(node_tests(1)).args(files);
         // Continue nevertheless, to see what the other programs do.
         if let Err(error) = process::run(&mut node) {
             crate::report::failure(&error);
@@ -119,18 +139,20 @@ pub(super) fn strace(file: &Path) -> Result<std::process::Command> {
     Ok(command)
 }
 
-/// Node's own test runner: one file after another, since each starts a whole IDE.
-const NODE_TESTS: [&str; 3] = ["--test", "--test-concurrency=1", "--test-reporter=spec"];
+/// Node's own test runner, with this many files at once.
+fn node_tests(at_once: usize) -> [String; 3] {
+    let at_once = format!("--test-concurrency={at_once}");
+    ["--test".to_owned(), at_once, "--test-reporter=spec".to_owned()]
+}
 
-/// Node's own test runner for the stories in a folder, one after another: each starts a whole IDE,
-/// and two at once would distort each other's measurements.
+/// Node's own test runner for the stories in a folder, one after another.
 fn story(package: &Path, folder: &Path) -> Result<std::process::Command> {
     let files = files(folder, &[])?;
     if files.is_empty() {
         bail!("there are no stories (`*.test.mjs`) in `{}`", folder.display());
     }
     let mut node = process::command("node", package);
-    node.args(NODE_TESTS).args(files);
+    node.args(node_tests(1)).args(files);
     Ok(node)
 }
 

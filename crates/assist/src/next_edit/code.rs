@@ -1,6 +1,7 @@
 //! What a grammar says of a document's names and calls, as far as needed to find what follows from
 //! a change. Every question is about the document as it is after the change.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use tree_sitter::{Node, Point, Tree};
@@ -326,12 +327,22 @@ impl<'a> Code<'a> {
         Some((self.callee(function, parameters)?, part))
     }
 
+    /// The rows on which the heads of functions begin.
+    pub(super) fn function_rows(&self) -> BTreeSet<usize> {
+        let mut rows = BTreeSet::new();
+        self.visit(|node| {
+            if declares(node) {
+                rows.insert(node.start_position().row);
+            }
+        });
+        rows
+    }
+
     /// The function whose head begins on a row.
     pub(super) fn function_declared_on(&self, row: usize) -> Option<Declared> {
         let mut found = None;
         self.visit(|node| {
-            let declares = scopes::is_function(node) || DECLARATIONS.contains(&node.kind());
-            if found.is_none() && declares && node.start_position().row == row {
+            if found.is_none() && node.start_position().row == row && declares(node) {
                 found = Some(node);
             }
         });
@@ -552,6 +563,10 @@ const DECLARATIONS: &[&str] = &[
     "method_elem",
     "method_signature",
 ];
+
+fn declares(node: Node<'_>) -> bool {
+    scopes::is_function(node) || DECLARATIONS.contains(&node.kind())
+}
 
 /// A function by its head, and the bytes of the values that it returns.
 #[derive(Debug)]

@@ -93,7 +93,8 @@ fn above(view: View<'_>, change: &Change, put_in: &[String]) -> Vec<Place> {
         let is_bare = !is_decorator(&view.lines[row - 1]);
         indent(&view.lines[*row]) == indent(first) && is_bare
     });
-    let rows = rows.filter(|row| code.function_declared_on(*row).is_some());
+    let functions = code.function_rows();
+    let rows = rows.filter(|row| functions.contains(row));
     let place = |row: usize| Place {
         guess: Some(put_in.iter().chain([&view.lines[row]]).cloned().collect()),
         ..Place::new(FollowsFrom::Pattern, row..row + 1)

@@ -12,6 +12,8 @@ const NEAR_ROWS: usize = 3;
 const FORM_TOKENS_MIN: usize = 4;
 /// In a list of lines of one form.
 const LISTED_TOKENS_MIN: usize = 2;
+/// How far such a list is looked at: a file may have nothing else.
+const LISTED_ROWS_MAX: usize = 40;
 
 pub(super) fn places(view: View<'_>, newest: &Change) -> Vec<Place> {
     let Some((before, row)) = newest.line() else { return Vec::new() };
@@ -328,7 +330,7 @@ impl<'a> Repeat<'a> {
         let is_of_it = |line: &String| {
             indent(line) == indent(self.after_line) && forms.contains(&form(&tokens::of(line)))
         };
-        lines[row.min(at)..=row.max(at)].iter().all(is_of_it)
+        row.abs_diff(at) <= LISTED_ROWS_MAX && lines[row.min(at)..=row.max(at)].iter().all(is_of_it)
     }
 
     /// The line with the same change of form, if it has the form of the changed one.
