@@ -54,12 +54,10 @@ fn twins(
     (before, after): (&str, &str),
 ) -> Vec<Place> {
     let (Some(old), Some(new)) = (head(before, name), head(after, name)) else { return Vec::new() };
+    let (old, new) = (&before[old], &after[new]);
     let others = view.lines.iter().enumerate().filter(|(at, _)| *at != row);
     let place = |(at, line): (usize, &String)| {
-        let range = head(line, name).and_then(|it| {
-            let start = it.as_ptr() as usize - line.as_ptr() as usize;
-            (it == old).then_some(start..start + it.len())
-        })?;
+        let range = head(line, name).filter(|it| &line[it.clone()] == old)?;
         // A call may read the same.
         code.function_declared_on(at).filter(|it| it.name == name)?;
         let mut text = line.clone();
@@ -73,16 +71,16 @@ fn twins(
     if old == new { Vec::new() } else { others.filter_map(place).collect() }
 }
 
-/// A function's head from its name on, without what begins its body.
-fn head<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+/// Where in a line a function's head is, from its name on and without what begins its body.
+fn head(line: &str, name: &str) -> Option<Range<usize>> {
     let is_of_a_name = |c: char| c.is_alphanumeric() || c == '_';
-    let starts = line.match_indices(name).map(|(at, _)| at);
-    let start = starts.into_iter().find(|at| {
+    let mut starts = line.match_indices(name).map(|(at, _)| at);
+    let start = starts.find(|at| {
         let rest = &line[at + name.len()..];
         !line[..*at].ends_with(is_of_a_name) && rest.starts_with(['(', '<'])
     })?;
     let end = line.trim_end().trim_end_matches(['{', ';', '=', ':']).trim_end().len();
-    line.get(start..end)
+    (start < end).then_some(start..end)
 }
 
 /// What a returned value is put in since the result's type changed.
