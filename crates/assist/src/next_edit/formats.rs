@@ -167,9 +167,8 @@ pub(super) fn places(view: View<'_>, change: &Change) -> Vec<Place> {
             for range in found.iter().rev() {
                 text.replace_range(range.clone(), to);
             }
-            let guess = Some(vec![text]);
-            let place = Place { guess, is_certain, ..Place::new(FollowsFrom::Rename, at..at + 1) };
-            (!found.is_empty()).then_some(place)
+            let place = || Place::line(FollowsFrom::Rename, at, text, is_certain);
+            (!found.is_empty()).then(place)
         });
     places.collect()
 }
@@ -188,10 +187,8 @@ fn headings(view: View<'_>, before: &str, after: &str) -> Vec<Place> {
     };
     let places =
         view.lines.iter().enumerate().filter(|(_, line)| old != new && line.contains(&old));
-    let place = |(at, line): (usize, &String)| Place {
-        guess: Some(vec![said(line).replace(&old, &new)]),
-        is_certain: true,
-        ..Place::new(FollowsFrom::Rename, at..at + 1)
+    let place = |(at, line): (usize, &String)| {
+        Place::line(FollowsFrom::Rename, at, said(line).replace(&old, &new), true)
     };
     places.map(place).collect()
 }

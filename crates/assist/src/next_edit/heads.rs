@@ -21,9 +21,9 @@ pub(super) fn places(view: View<'_>, change: &Change) -> Vec<Place> {
     }
     if !is_async(before) && is_async(after) {
         places.extend(code.awaitable_calls(&function.name).into_iter().filter_map(|at| {
-            let awaited =
+            let (at, text) =
                 if view.language == "rust" { (at.end, ".await") } else { (at.start, "await ") };
-            put(view, code, awaited.0, awaited.1)
+            replaced(view, code, at..at, text.to_owned())
         }));
     }
     places
@@ -33,15 +33,11 @@ fn is_async(line: &str) -> bool {
     line.split(|c: char| !c.is_alphanumeric()).any(|word| word == "async")
 }
 
-/// A row with a text put in at a byte of the document.
-fn put(view: View<'_>, code: &Code<'_>, at: usize, text: &str) -> Option<Place> {
-    let row = code.text.get(..at)?.matches('\n').count();
-    let line = with_replaced(code, view, row, &[(at..at, text.to_owned())])?;
-    Some(Place {
-        guess: Some(vec![line]),
-        is_certain: true,
-        ..Place::new(FollowsFrom::Signature, row..row + 1)
-    })
+/// A row with another text in place of some bytes of the document.
+fn replaced(view: View<'_>, code: &Code<'_>, at: Range<usize>, text: String) -> Option<Place> {
+    let row = code.text.get(..at.start)?.matches('\n').count();
+    let line = with_replaced(code, view, row, &[(at, text)])?;
+    Some(Place::line(FollowsFrom::Signature, row, line, true))
 }
 
 /// Where the head is written as it was: a declaration and its definition, a trait or an interface
@@ -62,11 +58,7 @@ fn twins(
         code.function_declared_on(at).filter(|it| it.name == name)?;
         let mut text = line.clone();
         text.replace_range(range, new);
-        Some(Place {
-            guess: Some(vec![text]),
-            is_certain: true,
-            ..Place::new(FollowsFrom::Signature, at..at + 1)
-        })
+        Some(Place::line(FollowsFrom::Signature, at, text, true))
     };
     if old == new { Vec::new() } else { others.filter_map(place).collect() }
 }
@@ -127,14 +119,10 @@ impl Wrap {
         let is_done = text.contains('\n')
             || !self.before.is_empty()
                 && ["Ok(", "Err(", "Some(", "None"].iter().any(|it| text.starts_with(it));
-        let row = code.text.get(..value.start)?.matches('\n').count();
-        let wrapped = [self.before, text, self.after].concat();
-        let line = with_replaced(code, view, row, &[(value, wrapped)])?;
-        (!is_done).then(|| Place {
-            guess: Some(vec![line]),
-            is_certain: true,
-            ..Place::new(FollowsFrom::Signature, row..row + 1)
-        })
+        if is_done {
+            return None;
+        }
+        replaced(view, code, value, [self.before, text, self.after].concat())
     }
 }
 

@@ -28,6 +28,7 @@ pub(super) fn places(view: View<'_>, newest: &Change) -> Vec<Place> {
     if view.code.is_some_and(|code| code.signature_at(row, change.column()).is_some()) {
         return Vec::new();
     }
+    let cased = change.cased();
     let place = |at: usize| {
         let line = view.lines[at].as_str();
         let is_listed = change.is_listed(view.lines, row, at);
@@ -36,7 +37,7 @@ pub(super) fn places(view: View<'_>, newest: &Change) -> Vec<Place> {
             let is_far = is_repeated || change.is_of_modifiers();
             (is_near || is_listed || is_far).then(|| change.by_form(line, is_listed)).flatten()
         };
-        let same = change.at(line, is_repeated).or_else(|| change.by_case(line));
+        let same = change.at(line, is_repeated).or_else(|| by_case(&cased, line));
         let guess = same.or_else(|| change.by_quotes(line)).or_else(by_form)?;
         let guess = guess.filter(|it| it != line).map(|it| vec![it]);
         // A line with strings copied from another one may be valid and still say the wrong thing.
@@ -303,23 +304,14 @@ impl<'a> Repeat<'a> {
         (done != line).then_some(Some(done))
     }
 
-    /// The line with its words in upper or lower case where that is all that was changed.
-    fn by_case(&self, line: &str) -> Option<Option<String>> {
+    /// Words and how they are written now, where upper or lower case is all that was changed.
+    fn cased(&self) -> Vec<(&'a str, &'a str)> {
         let is_case = |(old, new): &(&str, &str)| {
             old.to_lowercase() == new.to_lowercase()
                 && (*new == new.to_uppercase() || *new == new.to_lowercase())
         };
-        let pairs = tokens::renames(&self.before, &self.after)?;
-        if !pairs.iter().all(is_case) {
-            return None;
-        }
-        let mut done = line.to_owned();
-        for token in tokens::of(line).iter().rev() {
-            if let Some((_, new)) = pairs.iter().find(|(old, _)| *old == token.text) {
-                done.replace_range(token.at..token.end(), new);
-            }
-        }
-        (done != line).then_some(Some(done))
+        let pairs = tokens::renames(&self.before, &self.after);
+        pairs.filter(|pairs| pairs.iter().all(is_case)).unwrap_or_default()
     }
 
     /// Whether a row and the changed one are of one list: all between them have the form that it
@@ -379,6 +371,20 @@ impl<'a> Repeat<'a> {
         }
         Some(Some(done))
     }
+}
+
+/// A line with the case of some words changed, if it has any of them.
+fn by_case(cased: &[(&str, &str)], line: &str) -> Option<Option<String>> {
+    if cased.is_empty() {
+        return None;
+    }
+    let mut done = line.to_owned();
+    for token in tokens::of(line).iter().rev() {
+        if let Some((_, new)) = cased.iter().find(|(old, _)| *old == token.text) {
+            done.replace_range(token.at..token.end(), new);
+        }
+    }
+    (done != line).then_some(Some(done))
 }
 
 /// How a name may be written elsewhere.

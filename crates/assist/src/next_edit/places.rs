@@ -27,6 +27,11 @@ impl Place {
     pub(super) fn new(because: FollowsFrom, rows: Range<usize>) -> Self {
         Self { rows, because, guess: None, is_certain: false, message: None }
     }
+
+    /// A row and the line that comes there.
+    pub(super) fn line(because: FollowsFrom, row: usize, line: String, is_certain: bool) -> Self {
+        Self { guess: Some(vec![line]), is_certain, ..Self::new(because, row..row + 1) }
+    }
 }
 
 /// A document after a change.

@@ -24,7 +24,7 @@ const COMMON_MEMBERS: &[&str] = &[
 const LITERAL_CHARS_MIN: usize = 3;
 
 /// A name that replaced another, and the rows on which it did.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 struct Rename {
     old: String,
     new: String,
@@ -40,12 +40,12 @@ impl Rename {
             let pairs = tokens::renames(&before, &after)?;
             Some((pairs.into_iter().map(|pair| bare(code, pair)).collect::<Vec<_>>(), row))
         };
-        let pairs = pairs_of(change).map(|(pairs, _)| pairs).unwrap_or_default();
+        let Some((pairs, _)) = pairs_of(change) else { return Vec::new() };
+        let all: Vec<_> = view.changes.iter().filter_map(pairs_of).collect();
         let named = pairs.into_iter().map(|pair| {
             // One change says what is being renamed; another may be at its definition.
-            let same = view.changes.iter().filter_map(pairs_of);
-            let rows = same.filter(|(pairs, _)| pairs.contains(&pair)).map(|(_, row)| row);
-            let rows = rows.collect();
+            let same = all.iter().filter(|(pairs, _)| pairs.contains(&pair));
+            let rows = same.map(|(_, row)| *row).collect();
             Self { old: pair.0, new: pair.1, rows }
         });
         named.collect()
@@ -174,11 +174,9 @@ fn renamed(view: View<'_>, code: &Code<'_>, uses: &[Use]) -> Option<Place> {
     let row = uses.first()?.row;
     let replaced: Vec<(Range<usize>, String)> =
         uses.iter().map(|it| (it.range.clone(), it.text.clone())).collect();
-    Some(Place {
-        guess: Some(vec![with_replaced(code, view, row, &replaced)?]),
-        is_certain: uses.iter().all(|it| it.is_certain),
-        ..Place::new(FollowsFrom::Rename, row..row + 1)
-    })
+    let line = with_replaced(code, view, row, &replaced)?;
+    let is_certain = uses.iter().all(|it| it.is_certain);
+    Some(Place::line(FollowsFrom::Rename, row, line, is_certain))
 }
 
 /// A row with some byte ranges of the document, given in order, replaced by other texts.

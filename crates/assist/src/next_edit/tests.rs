@@ -34,12 +34,23 @@ fn task_of(
         source: None,
         message: (*message).to_owned(),
     };
+    let diagnostics = diagnostics.iter().map(diagnostic).collect();
+    asked(path, text, line, told, diagnostics)
+}
+
+fn asked(
+    path: &str,
+    text: String,
+    line: u32,
+    edits: Vec<RecentEdit>,
+    diagnostics: Vec<Diagnostic>,
+) -> NextEditTask {
     let params = NextEditParams {
         request_id: "1".to_owned(),
         document: DocumentText { path: path.to_owned(), language_id: None, text },
         position: Position { line, character: 0 },
-        edits: told,
-        diagnostics: diagnostics.iter().map(diagnostic).collect(),
+        edits,
+        diagnostics,
         explicit: false,
         model: None,
         settings: serde_json::Map::new(),
@@ -321,21 +332,7 @@ fn follows(path: &str, text: &str, (before, after): (&str, &str)) -> Vec<(u32, S
         after: after.to_owned(),
         line: Some(line),
     };
-    let params = NextEditParams {
-        request_id: "1".to_owned(),
-        document: DocumentText {
-            path: path.to_owned(),
-            language_id: None,
-            text: text.replacen(before, after, 1),
-        },
-        position: Position { line, character: 0 },
-        edits: vec![edit],
-        diagnostics: Vec::new(),
-        explicit: false,
-        model: None,
-        settings: serde_json::Map::new(),
-    };
-    let task = NextEditTask::new(&params).unwrap();
+    let task = asked(path, text.replacen(before, after, 1), line, vec![edit], Vec::new());
     let of = |place: &Place| {
         let guess = place.guess.as_ref().map_or("?".to_owned(), |lines| lines.join("|"));
         (document::range(&place.rows).start, guess)
