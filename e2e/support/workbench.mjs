@@ -91,6 +91,7 @@ export class Workbench {
 
   async clickStatus() {
     await this.page.locator(STATUS).click();
+    await this.page.mouse.move(640, 400); // Its tooltip may cover notifications.
   }
 
   /**
