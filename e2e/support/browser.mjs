@@ -30,6 +30,9 @@ const OURS = /localcoder\.localcoder|\[LocalCoder\]|extensions\/localcoder\//u;
 const WEBVIEW_FILE =
   /^https:\/\/(vscode-remote\+localcoder|file\+)\.vscode-resource\.localcoder\.localhost\//u;
 
+/** Whether traces also have the page before and after each action, and a film. */
+const WITH_PAGES = process.env.LOCALCODER_STORY_PAGES === "1";
+
 /** Chromium's reasons for a request that it did not even try. */
 const REFUSED = new Set(["csp", "origin"]);
 
@@ -97,8 +100,8 @@ export class Browser {
       permissions: ["clipboard-read", "clipboard-write"],
     });
     // Recorded for every story, because what led to a failure can't be recorded afterwards. Without
-    // a film, which takes a fifth of a story's time: each action has the page as it was.
-    await this.context.tracing.start({ screenshots: false, snapshots: true });
+    // the page at each action, which takes a fifth of a story's time, and a film, which takes more.
+    await this.context.tracing.start({ screenshots: WITH_PAGES, snapshots: WITH_PAGES });
     if (this.#language !== undefined) {
       await this.context.addInitScript((language) => {
         globalThis._VSCODE_NLS_LANGUAGE = language;

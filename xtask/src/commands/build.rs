@@ -56,6 +56,8 @@ pub(super) fn programs() -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use serde_json::Value;
 
     use super::*;
@@ -76,5 +78,23 @@ mod tests {
         there.sort_unstable();
         built.sort_unstable();
         assert_eq!(there, built);
+    }
+    /// The packages of the workspace and what they depend on, each with its features.
+    fn packages(edges: &str) -> BTreeSet<String> {
+        let mut cargo = process::cargo(&places::root());
+        cargo.args(["tree", "--locked", "--workspace", "--prefix", "none", "--no-dedupe"]);
+        let tree = process::read(cargo.args(["--edges", edges, "--format", "{p} {f}"])).unwrap();
+        tree.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn tests_compile_nothing_of_the_programs_a_second_time() {
+        let programs = packages("normal,build");
+        let tests = packages("normal,build,dev");
+        let again: Vec<_> = programs.difference(&tests).collect();
+        assert!(
+            again.is_empty(),
+            "with other features in tests; see `faults/Cargo.toml`: {again:#?}"
+        );
     }
 }

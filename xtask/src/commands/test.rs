@@ -90,9 +90,11 @@ fn clippy() -> Result<()> {
     process::run(&mut cargo)
 }
 
-/// Unit and integration tests, with the selection that `build` explains.
+/// Unit and integration tests, with the selection that `build` explains. Documentation has none:
+/// to look for them would take as long as to check all crates once more.
 fn rust() -> Result<()> {
-    process::run(process::cargo(&places::root()).args(["test", "--locked", "--workspace"]))
+    let mut cargo = process::cargo(&places::root());
+    process::run(cargo.args(["test", "--locked", "--workspace", "--all-targets"]))
 }
 
 /// The extension's types, style and tests.

@@ -1,7 +1,6 @@
 //! Switches between models many times, while another client has answers written: with the real
 //! host, workers and models. Nothing may be left over.
 
-#![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
