@@ -90,11 +90,10 @@ fn clippy() -> Result<()> {
     process::run(&mut cargo)
 }
 
-/// Unit and integration tests, with the selection that `build` explains. Documentation has none:
-/// to look for them would take as long as to check all crates once more.
+/// Unit and integration tests, with the selection that `build` explains. Documentation has none
+/// (`doctest = false`): to look for them would check every crate once more.
 fn rust() -> Result<()> {
-    let mut cargo = process::cargo(&places::root());
-    process::run(cargo.args(["test", "--locked", "--workspace", "--all-targets"]))
+    process::run(process::cargo(&places::root()).args(["test", "--locked", "--workspace"]))
 }
 
 /// The extension's types, style and tests.
