@@ -15,9 +15,9 @@ import {
 import { readViewMessage } from "../src/lib/messages";
 
 /**
- * Errors as the real programs write them; `crates/cli/tests/errors.rs` keeps this file up to date.
+ * Errors as the real programs write them; `crates/cli/tests/it/errors.rs` keeps this file up to date.
  */
-const SAID = "../../crates/cli/tests/snapshots/errors__as data.snap";
+const SAID = "../../crates/cli/tests/it/snapshots/it__errors__as data.snap";
 
 /** What popups show for those errors. To update it: `UPDATE_POPUPS=1 npm test`. */
 const POPUPS = "test/popups.txt";
