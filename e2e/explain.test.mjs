@@ -205,6 +205,10 @@ story("an improvement is cancelled while the model works", async ({ ide, workben
   await workbench.photograph(name);
   await workbench.clickNotification("Improving ", "Cancel");
   await workbench.noNotification(/./u);
+  // Else the answer could be faster than the click.
+  await until("the host has cancelled it", () =>
+    /kind="improve" outcome="cancelled"/u.test(ide.log("host.log")),
+  );
   process.kill(worker, "SIGCONT");
   await workbench.status(READY);
   assert.deepEqual(await workbench.tabs(), [FILE]);

@@ -290,7 +290,8 @@ story(
     onlyLines("shared.py", shared, ide.bytes("shared.py"), FIRST + 1, LAST + 1);
     await workbench.closeNotifications();
 
-    const inside = TEXT.replace("    total = 0\n", "    total = 1\n");
+    // The very line that is replaced: beside others, the improvement has its place.
+    const inside = TEXT.replace("total = total + item", "total = total - item");
     await improve(workbench, "inside.py");
     ide.write("inside.py", inside);
     await workbench.press(KEYS.apply);

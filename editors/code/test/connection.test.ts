@@ -250,6 +250,19 @@ test("a cancelled request is cancelled at the host and fails as cancelled", asyn
   assert.deepEqual(host.seen.at(-1), { method: "cancel", params: { requestId: sent.requestId } });
 });
 
+test("an answer that was on its way when the user cancelled is not shown", async () => {
+  const controller = new AbortController();
+  const host = await fakeHost({
+    assist: () => {
+      controller.abort();
+      return EXPLANATION;
+    },
+  });
+  const connection = connect(to(host));
+  const error = await failure(connection.ask("assist", PARAMS, { signal: controller.signal }));
+  assert.equal(error.code, "cancelled");
+});
+
 test("a host that ignores a cancel does not hold up the user, and its late words are not heard", async () => {
   const controller = new AbortController();
   const host = await fakeHost({

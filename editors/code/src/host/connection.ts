@@ -146,7 +146,10 @@ export class HostConnection {
     });
     try {
       const whole = { ...params, requestId } as Requests[M]["params"];
-      return await Promise.race([link.request(method, whole), aborted]);
+      const answer = await Promise.race([link.request(method, whole), aborted]);
+      // It may have been on its way when the user cancelled.
+      refuseAborted(options.signal);
+      return answer;
     } catch (error) {
       throw options.signal.aborted ? cancelled() : error;
     } finally {
