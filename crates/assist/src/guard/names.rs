@@ -56,9 +56,12 @@ pub(super) fn out_of_use(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let tree = syntax::parse(rewrite.language, rewrite.answer)?;
     let mut cursor = tree.walk();
     syntax::walk(&mut cursor, &mut |node| {
-        let mut around = std::iter::successors(node.parent(), tree_sitter::Node::parent);
-        if scopes::is_function(node) && around.any(scopes::is_function) {
-            inner.extend(scopes::name(node, rewrite.answer));
+        // A node's parent is searched for from the root, which is slow in deep code.
+        if scopes::is_function(node) {
+            let mut around = std::iter::successors(node.parent(), tree_sitter::Node::parent);
+            if around.any(scopes::is_function) {
+                inner.extend(scopes::name(node, rewrite.answer));
+            }
         }
         true
     });

@@ -35,9 +35,75 @@ pub(super) fn is_member(node: Node<'_>) -> bool {
     }
 }
 
-/// Grammar names of what has nothing but names that it defines.
-const BINDERS: &[&str] =
-    &["as_pattern_target", "reference_declarator", "structured_binding_declarator"];
+/// Which kinds of nodes are meant.
+enum Kind {
+    Any,
+    Is(&'static str),
+    Has(&'static str),
+    EndsWith(&'static str),
+}
+
+impl Kind {
+    fn matches(&self, kind: &str) -> bool {
+        match *self {
+            Self::Any => true,
+            Self::Is(name) => kind == name,
+            Self::Has(part) => kind.contains(part),
+            Self::EndsWith(end) => kind.ends_with(end),
+        }
+    }
+}
+
+/// The fields in which a definition has its name.
+const NAME: &[&str] = &["name", "declarator", "parameter", "pattern"];
+
+/// Where grammars have names that are defined: the parent's kind, and the fields of it. No field
+/// stands for all of them.
+const DEFINING: &[(Kind, &[&str])] = &[
+    (Kind::Any, &["pattern", "alias"]),
+    (Kind::Has("definition"), NAME),
+    (Kind::Has("declaration"), NAME),
+    (Kind::Has("declarator"), NAME),
+    (Kind::Has("_item"), NAME),
+    (Kind::Has("specifier"), NAME),
+    (Kind::Has("_spec"), NAME),
+    (Kind::Has("variant"), NAME),
+    (Kind::Has("enum_assignment"), NAME),
+    (Kind::Has("enumerator"), NAME),
+    (Kind::Has("for_range"), NAME),
+    (Kind::Has("preproc_"), NAME),
+    (Kind::Has("property_signature"), NAME),
+    (Kind::Has("property_element"), NAME),
+    (Kind::Has("variable_assignment"), NAME),
+    (Kind::Is("field_definition"), &["property"]),
+    (Kind::Is("method"), &["name"]),
+    (Kind::Is("singleton_method"), &["name"]),
+    (Kind::Is("class"), &["name"]),
+    (Kind::Is("module"), &["name"]),
+    (Kind::Has("parameter"), &[]),
+    (Kind::EndsWith("pattern"), &[]),
+    (Kind::Is("pattern_list"), &[]),
+    (Kind::Is("as_pattern_target"), &[]),
+    (Kind::Is("public_field_definition"), &[]),
+    (Kind::Is("enum_body"), &[]),
+    (Kind::Is("reference_declarator"), &[]),
+    (Kind::Is("structured_binding_declarator"), &[]),
+];
+
+/// Where names are used, whatever [`DEFINING`] says of the same parent.
+const USING: &[(Kind, &[&str])] = &[
+    (Kind::Any, &["type", "value", "right", "default_value"]),
+    (Kind::Is("keyword_argument"), &[]),
+    (Kind::Is("method_invocation"), &[]),
+    (Kind::Has("call"), &[]),
+];
+
+fn is_in(table: &[(Kind, &[&str])], parent: Node<'_>, node: Node<'_>) -> bool {
+    table.iter().any(|(kind, fields)| {
+        let is = |field: &&str| parent.child_by_field_name(field) == Some(node);
+        kind.matches(parent.kind()) && (fields.is_empty() || fields.iter().any(is))
+    })
+}
 
 /// Whether a word of a shell names a function, where it is defined or where it is run.
 pub(super) fn is_command(parent: Node<'_>) -> bool {
@@ -65,57 +131,21 @@ fn is_made(node: Node<'_>) -> bool {
 /// Whether a name is defined here, and not used.
 pub(super) fn is_binding(node: Node<'_>, text: &str) -> bool {
     let Some(parent) = node.parent() else { return false };
-    let (kind, is) = (parent.kind(), |field| parent.child_by_field_name(field) == Some(node));
-    if kind == "keyword_argument" || kind == "method_invocation" || kind.contains("call") {
-        return false;
-    }
-    if is("type") || is("value") || is("right") || is("default_value") {
+    if is_in(USING, parent, node) {
         return false;
     }
     // C names the kind of a type at each use: only with a body it is the definition.
-    if kind.ends_with("_specifier") && is("name") {
+    if parent.kind().ends_with("_specifier") && parent.child_by_field_name("name") == Some(node) {
         return parent.child_by_field_name("body").is_some();
     }
     // What PHP's loop goes over comes first.
-    if kind == "foreach_statement" {
+    if parent.kind() == "foreach_statement" {
         return node.prev_named_sibling().is_some();
     }
-    let is_definition = [
-        "definition",
-        "declaration",
-        "declarator",
-        "_item",
-        "specifier",
-        "_spec",
-        "parameter",
-        "variant",
-        "enum_assignment",
-        "enumerator",
-        "for_range",
-        "preproc_",
-        "property_signature",
-        "property_element",
-        "variable_assignment",
-    ]
-    .iter()
-    .any(|part| kind.contains(part));
-    if (is("name") || is("declarator") || is("parameter") || is("pattern")) && is_definition
-        || is("pattern")
-        || is("alias")
-        || kind.contains("parameter")
-        || kind.ends_with("pattern")
-        || kind == "pattern_list"
-        || kind == "public_field_definition"
-        || kind == "field_definition" && is("property")
-        || kind == "enum_body"
-        || BINDERS.contains(&kind)
+    is_in(DEFINING, parent, node)
         || is_made(node)
-        || is("name") && ["method", "singleton_method", "class", "module"].contains(&kind)
         || is_pair_of_loop(parent)
-    {
-        return true;
-    }
-    is_assigned(node, text)
+        || is_assigned(node, text)
 }
 
 /// Whether a name is the left side of an assignment: the name alone, one of several, or a member of

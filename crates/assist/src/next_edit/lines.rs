@@ -5,7 +5,7 @@ use localcoder_protocol::FollowsFrom;
 use super::changes::Change;
 use super::pattern::form;
 use super::places::{Place, View, is_specific};
-use super::tokens::{self, Kind, Token};
+use super::tokens::{self, Kind, Token, indent};
 
 /// More lines at once are a thing of their own.
 const LINES_MAX: usize = 3;
@@ -31,10 +31,6 @@ pub(super) fn places(view: View<'_>, newest: &Change) -> Vec<Place> {
 fn is_decorator(line: &str) -> bool {
     let line = line.trim_start();
     line.starts_with('@') || line.starts_with("#[")
-}
-
-fn indent(line: &str) -> usize {
-    line.len() - line.trim_start().len()
 }
 
 /// Whether two lines are of one kind: the same form, and the same word first.

@@ -4,7 +4,7 @@ use localcoder_protocol::FollowsFrom;
 
 use super::changes::Change;
 use super::places::{Place, View, is_specific};
-use super::tokens::{self, Kind, Middle, Token};
+use super::tokens::{self, Kind, Middle, Token, indent};
 
 /// A line that only has the form of the changed one must be this near to it.
 const NEAR_ROWS: usize = 3;
@@ -317,7 +317,6 @@ impl<'a> Repeat<'a> {
     /// Whether a row and the changed one are of one list: all between them have the form that it
     /// had, or that it has.
     fn is_listed(&self, lines: &[String], row: usize, at: usize) -> bool {
-        let indent = |line: &str| line.len() - line.trim_start().len();
         let forms = [form(&self.before), form(&self.after)];
         let is_of_it = |line: &String| {
             indent(line) == indent(self.after_line) && forms.contains(&form(&tokens::of(line)))
@@ -333,7 +332,6 @@ impl<'a> Repeat<'a> {
         if !is_changed || self.before.len() < least || form(&all) != form(&self.before) {
             return None;
         }
-        let indent = |line: &str| line.len() - line.trim_start().len();
         let mut done = line[..indent(line)].to_owned();
         let mut at = indent(self.after_line);
         let mut last: Option<usize> = None;

@@ -24,6 +24,11 @@ impl Token<'_> {
     }
 }
 
+/// How many bytes of space a line begins with.
+pub(super) fn indent(line: &str) -> usize {
+    line.len() - line.trim_start().len()
+}
+
 /// Whether a character may be part of a name.
 pub(super) fn is_word_char(c: char) -> bool {
     c.is_alphanumeric() || c == '_' || c == '$'

@@ -107,7 +107,7 @@ pub(super) fn outcome(name: &str, checks: &[SelfTestCheck]) -> (SelfTestVerdict,
         SelfTestVerdict::Passed => format!("{name} works on this machine."),
         SelfTestVerdict::Slow => format!("{name} works on this machine, slowly: {advice}."),
         SelfTestVerdict::Failed => {
-            format!("{name} can't be worked with on this machine: {advice}.")
+            format!("{name} does not work on this machine: {advice}.")
         }
     };
     (verdict, summary)
