@@ -79,6 +79,7 @@ mod tests {
         built.sort_unstable();
         assert_eq!(there, built);
     }
+
     /// The packages of the workspace and what they depend on, each with its features.
     fn packages(edges: &str) -> BTreeSet<String> {
         let mut cargo = process::cargo(&places::root());

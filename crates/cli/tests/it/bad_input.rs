@@ -5,14 +5,12 @@
 use std::os::unix::fs::PermissionsExt;
 
 use localcoder_protocol::{ErrorCode, PROTOCOL_VERSION};
-use localcoder_test_support::{Installation, demo};
+use localcoder_test_support::demo;
 use serde_json::json;
 
-const SOURCE: &str = "def f(x):\n    return x == None\n\n\n\n";
+use crate::installation;
 
-fn installation() -> Installation {
-    Installation::new(env!("CARGO_BIN_EXE_localcoder"))
-}
+const SOURCE: &str = "def f(x):\n    return x == None\n\n\n\n";
 
 #[test]
 fn files_that_are_not_source() {

@@ -10,11 +10,9 @@ use localcoder_test_support::http::{Reply, Server};
 use localcoder_test_support::{Installation, demo};
 use serde_json::{Value, json};
 
-const CODER: &str = "qwen2.5-coder-7b";
+use crate::installation_with_home as installation;
 
-fn installation() -> Installation {
-    Installation::with_home(env!("CARGO_BIN_EXE_localcoder"))
-}
+const CODER: &str = "qwen2.5-coder-7b";
 
 /// A folder that a stranger has made from the demo model.
 fn folder(installation: &Installation, name: &str, manifest: &Value) -> String {

@@ -5,6 +5,8 @@
 use localcoder_protocol::ErrorCode;
 use localcoder_test_support::{Installation, Outcome};
 
+use crate::installation;
+
 const SOURCE: &str = "\
 import os
 
@@ -22,10 +24,6 @@ def total(prices):
         result = result + price
     return result
 ";
-
-fn installation() -> Installation {
-    Installation::new(env!("CARGO_BIN_EXE_localcoder"))
-}
 
 fn improve(installation: &Installation, more: &[&str]) -> Outcome {
     let file = installation.write("jobs.py", SOURCE);

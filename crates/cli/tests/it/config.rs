@@ -4,12 +4,9 @@
 #![expect(clippy::unwrap_used, reason = "a test says where it fails")]
 
 use localcoder_protocol::ErrorCode;
-use localcoder_test_support::Installation;
 use serde_json::{Value, json};
 
-fn installation() -> Installation {
-    Installation::new(env!("CARGO_BIN_EXE_localcoder"))
-}
+use crate::installation;
 
 fn row(list: &Value, key: &str) -> Value {
     let rows = list["settings"].as_array().unwrap();

@@ -16,6 +16,8 @@ use localcoder_test_support::{Installation, Outcome, wait_for_end, wait_until};
 use localcoder_transport::{Id, Message, read_frame, write_frame};
 use serde_json::json;
 
+use crate::installation;
+
 /// A marker in everything that belongs to the user, and in nothing else.
 const MARKER: &str = "zq7";
 
@@ -29,10 +31,6 @@ def zq7_is_ready(zq7_job):
 
 /// A log and three older ones of 2 MiB each, and not a byte more.
 const LOG_BYTES_MAX: u64 = 4 * 2 * 1024 * 1024;
-
-fn installation() -> Installation {
-    Installation::new(env!("CARGO_BIN_EXE_localcoder"))
-}
 
 /// Runs as the user `zq7ada`, whose home folder is the test's.
 fn command(installation: &Installation, arguments: &[&str]) -> Command {

@@ -7,15 +7,12 @@ use std::path::Path;
 use std::process::Command;
 
 use localcoder_protocol::ErrorCode;
-use localcoder_test_support::Installation;
+
+use crate::installation;
 
 const SOURCE: &str = "def f(x):\n    return x == None\n";
 /// What the bundled model turns it into.
 const BETTER: &str = "def f(x):\n    return x is None\n";
-
-fn installation() -> Installation {
-    Installation::new(env!("CARGO_BIN_EXE_localcoder"))
-}
 
 /// Gives a diff to `git apply`, in a folder that is not a repository.
 fn git_apply(folder: &Path, diff: &Path) {

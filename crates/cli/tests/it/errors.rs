@@ -23,7 +23,8 @@ use localcoder_test_support::{Installation, Outcome, demo, wait_for_end, wait_un
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_localcoder");
+use crate::PROGRAM;
+
 const SOURCE: &str = "def f(x):\n    return x == None\n\n\n\n";
 
 /// Codes that a test can't provoke by any input, and where their texts are tested.
@@ -78,10 +79,7 @@ fn failed(outcome: &Outcome, code: ErrorCode) -> Outcome {
 
 /// Removes what would differ on another machine, in another folder or in another run.
 fn stable(installation: &Installation, text: &str) -> String {
-    let programs = Path::new(PROGRAM).parent().unwrap().display().to_string();
-    let mut text = text
-        .replace(&installation.folder().display().to_string(), "[folder]")
-        .replace(&programs, "[programs]");
+    let mut text = crate::without_folders(installation, text);
     for (what, by) in [
         (r"process \d+", "process [pid]"),
         (r"127\.0\.0\.1:\d+", "127.0.0.1:[port]"),

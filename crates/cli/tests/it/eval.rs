@@ -1,11 +1,8 @@
 //! `localcoder eval` with the demo model: what it asks, what it saves, and what it prints.
 
 use localcoder_protocol::ErrorCode;
-use localcoder_test_support::Installation;
 
-fn installation() -> Installation {
-    Installation::new(env!("CARGO_BIN_EXE_localcoder"))
-}
+use crate::installation;
 
 /// A small selection of tasks.
 const FEW: [&str; 7] = ["eval", "--kind", "rename", "--language", "python", "--every", "2"];

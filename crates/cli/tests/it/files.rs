@@ -5,18 +5,16 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt, chown, symlink};
 use std::process::{Command, Stdio};
 
 use localcoder_protocol::ErrorCode;
+use localcoder_test_support::demo;
 use localcoder_test_support::disk::Disk;
-use localcoder_test_support::{Installation, demo};
 use rustix::fs::{CWD, Mode, XattrFlags, getxattr, mkfifoat, setxattr};
 use rustix::process::geteuid;
+
+use crate::installation_with_home as installation;
 
 const SOURCE: &str = "def f(x):\n    x = x + 1\n    return x\n";
 /// Some other user.
 const STRANGER: u32 = 65534;
-
-fn installation() -> Installation {
-    Installation::with_home(env!("CARGO_BIN_EXE_localcoder"))
-}
 
 fn apply(file: &str) -> [&str; 5] {
     ["improve", file, "--lines", "1-3", "--apply"]

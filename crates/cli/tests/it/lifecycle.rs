@@ -12,9 +12,7 @@ use localcoder_settings::Places;
 use localcoder_test_support::{Installation, wait_for_end, wait_until};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
-fn installation() -> Installation {
-    Installation::new(env!("CARGO_BIN_EXE_localcoder"))
-}
+use crate::installation;
 
 fn pid(number: &serde_json::Value) -> Pid {
     Pid::from_raw(i32::try_from(number.as_i64().unwrap()).unwrap()).unwrap()

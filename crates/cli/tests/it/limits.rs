@@ -15,11 +15,9 @@ use localcoder_settings::Places;
 use localcoder_test_support::{Installation, Outcome, wait_for_end, wait_until};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
-const SOURCE: &str = "def total(prices):\n    result = 0\n    return result\n";
+use crate::installation;
 
-fn installation() -> Installation {
-    Installation::new(env!("CARGO_BIN_EXE_localcoder"))
-}
+const SOURCE: &str = "def total(prices):\n    result = 0\n    return result\n";
 
 fn host_pid(installation: &Installation) -> Pid {
     let pid = installation.run(&["host", "start", "--json"]).ok().json()["pid"].as_i64().unwrap();

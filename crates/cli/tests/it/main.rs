@@ -28,3 +28,27 @@ mod stats;
 mod switching;
 mod terminal;
 mod tested;
+
+use std::path::Path;
+
+use localcoder_test_support::Installation;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_localcoder");
+
+/// An installation with the program of this build.
+fn installation() -> Installation {
+    Installation::new(PROGRAM)
+}
+
+/// The same, whose product folder exists already.
+fn installation_with_home() -> Installation {
+    Installation::with_home(PROGRAM)
+}
+
+/// A text without the folders of this machine.
+fn without_folders(installation: &Installation, text: &str) -> String {
+    let program = Path::new(PROGRAM);
+    let programs = program.parent().expect("a program is in a folder").display().to_string();
+    text.replace(&installation.folder().display().to_string(), "[folder]")
+        .replace(&programs, "[programs]")
+}

@@ -8,9 +8,7 @@ use localcoder_test_support::http::{Reply, Server};
 use localcoder_test_support::{Installation, demo};
 use serde_json::{Value, json};
 
-fn installation() -> Installation {
-    Installation::new(env!("CARGO_BIN_EXE_localcoder"))
-}
+use crate::installation;
 
 /// A user's catalog with one model on a server of the test.
 fn offer(installation: &Installation, server: &Server) -> Content {

@@ -6,9 +6,7 @@ use localcoder_protocol::ErrorCode;
 use localcoder_test_support::Installation;
 use serde_json::{Value, json};
 
-fn installation() -> Installation {
-    Installation::with_home(env!("CARGO_BIN_EXE_localcoder"))
-}
+use crate::installation_with_home as installation;
 
 fn privacy(installation: &Installation) -> Value {
     installation.run(&["doctor", "--privacy", "--json"]).ok().json()

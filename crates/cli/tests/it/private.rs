@@ -10,12 +10,10 @@ use std::process::Command;
 use localcoder_protocol::ErrorCode;
 use localcoder_test_support::{Installation, demo};
 
+use crate::installation;
+
 /// Some other user.
 const STRANGER: u32 = 65534;
-
-fn installation() -> Installation {
-    Installation::new(env!("CARGO_BIN_EXE_localcoder"))
-}
 
 /// Runs a command in a shell with this umask; it must succeed.
 fn run_with_umask(installation: &Installation, umask: &str, arguments: &[&str]) {

@@ -10,9 +10,7 @@ use localcoder_test_support::downloads::{Content, catalog, sha256};
 use localcoder_test_support::http::{Reply, Server};
 use serde_json::{Value, json};
 
-fn installation() -> Installation {
-    Installation::with_home(env!("CARGO_BIN_EXE_localcoder"))
-}
+use crate::installation_with_home as installation;
 
 fn demo() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/demo/localcoder-demo.gguf")

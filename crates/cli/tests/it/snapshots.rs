@@ -3,18 +3,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::path::Path;
-
 use localcoder_test_support::Installation;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_localcoder");
+use crate::PROGRAM;
 
 /// Removes what would differ on another machine, in another folder or in another run.
 fn stable(installation: &Installation, text: &str) -> String {
-    let programs = Path::new(PROGRAM).parent().unwrap().display().to_string();
-    let mut text = text
-        .replace(&installation.folder().display().to_string(), "[folder]")
-        .replace(&programs, "[programs]");
+    let mut text = crate::without_folders(installation, text);
     for (what, by) in [
         (
             r"(?m)^(ok  |BAD ) (Machine|Disk|Self-test|Devices|Sandbox|Profiles): .*$",

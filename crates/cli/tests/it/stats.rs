@@ -11,6 +11,8 @@ use localcoder_settings::Places;
 use localcoder_test_support::{Installation, Outcome};
 use serde_json::{Value, json};
 
+use crate::installation;
+
 /// Names, words and code that the ledger must not contain.
 const SOURCE: &str = "\
 def secret_total(prices):
@@ -19,10 +21,6 @@ def secret_total(prices):
         result = result + price
     return result
 ";
-
-fn installation() -> Installation {
-    Installation::new(env!("CARGO_BIN_EXE_localcoder"))
-}
 
 fn improve(installation: &Installation, more: &[&str]) -> Outcome {
     let file = installation.write("payroll.py", SOURCE);
