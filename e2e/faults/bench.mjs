@@ -27,12 +27,15 @@ export function writeSettings(home, values) {
   writeFileSync(join(folder, "settings.json"), JSON.stringify(values));
 }
 
-/** Whether one of the editor's backups in a private installation contains the text. */
+/**
+ * Whether one of the editor's backups in a private installation contains the text; one that is
+ * still being written, beside the one that it will replace, is none yet.
+ */
 export function hasBackup(home, text) {
   const folder = join(home, "editor/user/User/Backups");
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
   return entries
-    .filter((entry) => entry.isFile())
+    .filter((entry) => entry.isFile() && !entry.name.endsWith(".part"))
     .some((entry) => readFileSync(join(entry.parentPath, entry.name), "utf8").includes(text));
 }
 

@@ -25,7 +25,8 @@ const OURS = /localcoder\.localcoder|\[LocalCoder\]|extensions\/localcoder\//u;
 
 /**
  * Addresses of an extension's own files in a webview. They are only names: the webview's service
- * worker answers them from the editor server. One that is not answered that way counts as foreign.
+ * worker answers them from the editor server. One that is answered another way counts as foreign;
+ * one that is not answered has gone nowhere, unless the log of the network knows its name.
  */
 const WEBVIEW_FILE =
   /^https:\/\/(vscode-remote\+localcoder|file\+)\.vscode-resource\.localcoder\.localhost\//u;
@@ -123,7 +124,7 @@ export class Browser {
       // the page's own origin, such as a part of another drawing.
       if (REFUSED.has(request.failure()?.errorText ?? "")) {
         this.foreign = this.foreign.filter((address) => address !== request.url());
-      } else {
+      } else if (!WEBVIEW_FILE.test(request.url())) {
         this.#check(request.url());
       }
     });
