@@ -356,6 +356,34 @@ pub struct AssistParams {
     pub settings: serde_json::Map<String, serde_json::Value>,
 }
 
+impl AssistParams {
+    /// A command on lines as they are: without words, tests or anything that was asked before, on
+    /// the model and with the settings that are set.
+    #[must_use]
+    pub fn new(
+        request_id: impl Into<String>,
+        command: impl Into<String>,
+        document: DocumentText,
+        selection: LineRange,
+    ) -> Self {
+        Self {
+            request_id: request_id.into(),
+            command: command.into(),
+            document,
+            selection,
+            instruction: None,
+            conversation: Vec::new(),
+            diagnostics: Vec::new(),
+            pending: None,
+            variation: None,
+            drafts: false,
+            test: None,
+            model: None,
+            settings: serde_json::Map::new(),
+        }
+    }
+}
+
 /// What came of it; which kind is the command's [`crate::AnswerKind`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]

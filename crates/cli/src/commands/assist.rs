@@ -35,19 +35,11 @@ pub(crate) fn run(command: &AssistCommand) -> Result<(), ErrorInfo> {
         settings.insert(Key::ExplanationLength.name().to_owned(), length.as_str().into());
     }
     let params = AssistParams {
-        request_id: REQUEST_ID.to_owned(),
-        command: spec.id.to_owned(),
-        document: source.document.clone(),
-        selection: options.target.lines,
         instruction: options.instruction.clone(),
-        conversation: Vec::new(),
-        diagnostics: Vec::new(),
-        pending: None,
-        variation: None,
-        drafts: false,
         test,
         model: model_reference(options.model.model.as_deref())?,
         settings,
+        ..AssistParams::new(REQUEST_ID, spec.id, source.document.clone(), options.target.lines)
     };
     let streams = spec.answer == AnswerKind::Text && !options.json;
     let stream = |text: &str| if streams { output::data(text) } else { Ok(()) };

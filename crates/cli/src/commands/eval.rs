@@ -240,20 +240,13 @@ impl<'a> Asking<'a> {
 
     fn outcome(&mut self, runner: &Runner, task: &Task) -> Result<Outcome, ErrorInfo> {
         let started = Instant::now();
+        let id = format!("eval {}", task.id);
         let params = AssistParams {
-            request_id: format!("eval {}", task.id),
-            command: "improve".to_owned(),
-            document: task.document.clone(),
-            selection: task.lines,
             instruction: task.instruction.clone(),
-            conversation: Vec::new(),
-            diagnostics: Vec::new(),
             pending: task.pending(),
-            variation: None,
-            drafts: false,
-            test: None,
             model: self.model.clone(),
             settings: uncounted(overrides(self.options.model.profile.as_deref())),
+            ..AssistParams::new(id, "improve", task.document.clone(), task.lines)
         };
         let language = task.language.name();
         let outcome = Outcome::unanswered(&task.id, &task.kind, language, &self.asked);

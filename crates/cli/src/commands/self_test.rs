@@ -228,24 +228,15 @@ impl Test {
     }
 
     fn improve(&mut self) -> Result<Vec<SelfTestCheck>, ErrorInfo> {
+        let document = DocumentText {
+            path: SAMPLE_NAME.to_owned(),
+            language_id: Some("python".to_owned()),
+            text: SAMPLE.to_owned(),
+        };
         let params = AssistParams {
-            request_id: REQUEST_ID.to_owned(),
-            command: "improve".to_owned(),
-            document: DocumentText {
-                path: SAMPLE_NAME.to_owned(),
-                language_id: Some("python".to_owned()),
-                text: SAMPLE.to_owned(),
-            },
-            selection: function_lines(),
-            instruction: None,
-            conversation: Vec::new(),
-            diagnostics: Vec::new(),
-            pending: None,
-            variation: None,
-            drafts: false,
-            test: None,
             model: Some(self.model.clone()),
             settings: uncounted(Map::new()),
+            ..AssistParams::new(REQUEST_ID, "improve", document, function_lines())
         };
         let began = Instant::now();
         let answer = self.session.request::<Assist>(&params, |_| Ok(()))?;

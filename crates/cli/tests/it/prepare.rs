@@ -65,21 +65,7 @@ fn a_command_on_a_prepared_selection_has_next_to_nothing_left_to_read() {
     assert!(!prepare(&mut client, "p0"), "it loads no model");
     client.call::<Warm>(&WarmParams::default(), |_, _| {}).unwrap();
     assert!(prepare(&mut client, "p1"));
-    let improve = AssistParams {
-        conversation: Vec::new(),
-        diagnostics: Vec::new(),
-        pending: None,
-        variation: None,
-        drafts: false,
-        test: None,
-        request_id: "i".to_owned(),
-        command: "improve".to_owned(),
-        document: document(),
-        selection: SELECTION,
-        instruction: None,
-        model: None,
-        settings: serde_json::Map::new(),
-    };
+    let improve = AssistParams::new("i", "improve", document(), SELECTION);
     let improved = edit(client.call::<Assist>(&improve, |_, _| {}).unwrap());
     assert_eq!(improved.attempts, 1);
     assert!(improved.usage.prompt_tokens > 200);
@@ -87,21 +73,7 @@ fn a_command_on_a_prepared_selection_has_next_to_nothing_left_to_read() {
     assert!(improved.usage.accepted_tokens > 0, "the selection is the draft");
     assert!(improved.usage.rounds < improved.usage.generated_tokens);
 
-    let explain = AssistParams {
-        conversation: Vec::new(),
-        diagnostics: Vec::new(),
-        pending: None,
-        variation: None,
-        drafts: false,
-        test: None,
-        request_id: "e".to_owned(),
-        command: "explain".to_owned(),
-        document: document(),
-        selection: SELECTION,
-        instruction: None,
-        model: None,
-        settings: serde_json::Map::new(),
-    };
+    let explain = AssistParams::new("e", "explain", document(), SELECTION);
     let explained = text(client.call::<Assist>(&explain, |_, _| {}).unwrap());
     assert!(unread(explained.usage) <= UNREAD_TOKENS_MAX, "{:?}", explained.usage);
 }
@@ -112,21 +84,7 @@ fn a_new_host_begins_with_what_an_earlier_one_has_kept_until_it_is_forgotten() {
     let kept = installation.home().join("cache/prefixes");
     let improve = |request_id: &str| {
         let mut client = connected(&installation);
-        let params = AssistParams {
-            conversation: Vec::new(),
-            diagnostics: Vec::new(),
-            pending: None,
-            variation: None,
-            drafts: false,
-            test: None,
-            request_id: request_id.to_owned(),
-            command: "improve".to_owned(),
-            document: document(),
-            selection: SELECTION,
-            instruction: None,
-            model: None,
-            settings: serde_json::Map::new(),
-        };
+        let params = AssistParams::new(request_id, "improve", document(), SELECTION);
         let usage = edit(client.call::<Assist>(&params, |_, _| {}).unwrap()).usage;
         let files = || std::fs::read_dir(&kept).map_or(0, Iterator::count);
         let deadline = Instant::now() + Duration::from_secs(30);

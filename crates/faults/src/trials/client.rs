@@ -132,23 +132,13 @@ impl Caller {
             language_id: None,
             text: document.to_owned(),
         };
-        let (request_id, selection) = (id.to_owned(), LineRange { start: 1, end: 2 });
+        let selection = LineRange { start: 1, end: 2 };
         let started = match kind {
-            Kind::Improve | Kind::Explain => self.client.start::<Assist>(&AssistParams {
-                conversation: Vec::new(),
-                diagnostics: Vec::new(),
-                pending: None,
-                variation: None,
-                drafts: false,
-                test: None,
-                request_id,
-                command: if kind == Kind::Improve { "improve" } else { "explain" }.to_owned(),
-                document,
-                selection,
-                instruction: None,
-                model: None,
-                settings: Map::new(),
-            }),
+            Kind::Improve | Kind::Explain => {
+                let command = if kind == Kind::Improve { "improve" } else { "explain" };
+                let params = AssistParams::new(id, command, document, selection);
+                self.client.start::<Assist>(&params)
+            }
             Kind::Generate => {
                 let raw = Raw { id, prompt: "def f(", ..Raw::default() };
                 self.client.start::<Generate>(&raw.params())
