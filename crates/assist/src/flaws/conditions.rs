@@ -29,8 +29,8 @@ pub(super) fn returns_by_branches(code: &Code<'_>, node: Node<'_>) -> Option<Str
     };
     let is_boolean = code.is(STRICT) || is_boolean(code, condition);
     (then != otherwise && is_boolean).then(|| {
-        let word = if then { "the condition" } else { "the opposite of the condition" };
-        format!("returns true and false by branches; {word} is that value already")
+        let value = if then { "the condition" } else { "the negated condition" };
+        format!("returns true or false from branches; return {value} itself")
     })
 }
 
@@ -97,7 +97,7 @@ pub(super) fn equals_none(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     // Tables and queries give `==` a meaning of its own, where it is an argument or an index.
     let is_data = around(node, &["argument_list", "subscript"]).is_some();
     (code.of(node.child(2)?) == "None" && !is_data)
-        .then(|| format!("compares with None by equality; `{better}` is meant"))
+        .then(|| format!("compares to None with an equality operator; use `{better}`"))
 }
 
 /// Python's `in a.keys()`.
@@ -107,7 +107,7 @@ pub(super) fn in_keys(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     }
     let looks = ["in", "not in"].contains(&code.of(node.child(1)?));
     let keys = code.of(node.child(2)?).strip_suffix(".keys()")?;
-    looks.then(|| format!("asks for the keys; `{keys}` itself tells what is in it"))
+    looks.then(|| format!("`.keys()` is not needed; `in {keys}` checks the keys"))
 }
 
 #[cfg(test)]
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_condition_that_is_returned_by_branches_is_found() {
-        let says = "the condition is that value";
+        let says = "return the condition itself";
         check(
             "a.py",
             "def f(a):\n    if a < 1:\n        return True\n    else:\n        return False\n",
@@ -133,7 +133,7 @@ mod tests {
             "a.py",
             "def f(a):\n    if a < 1:\n        return False\n    return True\n",
             2,
-            "opposite",
+            "negated",
         );
         check(
             "a.js",
@@ -203,7 +203,7 @@ mod tests {
             "`is None`",
         );
         check("a.py", "def f(a):\n    return a.b != None\n", 2, "`is not None`");
-        check("a.py", "def f(a, b):\n    return a in b.keys()\n", 2, "`b` itself");
+        check("a.py", "def f(a, b):\n    return a in b.keys()\n", 2, "`in b`");
         clean("a.py", "def f(q):\n    return q.filter(A.b == None)\n");
         clean("a.py", "def f(d):\n    return d[d.a == None]\n");
         clean("a.py", "def f(a):\n    return a is None\n");

@@ -4,10 +4,10 @@ use tree_sitter::Node;
 
 use super::{Code, around};
 
-pub(super) const TAKES_EVERY: &str =
-    "takes every error, also those that nobody expects; take only the kind that can happen here";
+pub(super) const CATCHES_EVERY: &str =
+    "catches every error, even one that nobody expects; catch only the kind that can happen here";
 
-/// A handler that takes every error and passes none of them on.
+/// A handler that catches every error and passes none of them on.
 pub(super) fn swallowed(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     let all = code.of(node);
     let passes_on = |words: &[&str]| words.iter().any(|word| all.contains(word));
@@ -39,12 +39,13 @@ pub(super) fn swallowed(code: &Code<'_>, node: Node<'_>) -> Option<String> {
         ("cpp", "catch_clause") => head.contains("(...)") && !passes_on(&["throw"]),
         ("go", "call_expression") => {
             return (all == "recover()").then(|| {
-                "hides every panic, a programming error too; test for what can happen".to_owned()
+                "hides every panic, even of a programming error; check for what can go wrong"
+                    .to_owned()
             });
         }
         _ => false,
     };
-    is_broad.then(|| TAKES_EVERY.to_owned())
+    is_broad.then(|| CATCHES_EVERY.to_owned())
 }
 
 /// A result whose error is thrown away.
@@ -79,8 +80,8 @@ pub(super) fn checked_and_unwrapped(code: &Code<'_>, node: Node<'_>) -> Option<S
     let tests = ["is_none()", "is_err()", "is_some()", "is_ok()"];
     let is_tested = tests.iter().any(|test| text.contains(&format!("{name}.{test}")));
     match (can_return, is_tested) {
-        (_, true) => Some("is tested before and unwrapped here; `?`, `let ... else` or `if let` says both at once".to_owned()),
-        (true, false) => Some("ends the program where the function could return an error; use `?`".to_owned()),
+        (_, true) => Some("is checked above and unwrapped here; `?`, `let ... else` or `if let` does both at once".to_owned()),
+        (true, false) => Some("panics where the function could return an error; use `?`".to_owned()),
         (false, false) => None,
     }
 }
@@ -115,7 +116,7 @@ mod tests {
         );
         clean("a.go", "package a\n\nfunc f() int {\n\ta, _ := m[1]\n\treturn a\n}\n");
         let tested = "fn f(a: Option<u8>) -> u8 {\n    if a.is_none() {\n        return 1;\n    }\n    a.unwrap()\n}\n";
-        check("a.rs", tested, 5, "tested before");
+        check("a.rs", tested, 5, "checked above");
         check(
             "a.rs",
             "fn f(a: &str) -> Result<u8, E> {\n    Ok(a.parse().unwrap())\n}\n",

@@ -1,4 +1,4 @@
-//! Loops over indices, over copies, or that build a text piece by piece.
+//! Loops over indices, over copies, or that build a string by concatenation.
 
 use std::sync::LazyLock;
 
@@ -47,12 +47,12 @@ pub(super) fn over_indices(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     // Items that are written to can't be iterated over directly in every language.
     let is_only_item = count_of_word(body, index) == items_used;
     Some(match (is_only_item, code.language) {
-        (true, _) => format!("goes over the indices of `{items}`; go over its items"),
+        (true, _) => format!("loops over the indices of `{items}`; loop over its items"),
         (false, "python") => {
-            format!("goes over the indices of `{items}`; use `enumerate` or `zip`")
+            format!("loops over the indices of `{items}`; use `enumerate` or `zip`")
         }
-        (false, "rust") => format!("goes over the indices of `{items}`; use `iter().enumerate()`"),
-        (false, "go") => format!("goes over the indices of `{items}`; use `range` with the item"),
+        (false, "rust") => format!("loops over the indices of `{items}`; use `iter().enumerate()`"),
+        (false, "go") => format!("loops over the indices of `{items}`; use `range` with the item"),
         _ => return None,
     })
 }
@@ -112,7 +112,7 @@ pub(super) fn copies(code: &Code<'_>, node: Node<'_>) -> Option<String> {
         && node.kind() == "call_expression"
         && text.starts_with("JSON.parse(JSON.stringify(");
     match (is_copy, is_deep) {
-        (true, _) => Some("copies what is only read; go over the thing itself".to_owned()),
+        (true, _) => Some("copies what is only read; loop over it without a copy".to_owned()),
         (_, true) => Some("copies the whole value; is that needed?".to_owned()),
         _ => None,
     }
@@ -143,10 +143,12 @@ pub(super) fn concatenates(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     let is_name = left.chars().all(|c| c.is_alphanumeric() || c == '_');
     let right = node.child_by_field_name("right")?;
     match (code.language, is_name && is_text(code, right)) {
-        ("python", true) => {
-            Some(format!("builds `{left}` piece by piece; collect the pieces and join them"))
+        ("python", true) => Some(format!(
+            "builds `{left}` by repeated concatenation; collect the parts in a list and join them"
+        )),
+        ("java", true) => {
+            Some(format!("builds `{left}` by repeated concatenation; use a `StringBuilder`"))
         }
-        ("java", true) => Some(format!("builds `{left}` piece by piece; use a `StringBuilder`")),
         _ => None,
     }
 }
@@ -194,7 +196,7 @@ mod tests {
             "a.py",
             "for i in range(len(a)):\n    f(a[i])\n",
             1,
-            "indices of `a`; go over its items",
+            "indices of `a`; loop over its items",
         );
         check("a.py", "for i in range(len(a)):\n    f(i, a[i])\n", 1, "enumerate");
         clean("a.py", "for i in range(len(a)):\n    f(i)\n");

@@ -97,7 +97,7 @@ pub(crate) fn found(language: &Language, text: &str, lines: &Range<usize>) -> Ve
                     flaws.iter().all(|flaw| flaw.line != rows.start && flaw.message != *message)
                 };
                 if let Some(message) = check(&code, node).filter(is_new) {
-                    let is_guess = message == errors::TAKES_EVERY;
+                    let is_guess = message == errors::CATCHES_EVERY;
                     flaws.push(Flaw { line: rows.start, message, is_guess });
                 }
             }

@@ -141,8 +141,7 @@ pub(super) fn never_true(code: &Code<'_>, node: Node<'_>) -> Option<String> {
         left.without(before.relation, before.number);
     }
     let is_possible = compared.iter().any(|it| left.allows(it.relation, it.number));
-    (!is_possible)
-        .then(|| format!("is never true: the conditions before it leave no such `{value}`"))
+    (!is_possible).then(|| format!("is never true: the conditions above leave no such `{value}`"))
 }
 
 /// Whether a value is the length of something, which is never below 0.

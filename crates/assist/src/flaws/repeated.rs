@@ -119,7 +119,7 @@ pub(super) fn compiled(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     let declares = code.language == "cpp" && text.starts_with("std::regex(");
     let is_in_loop = around(node, LOOPS).is_some();
     ((compiles || declares) && is_in_loop)
-        .then(|| "is compiled again in every round; compile it once before the loop".to_owned())
+        .then(|| "is compiled again in every iteration; compile it once before the loop".to_owned())
 }
 
 /// A call that the function makes more than once, word for word.
@@ -145,7 +145,7 @@ pub(super) fn calls(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     }
     let times = function_of(code, node).matches(text).count();
     (times > 1 && !is_behind_another_condition(node) && is_made_twice(code, node))
-        .then(|| format!("`{text}` is called {times} times; call it once and keep what it gives"))
+        .then(|| format!("`{text}` is called {times} times; call it once and store the result"))
 }
 
 /// Whether it is evaluated only depending on an earlier part of the same condition.
@@ -216,7 +216,7 @@ pub(super) fn looks_twice(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     looked_up
         .iter()
         .any(|it| function.contains(it.as_str()))
-        .then(|| format!("looks for `{key}` and then looks it up again; look it up once"))
+        .then(|| format!("checks for `{key}` and then looks it up again; look it up once"))
 }
 
 #[cfg(test)]

@@ -15,13 +15,13 @@ pub(super) fn left_open(code: &Code<'_>, node: Node<'_>) -> Option<String> {
                 || (function.contains("finally:") && function.contains(".close()"))
                 || around(node, &["return_statement"])
                     .is_some_and(|it| code.of(it).ends_with(text));
-            (is_open && !is_closed).then_some("is not closed where an error comes; use `with`")
+            (is_open && !is_closed).then_some("is not closed if an error occurs; use `with`")
         }
         ("javascript" | "typescript", "call_expression") => {
             let is_open = text.starts_with("fs.openSync(") || text.starts_with("openSync(");
             let is_closed = function.contains("finally") && function.contains("closeSync");
             (is_open && !is_closed)
-                .then_some("is not closed where an error comes; close it in `finally`")
+                .then_some("is not closed if an error occurs; close it in `finally`")
         }
         ("java", "object_creation_expression" | "method_invocation") => java(code, node),
         ("go", "call_expression") => {
@@ -32,10 +32,10 @@ pub(super) fn left_open(code: &Code<'_>, node: Node<'_>) -> Option<String> {
             let unlocks = function.contains("defer") && function.contains("nlock()");
             match () {
                 () if is_open && !closes => {
-                    Some("is not closed on every way out; `defer` its `Close`")
+                    Some("is not closed on every path; `defer` its `Close`")
                 }
                 () if locks && !unlocks && function.contains("return") => {
-                    Some("is not unlocked on every way out; `defer` its unlock")
+                    Some("is not unlocked on every path; `defer` its unlock")
                 }
                 () => None,
             }
@@ -46,15 +46,15 @@ pub(super) fn left_open(code: &Code<'_>, node: Node<'_>) -> Option<String> {
             let owns = node.kind() == "new_expression" && !function.contains("unique_ptr");
             match () {
                 () if is_file && code.language == "cpp" => {
-                    Some("is not closed on every way out; use a stream, which closes itself")
+                    Some("is not closed on every path; use a stream, which closes itself")
                 }
                 () if is_file
                     && function.matches("return").count() > function.matches("fclose(").count() =>
                 {
-                    Some("is not closed on every way out")
+                    Some("is not closed on every path")
                 }
-                () if locks => Some("is not unlocked on every way out; use `std::lock_guard`"),
-                () if owns => Some("has no owner; use `std::unique_ptr` or a container"),
+                () if locks => Some("is not unlocked on every path; use `std::lock_guard`"),
+                () if owns => Some("is owned by nothing; use `std::unique_ptr` or a container"),
                 () => None,
             }
         }
@@ -91,7 +91,7 @@ fn java(code: &Code<'_>, node: Node<'_>) -> Option<&'static str> {
     let function = function_of(code, node);
     let is_closed = function.contains("finally") && function.contains(".close()");
     (is_open && !is_kept && !is_closed)
-        .then_some("is not closed where an error comes; use `try` with the resource in its head")
+        .then_some("is not closed if an error occurs; use try-with-resources")
 }
 
 #[cfg(test)]
