@@ -38,15 +38,15 @@ async function press(workbench, title, button) {
 }
 
 /**
- * Presses a button until its picker has the entry: on a busy machine a step that was opened takes
+ * Presses a button until its picker has an entry whose label matches: on a busy machine a step that was opened takes
  * the focus late, and a picker that loses the focus closes.
  */
-async function pick(workbench, title, button, entry) {
-  const rows = workbench.page.locator(".quick-input-list .monaco-list-row");
+async function pick(workbench, title, button, label) {
+  const entry = workbench.page.locator(`.quick-input-list .monaco-list-row[aria-label${label}]`);
   await until(`the picker of “${button}” is open`, async () => {
     await press(workbench, title, button);
-    const found = rows.filter({ hasText: entry }).first().waitFor({ timeout: 5_000 });
-    return await found.then(
+    const shown = entry.first().waitFor({ timeout: 5_000 });
+    return await shown.then(
       () => true,
       () => false,
     );
@@ -114,7 +114,7 @@ story("each step of the walkthrough does what its button says", async (tools) =>
   await workbench.askedNoMore();
 
   await back(workbench);
-  await pick(workbench, "Choose a real model", "Switch Model…", /demo/iu);
+  await pick(workbench, "Choose a real model", "Switch Model…", '*="demo" i');
   await back(workbench);
   await press(workbench, "Choose a real model", "Show Models");
   await workbench.model("LocalCoder demo");
@@ -140,7 +140,7 @@ story("each step of the walkthrough does what its button says", async (tools) =>
     });
   }
   await back(workbench);
-  await pick(workbench, "Find help", "Show Help", /First edit/u);
+  await pick(workbench, "Find help", "Show Help", '^="First edit"');
   await workbench.status(READY);
 });
 
