@@ -107,7 +107,10 @@ fn place(
         found.retain(stands_between(&before, &after));
     } else if wanted.len() < LINES_ALONE_MIN {
         let (is_behind, is_before) = (stands_between(&before, &[]), stands_between(&[], &after));
-        found.retain(|at| is_behind(at) || is_before(at));
+        // Without lines on a side, the edge of the document was there, which no other place has.
+        let starts = |at: &usize| !before.is_empty() || *at == 0;
+        let ends = |at: &usize| !after.is_empty() || at + wanted.len() == lines.len();
+        found.retain(|at| (is_behind(at) && starts(at)) || (is_before(at) && ends(at)));
     }
     match found.as_slice() {
         [at] => {
@@ -325,6 +328,21 @@ mod tests {
         assert!(!amid.anchor.unique);
         check(&rows, &amid, Ok((20, 20, false)));
         check(&format!("r\n{rows}"), &amid, Err("read the same"));
+    }
+
+    #[test]
+    fn at_an_edge_of_the_document_the_side_without_lines_proves_only_that_edge() {
+        let text = "a\nb\nc\nd\ne\nf\n";
+        let first = edit(text, 1, "a\nb", "x");
+        assert!(first.anchor.before.is_empty());
+        // The lines of this edit are gone, and others came to read the same elsewhere.
+        check("A\nc\nd\ne\na\nb\nf\n", &first, Err("beside those"));
+        check("a\nb\nnew\nc\n", &first, Ok((1, 2, false)));
+        check("new\na\nb\nc\nd\ne\nf\n", &first, Ok((2, 3, true)));
+        let last = edit("a\nb\nc\nd\ne", 5, "e", "x");
+        assert!(last.anchor.after.is_empty());
+        check("e\nb\nc\nD", &last, Err("beside those"));
+        check("a\nb\nc\nnew\ne", &last, Ok((5, 5, false)));
     }
 
     #[test]

@@ -185,14 +185,12 @@ fn an_edit_goes_to_its_own_lines_or_nowhere_and_is_taken_back_whole() {
             else {
                 return Ok(());
             };
-            let range = done.edit.range;
-            let rows = range.start as usize - 1..range.end as usize;
-            let origins = |lines: &[Line]| lines.iter().map(|line| line.origin).collect::<Vec<_>>();
+            let wanted = rows(done.edit.range);
             let texts = |lines: &[Line]| -> Vec<String> {
                 lines.iter().map(|line| line.text.clone()).collect()
             };
-            let replaced = texts(&document.lines[rows.clone()]);
-            let (wanted, at_first) = (rows, document.clone());
+            let replaced = texts(&document.lines[wanted.clone()]);
+            let at_first = document.clone();
 
             let mut past = Vec::new();
             for act in &acts {
@@ -203,23 +201,19 @@ fn an_edit_goes_to_its_own_lines_or_nowhere_and_is_taken_back_whole() {
                 prop_assert!(!acts.is_empty(), "nothing has changed");
                 return Ok(());
             };
-            let rows = range.start as usize - 1..range.end as usize;
+            let found = rows(range);
             // A line that was typed or copied to the place of another counts as that one. But the
-            // place must be the edit's: the lines that it replaces, or those next to them, are the
-            // original ones, and not others that read the same.
-            let near = |rows: &Range<usize>, lines: &[Line]| {
-                let near = rows.start.saturating_sub(2)..(rows.end + 2).min(lines.len());
-                origins(&lines[near])
-            };
-            let wanted = near(&wanted, &at_first.lines);
-            let found = near(&rows, &document.lines);
+            // place must be the edit's: the lines that it replaces, or those that tell its place,
+            // are the original ones, and not others that read the same.
+            let wanted = origins_near(&at_first.lines, &wanted, &done.edit);
+            let near = origins_near(&document.lines, &found, &done.edit);
             let is_own = |origin: &usize| wanted.contains(origin) || *origin > lines.len();
-            prop_assert!(found.iter().any(is_own), "stale: {:?}", acts);
-            prop_assert_eq!(texts(&document.lines[rows.clone()]), replaced, "stale: {:?}", acts);
+            prop_assert!(near.iter().any(is_own), "stale: {:?}", acts);
+            prop_assert_eq!(texts(&document.lines[found.clone()]), replaced, "stale: {:?}", acts);
 
             let (edited, _) = apply_all(&now, &[&done.edit]).unwrap();
-            let head: String = now.text.split_inclusive('\n').take(rows.start).collect();
-            let tail: String = now.text.split_inclusive('\n').skip(rows.end).collect();
+            let head: String = now.text.split_inclusive('\n').take(found.start).collect();
+            let tail: String = now.text.split_inclusive('\n').skip(found.end).collect();
             prop_assert!(edited.starts_with(&head) && edited.ends_with(&tail));
             let Edit { original, replacement, .. } = done.edit;
             let height = u32::try_from(replacement.split('\n').count()).unwrap();
@@ -268,11 +262,15 @@ fn rewrite(lines: &[Line], how: &[Rewritten]) -> String {
     answer
 }
 
-/// The origins of the lines that an edit replaces, and of those next to them.
-fn origins_near(lines: &[Line], range: LineRange) -> Vec<usize> {
-    let start = (range.start as usize).saturating_sub(3);
-    let end = (range.end as usize + 2).min(lines.len());
-    lines[start..end].iter().map(|line| line.origin).collect()
+/// The origins of the lines that an edit replaces, and of those beside them that tell its place.
+fn origins_near(lines: &[Line], rows: &Range<usize>, edit: &Edit) -> Vec<usize> {
+    let (before, after) = (edit.anchor.before.len().max(2), edit.anchor.after.len().max(2));
+    let near = rows.start.saturating_sub(before)..(rows.end + after).min(lines.len());
+    lines[near].iter().map(|line| line.origin).collect()
+}
+
+fn rows(range: LineRange) -> Range<usize> {
+    range.start as usize - 1..range.end as usize
 }
 
 /// The text with those changes, in the order of their places.
@@ -310,9 +308,7 @@ fn each_change_of_an_edit_goes_to_its_own_lines_or_nowhere_whichever_are_kept() 
             let selection = LineRange { start, end: u32::try_from(place.end).unwrap() };
             let command = Command::new("improve", Some("Call it with one.")).unwrap();
             let Ok(task) = prepare(&document.text(), selection, command) else { return Ok(()) };
-            let range = task.range();
-            let rows = range.start as usize - 1..range.end as usize;
-            let answer = rewrite(&document.lines[rows], &how);
+            let answer = rewrite(&document.lines[rows(task.range())], &how);
             let Outcome::Done(done) = task.finish(&answer, FinishReason::StopString, Attempt::Last)
             else {
                 return Ok(());
@@ -338,8 +334,8 @@ fn each_change_of_an_edit_goes_to_its_own_lines_or_nowhere_whichever_are_kept() 
             let mut kept_hunks = Vec::new();
             for (at, (hunk, place)) in done.hunks.iter().zip(&places).enumerate() {
                 let Ok(range) = place else { continue };
-                let wanted = origins_near(&first.lines, hunk.range);
-                let found = origins_near(&document.lines, *range);
+                let wanted = origins_near(&first.lines, &rows(hunk.range), hunk);
+                let found = origins_near(&document.lines, &rows(*range), hunk);
                 let is_own = |origin: &usize| wanted.contains(origin) || *origin > lines.len();
                 prop_assert!(found.iter().any(is_own), "stale: {:?} {:?}", hunk, acts);
                 if kept >> (at % 32) & 1 == 1 {
