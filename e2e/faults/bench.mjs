@@ -2,7 +2,7 @@
  * One IDE with one window in Chromium, for many trials, and what trials check in it: the whole text
  * of a document as the user has it, its backup, and whether the extension answers.
  */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { Browser } from "../support/browser.mjs";
@@ -25,18 +25,6 @@ export function writeSettings(home, values) {
   const folder = join(home, "editor/user/User");
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "settings.json"), JSON.stringify(values));
-}
-
-/**
- * Whether one of the editor's backups in a private installation contains the text; one that is
- * still being written, beside the one that it will replace, is none yet.
- */
-export function hasBackup(home, text) {
-  const folder = join(home, "editor/user/User/Backups");
-  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile() && !entry.name.endsWith(".part"))
-    .some((entry) => readFileSync(join(entry.parentPath, entry.name), "utf8").includes(text));
 }
 
 /** A text that no earlier trial has typed. */

@@ -7,10 +7,11 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { hasBackup } from "../support/backups.mjs";
 import { processesOf, signal } from "../support/processes.mjs";
 import { rest, until } from "../support/wait.mjs";
 import { READY } from "../support/workbench.mjs";
-import { Bench, hasBackup, marker, onBenches } from "./bench.mjs";
+import { Bench, marker, onBenches } from "./bench.mjs";
 import { Lost, lost } from "./result.mjs";
 
 const FILE = "faults.txt";

@@ -8,7 +8,8 @@ import { Ide } from "../native/ide.mjs";
 import { Screen } from "../native/screen.mjs";
 import { processesOf } from "../support/processes.mjs";
 import { until } from "../support/wait.mjs";
-import { hasBackup, marker, onBenches, QUIET } from "./bench.mjs";
+import { hasBackup } from "../support/backups.mjs";
+import { marker, onBenches, QUIET } from "./bench.mjs";
 import { Lost, lost } from "./result.mjs";
 
 const FILE = "faults.txt";

@@ -10,9 +10,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
-  readdirSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from "node:fs";
 import { join, resolve } from "node:path";
@@ -175,24 +173,6 @@ export class Ide {
       pid === String(this.launcher.pid) || (parents.has(pid) && isOurs(parents.get(pid)));
     const found = all.find(([pid, , program]) => program?.endsWith(`/${name}`) && isOurs(pid));
     return found && Number(found[0]);
-  }
-
-  /**
-   * Whether the editor has a backup that contains the text and was not written just now: it writes
-   * one a second after the last key.
-   */
-  hasBackup(text) {
-    const folder = join(this.home, "editor/user/User/Backups");
-    const entries = existsSync(folder)
-      ? readdirSync(folder, { recursive: true, withFileTypes: true })
-      : [];
-    const files = entries
-      .filter((entry) => entry.isFile())
-      .map((entry) => join(entry.parentPath ?? entry.path, entry.name));
-    return files.some(
-      (file) =>
-        readFileSync(file, "utf8").includes(text) && Date.now() - statSync(file).mtimeMs > 2500,
-    );
   }
 
   async screenshot(name) {

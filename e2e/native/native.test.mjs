@@ -8,6 +8,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { hasBackup } from "../support/backups.mjs";
 import { makeHostile, SEEN } from "../support/hostile.mjs";
 import { Listener } from "../support/stranger.mjs";
 import { offLoopback } from "../support/trace.mjs";
@@ -237,7 +238,7 @@ describe("unsaved text", () => {
         await screen.press("ctrl+Home");
         await screen.type(`# ${marker}`);
       },
-      async () => ide.hasBackup(marker),
+      async () => hasBackup(ide.home, marker),
     );
     assert.ok(!ide.text("main.py").includes(marker), "it is not saved");
     return window;

@@ -27,9 +27,13 @@ pub struct Bench {
     /// Edits of one kind alone
     #[arg(long, value_name = "NAME")]
     pub kind: Option<String>,
-    /// What a real model gains by the engine, and whether it writes the same
+    /// A real model: its answers beside llama-server's on the same file; with `--alone`, or for
+    /// `tiny` models made here, what it gains by the engine, and whether it writes the same
     #[arg(long, value_name = "FILE|tiny")]
     pub model: Option<String>,
+    /// Fixes of a file of HumanEvalPack in addition to the instructed edits of the product's tasks
+    #[arg(long, value_name = "PACK", requires = "model")]
+    pub tasks: Option<PathBuf>,
     /// How a model with tokens for gaps fills the holes of HumanEval-infilling
     #[arg(long, value_name = "HOLES", requires = "model")]
     pub infill: Option<PathBuf>,

@@ -17,6 +17,9 @@ use measure::Plan;
 /// One gap in this many is filled, which takes two cores some minutes.
 const INFILL_EVERY: usize = 40;
 
+/// Stands for tiny models with random weights, one of each kind of memory, in place of a file.
+const TINY: &str = "tiny";
+
 /// The line that `cargo xtask` was given.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
@@ -33,14 +36,16 @@ fn main() -> ExitCode {
 }
 
 fn bench(options: options::Bench) -> Result<()> {
-    let options::Bench { quick, alone, shape, part, edits, kind, model, infill, every, .. } =
-        options;
+    let options::Bench {
+        quick, alone, shape, part, edits, kind, model, tasks, infill, every, ..
+    } = options;
     if let Some(holes) = infill {
         let model = model.context("`--infill` needs a model")?;
         return measure::run_infill(&holes, Path::new(&model), every.unwrap_or(INFILL_EVERY));
     }
     match model {
-        Some(model) => measure::run_real(Path::new(&model), edits),
+        Some(model) if alone || model == TINY => measure::run_real(Path::new(&model), edits),
+        Some(model) => measure::run_weights(Path::new(&model), tasks.as_deref(), edits),
         None => measure::run(&Plan { quick, alone, shape, part, edits, kind }),
     }
 }

@@ -52,6 +52,8 @@ pub(super) enum Kind {
     Rename,
     /// As `Rename`, but without an instruction, so that the draft has the old name.
     NewName,
+    /// What an instruction says, with real weights, whose answers are of no known kind.
+    Told,
 }
 
 impl Kind {
@@ -66,6 +68,7 @@ impl Kind {
             Self::Copy => "nothing to do",
             Self::Rename => "rename",
             Self::NewName => "rename of its own accord",
+            Self::Told => "as told",
         }
     }
 
@@ -78,7 +81,7 @@ impl Kind {
     pub(super) fn target(self) -> Target {
         match self {
             Self::Delete | Self::Rename => Target::AtLeast(3.0),
-            Self::Replace | Self::Mixed | Self::Copy | Self::NewName => Target::None,
+            Self::Replace | Self::Mixed | Self::Copy | Self::NewName | Self::Told => Target::None,
         }
     }
 
@@ -114,6 +117,9 @@ pub(super) struct Case {
     /// Tokens of the prompt and of our engine's answer.
     pub(super) prompt_tokens: u32,
     pub(super) tokens: u32,
+    /// The prompt as llama-server renders it by the model's own template; `None` for the shapes,
+    /// whose template is plain ChatML.
+    pub(super) theirs: Option<String>,
 }
 
 impl Case {
@@ -137,6 +143,9 @@ impl Case {
     /// The prompt as text with the template's control tokens written out, which llama-server reads.
     /// The widened demo models use plain ChatML.
     pub(super) fn text(&self) -> String {
+        if let Some(text) = &self.theirs {
+            return text.clone();
+        }
         let Layout { system, user, prefill, .. } = &self.layout;
         format!(
             "<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n{user}<|im_end|>\n\
@@ -153,8 +162,19 @@ impl Case {
         let counts = vec![1; task.texts_to_count(Prompts::of_demo()).len()];
         let limits = Limits { window_tokens: 512, trained_context_tokens: 512 };
         let layout = task.layout(Prompts::of_demo(), &counts, limits).expect("it fits");
-        Self { layout, kind: Kind::Copy, prompt_tokens: 0, tokens: 0 }
+        Self { layout, kind: Kind::Copy, prompt_tokens: 0, tokens: 0, theirs: None }
     }
+}
+
+/// A command on a model's own words, as the product lays it out.
+pub(super) fn real(
+    prompts: &'static Prompts,
+    worker: &mut LocalCoderWorker,
+    (document, lines): (&DocumentText, LineRange),
+    (command, instruction): (&str, Option<&str>),
+) -> Result<Case> {
+    let command = Command::new(command, instruction)?;
+    lay_out_with(prompts, worker, document, lines, (Kind::Told, command))
 }
 
 fn document(path: &str, text: String) -> DocumentText {
@@ -190,7 +210,7 @@ fn lay_out_with(
     let counts = worker.count(task.texts_to_count(prompts))?;
     let limits = Limits { window_tokens: WINDOW_TOKENS, trained_context_tokens: WINDOW_TOKENS };
     let layout = task.layout(prompts, &counts, limits)?;
-    Ok(Case { layout, kind, prompt_tokens: 0, tokens: 0 })
+    Ok(Case { layout, kind, prompt_tokens: 0, tokens: 0, theirs: None })
 }
 
 /// An edit when it is prepared, before the instruction is known, and when it is requested.
@@ -406,7 +426,7 @@ fn long(worker: &mut LocalCoderWorker, tokens: u32, count: usize) -> Result<Vec<
 }
 
 /// This many of the items, spread evenly.
-fn spread<T>(items: &[T], count: usize) -> impl Iterator<Item = &T> {
+pub(super) fn spread<T>(items: &[T], count: usize) -> impl Iterator<Item = &T> {
     let count = count.min(items.len());
     (0..count).map(move |index| &items[index * items.len() / count])
 }

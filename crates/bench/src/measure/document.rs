@@ -2,10 +2,11 @@
 //! other machines stays in the file.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use anyhow::Result;
 
-use super::report::{Row, Setting};
+use super::report::{self, Row, Setting, Target};
 use super::statistics::Figure;
 use crate::places;
 
@@ -17,7 +18,8 @@ in turns. Written by `cargo xtask bench`; do not edit.
 The models are the bundled demo model and the same model *in the shape of* larger ones: its
 weights in the first rows and columns, zeros elsewhere, `Q4_K_M`. They cost what those cost and
 write what the demo writes, so nothing here says anything about the quality of answers. `0.5b` and
-`7b` are the shapes of Qwen2.5-Coder.
+`7b` are the shapes of Qwen2.5-Coder. Rows under the name of a model with *real weights* are of
+its genuine file (`--model FILE`): tasks of `localcoder eval`, with the model's own answers.
 
 Ratios have their direction in their name; in brackets the middle 95 % of their bootstrap over the
 cases, and the number of cases. The column M3 Pro is a **projection** from what was counted here
@@ -34,6 +36,54 @@ pub(super) fn write(rows: &[Row], setting: &Setting) -> Result<()> {
     let path = places::root().join("docs/reference/performance.md");
     let before = fs_err::read_to_string(&path).unwrap_or_default();
     Ok(fs_err::write(path, page(rows, setting, &before))?)
+}
+
+/// The rows that are to stay: of earlier runs in this tree, else those that the page has for this
+/// machine.
+pub(super) fn rows_so_far(results: &Path, machine: &str) -> Vec<Row> {
+    let rows = report::read(results);
+    if !rows.is_empty() {
+        return rows;
+    }
+    let page = places::root().join("docs/reference/performance.md");
+    rows_of(&fs_err::read_to_string(page).unwrap_or_default(), machine)
+}
+
+/// The rows of a machine's part, as far as its digits go.
+fn rows_of(page: &str, machine: &str) -> Vec<Row> {
+    let own = format!("{machine}\n");
+    let Some(part) = page.split(PART).find(|part| part.starts_with(&own)) else {
+        return Vec::new();
+    };
+    let mut shape = "";
+    let mut rows = Vec::new();
+    for line in part.lines() {
+        if let Some(name) = line.strip_prefix("### ") {
+            shape = name;
+        }
+        rows.extend(row_of(shape, line));
+    }
+    rows
+}
+
+fn row_of(shape: &str, line: &str) -> Option<Row> {
+    let cells: Vec<&str> =
+        line.strip_prefix("| ")?.strip_suffix(" |")?.split(" | ").map(str::trim).collect();
+    let [name, measured, wanted, note, projection] = cells.try_into().ok()?;
+    let (value, rest) = measured.strip_suffix(')')?.split_once(" (")?;
+    let (low, rest) = rest.split_once(" to ")?;
+    let (high, n) = rest.split_once(", ")?;
+    let number = |text: &str| text.parse().ok();
+    let figure = Figure {
+        value: number(value)?,
+        low: number(low)?,
+        high: number(high)?,
+        n: n.parse().ok()?,
+    };
+    let target = Target::from_text(wanted.split(',').next().unwrap_or_default());
+    let text = |cell: &str| cell.to_owned();
+    let (name, note, projection) = (text(name), text(note), text(projection));
+    Some(Row { shape: text(shape), name, figure, target, note, projection })
 }
 
 /// The page with this machine's part first, and the parts for others unchanged.
@@ -92,6 +142,9 @@ mod tests {
         let both = page(&rows, &setting("2 x New"), &first);
         let again = page(&rows, &setting("2 x New"), &both);
         assert_eq!(both, again);
+        let read = rows_of(&both, "1 x Old");
+        assert_eq!(page(&read, &setting("1 x Old"), ""), first);
+        assert!(rows_of(&both, "3 x Other").is_empty());
         let parts: Vec<usize> =
             ["## 2 x New", "## 1 x Old"].map(|part| both.find(part).unwrap()).to_vec();
         assert!(parts[0] < parts[1], "{both}");

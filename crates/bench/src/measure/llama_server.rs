@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use localcoder_protocol::WorkerPrompt;
 use serde_json::{Value, json};
 
 use super::cases::{Case, WINDOW_TOKENS};
@@ -24,12 +25,12 @@ impl Settings {
 
     /// The name in tables.
     pub(super) fn name(&self) -> String {
-        self.arguments.join(" ").replace("--spec-", "")
+        self.arguments.join(" ").replace("--spec-type", "type").replace("--spec-ngram", "ngram")
     }
 }
 
-/// Its drafts from earlier text, with default settings and with shorter matches and drafts, which
-/// suit edits better.
+/// Its drafts from earlier text: with default settings, with shorter matches and drafts, which suit
+/// edits better, two kinds one after the other, and what it recommends itself.
 pub(super) const NGRAMS: &[Settings] = &[
     Settings {
         arguments: &[
@@ -66,6 +67,23 @@ pub(super) const NGRAMS: &[Settings] = &[
         ],
     },
     Settings { arguments: &["--spec-type", "ngram-map-k"] },
+    Settings {
+        arguments: &[
+            "--spec-type",
+            "ngram-simple,ngram-mod",
+            "--spec-ngram-simple-size-n",
+            "4",
+            "--spec-ngram-simple-size-m",
+            "15",
+            "--spec-ngram-mod-n-match",
+            "6",
+            "--spec-ngram-mod-n-min",
+            "8",
+            "--spec-ngram-mod-n-max",
+            "31",
+        ],
+    },
+    Settings { arguments: &["--spec-default"] },
 ];
 
 /// Tokens of the text that fills a gap; ours has as many for several lines.
@@ -161,6 +179,20 @@ impl LlamaServer {
         let text = body["content"].as_str().with_context(|| format!("no text in {body}"))?;
         let read = body["timings"]["prompt_n"].as_u64().unwrap_or(0);
         Ok((text.to_owned(), ms, u32::try_from(read)?))
+    }
+
+    /// A chat as its own template code renders it, up to where the answer goes on.
+    pub(super) fn prompt(&self, case: &Case) -> Result<String> {
+        let WorkerPrompt::Chat { messages, prefill, .. } = case.layout.worker_prompt() else {
+            bail!("a prompt that is not a chat");
+        };
+        let body = json!({ "messages": messages }).to_string();
+        let mut answer = String::new();
+        self.ask("POST", "/apply-template", &body)?.read_to_string(&mut answer)?;
+        let (_, body) = answer.split_once("\r\n\r\n").context("an answer without a body")?;
+        let body: Value = serde_json::from_str(body).context("the answer is not JSON")?;
+        let prompt = body["prompt"].as_str().with_context(|| format!("no prompt in {body}"))?;
+        Ok(format!("{prompt}{prefill}"))
     }
 
     /// Reads the prompt and writes almost nothing.

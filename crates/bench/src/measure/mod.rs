@@ -4,7 +4,7 @@
 //! Every figure is a ratio of times that were taken alternately (worker, server, server, worker),
 //! because a machine's speed drifts more than engines differ. The models are the demo model in the
 //! shape of large ones: they cost as much as those and edit like the demo model, so nothing here
-//! says anything about the quality of answers.
+//! says anything about the quality of answers. Rows of a real model's file come from `--model`.
 
 mod acceptance;
 mod cases;
@@ -23,12 +23,14 @@ mod projection;
 mod real;
 mod report;
 mod statistics;
+mod weights;
 mod worker;
 mod writing;
 
 pub(crate) use acceptance::run as run_acceptance;
 pub(crate) use infill::run as run_infill;
 pub(crate) use real::run as run_real;
+pub(crate) use weights::run as run_weights;
 
 use std::path::{Path, PathBuf};
 
@@ -182,7 +184,7 @@ pub(crate) fn run(plan: &Plan) -> Result<()> {
     let peer = if plan.alone { None } else { Some(peer::build(&folder)?) };
     let results = folder.join("engine.json");
     let shapes = plan.shapes()?;
-    let mut rows = report::read(&results);
+    let mut rows = document::rows_so_far(&results, &processor());
     let mut setting = Setting::default();
     let cases = terminal::stage("cases", || Cases::choose(&models::shipped()))?;
     for shape in shapes {

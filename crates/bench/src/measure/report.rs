@@ -38,7 +38,7 @@ impl Target {
         }
     }
 
-    fn from_text(text: &str) -> Self {
+    pub(super) fn from_text(text: &str) -> Self {
         let number = |sign: &str| text.strip_prefix(sign).and_then(|rest| rest.trim().parse().ok());
         match (number(">="), number("<=")) {
             (Some(least), _) => Self::AtLeast(least),
@@ -56,7 +56,7 @@ impl Target {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Row {
     /// The model with which it was measured.
     pub(super) shape: String,
@@ -113,7 +113,7 @@ pub(super) fn read(path: &Path) -> Vec<Row> {
     all["rows"].as_array().map_or(&[][..], Vec::as_slice).iter().filter_map(row).collect()
 }
 
-/// Adds rows, replacing those that were measured before; small shapes come first.
+/// Adds rows, replacing those that were measured before; small shapes come first, real models last.
 pub(super) fn merge(rows: &mut Vec<Row>, new: Vec<Row>) {
     for row in new {
         let same = |old: &&mut Row| old.shape == row.shape && old.name == row.name;
@@ -122,8 +122,8 @@ pub(super) fn merge(rows: &mut Vec<Row>, new: Vec<Row>) {
             None => rows.push(row),
         }
     }
-    let order = |row: &Row| Shape::ALL.iter().position(|shape| shape.name() == row.shape);
-    rows.sort_by_key(order);
+    let shape = |row: &Row| Shape::ALL.iter().position(|shape| shape.name() == row.shape);
+    rows.sort_by_cached_key(|row| (shape(row).unwrap_or(Shape::ALL.len()), row.shape.clone()));
 }
 
 fn row(value: &Value) -> Option<Row> {
@@ -164,9 +164,10 @@ mod tests {
         let rows = [row("7b", "edits", 2.5), row("7b", "memory", 2.5)];
         write(&path, &rows, &Setting::default()).unwrap();
         let mut rows = read(&path);
-        merge(&mut rows, vec![row("7b", "edits", 4.0), row("demo", "cancels", 1.0)]);
+        let real = row("Qwen, real weights", "edits", 3.0);
+        merge(&mut rows, vec![real, row("7b", "edits", 4.0), row("demo", "cancels", 1.0)]);
         let found: Vec<_> = rows.iter().map(|row| (row.name.as_str(), row.figure.value)).collect();
-        assert_eq!(found, [("cancels", 1.0), ("edits", 4.0), ("memory", 2.5)]);
+        assert_eq!(found, [("cancels", 1.0), ("edits", 4.0), ("memory", 2.5), ("edits", 3.0)]);
         assert_eq!(rows[1].target.text(), ">= 2.2");
     }
 }

@@ -1,17 +1,21 @@
 //! The speed of writing: edits compared with llama-server and its own kinds of drafts, and text
 //! without repetition compared with llama-bench.
 
+use std::path::Path;
+
 use anyhow::Result;
 
-use super::cases::Kind;
+use super::cases::{Case, Kind};
 use super::contest::{Contestant, Times, in_turns};
 use super::llama_server::{LlamaServer, NGRAMS, Settings};
+use super::peer::Peer;
 use super::report::{Row, Target};
 use super::statistics::{geometric_mean, median};
+use super::worker::LocalCoderWorker;
 use super::{Bench, projection};
 
 /// Tokens that llama-bench writes: as many as a case's explanation has.
-const NOVEL_TOKENS: u32 = 48;
+pub(super) const NOVEL_TOKENS: u32 = 48;
 /// The target of the ratio to llama-bench, which can't draft.
 const NOVEL: Target = Target::AtLeast(0.98);
 
@@ -153,7 +157,7 @@ fn best_of(times: &Times, servers: usize, wanted: impl Fn(usize) -> bool) -> Opt
     (3..servers + 2).max_by(|a, b| gain(*a).total_cmp(&gain(*b)))
 }
 
-fn their_gain(settings: &Settings) -> String {
+pub(super) fn their_gain(settings: &Settings) -> String {
     format!("llama-server with {}: to its default", settings.name())
 }
 
@@ -171,10 +175,20 @@ pub(super) fn novel(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     let Some(peer) = bench.peer else { return Ok(Vec::new()) };
     bench.worker.settle()?;
     let cases = bench.texts.clone();
-    let (worker, model) = (&mut bench.worker, &bench.model);
+    let rows = novel_text(&mut bench.worker, peer, &bench.model, &cases, bench.amount.large)?;
+    Ok(rows.into_iter().map(|it| Row { shape: bench.shape.to_owned(), ..it }).collect())
+}
+
+/// The rows of texts, without the name of the model. With a large one, only the figure that has a
+/// target is measured, twice.
+pub(super) fn novel_text(
+    worker: &mut LocalCoderWorker,
+    peer: &Peer,
+    model: &Path,
+    cases: &[Case],
+    large: bool,
+) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
-    // With a large shape, only the figure that has a target is measured, twice.
-    let large = bench.amount.large;
     let ways: &[(bool, Target)] =
         if large { &[(true, NOVEL)] } else { &[(true, NOVEL), (false, Target::None)] };
     for &(repack, target) in ways {
@@ -188,12 +202,14 @@ pub(super) fn novel(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
             Ok(usage.decode_ms / f64::from(usage.generated_tokens.max(1)))
         })?;
         let how = if repack { "as it comes" } else { "without repacking" };
-        let note = format!("ours {:.2} ms a token", times.best(0, 0));
-        let figure = times.ratio(1, 0, |_| true);
-        rows.push((format!("novel text: to llama-bench {how}"), figure, target, note));
+        rows.push(Row {
+            shape: String::new(),
+            name: format!("novel text: to llama-bench {how}"),
+            figure: times.ratio(1, 0, |_| true),
+            target,
+            note: format!("ours {:.2} ms a token", times.best(0, 0)),
+            projection: String::new(),
+        });
     }
-    Ok(rows
-        .into_iter()
-        .map(|(name, figure, target, note)| bench.row(name, figure, target, note))
-        .collect())
+    Ok(rows)
 }
