@@ -13,7 +13,8 @@ use serde_json::{Map, Value};
 
 use crate::settings_file::rewrite_with;
 
-/// The new name of a file whose settings were migrated.
+/// The new name of a file whose settings were migrated. It is renamed and not deleted: the comments
+/// in it are the user's, and are not taken over.
 const TAKEN: &str = "settings-before.json";
 
 /// Makes the IDE use the product's settings file, before it is started. Returns what could not be
@@ -21,6 +22,9 @@ const TAKEN: &str = "settings-before.json";
 pub(crate) fn unite(places: &Places) -> Vec<ErrorInfo> {
     let mut problems = Vec::new();
     let mut note = |result: Result<(), ErrorInfo>| problems.extend(result.err());
+    // In this order: settings of the machine took precedence, and are there when those of the
+    // editor are merged; only then is the file complete, and the link put in the place of the old
+    // one.
     note(take_machine_settings(places));
     note(take_own_settings(places));
     note(rewrite_with(places, &in_full));
@@ -28,13 +32,13 @@ pub(crate) fn unite(places: &Places) -> Vec<ErrorInfo> {
     problems
 }
 
-/// Migrates settings of the machine: they took precedence over the file's, and still do.
 fn take_machine_settings(places: &Places) -> Result<(), ErrorInfo> {
     let path = places.ide_machine_settings();
     let values = match values_of(&path) {
         Ok(None) => return Ok(()),
         Ok(Some(values)) => Ok(values),
-        // The host has kept a copy of those that belong to this product.
+        // The host has kept a copy of those that belong to this product; it may be readable where
+        // the file itself is not any more.
         Err(problem) => match values_of(&places.editor_settings_file()) {
             Ok(Some(kept)) => Ok(kept),
             _ => Err(problem),
@@ -48,6 +52,8 @@ fn take_machine_settings(places: &Places) -> Result<(), ErrorInfo> {
             rewrite_with(places, &|text| edited(text, AIR_GAPPED, Some(&closed)))?;
         }
     }
+    // Only now, with the values safely in the new file: if anything fails before, the next start
+    // migrates again.
     put_aside(&path)?;
     match fs_err::remove_file(places.editor_settings_file()) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -63,7 +69,7 @@ fn take_machine_settings(places: &Places) -> Result<(), ErrorInfo> {
     })
 }
 
-/// Migrates settings of the editor itself.
+/// Migrates settings of the editor itself. A link in the file's place is what this has made before.
 fn take_own_settings(places: &Places) -> Result<(), ErrorInfo> {
     let path = places.ide_settings_link();
     if !path.symlink_metadata().is_ok_and(|it| it.is_file()) {
@@ -79,7 +85,6 @@ fn take_own_settings(places: &Places) -> Result<(), ErrorInfo> {
     Ok(())
 }
 
-/// Creates the link if it is missing or leads elsewhere.
 fn link(places: &Places) -> Result<(), ErrorInfo> {
     let (path, file) = (places.ide_settings_link(), places.settings_file());
     match fs_err::read_link(&path) {

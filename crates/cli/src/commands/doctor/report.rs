@@ -21,11 +21,11 @@ use crate::settings_file;
 
 /// How many of a log's last lines are included: a day's work, or two loads of a model.
 const LOG_LINES: usize = 300;
-/// How many of the last lines of an older log are included.
 const OLDER_LOG_LINES: usize = 100;
 /// Most bytes read from a log; a line longer than this is shown without its beginning.
 const LOG_BYTES: u64 = 256 * 1024;
-/// There are six; if someone puts more into that folder, not all are in the report.
+/// There are six; someone may put more into that folder, and the report stays a file that can be
+/// read.
 const LOGS_MAX: usize = 16;
 
 const INTRODUCTION: &str = "\
@@ -43,7 +43,8 @@ name as `machine`. Queries of addresses, and whatever looks like a password or a
 server wrote, which may name a folder that you opened.
 ";
 
-/// Where the report goes: a new file with this name, or with a generated name in this folder.
+/// Where the report goes: a new file with this name, or with a generated name in this folder. A
+/// file that exists is never replaced, whatever it is.
 pub(super) fn target(named: Option<&Path>) -> Result<PathBuf, ErrorInfo> {
     let named = named.unwrap_or(Path::new("."));
     let path = if named.is_dir() {
@@ -52,6 +53,7 @@ pub(super) fn target(named: Option<&Path>) -> Result<PathBuf, ErrorInfo> {
     } else {
         named.to_owned()
     };
+    // Shown to the user, who is told to read it.
     let path = std::path::absolute(&path).unwrap_or(path);
     let refused = |why: &str, hint: &str| {
         let message = format!("the report can't be written to `{}`", path.display());
@@ -80,12 +82,15 @@ pub(super) fn write(
     let mut add = |title: &str, body: &str| {
         text.push_str(&format!("\n## {title}\n\n{}\n", body.trim_end()));
     };
+    // Each part is redacted by itself, and titles with it: the introduction must stay as it is,
+    // though it has words that look like secrets.
     add("Versions", &redactor.all(&versions(status, &logs)));
     add("Machine", &redactor.all(&of_machine(machine, status)));
     add("Checks", &redactor.all(&fenced(&checks(findings))));
     add("Host", &redactor.all(&fenced(&host(status))));
     add("Settings", &redactor.all(&fenced(&settings(places))));
-    // Digests of models are wanted here, although they look like tokens.
+    // Digests of models are wanted here, although they look like tokens: whether a file is the one
+    // of the catalog is the first question.
     add("Models", &redactor.names(&fenced(&models(places))));
     if logs.is_empty() {
         add("Logs", "There are none.");
@@ -93,7 +98,8 @@ pub(super) fn write(
     for log in &logs {
         add(&redactor.names(&format!("Log {}", log.name)), &redactor.all(&fenced(&log.text)));
     }
-    // Accessible to its owner only, and never over another file. A partial file is not a report.
+    // Accessible to its owner only, and never over another file: one may have appeared since the
+    // name was checked. A partial file is not a report.
     create(path, text.as_bytes(), Options::PRIVATE).map_err(|error| {
         let message = format!("the report can't be written to `{}`", path.display());
         explained(ErrorInfo::new(ErrorCode::FileAccess, message), cause_of(&error, path))
@@ -214,6 +220,7 @@ fn logs(places: &Places) -> Vec<Log> {
 fn tail(path: &Path, lines: usize) -> std::io::Result<String> {
     let mut file = std::fs::File::open(path)?;
     let bytes = file.metadata()?.len();
+    // From the end, as a log may be large; the first line read is half of one then, and left out.
     let skipped = bytes.saturating_sub(LOG_BYTES);
     file.seek(SeekFrom::Start(skipped))?;
     let mut text = Vec::new();
@@ -223,7 +230,8 @@ fn tail(path: &Path, lines: usize) -> std::io::Result<String> {
     Ok(all[all.len().saturating_sub(lines)..].join("\n"))
 }
 
-/// Fenced, so that a Markdown viewer does not interpret anything in it.
+/// Fenced, so that a Markdown viewer does not interpret anything in it. A fence inside would end it
+/// early.
 fn fenced(text: &str) -> String {
     let text = if text.is_empty() { "Nothing." } else { text };
     format!("```text\n{}\n```", text.trim_end().replace("```", "'''"))
