@@ -24,7 +24,8 @@ use crate::commands::{
 use crate::session::{Session, program};
 use crate::{output, settings_file};
 
-/// With less than this free on the disk of the models, no model can be installed.
+/// With less than this free on the disk of the models it counts as bad: the store keeps 1 GiB free,
+/// and even a small model has some hundred megabytes.
 const DISK_FREE_BYTES_MIN: u64 = 2_000_000_000;
 
 /// What was checked, and the result: a text for people, or an error with what helps. An error is a

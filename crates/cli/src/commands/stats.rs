@@ -88,6 +88,8 @@ fn name(by: StatisticsBy, about: &About) -> String {
 
 fn row(name: String, counts: EditCounts, eval: Vec<EvalShare>) -> StatisticsRow {
     let kept = counts.kept.saturating_add(counts.kept_in_part);
+    // An edit that is still open says nothing yet. Saturating, as the file may have been changed by
+    // hand.
     let decided = counts.shown.saturating_sub(counts.undecided);
     let kept_of = |all: u64| (all > 0).then(|| share(kept, all));
     StatisticsRow {
@@ -104,7 +106,6 @@ fn share(part: u64, all: u64) -> f64 {
     part as f64 / all as f64
 }
 
-/// Outcomes of tasks that the user has run with a model.
 struct Tasks(Vec<Outcome>);
 
 impl Tasks {
@@ -117,9 +118,11 @@ impl Tasks {
         Ok(Self(outcomes(path)?))
     }
 
-    /// The tasks' results for the model or language of a row; they have none for other rows.
+    /// The tasks' results for the model or language of a row; they have none for other rows. Tasks
+    /// of which nothing was shown have no share, and are left out.
     fn shares(&self, by: StatisticsBy, name: &str) -> Vec<EvalShare> {
         let is_of_row = |outcome: &&Outcome| match by {
+            // `asked` has the build behind the model: runs of all builds count here.
             StatisticsBy::Model => outcome.asked.split(", build").next() == Some(name),
             StatisticsBy::Language => outcome.language == name,
             StatisticsBy::Command | StatisticsBy::Prompt => false,
@@ -242,6 +245,7 @@ fn cells(row: &StatisticsRow) -> [String; 11] {
 fn delete(file: &LedgerFile, options: &StatsOptions) -> Result<(), ErrorInfo> {
     let path = file.path();
     let shown = path.display();
+    // Nobody is asked about a file that does not exist.
     if !options.yes && path.symlink_metadata().is_ok() {
         agreed(path, options.json)?;
     }

@@ -15,12 +15,10 @@ const SHARE_PERCENT: u64 = 60;
 /// they need memory.
 const LARGE_SHARE_PERCENT: u64 = 40;
 
-/// What is known about the machine.
 #[derive(Debug, Clone)]
 pub(super) struct Known {
     /// All memory; 0 if the system does not report it.
     pub(super) memory_bytes: u64,
-    /// Room for models on the disk.
     pub(super) disk_bytes: u64,
     /// Whether there is a GPU that the engine can use; unknown before it has run.
     pub(super) gpu: Option<bool>,
@@ -29,7 +27,6 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// Whether it fits into that share of memory, and onto the disk.
     fn has_room(&self, entry: &Entry, percent: u64) -> bool {
         needed(entry) <= self.memory_bytes / 100 * percent && entry.bytes < self.disk_bytes
     }
@@ -59,6 +56,7 @@ pub(super) fn recommend(
     let memory = DecimalBytes(known.memory_bytes);
     let found = profiles
         .iter()
+        // From the largest profile down; they are in order of size.
         .rev()
         .filter(|profile| known.gpu == Some(true) || !profile.large_models)
         .find_map(|profile| Some((profile, of(profile)?)));

@@ -9,14 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::explained;
 
-/// The version of the format that is understood.
 const VERSION: u32 = 1;
-/// Longest file; it has some hundred bytes.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 /// More models than anyone downloads at once.
 const DOWNLOADS_MAX: usize = 64;
 
-/// The contents of the file.
+/// The contents of the file. Fields of later versions are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct State {
@@ -56,7 +54,8 @@ impl State {
         })
     }
 
-    /// Goes to a step. Each step has its own list of downloads.
+    /// Goes to a step. Only the step of downloads has any. Once finished, it stays so, wherever the
+    /// user goes later: it must not open by itself again.
     pub(super) fn go(&mut self, step: SetupStep, downloads: Vec<String>) {
         self.step = step;
         self.finished |= step == SetupStep::Done;
