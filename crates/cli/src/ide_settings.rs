@@ -145,7 +145,6 @@ mod tests {
         Value::Object(parse(&text).unwrap())
     }
 
-    /// Checks that the IDE uses that file as its own.
     fn is_one(places: &Places) {
         let link = places.ide_settings_link();
         assert_eq!(std::fs::read_link(link).unwrap(), places.settings_file());

@@ -102,7 +102,8 @@ pub(crate) fn answer<C: Printed>(answer: &C::Answer) -> Result<(), ErrorInfo> {
     value(answer)
 }
 
-/// As one line, for a program that reads events while the command works.
+/// As one line, for a program that reads events while the command works. It has arrived when this
+/// returns, as stdout has no buffer.
 pub(crate) fn event<C: Printed>(event: &C::Answer) -> Result<(), ErrorInfo> {
     json_line(event)
 }

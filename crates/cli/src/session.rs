@@ -27,7 +27,8 @@ pub(crate) const REQUEST_ID: &str = "cli";
 /// it counts as gone: it answers in milliseconds, whatever its worker does.
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// A connection to the host, on which a command makes its requests one after another.
+/// A connection to the host, on which a command makes its requests one after another. When it is
+/// dropped, the host ends what is still asked on it.
 pub(crate) struct Session {
     client: Client,
     interrupts: Receiver<()>,
@@ -193,7 +194,8 @@ pub(crate) fn overrides(profile: Option<&str>) -> Map<String, Value> {
     profile.iter().map(|name| ("profile".to_owned(), Value::from(*name))).collect()
 }
 
-/// Settings for an edit that is not shown, so that it is not counted.
+/// Settings for an edit that is not shown, so that it is not counted: statistics are about what
+/// users did with edits that they saw.
 pub(crate) fn uncounted(mut settings: Map<String, Value>) -> Map<String, Value> {
     settings.insert(Key::Ledger.name().to_owned(), false.into());
     settings

@@ -19,6 +19,7 @@ impl NextEditTask {
     pub fn language(&self) -> &str {
         let ending = self.file.rsplit('.').next().unwrap_or_default();
         match ending {
+            // The others are languages whose files end with their name.
             "py" => "python",
             "ts" | "tsx" => "typescript",
             "js" => "javascript",

@@ -21,7 +21,8 @@ struct Row {
     entry_point: String,
 }
 
-/// One hole: a program with a part taken out, and tests that run with whatever is put there.
+/// One hole: a Python program with a part taken out, and tests that run with whatever is put there.
+/// The right text is known, and others may be right as well.
 #[derive(Debug, Clone)]
 pub struct Hole {
     pub id: String,
@@ -79,6 +80,7 @@ fn hole(row: Row) -> Hole {
     let kind = match row.task_id.split('/').next() {
         Some("SingleLineInfilling") => "infill-line",
         Some("MultiLineInfilling") => "infill-lines",
+        // The whole set of random stretches and its smaller version.
         _ => "infill-span",
     };
     let whole_lines = row.canonical_solution.ends_with('\n')
@@ -99,6 +101,8 @@ impl Hole {
     /// All holes of a program are in the same one, whose id has the program before the last slash.
     #[must_use]
     pub fn half(&self) -> Half {
+        // `SingleLineInfilling/HumanEval/1/L0`: the sort of hole, the program, and the place in it.
+        // The halves are those of programs, so that the holes of all sorts in one are together.
         let program = self.id.split_once('/').map_or(self.id.as_str(), |(_, rest)| rest);
         Half::of_program(program.rsplit_once('/').map_or(program, |(program, _)| program))
     }
@@ -176,7 +180,6 @@ pub(crate) fn position(before: &str) -> Position {
     }
 }
 
-/// A function `f` that should return the next number.
 #[cfg(test)]
 pub(crate) fn sample(id: &str, prompt: &str, suffix: &str, right: &str) -> Hole {
     hole(Row {

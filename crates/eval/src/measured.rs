@@ -4,7 +4,6 @@
 use localcoder_protocol::EvalShare;
 
 struct Measured {
-    /// An id of the catalog.
     model: &'static str,
     /// The words with which the row begins on the page; a test finds it by them.
     what: &'static str,

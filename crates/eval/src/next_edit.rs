@@ -83,7 +83,6 @@ impl Texts {
     }
 }
 
-/// What leads from the edits to the next one; results are reported by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NextEditKind {
@@ -104,7 +103,8 @@ pub struct NextEditDiagnostic {
     pub code: Option<String>,
 }
 
-/// One task: what a user does in a file, and the files that may follow from it.
+/// One task: what a user does in a file, and the files that may follow from it. Whole files, as an
+/// edit may be given with more or fewer lines around what it changes.
 #[derive(Debug, Clone)]
 pub struct NextEditTask {
     /// Unique among all: language, program and name.
@@ -180,6 +180,8 @@ fn task_of(program: &Program, row: &Row, id: String) -> Result<NextEditTask, Str
         file: program.file.clone(),
         cursor: position(&text, cursor),
         diagnostics: diagnostics.collect::<Result<_, String>>()?,
+        // After all edits: a place that they have made must be found, and one that they have
+        // changed must not.
         right: right(&text, &row.next)?,
         texts,
     })

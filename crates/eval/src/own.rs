@@ -222,7 +222,6 @@ mod tests {
 
     use super::*;
 
-    /// Kinds with an instruction.
     const INSTRUCTED: [&str; 8] =
         ["rename", "types", "docs", "errors", "simplify", "extract", "performance", "bug"];
 
@@ -251,7 +250,8 @@ mod tests {
         assert_eq!(sorts.len(), 5, "{sorts:?}");
     }
 
-    /// How good the checks are: they must let the right answers pass.
+    /// The checks must let right answers pass: each that they flag would cost a user a good edit.
+    /// One in a hundred may be flagged.
     #[test]
     fn right_answers_pass_the_checks_of_answers() {
         let tasks = own_tasks().unwrap();
@@ -310,7 +310,6 @@ mod tests {
         assert!(false_alarms.len() * 100 <= flaws * 5, "{false_alarms:#?}");
     }
 
-    /// The selection without blank lines at its end.
     fn trimmed(task: &Task) -> LineRange {
         let lines: Vec<&str> = task.document.text.split('\n').collect();
         let end = (task.lines.start..=task.lines.end)

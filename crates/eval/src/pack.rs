@@ -128,6 +128,7 @@ fn task(language: Language, row: &Row, form: Form) -> Option<Task> {
     let number = |line: usize| u32::try_from(line).ok();
     Some(Task {
         id: format!(
+            // The three tasks of a row are of one program, and thereby in the same half.
             "{}/humaneval-{}/{}",
             language.name(),
             row.task_id.rsplit('/').next()?,
@@ -177,6 +178,7 @@ fn documented(language: Language, row: &Row) -> Option<(String, usize)> {
     let head = head(language, row);
     let text = row.docstring.trim();
     let mut lines: Vec<String> = head.trim_end().split('\n').map(str::to_owned).collect();
+    // Python has its documentation below the first line of a function, the others above it.
     let at = entry(lines.iter().map(String::as_str), row);
     if text.is_empty() {
         return None;
@@ -230,7 +232,6 @@ fn ending(language: Language) -> &'static str {
     }
 }
 
-/// Whether a line contains the name as a whole word.
 fn names(line: &str, name: &str) -> bool {
     line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name)
 }

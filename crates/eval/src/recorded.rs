@@ -115,6 +115,7 @@ impl Replay {
         Ok(match task.finish(&self.answer, FinishReason::EndOfTurn, Attempt::First) {
             Outcome::Done(finished) if finished.unchanged => Some("nothing was changed".to_owned()),
             Outcome::Done(_) => None,
+            // The product would ask again, and has a reason not to show this one.
             Outcome::Retry { reason } => Some(reason),
             Outcome::Unchanged => Some("nothing was changed".to_owned()),
             Outcome::Refused(error) => Some(ErrorInfo::from(error).to_string()),

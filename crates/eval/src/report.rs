@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Verdict {
-    /// It was shown and is right; for code that was to be left alone, also if it was left alone.
+    /// It was shown and is right. Of code that was to be left alone, also where it was left alone:
+    /// nothing was shown then, and that is right.
     Right,
     Wrong,
     Unchanged,
@@ -51,7 +52,8 @@ pub struct Outcome {
     pub mean_log_probability: Option<f32>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub why: String,
-    /// What replaced the selection; `None` if nothing was changed or shown.
+    /// What replaced the selection, so that a reader of the file can see why it was judged so;
+    /// `None` if nothing was changed or shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
 }
@@ -96,6 +98,7 @@ fn add(row: &mut EvalRow, outcome: &Outcome) {
     *count += 1;
     row.tokens += u64::from(outcome.tokens);
     row.seconds += outcome.seconds;
+    // Doubts are counted among what would have been shown: there they are a warning.
     let shown = matches!(outcome.verdict, Verdict::Right | Verdict::Wrong);
     row.unsure += u32::from(shown && outcome.unsure);
     row.unsure_right += u32::from(outcome.verdict == Verdict::Right && outcome.unsure);

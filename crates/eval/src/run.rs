@@ -103,12 +103,13 @@ const SAID: &str = "said.txt";
 
 type Steps = &'static [&'static [&'static str]];
 
-/// Which files a program consists of, and how it is built and run.
 fn laid_out(
     toolchain: &Toolchain,
     document: &str,
     tests: &str,
 ) -> (Vec<(&'static str, String)>, Steps) {
+    // What is marked so is only called by a test runner; run as a program it would pass by doing
+    // nothing.
     let marked = tests.contains("#[test]") || tests.contains("*testing.T");
     let steps = match toolchain.test_steps {
         of_tests @ [_, ..] if marked => of_tests,
@@ -126,7 +127,6 @@ fn laid_out(
     (vec![(toolchain.file, format!("{}\n\n{}\n", document.trim_end(), tests.trim()))], steps)
 }
 
-/// For tests whose programs are harmless.
 #[cfg(test)]
 pub(crate) fn free() -> Runner {
     struct Free;
@@ -164,6 +164,7 @@ mod tests {
     #[test]
     fn a_program_takes_no_more_than_it_may() {
         let run = |text: &str| python(text).is_none_or(|ran| ran != Ran::Passed);
+        // More data than the 3 GiB, and a longer file than the 256 MiB that a program may have.
         assert!(run("x = bytearray(8 << 30)\nx[::4096] = b'1' * len(x[::4096])"));
         assert!(run("open('x', 'wb').truncate(1 << 30)"));
     }

@@ -11,12 +11,13 @@ use crate::run::{Ran, Runner};
 /// asked.
 #[derive(Debug, Clone)]
 pub struct Task {
-    /// Unique among all: language, program and name.
+    /// Unique among all: `LANGUAGE/PROGRAM/NAME`. What is before the last slash decides the half,
+    /// and a run is resumed by the whole.
     pub id: String,
     pub language: Language,
-    /// Sort of task, such as `rename`; `flaw` and `keep` have no instruction.
+    /// Sort of task, such as `rename`; `flaw` and `keep` have no instruction. Flaws have theirs
+    /// behind a colon, as in `flaw: …`. Tasks are chosen and results reported by it.
     pub kind: String,
-    /// The document that the model is shown a part of.
     pub document: DocumentText,
     /// Whole lines, counted from 1, the last one included.
     pub lines: LineRange,
@@ -43,7 +44,8 @@ pub struct First {
 pub struct Check {
     pub asked: Vec<Regex>,
     pub forbidden: Vec<Regex>,
-    /// Appended to the document, they make a program that ends with 0.
+    /// Appended to the document, they make a program that ends with 0; tests of Go that begin with
+    /// their package are put beside it.
     pub tests: String,
 }
 

@@ -44,7 +44,6 @@ pub struct Pause {
     /// unsure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withheld: Option<Taken>,
-    /// Why there was no suggestion; absent if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub silence: Option<Silence>,
     /// Whether the answer came from a suggestion that the host had kept, and nothing was computed.
@@ -64,7 +63,8 @@ pub struct Pause {
     pub mean_log_probability: Option<f32>,
 }
 
-/// A hole that was typed: a line of the file of `--out`.
+/// A hole that was typed: a line of the file of `--out`. Lines of other kinds in the same file are
+/// skipped, and these are by runs without `--typed`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TypedHole {
@@ -90,7 +90,8 @@ pub struct Typist<'a> {
     right: &'a str,
     written: String,
     taken: usize,
-    /// The suggestions that were shown, each with the number of bytes written when it was.
+    /// The suggestions that were shown, each with the number of bytes written when it was. All of
+    /// them and not only the last: the host may show one again after a few keys.
     shown: Vec<(usize, String)>,
     done: bool,
 }
@@ -156,6 +157,8 @@ impl<'a> Typist<'a> {
     /// first key.
     #[must_use]
     pub fn edits(&self) -> Vec<RecentEdit> {
+        // Compared with the document as the typist has found it: its indentation is not an edit of
+        // theirs.
         let opened = format!("{}{}", self.start, self.hole.after);
         let DocumentText { path, text, .. } = self.document();
         let (before, after) = difference(&opened, &text);
@@ -163,7 +166,8 @@ impl<'a> Typist<'a> {
         if is_nothing { Vec::new() } else { vec![RecentEdit { path, before, after, line: None }] }
     }
 
-    /// Types the next key; the indentation of a new line comes with it.
+    /// Types the next key of what belongs there; the indentation of a new line comes with it, as in
+    /// an editor. Does nothing once the hole is filled.
     pub fn key(&mut self) {
         let left = self.left();
         let Some(first) = left.chars().next() else { return };
@@ -199,9 +203,11 @@ impl<'a> Typist<'a> {
         !self.stays(suggestion) && !self.shown.iter().any(follows)
     }
 
-    /// Whether the last line of a suggestion already follows the cursor.
+    /// Whether the last line of a suggestion already follows the cursor, as where a model does not
+    /// stop at the end of the hole. Blank lines in between don't count.
     #[must_use]
     pub fn repeats(&self, suggestion: &GhostText) -> bool {
+        // The first line of what follows is the rest of the cursor's own line.
         let next = self.hole.after.split('\n').skip(1).find(|line| !line.trim().is_empty());
         let last = suggestion.text.lines().next_back().unwrap_or_default();
         let before = self.before();
@@ -222,6 +228,7 @@ impl<'a> Typist<'a> {
         let left = self.left();
         let text = suggestion.text.trim_end();
         let (mine, theirs) = (first_line(left), first_line(text));
+        // What ends within a line is the whole of it only if that line ends there.
         let ends = |rest: &str| rest.is_empty() || rest.starts_with('\n');
         // From the most to the least. What replaces text behind the cursor can't be compared with
         // what is left to write; only the tests can tell about it.
@@ -324,6 +331,7 @@ pub fn typing(holes: &[TypedHole]) -> EvalTyping {
                     Taken::Nothing => &mut all.wrong,
                 } += 1;
             }
+            // Answers that were kept take no computing, so the two kinds have medians of their own.
             if pause.kept {
                 all.kept += 1;
                 kept.push(pause.ms);

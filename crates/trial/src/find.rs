@@ -18,7 +18,8 @@ pub struct Test {
     pub(crate) plan: Plan,
 }
 
-/// How a test is run: data, so that tests can say what is found without running it.
+/// How a test is run. It depends on the project and on the text as it is, and not on the edit: both
+/// versions are tried in the same way.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
     /// As users know it: shown, and given to the model.
@@ -42,7 +43,6 @@ pub(crate) struct NoTest {
     pub(crate) why: &'static str,
 }
 
-/// What a test is searched for.
 #[derive(Debug, Clone, Copy)]
 pub struct Search<'a> {
     pub document: &'a DocumentText,

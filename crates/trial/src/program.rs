@@ -24,7 +24,6 @@ const SAID_BYTES_MAX: u64 = 2_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ran {
     Passed {
-        /// The end of what it said.
         said: String,
     },
     Failed {

@@ -91,6 +91,7 @@ fn tested(
         return Ok((None, None));
     }
     let command = (spec, options.instruction.as_deref());
+    // The command line has no open folder to search within.
     let found = match Tester::find(&source.document, options.target.lines, None, Some(command)) {
         Err(run) => return Ok((None, Some(run))),
         Ok(found) => found,

@@ -257,7 +257,8 @@ fn sandbox_of_downloads(places: &Places) -> String {
     )
 }
 
-/// `None` if no host runs or it does not answer; it is not started for that.
+/// `None` if no host runs or it does not answer; it is not started for that. Asked again for each
+/// finding, as the checks in between start a host and a worker.
 fn status() -> Option<HostStatus> {
     let places = Places::resolve().ok()?;
     let mut client = connect::connect_raw(&places).ok()??;

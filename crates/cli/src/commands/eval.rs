@@ -215,7 +215,8 @@ fn prove(runner: &Runner, tasks: &[Task], skipped: Skipped) -> Result<(), ErrorI
         .with_hint("fix them: what is wrong is said above"))
 }
 
-/// Asks the model over one connection, one request at a time, and saves the outcomes.
+/// Asks the model over one connection, one request at a time, and saves the outcomes. It is the
+/// state that holes, next edits and tasks share in a run.
 pub(super) struct Asking<'a> {
     pub(super) options: &'a EvalOptions,
     pub(super) client: Client,
@@ -451,7 +452,6 @@ pub(super) fn words(outcome: &Outcome) -> String {
     format!("{verdict}, {:.1} s{why}", outcome.seconds)
 }
 
-/// Outcomes of earlier runs; a truncated last line is ignored.
 pub(super) fn outcomes(path: &Path) -> Result<Vec<Outcome>, ErrorInfo> {
     known_lines(path)
 }

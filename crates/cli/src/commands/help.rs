@@ -53,7 +53,6 @@ fn of_error(code: ErrorCode) -> String {
     text
 }
 
-/// The text of some Markdown, and where its links lead.
 fn without_links(markdown: &str) -> (String, Vec<String>) {
     let (mut words, mut targets) = (String::new(), Vec::new());
     let mut rest = markdown;

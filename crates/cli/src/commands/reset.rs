@@ -123,6 +123,7 @@ fn programs_part(folder: &Path) -> RemovalPart {
 }
 
 fn agreed(json: bool) -> Result<(), ErrorInfo> {
+    // With `--json` a program has called, and there is nobody to be asked.
     match (!json).then(|| output::confirmed("Remove this? [y/N] ")).flatten() {
         Some(true) => Ok(()),
         Some(false) => Err(ErrorInfo::new(ErrorCode::Cancelled, "nothing was removed")),
@@ -175,6 +176,8 @@ fn remove(part: &Part) -> Result<(), ErrorInfo> {
         let removed =
             if is_folder { fs_err::remove_dir_all(path) } else { fs_err::remove_file(path) };
         match removed {
+            // What has gone meanwhile is fine: sockets and locks go with their processes, which
+            // have just ended.
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 let message = format!("`{}` could not be removed", path.display());
                 let info = ErrorInfo::new(ErrorCode::FileAccess, message);

@@ -21,7 +21,8 @@ use policy::Improved;
 
 /// Lines of the prompt, about 16 tokens each: enough for batches, so that their speed is measured.
 const PROMPT_LINES: usize = 24;
-/// Tokens to write: two seconds for a large model on a slow machine.
+/// Tokens to write: two seconds for a large model on a slow machine. Half of them at least must
+/// have been written for a speed to count.
 const ANSWER_TOKENS: u32 = 16;
 /// How long a model may be busy before it counts as in use by another client. The host itself keeps
 /// models quick by short requests of its own, which are over by then.
@@ -141,8 +142,7 @@ fn tried(model: &str, format: OutputFormat) -> Result<SelfTestReport, ErrorInfo>
         measured: SelfTestNumbers::default(),
         diff: None,
     };
-    // One session for all parts: the host ends what a client has asked for when its connection
-    // ends.
+    // One session for all parts: a process can have one handler of Ctrl-C.
     let mut test = Test { session: Session::open()?, model: model.to_owned(), report };
     let parts: [(&str, Part); 3] =
         [("Load", Test::load), ("First token", Test::read_and_write), ("Improve", Test::improve)];
@@ -210,6 +210,7 @@ impl Test {
         // it is.
         let params = generation(&self.model);
         let (cold_ms, answer) = self.generated(&params)?;
+        // The speeds are those of the first: this one reads next to nothing.
         let (warm_ms, _) = self.generated(&params)?;
         let numbers = &mut self.report.measured;
         numbers.cold_first_token_ms = Some(cold_ms);

@@ -31,6 +31,7 @@ pub(crate) fn run(options: &SetupOptions) -> Result<(), ErrorInfo> {
 /// Does what is asked for without questions; returns whether that was anything. The editor's page
 /// goes through its steps by these options, so each of them saves how far the set-up has come.
 fn change(places: &Places, options: &SetupOptions) -> Result<bool, ErrorInfo> {
+    // By itself or with any of the others, hence not one of the cases below.
     if let Some(switch) = options.air_gapped {
         let on = switch == Switch::On;
         settings_file::set(places, AIR_GAPPED, Some(&on.into()))?;
@@ -44,6 +45,7 @@ fn change(places: &Places, options: &SetupOptions) -> Result<bool, ErrorInfo> {
         state.write(&file)?;
         print_text(options, "The demo model stays. `localcoder setup --again` starts over.")?;
     } else if let Some(step) = options.step {
+        // Before anything is noted: what no catalog has could never be resumed.
         for id in &options.download {
             known(places, id)?;
         }

@@ -266,6 +266,7 @@ fn delete(file: &LedgerFile, options: &StatsOptions) -> Result<(), ErrorInfo> {
 
 fn agreed(path: &Path, json: bool) -> Result<(), ErrorInfo> {
     let question = format!("Delete what was counted of edits, {}? [y/N] ", path.display());
+    // With `--json` a program has called, and there is nobody to be asked.
     match (!json).then(|| output::confirmed(&question)).flatten() {
         Some(true) => Ok(()),
         Some(false) => Err(ErrorInfo::new(ErrorCode::Cancelled, "nothing was deleted")),

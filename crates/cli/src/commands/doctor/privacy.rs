@@ -248,10 +248,13 @@ fn checks(host: Option<&HostStatus>, port: Option<u16>) -> Vec<Fact> {
                 { "ss -tunap | grep localcoder".to_owned() },
             ),
             ("each socket that an edit makes, by all processes: Unix sockets alone", {
+                // The host is ended first, so that it is started under `strace` and traced with all
+                // that it starts.
                 "localcoder host stop; strace -f -e trace=network localcoder improve FILE --lines A-B"
                     .to_owned()
             }),
             ("an edit where there is no network at all: nothing is missed", {
+                // As above: a host that runs already is outside the empty network.
                 "localcoder host stop; unshare -rn localcoder improve FILE --lines A-B".to_owned()
             }),
             ("the kernel filters the worker's calls: it has a filter more than your shell", {
@@ -264,6 +267,7 @@ fn checks(host: Option<&HostStatus>, port: Option<u16>) -> Vec<Fact> {
     };
     all.push((
         "no answer from the front of the open IDE, and one `host` more is counted as refused",
+        // A proxy in the environment would be asked in place of the front.
         format!("curl --noproxy '*' http://127.0.0.1:{port}/"),
     ));
     let fact = |(what, text): (&str, String)| Fact { what: what.to_owned(), text };

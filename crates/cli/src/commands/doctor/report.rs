@@ -198,7 +198,8 @@ struct Log {
     text: String,
 }
 
-/// The last lines of each log, the newest of a ring first.
+/// The last lines of each log, the newest of a ring first, which is the order of their names
+/// (`host.log`, `host.log.1`). A log that can't be read says so in its place.
 fn logs(places: &Places) -> Vec<Log> {
     let entries = std::fs::read_dir(&places.logs).into_iter().flatten().flatten();
     let files = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));

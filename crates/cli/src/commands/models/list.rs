@@ -68,6 +68,7 @@ pub(super) fn info(models: &Models, id: &str, json: bool) -> Result<(), ErrorInf
         let row = match (&installed, entry) {
             (Some(listed), _) => installed_row(models, &here, listed, &models.in_use()),
             (None, Some(entry)) => entry_row(models, &here, entry),
+            // This is an error, which says what there is.
             (None, None) => entry_row(models, &here, models.entry(id)?),
         };
         let installed = installed.map(|listed| installed_model(models, &listed.model));
@@ -106,6 +107,7 @@ pub(super) fn entry_facts(models: &Models, entry: &Entry) -> Vec<Fact> {
     let needed = entry.need(CONTEXT_TOKENS).bytes;
     let fit = machine.fit(needed);
     let license = &entry.license;
+    // The file may be larger than the room; the list shows that before it is refused.
     let after = machine.disk_free_bytes.saturating_sub(entry.bytes);
     let by = entry.quantized_by.as_ref().map(|by| format!(", this file by {by}"));
     known([
@@ -279,6 +281,7 @@ fn installed_row(
     let Listed { model, problem } = listed;
     let uses = uses(&model.id, in_use);
     let (state, actions) = if problem.is_some() {
+        // Only what a catalog has can be downloaded again.
         let again = models.catalog.entry(&model.id).map(|_| ModelAction::Install);
         (ModelState::Broken, again.into_iter().chain([ModelAction::Remove]).collect())
     } else {
@@ -365,6 +368,7 @@ pub(super) fn installed_model(models: &Models, model: &Installed) -> InstalledMo
         verified: models.catalog.by_digest(&model.sha256).is_some(),
         claimed_id: model.claimed_id.clone(),
         source: source(model),
+        // From the manifest, as in the rows: the file may be gone or damaged.
         architecture: model.architecture.clone(),
         quantization: model.quantization.clone(),
         parameters: model.parameters,
@@ -377,7 +381,6 @@ pub(super) fn installed_model(models: &Models, model: &Installed) -> InstalledMo
     }
 }
 
-/// A license in the form that other programs rely on.
 pub(super) fn license(terms: &LicenseTerms) -> License {
     License {
         id: terms.id.clone(),
@@ -389,7 +392,6 @@ pub(super) fn license(terms: &LicenseTerms) -> License {
     }
 }
 
-/// What a user agrees to with a license.
 pub(super) fn license_facts(
     id: &str,
     size_bytes: u64,

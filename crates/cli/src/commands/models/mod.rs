@@ -58,7 +58,6 @@ pub(crate) fn listed() -> Result<ModelList, ErrorInfo> {
     list::model_list(&Models::open()?)
 }
 
-/// For a model that only continues a text.
 const NO_TEMPLATE: &str = "It has no chat template: it is a base model, which continues a text and \
                            was not made to follow instructions. Choose its variant called \
                            \"instruct\" or \"chat\" for edits and explanations.";
@@ -183,6 +182,8 @@ impl Models {
     /// Why a model is not suited for edits and explanations, and which ones are; `None` if it is
     /// suited.
     fn why_not_for_edits(&self, id: &str) -> Result<Option<&'static str>, ErrorInfo> {
+        // A model without a template can't be told anything; one that calls itself a base model may
+        // have one.
         if !self.store.has_template(id)? {
             return Ok(Some(NO_TEMPLATE));
         }
@@ -190,8 +191,10 @@ impl Models {
     }
 
     fn remove(&self, id: &str, json: bool) -> Result<(), ErrorInfo> {
+        // Read before it is gone: the answer names the file that stays.
         let model = self.store.model(id)?;
         self.unload(id)?;
+        // After it was unloaded: a host that has the file mapped would keep its room on the disk.
         let freed = self.store.remove(id)?;
         if json {
             let removed = ModelRemoved { removed: id.to_owned(), freed_bytes: freed };

@@ -68,7 +68,6 @@ pub(super) fn lines(rows: &[ModelRow], columns: Option<usize>) -> Vec<String> {
     lines
 }
 
-/// How many of the columns fit.
 fn fitting(id_columns: usize, widths: &[usize], columns: Option<usize>) -> usize {
     let Some(columns) = columns else { return widths.len() };
     let mut taken = 2 + id_columns;
@@ -76,6 +75,8 @@ fn fitting(id_columns: usize, widths: &[usize], columns: Option<usize>) -> usize
         taken += GAP.len() + **width;
         taken <= columns
     };
+    // The first that does not fit ends the line: a later and narrower one matters less, and columns
+    // that come and go with the width would be hard to read.
     widths.iter().take_while(fits).count()
 }
 
@@ -202,7 +203,6 @@ mod tests {
         ]
     }
 
-    /// Where a column begins in each line that has it.
     fn begins(lines: &[String], text: &str) -> Vec<usize> {
         lines.iter().filter_map(|line| line.find(text)).collect()
     }

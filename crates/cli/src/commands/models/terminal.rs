@@ -14,8 +14,7 @@ use crate::failure::no_interrupts;
 use crate::output;
 use localcoder_assist::visible;
 
-/// Between two plain lines, where there is no terminal: often enough to show life, seldom enough
-/// for a log.
+/// Between two plain lines, where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 const TEMPLATE: &str = "{msg} [{bar:30}] {decimal_bytes} of {decimal_total_bytes}, \
                         {decimal_bytes_per_sec}, {eta} left";

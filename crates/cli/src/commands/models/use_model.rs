@@ -103,7 +103,9 @@ fn of_path(models: &Models, path: &str) -> Result<String, ErrorInfo> {
     Ok(there.id)
 }
 
-/// The profile in force, if it does not load a model of this size, and a profile that does.
+/// The profile in force, if it does not load a model of this size, and a profile that does. `None`
+/// if there is nothing to be said: the model is not large, is loaded anyway, or would not be by any
+/// profile.
 fn needed_profile(models: &Models, id: &str) -> Option<(String, String)> {
     let settings = models.settings();
     let parameters = models.store.meant(id).ok()?.parameters;

@@ -144,6 +144,7 @@ fn there(row: &Row<'_>) -> Vec<PathBuf> {
             None => name == *own,
         })
     };
+    // A name that is not UTF-8 is none of ours.
     let ours = entries.flatten().filter(|entry| entry.file_name().to_str().is_some_and(is_ours));
     let mut paths: Vec<PathBuf> = ours.map(|entry| entry.path()).collect();
     paths.sort();
@@ -160,7 +161,9 @@ fn own_folders(places: &Places) -> Vec<PathBuf> {
     own
 }
 
-/// A link between our outermost folder and this one: what it leads to may belong to anyone.
+/// A link between our outermost folder and this one: what it leads to may belong to anyone, so
+/// nothing below it is removed, and the user is told to. Links further out, such as of the home
+/// folder, are the system's.
 fn link_above(folder: &Path, own: &[PathBuf]) -> Option<String> {
     let mut ways = folder.ancestors().filter(|path| own.iter().any(|own| path == own));
     ways.find_map(|path| {
@@ -194,6 +197,7 @@ fn is_within(file: &Path, folder: &Path) -> bool {
 }
 
 /// Size of a file, or of all files in a folder; a link counts as zero, as what it leads to stays.
+/// What can't be read counts as zero too: it is only a figure in the report.
 fn size_bytes(path: &Path) -> u64 {
     let Ok(about) = path.symlink_metadata() else { return 0 };
     if !about.is_dir() {
@@ -204,6 +208,7 @@ fn size_bytes(path: &Path) -> u64 {
 }
 
 /// Removes our folders that have become empty, and leaves those with files of someone else.
+/// Failures are ignored: an empty folder does no harm.
 pub(super) fn remove_empty(places: &Places) {
     let mut folders = own_folders(places);
     // The innermost first.

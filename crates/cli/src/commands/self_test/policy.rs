@@ -32,6 +32,7 @@ pub(super) fn load(ms: Option<f64>, device: Option<&str>) -> SelfTestCheck {
 }
 
 /// The checks of what was measured while the model read and wrote. What was not measured has none.
+/// Reading is reported and not judged: it is in the time to the first token.
 pub(super) fn speeds(numbers: &SelfTestNumbers) -> Vec<SelfTestCheck> {
     let first = |what: &str, ms: Option<f64>, how: &str, max_ms: f64, source: &str| {
         let ms = ms?;

@@ -139,7 +139,7 @@ fn gpu_text(devices: Option<&[Device]>) -> String {
 fn profile_text(profile: &Profile, catalog: &Catalog, machine: &Machine) -> SetupProfile {
     let names = [&profile.code_model, &profile.general_model];
     let entries: Vec<_> = names.into_iter().filter_map(|id| catalog.entry(id)).collect();
-    // The largest and not the sum: the models of a profile are not in memory at the same time.
+    // The largest and not the sum: the text says what one of them takes.
     let needed = entries.iter().map(|entry| entry.need(CONTEXT_TOKENS).bytes).max().unwrap_or(0);
     let load: u64 = entries.iter().map(|entry| entry.bytes).sum();
     let text = format!(

@@ -25,7 +25,8 @@ use crate::session::program;
 /// After this many invalid answers we assume that nobody is at the terminal.
 const TRIES_MAX: usize = 5;
 
-/// Whether a command is running that ends itself on Ctrl-C.
+/// Whether a command is running that ends itself on Ctrl-C. Read by the handler of Ctrl-C, which
+/// has a thread of its own.
 static COMMAND_RUNS: AtomicBool = AtomicBool::new(false);
 
 /// Prints the facts, continues where an earlier run ended, and asks. Without a terminal the facts
@@ -222,6 +223,8 @@ fn run(arguments: &[&str], kept: bool) -> Result<std::process::Output, ErrorInfo
         .args(arguments)
         .stdin(Stdio::inherit())
         .stdout(stdout)
+        // Questions and progress of a command are on stderr, so they reach the user while its
+        // stdout is read.
         .stderr(Stdio::inherit())
         .spawn()
         .and_then(std::process::Child::wait_with_output);

@@ -20,7 +20,8 @@ pub(super) struct Known {
     /// All memory; 0 if the system does not report it.
     pub(super) memory_bytes: u64,
     pub(super) disk_bytes: u64,
-    /// Whether there is a GPU that the engine can use; unknown before it has run.
+    /// Whether there is a GPU that the engine can use; unknown before it has run. With one,
+    /// expected speeds don't count: they are those of the processor's memory.
     pub(super) gpu: Option<bool>,
     /// Tokens per second that models write, or are expected to write, by their ids.
     pub(super) speeds: HashMap<String, f64>,
@@ -50,6 +51,7 @@ pub(super) fn recommend(
     let of = |profile: &Profile| {
         let percent = if profile.large_models { LARGE_SHARE_PERCENT } else { SHARE_PERCENT };
         let code = catalog.entry(&profile.code_model)?;
+        // Either may be loaded, so both have to fit.
         let general = catalog.entry(&profile.general_model).unwrap_or(code);
         (fits(code, percent) && fits(general, percent)).then_some((code, general))
     };
@@ -58,6 +60,7 @@ pub(super) fn recommend(
         .iter()
         // From the largest profile down; they are in order of size.
         .rev()
+        // A GPU that is not known yet counts as none: a large model is slow on a processor.
         .filter(|profile| known.gpu == Some(true) || !profile.large_models)
         .find_map(|profile| Some((profile, of(profile)?)));
     if let Some((profile, (code, general))) = found {

@@ -24,7 +24,8 @@ pub(super) struct State {
     pub(super) finished: bool,
     #[serde(default)]
     pub(super) step: SetupStep,
-    /// Ids of the models whose licenses were agreed to and that are to be downloaded.
+    /// Ids of the models whose licenses were agreed to and that are to be downloaded, in this
+    /// order. They are downloaded without another question when the set-up continues.
     #[serde(default)]
     pub(super) downloads: Vec<String>,
 }
@@ -36,7 +37,8 @@ impl Default for State {
 }
 
 impl State {
-    /// The notes; `None` if there are none that can be read, which costs the user a question.
+    /// The notes; `None` if there are none that can be read, which costs the user a question. A
+    /// file of another version, or with more than this program writes, counts as none.
     pub(super) fn read(path: &Path) -> Option<Self> {
         let text = read_text(path, FILE_BYTES_MAX).ok()?;
         let state: Self = serde_json::from_str(&text).ok()?;
@@ -62,7 +64,8 @@ impl State {
         self.downloads = if step == SetupStep::Download { downloads } else { Vec::new() };
     }
 
-    /// A model has arrived: download the next one, or try this one.
+    /// A model has arrived: download the next one, or try this one. Models that were not waited
+    /// for, such as an imported one, change nothing in the list.
     pub(super) fn arrived(&mut self, id: &str) {
         self.downloads.retain(|waiting| waiting != id);
         let left = std::mem::take(&mut self.downloads);

@@ -214,7 +214,6 @@ mod tests {
 
     use super::*;
 
-    /// In the source tree: the defaults that the assembly adds to the base.
     const DEFAULTS: &str =
         include_str!("../../../../../../ide/overlay/configuration-defaults.json");
     const PRODUCT_OVERLAY: &str = include_str!("../../../../../../ide/overlay/product.json");

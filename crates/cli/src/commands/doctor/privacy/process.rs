@@ -23,7 +23,6 @@ pub(super) struct Seen {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Sockets {
     all: usize,
-    /// Those whose own address is not a loopback address.
     elsewhere: usize,
 }
 
