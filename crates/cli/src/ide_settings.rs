@@ -27,6 +27,8 @@ pub(crate) fn unite(places: &Places) -> Vec<ErrorInfo> {
     // one.
     note(take_machine_settings(places));
     note(take_own_settings(places));
+    // The editor knows settings by their full names alone; ours may be in the file without a
+    // prefix.
     note(rewrite_with(places, &in_full));
     note(link(places));
     problems

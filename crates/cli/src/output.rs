@@ -194,6 +194,8 @@ impl Write for ErrorCapture<'_> {
         } else {
             Stdout.write_all(bytes)
         };
+        // The code that writes is told of a reader that has gone, so that it stops; the command is
+        // not, as that is not its failure.
         let failed = result.as_ref().err().map(io::Error::kind);
         *self.0 = written(result);
         failed.map_or(Ok(bytes.len()), |kind| Err(kind.into()))

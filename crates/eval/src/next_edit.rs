@@ -324,6 +324,8 @@ mod tests {
     }
 
     fn read(edits: &str, next: &str) -> Result<NextEditTask, String> {
+        // Characters of one and of two UTF-16 units before the cursor, and more lines before the
+        // last place than one edit may have.
         let code = "a = 1\nb = 'ä𝄞' + a\nc = a\n".to_owned() + &"\n".repeat(20) + "d = a, a\n";
         let text = format!(
             "[[program]]\nname = \"python/p\"\nfile = \"p.py\"\ncode = {code:?}\n\

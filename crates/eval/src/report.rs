@@ -147,6 +147,7 @@ pub fn rows<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> Vec<EvalRow>
     for outcome in outcomes {
         add(by_kind.entry(&outcome.kind).or_default(), outcome);
         add(by_language.entry(&outcome.language).or_default(), outcome);
+        // The sort of a flaw is behind a colon.
         if outcome.kind != "keep" && !outcome.kind.starts_with("flaw") {
             add(&mut instructed, outcome);
         }

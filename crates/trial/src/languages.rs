@@ -297,7 +297,8 @@ fn java(subject: &Subject<'_>) -> Option<Plan> {
     Some(built("javac", &arguments))
 }
 
-// Syntax and types only: linking would need the project's build.
+// Syntax and types only: linking would need the project's build. Without its options a file may
+// fail as it is; a build that fails before and after says nothing about the edit.
 fn c(subject: &Subject<'_>) -> Option<Plan> {
     let document = subject.document.to_str()?;
     Some(built("cc", &["cc", "-w", "-fsyntax-only", document]))

@@ -114,8 +114,8 @@ impl Program<'_> {
             let _ = sender.send(child.wait());
         });
         let result = receiver.recv_timeout(self.within);
-        // Also after a good end, for what it has left running, which would go on in a folder that
-        // is about to be removed. That the group is empty, usually, is an error that says nothing.
+        // Also after a good end, for what it has left running, which would keep running in a folder
+        // that is about to be removed. Usually the group is empty, and that error says nothing.
         let _ = kill_process_group(group, Signal::KILL);
         // The leader is dead by now, so this is a matter of moments; it leaves no zombie behind.
         let _ = waiting.join();

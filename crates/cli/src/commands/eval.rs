@@ -542,6 +542,7 @@ mod tests {
         if runner.network().is_some() || !runner.can_run(Language::Python) {
             return;
         }
+        // There is something to be reached, so that a failure to reach it is the sandbox's doing.
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let text = format!("import socket\nsocket.create_connection(('127.0.0.1', {port}), 2)");

@@ -134,6 +134,7 @@ pub(super) fn judged(
     })?;
     let mut outcomes = Vec::new();
     for hole in holes {
+        // A file may have several runs in it; the first answer to a hole counts.
         let Some(Filled { answer, seconds, .. }) = answers.iter().find(|it| it.task == hole.id)
         else {
             let _ = skipped.add(&hole.id, "there is no answer");

@@ -59,6 +59,7 @@ pub(super) fn target(named: Option<&Path>) -> Result<PathBuf, ErrorInfo> {
         let message = format!("the report can't be written to `{}`", path.display());
         Err(ErrorInfo::new(ErrorCode::FileAccess, message).with_cause(why).with_hint(hint))
     };
+    // A link counts, also one that leads nowhere: a report must not come to be where it points.
     if path.symlink_metadata().is_ok() {
         return refused("there is a file of that name", "name another file");
     }
@@ -285,6 +286,7 @@ mod tests {
     fn the_last_lines_of_a_long_log_are_whole() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("host.log");
+        // With a character of two bytes in each line, which a cut may split.
         let text: String = (0..100_000).map(|line| format!("ä line {line}\n")).collect();
         fs_err::write(&path, text).unwrap();
         assert_eq!(tail(&path, 2).unwrap(), "ä line 99998\nä line 99999");

@@ -152,6 +152,7 @@ fn load(
     printed?;
     result.map_err(|error| match error {
         StoreError::Cancelled(_) => {
+            // What has arrived stays, and is said so that nobody starts over.
             let loaded = bytes(models.store.loaded_bytes(&entry.sha256));
             ErrorInfo::from(error)
                 .with_cause(format!("{loaded} of it are downloaded"))
@@ -198,7 +199,7 @@ pub(super) fn ask(id: &str, license: &LicenseTerms, text: &str) -> Result<(), Er
             "yes" | "y" => return Ok(()),
             "read" | "r" => output::note(text),
             "no" | "n" => return Err(refused("you did not agree to its license")),
-            // The input has ended; asking again would go round for ever.
+            // The input has ended; asking again would never end.
             _ if !matches!(read, Ok(1..)) => return Err(refused("there was no answer")),
             _ => {}
         }
@@ -211,6 +212,7 @@ fn show(meter: &Meter, event: FetchEvent) {
             meter.show_with_speed(bytes, total_bytes, bytes_per_s);
         }
         FetchEvent::Checking { bytes, total_bytes } => meter.show(bytes, total_bytes),
+        // Downloads are tried again by themselves; the user should know what for they wait.
         FetchEvent::Waiting { wait_ms, reason } => {
             let seconds = wait_ms.div_ceil(1_000);
             meter.note(&format!("{reason}; trying again in {seconds} s"));

@@ -148,6 +148,7 @@ impl Here {
         let length = std::fs::metadata(path).map_or(0, |it| it.len());
         let Some(header) = header else { return Seen::default() };
         let mut memory = self.memory_of(Known::Header(&header));
+        // The settings may name it by its id or by a path.
         let is_it =
             |it: &&Resident| it.model.reference == id || Path::new(&it.model.reference) == path;
         if let Some(resident) = self.residents.iter().find(is_it) {

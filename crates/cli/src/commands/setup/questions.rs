@@ -316,6 +316,7 @@ fn chosen(answer: &str, rows: &[ModelRow], recommended: &str) -> Choice {
         // Before numbers and names: a file that is here is what was meant.
         path if Path::new(path).exists() => return Choice::Model(path.to_owned()),
         _ => match by_number().or_else(by_name) {
+            // The bundled model has a number in the list like any other.
             Some(row) if row.state != ModelState::Bundled => return Choice::Model(row.id.clone()),
             Some(_) => DEMO,
             None => return Choice::Unclear,

@@ -138,12 +138,14 @@ mod tests {
         let _udp = UdpSocket::bind("127.0.0.1:0").unwrap();
         let elsewhere = before.elsewhere;
         assert_eq!(network_sockets(pid), Some(Sockets { all: before.all + 2, elsewhere }));
+        // It fails on a system without IPv6, and then changes nothing.
         let _six = TcpListener::bind("[::1]:0");
         assert_eq!(network_sockets(pid).unwrap().elsewhere, elsewhere);
         assert!(!seen(pid).is_elsewhere());
         let _all = TcpListener::bind("0.0.0.0:0").unwrap();
         assert!(seen(pid).is_elsewhere());
         assert!(seen(pid).of_loopback().contains("1 are NOT on loopback"));
+        // No process has that number.
         assert_eq!(network_sockets(u32::MAX), None);
     }
 }
