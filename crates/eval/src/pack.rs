@@ -61,6 +61,8 @@ pub(crate) fn lines_of(path: &Path) -> Result<Vec<String>, String> {
     let mut lines = Vec::new();
     loop {
         let mut line = String::new();
+        // A longer row comes in pieces, none of which is JSON, so it is refused like any other kind
+        // of file.
         let read = reader.by_ref().take(LINE_BYTES_MAX).read_line(&mut line);
         match read.map_err(|error| told(&error))? {
             0 => return Ok(lines),

@@ -78,6 +78,7 @@ fn get(places: &Places, key: &str, json: bool) -> Result<(), ErrorInfo> {
         output::line(&shown(value))?;
     }
     match &resolved.air_gap {
+        // If it is on because the settings can't be read, every command reports that at its end.
         AirGap::On { reason, problem } if key == AIR_GAPPED && !resolved.mentions(reason) => {
             let hint = problem.as_ref().and_then(|problem| problem.hint.as_deref());
             let hint = hint.map_or_else(String::new, |hint| format!("\n  hint: {hint}"));

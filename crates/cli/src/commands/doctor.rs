@@ -140,6 +140,7 @@ fn programs() -> Result<String, ErrorInfo> {
 
 fn settings(places: &Places) -> (Settings, Result<String, ErrorInfo>) {
     let resolved = settings_file::resolved(places);
+    // What a user has set, and not what a profile or the defaults say.
     let set = resolved.values.iter().filter(|(.., layer)| *layer > Layer::Profile).count();
     let result = match resolved.errors.into_iter().next() {
         Some(error) => Err(error),
@@ -153,6 +154,7 @@ fn models(places: &Places, settings: &Settings) -> Result<String, ErrorInfo> {
         Some(store) => store.list()?,
         None => Vec::new(),
     };
+    // The first problem is the finding; `models list` shows all of them.
     for listed in &installed {
         if let Some(problem) = &listed.problem {
             let id = &listed.model.id;

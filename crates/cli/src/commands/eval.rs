@@ -336,6 +336,7 @@ impl<'a> Asking<'a> {
                     let text = "the LocalCoder host ended";
                     return Err(ErrorInfo::new(ErrorCode::HostUnreachable, text));
                 }
+                // Progress, and answers to what was tried.
                 Ok(_) => {}
             }
         }

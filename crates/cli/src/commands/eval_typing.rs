@@ -136,6 +136,7 @@ fn asked(asking: &mut Asking<'_>, params: &CompleteParams) -> Result<CompleteAns
                 return Err(ErrorInfo::new(ErrorCode::HostUnreachable, text)
                     .with_hint("try again: a new one is started"));
             }
+            // Progress, and the ends of requests of earlier keys, which were replaced.
             Ok(_) => {}
         }
     }

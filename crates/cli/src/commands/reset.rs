@@ -118,6 +118,7 @@ fn programs_part(folder: &Path) -> RemovalPart {
         what: "The programs themselves".to_owned(),
         paths: vec![folder.display().to_string()],
         bytes: None,
+        // Whether they came by a package or as a folder is not known here.
         text: Some("remove them as they came: the package, or the folder".to_owned()),
     }
 }

@@ -38,6 +38,7 @@ fn change(places: &Places, options: &SetupOptions) -> Result<bool, ErrorInfo> {
         print_text(options, &format!("Air-gapped mode is {}.", if on { "on" } else { "off" }))?;
     }
     let file = places.setup_file();
+    // A file that can't be read is replaced: it only costs the user a question.
     let mut state = State::read(&file).unwrap_or_default();
     if options.demo {
         stay_with_demo(places)?;
@@ -93,6 +94,7 @@ fn stay_with_demo(places: &Places) -> Result<(), ErrorInfo> {
 /// no catalog is taken for code.
 fn take_into_use(places: &Places, id: &str) -> Result<(), ErrorInfo> {
     let store = Store::open(&places.models)?;
+    // A model that can't be used is refused before any setting names it.
     store.path_of(id)?;
     let catalog = Catalog::with_file(&places.catalog_file())?;
     let entry = catalog.entry(id);

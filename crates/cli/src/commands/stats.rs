@@ -110,6 +110,7 @@ struct Tasks(Vec<Outcome>);
 
 impl Tasks {
     fn read(path: &Path) -> Result<Self, ErrorInfo> {
+        // Reading takes a missing file for one without outcomes, as `eval --out` begins a new one.
         if !path.exists() {
             let message = format!("there is no `{}`", path.display());
             return Err(ErrorInfo::new(ErrorCode::Usage, message)

@@ -205,6 +205,7 @@ mod tests {
         for (text, expected) in [
             ("/home/ada.l/m.gguf is read", "~/m.gguf is read"),
             ("in `/home/ada.l`", "in `~`"),
+            // Another folder whose name begins with that of the home folder.
             ("/home/ada.l2/x", "/home/user.l2/x"),
             ("/srv/ada/x of Ada on zx81", "/srv/user/x of user on machine"),
             ("ada@zx81.example.org:", "user@machine:"),

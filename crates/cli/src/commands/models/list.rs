@@ -56,6 +56,7 @@ pub(super) fn model_list(models: &Models) -> Result<ModelList, ErrorInfo> {
         used_bytes,
         free_bytes,
         disk_text: format!("Models take {}; {} are free.", bytes(used_bytes), bytes(free_bytes)),
+        // Shown by the editor beside the list; nothing was refused yet, so it is not counted.
         refusal: models.network("no model is downloaded").err(),
     })
 }

@@ -41,8 +41,8 @@ pub(super) fn run(
     } else if id.contains(['/', '\\']) {
         of_path(models, &model_reference(Some(id))?.unwrap_or_else(|| id.to_owned()))?
     } else {
-        // The file must exist and be intact before the model is chosen. It is read only if its time
-        // or length is not that of its installation.
+        // The file must exist and be intact before the model is chosen. It is read only if it is
+        // outside the store and looks as if it had been written to.
         if models.store.is_touched(id)? {
             followed("reading", |progress| models.store.verify(id, progress))?;
         }

@@ -80,6 +80,7 @@ fn is_in_use(places: &Places, resolved: &Resolved) -> bool {
         .is_some_and(|store| store.list().is_ok_and(|models| !models.is_empty()));
     let chosen = [Key::CodeModel, Key::GeneralModel, Key::Profile].map(|key| key.setting().key);
     let has_chosen = |(key, _, layer): &(&'static str, _, Layer)| {
+        // Values of a profile or of the defaults were not chosen by anyone.
         chosen.contains(key) && *layer > Layer::Profile
     };
     has_models || resolved.values.iter().any(has_chosen)

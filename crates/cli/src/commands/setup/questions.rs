@@ -164,6 +164,7 @@ fn agree_to_bundle(folder: &str) -> Result<(), ErrorInfo> {
             "read it (`localcoder models license {folder}`), then agree with `--accept-license`"
         ))
     };
+    // Nothing is known of a license, so there is nothing to agree to; the facts above say so.
     if license.license.is_none() {
         return Ok(());
     }

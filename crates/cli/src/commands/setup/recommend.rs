@@ -156,6 +156,7 @@ mod tests {
             (18, Some(true), "balanced", "qwen2.5-coder-7b"),
             (16, Some(true), "balanced", "qwen2.5-coder-7b"),
             (16, None, "balanced", "qwen2.5-coder-7b"),
+            // Without a GPU no large one, however much memory there is.
             (64, None, "balanced", "qwen2.5-coder-7b"),
             (64, Some(false), "balanced", "qwen2.5-coder-7b"),
             (8, Some(true), "fast", "qwen2.5-coder-1.5b"),

@@ -97,6 +97,7 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             assert_eq!(State::read(&path), None, "{text}");
         }
+        // A field of a later version does not make the file another one.
         std::fs::write(&path, r#"{"version":1,"later":true}"#).unwrap();
         assert_eq!(State::read(&path), Some(State::default()));
     }
