@@ -1,6 +1,6 @@
-//! `localcoder contained FOLDER PROGRAM ARGUMENT...`: the program in this one's place, which then can
-//! write below the folder only, and reaches no network and no other process. It starts that way or
-//! not at all. Not for users: `test` runs made-up calls of their functions so.
+//! `localcoder contained FOLDER PROGRAM ARGUMENT...`: the program in this one's place, which then
+//! can write below the folder only, and reaches no network and no other process. It starts that way
+//! or not at all. Not for users: `test` runs made-up calls of their functions so.
 
 use std::ffi::OsString;
 use std::io;

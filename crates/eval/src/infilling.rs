@@ -122,8 +122,7 @@ impl Hole {
         position(&self.before)
     }
 
-    /// Whether its own text passes its tests here; if not, no answer can be judged. Some need what
-    /// this Python or these limits do not give.
+    /// Whether its own text passes its tests here; if not, no answer can be judged by them.
     #[must_use]
     pub fn is_provable(&self, runner: &Runner) -> bool {
         self.judge(runner, &GhostText { text: self.right.clone(), replaces: 0 }) == Ran::Passed

@@ -30,7 +30,8 @@ pub struct Outcome {
     pub asked: String,
     pub verdict: Verdict,
     pub done: bool,
-    /// For a hole: it was filled and passes. For a next edit: its text is right.
+    /// Whether the program passes its tests, changed or not; for a next edit, whether its text is
+    /// right.
     pub passes: bool,
     pub warned: bool,
     /// Shown as one that may well be wrong; for a hole, one that would not be shown unasked.

@@ -222,7 +222,8 @@ fn logs(places: &Places) -> Vec<Log> {
 fn tail(path: &Path, lines: usize) -> std::io::Result<String> {
     let mut file = std::fs::File::open(path)?;
     let bytes = file.metadata()?.len();
-    // From the end, as a log may be large; the first line read is half of one then, and left out.
+    // From the end, as a log may be large. The first line read is a part of one then, and is left
+    // out.
     let skipped = bytes.saturating_sub(LOG_BYTES);
     file.seek(SeekFrom::Start(skipped))?;
     let mut text = Vec::new();
