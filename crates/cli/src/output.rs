@@ -271,6 +271,7 @@ impl Progress {
 
     pub(crate) fn show(&self, progress: &ProgressParams) {
         let percent = progress.fraction.map(|fraction| format!(" {:.0} %", fraction * 100.0));
+        // The bar writes to the terminal by itself, past `for_stderr`.
         let message = visible(&progress.message);
         self.bar.set_message(format!("{message}{}", percent.unwrap_or_default()));
         // No thread of its own draws it: it moves when the host reports, so that a host that has

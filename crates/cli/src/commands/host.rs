@@ -107,6 +107,7 @@ fn forget(places: &Places) -> Result<(), ErrorInfo> {
         let removed =
             if path.is_dir() { fs_err::remove_dir_all(&path) } else { fs_err::remove_file(&path) };
         match removed {
+            // Nothing may have been kept yet.
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 let message = format!("`{}` could not be deleted", path.display());
                 let error_info = ErrorInfo::new(ErrorCode::FileAccess, message);
