@@ -105,6 +105,7 @@ impl Command {
             Self::Config(options) => options.command.json(),
             Self::Doctor(options) => options.json,
             Self::Setup(options) => options.json,
+            // Whoever reads events reads an error as the last of them.
             Self::SelfTest(options) => options.json || options.events,
             Self::Eval(options) => options.json,
             Self::Stats(options) => options.json,
@@ -187,6 +188,8 @@ pub(crate) struct TestOptions {
     pub(crate) json: bool,
 }
 
+// Only ids of the table: one that was misspelled once counted as a command that may change
+// anything, and nothing was compared, without a word.
 fn command() -> impl TypedValueParser<Value = &'static CommandSpec> {
     PossibleValuesParser::new(COMMANDS.iter().map(|spec| spec.id))
         .try_map(|id| CommandSpec::of(&id).ok_or("it is not in the table of commands"))
@@ -598,6 +601,7 @@ impl HostOptions {
 }
 
 fn line_range(text: &str) -> Result<LineRange, String> {
+    // A single number is a range of one line.
     let (start, end) = text.split_once('-').unwrap_or((text, text));
     let number = |text: &str| {
         text.trim().parse::<u32>().map_err(|_| format!("`{text}` is not a line number"))

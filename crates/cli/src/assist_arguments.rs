@@ -56,6 +56,7 @@ struct LengthOption {
 }
 
 fn length() -> PossibleValuesParser {
+    // The words are those of the setting, which the option overrides for one command.
     let choices = match Key::ExplanationLength.setting().kind {
         Kind::Choice { choices, .. } => choices,
         _ => &[],

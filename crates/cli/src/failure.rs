@@ -6,7 +6,8 @@ use std::path::Path;
 use localcoder_disk::{Cause, Kind, cause_of};
 use localcoder_protocol::{ErrorCode, ErrorInfo};
 
-/// Adds the cause to an error. A full disk has a code of its own, whatever it was needed for.
+/// Adds the cause to an error. A full disk has a code of its own, whatever it was needed for, as
+/// what helps is always the same.
 pub(crate) fn explained(mut error: ErrorInfo, cause: Cause) -> ErrorInfo {
     if cause.kind == Kind::Full {
         error.code = ErrorCode::DiskFull;
@@ -14,7 +15,7 @@ pub(crate) fn explained(mut error: ErrorInfo, cause: Cause) -> ErrorInfo {
     error.with_cause(cause.text).with_hint(cause.hint)
 }
 
-/// The error that Ctrl-C would not end a command cleanly.
+/// For a system that refuses a handler: a command that could not be stopped cleanly is not begun.
 pub(crate) fn no_interrupts(error: &ctrlc::Error) -> ErrorInfo {
     let info = ErrorInfo::new(ErrorCode::Internal, "Ctrl-C can't be handled");
     match error {

@@ -13,7 +13,8 @@ use serde_json::{Map, Value};
 
 use crate::settings_file::rewrite_with;
 
-/// The new name of a file whose settings were migrated.
+/// The new name of a file whose settings were migrated. It is renamed and not deleted: the comments
+/// in it are the user's, and are not taken over.
 const TAKEN: &str = "settings-before.json";
 
 /// Makes the IDE use the product's settings file, before it is started. Returns what could not be
@@ -21,20 +22,25 @@ const TAKEN: &str = "settings-before.json";
 pub(crate) fn unite(places: &Places) -> Vec<ErrorInfo> {
     let mut problems = Vec::new();
     let mut note = |result: Result<(), ErrorInfo>| problems.extend(result.err());
+    // In this order: settings of the machine took precedence, and are there when those of the
+    // editor are merged; only then is the file complete, and the link put in the place of the old
+    // one.
     note(take_machine_settings(places));
     note(take_own_settings(places));
+    // The editor knows settings by their full names alone; ours may be in the file without a
+    // prefix.
     note(rewrite_with(places, &in_full));
     note(link(places));
     problems
 }
 
-/// Migrates settings of the machine: they took precedence over the file's, and still do.
 fn take_machine_settings(places: &Places) -> Result<(), ErrorInfo> {
     let path = places.ide_machine_settings();
     let values = match values_of(&path) {
         Ok(None) => return Ok(()),
         Ok(Some(values)) => Ok(values),
-        // The host has kept a copy of those that belong to this product.
+        // The host has kept a copy of those that belong to this product; it may be readable where
+        // the file itself is not any more.
         Err(problem) => match values_of(&places.editor_settings_file()) {
             Ok(Some(kept)) => Ok(kept),
             _ => Err(problem),
@@ -48,6 +54,8 @@ fn take_machine_settings(places: &Places) -> Result<(), ErrorInfo> {
             rewrite_with(places, &|text| edited(text, AIR_GAPPED, Some(&closed)))?;
         }
     }
+    // Only now, with the values safely in the new file: if anything fails before, the next start
+    // migrates again.
     put_aside(&path)?;
     match fs_err::remove_file(places.editor_settings_file()) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -63,7 +71,7 @@ fn take_machine_settings(places: &Places) -> Result<(), ErrorInfo> {
     })
 }
 
-/// Migrates settings of the editor itself.
+/// Migrates settings of the editor itself. A link in the file's place is what this has made before.
 fn take_own_settings(places: &Places) -> Result<(), ErrorInfo> {
     let path = places.ide_settings_link();
     if !path.symlink_metadata().is_ok_and(|it| it.is_file()) {
@@ -79,7 +87,6 @@ fn take_own_settings(places: &Places) -> Result<(), ErrorInfo> {
     Ok(())
 }
 
-/// Creates the link if it is missing or leads elsewhere.
 fn link(places: &Places) -> Result<(), ErrorInfo> {
     let (path, file) = (places.ide_settings_link(), places.settings_file());
     match fs_err::read_link(&path) {
@@ -140,7 +147,6 @@ mod tests {
         Value::Object(parse(&text).unwrap())
     }
 
-    /// Checks that the IDE uses that file as its own.
     fn is_one(places: &Places) {
         let link = places.ide_settings_link();
         assert_eq!(std::fs::read_link(link).unwrap(), places.settings_file());

@@ -30,6 +30,7 @@ fn main() -> ExitCode {
     // Before any file is created: logs, sockets and copies of the user's text must be accessible to
     // the user only.
     localcoder_transport::private::close_umask();
+    // Not one of clap's commands: it must run before anything else does, and is in no help.
     let mut words = std::env::args_os().skip(1);
     if words.next().is_some_and(|word| word == contained::CONTAINED) {
         return contained::run(words);
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return output::instead_of_a_command(&error),
     };
+    // Taken before the command is moved into its function: errors are printed in its form, too.
     let json = arguments.command.as_ref().is_some_and(Command::json);
     // How many of the problems in the settings a command reports itself; `None` if none are printed
     // at its end. The editor runs for hours, so they are printed before it starts; a host's stderr
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
         Some(Command::Uninstall(options)) => commands::reset::uninstall(&options),
         Some(Command::Help(options)) => commands::help::run(&options),
     };
+    // The error first: what it says of the settings is not said again below.
     if let Err(error) = &result {
         output::error(error, json);
     }

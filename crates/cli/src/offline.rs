@@ -11,14 +11,16 @@ use crate::contained::CONTAINED;
 pub(crate) struct Offline(Confinement);
 
 impl Offline {
-    /// Finds out how that can be done on this system.
+    /// Finds out how that can be done on this system, by trying: a user namespace, else a filter of
+    /// calls.
     pub(crate) fn probe() -> Self {
         Self(probe_confinement())
     }
 }
 
 impl Offline {
-    /// Whether called code can be kept from the user's files here.
+    /// Whether called code can be kept from the user's files here: the rules on files are Linux's
+    /// (Landlock).
     pub(crate) fn can_contain() -> bool {
         cfg!(target_os = "linux")
     }
@@ -37,6 +39,7 @@ impl Confine for Offline {
     }
 
     fn contained(&self, folder: &Path) -> Option<Vec<String>> {
+        // This program again, as the rules are set by the process that then becomes the other one.
         let own = std::env::current_exe().ok().filter(|_| Self::can_contain())?;
         let [own, folder] = [own.as_path(), folder].map(|it| it.to_string_lossy().into_owned());
         Some(vec![own, CONTAINED.to_owned(), folder])

@@ -22,23 +22,35 @@ use serde::Serialize;
 
 use crate::stdout::Stdout;
 
-/// Whether the reader of stdout has gone away.
+/// Set once and never reset: a pipe whose reader has gone gets no other. A static, since data is
+/// written from everywhere and everyone has to stop.
 static READER_GONE: AtomicBool = AtomicBool::new(false);
 
+/// Writes data to stdout, all of it, before it returns. A reader that has gone away is not an error
+/// here: the command ends silently, as others do in a pipe. Long work asks [`reader_is_gone`] and
+/// ends early.
+///
+/// # Errors
+/// [`ErrorCode::OutputFailed`] if it can't be written, whatever the command has done besides: a
+/// script must not take a file that was cut by a full disk for the whole answer.
 pub(crate) fn data(text: &str) -> Result<(), ErrorInfo> {
     if text.is_empty() || reader_is_gone() {
         return Ok(());
     }
+    // Looked at with each write and not once: the cost is nothing beside writing, and there is no
+    // state that could be wrong.
     let text = for_people(text, std::io::stdout().is_terminal());
     written(Stdout.write_all(text.as_bytes()))
 }
 
-/// A text as it is written: on a terminal, so that control sequences in it are not executed.
+/// A text as it is written. What comes from elsewhere, such as a model's name, a license, an answer
+/// or the name of a file, may hold sequences that clear the screen, name the window or turn the
+/// direction of text; on a terminal they are written out in the form that JSON has for them, so
+/// that `--json` is the same JSON there. Files and pipes get every byte.
 fn for_people(text: &str, on_terminal: bool) -> Cow<'_, str> {
     if on_terminal { visible(text) } else { Cow::Borrowed(text) }
 }
 
-/// A text as it is written to stderr.
 fn for_stderr(text: &str) -> Cow<'_, str> {
     for_people(text, std::io::stderr().is_terminal())
 }
@@ -53,13 +65,13 @@ fn written(result: io::Result<()>) -> Result<(), ErrorInfo> {
     }
 }
 
-/// Whether nobody reads the output any more: then writing more is pointless.
 pub(crate) fn reader_is_gone() -> bool {
     READER_GONE.load(Ordering::Relaxed)
 }
 
 fn unwritten(error: &io::Error) -> ErrorInfo {
     let cause = cause_of(error, Path::new("/dev/stdout"));
+    // The system calls a closed stream a bad file descriptor, which says nothing to its user.
     let (text, hint) = if error.raw_os_error() == Some(Errno::BADF.raw_os_error()) {
         ("standard output is closed".to_owned(), "leave it open, or send it to a file")
     } else if cause.kind == Kind::Full {
@@ -72,24 +84,26 @@ fn unwritten(error: &io::Error) -> ErrorInfo {
         .with_hint(hint)
 }
 
-/// The width of the terminal that data goes to, in columns, if it goes to one.
+/// The width of the terminal that data goes to, in columns; `None` for a file or a pipe, which get
+/// whole lines, and for terminals that report a width of 0, as some do that are not shown.
 pub(crate) fn columns() -> Option<usize> {
     let stdout = std::io::stdout();
     let size = stdout.is_terminal().then(|| rustix::termios::tcgetwinsize(&stdout).ok())??;
     Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }
 
-/// Writes a line of data.
 pub(crate) fn line(text: &str) -> Result<(), ErrorInfo> {
     data(&format!("{text}\n"))
 }
 
-/// Writes what a command prints with `--json`.
+/// Writes what a command prints with `--json`. The type parameter ties the command to its published
+/// schema: what has none can't be printed.
 pub(crate) fn answer<C: Printed>(answer: &C::Answer) -> Result<(), ErrorInfo> {
     value(answer)
 }
 
-/// Writes what a command prints as one line, for a program that follows its progress.
+/// As one line, for a program that reads events while the command works. It has arrived when this
+/// returns, as stdout has no buffer.
 pub(crate) fn event<C: Printed>(event: &C::Answer) -> Result<(), ErrorInfo> {
     json_line(event)
 }
@@ -103,26 +117,29 @@ fn json_line(value: &impl Serialize) -> Result<(), ErrorInfo> {
     line(&serde_json::to_string(value).expect("protocol types serialize"))
 }
 
-/// Writes something for the user that is not data.
+/// Writes something for the user that is not data, to stderr. Failures are ignored: there is
+/// nowhere left to report them, and the data may have arrived.
 pub(crate) fn note(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", for_stderr(text));
 }
 
-/// Whether the user agrees; `None` if nobody is at the terminal. Only a clear yes counts.
+/// Whether the user agrees; `None` if nobody is at the terminal. Only a clear yes counts. The
+/// question is written to stderr, as stdout may be a file while the user sits at the terminal.
 pub(crate) fn confirmed(question: &str) -> Option<bool> {
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return None;
     }
     let _ = write!(std::io::stderr().lock(), "{}", for_stderr(question));
     let mut answer = String::new();
+    // An end of input is an empty answer, and thereby a no.
     let read = std::io::stdin().lock().read_line(&mut answer);
     let is_yes = ["y", "yes"].contains(&answer.trim().to_lowercase().as_str());
     Some(read.is_ok() && is_yes)
 }
 
-/// Writes an error: for a script on stdout as JSON, for people on stderr.
 pub(crate) fn error(error: &ErrorInfo, json: bool) {
-    // On one line, since it may be one of a sequence of events.
+    // On one line, since it may be one of a sequence of events. If stdout is what has failed, the
+    // error is at least on stderr.
     if !json || event::<Failed>(&Failure { error: error.clone() }).is_err() {
         note(&render(error));
     }
@@ -135,7 +152,7 @@ pub(crate) fn instead_of_a_command(stopped: &clap::Error) -> ExitCode {
         print_usage_error(stopped);
         return ExitCode::from(ErrorCode::Usage.exit_code());
     } else if std::io::stdout().is_terminal() {
-        // In colors.
+        // clap's own writer has colors, which `data` would write out as text.
         written(stopped.print().and_then(|()| std::io::stdout().flush()))
     } else {
         data(&stopped.render().to_string())
@@ -157,13 +174,15 @@ fn print_usage_error(stopped: &clap::Error) {
         visible(&argument) == argument
     };
     if !std::io::stderr().is_terminal() || std::env::args_os().all(plain) {
+        // The command ends with an error as it is, also if stderr is closed.
         let _ = stopped.print();
     } else {
         note(stopped.render().to_string().trim_end());
     }
 }
 
-/// A writer to stdout for code that wants an [`io::Write`]: it keeps the error of a failed write.
+/// A writer to stdout for code that wants an [`io::Write`]. It keeps the error of a failed write,
+/// which such code passes on without the cause and the hint, if at all.
 #[derive(Debug)]
 pub(crate) struct ErrorCapture<'a>(pub(crate) &'a mut Result<(), ErrorInfo>);
 
@@ -175,6 +194,8 @@ impl Write for ErrorCapture<'_> {
         } else {
             Stdout.write_all(bytes)
         };
+        // The code that writes is told of a reader that has gone, so that it stops; the command is
+        // not, as that is not its failure.
         let failed = result.as_ref().err().map(io::Error::kind);
         *self.0 = written(result);
         failed.map_or(Ok(bytes.len()), |kind| Err(kind.into()))
@@ -185,7 +206,6 @@ impl Write for ErrorCapture<'_> {
     }
 }
 
-/// What happened, why, and what to do next.
 fn render(error: &ErrorInfo) -> String {
     let mut text = format!("error: {}", error.message);
     for (label, part) in [("cause", &error.cause), ("hint", &error.hint)] {
@@ -203,14 +223,15 @@ fn render(error: &ErrorInfo) -> String {
     text
 }
 
-/// The command that the command line offers where a window offers a button.
+/// The command that the command line offers where a window offers a button. Texts of errors name
+/// neither, as both show them; `None` if there is nothing to be typed.
 pub(crate) fn command_for(error: &ErrorInfo) -> Option<String> {
     let of = |name: &'static str| error.subject.as_deref().unwrap_or(name);
     let command = match error.action? {
         // To retry, the command has to be typed again; and the window is not ours.
         ErrorAction::Retry | ErrorAction::ShowLog | ErrorAction::ReloadWindow => return None,
         ErrorAction::OpenSettings if error.subject.is_none() => "config list".to_owned(),
-        // The error says which file it is.
+        // An editor opens it; the error says which file it is.
         ErrorAction::OpenSettingsFile if error.subject.is_none() => return None,
         ErrorAction::OpenSettings if error.code == ErrorCode::AirGapped => {
             format!("config set {} false", of("NAME"))
@@ -236,7 +257,7 @@ pub(crate) fn command_for(error: &ErrorInfo) -> Option<String> {
     Some(format!("`localcoder {command}`"))
 }
 
-/// One line on a terminal that says what is going on; silent elsewhere.
+/// One line on a terminal that says what is going on; silent elsewhere, by `indicatif` itself.
 pub(crate) struct Progress {
     bar: ProgressBar,
 }
@@ -250,12 +271,14 @@ impl Progress {
 
     pub(crate) fn show(&self, progress: &ProgressParams) {
         let percent = progress.fraction.map(|fraction| format!(" {:.0} %", fraction * 100.0));
+        // The bar writes to the terminal by itself, past `for_stderr`.
         let message = visible(&progress.message);
         self.bar.set_message(format!("{message}{}", percent.unwrap_or_default()));
+        // No thread of its own draws it: it moves when the host reports, so that a host that has
+        // stopped looks like one.
         self.bar.tick();
     }
 
-    /// Removes the line, so that data can follow.
     pub(crate) fn clear(&self) {
         self.bar.finish_and_clear();
     }

@@ -20,25 +20,30 @@ use crate::failure::no_interrupts;
 use crate::output;
 use crate::tester::Tester;
 
-/// The id of the one request a command makes on its connection.
+/// A connection has one request at a time, so it needs no other id; a cancel names it.
 pub(crate) const REQUEST_ID: &str = "cli";
 
 /// After this long a silence the host is asked whether it is there, and after the same time again
 /// it counts as gone: it answers in milliseconds, whatever its worker does.
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// A connection to the host.
+/// A connection to the host, on which a command makes its requests one after another. When it is
+/// dropped, the host ends what is still asked on it.
 pub(crate) struct Session {
     client: Client,
     interrupts: Receiver<()>,
 }
 
 impl Session {
-    /// Finds or starts the host.
+    /// Finds or starts the host. Ctrl-C is taken over from here on, for the whole process, so a
+    /// command opens one session at most.
     pub(crate) fn open() -> Result<Self, ErrorInfo> {
+        // With room for what comes before the first request waits for it, such as while a host
+        // starts.
         let (sender, interrupts) = bounded(2);
         ctrlc::set_handler(move || {
-            // The second Ctrl-C means: leave without waiting for the host.
+            // The loop of a request takes each Ctrl-C and cancels. Where two wait that nobody has
+            // taken, the next one means: leave without waiting for the host.
             if sender.try_send(()).is_err() {
                 output::note("");
                 std::process::abort();
@@ -60,7 +65,9 @@ impl Session {
         self.request_with::<R>(params, on_delta, None)
     }
 
-    /// As [`Self::request`], with the user's test, which the host may ask to try edits with.
+    /// As [`Self::request`], with the user's test, which the host may ask to try edits with while
+    /// the request runs. Trials run in a thread of their own, so that Ctrl-C and a host that ends
+    /// are still seen.
     pub(crate) fn request_with<R: Request>(
         &mut self,
         params: &R::Params,
@@ -68,6 +75,8 @@ impl Session {
         tester: Option<Tester>,
     ) -> Result<R::Answer, ErrorInfo> {
         let tester = tester.map(Arc::new);
+        // This function keeps a sender of its own, so that the receiver stays open where nothing is
+        // tried.
         let (tried, trials) = bounded(1);
         let progress = output::Progress::new();
         let call = self.client.start::<R>(params)?;
@@ -81,7 +90,7 @@ impl Session {
                         break Err(silent());
                     }
                     // A model may compute for a long time, but its host answers a status request at
-                    // any time.
+                    // any time. The answer is dropped below: that there is one is all that counts.
                     self.client.start::<Status>(&Nothing {})?;
                     asked = true;
                     continue;
@@ -93,14 +102,19 @@ impl Session {
                     continue;
                 }
                 recv(self.interrupts) -> _ => {
+                    // Not the end of the loop: the request still has its answer, which says that it
+                    // was canceled, and the host is told so rather than left with a closed
+                    // connection.
                     let params = CancelParams { request_id: REQUEST_ID.to_owned() };
                     self.client.start::<Cancel>(&params)?;
                     continue;
                 }
             };
+            // Whatever has arrived, the host is there.
             asked = false;
             match event {
                 ClientEvent::Answer(id, result) if id == call => break result,
+                // Answers to the status, to a cancel and to a trial.
                 ClientEvent::Answer(..) => {}
                 ClientEvent::Notification(method, params) if method == TryEdit::METHOD => {
                     let wanted = serde_json::from_value::<TryEditParams>(params).ok();
@@ -135,7 +149,8 @@ impl Session {
     }
 }
 
-/// The error if the host has stopped answering in the middle of a request.
+/// The error if the host has stopped answering in the middle of a request: with its process, if the
+/// system says which one it is.
 fn silent() -> ErrorInfo {
     let host = Places::resolve().ok().and_then(|places| Unresponsive::find(&places));
     host.map_or_else(
@@ -161,13 +176,13 @@ fn on_notification(
     } else if method == Delta::METHOD
         && let Some(text) = params.get("text").and_then(Value::as_str)
     {
+        // The progress line is in the way of the first word of the answer.
         progress.clear();
         return on_delta(text);
     }
     Ok(())
 }
 
-/// This program's own path: the host is the same program.
 pub(crate) fn program() -> Result<PathBuf, ErrorInfo> {
     std::env::current_exe().map_err(|error| {
         ErrorInfo::new(ErrorCode::Internal, "this program's own place could not be found")
@@ -175,18 +190,21 @@ pub(crate) fn program() -> Result<PathBuf, ErrorInfo> {
     })
 }
 
-/// The settings that `--profile` overrides for a single command.
 pub(crate) fn overrides(profile: Option<&str>) -> Map<String, Value> {
     profile.iter().map(|name| ("profile".to_owned(), Value::from(*name))).collect()
 }
 
-/// Settings for an edit that is not shown, so that it is not counted.
+/// Settings for an edit that is not shown, so that it is not counted: statistics are about what
+/// users did with edits that they saw.
 pub(crate) fn uncounted(mut settings: Map<String, Value>) -> Map<String, Value> {
     settings.insert(Key::Ledger.name().to_owned(), false.into());
     settings
 }
 
-/// A model reference that means the same in the host's working folder.
+/// A model reference that means the same in the host's working folder, which is not this command's.
+///
+/// # Errors
+/// If what was given is not a path, such as an empty text.
 pub(crate) fn model_reference(model: Option<&str>) -> Result<Option<String>, ErrorInfo> {
     match model {
         None => Ok(None),

@@ -15,17 +15,22 @@ use crate::failure::explained;
 use crate::output;
 
 /// Each failed try means that another program has changed the file, so even one of many gets its
-/// turn.
+/// turn. Only a program that writes without end would use them up.
 const TRIES_MAX: usize = 20;
-/// The contents of a new file.
 const EMPTY: &str = "{}\n";
 
-/// Gives a setting a value, or removes it.
+/// Gives a setting a value; `None` removes it. Comments, order and what else is in the file stay.
 pub(crate) fn set(places: &Places, key: &str, value: Option<&Value>) -> Result<(), ErrorInfo> {
     rewrite_with(places, &|text| edited(text, key, value))
 }
 
-/// Replaces the file's text by what `edit` makes of it; a missing file counts as empty.
+/// Replaces the file's text by what `edit` makes of it; a missing file counts as empty. `edit` may
+/// run several times, each on what the file has by then, so that no change of another program is
+/// lost.
+///
+/// # Errors
+/// If the file can't be read or written, if it is malformed, or if it keeps changing; nothing is
+/// written then.
 pub(crate) fn rewrite_with(
     places: &Places,
     edit: &dyn Fn(&str) -> Result<String, String>,
@@ -48,6 +53,7 @@ pub(crate) fn rewrite_with(
 /// One try; `false` if another program has changed the file meanwhile. If the text would stay the
 /// same, nothing is written.
 fn change(path: &Path, edit: &dyn Fn(&str) -> Result<String, String>) -> Result<bool, ErrorInfo> {
+    // A file that can't be read is never replaced: it is the user's, and may only lack a bracket.
     let hint = "fix the file, then try again: nothing in it was changed";
     let unusable = |why: String| ErrorInfo::from(no_json(path, why)).with_hint(hint);
     let before = read_file(path).map_err(|error| {
@@ -57,10 +63,12 @@ fn change(path: &Path, edit: &dyn Fn(&str) -> Result<String, String>) -> Result<
     })?;
     let text = before.as_ref().map_or(EMPTY, |(text, _)| text);
     let changed = edit(text).map_err(unusable)?;
+    // Writing the same text again would change the file's time, which editors watch.
     if before.is_some() && changed == text {
         return Ok(true);
     }
     let text = changed;
+    // What was read is passed along: the file is replaced only if it is still that one.
     let written = match &before {
         Some((_, seen)) => rewrite(path, seen, text.as_bytes()),
         None => make(path, &text),
@@ -75,6 +83,7 @@ fn change(path: &Path, edit: &dyn Fn(&str) -> Result<String, String>) -> Result<
 fn make(path: &Path, text: &str) -> Result<(), RewriteError> {
     std::fs::create_dir_all(path.parent().unwrap_or(path))?;
     match create(path, text.as_bytes(), Options::PRIVATE) {
+        // Another program was first; its file is read with the next try.
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(RewriteError::Changed),
         result => Ok(result?),
     }
@@ -85,12 +94,10 @@ fn unwritten(path: &Path, cause: Cause) -> ErrorInfo {
     explained(ErrorInfo::new(ErrorCode::FileAccess, message), cause)
 }
 
-/// The settings in force: of this file and of the editor.
 pub(crate) fn resolved(places: &Places) -> Resolved {
     resolved_with(places, &Map::new())
 }
 
-/// The settings in force, with options of a command on top.
 pub(crate) fn resolved_with(places: &Places, options: &Map<String, Value>) -> Resolved {
     SettingsFiles::read(places).resolve_with(options)
 }
@@ -104,18 +111,20 @@ pub(crate) fn warn_of_problems(error: Option<&ErrorInfo>, reported: usize) {
     problems().iter().skip(reported).filter(|problem| !is_said(problem)).for_each(warn);
 }
 
-/// Everything that is wrong in the settings files.
+/// Everything that is wrong in the settings files, read again with each call: a command may have
+/// fixed it.
 pub(crate) fn problems() -> Vec<ErrorInfo> {
     Places::resolve().map(|places| resolved(&places).errors).unwrap_or_default()
 }
 
-/// Reports a setting that is not used, and what to do.
 pub(crate) fn warn(problem: &ErrorInfo) {
     let hint = problem.hint.as_ref().map(|hint| format!("\n  hint: {hint}"));
     output::note(&format!("warning: {problem}{}", hint.unwrap_or_default()));
 }
 
-/// Which of the suitable models is used: the first that is installed, else the first.
+/// Which of the suitable models is used: the first that is installed, else the first, so that
+/// errors name the one that was wanted. A path counts as there without a look: it is the host that
+/// opens it, and says what is wrong with it.
 pub(crate) fn model_in_use(places: &Places, references: &[String]) -> String {
     let store = Store::existing(&places.models);
     let is_there = |reference: &&String| {

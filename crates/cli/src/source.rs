@@ -11,6 +11,8 @@ use localcoder_protocol::{
 
 use crate::failure::explained;
 
+/// A source file as it was read: the text without a byte order mark, and what is needed to notice
+/// that the file has changed since.
 pub(crate) struct SourceFile {
     path: PathBuf,
     seen: Stamp,
@@ -37,7 +39,7 @@ impl SourceFile {
     }
 
     /// The diff of edits that belong together, in a form that `git apply` takes. `without_mark` is
-    /// the text that the host got.
+    /// the diff of the text that the host got.
     pub(crate) fn diff(&self, edits: &[&Edit], without_mark: &str) -> Result<String, ErrorInfo> {
         if !self.byte_order_mark {
             return Ok(without_mark.to_owned());
@@ -49,7 +51,8 @@ impl SourceFile {
         Ok(unified_diff(&self.document.path, &before, &after))
     }
 
-    /// Checks that nothing prevents a change, before a model works for nothing.
+    /// Checks that nothing prevents a change, before a model works for nothing: after a write that
+    /// was cut short there is a copy of the file, which another change would overwrite.
     pub(crate) fn check_before_a_change(&self) -> Result<(), ErrorInfo> {
         match recovery_copy(&self.path) {
             Some(copy) => Err(self.unwritten(&RewriteError::Interrupted(copy))),
@@ -60,6 +63,8 @@ impl SourceFile {
     /// Applies edits that belong together to the file as it is now; returns where the first of them
     /// was.
     pub(crate) fn apply(&self, edits: &[&Edit]) -> Result<LineRange, ErrorInfo> {
+        // Read again: the model has taken seconds, in which the user may have saved the file. Each
+        // edit finds its place in the text as it is now, or is refused.
         let now = Self::read(&self.path)?;
         let (text, range) = localcoder_assist::apply_all(&now.document, edits)?;
         now.write(&text)?;
@@ -76,6 +81,7 @@ impl SourceFile {
         let (code, how) = match error {
             RewriteError::Changed => (ErrorCode::DocumentChanged, " and was left as it is"),
             RewriteError::Torn(..) => (ErrorCode::FileAccess, " as a whole"),
+            // Only a torn write has touched it.
             _ => (ErrorCode::FileAccess, " and was left as it is"),
         };
         let message = format!("`{}` could not be written{how}", self.path.display());

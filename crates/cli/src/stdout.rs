@@ -8,11 +8,11 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{Errno, fcntl_getfd, write};
 use rustix::stdio::stdout;
 
-/// Whether the program was started without a standard output.
 static CLOSED: AtomicBool = AtomicBool::new(false);
 
 // Before `main`: by then the standard library has put `/dev/null` in place of a closed stream,
-// which can't be distinguished from one that was asked for.
+// which can't be distinguished from one that was asked for. All output would vanish, and the
+// command succeed.
 ctor::declarative::ctor! {
     /// Makes one system call and does not allocate, since there is no runtime yet.
     #[ctor(unsafe)]
@@ -21,7 +21,8 @@ ctor::declarative::ctor! {
     }
 }
 
-/// Unbuffered: what was written has been passed to the system.
+/// Unbuffered: what was written has been passed to the system, so that each failure belongs to the
+/// write that caused it, and none comes up at exit, where nobody looks. Callers write whole texts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stdout;
 
@@ -34,6 +35,7 @@ impl Write for Stdout {
             // Another program that shares the terminal may have made it non-blocking.
             Err(Errno::AGAIN) => {
                 wait()?;
+                // `write_all` tries again after this, and after nothing else.
                 Err(ErrorKind::Interrupted.into())
             }
             result => Ok(result?),
@@ -45,7 +47,6 @@ impl Write for Stdout {
     }
 }
 
-/// Waits until there is room for more.
 fn wait() -> io::Result<()> {
     let stdout = stdout();
     match poll(&mut [PollFd::new(&stdout, PollFlags::OUT)], None) {

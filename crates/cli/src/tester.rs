@@ -18,20 +18,24 @@ pub(crate) struct Tester {
 }
 
 impl Tester {
-    /// The test for these lines; `None` if there is none that we know how to run. `command`: the one
-    /// that edits them, where it is known, with its instruction.
+    /// The test for these lines; `None` if there is none that we know how to run. `command`: the
+    /// one that edits them, where it is known, with its instruction, which decide what calls may be
+    /// held against an edit. Without a command nothing is called.
     pub(crate) fn find(
         document: &DocumentText,
         lines: LineRange,
         within: Option<&Path>,
         command: Option<(&CommandSpec, Option<&str>)>,
     ) -> Result<Option<Self>, TestRun> {
+        // What the code does is to stay as it is only for some commands, and an instruction may
+        // want another behavior.
         let kept = command.map(|(spec, instruction)| localcoder_assist::kept(spec, instruction));
         let calls = match kept.filter(|_| Offline::can_contain()) {
             Some(Kept::All) => Some(Compared::ValuesAndErrors),
             Some(Kept::Values) => Some(Compared::Values),
             Some(Kept::Nothing) | None => None,
         };
+        // The project is searched upward from the document, whatever the working folder is.
         let path = std::path::absolute(&document.path).unwrap_or_default();
         let document =
             DocumentText { path: path.to_string_lossy().into_owned(), ..document.clone() };
@@ -39,7 +43,8 @@ impl Tester {
         Ok(test.map(|test| Self { test, document, offline: Offline::probe() }))
     }
 
-    /// The result of the test on the text with these edits, possibly none.
+    /// The result of the test on the text with these edits, possibly none. It blocks for as long as
+    /// the test takes. Edits that can't be applied are a run, too: the host waits for an answer.
     pub(crate) fn run(&self, edits: &[Edit]) -> TestRun {
         let edits: Vec<&Edit> = edits.iter().collect();
         match localcoder_assist::apply_all(&self.document, &edits) {
@@ -54,7 +59,6 @@ impl Tester {
         }
     }
 
-    /// The answer to the host's request to try an edit.
     pub(crate) fn tried(&self, wanted: &TryEditParams) -> TriedParams {
         TriedParams {
             request_id: wanted.request_id.clone(),

@@ -6,21 +6,20 @@ use localcoder_protocol::{DocumentText, NextEdit, RecentEdit};
 
 use crate::next_edit::NextEditTask;
 
-/// What a next edit was worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Followed {
-    /// It is at a place that follows.
+    /// It changes lines that one of the right next edits changes.
     pub place: bool,
-    /// And what it puts there is right.
+    /// The file that results is one of those given, but for blanks at the ends of lines.
     pub text: bool,
 }
 
 impl NextEditTask {
-    /// The language's name, by the file's ending.
     #[must_use]
     pub fn language(&self) -> &str {
         let ending = self.file.rsplit('.').next().unwrap_or_default();
         match ending {
+            // The others are languages whose files end with their name.
             "py" => "python",
             "ts" | "tsx" => "typescript",
             "js" => "javascript",
@@ -31,13 +30,13 @@ impl NextEditTask {
         }
     }
 
-    /// The document after the last edit.
     #[must_use]
     pub fn document(&self) -> DocumentText {
         DocumentText { path: self.file.clone(), language_id: None, text: self.after().to_owned() }
     }
 
-    /// The edits as an editor reports them: the lines that each has changed.
+    /// The edits as an editor reports them, oldest first: the lines that each has changed, which
+    /// are whole lines even where a word was.
     #[must_use]
     pub fn edits(&self) -> Vec<RecentEdit> {
         let steps = self.texts.windows(2);
@@ -57,10 +56,13 @@ impl NextEditTask {
         steps.enumerate().map(edit).collect()
     }
 
-    /// Judges a next edit, made in the document after the last edit.
+    /// Judges a next edit, made in the document after the last edit. Files are compared, not texts
+    /// of edits: the same change may be given with more or fewer unchanged lines around it.
     #[must_use]
     pub fn judge(&self, edit: &NextEdit) -> Followed {
         let now = lines(self.after());
+        // The range is from outside: one that is not in the document is cut to it, so that it is
+        // wrong rather than a panic.
         let start = (edit.range.start as usize).saturating_sub(1).min(now.len());
         let end = (edit.range.end as usize).clamp(start, now.len());
         let mut edited = now.clone();
@@ -68,6 +70,8 @@ impl NextEditTask {
         let (rows, _) = difference(&now, &edited);
         let touches = |right: &String| {
             let (theirs, _) = difference(&now, &lines(right));
+            // A pure insertion has an empty range; it counts as one line, or it would touch
+            // nothing.
             rows.start < theirs.end.max(theirs.start + 1)
                 && theirs.start < rows.end.max(rows.start + 1)
         };
@@ -86,11 +90,13 @@ fn lines(text: &str) -> Vec<&str> {
     text.split('\n').collect()
 }
 
-/// The lines of both that are between their common beginning and end.
+/// The lines of both that are between their common beginning and end. Several changes far apart
+/// make one long range.
 fn difference(before: &[&str], after: &[&str]) -> (Range<usize>, Range<usize>) {
     let most = before.len().min(after.len());
     let head = before.iter().zip(after).take_while(|(one, other)| one == other).count();
     let ends = before.iter().rev().zip(after.iter().rev());
+    // What is in the common beginning can't be in the common end as well, where lines repeat.
     let tail = ends.take(most - head).take_while(|(one, other)| one == other).count();
     (head..before.len() - tail, head..after.len() - tail)
 }

@@ -21,30 +21,27 @@ struct Row {
     entry_point: String,
 }
 
-/// One hole.
+/// One hole: a Python program with a part taken out, and tests that run with whatever is put there.
+/// The right text is known, and others may be right as well.
 #[derive(Debug, Clone)]
 pub struct Hole {
-    /// Unique among all.
     pub id: String,
-    /// `infill-line`, `infill-lines` or `infill-span`.
     pub kind: &'static str,
     pub(crate) before: String,
     /// The code after it: if whole lines are missing, this begins with the end of an empty line, as
     /// the document looks when someone is about to write there.
     pub(crate) after: String,
-    /// What was taken out.
+    /// What was taken out; without its line end if whole lines were, as that is in `after`.
     pub(crate) right: String,
     tests: String,
 }
 
-/// A text that another program has put into a hole.
+/// A text that another program has put into a hole, such as another server that was asked with the
+/// same file: judged in the same way, so that the two can be compared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Filled {
-    /// The hole's id.
     pub task: String,
-    /// The text.
     pub answer: String,
-    /// Seconds from the request to the answer.
     pub seconds: f64,
 }
 
@@ -60,7 +57,8 @@ pub fn read_filled(path: &Path) -> Result<Vec<Filled>, String> {
     lines.collect()
 }
 
-/// Whether a file is one of these, by its name.
+/// Whether a file is one of these, by its name alone: it decides what kind of rows are expected,
+/// and a wrong guess is an error with the file's name.
 #[must_use]
 pub fn is_infilling(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().contains("infilling"))
@@ -82,6 +80,7 @@ fn hole(row: Row) -> Hole {
     let kind = match row.task_id.split('/').next() {
         Some("SingleLineInfilling") => "infill-line",
         Some("MultiLineInfilling") => "infill-lines",
+        // The whole set of random stretches and its smaller version.
         _ => "infill-span",
     };
     let whole_lines = row.canonical_solution.ends_with('\n')
@@ -99,50 +98,50 @@ fn hole(row: Row) -> Hole {
 }
 
 impl Hole {
-    /// Which half it belongs to; all holes of a program are in the same one.
+    /// All holes of a program are in the same one, whose id has the program before the last slash.
     #[must_use]
     pub fn half(&self) -> Half {
+        // `SingleLineInfilling/HumanEval/1/L0`: the sort of hole, the program, and the place in it.
+        // The halves are those of programs, so that the holes of all sorts in one are together.
         let program = self.id.split_once('/').map_or(self.id.as_str(), |(_, rest)| rest);
         Half::of_program(program.rsplit_once('/').map_or(program, |(program, _)| program))
     }
 
-    /// The code before it, the code after it, and what was taken out.
     #[must_use]
     pub fn parts(&self) -> [&str; 3] {
         [&self.before, &self.after, &self.right]
     }
 
-    /// The document with the hole in it.
     #[must_use]
     pub fn document(&self) -> DocumentText {
         document(&self.before, &self.after)
     }
 
-    /// The place of the hole in the document.
     #[must_use]
     pub fn position(&self) -> Position {
         position(&self.before)
     }
 
-    /// Whether its own text passes its tests here.
+    /// Whether its own text passes its tests here; if not, no answer can be judged by them.
     #[must_use]
     pub fn is_provable(&self, runner: &Runner) -> bool {
         self.judge(runner, &GhostText { text: self.right.clone(), replaces: 0 }) == Ran::Passed
     }
 
-    /// What the program does with a suggestion in the hole.
     #[must_use]
     pub fn judge(&self, runner: &Runner, suggestion: &GhostText) -> Ran {
         self.judge_behind(runner, &self.before, suggestion)
     }
 
-    /// What the program does with a suggestion if more of it is written already.
+    /// What the program does with a suggestion if more of it is written already: `before` is all
+    /// that precedes the cursor.
     pub(crate) fn judge_behind(
         &self,
         runner: &Runner,
         before: &str,
         suggestion: &GhostText,
     ) -> Ran {
+        // `replaces` counts UTF-16 units, as editors do, and the text is UTF-8.
         let mut left = usize::try_from(suggestion.replaces).unwrap_or(usize::MAX);
         let behind = self.after.char_indices().find_map(|(at, c)| {
             let ends = left < c.len_utf16();
@@ -154,7 +153,8 @@ impl Hole {
         runner.run(Language::Python, &program, &self.tests)
     }
 
-    /// Whether a suggestion is what was taken out, but for white space at its end.
+    /// Whether a suggestion is what was taken out, but for white space at its end. The opposite
+    /// says little: another text may pass the tests as well.
     #[must_use]
     pub fn is_same(&self, suggestion: &GhostText) -> bool {
         suggestion.replaces == 0 && suggestion.text.trim_end() == self.right.trim_end()
@@ -169,7 +169,7 @@ pub(crate) fn document(before: &str, after: &str) -> DocumentText {
     }
 }
 
-/// The place after a text.
+/// The place after a text: lines from 1, characters in UTF-16 units from 0.
 pub(crate) fn position(before: &str) -> Position {
     let line = before.rsplit('\n').next().unwrap_or_default();
     let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
@@ -179,7 +179,6 @@ pub(crate) fn position(before: &str) -> Position {
     }
 }
 
-/// For tests: a function `f` that should return the next number.
 #[cfg(test)]
 pub(crate) fn sample(id: &str, prompt: &str, suffix: &str, right: &str) -> Hole {
     hole(Row {

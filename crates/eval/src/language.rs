@@ -3,53 +3,47 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A language of tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Language {
-    /// Python 3.
     Python,
-    /// Node.js.
     JavaScript,
     /// The Rust compiler alone, without packages.
     Rust,
-    /// The Go toolchain.
     Go,
-    /// A JDK.
     Java,
-    /// g++.
     Cpp,
 }
 
-/// How a program in a language is built and run.
+/// How a program in a language is built and run. Warnings are off everywhere: what is kept of a
+/// program's output is its end, which is to be the error.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Toolchain {
     /// The name in the output of `localcoder eval`, and as a value of the option `--language`.
     pub(crate) name: &'static str,
-    /// The name of the program's file.
     pub(crate) file: &'static str,
-    /// The name of the file for tests, if they have one of their own.
+    /// The file for tests that can't be in the program's own; empty if there is none such.
     pub(crate) tests_file: &'static str,
-    /// The command that must be available, called for its version.
+    /// The command that must be available, called for its version; its end with 0 is all that
+    /// counts.
     pub(crate) probe: &'static [&'static str],
-    /// The commands that build the program, in order; the last one runs it.
+    /// The commands that build the program, in order; the last one runs it. Each has the time limit
+    /// to itself.
     pub(crate) steps: &'static [&'static [&'static str]],
-    /// The commands for a program whose tests are marked as such.
+    /// Used in place of `steps` where tests are marked as such (`#[test]`, `*testing.T`); empty if
+    /// the language has no such marks.
     pub(crate) test_steps: &'static [&'static [&'static str]],
 }
 
 impl Language {
-    /// All of them.
     pub const ALL: [Self; 6] =
         [Self::Python, Self::JavaScript, Self::Rust, Self::Go, Self::Java, Self::Cpp];
 
-    /// The language with this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|language| language.name() == name)
     }
 
-    /// Its name.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.toolchain().name
@@ -103,6 +97,8 @@ impl Language {
                 tests_file: "main_test.go",
                 probe: &["go", "version"],
                 steps: &[&["go", "build", "-o", "main", "main.go"], &["./main"]],
+                // `go test` runs some of vet's checks by itself, and what they report is not what
+                // is judged.
                 test_steps: &[&["go", "test", "-vet=off", "."]],
             },
             Self::Java => Toolchain {
@@ -112,6 +108,8 @@ impl Language {
                 probe: &["javac", "-version"],
                 steps: &[
                     &["javac", "-nowarn", "Main.java"],
+                    // Assertions are off in Java unless `-ea` is given. One tier of the compiler is
+                    // enough for programs that end within a second.
                     &["java", "-XX:TieredStopAtLevel=1", "-ea", "-cp", ".", "Main"],
                 ],
                 test_steps: &[],

@@ -3,16 +3,14 @@
 
 use localcoder_protocol::EvalShare;
 
-/// A row of that page's results.
 struct Measured {
-    /// The model's id in the catalog.
     model: &'static str,
-    /// Which tasks.
+    /// The words with which the row begins on the page; a test finds it by them.
     what: &'static str,
     tasks: u32,
-    /// Of all tasks, in percent.
+    /// In percent of all tasks.
     right: f64,
-    /// Answers that were shown and not right, in percent of all tasks.
+    /// Shown and not right, in percent of all tasks; what is missing to 100 was not shown.
     wrong: f64,
 }
 
@@ -33,7 +31,8 @@ const MEASURED: &[Measured] = &[
     },
 ];
 
-/// The results of a model, by its id in the catalog; empty if it was not measured.
+/// The results of a model, by its id in the catalog; empty if it was not measured. They are given
+/// as the share of right ones among those shown, since users can only decide about what they see.
 #[must_use]
 pub fn measured(model: &str) -> Vec<EvalShare> {
     let of_model = MEASURED.iter().filter(|row| row.model == model);

@@ -11,7 +11,7 @@ use crate::task::Half;
 
 const TASKS: &str = include_str!("../tasks/next-edit.toml");
 
-/// Places further apart than this are separate edits.
+/// Places whose lines from the first to the last are more than this are separate edits.
 const EDIT_LINES_MAX: usize = 20;
 
 #[derive(Debug, Deserialize)]
@@ -39,7 +39,7 @@ struct Row {
     #[serde(default)]
     diagnostics: Vec<Told>,
     /// The places that remain to be edited. Each is a next edit, and so are several adjacent ones
-    /// at once.
+    /// at once; none where nothing follows.
     #[serde(default)]
     next: Vec<Place>,
 }
@@ -54,7 +54,7 @@ struct Replaced {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Told {
-    /// Some text of the line that it is about.
+    /// A text that occurs once, in the line that it is about.
     find: String,
     message: String,
     code: Option<String>,
@@ -67,7 +67,6 @@ struct Place {
     replace: Texts,
 }
 
-/// What may be at a place.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Texts {
@@ -84,66 +83,54 @@ impl Texts {
     }
 }
 
-/// What leads from the edits to the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NextEditKind {
-    /// A name was changed at one of several places.
     Rename,
-    /// A function's parameters or return value were changed.
     Signature,
-    /// A change that was made is to be repeated.
     Pattern,
     /// The edit broke something, and a language server reports it.
     Diagnostic,
-    /// Nothing follows: there is no next edit.
+    /// Nothing follows: what is suggested is wrong, whatever it is.
     Nothing,
 }
 
-/// What a language server reports after the edits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NextEditDiagnostic {
-    /// The line, from 1.
+    /// From 1.
     pub line: u32,
-    /// The message in the server's words.
     pub message: String,
-    /// The server's rule or number for it.
     pub code: Option<String>,
 }
 
-/// One task.
+/// One task: what a user does in a file, and the files that may follow from it. Whole files, as an
+/// edit may be given with more or fewer lines around what it changes.
 #[derive(Debug, Clone)]
 pub struct NextEditTask {
     /// Unique among all: language, program and name.
     pub id: String,
-    /// What leads to the next edit.
     pub kind: NextEditKind,
-    /// The file's name.
     pub file: String,
     /// Its text before the first edit, and after each of them.
     pub texts: Vec<String>,
-    /// The place after the text that the last edit inserted.
+    /// After the text that the last edit inserted, where the user's cursor would be.
     pub cursor: Position,
-    /// What is reported for the file after the last edit.
     pub diagnostics: Vec<NextEditDiagnostic>,
-    /// The file after each next edit that is right; empty if nothing follows.
+    /// The file after each next edit that is right, sorted; empty if nothing follows.
     pub right: Vec<String>,
 }
 
 impl NextEditTask {
-    /// The file before the first edit.
     #[must_use]
     pub fn before(&self) -> &str {
         self.texts.first().map_or("", String::as_str)
     }
 
-    /// The file after the last edit.
     #[must_use]
     pub fn after(&self) -> &str {
         self.texts.last().map_or("", String::as_str)
     }
 
-    /// Which half it belongs to; all tasks of a program are in the same one.
     #[must_use]
     pub fn half(&self) -> Half {
         Half::of(&self.id)
@@ -176,6 +163,7 @@ fn task_of(program: &Program, row: &Row, id: String) -> Result<NextEditTask, Str
     let mut texts = vec![text.clone()];
     let mut cursor = 0;
     for Replaced { find, replace } in &row.edits {
+        // Each edit is looked for in what those before it have left.
         let range = only(&text, find)?;
         cursor = range.start + replace.len();
         text.replace_range(range, replace);
@@ -192,12 +180,15 @@ fn task_of(program: &Program, row: &Row, id: String) -> Result<NextEditTask, Str
         file: program.file.clone(),
         cursor: position(&text, cursor),
         diagnostics: diagnostics.collect::<Result<_, String>>()?,
+        // After all edits: a place that they have made must be found, and one that they have
+        // changed must not.
         right: right(&text, &row.next)?,
         texts,
     })
 }
 
-/// The place of something that occurs exactly once in a text.
+/// The place of something that occurs exactly once in a text, so that a task can't silently mean
+/// another place after its program was changed.
 fn only(text: &str, find: &str) -> Result<Range<usize>, String> {
     let mut found = text.match_indices(find);
     match (found.next(), found.next()) {
@@ -222,10 +213,12 @@ fn position(text: &str, at: usize) -> Position {
 }
 
 /// The file after each right next edit: at one place or at adjacent ones, with each text that may
-/// be there.
+/// be there. It does not ask for all that remains at once, as a user accepts one edit after the
+/// other, nor for an order.
 fn right(text: &str, places: &[Place]) -> Result<Vec<String>, String> {
     let found = places.iter().map(|place| Ok((only(text, &place.find)?, place.replace.all())));
     let mut found = found.collect::<Result<Vec<_>, String>>()?;
+    // By place and not as they are in the file of tasks: neighbors are joined from the first on.
     found.sort_by_key(|(range, _)| range.start);
     let mut files = BTreeSet::new();
     for first in 0..found.len() {
@@ -234,12 +227,15 @@ fn right(text: &str, places: &[Place]) -> Result<Vec<String>, String> {
         for at in first..found.len() {
             let (range, texts) = &found[at];
             let lines = line_of(text, range.end) - from + 1;
+            // Two ways to change the same text are alternatives, and can't both be made.
             let overlaps = at > first && found[at - 1].0.end > range.start;
             if at > first && (overlaps || lines as usize > EDIT_LINES_MAX) {
                 break;
             }
             let each = |file: &String| {
-                // The text after the place is as long as before the edits.
+                // The text after the place is as long as before the edits, so the place is found
+                // from the end. Added before subtracted: the file may be shorter than the text by
+                // now.
                 let place =
                     range.start + file.len() - text.len()..range.end + file.len() - text.len();
                 texts.iter().map(|new| put(file, place.clone(), new)).collect::<Vec<_>>()
@@ -328,6 +324,8 @@ mod tests {
     }
 
     fn read(edits: &str, next: &str) -> Result<NextEditTask, String> {
+        // Characters of one and of two UTF-16 units before the cursor, and more lines before the
+        // last place than one edit may have.
         let code = "a = 1\nb = 'ä𝄞' + a\nc = a\n".to_owned() + &"\n".repeat(20) + "d = a, a\n";
         let text = format!(
             "[[program]]\nname = \"python/p\"\nfile = \"p.py\"\ncode = {code:?}\n\

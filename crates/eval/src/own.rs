@@ -8,7 +8,6 @@ use serde::Deserialize;
 use crate::language::Language;
 use crate::task::{Check, First, Task};
 
-/// The files.
 const FILES: &[(Language, &str)] = &[
     (Language::Python, include_str!("../tasks/python.toml")),
     (Language::JavaScript, include_str!("../tasks/javascript.toml")),
@@ -18,7 +17,6 @@ const FILES: &[(Language, &str)] = &[
     (Language::Cpp, include_str!("../tasks/cpp.toml")),
 ];
 
-/// Further changes that are asked for after the right answers to other tasks.
 const FOLLOWS: &str = include_str!("../tasks/follow.toml");
 
 #[derive(Debug, Deserialize)]
@@ -42,21 +40,22 @@ struct Program {
 struct Row {
     kind: String,
     name: String,
-    /// The sort of flaw, if the kind is `flaw`.
     flaw: Option<String>,
-    /// First and last line of the selection.
+    /// First and last line of the selection, by their text: numbers would have to be counted again
+    /// after each change of the code above. Indentation does not count.
     select: [String; 2],
     instruction: Option<String>,
     #[serde(default)]
     asked: Vec<String>,
     #[serde(default)]
     forbidden: Vec<String>,
-    /// Turns the good code of the program into the one that is shown.
+    /// Turns the good code of the program, which passes the tests, into the one that is shown.
     buggy: Option<Change>,
-    /// Turns what is shown into the right answer; if absent, that is the program's own code.
+    /// Turns what is shown into the right answer; if absent, that is the program's own code, as for
+    /// a bug.
     right: Option<Change>,
     wrong: Change,
-    /// Tests that replace the program's.
+    /// Replace the program's, where the task changes what they use.
     tests: Option<String>,
 }
 
@@ -66,11 +65,9 @@ struct FollowFile {
     follow: Vec<Follow>,
 }
 
-/// A further change to the right answer to another task.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Follow {
-    /// The other task's id.
     base: String,
     name: String,
     instruction: String,
@@ -84,9 +81,9 @@ struct Follow {
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Change {
-    /// The text that replaces it.
     Text(String),
     /// Each first text is replaced with the second wherever it occurs, one pair after the other.
+    /// One that does not occur is an error: the code was changed, and the task with it.
     Pairs(Vec<[String; 2]>),
 }
 
@@ -107,7 +104,7 @@ impl Change {
     }
 }
 
-/// All of the product's own tasks.
+/// All of the product's own tasks. Each call parses the files, which are part of the program.
 ///
 /// # Errors
 /// If one of the files is malformed; a test reads them all.
@@ -132,6 +129,7 @@ fn follow(tasks: &[Task], row: &Follow) -> Result<Task, String> {
     let of = of.ok_or_else(|| format!("{id}: there is no task `{base}`"))?;
     let right = right.of(&of.right).map_err(|why| format!("{id}: {why}"))?;
     let regexes = |all: &[String]| all.iter().map(|it| regex(it)).collect::<Result<Vec<_>, _>>();
+    // What the other task asked for counts here too, unless this one's right answer undoes it.
     let stays = of.check.asked.iter().filter(|it| it.is_match(&right)).cloned();
     let stays_out = of.check.forbidden.iter().filter(|it| !it.is_match(&right)).cloned();
     let first = First {
@@ -173,6 +171,7 @@ fn task(language: Language, program: &Program, row: &Row, id: &str) -> Result<Ta
     let code = program.code.trim_matches('\n');
     let lines: Vec<&str> = code.split('\n').collect();
     let [first, last] = &row.select;
+    // The last line is searched from the first one, as lines such as `}` are everywhere.
     let at = |from: usize, wanted: &str| {
         let found = lines[from..].iter().position(|line| line.trim() == wanted.trim());
         found.map(|at| from + at).ok_or_else(|| format!("no line is `{wanted}`"))
@@ -184,8 +183,12 @@ fn task(language: Language, program: &Program, row: &Row, id: &str) -> Result<Ta
     let right = row.right.as_ref().map_or(Ok(good), |change| change.of(&shown))?;
     let wrong = row.wrong.of(&shown)?;
     let number = |line: usize| u32::try_from(line).map_err(|error| error.to_string());
+    // A planted bug may have more or fewer lines than the good code; the selection is what is
+    // shown.
     let shown_lines = shown.split('\n').count();
     let text = [&lines[..start].join("\n"), shown.as_str(), &lines[end..].join("\n")];
+    // A selection at the beginning or the end of the file has nothing before or after it, and must
+    // not get an empty line there.
     let text = text.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n");
     let kind = row.flaw.as_ref().map_or(row.kind.clone(), |flaw| format!("{}: {flaw}", row.kind));
     Ok(Task {
@@ -219,7 +222,6 @@ mod tests {
 
     use super::*;
 
-    /// Kinds with an instruction.
     const INSTRUCTED: [&str; 8] =
         ["rename", "types", "docs", "errors", "simplify", "extract", "performance", "bug"];
 
@@ -248,7 +250,8 @@ mod tests {
         assert_eq!(sorts.len(), 5, "{sorts:?}");
     }
 
-    /// How good the checks are: they must let the right answers pass.
+    /// The checks must let right answers pass: each that they flag would cost a user a good edit.
+    /// One in a hundred may be flagged.
     #[test]
     fn right_answers_pass_the_checks_of_answers() {
         let tasks = own_tasks().unwrap();
@@ -307,7 +310,6 @@ mod tests {
         assert!(false_alarms.len() * 100 <= flaws * 5, "{false_alarms:#?}");
     }
 
-    /// The selection without blank lines at its end.
     fn trimmed(task: &Task) -> LineRange {
         let lines: Vec<&str> = task.document.text.split('\n').collect();
         let end = (task.lines.start..=task.lines.end)

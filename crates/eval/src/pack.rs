@@ -12,7 +12,8 @@ use serde::Deserialize;
 use crate::language::Language;
 use crate::task::{Check, Task};
 
-/// Limit of one row. The longest known one has a hundredth of it.
+/// Limit of one row, so that a file of another kind without line ends is not read as a whole. The
+/// longest known row has a hundredth of it.
 const LINE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 #[derive(Debug, Deserialize)]
@@ -29,7 +30,6 @@ struct Row {
     docstring: String,
 }
 
-/// What is asked about a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     Fix,
@@ -49,7 +49,7 @@ impl Form {
     }
 }
 
-/// The lines of a file, which may be compressed with gzip.
+/// The lines of a file that are not blank. It may be compressed with gzip, by its name.
 pub(crate) fn lines_of(path: &Path) -> Result<Vec<String>, String> {
     let told = |error: &dyn std::fmt::Display| format!("`{}`: {error}", path.display());
     let file = fs_err::File::open(path).map_err(|error| error.to_string())?;
@@ -61,6 +61,8 @@ pub(crate) fn lines_of(path: &Path) -> Result<Vec<String>, String> {
     let mut lines = Vec::new();
     loop {
         let mut line = String::new();
+        // A longer row comes in pieces, none of which is JSON, so it is refused like any other kind
+        // of file.
         let read = reader.by_ref().take(LINE_BYTES_MAX).read_line(&mut line);
         match read.map_err(|error| told(&error))? {
             0 => return Ok(lines),
@@ -90,7 +92,6 @@ pub fn read_pack(path: &Path) -> Result<Vec<Task>, String> {
     Ok(tasks.into_iter().flatten().flatten().collect())
 }
 
-/// The language of an id such as `Python/0`.
 fn language_of(id: &str) -> Option<Language> {
     Some(match id.split('/').next()? {
         "Python" => Language::Python,
@@ -103,6 +104,8 @@ fn language_of(id: &str) -> Option<Language> {
     })
 }
 
+// `None` for a row without documentation where it is asked for with it, which is left out silently:
+// its other two tasks are there.
 fn task(language: Language, row: &Row, form: Form) -> Option<Task> {
     let (head, start) = match form {
         Form::Fix | Form::Keep => {
@@ -127,6 +130,7 @@ fn task(language: Language, row: &Row, form: Form) -> Option<Task> {
     let number = |line: usize| u32::try_from(line).ok();
     Some(Task {
         id: format!(
+            // The three tasks of a row are of one program, and thereby in the same half.
             "{}/humaneval-{}/{}",
             language.name(),
             row.task_id.rsplit('/').next()?,
@@ -148,7 +152,7 @@ fn task(language: Language, row: &Row, form: Form) -> Option<Task> {
     })
 }
 
-/// The code before the solution.
+/// The code before the solution, made so that it can be compiled alone.
 fn head(language: Language, row: &Row) -> String {
     match language {
         // Packages that only a few of the solutions need; those can't be run here.
@@ -176,11 +180,14 @@ fn documented(language: Language, row: &Row) -> Option<(String, usize)> {
     let head = head(language, row);
     let text = row.docstring.trim();
     let mut lines: Vec<String> = head.trim_end().split('\n').map(str::to_owned).collect();
+    // Python has its documentation below the first line of a function, the others above it.
     let at = entry(lines.iter().map(String::as_str), row);
     if text.is_empty() {
         return None;
     }
     if language == Language::Python {
+        // The documentation is any text: its own quotes and backslashes must not end or change the
+        // string.
         let quotes = if text.contains("\"\"\"") { "'''" } else { "\"\"\"" };
         let raw = if text.contains('\\') { "r" } else { "" };
         let body = text.split('\n').collect::<Vec<_>>().join("\n    ");
@@ -197,10 +204,14 @@ fn documented(language: Language, row: &Row) -> Option<(String, usize)> {
 
 fn tests(language: Language, row: &Row) -> String {
     match language {
+        // `console.assert` of Node.js prints and continues, so that a program with failed
+        // assertions would end with 0.
         Language::JavaScript => format!(
             "console.assert = (good) => {{ if (!good) throw new Error('assertion'); }};\n{}",
             row.test
         ),
+        // The rows use an assertion library that is not in Go's own, and there is no network to get
+        // it by. They only use `Equal` of it.
         Language::Go => format!(
             "package main\n\nimport (\n\"reflect\"\n\"testing\"\n)\n\n\
              type asserted struct{{ t *testing.T }}\n\n\
@@ -223,7 +234,6 @@ fn ending(language: Language) -> &'static str {
     }
 }
 
-/// Whether a line contains the name as a whole word.
 fn names(line: &str, name: &str) -> bool {
     line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name)
 }

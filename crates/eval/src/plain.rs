@@ -4,11 +4,11 @@
 
 use crate::task::Task;
 
-/// The instruction for an improvement.
+/// What stands for the product's own prompt where a task has no instruction.
 const IMPROVE: &str = "Improve this code without changing what it does.";
 
 impl Task {
-    /// The prompt.
+    /// The prompt: no surrounding code, no context, no rules for the form of the answer.
     #[must_use]
     pub fn plain_prompt(&self) -> String {
         let instruction = self.instruction.as_deref().unwrap_or(IMPROVE);
@@ -17,7 +17,8 @@ impl Task {
     }
 }
 
-/// The code of an answer: its first code block, or all of it if there is none.
+/// The code of an answer: its first code block, or all of it if there is none. A block without an
+/// end is taken as far as it goes, as an answer that was cut off would be by hand.
 #[must_use]
 pub fn code_of(answer: &str) -> &str {
     let Some((_, block)) = answer.split_once("```") else { return answer.trim_end() };

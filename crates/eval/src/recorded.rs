@@ -24,7 +24,6 @@ struct Answer {
     passed: bool,
 }
 
-/// A recorded answer.
 #[derive(Debug, Clone)]
 pub struct Replay {
     document: DocumentText,
@@ -58,7 +57,8 @@ fn replays(row: Row) -> impl Iterator<Item = Replay> {
     })
 }
 
-/// Has each answer judged by the guards.
+/// Has each answer judged by the guards, as a first attempt to an edit of the whole document. How
+/// many right ones they stop is the price of the wrong ones that they do.
 ///
 /// # Errors
 /// If an answer's document can't be worked on at all.
@@ -98,13 +98,15 @@ fn flag(findings: &mut Vec<EvalFinding>, what: String, right: bool) {
     *(if right { &mut finding.right } else { &mut finding.wrong }) += 1;
 }
 
-/// A finding without the names in it.
+/// A finding without the names in it, so that findings can be counted: what is between backquotes,
+/// every second part, is left out.
 fn kind_of(finding: &str) -> String {
     finding.split('`').step_by(2).collect::<Vec<_>>().join("…")
 }
 
 impl Replay {
-    /// Why the answer would not be shown as it is; `None` if it would.
+    /// Why the answer would not be shown as it is; `None` if it would. A second attempt, which the
+    /// product would make in some of these cases, can't be: there is no model.
     fn finding(&self) -> Result<Option<String>, ErrorInfo> {
         let lines = self.document.text.trim_end().split('\n').count();
         let range = LineRange { start: 1, end: u32::try_from(lines).unwrap_or(u32::MAX) };
@@ -113,6 +115,7 @@ impl Replay {
         Ok(match task.finish(&self.answer, FinishReason::EndOfTurn, Attempt::First) {
             Outcome::Done(finished) if finished.unchanged => Some("nothing was changed".to_owned()),
             Outcome::Done(_) => None,
+            // The product would ask again, and has a reason not to show this one.
             Outcome::Retry { reason } => Some(reason),
             Outcome::Unchanged => Some("nothing was changed".to_owned()),
             Outcome::Refused(error) => Some(ErrorInfo::from(error).to_string()),

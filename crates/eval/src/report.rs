@@ -6,68 +6,62 @@ use std::fmt::Write as _;
 use localcoder_protocol::EvalRow;
 use serde::{Deserialize, Serialize};
 
-/// How an answer was judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Verdict {
-    /// It was shown and is right; for code that was to be left alone, also if it was left alone.
+    /// It was shown and is right. Of code that was to be left alone, also where it was left alone:
+    /// nothing was shown then, and that is right.
     Right,
-    /// It was shown and is not.
     Wrong,
-    /// Nothing was changed though something should have been.
     Unchanged,
-    /// It was not shown: an error said why.
     Refused,
 }
 
-/// The outcome of a task.
+/// The outcome of a task: one line of JSON in the file of `--out`. Fields that were added later
+/// have a default, so that `localcoder stats --eval` can read files of earlier builds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Outcome {
-    /// The task's id.
     pub task: String,
-    /// Its kind.
     pub kind: String,
-    /// Its language.
     pub language: String,
-    /// The model and the build that asked it: outcomes with others are not comparable.
+    /// The model, the build, and how it was asked: outcomes with others are not comparable, and are
+    /// not continued.
     pub asked: String,
-    /// How the answer was judged.
     pub verdict: Verdict,
-    /// Whether it does what was asked.
     pub done: bool,
-    /// Whether the program works.
+    /// Whether the program passes its tests, changed or not; for a next edit, whether its text is
+    /// right.
     pub passes: bool,
-    /// Whether it was shown with a warning.
     pub warned: bool,
-    /// Whether it was shown as one that may well be wrong.
+    /// Shown as one that may well be wrong; for a hole, one that would not be shown unasked.
     #[serde(default)]
     pub unsure: bool,
-    /// How often the model was asked.
     pub attempts: u32,
-    /// Tokens written.
     pub tokens: u32,
-    /// Seconds from the request to the answer.
     pub seconds: f64,
-    /// How many of these the model took.
+    /// How many of these the model took, for reading the prompt and writing; 0 in lines of builds
+    /// that did not record it.
     #[serde(default)]
     pub model_seconds: f64,
-    /// For a hole: tokens of the prompt that had to be computed.
+    /// For a hole or a next edit: tokens of the prompt that were not in the model's cache.
     #[serde(default)]
     pub uncached_tokens: u32,
-    /// For a hole: how sure the model was, as the mean log-probability of its tokens.
+    /// For a hole or a next edit: how sure the model was, as the mean log-probability of its
+    /// tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mean_log_probability: Option<f32>,
-    /// What was wrong with it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub why: String,
-    /// What replaced the selection.
+    /// What replaced the selection, so that a reader of the file can see why it was judged so;
+    /// `None` if nothing was changed or shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
 }
 
 impl Outcome {
-    /// The outcome of a task before there is an answer.
+    /// The outcome of a task before there is an answer. It is [`Verdict::Refused`] with no attempt,
+    /// which is what it stays if the request ends with an error.
     #[must_use]
     pub fn unanswered(task: &str, kind: &str, language: &str, asked: &str) -> Self {
         Self {
@@ -105,9 +99,12 @@ fn add(row: &mut EvalRow, outcome: &Outcome) {
     *count += 1;
     row.tokens += u64::from(outcome.tokens);
     row.seconds += outcome.seconds;
+    // Doubts are counted among what would have been shown: there they are a warning.
     let shown = matches!(outcome.verdict, Verdict::Right | Verdict::Wrong);
     row.unsure += u32::from(shown && outcome.unsure);
     row.unsure_right += u32::from(outcome.verdict == Verdict::Right && outcome.unsure);
+    // A second attempt has a prompt and checks of its own, so only answers of one say what the
+    // product adds to the model's time.
     if outcome.attempts == 1 && outcome.model_seconds > 0.0 {
         row.once_seconds += outcome.seconds;
         row.once_model_seconds += outcome.model_seconds;
@@ -136,13 +133,13 @@ fn line(row: &EvalRow) -> String {
     )
 }
 
-/// A share in percent.
 #[must_use]
 pub fn percent(part: u32, all: u32) -> f64 {
     if all == 0 { 0.0 } else { 100.0 * f64::from(part) / f64::from(all) }
 }
 
-/// Outcomes by kind and language, then those of tasks with an instruction, then all.
+/// Outcomes by kind and language, then those of tasks with an instruction, then all: [`table`]
+/// takes the last row for the sum.
 #[must_use]
 pub fn rows<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> Vec<EvalRow> {
     let mut by_kind: BTreeMap<&str, EvalRow> = BTreeMap::new();
@@ -151,6 +148,7 @@ pub fn rows<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> Vec<EvalRow>
     for outcome in outcomes {
         add(by_kind.entry(&outcome.kind).or_default(), outcome);
         add(by_language.entry(&outcome.language).or_default(), outcome);
+        // The sort of a flaw is behind a colon.
         if outcome.kind != "keep" && !outcome.kind.starts_with("flaw") {
             add(&mut instructed, outcome);
         }
@@ -161,7 +159,6 @@ pub fn rows<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> Vec<EvalRow>
     named.map(|(name, row)| EvalRow { name: name.to_owned(), ..row }).collect()
 }
 
-/// Rows as a Markdown table.
 #[must_use]
 pub fn table(rows: &[EvalRow]) -> String {
     let mut table = String::from(

@@ -9,45 +9,41 @@ use localcoder_trial::program::{self, Confine, Program};
 
 use crate::language::{Language, Toolchain};
 
-/// A compiler on a busy machine needs seconds; a correct program needs less than one.
+/// Limit of each step: a compiler on a busy machine needs seconds, a correct program less than one.
 const STEP_WITHIN: Duration = Duration::from_secs(30);
 
-/// The result of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ran {
-    /// It ended with 0.
     Passed,
-    /// It did not; its output, or why it was ended.
+    /// The end of its output, or why it did not start or end.
     Failed(String),
 }
 
-/// Runs programs.
+/// Runs programs that a model has written, one at a time. Nothing is kept between them: each has a
+/// folder of its own, which is removed with it.
 pub struct Runner {
     confinement: Box<dyn Confine>,
-    /// Why a language can't be run here, if it can't; checked when first needed.
+    /// By language: why it can't be run here. Looked for when first needed, since a run of one
+    /// language should not start the compilers of all.
     missing: [OnceCell<Option<String>>; Language::ALL.len()],
 }
 
 impl Runner {
-    /// A runner that confines programs in this way.
     #[must_use]
     pub fn new(confinement: Box<dyn Confine>) -> Self {
         Self { confinement, missing: Default::default() }
     }
 
-    /// Why programs are not kept from the network; `None` if they are.
     #[must_use]
     pub fn network(&self) -> Option<&str> {
         self.confinement.why_not()
     }
 
-    /// Whether programs in a language can be run here.
     #[must_use]
     pub fn can_run(&self, language: Language) -> bool {
         self.why_not(language).is_none()
     }
 
-    /// Why programs in a language can't be run here; `None` if they can.
     #[must_use]
     pub fn why_not(&self, language: Language) -> Option<&str> {
         self.missing[language as usize].get_or_init(|| self.probe(language)).as_deref()
@@ -55,6 +51,8 @@ impl Runner {
 
     fn probe(&self, language: Language) -> Option<String> {
         let probe = language.toolchain().probe;
+        // Within the same limits as the programs, so that a compiler that does not start within
+        // them counts as missing, and not every answer as wrong.
         let ran = match tempfile::tempdir() {
             Ok(folder) => self.step(folder.path(), probe),
             Err(error) => Ran::Failed(format!("no folder for it: {error}")),
@@ -65,6 +63,7 @@ impl Runner {
     }
 
     /// Builds and runs a program: the document, with its tests after it or in a file of their own.
+    /// What keeps it from being built counts as its failure, a full disk included.
     #[must_use]
     pub fn run(&self, language: Language, document: &str, tests: &str) -> Ran {
         let toolchain = language.toolchain();
@@ -78,6 +77,7 @@ impl Runner {
                 return Ran::Failed(format!("it can't be written: {error}"));
             }
         }
+        // Lazy: after a step that fails none is run.
         let failed = steps.iter().map(|step| self.step(folder.path(), step));
         failed.into_iter().find(|ran| *ran != Ran::Passed).unwrap_or(Ran::Passed)
     }
@@ -98,17 +98,18 @@ impl Runner {
     }
 }
 
-/// The file for a step's output.
+/// Beside the program's files, so that it goes with the folder.
 const SAID: &str = "said.txt";
 
 type Steps = &'static [&'static [&'static str]];
 
-/// Which files a program consists of, and how it is built and run.
 fn laid_out(
     toolchain: &Toolchain,
     document: &str,
     tests: &str,
 ) -> (Vec<(&'static str, String)>, Steps) {
+    // What is marked so is only called by a test runner; run as a program it would pass by doing
+    // nothing.
     let marked = tests.contains("#[test]") || tests.contains("*testing.T");
     let steps = match toolchain.test_steps {
         of_tests @ [_, ..] if marked => of_tests,
@@ -121,10 +122,11 @@ fn laid_out(
             [(toolchain.file, document.to_owned()), (toolchain.tests_file, tests.to_owned())];
         return (files.into_iter().chain([module]).collect(), steps);
     }
+    // One file for both: tests see all names of the program without it being a module that can be
+    // imported.
     (vec![(toolchain.file, format!("{}\n\n{}\n", document.trim_end(), tests.trim()))], steps)
 }
 
-/// For tests whose programs are harmless.
 #[cfg(test)]
 pub(crate) fn free() -> Runner {
     struct Free;
@@ -162,6 +164,7 @@ mod tests {
     #[test]
     fn a_program_takes_no_more_than_it_may() {
         let run = |text: &str| python(text).is_none_or(|ran| ran != Ran::Passed);
+        // More data than the 3 GiB, and a longer file than the 256 MiB that a program may have.
         assert!(run("x = bytearray(8 << 30)\nx[::4096] = b'1' * len(x[::4096])"));
         assert!(run("open('x', 'wb').truncate(1 << 30)"));
     }

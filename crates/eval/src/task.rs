@@ -6,64 +6,60 @@ use regex::Regex;
 use crate::language::Language;
 use crate::run::{Ran, Runner};
 
-/// One task.
+/// One task: a program, a part of it that is selected, what is to be done with it, and how an
+/// answer is judged. It has its own right answer, by which it can be proved before any model is
+/// asked.
 #[derive(Debug, Clone)]
 pub struct Task {
-    /// Unique among all: language, program and name.
+    /// Unique among all: `LANGUAGE/PROGRAM/NAME`. What is before the last slash decides the half,
+    /// and a run is resumed by the whole.
     pub id: String,
-    /// The language of the code.
     pub language: Language,
-    /// Sort of task, such as `rename`; `flaw` and `keep` have no instruction.
+    /// Sort of task, such as `rename`; `flaw` and `keep` have no instruction. Flaws have theirs
+    /// behind a colon, as in `flaw: …`. Tasks are chosen and results reported by it.
     pub kind: String,
-    /// The document that the model is shown a part of.
     pub document: DocumentText,
-    /// The selection.
+    /// Whole lines, counted from 1, the last one included.
     pub lines: LineRange,
-    /// The instruction, if there is one.
+    /// `None` where the model is only told to improve the code.
     pub instruction: Option<String>,
-    /// The undecided edit that is to be changed; `None` if the code itself is.
+    /// An undecided edit that is to be changed, as in a follow-up; `None` if the code itself is.
     pub first: Option<First>,
-    /// The criteria for its answer.
     pub check: Check,
-    /// A right answer: an edit of the selection.
+    /// A text for the selection that counts. There may be others.
     pub right: String,
-    /// A wrong answer, if one is known.
+    /// A plausible text that must not count; `None` where the selection as it is serves as one.
     pub wrong: Option<String>,
 }
 
-/// An edit that the user has and wants changed.
 #[derive(Debug, Clone)]
 pub struct First {
-    /// The instruction that led to it.
     pub instruction: String,
-    /// The selection after it.
     pub selection: String,
 }
 
-/// Criteria for an answer.
+/// Criteria for an answer. Patterns look at the new selection alone, so that what was asked is not
+/// found elsewhere in the document; the tests run the document as a whole.
 #[derive(Debug, Clone, Default)]
 pub struct Check {
-    /// Each of these is found in the new selection.
     pub asked: Vec<Regex>,
-    /// None of these is.
     pub forbidden: Vec<Regex>,
-    /// Appended to the document, they make a program that ends with 0.
+    /// Appended to the document, they make a program that ends with 0; tests of Go that begin with
+    /// their package are put beside it.
     pub tests: String,
 }
 
-/// What was found out about an answer.
+/// What was found out about an answer. The two halves are counted apart: a program that still works
+/// says nothing about whether it was changed as asked, and the reverse.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judged {
-    /// Whether it does what was asked, and nothing that it must not.
     pub done: bool,
-    /// Whether the program still works.
     pub passes: bool,
-    /// What is missing, or the program's output.
+    /// What is missing, or the program's output; empty if it is right.
     pub why: String,
 }
 
 impl Judged {
-    /// Whether it is right.
     #[must_use]
     pub fn right(&self) -> bool {
         self.done && self.passes
@@ -71,26 +67,25 @@ impl Judged {
 }
 
 impl Task {
-    /// Whether it has an instruction.
     #[must_use]
     pub fn is_instructed(&self) -> bool {
         self.instruction.is_some()
     }
 
-    /// The selected code.
     #[must_use]
     pub fn selection(&self) -> String {
         let lines: Vec<&str> = self.document.text.split('\n').collect();
         lines[self.range()].join("\n")
     }
 
-    /// The code that the user sees before the request.
+    /// The code that the user sees before the request: with the undecided edit in it, if there is
+    /// one.
     #[must_use]
     pub fn shown(&self) -> String {
         self.first.as_ref().map_or_else(|| self.selection(), |first| first.selection.clone())
     }
 
-    /// The undecided edit, as a client sends it.
+    /// The undecided edit, as a client sends it; `None` if there is none.
     #[must_use]
     pub fn pending(&self) -> Option<PendingEdit> {
         let First { instruction, selection } = self.first.as_ref()?;
@@ -102,7 +97,6 @@ impl Task {
         self.lines.start as usize - 1..self.lines.end as usize
     }
 
-    /// The document with another text in place of the selection.
     #[must_use]
     pub fn with(&self, selection: &str) -> String {
         let lines: Vec<&str> = self.document.text.split('\n').collect();
@@ -113,7 +107,9 @@ impl Task {
         all.join("\n")
     }
 
-    /// Finds out what an answer is worth. `edited` is the document with the edit.
+    /// Finds out what an answer is worth, which takes as long as the program: at most half a minute
+    /// for each step of building and running it. `edited`: the document with the edit, which is not
+    /// always the selection put in its place, as imports are edits of their own.
     #[must_use]
     pub fn judge(&self, runner: &Runner, selection: &str, edited: &str) -> Judged {
         let missing = self.check.asked.iter().find(|wanted| !wanted.is_match(selection));
@@ -123,6 +119,8 @@ impl Task {
             (None, Some(found)) => format!("`{}` is in it", found.as_str().trim()),
             (None, None) => String::new(),
         };
+        // The program is run even if the answer lacks something: how many still work is a figure of
+        // its own.
         let done = missing.is_none() && left.is_none();
         match runner.run(self.language, edited, &self.check.tests) {
             Ran::Passed => Judged { done, passes: true, why: text },
@@ -142,6 +140,8 @@ impl Task {
         if !right.right() {
             return Err(format!("{}: the right answer does not count: {}", self.id, right.why));
         }
+        // A task that is done already can't tell a model that works from one that does nothing.
+        // Where code is to be left alone that is the very point.
         let unchanged = judge(&self.shown());
         if self.kind != "keep" && unchanged.right() {
             return Err(format!("{}: what is shown counts as it is", self.id));
@@ -152,19 +152,17 @@ impl Task {
         }
     }
 
-    /// Which half it belongs to.
     #[must_use]
     pub fn half(&self) -> Half {
         Half::of(&self.id)
     }
 }
 
-/// The halves of the tasks: prompts and rules are chosen with one and reported with the other.
+/// The halves of the tasks: prompts and rules are chosen with one and reported with the other,
+/// since results on tasks that something was chosen on are too good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Half {
-    /// The half for choosing.
     Tuning,
-    /// The half for reporting.
     HeldOut,
 }
 
@@ -175,7 +173,8 @@ impl Half {
         Self::of_program(id.rsplit_once('/').map_or(id, |(program, _)| program))
     }
 
-    /// The half of a program, by its name.
+    /// The half of a program. It depends on the name alone, so that adding a program moves no
+    /// other.
     pub(crate) fn of_program(program: &str) -> Self {
         // FNV-1a as commonly specified: stable, and without a pattern in names.
         let hash = program.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {

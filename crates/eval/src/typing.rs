@@ -16,73 +16,71 @@ use crate::run::{Ran, Runner};
 
 const BLANKS: [char; 2] = [' ', '\t'];
 
-/// How much of a suggestion is taken.
+/// How much of a suggestion is taken. A suggestion that is not right as a whole is still worth what
+/// of it need not be typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Taken {
     /// All of it: it is what was to be written, or the program passes its tests with it.
     Whole,
-    /// Its first line.
     Line,
-    /// Its first words.
+    /// Its first words, up to where it first differs from what was to be written.
     Words,
-    /// It is not what was to be written.
     Nothing,
 }
 
-/// What there was at a pause.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Pause {
-    /// Bytes of the hole that were written by then.
+    /// Bytes of the hole that were written by then, without the indentation that the editor sets.
     pub at: usize,
-    /// What was suggested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// How much of it was taken; absent if the suggestion was there at the pause before.
+    /// How much of it was taken; absent if the suggestion was there at the pause before, where it
+    /// was judged already: it counts once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taken: Option<Taken>,
     /// How much would have been taken of a suggestion that was withheld because the model was too
     /// unsure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withheld: Option<Taken>,
-    /// Why there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub silence: Option<Silence>,
-    /// Whether nothing had to be computed.
+    /// Whether the answer came from a suggestion that the host had kept, and nothing was computed.
     pub kept: bool,
-    /// Whether it was made for another text.
+    /// Whether it was made for another text and is shown nevertheless, which is a fault of the
+    /// product.
     #[serde(default)]
     pub stale: bool,
-    /// Whether it repeats the line after it.
+    /// Whether it repeats the line after the cursor; a fault too.
     #[serde(default)]
     pub repeats: bool,
-    /// Milliseconds from the request to the answer.
     pub ms: f64,
-    /// Tokens of the prompt that had to be computed.
+    /// Tokens of the prompt that were not in the model's cache.
     pub uncached_tokens: u32,
-    /// How sure the model was.
+    /// How sure the model was, as the mean log-probability of its tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mean_log_probability: Option<f32>,
 }
 
-/// A hole that was typed.
+/// A hole that was typed: a line of the file of `--out`. Lines of other kinds in the same file are
+/// skipped, and these are by runs without `--typed`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TypedHole {
-    /// The hole's id.
     pub task: String,
-    /// The model and the build that asked it.
+    /// The model, the build, and how it was asked: lines with others are not continued.
     pub asked: String,
-    /// Characters to be written in all.
+    /// What was to be written in all, in bytes of UTF-8.
     pub characters: u32,
-    /// How many of them came with suggestions.
+    /// How much of it came with suggestions.
     pub taken_characters: u32,
-    /// The pauses, in order.
     pub pauses: Vec<Pause>,
 }
 
-/// A hole that is being typed.
+/// A hole that is being typed. The typist knows the text that was taken out, writes it and nothing
+/// else: whatever is taken of suggestions, the document is a beginning of the right one at every
+/// key. The one exception ends it: a text with which the program passes, too.
 #[derive(Debug, Clone)]
 pub struct Typist<'a> {
     hole: &'a Hole,
@@ -92,13 +90,13 @@ pub struct Typist<'a> {
     right: &'a str,
     written: String,
     taken: usize,
-    /// The suggestions that were shown, with their positions.
+    /// The suggestions that were shown, each with the number of bytes written when it was. All of
+    /// them and not only the last: the host may show one again after a few keys.
     shown: Vec<(usize, String)>,
     done: bool,
 }
 
 impl<'a> Typist<'a> {
-    /// A typist before an empty hole.
     #[must_use]
     pub fn new(hole: &'a Hole) -> Self {
         let indent = hole.right.len() - hole.right.trim_start_matches(BLANKS).len();
@@ -109,6 +107,7 @@ impl<'a> Typist<'a> {
         Self {
             hole,
             start,
+            // Blanks at the end are not typed by anyone who knows what belongs there.
             right: right.trim_end(),
             written: String::new(),
             taken: 0,
@@ -125,13 +124,12 @@ impl<'a> Typist<'a> {
         self.right.get(self.written.len()..).unwrap_or_default()
     }
 
-    /// Whether the hole is filled.
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.done || self.left().is_empty()
     }
 
-    /// Whether a typist pauses here: at the beginning, and before each word.
+    /// Whether a typist pauses to look at what there is: at the beginning, and before each word.
     #[must_use]
     pub fn is_pause(&self) -> bool {
         let is_word = |c: char| c.is_alphanumeric() || c == '_';
@@ -140,27 +138,27 @@ impl<'a> Typist<'a> {
         last.is_none() || (begins && !last.is_some_and(is_word))
     }
 
-    /// Bytes that have been written.
     #[must_use]
     pub fn at(&self) -> usize {
         self.written.len()
     }
 
-    /// The document as it is now.
     #[must_use]
     pub fn document(&self) -> DocumentText {
         infilling::document(&self.before(), &self.hole.after)
     }
 
-    /// Where the cursor is.
     #[must_use]
     pub fn position(&self) -> Position {
         infilling::position(&self.before())
     }
 
-    /// What was changed so far, as an editor reports it: one stretch of lines.
+    /// What was changed so far, as an editor reports it: one stretch of lines; nothing before the
+    /// first key.
     #[must_use]
     pub fn edits(&self) -> Vec<RecentEdit> {
+        // Compared with the document as the typist has found it: its indentation is not an edit of
+        // theirs.
         let opened = format!("{}{}", self.start, self.hole.after);
         let DocumentText { path, text, .. } = self.document();
         let (before, after) = difference(&opened, &text);
@@ -168,7 +166,8 @@ impl<'a> Typist<'a> {
         if is_nothing { Vec::new() } else { vec![RecentEdit { path, before, after, line: None }] }
     }
 
-    /// Types the next key; the indentation of a new line comes with it.
+    /// Types the next key of what belongs there; the indentation of a new line comes with it, as in
+    /// an editor. Does nothing once the hole is filled.
     pub fn key(&mut self) {
         let left = self.left();
         let Some(first) = left.chars().next() else { return };
@@ -179,7 +178,8 @@ impl<'a> Typist<'a> {
         self.written.push_str(&left[..end]);
     }
 
-    /// Whether a suggestion is the rest of one that was there at the pause before.
+    /// Whether a suggestion is the rest of one that was there at a pause before, or that very one
+    /// where nothing was typed since.
     #[must_use]
     pub fn stays(&self, suggestion: &GhostText) -> bool {
         self.shown.iter().any(|(at, text)| {
@@ -191,18 +191,23 @@ impl<'a> Typist<'a> {
     }
 
     /// Whether a suggestion that took no computing now neither continues one that was shown nor
-    /// follows one that was taken: then it is for another text.
+    /// follows one that was taken: then it is for another text. Means nothing for one that was
+    /// computed for this text.
     #[must_use]
     pub fn is_stale(&self, suggestion: &GhostText) -> bool {
+        // What comes after a suggestion that was typed or taken in full may have been computed
+        // ahead.
         let follows = |(at, text): &(usize, String)| {
             self.written.get(*at..).is_some_and(|typed| typed.starts_with(text))
         };
         !self.stays(suggestion) && !self.shown.iter().any(follows)
     }
 
-    /// Whether the last line of a suggestion already follows the cursor.
+    /// Whether the last line of a suggestion already follows the cursor, as where a model does not
+    /// stop at the end of the hole. Blank lines in between don't count.
     #[must_use]
     pub fn repeats(&self, suggestion: &GhostText) -> bool {
+        // The first line of what follows is the rest of the cursor's own line.
         let next = self.hole.after.split('\n').skip(1).find(|line| !line.trim().is_empty());
         let last = suggestion.text.lines().next_back().unwrap_or_default();
         let before = self.before();
@@ -215,13 +220,18 @@ impl<'a> Typist<'a> {
             && !self.left().trim_end().ends_with(last.trim())
     }
 
-    /// Takes as much of a suggestion as is right.
+    /// Takes as much of a suggestion as is right, and writes it. The program is run unless the
+    /// suggestion is literally what was to be written, which takes as long as its tests.
     pub fn take(&mut self, runner: &Runner, suggestion: &GhostText) -> Taken {
+        // Whatever is taken of it, it was shown, and may stay on the screen.
         self.shown.push((self.written.len(), suggestion.text.clone()));
         let left = self.left();
         let text = suggestion.text.trim_end();
         let (mine, theirs) = (first_line(left), first_line(text));
+        // What ends within a line is the whole of it only if that line ends there.
         let ends = |rest: &str| rest.is_empty() || rest.starts_with('\n');
+        // From the most to the least. What replaces text behind the cursor can't be compared with
+        // what is left to write; only the tests can tell about it.
         let (taken, bytes) = if suggestion.replaces > 0 {
             (Taken::Nothing, 0)
         } else if left.strip_prefix(text).is_some_and(ends) {
@@ -234,8 +244,11 @@ impl<'a> Typist<'a> {
                 bytes => (Taken::Words, bytes),
             }
         };
+        // The tests go before the comparison by words, but not before the literal one, which is
+        // free.
         let ran = || self.hole.judge_behind(runner, &self.before(), suggestion);
         if taken != Taken::Whole && ran() == Ran::Passed {
+            // The program is right but is another text, so there is nothing left to type.
             self.taken += left.len();
             self.done = true;
             return Taken::Whole;
@@ -245,7 +258,6 @@ impl<'a> Typist<'a> {
         taken
     }
 
-    /// The result.
     #[must_use]
     pub fn ended(self, asked: &str, pauses: Vec<Pause>) -> TypedHole {
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
@@ -263,18 +275,19 @@ fn first_line(text: &str) -> &str {
     text.split('\n').next().unwrap_or_default().trim_end()
 }
 
-/// How many bytes two texts have in common at their beginning, in whole words.
+/// How many bytes two texts have in common at their beginning, in whole words. 0 if that is
+/// punctuation and blanks alone: nobody takes a suggestion for these.
 fn same_words(one: &str, other: &str) -> usize {
     let same = one.char_indices().zip(other.chars()).take_while(|((_, a), b)| a == b);
     let end = same.last().map_or(0, |((at, c), _)| at + c.len_utf8());
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let begins = |text: &str| text[end..].chars().next().is_some_and(is_word);
+    // Where either continues the word, what they have in common of it is not a word.
     let cut = begins(one) || begins(other);
     let common = if cut { one[..end].trim_end_matches(is_word) } else { &one[..end] };
     if common.contains(is_word) { common.len() } else { 0 }
 }
 
-/// The lines that differ, before and after.
 fn difference(one: &str, other: &str) -> (String, String) {
     let (before, after): (Vec<&str>, Vec<&str>) =
         (one.split('\n').collect(), other.split('\n').collect());
@@ -286,7 +299,8 @@ fn difference(one: &str, other: &str) -> (String, String) {
     (of(&before), of(&after))
 }
 
-/// The results of all holes together.
+/// The results of all holes together, as counts and medians: a few pauses at which a model was
+/// loaded or the machine was busy would decide a mean.
 #[must_use]
 pub fn typing(holes: &[TypedHole]) -> EvalTyping {
     let mut all = EvalTyping::default();
@@ -317,9 +331,11 @@ pub fn typing(holes: &[TypedHole]) -> EvalTyping {
                     Taken::Nothing => &mut all.wrong,
                 } += 1;
             }
+            // Answers that were kept take no computing, so the two kinds have medians of their own.
             if pause.kept {
                 all.kept += 1;
                 kept.push(pause.ms);
+            // At a hole's first pause all of the prompt is new, which says nothing of typing.
             } else if number > 0 && pause.uncached_tokens > 0 {
                 uncached.push(f64::from(pause.uncached_tokens));
                 if pause.text.is_some() {
@@ -337,12 +353,12 @@ pub fn typing(holes: &[TypedHole]) -> EvalTyping {
     EvalTyping { uncached_tokens: tokens, ..all }
 }
 
+// The upper one of the two in the middle, as no value is made up; 0 if there are none.
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-/// The results for people to read.
 #[must_use]
 pub fn typing_text(all: &EvalTyping) -> String {
     let mut text = String::new();

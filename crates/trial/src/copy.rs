@@ -8,10 +8,13 @@ use crate::find::Test;
 use crate::program::{Confine, Program, Ran};
 use crate::project::Project;
 
-/// Folders that are not under version control but that tests need: packages and build output.
+/// Folders that are not under version control but that tests need: packages and build output. The
+/// copy has links to them, since they may be gigabytes: what a build writes there, such as that of
+/// `cargo` into `target`, is written in the user's own folder.
 const LINKED: &[&str] = &["node_modules", ".venv", "venv", "vendor", "target"];
 
-/// The copy of a test's project, in a folder that goes with it.
+/// The copy of a test's project, in a temporary folder that is removed with this value: a text is
+/// tried in no file of the user's.
 pub(crate) struct Copied<'a> {
     test: &'a Test,
     confinement: &'a dyn Confine,
@@ -20,7 +23,6 @@ pub(crate) struct Copied<'a> {
 }
 
 impl<'a> Copied<'a> {
-    /// A copy in which the document has this text.
     pub(crate) fn new(
         test: &'a Test,
         text: &str,
@@ -33,17 +35,17 @@ impl<'a> Copied<'a> {
         Ok(Self { test, confinement, folder, root })
     }
 
-    /// The folder around the project, for what is not the project's.
+    /// The folder around the project, for drivers and outputs: the project's tests don't see them.
     pub(crate) fn around(&self) -> &Path {
         self.folder.path()
     }
 
-    /// The document's file.
     pub(crate) fn document(&self) -> PathBuf {
         self.root.join(&self.test.document)
     }
 
-    /// Runs a program as the test's plan says. `output`: a name of its own for what it says.
+    /// Runs a program in the plan's folder with its environment. `output`: a name of its own, below
+    /// [`Self::around`], for the file with what it says.
     pub(crate) fn run(&self, output: &str, within: Duration, arguments: &[&str]) -> Ran {
         let plan = &self.test.plan;
         let program = Program {
@@ -55,7 +57,8 @@ impl<'a> Copied<'a> {
         };
         match program.run(arguments) {
             Ran::Failed { code, said } => {
-                // The path of the copy means nothing to the user.
+                // The path of the copy means nothing to the user, nor to the model, which may be
+                // given this.
                 let said = said.replace(&format!("{}/", self.root.display()), "");
                 Ran::Failed { code, said }
             }
@@ -64,7 +67,6 @@ impl<'a> Copied<'a> {
     }
 }
 
-/// Copies a project into an empty folder, with the text of one file replaced.
 fn copy(project: &Project, into: &Path, document: &Path, text: &str) -> std::io::Result<()> {
     let others = project.files.iter().filter(|file| *file != document);
     for file in others {
@@ -90,6 +92,7 @@ fn copy(project: &Project, into: &Path, document: &Path, text: &str) -> std::io:
     for at in folder.ancestors() {
         for name in LINKED {
             let (from, to) = (project.root.join(at).join(name), into.join(at).join(name));
+            // Where the folder is under version control its files are in the copy already.
             if from.is_dir() && !to.exists() {
                 fs_err::os::unix::fs::symlink(from, to)?;
             }

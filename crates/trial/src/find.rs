@@ -8,66 +8,63 @@ use crate::calls::Calls;
 use crate::languages::{self, Subject};
 use crate::project::Project;
 
-/// The user's own test of a document, and how it is run.
 #[derive(Debug)]
 pub struct Test {
     pub(crate) project: Project,
-    /// The document, below the root.
+    /// Below the root.
     pub(crate) document: PathBuf,
-    /// The document's text as it is.
+    /// The text that the editor has, which may not be on disk yet. Calls are compared with it.
     pub(crate) original: String,
     pub(crate) plan: Plan,
 }
 
-/// How a test is run.
+/// How a test is run. It depends on the project and on the text as it is, and not on the edit: both
+/// versions are tried in the same way.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
-    /// As users know it.
+    /// As users know it: shown, and given to the model.
     pub(crate) name: String,
-    /// The folder to run it in, below the root.
+    /// Below the root; empty for the root itself.
     pub(crate) folder: PathBuf,
     pub(crate) arguments: Vec<String>,
     pub(crate) environment: Vec<(&'static str, String)>,
     pub(crate) no_test: NoTest,
     pub(crate) kind: TestKind,
-    /// What is called, where that is all there is to run.
+    /// Set for [`TestKind::Calls`] only; `arguments` is empty then.
     pub(crate) calls: Option<Calls>,
 }
 
-/// How a runner says that there was no test to run.
+/// How a runner says that there was no test to run. It must not be read as a pass, which several
+/// runners end with, nor as a failure, which would be held against the edit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NoTest {
     pub(crate) codes: &'static [i32],
     pub(crate) said: &'static [&'static str],
-    /// What that means, as a clause.
     pub(crate) why: &'static str,
 }
 
-/// What a test is searched for.
 #[derive(Debug, Clone, Copy)]
 pub struct Search<'a> {
-    /// The document.
     pub document: &'a DocumentText,
-    /// The lines that are to be edited.
     pub lines: LineRange,
-    /// The folder that is open, above which nothing is searched.
+    /// The folder that is open, above which nothing is searched; `None` if no folder is.
     pub within: Option<&'a Path>,
-    /// What calls of the code with made-up values are to leave as it is, where they can be kept from
-    /// the user's files.
+    /// What calls with made-up values are compared by, where there is no test; `None` if they must
+    /// not be made: the edit may change what the code does, or they can't be kept from the user's
+    /// files.
     pub calls: Option<Compared>,
 }
 
-/// What is compared of two calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compared {
-    /// What they give. Errors that were swallowed may come out, unless they are of a name that is
-    /// missing.
+    /// What they give. Errors that were swallowed may come out, as bare handlers are among what an
+    /// improvement removes, unless they are of a name that is missing.
     Values,
-    /// That, and that a call that had no error has none.
     ValuesAndErrors,
 }
 
-/// The test for some lines of a document; `None` if there is none that we know how to run.
+/// The test for some lines of a document; `None` if there is none that we know how to run. Finding
+/// one lists the project's files but starts nothing.
 ///
 /// # Errors
 /// If a test can't be run, with the reason: there may be one, so the user should know.
@@ -75,6 +72,7 @@ pub fn find(search: &Search<'_>) -> Result<Option<Test>, TestRun> {
     let Search { document, lines, within, calls } = *search;
     let path = Path::new(&document.path);
     let not_run = |said: String| TestRun {
+        // What it is called was not found out.
         name: "test".to_owned(),
         outcome: TestOutcome::NotRun,
         said,
@@ -86,6 +84,7 @@ pub fn find(search: &Search<'_>) -> Result<Option<Test>, TestRun> {
         return Ok(None);
     }
     let project = Project::of(path, within).map_err(not_run)?;
+    // It can't fail: the root is the document's folder or one above it.
     let Ok(relative) = path.strip_prefix(&project.root).map(Path::to_owned) else {
         return Ok(None);
     };
@@ -103,13 +102,12 @@ pub fn find(search: &Search<'_>) -> Result<Option<Test>, TestRun> {
 }
 
 impl Test {
-    /// As users know it, such as `tests/test_cart.py`.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.plan.name
     }
 
-    /// What is run.
+    /// Whether it is a test, a build or calls: what may be said of its outcome depends on it.
     #[must_use]
     pub fn kind(&self) -> TestKind {
         self.plan.kind

@@ -10,21 +10,20 @@ use crate::calls::{self, Calls, Driver};
 use crate::find::{Compared, NoTest, Plan};
 use crate::project::Project;
 
-/// A document whose test is searched for.
 pub(crate) struct Subject<'a> {
     pub(crate) project: &'a Project,
     /// Below the root.
     pub(crate) document: &'a Path,
     pub(crate) text: &'a str,
-    /// The indexes of the lines that are to be edited.
+    /// Indexes from 0, the end excluded.
     pub(crate) selected: Range<usize>,
-    /// What calls of the code with made-up values are compared by, where there is no test.
     pub(crate) calls: Option<Compared>,
 }
 
 type Planner = fn(&Subject<'_>) -> Option<Plan>;
 
-/// File extensions, and how the test of such a file is run.
+/// File extensions, and how the test of such a file is run. Where a project has no test, what is
+/// left is its compiler or a type check, and in Python and JavaScript calls.
 const LANGUAGES: &[(&[&str], Planner)] = &[
     (&["py"], python),
     (SCRIPTS, javascript),
@@ -37,12 +36,10 @@ const LANGUAGES: &[(&[&str], Planner)] = &[
 
 const SCRIPTS: &[&str] = &["js", "mjs", "cjs", "jsx", "ts", "mts", "cts", "tsx"];
 
-/// Whether there is a way to run tests for such a file at all.
 pub(crate) fn is_known(path: &Path) -> bool {
     planner(path).is_some()
 }
 
-/// How the test of a document is run, if there is one.
 pub(crate) fn plan(subject: &Subject<'_>) -> Option<Plan> {
     planner(subject.document)?(subject)
 }
@@ -57,7 +54,9 @@ impl Subject<'_> {
         self.document.file_stem()?.to_str()
     }
 
-    /// Of the files that `is_test` accepts by their names without extension, the nearest one.
+    /// Of the files that `is_test` accepts by their names without extension, the nearest one: with
+    /// the longest common path, and of these the one that is the least deep. Several packages of
+    /// one repository may each have a `test_cart.py`.
     fn nearest(&self, is_test: impl Fn(&Path, &str) -> bool) -> Option<&Path> {
         let near = |file: &Path| {
             let here = self.document.components();
@@ -74,7 +73,9 @@ impl Subject<'_> {
         fs_err::read_to_string(self.project.root.join(file)).unwrap_or_default()
     }
 
-    /// A program that the project provides itself, such as that of a virtual environment.
+    /// A program that the project provides itself, such as that of a virtual environment, searched
+    /// upward from the document. The path is the one in the original project, which works from the
+    /// copy as well.
     fn own_program(&self, path: &str) -> Option<String> {
         let folders = self.document.ancestors().skip(1);
         let paths = folders.map(|folder| self.project.root.join(folder).join(path));
@@ -87,6 +88,7 @@ fn planned(name: String, arguments: &[&str]) -> Plan {
         name,
         folder: PathBuf::new(),
         arguments: arguments.iter().map(|&it| it.to_owned()).collect(),
+        // Test runners neither watch nor ask under it.
         environment: vec![("CI", "1".to_owned())],
         no_test: NoTest { codes: &[], said: &[], why: "there is no test in it" },
         kind: TestKind::Test,
@@ -94,15 +96,16 @@ fn planned(name: String, arguments: &[&str]) -> Plan {
     }
 }
 
-/// If there is no test: whether it compiles.
+/// Where there is no test: whether it compiles, which is reported as such and not as a test.
 fn built(name: &str, arguments: &[&str]) -> Plan {
     Plan { kind: TestKind::Build, ..planned(name.to_owned(), arguments) }
 }
 
-/// A test file by pytest if the project has it, else by unittest; if there is none, the examples in
-/// the documentation.
+/// A test file by pytest if the project has it, else by unittest; if there is none, calls of what
+/// is selected, and if these must not be made, the examples in the documentation.
 fn python(subject: &Subject<'_>) -> Option<Plan> {
     let stem = subject.stem()?;
+    // A test is not tried with itself: an edit of it may be meant to fail.
     if stem.starts_with("test_") || stem.ends_with("_test") {
         return None;
     }
@@ -116,10 +119,13 @@ fn python(subject: &Subject<'_>) -> Option<Plan> {
         Some(file) => {
             let name = file.to_string_lossy().into_owned();
             let text = subject.read(file);
+            // Neither runner finds a file of bare assertions; as a script it does test something.
             let is_plain = !text.contains("def test") && !text.contains("TestCase");
             if is_plain && text.contains("assert") {
                 return Some(with_paths(planned(name.clone(), &[&python, &name]), subject));
             }
+            // Which runner there is depends on the interpreter, so the interpreter decides, and is
+            // replaced by it: the runner's exit code and output come through as they are.
             let choose = "import importlib.util as u, os, sys; p = sys.argv[1]; \
                  args = ['pytest', '-q', '-x', '--tb=short', '-p', 'no:cacheprovider', p] \
                  if u.find_spec('pytest') else ['unittest', '-f', p]; \
@@ -139,7 +145,6 @@ fn python(subject: &Subject<'_>) -> Option<Plan> {
     Some(with_paths(plan, subject))
 }
 
-/// Calls of the selected functions with made-up values.
 fn called(subject: &Subject<'_>, driver: &'static Driver, interpreter: &str) -> Option<Plan> {
     let lines = (subject.selected.start, subject.selected.end.saturating_sub(1));
     let names = calls::definitions(driver, subject.text, lines);
@@ -152,9 +157,11 @@ fn called(subject: &Subject<'_>, driver: &'static Driver, interpreter: &str) -> 
     Some(plan)
 }
 
-/// With the variables that Python needs to find the project's modules.
+/// With the variables that Python needs to find the project's modules. The paths are relative, so
+/// that they mean the copy.
 fn with_paths(mut plan: Plan, subject: &Subject<'_>) -> Plan {
-    // Bytecode compiled from one text must not be taken for that of the next.
+    // Bytecode compiled from one text must not be taken for that of the next: it is told by its
+    // source's size and whole seconds, in which two texts of a copy can agree.
     plan.environment.push(("PYTHONDONTWRITEBYTECODE", "1".to_owned()));
     let source = subject.project.root.join("src").is_dir().then_some("src");
     let paths: Vec<&str> = source.into_iter().chain(["."]).collect();
@@ -162,7 +169,8 @@ fn with_paths(mut plan: Plan, subject: &Subject<'_>) -> Plan {
     plan
 }
 
-/// The examples in the documentation of the selected code.
+/// The examples in the documentation of the selected code. Only those of selected definitions are
+/// run, as others may fail already; none are if the selection has no example.
 fn examples(subject: &Subject<'_>, python: &str) -> Option<Plan> {
     let lines: Vec<&str> = subject.text.split('\n').collect();
     let (first, last) = (subject.selected.start, subject.selected.end.min(lines.len()));
@@ -178,6 +186,8 @@ fn examples(subject: &Subject<'_>, python: &str) -> Option<Plan> {
         Some(first) => format!("the examples of {first}"),
         None => "the examples".to_owned(),
     };
+    // `doctest` has no way to name what to run on its command line, nor an exit code for no
+    // example.
     let run = "import doctest, importlib.util as u, os, sys; p, names = sys.argv[1], sys.argv[2:]; \
          sys.path.insert(0, os.path.dirname(os.path.abspath(p))); \
          s = u.spec_from_file_location('_tried', p); m = u.module_from_spec(s); \
@@ -193,7 +203,8 @@ fn examples(subject: &Subject<'_>, python: &str) -> Option<Plan> {
     Some(Plan { no_test, ..planned(name, &arguments) })
 }
 
-/// A test file by the runner that it is written for, else a type check by TypeScript.
+/// A test file by the runner that it is written for, else a type check by TypeScript, else calls of
+/// what is selected. A runner that the project doesn't have is not fetched: there is no network.
 fn javascript(subject: &Subject<'_>) -> Option<Plan> {
     let stem = subject.stem()?;
     if stem.ends_with(".test") || stem.ends_with(".spec") {
@@ -214,6 +225,7 @@ fn javascript(subject: &Subject<'_>) -> Option<Plan> {
     };
     let name = file.to_string_lossy().into_owned();
     let text = subject.read(file);
+    // What the test imports is surer than what is installed, where several runners may be.
     if text.contains("node:test") {
         return Some(planned(name.clone(), &["node", "--test", &name]));
     }
@@ -230,7 +242,9 @@ fn javascript(subject: &Subject<'_>) -> Option<Plan> {
     is_plain.then(|| planned(name.clone(), &["node", &name]))
 }
 
-/// A type check by the project's own compiler, with the options of its `tsconfig.json`.
+/// A type check by the project's own compiler, with the options of its `tsconfig.json`. Without
+/// either of these there is none: another version's or the default options would report what is not
+/// wrong.
 fn type_checked(subject: &Subject<'_>) -> Option<Plan> {
     let extension = subject.document.extension()?.to_str()?;
     if !["ts", "mts", "cts", "tsx"].contains(&extension) {
@@ -244,7 +258,8 @@ fn type_checked(subject: &Subject<'_>) -> Option<Plan> {
     Some(Plan { folder: folder.to_owned(), ..plan })
 }
 
-/// The tests of the document's package, else whether it compiles.
+/// The tests of the document's package, else whether it compiles. They run together: the file's own
+/// test gives the run its name, and any of the package's can fail it.
 fn go(subject: &Subject<'_>) -> Option<Plan> {
     let folder = subject.document.parent()?;
     if subject.stem()?.ends_with("_test") {
@@ -258,6 +273,7 @@ fn go(subject: &Subject<'_>) -> Option<Plan> {
     let file = tests.min_by_key(|file| file.file_stem().is_none_or(|stem| stem != own.as_str()));
     let Some(file) = file else {
         let document = subject.document.file_name()?.to_str()?;
+        // Outside a module a package has no import path, and its files are named instead.
         let is_module = subject.project.files.iter().any(|file| file.ends_with("go.mod"));
         let what = if is_module { "." } else { document };
         // It refuses what the compiler refuses, and needs no `main` to link; of its own checks, one
@@ -281,6 +297,8 @@ fn java(subject: &Subject<'_>) -> Option<Plan> {
     Some(built("javac", &arguments))
 }
 
+// Syntax and types only: linking would need the project's build. Without its options a file may
+// fail as it is; a build that fails before and after says nothing about the edit.
 fn c(subject: &Subject<'_>) -> Option<Plan> {
     let document = subject.document.to_str()?;
     Some(built("cc", &["cc", "-w", "-fsyntax-only", document]))
@@ -291,7 +309,8 @@ fn cpp(subject: &Subject<'_>) -> Option<Plan> {
     Some(built("c++", &["c++", "-w", "-std=c++17", "-fsyntax-only", document]))
 }
 
-/// Tests in the file itself, else a test file of its name, else whether it compiles.
+/// Tests in the file itself, else a test file of its name, else whether it compiles: by `cargo` if
+/// the file belongs to a package, else by the compiler alone. Never with a download (`--offline`).
 fn rust(subject: &Subject<'_>) -> Option<Plan> {
     let mut folders = subject.document.ancestors().skip(1);
     let root = &subject.project.root;
@@ -311,6 +330,8 @@ fn rust(subject: &Subject<'_>) -> Option<Plan> {
             modules.remove(0);
             // These file names are not module names.
             modules.extend(Some(last).filter(|it| !["main", "lib", "mod"].contains(it)));
+            // The filter ends with `::`, so that `cart` does not choose `cart_items` as well. In a
+            // crate's root file it is empty, which chooses all tests of the target.
             modules.push("");
             let filter = modules.join("::");
             let name = format!("the tests in {}", subject.document.display());

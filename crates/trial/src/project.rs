@@ -2,17 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-/// Entries at the top of a project, the surest sign first.
+/// Entries at the top of a project, the surest sign first: a repository, however far up, goes
+/// before the nearest manifest, as packages of one repository use each other's files.
 const MARKS: &[&[&str]] = &[
     &[".git", ".hg", ".jj"],
     &["pyproject.toml", "setup.py", "setup.cfg", "package.json", "go.mod", "Cargo.toml"],
 ];
 
-/// Most files of a project that is copied: larger projects need more than a test run to build.
+/// Limits of a project that is copied for each run: larger ones need more than a test run to build.
 const FILES_MAX: usize = 5_000;
 const BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// A project's root and files.
 #[derive(Debug, Clone)]
 pub(crate) struct Project {
     pub(crate) root: PathBuf,
@@ -22,7 +22,7 @@ pub(crate) struct Project {
 
 impl Project {
     /// The project of a document, which need not be on disk yet. `within`: the folder that is open,
-    /// above which nothing is searched.
+    /// above which nothing is searched. Without a mark it is that folder, else the document's own.
     ///
     /// # Errors
     /// Why it can't be copied, as a clause.
@@ -38,6 +38,7 @@ fn root_of(folder: &Path, within: Option<&Path>) -> PathBuf {
     let home = std::env::var_os("HOME").map(PathBuf::from);
     // A home folder under version control does not count as a project.
     let is_possible = |at: &&Path| {
+        // The root of the file system has no parent, and is not a project either.
         at.parent().is_some()
             && home.as_deref() != Some(*at)
             && within.is_none_or(|within| at.starts_with(within))
@@ -51,7 +52,8 @@ fn root_of(folder: &Path, within: Option<&Path>) -> PathBuf {
     marked.map_or_else(|| opened().to_owned(), |at| (*at).to_owned())
 }
 
-/// The files that git would list, including hidden ones, since these configure tools.
+/// The files that git would list, including hidden ones, since these configure tools. What is
+/// ignored, such as `.env`, thereby stays out of the copy; links are not followed and not copied.
 fn files_of(root: &Path) -> Result<Vec<PathBuf>, String> {
     let mut walk = ignore::WalkBuilder::new(root);
     walk.hidden(false).require_git(false).follow_links(false);
@@ -64,6 +66,7 @@ fn files_of(root: &Path) -> Result<Vec<PathBuf>, String> {
         if !entry.file_type().is_some_and(|kind| kind.is_file()) {
             continue;
         }
+        // The limits are checked as the walk goes, so that a huge folder is refused early.
         bytes += entry.metadata().map_or(0, |it| it.len());
         let Ok(path) = entry.path().strip_prefix(root) else { continue };
         files.push(path.to_owned());

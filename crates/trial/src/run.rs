@@ -10,7 +10,9 @@ use crate::find::{Plan, Test};
 use crate::program::{Confine, Ran};
 
 impl Test {
-    /// Runs the test on a copy of the project in which the document has this text.
+    /// Runs the test on a copy of the project in which the document has this text. It always gives
+    /// a run: what kept the test from running is an outcome too, which is shown but not held
+    /// against the edit. Blocks for as long as the test may take.
     #[must_use]
     pub fn run(&self, text: &str, confinement: &dyn Confine) -> TestRun {
         let started = Instant::now();
@@ -46,6 +48,8 @@ impl Test {
             Ran::Passed { said } => (Some(0), said, true),
             Ran::Failed { code, said } => (code, said, false),
         };
+        // Looked at before success and failure: some runners end with 0 where they found no test,
+        // and others with an error.
         let no_test = &self.plan.no_test;
         let has_none = code.is_some_and(|code| no_test.codes.contains(&code))
             || no_test.said.iter().any(|words| said.contains(words));

@@ -45,6 +45,7 @@ pub(crate) fn run(command: &AssistCommand) -> Result<(), ErrorInfo> {
     let stream = |text: &str| if streams { output::data(text) } else { Ok(()) };
     let mut session = Session::open()?;
     let mut answer = match session.request_with::<Assist>(&params, stream, tester) {
+        // As with `head`: whoever read it has enough.
         Err(_) if output::reader_is_gone() => return Ok(()),
         answer => answer?,
     };
@@ -52,6 +53,7 @@ pub(crate) fn run(command: &AssistCommand) -> Result<(), ErrorInfo> {
         && !edit.unchanged
     {
         let edits: Vec<_> = std::iter::once(&edit.edit).chain(&edit.imports).collect();
+        // The host does not know about a byte order mark, and its diff would not apply.
         edit.diff = source.diff(&edits, &edit.diff)?;
     }
     if let AssistAnswer::Edit(edit) = &answer
@@ -62,7 +64,8 @@ pub(crate) fn run(command: &AssistCommand) -> Result<(), ErrorInfo> {
         source.apply(&edits)?;
         let decision =
             RecordDecisionParams { edit_id: edit.edit_id.clone(), decision: Decision::Kept };
-        // The file has been written, whether that can be counted or not.
+        // The file has been written, whether that can be counted or not. After the write: what
+        // could not be applied was not kept.
         let _ = session.request::<RecordDecision>(&decision, |_| Ok(()));
     }
     match &answer {
@@ -76,7 +79,8 @@ pub(crate) fn run(command: &AssistCommand) -> Result<(), ErrorInfo> {
     }
 }
 
-/// The user's own test, if it is to be run, and its result before the edit.
+/// The user's own test, if it is to be run, and its result before the edit. One that can't be run
+/// has a result without a test: the host tells the user why.
 fn tested(
     spec: &CommandSpec,
     options: &AssistOptions,
@@ -87,6 +91,7 @@ fn tested(
         return Ok((None, None));
     }
     let command = (spec, options.instruction.as_deref());
+    // The command line has no open folder to search within.
     let found = match Tester::find(&source.document, options.target.lines, None, Some(command)) {
         Err(run) => return Ok((None, Some(run))),
         Ok(found) => found,
@@ -141,7 +146,8 @@ fn print(nothing: &str, options: &AssistOptions, answer: &EditAnswer) -> Result<
     Ok(())
 }
 
-/// Whether a file that programs act on may be changed; for other files nothing is asked.
+/// Asks before a file that programs act on is changed, such as a build script; others are not asked
+/// about. Before the model is, so that nobody waits for an edit that is then refused.
 fn allowed_by_the_user(file: &Path) -> Result<(), ErrorInfo> {
     let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     let Some(reason) = localcoder_assist::sensitive(&absolute.to_string_lossy()) else {
@@ -163,7 +169,6 @@ fn capitalized(text: &str) -> String {
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
-/// Ends the last line, and says so if the answer was cut off.
 pub(crate) fn end_of_stream(text: &str, finish: FinishReason) -> Result<(), ErrorInfo> {
     if !text.ends_with('\n') {
         output::line("")?;

@@ -19,6 +19,7 @@ pub(crate) fn run(options: &CompleteOptions) -> Result<(), ErrorInfo> {
         position,
         chunks: Vec::new(),
         edits: Vec::new(),
+        // Asked for on purpose: nothing is withheld, and what would be is said below.
         explicit: true,
         model: model_reference(options.model.model.as_deref())?,
         settings: overrides(options.model.profile.as_deref()),
@@ -46,11 +47,13 @@ pub(crate) fn run(options: &CompleteOptions) -> Result<(), ErrorInfo> {
     output::data(&format!("{}\n", suggestion.text))
 }
 
-/// The position as editors count it: in UTF-16 units.
+/// The position as editors count it, in UTF-16 units, from a column in characters, as people count
+/// them.
 fn position(text: &str, at: At) -> Result<Position, ErrorInfo> {
     let At { line, column } = at;
     let row = usize::try_from(line - 1).unwrap_or(usize::MAX);
     let before = usize::try_from(column - 1).unwrap_or(usize::MAX);
+    // A line that there is not is left to the host, whose error names the last one.
     let of_line = text.split('\n').nth(row).map(|line| line.trim_end_matches('\r'));
     if let Some(of_line) = of_line.filter(|of_line| of_line.chars().count() < before) {
         let (count, text) = (of_line.chars().count(), "there is no such column");

@@ -78,6 +78,7 @@ fn get(places: &Places, key: &str, json: bool) -> Result<(), ErrorInfo> {
         output::line(&shown(value))?;
     }
     match &resolved.air_gap {
+        // If it is on because the settings can't be read, every command reports that at its end.
         AirGap::On { reason, problem } if key == AIR_GAPPED && !resolved.mentions(reason) => {
             let hint = problem.as_ref().and_then(|problem| problem.hint.as_deref());
             let hint = hint.map_or_else(String::new, |hint| format!("\n  hint: {hint}"));
@@ -89,6 +90,8 @@ fn get(places: &Places, key: &str, json: bool) -> Result<(), ErrorInfo> {
 }
 
 fn change(places: &Places, key: &str, value: Option<&Value>) -> Result<(), ErrorInfo> {
+    // Before the file is touched: an unknown name in it would be reported by each command from then
+    // on.
     if settings_file::resolved(places).values.iter().all(|(known, ..)| *known != key) {
         return Err(SettingsError::NoSetting(key.to_owned()).into());
     }
@@ -102,6 +105,7 @@ fn change(places: &Places, key: &str, value: Option<&Value>) -> Result<(), Error
             if let Some(reason) = reason {
                 output::note(&format!("{reason}."));
             }
+            // What was set is in the file and not in force.
             if *layer == Layer::Editor {
                 output::note("The editor's own setting counts more: change it there.");
             }
@@ -110,7 +114,6 @@ fn change(places: &Places, key: &str, value: Option<&Value>) -> Result<(), Error
     Ok(())
 }
 
-/// Where a value comes from, in words.
 pub(crate) fn from(layer: Layer, settings: &Settings) -> String {
     match layer {
         Layer::Profile => format!("{} {}", layer.name(), settings.profile.name),
@@ -118,7 +121,11 @@ pub(crate) fn from(layer: Layer, settings: &Settings) -> String {
     }
 }
 
-/// Parses what was typed: a number or a word, depending on the setting.
+/// Parses what was typed. A text is tried first, as `12` may be the name of a profile; else it is
+/// JSON, such as a number or `true`.
+///
+/// # Errors
+/// If the setting does not take such a value.
 fn typed(key: &str, text: &str) -> Result<Value, ErrorInfo> {
     let as_text = Value::String(text.to_owned());
     if check_value(key, &as_text).is_ok() {
@@ -129,7 +136,6 @@ fn typed(key: &str, text: &str) -> Result<Value, ErrorInfo> {
     Ok(value)
 }
 
-/// A value in the form that is shown.
 pub(crate) fn shown(value: &Value) -> String {
     match value {
         Value::String(text) if text.is_empty() => "-".to_owned(),

@@ -24,10 +24,12 @@ use crate::commands::{
 use crate::session::{Session, program};
 use crate::{output, settings_file};
 
-/// With less than this free on the disk of the models, no model can be installed.
+/// With less than this free on the disk of the models it counts as bad: the store keeps 1 GiB free,
+/// and even a small model has some hundred megabytes.
 const DISK_FREE_BYTES_MIN: u64 = 2_000_000_000;
 
-/// What was checked, and the result.
+/// What was checked, and the result: a text for people, or an error with what helps. An error is a
+/// finding and does not end the doctor; the checks after it may say more.
 struct Finding {
     what: &'static str,
     result: Result<String, ErrorInfo>,
@@ -38,7 +40,7 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<(), ErrorInfo> {
         return privacy::run(options.json);
     }
     let places = Places::resolve()?;
-    // Before the checks, which take a while.
+    // Before the checks, which take a while: a name that can't be written is refused at once.
     let report = options.bundle.as_ref().map(|file| report::target(file.as_deref())).transpose()?;
     // Measured once: on some systems that starts a program.
     let here = Machine::here(&places.models);
@@ -46,6 +48,7 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<(), ErrorInfo> {
     if !options.json {
         findings.iter().flat_map(Finding::lines).try_for_each(|line| output::line(&line))?;
     }
+    // After the self-test, so that the logs and the status in it are of a model that has just run.
     if let Some(path) = &report {
         report::write(path, &places, &here, &findings, status().as_ref())?;
         if !options.json {
@@ -54,6 +57,7 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<(), ErrorInfo> {
         }
     }
     let bad = findings.iter().filter(|finding| finding.result.is_err()).count();
+    // A script has the verdict in the answer, and gets 0 for an answer that is whole.
     if options.json {
         return output::answer::<DoctorRun>(&Checkup {
             healthy: bad == 0,
@@ -61,6 +65,7 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<(), ErrorInfo> {
             report: report.map(|path| path.display().to_string()),
         });
     }
+    // The exit code is that of the first bad check: those before it are what the later ones need.
     match findings.into_iter().find_map(|finding| finding.result.err()) {
         None => Ok(()),
         Some(first) => {
@@ -74,6 +79,8 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<(), ErrorInfo> {
 fn findings(places: &Places, here: &Machine) -> Vec<Finding> {
     let (settings, of_settings) = settings(places);
     let used_for_code = settings_file::model_in_use(places, &settings.code_models());
+    // In this order: what is needed by others comes first. `Profiles` starts the host and
+    // `Self-test` a worker, which the last two are asked about.
     vec![
         Finding { what: "Machine", result: Ok(machine(here)) },
         Finding { what: "Programs", result: programs() },
@@ -131,9 +138,9 @@ fn programs() -> Result<String, ErrorInfo> {
     Err(ErrorInfo::new(ErrorCode::Internal, message).with_hint("build or install LocalCoder again"))
 }
 
-/// The settings in force, and whether everything that was set is used.
 fn settings(places: &Places) -> (Settings, Result<String, ErrorInfo>) {
     let resolved = settings_file::resolved(places);
+    // What a user has set, and not what a profile or the defaults say.
     let set = resolved.values.iter().filter(|(.., layer)| *layer > Layer::Profile).count();
     let result = match resolved.errors.into_iter().next() {
         Some(error) => Err(error),
@@ -147,6 +154,7 @@ fn models(places: &Places, settings: &Settings) -> Result<String, ErrorInfo> {
         Some(store) => store.list()?,
         None => Vec::new(),
     };
+    // The first problem is the finding; `models list` shows all of them.
     for listed in &installed {
         if let Some(problem) = &listed.problem {
             let id = &listed.model.id;
@@ -171,7 +179,8 @@ fn disk(machine: &Machine) -> Result<String, ErrorInfo> {
         .with_action(ErrorAction::ShowModels))
 }
 
-/// Loads the model for code, has it read and write, and measures both.
+/// Loads the model for code, has it read and write, and measures both. It takes what a first
+/// request takes, and is the one check that shows that all parts work together.
 fn self_test(model: &str) -> Result<String, ErrorInfo> {
     let params = self_test::generation(model);
     let answer = Session::open()?.request::<Generate>(&params, |_| Ok(()))?;
@@ -193,7 +202,6 @@ fn speed(answer: &GenerateAnswer, device: &str) -> String {
     format!("{speed}; that is slow: close other programs, or choose a smaller model")
 }
 
-/// What each profile needs and whether that much is free.
 fn can_run() -> Result<String, ErrorInfo> {
     let places = Places::resolve()?;
     let mut client = connect::connect_or_start(&places, &program()?, ClientKind::Cli)?;
@@ -208,7 +216,6 @@ fn can_run() -> Result<String, ErrorInfo> {
     Ok(lines.join("\n                "))
 }
 
-/// Where a model could run, and where the loaded one does.
 fn devices() -> Result<String, ErrorInfo> {
     let status = status().ok_or_else(|| {
         ErrorInfo::new(ErrorCode::HostUnreachable, "no host runs")
@@ -226,7 +233,8 @@ fn devices() -> Result<String, ErrorInfo> {
     Ok(text)
 }
 
-/// What the system denies the host, the worker, which reads the model's file, and a download.
+/// What the system denies the host, the worker, which reads the model's file, and a download. Never
+/// an error: on a system without these means everything works, with less to hold it back.
 fn sandbox(places: &Places) -> String {
     let download = sandbox_of_downloads(places);
     // Why no host is running is reported above.
@@ -236,7 +244,8 @@ fn sandbox(places: &Places) -> String {
     format!("{host}; {}; {download}", worker.unwrap_or_else(|| "no worker runs".to_owned()))
 }
 
-/// Only tried if a download could be started as well.
+/// Starts `localcoder-fetch` with nothing to download and has it report; in air-gapped mode it is
+/// not started, whatever for.
 fn sandbox_of_downloads(places: &Places) -> String {
     let Ok(allowed) = air_gap(places).permission("") else {
         return "nothing is downloaded in air-gapped mode".to_owned();
@@ -250,7 +259,8 @@ fn sandbox_of_downloads(places: &Places) -> String {
     )
 }
 
-/// The host's status, if it answers.
+/// `None` if no host runs or it does not answer; it is not started for that. Asked again for each
+/// finding, as the checks in between start a host and a worker.
 fn status() -> Option<HostStatus> {
     let places = Places::resolve().ok()?;
     let mut client = connect::connect_raw(&places).ok()??;

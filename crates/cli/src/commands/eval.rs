@@ -28,7 +28,8 @@ use crate::output;
 use crate::session::{model_reference, overrides, program, uncounted};
 use crate::tester::Tester;
 
-/// Longest file of outcomes; one outcome has some KB.
+/// Longest file of outcomes. One outcome has some KB, so this is some ten thousand of them; a
+/// larger file was given by mistake.
 const OUTCOMES_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// Most tokens of an answer without the product's own limit: the longest task's code has some
@@ -37,6 +38,7 @@ const PLAIN_TOKENS_MAX: u32 = 1_024;
 
 pub(crate) fn run(options: &EvalOptions) -> Result<(), ErrorInfo> {
     let replayed = options.replay.as_deref().map(replayed).transpose()?;
+    // Recorded answers need no model, no host and no compiler, unless tasks were asked for as well.
     if replayed.is_some() && options.tasks.is_empty() && !options.prove {
         return report(
             options,
@@ -50,10 +52,13 @@ pub(crate) fn run(options: &EvalOptions) -> Result<(), ErrorInfo> {
         );
     }
     let runner = Runner::new(Box::new(Offline::probe()));
+    // Said and not refused: on a system that can't confine programs the measurement is still
+    // wanted.
     if let Some(why) = runner.network() {
         output::note(&format!("The programs that are run have the network: {why}."));
     }
     let mut skipped = Skipped::default();
+    // Read before a host is started: a misspelled file is reported at once.
     let holes = eval_infilling::holes(options)?;
     let tasks: Vec<Task> = tasks(options)?
         .into_iter()
@@ -84,6 +89,8 @@ pub(crate) fn run(options: &EvalOptions) -> Result<(), ErrorInfo> {
     }
     outcomes.extend(eval_next_edit::predict(&mut asking, &eval_next_edit::tasks(options)?)?);
     for (number, task) in tasks.iter().enumerate() {
+        // A known outcome is in the report as if it were new: a run that was resumed gives what one
+        // that was not ended would have given. That its task can be judged here was found out then.
         let known = asking.known.remove(&task.id);
         let is_new = known.is_none();
         let outcome = match known {
@@ -95,6 +102,7 @@ pub(crate) fn run(options: &EvalOptions) -> Result<(), ErrorInfo> {
             None => asking.outcome(&runner, task)?,
         };
         if is_new {
+            // Saved before anything else is done: a run takes hours, and may be ended at any time.
             asking.keep(&outcome)?;
             let place = format!("{}/{}", number + 1, tasks.len());
             output::note(&format!("{place} {}: {}", task.id, words(&outcome)));
@@ -107,12 +115,13 @@ pub(crate) fn run(options: &EvalOptions) -> Result<(), ErrorInfo> {
     report(options, &EvalReport { model, rows, skipped, replayed, typing: None })
 }
 
-/// What can't be judged, with the reason.
+/// What can't be judged, with the reason: by language or by task, each once, and sorted for the
+/// report.
 #[derive(Default)]
 pub(super) struct Skipped(BTreeMap<String, String>);
 
 impl Skipped {
-    /// Always returns false: the task is not to be run.
+    /// Always returns false, so that it can be the answer of a filter: the task is not to be run.
     pub(super) fn add(&mut self, what: &str, why: &str) -> bool {
         self.0.insert(what.to_owned(), why.to_owned());
         false
@@ -123,7 +132,10 @@ impl Skipped {
     }
 }
 
-/// The tasks that were asked for.
+/// The tasks that were asked for, without holes and next edits.
+///
+/// # Errors
+/// If a file can't be read, or if nothing is left, which would be a report about nothing.
 fn tasks(options: &EvalOptions) -> Result<Vec<Task>, ErrorInfo> {
     let unread = |why: String| {
         ErrorInfo::new(ErrorCode::Usage, "the tasks can't be read")
@@ -155,6 +167,7 @@ fn tasks(options: &EvalOptions) -> Result<Vec<Task>, ErrorInfo> {
     let half = options.half.map(half_of);
     let is_wanted = |task: &Task| {
         let is_kind =
+            // `flaw` means all sorts of flaws, which are kinds such as `flaw: …`.
             |kind: &String| task.kind == *kind || task.kind.starts_with(&format!("{kind}:"));
         (languages.is_empty() || languages.contains(&task.language))
             && (options.kind.is_empty() || options.kind.iter().any(is_kind))
@@ -167,6 +180,7 @@ fn tasks(options: &EvalOptions) -> Result<Vec<Task>, ErrorInfo> {
             .with_hint("`localcoder eval --help` says what there is"));
     }
     if let Some(every) = options.every {
+        // Last, so that it is a share of what was asked for.
         tasks = tasks.into_iter().step_by(every.get()).collect();
     }
     Ok(tasks)
@@ -183,7 +197,8 @@ fn is_provable(runner: &Runner, task: &Task) -> bool {
     task.judge(runner, &task.right, &task.with(&task.right)).right()
 }
 
-/// Whether the tasks' own right and wrong answers are judged correctly, without any model.
+/// Whether the tasks' own right and wrong answers are judged correctly, without any model. Faults
+/// are data, and are all printed; the error at the end is for the exit code.
 fn prove(runner: &Runner, tasks: &[Task], skipped: Skipped) -> Result<(), ErrorInfo> {
     let faults: Vec<String> = tasks.iter().filter_map(|task| task.prove(runner).err()).collect();
     for fault in &faults {
@@ -200,14 +215,16 @@ fn prove(runner: &Runner, tasks: &[Task], skipped: Skipped) -> Result<(), ErrorI
         .with_hint("fix them: what is wrong is said above"))
 }
 
-/// Asks the model, and saves the outcomes.
+/// Asks the model over one connection, one request at a time, and saves the outcomes. It is the
+/// state that holes, next edits and tasks share in a run.
 pub(super) struct Asking<'a> {
     pub(super) options: &'a EvalOptions,
     pub(super) client: Client,
     pub(super) model: Option<String>,
-    /// The model's name, from its last answer.
+    /// The model's name, from its last answer; until there is one, as it was given.
     pub(super) model_name: String,
-    /// The model and the build: outcomes of others are not comparable.
+    /// The model as it was given, the build, and how it is asked: outcomes of others are not
+    /// comparable, and are not continued.
     pub(super) asked: String,
     pub(super) known: BTreeMap<String, Outcome>,
     out: Option<File>,
@@ -227,10 +244,12 @@ impl<'a> Asking<'a> {
         let mut known = BTreeMap::new();
         let mut out = None;
         if let Some(path) = &options.out {
+            // Typed holes have lines of their own kind, which `eval_typing` reads.
             let lines = if options.typed { Vec::new() } else { outcomes(path)? };
             for outcome in lines.into_iter().filter(|outcome| outcome.asked == asked) {
                 known.insert(outcome.task.clone(), outcome);
             }
+            // Appended to, so that outcomes of other models and builds in the same file stay.
             let opened = File::options().create(true).append(true).open(path);
             out = Some(opened.map_err(|error| unwritten(path, &error))?);
         }
@@ -245,6 +264,8 @@ impl<'a> Asking<'a> {
             instruction: task.instruction.clone(),
             pending: task.pending(),
             model: self.model.clone(),
+            // No user has seen these edits: they don't belong in the statistics of those that were
+            // shown.
             settings: uncounted(overrides(self.options.model.profile.as_deref())),
             ..AssistParams::new(id, "improve", task.document.clone(), task.lines)
         };
@@ -288,11 +309,14 @@ impl<'a> Asking<'a> {
             DocumentText { path: path.to_string_lossy().into_owned(), ..task.document.clone() };
         let spec = CommandSpec::of(&params.command);
         let command = spec.map(|spec| (spec, params.instruction.as_deref()));
+        // What keeps the test from being found is for users to know; here the model is asked
+        // without it.
         let found =
             Tester::find(&document, task.lines, Some(folder.path()), command).ok().flatten();
         let Some(tester) = found else {
             return self.client.call::<Assist>(&params, |_, _| {});
         };
+        // The host compares with the result on the text as it is.
         params.test = Some(tester.run(&[]));
         let call = self.client.start::<Assist>(&params)?;
         let events = self.client.events().clone();
@@ -304,18 +328,22 @@ impl<'a> Asking<'a> {
                 Ok(ClientEvent::Notification(method, params)) if method == TryEdit::METHOD => {
                     let wanted = serde_json::from_value::<TryEditParams>(params);
                     let tried = wanted.map(|wanted| tester.tried(&wanted));
+                    // A request that can't be read is not answered, and the host continues without
+                    // the test.
                     tried.map_or(Ok(0), |tried| self.client.start::<Tried>(&tried))?;
                 }
                 Ok(ClientEvent::Closed) | Err(_) => {
                     let text = "the LocalCoder host ended";
                     return Err(ErrorInfo::new(ErrorCode::HostUnreachable, text));
                 }
+                // Progress, and answers to what was tried.
                 Ok(_) => {}
             }
         }
     }
 
-    /// The outcome of a task without the product's own prompt and checks.
+    /// The outcome of a task without the product's own prompt and checks: no second attempt, no
+    /// refusal, and nothing in doubt. It shows what these are worth.
     fn plain_outcome(
         &mut self,
         runner: &Runner,
@@ -330,12 +358,14 @@ impl<'a> Asking<'a> {
             raw: false,
             max_tokens: Some(PLAIN_TOKENS_MAX),
             stop: Vec::new(),
+            // So that a run can be repeated.
             sampling: SamplingParams { temperature: Some(0.0), ..SamplingParams::default() },
             model: self.model.clone(),
             settings: overrides(self.options.model.profile.as_deref()),
         };
         let answer = self.client.call::<Generate>(&params, |_, _| {})?;
         self.model_name.clone_from(&answer.model.name);
+        // The measured time includes that of judging it, below.
         let code = localcoder_eval::code_of(&answer.text).to_owned();
         let judged = task.judge(runner, &code, &task.with(&code));
         let outcome = Outcome {
@@ -350,12 +380,14 @@ impl<'a> Asking<'a> {
 
     pub(super) fn keep(&mut self, outcome: &impl Serialize) -> Result<(), ErrorInfo> {
         let (Some(file), Some(path)) = (&mut self.out, &self.options.out) else { return Ok(()) };
+        // One write for a line: if the run is ended in it, at most this line is cut.
         let line = serde_json::to_string(outcome).unwrap_or_default() + "\n";
         file.write_all(line.as_bytes()).map_err(|error| unwritten(path, &error))
     }
 }
 
-/// Whether the answer is to blame for the error.
+/// Whether the answer is to blame for the error, and the next task can be tried. Any other error
+/// would come again with each task.
 pub(super) fn is_of_the_answer(code: ErrorCode) -> bool {
     matches!(
         code,
@@ -365,7 +397,10 @@ pub(super) fn is_of_the_answer(code: ErrorCode) -> bool {
 
 fn judged(outcome: Outcome, runner: &Runner, task: &Task, answer: &EditAnswer) -> Outcome {
     let replacement = answer.edit.replacement.as_str();
+    // An edit is of whole lines, with the line end; patterns see the selection without.
     let selection = replacement.strip_suffix('\n').unwrap_or(replacement);
+    // The program is judged with its imports, which are edits of their own elsewhere in the
+    // document.
     let edits: Vec<_> = std::iter::once(&answer.edit).chain(&answer.imports).collect();
     let judged = match localcoder_assist::apply_all(&task.document, &edits) {
         Ok((edited, _)) => task.judge(runner, selection, &edited),
@@ -384,7 +419,6 @@ fn judged(outcome: Outcome, runner: &Runner, task: &Task, answer: &EditAnswer) -
     decided(outcome, judged, answer.unchanged, selection.to_owned())
 }
 
-/// The outcome after the answer was judged.
 fn decided(
     outcome: Outcome,
     judged: localcoder_eval::Judged,
@@ -392,6 +426,7 @@ fn decided(
     answer: String,
 ) -> Outcome {
     let verdict = match (judged.right(), unchanged) {
+        // Also where nothing was changed, as for right code that was to be left alone.
         (true, _) => Verdict::Right,
         (false, true) => Verdict::Unchanged,
         (false, false) => Verdict::Wrong,
@@ -413,11 +448,11 @@ pub(super) fn words(outcome: &Outcome) -> String {
         Verdict::Unchanged => "unchanged",
         Verdict::Refused => "refused",
     };
+    // Of a program's output the last line has the error.
     let why = outcome.why.lines().last().map(|line| format!(": {line}")).unwrap_or_default();
     format!("{verdict}, {:.1} s{why}", outcome.seconds)
 }
 
-/// Outcomes of earlier runs; a truncated last line is ignored.
 pub(super) fn outcomes(path: &Path) -> Result<Vec<Outcome>, ErrorInfo> {
     known_lines(path)
 }
@@ -432,6 +467,9 @@ pub(super) fn known_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, Er
     })?;
     let lines = text.lines().map(serde_json::from_str::<T>);
     let read: Vec<Result<T, _>> = lines.collect();
+    // A cut line is ignored: its run was ended while it was written. Where no line can be read, the
+    // file is another one, and must not be appended to. A single one may be that of a run that was
+    // ended in its first line.
     if read.len() > 1 && read.iter().all(Result::is_err) {
         let message = format!("`{}` is not a file of outcomes", path.display());
         return Err(ErrorInfo::new(ErrorCode::Usage, message)
@@ -445,7 +483,6 @@ fn unwritten(path: &Path, error: &std::io::Error) -> ErrorInfo {
     explained(ErrorInfo::new(ErrorCode::FileAccess, message), cause_of(error, path))
 }
 
-/// How the guards judge recorded answers.
 fn replayed(path: &Path) -> Result<EvalReplayed, ErrorInfo> {
     let recorded = localcoder_eval::read_recorded(path).map_err(|why| {
         ErrorInfo::new(ErrorCode::Usage, "the recorded answers can't be read")
@@ -506,6 +543,7 @@ mod tests {
         if runner.network().is_some() || !runner.can_run(Language::Python) {
             return;
         }
+        // There is something to be reached, so that a failure to reach it is the sandbox's doing.
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let text = format!("import socket\nsocket.create_connection(('127.0.0.1', {port}), 2)");

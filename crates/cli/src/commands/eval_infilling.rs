@@ -13,7 +13,7 @@ use crate::arguments::EvalOptions;
 use crate::output;
 use crate::session::overrides;
 
-/// The holes in the files that were named.
+/// The holes in the files that were named; none if none was, unless the options need some.
 pub(super) fn holes(options: &EvalOptions) -> Result<Vec<Hole>, ErrorInfo> {
     let mut holes = Vec::new();
     for path in options.tasks.iter().filter(|path| localcoder_eval::is_infilling(path)) {
@@ -33,7 +33,8 @@ pub(super) fn holes(options: &EvalOptions) -> Result<Vec<Hole>, ErrorInfo> {
     Ok(holes.into_iter().step_by(every).collect())
 }
 
-/// Fills the holes. Those that can't be proved here are skipped.
+/// Fills the holes, and runs each program. Those whose own text does not pass its tests here are
+/// skipped: no answer could be judged by them.
 pub(super) fn fill(
     asking: &mut Asking<'_>,
     runner: &Runner,
@@ -93,6 +94,7 @@ fn outcome(asking: &mut Asking<'_>, runner: &Runner, hole: &Hole) -> Result<Outc
     outcome.uncached_tokens = prompt_tokens.saturating_sub(cached_tokens);
     outcome.model_seconds = (prefill_ms + decode_ms) / 1000.0;
     outcome.mean_log_probability = mean_log_probability;
+    // There is a suggestion and a reason against it: it would be shown only if it is asked for.
     outcome.unsure = nothing.is_some();
     outcome.why = nothing.map(|nothing| nothing.text).unwrap_or_default();
     let Some(suggestion) = suggestion else {
@@ -102,7 +104,6 @@ fn outcome(asking: &mut Asking<'_>, runner: &Runner, hole: &Hole) -> Result<Outc
     Ok(filled(outcome, hole, runner, suggestion))
 }
 
-/// The outcome of a hole before it is answered.
 fn unanswered(hole: &Hole) -> Outcome {
     let python = Language::Python.name();
     Outcome { attempts: 1, ..Outcome::unanswered(&hole.id, hole.kind, python, "") }
@@ -118,7 +119,8 @@ fn filled(outcome: Outcome, hole: &Hole, runner: &Runner, suggestion: GhostText)
     }
 }
 
-/// Judges the texts with which another program has filled the holes.
+/// Judges the texts with which another program has filled the holes, with the same tests. Holes
+/// without an answer are skipped and not wrong: that program may have been given fewer.
 pub(super) fn judged(
     path: &Path,
     runner: &Runner,
@@ -132,6 +134,7 @@ pub(super) fn judged(
     })?;
     let mut outcomes = Vec::new();
     for hole in holes {
+        // A file may have several runs in it; the first answer to a hole counts.
         let Some(Filled { answer, seconds, .. }) = answers.iter().find(|it| it.task == hole.id)
         else {
             let _ = skipped.add(&hole.id, "there is no answer");
@@ -148,7 +151,8 @@ pub(super) fn judged(
     Ok(outcomes)
 }
 
-/// How long it took, in words, to show where most of the time goes on a slow machine.
+/// How long it took, in words, to show where most of the time goes on a slow machine; `None`
+/// without holes. Medians, as the first request loads the model.
 pub(super) fn took(outcomes: &[Outcome]) -> Option<String> {
     let mut uncached: Vec<u32> = outcomes.iter().map(|it| it.uncached_tokens).collect();
     let mut seconds: Vec<f64> = outcomes.iter().map(|it| it.seconds).collect();

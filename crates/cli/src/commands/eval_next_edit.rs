@@ -15,19 +15,17 @@ use crate::arguments::EvalOptions;
 use crate::output;
 use crate::session::overrides;
 
-/// How long a model that was just loaded may take to answer, and how often it is asked.
+/// How long a model that was just loaded may take until it answers, and how often it is asked
+/// meanwhile.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 const ASK_AGAIN: Duration = Duration::from_millis(250);
 
-/// The name for `--tasks`.
 const NAME: &str = "next-edit";
 
-/// Whether a source of tasks means next edits.
 pub(super) fn is_source(path: &Path) -> bool {
     path.as_os_str() == NAME
 }
 
-/// The tasks, if they were asked for.
 pub(super) fn tasks(options: &EvalOptions) -> Result<Vec<NextEditTask>, ErrorInfo> {
     if !options.tasks.iter().any(|path| is_source(path)) {
         return Ok(Vec::new());
@@ -57,7 +55,6 @@ fn kind_of(task: &NextEditTask) -> &'static str {
     }
 }
 
-/// Requests each next edit.
 pub(super) fn predict(
     asking: &mut Asking<'_>,
     tasks: &[NextEditTask],
@@ -82,7 +79,8 @@ pub(super) fn predict(
     Ok(outcomes)
 }
 
-/// The answer once the model is ready: right after a load it may not be.
+/// The answer once the model is ready: right after a load it may not be, and a request for a next
+/// edit does not wait. What is still silent after a minute is taken as the answer.
 fn answered(asking: &mut Asking<'_>, params: &NextEditParams) -> Result<NextEditAnswer, ErrorInfo> {
     let started = Instant::now();
     loop {
@@ -145,6 +143,7 @@ fn outcome(asking: &mut Asking<'_>, task: &NextEditTask) -> Result<Outcome, Erro
         return Ok(outcome);
     };
     let Followed { place, text } = task.judge(&edit);
+    // The columns of the report are those of edits: *done* is the place, *passes* the text.
     (outcome.done, outcome.passes) = (place, text);
     outcome.verdict = if text { Verdict::Right } else { Verdict::Wrong };
     let place = format!("line {}, {:?}", edit.range.start, edit.because);

@@ -15,7 +15,6 @@ use super::eval::{Asking, Skipped, known_lines};
 use crate::output;
 use crate::session::overrides;
 
-/// Types the holes. Those that can't be proved here are skipped.
 pub(super) fn run(
     asking: &mut Asking<'_>,
     runner: &Runner,
@@ -66,6 +65,7 @@ fn load(asking: &mut Asking<'_>, hole: &Hole) -> Result<(), ErrorInfo> {
 
 fn params(asking: &Asking<'_>, typist: &Typist<'_>) -> CompleteParams {
     CompleteParams {
+        // Each key's request has an id of its own: the host replaces the one before.
         request_id: format!("eval {}", asking.client.next_number()),
         document: typist.document(),
         position: typist.position(),
@@ -77,9 +77,11 @@ fn params(asking: &Asking<'_>, typist: &Typist<'_>) -> CompleteParams {
     }
 }
 
-/// Time to read an accepted suggestion before typing continues.
+/// Time to read an accepted suggestion before typing continues: the host computes what follows in
+/// it.
 const LOOK: Duration = Duration::from_millis(500);
 
+// Keys between pauses are not waited for: each request replaces the one before.
 fn one(asking: &mut Asking<'_>, runner: &Runner, hole: &Hole) -> Result<TypedHole, ErrorInfo> {
     let mut typist = Typist::new(hole);
     let (mut pauses, mut unsure) = (Vec::new(), Vec::new());
@@ -89,6 +91,8 @@ fn one(asking: &mut Asking<'_>, runner: &Runner, hole: &Hole) -> Result<TypedHol
             let started = Instant::now();
             let answer = asked(asking, &params)?;
             let ms = started.elapsed().as_secs_f64() * 1000.0;
+            // For a suggestion that is withheld here and asked for at the end: what would have been
+            // taken of it depends on what was written by now.
             let here = typist.clone();
             let (pause, taken) = looked_at(&mut typist, runner, answer, ms);
             if pause.silence == Some(Silence::Unsure) {
@@ -109,6 +113,7 @@ fn one(asking: &mut Asking<'_>, runner: &Runner, hole: &Hole) -> Result<TypedHol
         }
         typist.key();
     }
+    // After the end, so that these requests leave nothing in the host for the keys that follow.
     for (number, here, params) in unsure {
         // An explicit request gets the suggestion anyway.
         let answer = asked(asking, &CompleteParams { explicit: true, ..params })?;
@@ -119,7 +124,6 @@ fn one(asking: &mut Asking<'_>, runner: &Runner, hole: &Hole) -> Result<TypedHol
     Ok(typist.ended(&asking.asked, pauses))
 }
 
-/// Waits for the answer; answers to earlier keys are ignored.
 fn asked(asking: &mut Asking<'_>, params: &CompleteParams) -> Result<CompleteAnswer, ErrorInfo> {
     let call = asking.client.start::<Complete>(params)?;
     loop {
@@ -132,12 +136,14 @@ fn asked(asking: &mut Asking<'_>, params: &CompleteParams) -> Result<CompleteAns
                 return Err(ErrorInfo::new(ErrorCode::HostUnreachable, text)
                     .with_hint("try again: a new one is started"));
             }
+            // Progress, and the ends of requests of earlier keys, which were replaced.
             Ok(_) => {}
         }
     }
 }
 
-/// What the user does with an answer; returns whether any of it was accepted.
+/// What the user does with an answer; returns whether any of it was accepted. A suggestion that is
+/// still there from the pause before was judged then, and is not judged again.
 fn looked_at(
     typist: &mut Typist<'_>,
     runner: &Runner,

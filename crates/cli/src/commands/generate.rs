@@ -41,6 +41,7 @@ pub(crate) fn run(options: &GenerateOptions) -> Result<(), ErrorInfo> {
     };
     let stream = |text: &str| if options.json { Ok(()) } else { output::data(text) };
     let answer = match Session::open()?.request::<Generate>(&params, stream) {
+        // As with `head`: whoever read it has enough.
         Err(_) if output::reader_is_gone() => return Ok(()),
         answer => answer?,
     };
@@ -52,6 +53,7 @@ pub(crate) fn run(options: &GenerateOptions) -> Result<(), ErrorInfo> {
 
 fn read_stdin() -> Result<String, ErrorInfo> {
     let mut text = String::new();
+    // One more than allowed, so that a text that is too long is refused and not cut.
     let limit = DOCUMENT_BYTES_MAX as u64 + 1;
     std::io::stdin().lock().take(limit).read_to_string(&mut text).map_err(|error| {
         let unread = |code| ErrorInfo::new(code, "the prompt on stdin can't be read");

@@ -16,6 +16,7 @@ pub(crate) fn run(options: &HelpOptions) -> Result<(), ErrorInfo> {
         return output::data(&of_error(code));
     }
     let mut command = Arguments::command();
+    // Without it subcommands lack what they inherit, such as their full names.
     command.build();
     let mut found = &mut command;
     for name in &options.topic {
@@ -33,6 +34,7 @@ pub(crate) fn run(options: &HelpOptions) -> Result<(), ErrorInfo> {
 fn of_error(code: ErrorCode) -> String {
     let (name, exit) = (code.as_str(), code.exit_code());
     let mut text = format!("{name} (exit code {exit})\n\n{}\n\n", code.describe());
+    // A terminal shows no links; the pages are listed below the text.
     let (words, pages) = without_links(code.next_step());
     text.push_str(&words);
     text.push('\n');
@@ -51,7 +53,6 @@ fn of_error(code: ErrorCode) -> String {
     text
 }
 
-/// The text of some Markdown, and where its links lead.
 fn without_links(markdown: &str) -> (String, Vec<String>) {
     let (mut words, mut targets) = (String::new(), Vec::new());
     let mut rest = markdown;

@@ -17,7 +17,8 @@ use crate::failure::explained;
 use crate::output;
 use crate::session::program;
 
-/// A host answers `stop` at once and then ends its worker.
+/// How long a host may take to end after it has answered `stop`, which it does at once: it ends its
+/// worker and saves what it keeps.
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(options: &HostOptions) -> Result<(), ErrorInfo> {
@@ -26,6 +27,8 @@ pub(crate) fn run(options: &HostOptions) -> Result<(), ErrorInfo> {
         HostCommand::Start { json } => start(&places, json),
         HostCommand::Stop { json } => stop(&places, json),
         HostCommand::Forget => forget(&places),
+        // The host itself, which another program started: its stdout is a pipe on which that one
+        // waits.
         HostCommand::Run => {
             let mut printed = Ok(());
             // As one line, since readers wait for the end of the line.
@@ -50,12 +53,19 @@ fn stop(places: &Places, json: bool) -> Result<(), ErrorInfo> {
     report_stop(json, end_host(places)?)
 }
 
-/// Ends the host, by a signal if it does not answer.
+/// Ends the host, by a signal if it does not answer. Only a process that is known to be this
+/// program's host is ever ended so.
+///
+/// # Errors
+/// If it neither ends nor can be identified, and if it can't be asked for any other reason than
+/// silence.
 pub(crate) fn end_host(places: &Places) -> Result<Stopped, ErrorInfo> {
     // Without a hello: it must be possible to stop a host of another version.
     let refused = match connect::ask_raw::<Stop>(places, &Nothing {}) {
         Ok(None) => return Ok(Stopped::Nothing),
         Ok(Some(_)) => {
+            // It has promised to end; if it hangs on the way, it is ended below like one that is
+            // silent.
             if is_gone(places) {
                 return Ok(Stopped::Asked);
             }
@@ -80,7 +90,6 @@ pub(crate) fn end_host(places: &Places) -> Result<Stopped, ErrorInfo> {
     }
 }
 
-/// Waits until a host that was told to end has ended.
 fn is_gone(places: &Places) -> bool {
     let deadline = Instant::now() + STOP_DEADLINE;
     while connect::is_there(places) {
@@ -98,6 +107,7 @@ fn forget(places: &Places) -> Result<(), ErrorInfo> {
         let removed =
             if path.is_dir() { fs_err::remove_dir_all(&path) } else { fs_err::remove_file(&path) };
         match removed {
+            // Nothing may have been kept yet.
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 let message = format!("`{}` could not be deleted", path.display());
                 let error_info = ErrorInfo::new(ErrorCode::FileAccess, message);
@@ -110,14 +120,11 @@ fn forget(places: &Places) -> Result<(), ErrorInfo> {
     Ok(())
 }
 
-/// The outcome of a stop.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Stopped {
-    /// There was no host.
     Nothing,
-    /// It has ended as requested.
+    /// It has ended as requested, or by itself meanwhile.
     Asked,
-    /// This process did not answer and was killed.
     Forced(u32),
 }
 

@@ -29,7 +29,8 @@ pub(crate) fn run(options: &OpenOptions) -> Result<(), ErrorInfo> {
     for line in check_folders(&places)? {
         output::note(&line);
     }
-    // Before anything reads the settings.
+    // Before anything reads the settings: they may be in the editor's file until now. Problems that
+    // were there before have been reported when the program started.
     let before = settings_file::problems();
     let problems = ide_settings::unite(&places);
     let is_new = |problem: &&ErrorInfo| before.iter().all(|it| it.message != problem.message);
@@ -43,6 +44,7 @@ pub(crate) fn run(options: &OpenOptions) -> Result<(), ErrorInfo> {
     let Places { editor, runtime, logs, .. } = places;
     let folders = Folders { editor, runtime, logs, settings, sample };
     let mut setup = Setup::assembled(&ide, &program, &folders);
+    // Read once, after the files were united: the editor is started with what was just reported.
     setup.air_gapped = air_gap.is_on();
     let request = OpenRequest {
         paths: options.paths.clone(),
@@ -62,5 +64,6 @@ fn load_meanwhile(places: &Places, program: &Path) {
         let warm = WarmParams { model: None, ahead: true };
         let _ = client.and_then(|mut client| client.call::<Warm>(&warm, |_, _| {}));
     };
+    // If no thread can be had, the model is loaded by the editor's first request.
     let _ = spawn_thread("load-ahead", load);
 }

@@ -52,7 +52,7 @@ fn list(json: bool) -> Result<(), ErrorInfo> {
 }
 
 /// Memory of this machine. The host knows better what is free: models that it has loaded would be
-/// unloaded.
+/// unloaded. `free_bytes`: its figure; `None` if it has none, and the system's is taken.
 pub(crate) fn memory(places: &Places, free_bytes: Option<u64>) -> Memory {
     let machine = Machine::here(&places.models).memory();
     Memory { free_bytes: free_bytes.or(machine.free_bytes), ..machine }
@@ -68,7 +68,6 @@ pub(crate) fn of(model: &ModelSurvey, catalog: &Catalog, memory: Memory) -> Stri
     }
 }
 
-/// What is known about a catalog model before it is installed.
 fn not_installed(entry: &Entry, memory: Memory) -> String {
     let needed = entry.need(CONTEXT_TOKENS).bytes;
     let words = match memory.fit(needed) {
@@ -89,7 +88,8 @@ fn not_installed(entry: &Entry, memory: Memory) -> String {
     )
 }
 
-/// Names of settings that a profile also has, and that the user has set.
+/// Names of settings that a profile also has, and that the user has set: for these, choosing
+/// another profile changes nothing.
 fn set_by_user(values: &[(&'static str, Value, Layer)]) -> Vec<&'static str> {
     let of_user = |(key, _, layer): &&(&'static str, Value, Layer)| {
         let is_of_profiles = Key::named(key).is_some_and(|key| key.setting().of_profiles);
@@ -124,6 +124,8 @@ fn choose(name: &str, json: bool) -> Result<(), ErrorInfo> {
         ));
     }
     let both = [now.settings.code_models(), now.settings.general_models()];
+    // A profile may name models that are not installed; what answers in their place is said, since
+    // it answers without a word otherwise.
     let missing = both.into_iter().filter_map(|models| {
         let used = settings_file::model_in_use(&places, &models);
         models.into_iter().next().filter(|wanted| *wanted != used).map(|wanted| (wanted, used))

@@ -42,7 +42,8 @@ pub(crate) fn uninstall(options: &UninstallOptions) -> Result<(), ErrorInfo> {
     if options.sure.json { output::answer::<Uninstall>(&removal) } else { Ok(()) }
 }
 
-/// `programs`: the folder of the programs; the report says that they stay.
+/// What both commands do. `programs`: the folder of the programs; the report says that they stay.
+/// Nothing is ended or removed before the user has agreed to the list.
 fn run(models: bool, sure: &SureOptions, programs: Option<&Path>) -> Result<Removal, ErrorInfo> {
     let places = Places::resolve()?;
     let goes = |part: &Part| part.stays.is_none() && (models || part.kind != Kind::Models);
@@ -65,6 +66,7 @@ fn run(models: bool, sure: &SureOptions, programs: Option<&Path>) -> Result<Remo
     if !sure.yes {
         agreed(sure.json)?;
     }
+    // First the IDE and then the host: its windows would start a host again.
     if let Some(ide) = open {
         end_ide(&places, ide.pid)?;
     }
@@ -83,7 +85,6 @@ fn run(models: bool, sure: &SureOptions, programs: Option<&Path>) -> Result<Remo
     Ok(removal)
 }
 
-/// Files of the user's that are models of the store, and stay where they are.
 fn linked_files(places: &Places) -> Result<Vec<std::path::PathBuf>, ErrorInfo> {
     let Some(store) = Store::existing(&places.models) else { return Ok(Vec::new()) };
     let linked = store.list()?.into_iter().filter_map(|listed| listed.model.linked);
@@ -117,11 +118,13 @@ fn programs_part(folder: &Path) -> RemovalPart {
         what: "The programs themselves".to_owned(),
         paths: vec![folder.display().to_string()],
         bytes: None,
+        // Whether they came by a package or as a folder is not known here.
         text: Some("remove them as they came: the package, or the folder".to_owned()),
     }
 }
 
 fn agreed(json: bool) -> Result<(), ErrorInfo> {
+    // With `--json` a program has called, and there is nobody to be asked.
     match (!json).then(|| output::confirmed("Remove this? [y/N] ")).flatten() {
         Some(true) => Ok(()),
         Some(false) => Err(ErrorInfo::new(ErrorCode::Cancelled, "nothing was removed")),
@@ -131,7 +134,9 @@ fn agreed(json: bool) -> Result<(), ErrorInfo> {
     }
 }
 
-/// Ends the launcher, which ends its windows and its server.
+/// Ends the launcher, which ends its windows and its server. Never by force: its windows may have
+/// text that is not saved yet, of which they write backups. If it does not end in time, nothing is
+/// removed.
 fn end_ide(places: &Places, pid: u32) -> Result<(), ErrorInfo> {
     let process = i32::try_from(pid).ok().and_then(Pid::from_raw);
     let failed = || {
@@ -144,6 +149,7 @@ fn end_ide(places: &Places, pid: u32) -> Result<(), ErrorInfo> {
     let process = process.ok_or_else(failed)?;
     kill_process(process, Signal::TERM).map_err(|_| failed())?;
     let deadline = Instant::now() + IDE_ENDS_WITHIN;
+    // Both: it stops answering before it has ended, and an answer could be that of a new one.
     while running(&places.runtime).ok().flatten().is_some() || process_is_there(process) {
         if Instant::now() > deadline {
             return Err(failed());
@@ -157,7 +163,8 @@ fn process_is_there(process: Pid) -> bool {
     rustix::process::test_kill_process(process).is_ok() && !is_zombie(process)
 }
 
-/// Whether it has ended and only waits for its parent to collect it.
+/// Whether it has ended and only waits for its parent to collect it, which is that one's own
+/// affair. The state follows the name, which may have parentheses itself.
 fn is_zombie(process: Pid) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero()));
     stat.is_ok_and(|stat| stat.rsplit_once(')').is_some_and(|(_, rest)| rest.starts_with(" Z")))
@@ -170,6 +177,8 @@ fn remove(part: &Part) -> Result<(), ErrorInfo> {
         let removed =
             if is_folder { fs_err::remove_dir_all(path) } else { fs_err::remove_file(path) };
         match removed {
+            // What has gone meanwhile is fine: sockets and locks go with their processes, which
+            // have just ended.
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 let message = format!("`{}` could not be removed", path.display());
                 let info = ErrorInfo::new(ErrorCode::FileAccess, message);

@@ -21,13 +21,16 @@ use policy::Improved;
 
 /// Lines of the prompt, about 16 tokens each: enough for batches, so that their speed is measured.
 const PROMPT_LINES: usize = 24;
-/// Tokens to write: two seconds for a large model on a slow machine.
+/// Tokens to write: two seconds for a large model on a slow machine. Half of them at least must
+/// have been written for a speed to count.
 const ANSWER_TOKENS: u32 = 16;
-/// How long a model may be busy before it counts as in use by another client.
+/// How long a model may be busy before it counts as in use by another client. The host itself keeps
+/// models quick by short requests of its own, which are over by then.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// What is improved: a function of the sample project with a flaw that the model is told about. Small
-/// models rarely come to the same change three times where nothing is named, and it takes that for a
-/// change to be shown.
+/// What is improved: a function of the sample project with a flaw that the model is told about.
+/// Small models rarely come to the same change three times where nothing is named, and only then is
+/// a change that nothing asks for shown: every real model once failed here with a function without
+/// such a flaw.
 const SAMPLE: &str = include_str!("../../../../ide/sample/inventory.py");
 const SAMPLE_NAME: &str = "inventory.py";
 const FUNCTION: &str = "def restock";
@@ -68,11 +71,8 @@ pub(crate) fn run(options: &SelfTestOptions) -> Result<(), ErrorInfo> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum OutputFormat {
-    /// Text for people, while the checks run.
     Text,
-    /// Only the outcome.
     Json,
-    /// Each event as a line, the outcome last.
     Events,
 }
 
@@ -120,17 +120,17 @@ fn lines(check: &SelfTestCheck) -> Vec<String> {
     lines
 }
 
-/// A test in progress.
 struct Test {
     session: Session,
     model: String,
     report: SelfTestReport,
 }
 
-/// A part of the test; returns its checks.
 type Part = fn(&mut Test) -> Result<Vec<SelfTestCheck>, ErrorInfo>;
 
-/// Runs all parts, up to the first check that fails.
+/// Runs all parts, up to the first check that fails: what a model that can't be loaded would write
+/// is not a question. Errors of the model are checks that failed; only what the user did is an
+/// error here.
 fn tried(model: &str, format: OutputFormat) -> Result<SelfTestReport, ErrorInfo> {
     let report = SelfTestReport {
         verdict: SelfTestVerdict::Passed,
@@ -142,6 +142,7 @@ fn tried(model: &str, format: OutputFormat) -> Result<SelfTestReport, ErrorInfo>
         measured: SelfTestNumbers::default(),
         diff: None,
     };
+    // One session for all parts: a process can have one handler of Ctrl-C.
     let mut test = Test { session: Session::open()?, model: model.to_owned(), report };
     let parts: [(&str, Part); 3] =
         [("Load", Test::load), ("First token", Test::read_and_write), ("Improve", Test::improve)];
@@ -168,7 +169,9 @@ fn tried(model: &str, format: OutputFormat) -> Result<SelfTestReport, ErrorInfo>
 }
 
 impl Test {
-    /// From the disk, even if it is in memory already, unless it is answering another client.
+    /// Loads the model from the disk, even if it is in memory already, unless it is answering
+    /// another client: then there is no time to report. The pages of its file may be in the
+    /// system's cache.
     fn load(&mut self) -> Result<Vec<SelfTestCheck>, ErrorInfo> {
         let in_use = self.is_in_use()?;
         let began = Instant::now();
@@ -203,8 +206,11 @@ impl Test {
     }
 
     fn read_and_write(&mut self) -> Result<Vec<SelfTestCheck>, ErrorInfo> {
+        // The same prompt twice: the first time nothing of it is in a cache, the second time all of
+        // it is.
         let params = generation(&self.model);
         let (cold_ms, answer) = self.generated(&params)?;
+        // The speeds are those of the first: this one reads next to nothing.
         let (warm_ms, _) = self.generated(&params)?;
         let numbers = &mut self.report.measured;
         numbers.cold_first_token_ms = Some(cold_ms);
@@ -215,7 +221,6 @@ impl Test {
         Ok(policy::speeds(numbers))
     }
 
-    /// Time to the first token, and the answer.
     fn generated(&mut self, params: &GenerateParams) -> Result<(f64, GenerateAnswer), ErrorInfo> {
         let began = Instant::now();
         let mut first_ms = None;
@@ -241,6 +246,7 @@ impl Test {
         let began = Instant::now();
         let answer = self.session.request::<Assist>(&params, |_| Ok(()))?;
         let ms = ms_since(began);
+        // An answer of the other kind is not the model's doing.
         let AssistAnswer::Edit(EditAnswer { unchanged, hunks, diff, unsure, .. }) = answer else {
             return Err(ErrorInfo::new(
                 ErrorCode::Protocol,
@@ -258,7 +264,8 @@ impl Test {
     }
 }
 
-/// A short request whose prompt is in no cache.
+/// A short request whose prompt is in no cache. Raw: a chat template begins every prompt with the
+/// same words.
 pub(crate) fn generation(model: &str) -> GenerateParams {
     GenerateParams {
         request_id: REQUEST_ID.to_owned(),
@@ -273,7 +280,8 @@ pub(crate) fn generation(model: &str) -> GenerateParams {
     }
 }
 
-/// Tokens per second, read and written. A model that ends at once has not shown how fast it writes.
+/// Tokens per second, read and written. A model that ends at once has not shown how fast it writes:
+/// `None`.
 pub(crate) fn rates(usage: &Usage) -> (f64, Option<f64>) {
     let per_second = |tokens: u32, ms: f64| f64::from(tokens) * 1e3 / ms.max(1e-3);
     let read =
@@ -282,7 +290,7 @@ pub(crate) fn rates(usage: &Usage) -> (f64, Option<f64>) {
     (read, (usage.generated_tokens >= ANSWER_TOKENS / 2).then_some(written))
 }
 
-/// Different each time, so that its beginning is in no cache.
+/// Different each time from the first line on, so that its beginning is in no cache.
 fn prompt() -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
     (0..PROMPT_LINES).map(|line| format!("value_{line} = {now} + {line}\n")).collect()
@@ -292,12 +300,12 @@ fn ms_since(began: Instant) -> f64 {
     began.elapsed().as_secs_f64() * 1e3
 }
 
-/// The code for a user's first edit.
+/// The code for a user's first edit, which the set-up's page shows. It is the self-test's, so that
+/// a model that has passed is known to change it.
 pub(crate) fn sample() -> SetupSample {
     SetupSample { name: SAMPLE_NAME.to_owned(), text: SAMPLE.to_owned(), lines: function_lines() }
 }
 
-/// Lines of the function, from its head to its last line with code.
 fn function_lines() -> LineRange {
     let lines: Vec<&str> = SAMPLE.lines().collect();
     let head = lines.iter().position(|line| line.starts_with(FUNCTION)).unwrap_or(0);

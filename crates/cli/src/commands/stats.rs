@@ -88,6 +88,8 @@ fn name(by: StatisticsBy, about: &About) -> String {
 
 fn row(name: String, counts: EditCounts, eval: Vec<EvalShare>) -> StatisticsRow {
     let kept = counts.kept.saturating_add(counts.kept_in_part);
+    // An edit that is still open says nothing yet. Saturating, as the file may have been changed by
+    // hand.
     let decided = counts.shown.saturating_sub(counts.undecided);
     let kept_of = |all: u64| (all > 0).then(|| share(kept, all));
     StatisticsRow {
@@ -104,11 +106,11 @@ fn share(part: u64, all: u64) -> f64 {
     part as f64 / all as f64
 }
 
-/// Outcomes of tasks that the user has run with a model.
 struct Tasks(Vec<Outcome>);
 
 impl Tasks {
     fn read(path: &Path) -> Result<Self, ErrorInfo> {
+        // Reading takes a missing file for one without outcomes, as `eval --out` begins a new one.
         if !path.exists() {
             let message = format!("there is no `{}`", path.display());
             return Err(ErrorInfo::new(ErrorCode::Usage, message)
@@ -117,9 +119,11 @@ impl Tasks {
         Ok(Self(outcomes(path)?))
     }
 
-    /// The tasks' results for the model or language of a row; they have none for other rows.
+    /// The tasks' results for the model or language of a row; they have none for other rows. Tasks
+    /// of which nothing was shown have no share, and are left out.
     fn shares(&self, by: StatisticsBy, name: &str) -> Vec<EvalShare> {
         let is_of_row = |outcome: &&Outcome| match by {
+            // `asked` has the build behind the model: runs of all builds count here.
             StatisticsBy::Model => outcome.asked.split(", build").next() == Some(name),
             StatisticsBy::Language => outcome.language == name,
             StatisticsBy::Command | StatisticsBy::Prompt => false,
@@ -242,6 +246,7 @@ fn cells(row: &StatisticsRow) -> [String; 11] {
 fn delete(file: &LedgerFile, options: &StatsOptions) -> Result<(), ErrorInfo> {
     let path = file.path();
     let shown = path.display();
+    // Nobody is asked about a file that does not exist.
     if !options.yes && path.symlink_metadata().is_ok() {
         agreed(path, options.json)?;
     }
@@ -262,6 +267,7 @@ fn delete(file: &LedgerFile, options: &StatsOptions) -> Result<(), ErrorInfo> {
 
 fn agreed(path: &Path, json: bool) -> Result<(), ErrorInfo> {
     let question = format!("Delete what was counted of edits, {}? [y/N] ", path.display());
+    // With `--json` a program has called, and there is nobody to be asked.
     match (!json).then(|| output::confirmed(&question)).flatten() {
         Some(true) => Ok(()),
         Some(false) => Err(ErrorInfo::new(ErrorCode::Cancelled, "nothing was deleted")),

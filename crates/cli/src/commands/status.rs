@@ -88,7 +88,8 @@ pub(crate) fn lines(status: &HostStatus) -> Vec<String> {
     lines
 }
 
-/// The host's notes, except for what every command reports about the settings itself.
+/// The host's notes, except for what every command reports about the settings itself: the same
+/// problem would be told twice, in other words.
 pub(crate) fn notes(status: &HostStatus) -> impl Iterator<Item = &String> {
     // The host may report a value without its line.
     let warned: Vec<String> = settings_file::problems()
@@ -100,7 +101,6 @@ pub(crate) fn notes(status: &HostStatus) -> impl Iterator<Item = &String> {
     status.notes.iter().filter(move |note| !is_warned(note))
 }
 
-/// The speed of the last answer.
 fn speed_text(speed: Speed) -> String {
     let Speed { read_tokens_per_s: read, written_tokens_per_s: written } = speed;
     let read = if read > 0.0 { format!("read {read:.0} and ") } else { String::new() };
@@ -133,7 +133,8 @@ fn engine(state: &EngineState) -> String {
     }
 }
 
-/// What the system denies the worker, or why not.
+/// What the system denies the worker, or why not. Written by what it can't do, and loud where
+/// nothing holds it back: it runs native code on files of strangers.
 pub(crate) fn sandbox_text(confined: &Confined) -> String {
     let Confined { calls, files, why } = confined;
     let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
@@ -147,7 +148,7 @@ pub(crate) fn sandbox_text(confined: &Confined) -> String {
     }
 }
 
-/// As [`sandbox_text`], for the program that downloads.
+/// What the system denies the program that downloads; it needs a network and folders of the store.
 pub(crate) fn fetch_sandbox_text(confined: &Confined) -> String {
     let Confined { calls, files, why } = confined;
     let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
@@ -165,7 +166,7 @@ pub(crate) fn fetch_sandbox_text(confined: &Confined) -> String {
     }
 }
 
-/// As [`sandbox_text`], for the host.
+/// What the system denies the host. The network is what counts: it knows the user's code.
 pub(crate) fn host_sandbox_text(confined: &Confined) -> String {
     let Confined { calls, files, why } = confined;
     let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();

@@ -14,7 +14,8 @@ use crate::output;
 use crate::source::SourceFile;
 use crate::tester::Tester;
 
-/// The input for `--stdin`.
+/// The input for `--stdin`, by which the editor gives a text that is not saved yet. Edits are made
+/// in it before the test runs.
 #[derive(Debug, Deserialize)]
 struct Input {
     text: String,
@@ -35,6 +36,7 @@ pub(crate) fn run(options: &TestOptions) -> Result<(), ErrorInfo> {
     let found = Tester::find(&document, lines, within, command);
     let run = match found {
         Ok(found) => found.map(|tester| tester.run(&edits)),
+        // A test that can't be run is a result, with the reason; only having none is none.
         Err(run) => Some(run),
     };
     let report = TestReport { run };

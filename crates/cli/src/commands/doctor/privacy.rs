@@ -53,7 +53,6 @@ fn print(finding: &PrivacyFinding) -> Result<(), ErrorInfo> {
     output::line(&format!("  {:12}{:22}{}", finding.word, finding.what, finding.text))
 }
 
-/// The word for it on a page or a terminal.
 fn word(network: NetworkUse) -> &'static str {
     match network {
         NetworkUse::None => "none",
@@ -86,7 +85,6 @@ fn report(places: &Places) -> PrivacyReport {
     }
 }
 
-/// Whether it is on, and where that comes from.
 fn air_gap(resolved: &Resolved) -> String {
     match &resolved.air_gap {
         AirGap::On { reason, problem: None } => {
@@ -103,7 +101,8 @@ fn air_gap(resolved: &Resolved) -> String {
     }
 }
 
-/// How many downloads were refused, by the command line or by `localcoder-fetch` itself.
+/// How many downloads were refused, by the command line or by `localcoder-fetch` itself. `None` if
+/// that is not known, which must not look like 0.
 fn refused(places: &Places) -> (Option<u64>, String) {
     let path = places.refusals_file();
     let Some(tally) = tally::read(&path) else {
@@ -119,7 +118,6 @@ fn refused(places: &Places) -> (Option<u64>, String) {
     (Some(tally.count), text)
 }
 
-/// What is counted about edits.
 fn ledger(places: &Places, resolved: &Resolved) -> Fact {
     let file = LedgerFile::new(places.ledger_file());
     let is_there = match std::fs::metadata(file.path()) {
@@ -171,7 +169,6 @@ fn worker(host: Option<&HostStatus>) -> PrivacyFinding {
     finding(what, network, format!("{}; {now}", sandbox_text(&worker.confined)))
 }
 
-/// The host does not need a network; its status says what is denied to it.
 fn the_host(host: Option<&HostStatus>) -> PrivacyFinding {
     let what = "localcoder-host";
     let Some(host) = host else {
@@ -186,9 +183,12 @@ fn the_host(host: Option<&HostStatus>) -> PrivacyFinding {
     finding(what, held(host.confined.calls, now), text)
 }
 
-/// For a program that does not need a network: `refused` is whether the system denies it one.
+/// For a program that does not need a network: `refused` is whether the system denies it one. That
+/// a program has no socket now is less than that it can't have one, and not having looked is less
+/// than both; the words differ.
 fn held(refused: bool, now: process::Seen) -> NetworkUse {
     match now.sockets() {
+        // What is seen counts more than what is said to be refused.
         Some(1..) => NetworkUse::Open,
         _ if refused => NetworkUse::None,
         Some(0) => NetworkUse::Unused,
@@ -196,7 +196,6 @@ fn held(refused: bool, now: process::Seen) -> NetworkUse {
     }
 }
 
-/// The only program that can reach the network.
 fn fetch(air_gap: &AirGap) -> PrivacyFinding {
     let what = "localcoder-fetch";
     let there = program().map(|own| own.with_file_name(what).is_file()).unwrap_or(false);
@@ -204,6 +203,7 @@ fn fetch(air_gap: &AirGap) -> PrivacyFinding {
         let text = "it is not beside this program, so nothing can be downloaded";
         return finding(what, NetworkUse::None, text.to_owned());
     }
+    // It is not running between downloads, so there are no sockets to look at; the settings decide.
     if air_gap.is_on() {
         let text = "it is not started, and started by hand it reads the settings and refuses";
         return finding(what, NetworkUse::None, text.to_owned());
@@ -223,7 +223,7 @@ fn fetch(air_gap: &AirGap) -> PrivacyFinding {
     finding(what, NetworkUse::WhenAsked, text)
 }
 
-/// Commands to check it with, and what they show.
+/// Commands with which users can check it without trusting this report, and what they show.
 fn checks(host: Option<&HostStatus>, port: Option<u16>) -> Vec<Fact> {
     let pid = host.map_or_else(|| "PID".to_owned(), |host| host.pid.to_string());
     let worker = host.and_then(|host| host.worker.as_ref());
@@ -248,10 +248,13 @@ fn checks(host: Option<&HostStatus>, port: Option<u16>) -> Vec<Fact> {
                 { "ss -tunap | grep localcoder".to_owned() },
             ),
             ("each socket that an edit makes, by all processes: Unix sockets alone", {
+                // The host is ended first, so that it is started under `strace` and traced with all
+                // that it starts.
                 "localcoder host stop; strace -f -e trace=network localcoder improve FILE --lines A-B"
                     .to_owned()
             }),
             ("an edit where there is no network at all: nothing is missed", {
+                // As above: a host that runs already is outside the empty network.
                 "localcoder host stop; unshare -rn localcoder improve FILE --lines A-B".to_owned()
             }),
             ("the kernel filters the worker's calls: it has a filter more than your shell", {
@@ -264,6 +267,7 @@ fn checks(host: Option<&HostStatus>, port: Option<u16>) -> Vec<Fact> {
     };
     all.push((
         "no answer from the front of the open IDE, and one `host` more is counted as refused",
+        // A proxy in the environment would be asked in place of the front.
         format!("curl --noproxy '*' http://127.0.0.1:{port}/"),
     ));
     let fact = |(what, text): (&str, String)| Fact { what: what.to_owned(), text };

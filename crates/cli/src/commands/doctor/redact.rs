@@ -4,25 +4,27 @@
 
 use std::path::{Path, PathBuf};
 
-/// The replacement for what was removed.
 const CUT: &str = "[cut]";
-/// This many letters and digits in a row are neither a word nor the name of a model.
+/// This many letters and digits in a row, with both among them, are neither a word nor the name of
+/// a model.
 const TOKEN_CHARS_MIN: usize = 20;
-/// Keys whose values are secret whatever they look like.
+/// Ends of keys whose values are secret whatever they look like. `tkn` is the connection token in
+/// the addresses of the editor's server.
 const SECRET_KEYS: &[&str] =
     &["token", "tkn", "secret", "password", "passwd", "pwd", "apikey", "api_key", "authorization"];
-/// Names that are too common to identify anyone.
+/// Names that are too common to identify anyone, and that logs are full of.
 const COMMON_NAMES: &[&str] = &["localhost", "user", "machine"];
 
 pub(super) struct Redactor {
-    /// Paths of the home folder, the longest first.
+    /// The home folder as it is named and as it really is, which differ where it is a link; the
+    /// longest first.
     homes: Vec<String>,
-    /// Names and their replacements.
     names: Vec<(String, &'static str)>,
 }
 
 impl Redactor {
-    /// For this user on this machine.
+    /// For this user on this machine. A home folder of `/`, as services have it, would turn every
+    /// path into `~`.
     pub(super) fn here() -> Self {
         let home = std::env::home_dir().filter(|home| home.parent().is_some());
         let user = ["USER", "LOGNAME"].into_iter().filter_map(|name| std::env::var(name).ok());
@@ -34,7 +36,9 @@ impl Redactor {
         let real = home.and_then(|home| home.canonicalize().ok());
         let homes: Vec<PathBuf> = home.map(Path::to_owned).into_iter().chain(real).collect();
         let last = |path: &PathBuf| Some(path.file_name()?.to_string_lossy().into_owned());
+        // The name of the home folder may be another one than that of the user.
         let users: Vec<String> = users.into_iter().chain(homes.iter().filter_map(last)).collect();
+        // Logs have the name with its domain and without.
         let short = machine.split('.').next().unwrap_or_default().to_owned();
         let machines = [machine.to_owned(), short];
         let names = users.into_iter().map(|name| (name, "user"));
@@ -48,11 +52,11 @@ impl Redactor {
         Self { homes, names }
     }
 
-    /// Removes names and the home folder.
     pub(super) fn names(&self, text: &str) -> String {
         // Sequences that control a terminal are not part of a text.
         let is_text = |it: &char| !it.is_control() || matches!(it, '\n' | '\t');
         let mut text: String = text.chars().filter(is_text).collect();
+        // Before the names: the home folder has the user's in it, and would not be found any more.
         for home in &self.homes {
             text = replace(&text, home, "~", |it| it.is_alphanumeric() || matches!(it, '_' | '-'));
         }
@@ -62,19 +66,23 @@ impl Redactor {
         text
     }
 
-    /// Removes names and the home folder, and whatever may be secret.
     pub(super) fn all(&self, text: &str) -> String {
         self.names(text).split_inclusive('\n').map(secrets).collect()
     }
 }
 
-/// Replaces every occurrence that is a whole word, ignoring case.
+/// Replaces every occurrence that is a whole word, ignoring case. `goes_on`: whether a character
+/// before or after it makes it a part of another word.
 fn replace(text: &str, what: &str, instead: &str, goes_on: impl Fn(char) -> bool) -> String {
     let (mut out, mut rest) = (String::with_capacity(text.len()), text);
     let mut before = None;
     while let Some(next) = rest.chars().next() {
         let after = rest.get(what.len()..);
+        // `get` is `None` within a character of several bytes, where nothing of ours begins or
+        // ends.
         let found = rest.get(..what.len()).is_some_and(|it| it.eq_ignore_ascii_case(what))
+            // What begins with another kind of character, such as the `/` of a path, may follow a
+            // word.
             && !(what.starts_with(&goes_on) && before.is_some_and(&goes_on))
             && !after.is_some_and(|it| it.starts_with(&goes_on));
         if found {
@@ -90,7 +98,9 @@ fn replace(text: &str, what: &str, instead: &str, goes_on: impl Fn(char) -> bool
     out
 }
 
-/// A line without tokens and queries of addresses.
+/// A line without tokens and queries of addresses. It goes word by word and remembers whether the
+/// next one is the value of a secret key. Line by line, so that a key at the end of one takes
+/// nothing of the next.
 fn secrets(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
     let mut is_secret = false;
@@ -102,6 +112,7 @@ fn secrets(line: &str) -> String {
             out.push_str(end);
             continue;
         }
+        // `Authorization: Bearer …`: the scheme is not the secret; the word after it is.
         let bearer = word.eq_ignore_ascii_case("bearer") || word.eq_ignore_ascii_case("basic");
         let key = word.trim_end_matches([':', '=']);
         if is_secret && !bearer && !matches!(word, ":" | "=") {
@@ -113,6 +124,7 @@ fn secrets(line: &str) -> String {
             // own.
             let quoted = end.starts_with(['"', '\'']);
             is_secret = bearer
+                // `token = …`, in three words.
                 || matches!(word, ":" | "=") && is_secret
                 || is_secret_key(key) && (key.len() < word.len() || quoted);
         }
@@ -132,6 +144,7 @@ fn secret_word(word: &str) -> String {
         let address = &rest[..rest.find(['?', '#']).unwrap_or(rest.len())];
         let cut = if address.len() < rest.len() { "?[cut]" } else { "" };
         let path = address.find('/').unwrap_or(address.len());
+        // A user and a password before the host.
         let address = match address[..path].rfind('@') {
             Some(user) => format!("{CUT}{}", &address[user..]),
             None => address.to_owned(),
@@ -151,7 +164,6 @@ fn secret_word(word: &str) -> String {
     }
 }
 
-/// Cuts what looks random: long runs of letters and digits, and identifiers of that kind.
 fn runs(word: &str) -> String {
     let in_run = |it: char| it.is_ascii_alphanumeric() || matches!(it, '-' | '_');
     let (mut out, mut rest) = (String::new(), word);
@@ -175,6 +187,7 @@ fn is_random(run: &str) -> bool {
     });
     let is_hex = |part: &&str| part.chars().all(|it| it.is_ascii_hexdigit());
     let lengths: Vec<usize> = parts.iter().map(|part| part.len()).collect();
+    // The second is a UUID, each part of which is too short to look random.
     long || lengths == [8, 4, 4, 4, 12] && parts.iter().all(is_hex)
 }
 
@@ -192,6 +205,7 @@ mod tests {
         for (text, expected) in [
             ("/home/ada.l/m.gguf is read", "~/m.gguf is read"),
             ("in `/home/ada.l`", "in `~`"),
+            // Another folder whose name begins with that of the home folder.
             ("/home/ada.l2/x", "/home/user.l2/x"),
             ("/srv/ada/x of Ada on zx81", "/srv/user/x of user on machine"),
             ("ada@zx81.example.org:", "user@machine:"),

@@ -21,11 +21,11 @@ use crate::settings_file;
 
 /// How many of a log's last lines are included: a day's work, or two loads of a model.
 const LOG_LINES: usize = 300;
-/// How many of the last lines of an older log are included.
 const OLDER_LOG_LINES: usize = 100;
 /// Most bytes read from a log; a line longer than this is shown without its beginning.
 const LOG_BYTES: u64 = 256 * 1024;
-/// There are six; if someone puts more into that folder, not all are in the report.
+/// There are six; someone may put more into that folder, and the report stays a file that can be
+/// read.
 const LOGS_MAX: usize = 16;
 
 const INTRODUCTION: &str = "\
@@ -43,7 +43,8 @@ name as `machine`. Queries of addresses, and whatever looks like a password or a
 server wrote, which may name a folder that you opened.
 ";
 
-/// Where the report goes: a new file with this name, or with a generated name in this folder.
+/// Where the report goes: a new file with this name, or with a generated name in this folder. A
+/// file that exists is never replaced, whatever it is.
 pub(super) fn target(named: Option<&Path>) -> Result<PathBuf, ErrorInfo> {
     let named = named.unwrap_or(Path::new("."));
     let path = if named.is_dir() {
@@ -52,11 +53,13 @@ pub(super) fn target(named: Option<&Path>) -> Result<PathBuf, ErrorInfo> {
     } else {
         named.to_owned()
     };
+    // Shown to the user, who is told to read it.
     let path = std::path::absolute(&path).unwrap_or(path);
     let refused = |why: &str, hint: &str| {
         let message = format!("the report can't be written to `{}`", path.display());
         Err(ErrorInfo::new(ErrorCode::FileAccess, message).with_cause(why).with_hint(hint))
     };
+    // A link counts, also one that leads nowhere: a report must not come to be where it points.
     if path.symlink_metadata().is_ok() {
         return refused("there is a file of that name", "name another file");
     }
@@ -80,12 +83,15 @@ pub(super) fn write(
     let mut add = |title: &str, body: &str| {
         text.push_str(&format!("\n## {title}\n\n{}\n", body.trim_end()));
     };
+    // Each part is redacted by itself, and titles with it: the introduction must stay as it is,
+    // though it has words that look like secrets.
     add("Versions", &redactor.all(&versions(status, &logs)));
     add("Machine", &redactor.all(&of_machine(machine, status)));
     add("Checks", &redactor.all(&fenced(&checks(findings))));
     add("Host", &redactor.all(&fenced(&host(status))));
     add("Settings", &redactor.all(&fenced(&settings(places))));
-    // Digests of models are wanted here, although they look like tokens.
+    // Digests of models are wanted here, although they look like tokens: whether a file is the one
+    // of the catalog is the first question.
     add("Models", &redactor.names(&fenced(&models(places))));
     if logs.is_empty() {
         add("Logs", "There are none.");
@@ -93,7 +99,8 @@ pub(super) fn write(
     for log in &logs {
         add(&redactor.names(&format!("Log {}", log.name)), &redactor.all(&fenced(&log.text)));
     }
-    // Accessible to its owner only, and never over another file. A partial file is not a report.
+    // Accessible to its owner only, and never over another file: one may have appeared since the
+    // name was checked. A partial file is not a report.
     create(path, text.as_bytes(), Options::PRIVATE).map_err(|error| {
         let message = format!("the report can't be written to `{}`", path.display());
         explained(ErrorInfo::new(ErrorCode::FileAccess, message), cause_of(&error, path))
@@ -192,7 +199,8 @@ struct Log {
     text: String,
 }
 
-/// The last lines of each log, the newest of a ring first.
+/// The last lines of each log, the newest of a ring first, which is the order of their names
+/// (`host.log`, `host.log.1`). A log that can't be read says so in its place.
 fn logs(places: &Places) -> Vec<Log> {
     let entries = std::fs::read_dir(&places.logs).into_iter().flatten().flatten();
     let files = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
@@ -214,6 +222,8 @@ fn logs(places: &Places) -> Vec<Log> {
 fn tail(path: &Path, lines: usize) -> std::io::Result<String> {
     let mut file = std::fs::File::open(path)?;
     let bytes = file.metadata()?.len();
+    // From the end, as a log may be large. The first line read is a part of one then, and is left
+    // out.
     let skipped = bytes.saturating_sub(LOG_BYTES);
     file.seek(SeekFrom::Start(skipped))?;
     let mut text = Vec::new();
@@ -223,7 +233,8 @@ fn tail(path: &Path, lines: usize) -> std::io::Result<String> {
     Ok(all[all.len().saturating_sub(lines)..].join("\n"))
 }
 
-/// Fenced, so that a Markdown viewer does not interpret anything in it.
+/// Fenced, so that a Markdown viewer does not interpret anything in it. A fence inside would end it
+/// early.
 fn fenced(text: &str) -> String {
     let text = if text.is_empty() { "Nothing." } else { text };
     format!("```text\n{}\n```", text.trim_end().replace("```", "'''"))
@@ -276,6 +287,7 @@ mod tests {
     fn the_last_lines_of_a_long_log_are_whole() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("host.log");
+        // With a character of two bytes in each line, which a cut may split.
         let text: String = (0..100_000).map(|line| format!("ä line {line}\n")).collect();
         fs_err::write(&path, text).unwrap();
         assert_eq!(tail(&path, 2).unwrap(), "ä line 99998\nä line 99999");

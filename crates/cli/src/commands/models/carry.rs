@@ -26,7 +26,6 @@ pub(super) fn export(models: &Models, id: &str, to: &Path, json: bool) -> Result
     output::line("On the other machine: `localcoder models import FOLDER`.")
 }
 
-/// The license of a model that was exported, before it is imported.
 pub(super) fn license(models: &Models, folder: &Path, json: bool) -> Result<(), ErrorInfo> {
     let Bundle { model, license_text, entry, .. } = Bundle::read(folder, &models.catalog)?;
     if json {
@@ -78,6 +77,8 @@ pub(super) fn import(
             }
             Some(Consent::to(license, text)?)
         }
+        // A folder without a license is one of a model that never had one here; nothing can be
+        // agreed to.
         _ => None,
     };
     let model =

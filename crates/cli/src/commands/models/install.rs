@@ -41,7 +41,6 @@ fn of_an_entry(models: &Models, entry: &Entry) -> Result<ModelLicense, ErrorInfo
     })
 }
 
-/// The license of a model that is no longer in a catalog, or never was.
 fn of_an_installed(models: &Models, id: &str) -> Result<ModelLicense, ErrorInfo> {
     let model = models.store.model(id)?;
     let (Some(terms), Some(text)) = (&model.license, models.store.kept_license(&model)) else {
@@ -65,11 +64,9 @@ fn of_an_installed(models: &Models, id: &str) -> Result<ModelLicense, ErrorInfo>
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OutputFormat {
-    /// Text for people.
     Text,
-    /// Only the outcome.
     Json,
-    /// Each event as a line, the outcome last.
+    /// Each event as a line, the outcome last. The editor follows a download so.
     Events,
 }
 
@@ -81,6 +78,7 @@ pub(super) fn install(
 ) -> Result<(), ErrorInfo> {
     let entry = models.entry(id)?;
     // Before the user reads a license for nothing, or is told to bring a file that is here already.
+    // In air-gapped mode it ends here, and the refusal is counted.
     models.store.check_missing(entry)?;
     models.network_now(&format!("`{id}` is not downloaded"))?;
     if format == OutputFormat::Text {
@@ -117,9 +115,12 @@ fn load(
     running: &Installing,
     format: OutputFormat,
 ) -> Result<Installed, ErrorInfo> {
+    // What was agreed to is this very text: its digest is kept with the model.
     let consent = Consent::to(&entry.license, text)?;
     let stop = running.clone();
     let stopped = interrupts()?;
+    // The store's work stops by a flag, and Ctrl-C arrives by a channel; a thread carries one to
+    // the other. It ends with the program.
     let wait = move || {
         if stopped.recv().is_ok() {
             stop.stop();
@@ -131,6 +132,7 @@ fn load(
     let meter = Meter::new("downloading");
     let mut printed = Ok(());
     let mut report = |event| match event {
+        // Only worth a line if something is missing.
         FetchEvent::Confined(confined) => weakly(&confined).iter().for_each(|it| meter.note(it)),
         event if format == OutputFormat::Events => {
             let Some(event) = InstallEvent::of(event).filter(|_| printed.is_ok()) else { return };
@@ -144,10 +146,13 @@ fn load(
     };
     let fetcher = fetcher(models, &format!("`{}` is not downloaded", entry.id))?;
     let result = models.store.install(entry, consent, &fetcher, running, &mut report);
+    // Before anything is printed: the bar would be drawn over it.
     meter.clear();
+    // Before the result: where nobody listens any more, that is the reason why it was stopped.
     printed?;
     result.map_err(|error| match error {
         StoreError::Cancelled(_) => {
+            // What has arrived stays, and is said so that nobody starts over.
             let loaded = bytes(models.store.loaded_bytes(&entry.sha256));
             ErrorInfo::from(error)
                 .with_cause(format!("{loaded} of it are downloaded"))
@@ -174,7 +179,8 @@ fn fetcher(models: &Models, what: &str) -> Result<Fetcher, ErrorInfo> {
     Ok(Fetcher::new(&program()?.with_file_name(name), allowed))
 }
 
-/// The whole text can be read before answering; only a clear yes counts.
+/// The whole text can be read before answering; only a clear yes counts. Without a terminal it is
+/// refused: nobody can have agreed. The question goes to stderr, as stdout may be a file.
 pub(super) fn ask(id: &str, license: &LicenseTerms, text: &str) -> Result<(), ErrorInfo> {
     let refused = |why: &str| {
         let message = format!("`{id}` is not installed: {why}");
@@ -193,6 +199,7 @@ pub(super) fn ask(id: &str, license: &LicenseTerms, text: &str) -> Result<(), Er
             "yes" | "y" => return Ok(()),
             "read" | "r" => output::note(text),
             "no" | "n" => return Err(refused("you did not agree to its license")),
+            // The input has ended; asking again would never end.
             _ if !matches!(read, Ok(1..)) => return Err(refused("there was no answer")),
             _ => {}
         }
@@ -205,6 +212,7 @@ fn show(meter: &Meter, event: FetchEvent) {
             meter.show_with_speed(bytes, total_bytes, bytes_per_s);
         }
         FetchEvent::Checking { bytes, total_bytes } => meter.show(bytes, total_bytes),
+        // Downloads are tried again by themselves; the user should know what for they wait.
         FetchEvent::Waiting { wait_ms, reason } => {
             let seconds = wait_ms.div_ceil(1_000);
             meter.note(&format!("{reason}; trying again in {seconds} s"));

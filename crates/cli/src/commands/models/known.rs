@@ -21,26 +21,25 @@ use super::Models;
 use super::terminal::bytes;
 use crate::session::program;
 
-/// Longest file of a host's measurements; a longer one is not a host's.
 const KEPT_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// A model up to this size may be in the processor's caches, so the speed of memory says nothing
 /// about it.
 const CACHED_BYTES_MAX: u64 = 256 * 1024 * 1024;
-/// A measurement older than this is repeated, since a busy machine looks slower than it is.
+/// A measurement older than this is repeated, since a busy machine looks slower than it is. It
+/// takes a moment that a list should not take each time.
 const MEASURED_FOR: Duration = Duration::from_secs(10 * 60);
 
-/// What all models are compared with; determined once.
+/// What all models are compared with; determined once for a list, as it asks the host and measures
+/// memory.
 pub(super) struct Here {
-    /// The smallest and the largest context window that the settings allow.
     windows: (u32, u32),
     memory: Memory,
     residents: Vec<Resident>,
     speeds: KeptSpeeds,
-    /// Bytes of memory that this machine reads per second.
     read_bytes_per_s: f64,
 }
 
-/// What was found out about a model's file.
+/// What was found out about a model's file. Numbers are 0 and texts empty where that is not known.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     pub(super) path: Option<PathBuf>,
@@ -57,10 +56,11 @@ pub(super) struct Seen {
 impl Here {
     pub(super) fn look(models: &Models) -> Self {
         let settings = models.settings();
-        // A host that does not answer can't report memory.
+        // A host that does not answer can't report memory; the list is still wanted.
         let residents =
             models.host_status().ok().flatten().map_or_else(Vec::new, |it| it.residents);
-        // Loaded models would be unloaded; the pages of their files count as free already.
+        // Loaded models would be unloaded for another one, so what they hold counts as free. Their
+        // files are mapped: those pages count as free already, and must not be added again.
         let held: u64 =
             residents.iter().map(|it| it.memory.kv_bytes + it.memory.compute_bytes).sum();
         let memory = models.machine.memory();
@@ -74,7 +74,6 @@ impl Here {
         }
     }
 
-    /// What a model of a catalog needs.
     pub(super) fn memory(&self, entry: &Entry) -> ModelMemory {
         self.memory_of(Known::Entry(entry))
     }
@@ -90,7 +89,8 @@ impl Here {
         }
     }
 
-    /// The speed that memory allows: each token reads all weights once.
+    /// The speed that memory allows: each token reads all weights once. `None` for a model that may
+    /// be in the caches. An upper bound, shown as an estimate until there are measured answers.
     pub(super) fn expected(&self, model_bytes: u64) -> Option<ModelSpeed> {
         #[expect(clippy::cast_precision_loss, reason = "a rough figure")]
         let tokens_per_s = self.read_bytes_per_s / model_bytes.max(1) as f64;
@@ -114,6 +114,7 @@ impl Here {
     fn measured(&self, path: &Path) -> Option<ModelSpeed> {
         let modified = std::fs::metadata(path).ok()?.modified().ok()?;
         let written = modified.duration_since(SystemTime::UNIX_EPOCH).ok();
+        // Speeds are kept by path; those of another file that was in its place before don't count.
         let (tokens_per_s, answers) = self.speeds.middle(path, written)?;
         let text = match answers {
             1 => "measured: its last answer on this machine".to_owned(),
@@ -122,14 +123,14 @@ impl Here {
         Some(ModelSpeed { tokens_per_s, measured: true, text })
     }
 
-    /// The bundled model, which is only described by its file.
     pub(super) fn demo(&self) -> Seen {
         let folder = program().ok().and_then(|it| it.parent().map(Path::to_owned));
         let path = folder.and_then(|folder| places::demo_model(&folder));
         path.map(|path| self.seen(DEMO, &path)).unwrap_or_default()
     }
 
-    /// An installed model. The file of a model that can't be used says nothing.
+    /// An installed model. The file of a model that can't be used says nothing: it may be cut or be
+    /// another one.
     pub(super) fn installed(&self, models: &Models, model: &Installed, usable: bool) -> Seen {
         let path = models.store.path_of(&model.id).ok().filter(|_| usable);
         let mut seen = path.map(|path| self.seen(&model.id, &path)).unwrap_or_default();
@@ -140,17 +141,20 @@ impl Here {
     }
 
     fn seen(&self, id: &str, path: &Path) -> Seen {
+        // The header is read again for each list: a file that was imported in place may change.
         let header = localcoder_disk::open(path)
             .ok()
             .and_then(|(mut file, _)| checked_header(path, &mut file).ok());
         let length = std::fs::metadata(path).map_or(0, |it| it.len());
         let Some(header) = header else { return Seen::default() };
         let mut memory = self.memory_of(Known::Header(&header));
+        // The settings may name it by its id or by a path.
         let is_it =
             |it: &&Resident| it.model.reference == id || Path::new(&it.model.reference) == path;
         if let Some(resident) = self.residents.iter().find(is_it) {
             memory = loaded(resident);
         }
+        // A model of experts reads a part of its weights for each token, so memory says too little.
         let expected = || self.expected(length).filter(|_| !header.has_experts);
         let instruct = header.chat_template.is_some();
         Seen {
@@ -183,7 +187,8 @@ fn loaded(resident: &Resident) -> ModelMemory {
     }
 }
 
-/// The measured speed of memory.
+/// The measured speed of memory, as it is kept. What another machine has measured, by the name of
+/// its processor, is not used.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Bandwidth {
@@ -203,6 +208,8 @@ fn read_bytes_per_s(places: &Places) -> f64 {
     let kept = kept.filter(|it| it.machine == machine && it.bytes_per_s.is_finite());
     let is_fresh = |it: &Bandwidth| {
         let age = now.checked_sub(Duration::from_secs(it.at_s));
+        // `None` if it was measured in the future: the clock was set back, and it is measured
+        // again.
         age.is_some_and(|age| age < MEASURED_FOR)
     };
     let seen_bytes_per_s = kept.as_ref().map_or(0.0, |it| it.bytes_per_s);
@@ -229,7 +236,6 @@ fn fit(fit: Fit) -> ModelFit {
     }
 }
 
-/// The answer as a clause.
 pub(super) fn fit_text(fit: ModelFit) -> &'static str {
     match fit {
         ModelFit::Loaded => "loaded",
@@ -256,7 +262,8 @@ pub(super) fn profile(profile: Profile) -> &'static str {
     }
 }
 
-/// From the roles in a catalog: edits and chat need a model that follows instructions.
+/// From the roles in a catalog: edits and chat need a model that follows instructions, filling gaps
+/// does not.
 pub(super) fn tuning(entry: &Entry) -> Option<ModelTuning> {
     match entry.roles.as_slice() {
         [] => None,
@@ -265,7 +272,8 @@ pub(super) fn tuning(entry: &Entry) -> Option<ModelTuning> {
     }
 }
 
-/// The license of an installed model, and who says so.
+/// The license of an installed model, and who says so. The catalog counts most, as it goes by the
+/// digest; a folder or a file claims what it likes.
 pub(super) fn license(model: &Installed, entry: Option<&Entry>) -> Option<ClaimedLicense> {
     let (name, said_by) = match (entry, &model.license, &model.claimed_license) {
         (Some(entry), ..) => (&entry.license.name, LicenseSource::Catalog),

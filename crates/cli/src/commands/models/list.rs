@@ -34,7 +34,9 @@ pub(super) fn list(models: &Models, json: bool) -> Result<(), ErrorInfo> {
     ))
 }
 
-/// All models, the installed ones first.
+/// All models: the bundled one, those that are installed, and those of the catalog that are not.
+/// One of the catalog counts as installed by its digest, whatever its id is here, and also where a
+/// broken one has its id: it can be installed again from that row.
 pub(super) fn model_list(models: &Models) -> Result<ModelList, ErrorInfo> {
     let installed = models.store.list()?;
     let in_use = models.in_use();
@@ -54,6 +56,7 @@ pub(super) fn model_list(models: &Models) -> Result<ModelList, ErrorInfo> {
         used_bytes,
         free_bytes,
         disk_text: format!("Models take {}; {} are free.", bytes(used_bytes), bytes(free_bytes)),
+        // Shown by the editor beside the list; nothing was refused yet, so it is not counted.
         refusal: models.network("no model is downloaded").err(),
     })
 }
@@ -66,6 +69,7 @@ pub(super) fn info(models: &Models, id: &str, json: bool) -> Result<(), ErrorInf
         let row = match (&installed, entry) {
             (Some(listed), _) => installed_row(models, &here, listed, &models.in_use()),
             (None, Some(entry)) => entry_row(models, &here, entry),
+            // This is an error, which says what there is.
             (None, None) => entry_row(models, &here, models.entry(id)?),
         };
         let installed = installed.map(|listed| installed_model(models, &listed.model));
@@ -86,7 +90,6 @@ pub(super) fn info(models: &Models, id: &str, json: bool) -> Result<(), ErrorInf
     Ok(())
 }
 
-/// The facts about a model, without empty ones.
 fn known<const N: usize>(facts: [(&str, String); N]) -> Vec<Fact> {
     let facts = facts.into_iter().filter(|(_, text)| !text.is_empty());
     facts.map(|(what, text)| Fact { what: what.to_owned(), text }).collect()
@@ -98,12 +101,14 @@ pub(super) fn facts(facts: &[Fact]) -> Result<(), ErrorInfo> {
     facts.iter().try_for_each(line)
 }
 
-/// Everything that a user has to know before a model is downloaded.
+/// Everything that a user has to know before a model is downloaded, in the order in which it
+/// matters.
 pub(super) fn entry_facts(models: &Models, entry: &Entry) -> Vec<Fact> {
     let machine = &models.machine;
     let needed = entry.need(CONTEXT_TOKENS).bytes;
     let fit = machine.fit(needed);
     let license = &entry.license;
+    // The file may be larger than the room; the list shows that before it is refused.
     let after = machine.disk_free_bytes.saturating_sub(entry.bytes);
     let by = entry.quantized_by.as_ref().map(|by| format!(", this file by {by}"));
     known([
@@ -131,7 +136,6 @@ pub(super) fn entry_facts(models: &Models, entry: &Entry) -> Vec<Fact> {
     ])
 }
 
-/// What the model's thinking means for the wait for an answer.
 fn thinking(entry: &Entry) -> &'static str {
     match entry.thinking.as_ref().map(|it| &it.switch) {
         None => "",
@@ -145,12 +149,11 @@ fn host(host: &str) -> String {
     if host.starts_with('.') { format!("*{host}") } else { host.to_owned() }
 }
 
-/// Repository and revision, or the file that the model was imported from.
 fn source(model: &Installed) -> String {
     model.source.to_string()
 }
 
-/// Where it was downloaded from.
+/// Where it was downloaded from; empty for a file that was imported.
 fn address(model: &Installed) -> String {
     match &model.source {
         Source::Catalog { url, .. } => url.clone(),
@@ -158,13 +161,12 @@ fn address(model: &Installed) -> String {
     }
 }
 
-/// The license that a catalog names.
+/// The license that a catalog names for this very file; empty if none knows it.
 fn known_license(models: &Models, model: &Installed) -> String {
     let entry = models.catalog.by_digest(&model.sha256);
     entry.map_or_else(String::new, |it| format!("{}, {}", it.license.name, it.license.url))
 }
 
-/// Whether a catalog pins its file, and what is said if none does.
 fn verified(models: &Models, model: &Installed) -> String {
     match (models.catalog.by_digest(&model.sha256), &model.claimed_id) {
         (Some(entry), _) => format!("yes: it is the file of `{}` in the catalog", entry.id),
@@ -175,7 +177,8 @@ fn verified(models: &Models, model: &Installed) -> String {
     }
 }
 
-/// The claims that came with a model that no catalog knows.
+/// The claims that came with a model that no catalog knows: they are set apart from what was
+/// checked, because a folder may call itself anything.
 fn claims(models: &Models, model: &Installed) -> String {
     let known = models.catalog.by_digest(&model.sha256).is_some();
     let of_file = model.claimed_license.as_ref().filter(|_| model.license.is_none() || !known);
@@ -191,7 +194,6 @@ fn claims(models: &Models, model: &Installed) -> String {
     if parts.is_empty() { String::new() } else { format!("{}; not checked", parts.join(", ")) }
 }
 
-/// Where its file is, if it exists.
 fn path(models: &Models, model: &Installed) -> Option<String> {
     models.store.path_of(&model.id).ok().map(|path| path.display().to_string())
 }
@@ -215,7 +217,6 @@ fn installed_facts(models: &Models, model: &Installed, problem: Option<&str>) ->
     ])
 }
 
-/// What a model is currently used for.
 fn uses(id: &str, (code, general): &(String, String)) -> Vec<ModelTask> {
     let tasks = [(code, ModelTask::Code), (general, ModelTask::General)];
     tasks.into_iter().filter(|(used, _)| *used == id).map(|(_, task)| task).collect()
@@ -230,7 +231,6 @@ fn uses_text(uses: &[ModelTask]) -> &'static str {
     }
 }
 
-/// Actions to use it for what it is not used for yet.
 fn use_actions(uses: &[ModelTask]) -> impl Iterator<Item = ModelAction> {
     let all =
         [(ModelTask::Code, ModelAction::Use), (ModelTask::General, ModelAction::UseForGeneral)];
@@ -282,6 +282,7 @@ fn installed_row(
     let Listed { model, problem } = listed;
     let uses = uses(&model.id, in_use);
     let (state, actions) = if problem.is_some() {
+        // Only what a catalog has can be downloaded again.
         let again = models.catalog.entry(&model.id).map(|_| ModelAction::Install);
         (ModelState::Broken, again.into_iter().chain([ModelAction::Remove]).collect())
     } else {
@@ -356,7 +357,8 @@ fn entry_row(models: &Models, here: &Here, entry: &Entry) -> ModelRow {
     }
 }
 
-/// An installed model in the form that other programs rely on.
+/// An installed model in the form that other programs rely on, so that changes of the store don't
+/// reach them.
 pub(super) fn installed_model(models: &Models, model: &Installed) -> InstalledModel {
     InstalledModel {
         id: model.id.clone(),
@@ -367,6 +369,7 @@ pub(super) fn installed_model(models: &Models, model: &Installed) -> InstalledMo
         verified: models.catalog.by_digest(&model.sha256).is_some(),
         claimed_id: model.claimed_id.clone(),
         source: source(model),
+        // From the manifest, as in the rows: the file may be gone or damaged.
         architecture: model.architecture.clone(),
         quantization: model.quantization.clone(),
         parameters: model.parameters,
@@ -379,7 +382,6 @@ pub(super) fn installed_model(models: &Models, model: &Installed) -> InstalledMo
     }
 }
 
-/// A license in the form that other programs rely on.
 pub(super) fn license(terms: &LicenseTerms) -> License {
     License {
         id: terms.id.clone(),
@@ -391,7 +393,6 @@ pub(super) fn license(terms: &LicenseTerms) -> License {
     }
 }
 
-/// What a user agrees to with a license.
 pub(super) fn license_facts(
     id: &str,
     size_bytes: u64,

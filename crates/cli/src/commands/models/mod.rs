@@ -54,12 +54,10 @@ pub(crate) fn run(command: ModelsCommand) -> Result<(), ErrorInfo> {
     }
 }
 
-/// All models, for other commands.
 pub(crate) fn listed() -> Result<ModelList, ErrorInfo> {
     list::model_list(&Models::open()?)
 }
 
-/// For a model that only continues a text.
 const NO_TEMPLATE: &str = "It has no chat template: it is a base model, which continues a text and \
                            was not made to follow instructions. Choose its variant called \
                            \"instruct\" or \"chat\" for edits and explanations.";
@@ -68,7 +66,6 @@ const NAMED_BASE: &str = "It calls itself a base model, which continues a text a
                           follow instructions: edits and explanations with it are refused. Choose \
                           its variant called \"instruct\" or \"chat\" for them.";
 
-/// What all these commands need.
 struct Models {
     places: Places,
     catalog: Catalog,
@@ -94,22 +91,24 @@ impl Models {
         })
     }
 
-    /// The settings in force, from the product's own file and the editor.
     fn settings(&self) -> Settings {
         settings_file::resolved(&self.places).settings
     }
 
-    /// The permission to download; `what` says what does not happen without it.
+    /// The permission to download; `what` says what does not happen without it. There is no other
+    /// way to get one, so no path to a download can forget to ask.
     fn network(&self, what: &str) -> Result<NetworkAllowed, ErrorInfo> {
         Ok(air_gap(&self.places).permission(what)?)
     }
 
-    /// As [`Self::network`], for a download that is about to start: a refusal is counted.
+    /// As [`Self::network`], for a download that is about to start: a refusal is counted, and shown
+    /// by `localcoder doctor --privacy`. A list that only shows what could be done counts nothing.
     fn network_now(&self, what: &str) -> Result<NetworkAllowed, ErrorInfo> {
         self.network(what).inspect_err(|_| tally::add(&self.places.refusals_file()))
     }
 
-    /// The models in use for code and for everything else: by their ids in the store.
+    /// The models in use for code and for everything else: by their ids in the store, also where
+    /// the settings name a path or the catalog's name of a file that has another id here.
     fn in_use(&self) -> (String, String) {
         let settings = self.settings();
         let used = |references: &[String]| {
@@ -153,7 +152,6 @@ impl Models {
         output::answer::<ModelsImport>(&ModelInstalled { installed })
     }
 
-    /// Only what a catalog pins is verified; anything else is what it claims to be.
     fn say_what_it_is(&self, model: &Installed) -> Result<(), ErrorInfo> {
         let Installed { id, name, claimed_id, .. } = model;
         let size = bytes(model.bytes);
@@ -171,7 +169,6 @@ impl Models {
         })
     }
 
-    /// Suggests the next step, if there is a sensible one.
     fn recommend(&self, model: &Installed) -> Result<(), ErrorInfo> {
         let id = &model.id;
         match self.why_not_for_edits(id)? {
@@ -182,8 +179,11 @@ impl Models {
         }
     }
 
-    /// Why a model is not suited for edits and explanations, and which ones are.
+    /// Why a model is not suited for edits and explanations, and which ones are; `None` if it is
+    /// suited.
     fn why_not_for_edits(&self, id: &str) -> Result<Option<&'static str>, ErrorInfo> {
+        // A model without a template can't be told anything; one that calls itself a base model may
+        // have one.
         if !self.store.has_template(id)? {
             return Ok(Some(NO_TEMPLATE));
         }
@@ -191,8 +191,10 @@ impl Models {
     }
 
     fn remove(&self, id: &str, json: bool) -> Result<(), ErrorInfo> {
+        // Read before it is gone: the answer names the file that stays.
         let model = self.store.model(id)?;
         self.unload(id)?;
+        // After it was unloaded: a host that has the file mapped would keep its room on the disk.
         let freed = self.store.remove(id)?;
         if json {
             let removed = ModelRemoved { removed: id.to_owned(), freed_bytes: freed };
@@ -205,7 +207,8 @@ impl Models {
         } else {
             output::line(&format!("`{id}` is removed; another model has the same file."))?;
         }
-        // Only models that the user has named; a profile's model may be missing.
+        // Only models that the user has named; a profile's model may be missing, and then the next
+        // one of the profile is used.
         let settings = self.settings();
         for (named, words, option) in [
             (settings.code_models(), "for code", ""),

@@ -7,9 +7,9 @@ use localcoder_protocol::{
 
 use super::terminal::bytes;
 
-/// A longer id gets a line of its own.
+/// A longer id gets a line of its own, so that one file with a long name does not push all columns
+/// out of the terminal.
 const ID_COLUMNS_MAX: usize = 28;
-/// Between two columns.
 const GAP: &str = "  ";
 
 /// The columns after the id, the most important first: those that don't fit are left out, from the
@@ -17,7 +17,8 @@ const GAP: &str = "  ";
 const COLUMNS: [&str; 8] =
     ["SIZE", "FITS", "TOKENS/S", "QUANT", "LICENSE", "CONTEXT", "MEMORY", "NAME"];
 
-/// The lines of the table for a terminal with this many columns.
+/// The lines of the table for a terminal with this many columns; `None` for all columns, however
+/// wide. What had no room is named in a last line.
 pub(super) fn lines(rows: &[ModelRow], columns: Option<usize>) -> Vec<String> {
     let is_to_come =
         |row: &&ModelRow| matches!(row.state, ModelState::Available | ModelState::Partial);
@@ -67,7 +68,6 @@ pub(super) fn lines(rows: &[ModelRow], columns: Option<usize>) -> Vec<String> {
     lines
 }
 
-/// How many of the columns fit.
 fn fitting(id_columns: usize, widths: &[usize], columns: Option<usize>) -> usize {
     let Some(columns) = columns else { return widths.len() };
     let mut taken = 2 + id_columns;
@@ -75,10 +75,11 @@ fn fitting(id_columns: usize, widths: &[usize], columns: Option<usize>) -> usize
         taken += GAP.len() + **width;
         taken <= columns
     };
+    // The first that does not fit ends the line: a later and narrower one matters less, and columns
+    // that come and go with the width would be hard to read.
     widths.iter().take_while(fits).count()
 }
 
-/// The row's text in each column.
 fn cells(row: &ModelRow) -> [String; 8] {
     let size = match row.bytes {
         0 => String::new(),
@@ -119,7 +120,6 @@ fn name(row: &ModelRow) -> String {
     if about.is_empty() { row.name.clone() } else { format!("{} ({})", row.name, about.join(", ")) }
 }
 
-/// What needs a line of its own below the row.
 fn below(row: &ModelRow) -> impl Iterator<Item = String> {
     let again = match row.actions.contains(&ModelAction::Install) {
         true => format!("; `localcoder models install {}` downloads it again", row.id),
@@ -143,7 +143,6 @@ fn mark(uses: &[ModelTask]) -> char {
     }
 }
 
-/// Numbers are right-aligned.
 fn pad(cell: &str, width: usize, at: usize) -> String {
     match COLUMNS[at] {
         "SIZE" | "TOKENS/S" | "CONTEXT" | "MEMORY" => format!("{cell:>width$}"),
@@ -204,7 +203,6 @@ mod tests {
         ]
     }
 
-    /// Where a column begins in each line that has it.
     fn begins(lines: &[String], text: &str) -> Vec<usize> {
         lines.iter().filter_map(|line| line.find(text)).collect()
     }

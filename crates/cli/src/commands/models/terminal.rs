@@ -14,17 +14,16 @@ use crate::failure::no_interrupts;
 use crate::output;
 use localcoder_assist::visible;
 
-/// Time between two plain lines.
+/// Between two plain lines, where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 const TEMPLATE: &str = "{msg} [{bar:30}] {decimal_bytes} of {decimal_total_bytes}, \
                         {decimal_bytes_per_sec}, {eta} left";
 
-/// A number of bytes in words, in the units of disks.
+/// In the units of disks and downloads, powers of ten.
 pub(super) fn bytes(bytes: u64) -> String {
     DecimalBytes(bytes).to_string()
 }
 
-/// Shows the progress of long work.
 pub(super) struct Meter {
     what: &'static str,
     bar: Option<ProgressBar>,
@@ -54,7 +53,8 @@ impl Meter {
         }
     }
 
-    /// Shows progress with a speed that was measured elsewhere.
+    /// Shows progress with a speed that was measured elsewhere. The bar has its own, from how it
+    /// moves.
     pub(super) fn show_with_speed(&self, done: u64, total: u64, bytes_per_s: u64) {
         if self.bar.is_some() {
             return self.show(done, total);
@@ -66,9 +66,10 @@ impl Meter {
         });
     }
 
-    /// Prints a line of its own.
     pub(super) fn note(&self, text: &str) {
         match &self.bar {
+            // Through the bar, which would otherwise be drawn over the line. It writes to stderr by
+            // itself, past `output`, so control characters are taken care of here.
             Some(bar) => bar.println(visible(text)),
             None => output::note(text),
         }
@@ -81,7 +82,6 @@ impl Meter {
         }
     }
 
-    /// Removes the bar, so that data can follow.
     pub(super) fn clear(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
@@ -89,7 +89,8 @@ impl Meter {
     }
 }
 
-/// Does long work with a meter; Ctrl-C ends it.
+/// Does long work with a meter. Ctrl-C has it end where it can be ended cleanly: the store asks
+/// after each piece of a file.
 pub(super) fn followed<T>(
     what: &'static str,
     work: impl FnOnce(&mut Progress<'_>) -> Result<T, StoreError>,
@@ -104,7 +105,8 @@ pub(super) fn followed<T>(
     Ok(result?)
 }
 
-/// Receives a message when Ctrl-C is pressed. The second Ctrl-C ends the program at once.
+/// Receives a message when Ctrl-C is pressed. A second one ends the program at once, whether the
+/// first is still to be taken or nobody waits for one any more.
 pub(super) fn interrupts() -> Result<Receiver<()>, ErrorInfo> {
     let (sender, receiver) = bounded(1);
     ctrlc::set_handler(move || {

@@ -14,7 +14,6 @@ use crate::session::model_reference;
 use crate::{output, settings_file};
 
 impl Purpose {
-    /// The setting, and what it is for, in words.
     fn setting(self) -> (&'static str, &'static str) {
         match self {
             Self::Code => ("codeModel", "for code"),
@@ -42,7 +41,8 @@ pub(super) fn run(
     } else if id.contains(['/', '\\']) {
         of_path(models, &model_reference(Some(id))?.unwrap_or_else(|| id.to_owned()))?
     } else {
-        // The file must exist and be intact before the model is chosen.
+        // The file must exist and be intact before the model is chosen. It is read only if it is
+        // outside the store and looks as if it had been written to.
         if models.store.is_touched(id)? {
             followed("reading", |progress| models.store.verify(id, progress))?;
         }
@@ -52,8 +52,12 @@ pub(super) fn run(
         }
         id.to_owned()
     };
+    // Chosen even if it is not for edits: it may be wanted for completion, and was named on
+    // purpose.
     settings_file::set(&models.places, key, Some(&value.clone().into()))?;
     let now = settings_file::resolved(&models.places).values;
+    // The command has done what it was asked for; that another layer counts more is said, not
+    // changed.
     let of_editor = now.iter().find(|(set, _, layer)| *set == key && *layer == Layer::Editor);
     let overridden = of_editor.and_then(|(_, set, _)| set.as_str()).filter(|set| *set != value);
     if json {
@@ -87,6 +91,7 @@ fn of_path(models: &Models, path: &str) -> Result<String, ErrorInfo> {
         let Some(entry) = Store::recognize(file, &models.catalog, progress)? else {
             return Ok(None);
         };
+        // A second import of the same file would be a second model.
         let there = match models.store.meant(&entry.id) {
             Ok(there) if models.store.path_of(&entry.id).is_ok() => there,
             _ => models.store.import(file, None, ImportMode::InPlace, &models.catalog, progress)?,
@@ -98,7 +103,9 @@ fn of_path(models: &Models, path: &str) -> Result<String, ErrorInfo> {
     Ok(there.id)
 }
 
-/// The profile in force, if it does not load a model of this size, and a profile that does.
+/// The profile in force, if it does not load a model of this size, and a profile that does. `None`
+/// if there is nothing to be said: the model is not large, is loaded anyway, or would not be by any
+/// profile.
 fn needed_profile(models: &Models, id: &str) -> Option<(String, String)> {
     let settings = models.settings();
     let parameters = models.store.meant(id).ok()?.parameters;

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use localcoder_protocol::RemovalPart;
 use localcoder_settings::Places;
 
-/// What belongs together, and is reported together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Settings,
@@ -18,21 +17,21 @@ pub(super) enum Kind {
     Runtime,
 }
 
-/// A part of what was written, as it is on the disk now.
 #[derive(Debug)]
 pub(super) struct Part {
     pub(super) kind: Kind,
     what: &'static str,
-    /// Those of its paths that exist.
     pub(super) paths: Vec<PathBuf>,
     pub(super) bytes: u64,
-    /// Why it must stay, if it must.
+    /// Why it must stay; `None` if it may go.
     pub(super) stays: Option<String>,
-    /// Anything else to report about it.
+    /// What else to report, such as that one of its paths is a link.
     note: Option<String>,
 }
 
 /// The names to remove from a folder; a name that ends in `*` stands for all with that beginning.
+/// Names and not whole folders: a user may have pointed a folder at one with other files in it.
+/// What the product writes under a new name has to be added here.
 struct Row<'a> {
     kind: Kind,
     what: &'static str,
@@ -95,8 +94,6 @@ fn rows(places: &Places) -> [Row<'_>; 8] {
     ]
 }
 
-/// The parts that exist. `linked`: files of the user's that must not be removed together with a
-/// folder.
 pub(super) fn parts(places: &Places, linked: &[PathBuf]) -> Vec<Part> {
     let own = own_folders(places);
     let parts = rows(places).into_iter().filter_map(|row| part(&row, &own, linked));
@@ -108,6 +105,7 @@ fn part(row: &Row<'_>, own: &[PathBuf], linked: &[PathBuf]) -> Option<Part> {
     if paths.is_empty() {
         return None;
     }
+    // From the outermost reason on: below a link nothing else is worth looking at.
     let stays = link_above(row.folder, own).or_else(|| of_another(row.folder)).or_else(|| {
         let within = |path: &&PathBuf| paths.iter().any(|own| is_within(path, own));
         let held = linked.iter().find(within)?;
@@ -138,7 +136,6 @@ impl Part {
     }
 }
 
-/// The names of a row that exist in its folder.
 fn there(row: &Row<'_>) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(row.folder) else { return Vec::new() };
     let is_ours = |name: &str| {
@@ -147,13 +144,13 @@ fn there(row: &Row<'_>) -> Vec<PathBuf> {
             None => name == *own,
         })
     };
+    // A name that is not UTF-8 is none of ours.
     let ours = entries.flatten().filter(|entry| entry.file_name().to_str().is_some_and(is_ours));
     let mut paths: Vec<PathBuf> = ours.map(|entry| entry.path()).collect();
     paths.sort();
     paths
 }
 
-/// The folders that belong to us by their names, the outermost first.
 fn own_folders(places: &Places) -> Vec<PathBuf> {
     let Places { data, config, cache, logs, runtime, models, editor } = places;
     let mut own: Vec<PathBuf> =
@@ -164,7 +161,9 @@ fn own_folders(places: &Places) -> Vec<PathBuf> {
     own
 }
 
-/// A link between our outermost folder and this one: what it leads to may belong to anyone.
+/// A link between our outermost folder and this one: what it leads to may belong to anyone, so
+/// nothing below it is removed, and the user is told to. Links further out, such as of the home
+/// folder, are the system's.
 fn link_above(folder: &Path, own: &[PathBuf]) -> Option<String> {
     let mut ways = folder.ancestors().filter(|path| own.iter().any(|own| path == own));
     ways.find_map(|path| {
@@ -174,7 +173,6 @@ fn link_above(folder: &Path, own: &[PathBuf]) -> Option<String> {
     })
 }
 
-/// The reason to keep a folder that belongs to another user.
 fn of_another(folder: &Path) -> Option<String> {
     use std::os::unix::fs::MetadataExt as _;
     let about = std::fs::symlink_metadata(folder).ok()?;
@@ -182,14 +180,14 @@ fn of_another(folder: &Path) -> Option<String> {
     (!is_own).then(|| format!("`{}` belongs to another user", folder.display()))
 }
 
-/// The note that one of our names is a link.
 fn link(path: &Path) -> Option<String> {
     let target = std::fs::read_link(path).ok()?;
     Some(format!("`{}` is a link; `{}` stays", path.display(), target.display()))
 }
 
-/// Whether a file is in a folder, by its names and by where they lead. Nothing is removed through a
-/// link of ours.
+/// Whether a file is in a folder, by its names and by where they lead: removing the folder would
+/// take the file with it either way. Not if the folder is a link itself, of which only the link is
+/// removed.
 fn is_within(file: &Path, folder: &Path) -> bool {
     if folder.is_symlink() {
         return false;
@@ -198,7 +196,8 @@ fn is_within(file: &Path, folder: &Path) -> bool {
     file.starts_with(folder) || real(file).starts_with(real(folder))
 }
 
-/// Size of a file, or of all files in a folder; a link counts as zero.
+/// Size of a file, or of all files in a folder; a link counts as zero, as what it leads to stays.
+/// What can't be read counts as zero too: it is only a figure in the report.
 fn size_bytes(path: &Path) -> u64 {
     let Ok(about) = path.symlink_metadata() else { return 0 };
     if !about.is_dir() {
@@ -208,7 +207,8 @@ fn size_bytes(path: &Path) -> u64 {
     entries.map(|entry| size_bytes(&entry.path())).sum()
 }
 
-/// Removes our folders that have become empty.
+/// Removes our folders that have become empty, and leaves those with files of someone else.
+/// Failures are ignored: an empty folder does no harm.
 pub(super) fn remove_empty(places: &Places) {
     let mut folders = own_folders(places);
     // The innermost first.

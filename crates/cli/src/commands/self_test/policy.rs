@@ -17,12 +17,11 @@ const THOUGHT: &str = "what keeps a thought (Nielsen, 1993)";
 const READING: &str = "as fast as people read (the product's own limit)";
 const WAITING: &str = "what is worth waiting for (the product's own limit)";
 
-/// What helps whenever a model is slow.
 const SLOW: &str = "close other programs, or choose a smaller model";
-/// What helps if a model's edits are useless.
 const POOR: &str = "choose a larger model for code; one that follows instructions (`instruct`)";
 
-/// The check of the load time.
+/// The check of the load time, which has no limit: it is waited for once. `ms` is `None` if the
+/// model could not be unloaded first.
 pub(super) fn load(ms: Option<f64>, device: Option<&str>) -> SelfTestCheck {
     let on = device.map(|device| format!(" on {device}")).unwrap_or_default();
     let text = match ms {
@@ -32,7 +31,8 @@ pub(super) fn load(ms: Option<f64>, device: Option<&str>) -> SelfTestCheck {
     check("Load", SelfTestVerdict::Passed, text)
 }
 
-/// The checks of what was measured while the model read and wrote.
+/// The checks of what was measured while the model read and wrote. What was not measured has none.
+/// Reading is reported and not judged: it is in the time to the first token.
 pub(super) fn speeds(numbers: &SelfTestNumbers) -> Vec<SelfTestCheck> {
     let first = |what: &str, ms: Option<f64>, how: &str, max_ms: f64, source: &str| {
         let ms = ms?;
@@ -65,17 +65,16 @@ pub(super) fn speeds(numbers: &SelfTestNumbers) -> Vec<SelfTestCheck> {
     [cold, warm, reading, writing].into_iter().flatten().collect()
 }
 
-/// What is known about an edit of the sample.
 pub(super) struct Improved<'a> {
-    /// How long it took.
     pub(super) ms: f64,
-    /// Changed lines; 0 if nothing was changed.
+    /// Changed stretches of lines; 0 if nothing was changed.
     pub(super) hunks: usize,
-    /// Why it may well be wrong.
+    /// Why it may well be wrong; `None` if no check has found anything.
     pub(super) doubt: Option<&'a str>,
 }
 
-/// The check of an edit.
+/// The check of an edit. The sample can be better, so an unchanged one is a failure; a slow one is
+/// not.
 pub(super) fn improve(improved: &Improved<'_>) -> SelfTestCheck {
     let took = duration(improved.ms);
     if improved.hunks == 0 {
@@ -90,7 +89,6 @@ pub(super) fn improve(improved: &Improved<'_>) -> SelfTestCheck {
     within(made, improved.ms <= IMPROVE_MS_MAX, IMPROVE_MS_MAX, WAITING)
 }
 
-/// The check for something that did not work at all.
 pub(super) fn broken(what: &str, error: ErrorInfo) -> SelfTestCheck {
     let advice = error.hint.clone().unwrap_or_else(|| "choose another model".to_owned());
     let mut made = failed(what, error.message.clone(), &advice);
@@ -98,7 +96,7 @@ pub(super) fn broken(what: &str, error: ErrorInfo) -> SelfTestCheck {
     made
 }
 
-/// The worst verdict of all checks, and the outcome in a sentence.
+/// The worst verdict of all checks, and the outcome in a sentence with the advice of that check.
 pub(super) fn outcome(name: &str, checks: &[SelfTestCheck]) -> (SelfTestVerdict, String) {
     let worst = checks.iter().max_by_key(|check| check.verdict);
     let verdict = worst.map_or(SelfTestVerdict::Passed, |check| check.verdict);

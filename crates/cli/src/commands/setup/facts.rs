@@ -31,12 +31,15 @@ const AIR_GAP: [&str; 4] = [
     "Where the settings can't be read, it counts as on.",
 ];
 
-/// All of these facts.
+/// All of these facts. It starts no host: what only a running one knows, such as a GPU, is left
+/// open.
 pub(super) fn report(places: &Places) -> Result<SetupReport, ErrorInfo> {
     let state = State::read(&places.setup_file());
     let resolved = settings_file::resolved(places);
     let needed = match &state {
         Some(state) => !state.finished,
+        // Nothing was noted, as by versions before there was a set-up: whoever has used the product
+        // already is not asked.
         None => !is_in_use(places, &resolved),
     };
     let state = state.unwrap_or_default();
@@ -72,18 +75,19 @@ pub(super) fn report(places: &Places) -> Result<SetupReport, ErrorInfo> {
     })
 }
 
-/// Whether the product was in use before there was a set-up, or without it.
 fn is_in_use(places: &Places, resolved: &Resolved) -> bool {
     let has_models = Store::existing(&places.models)
         .is_some_and(|store| store.list().is_ok_and(|models| !models.is_empty()));
     let chosen = [Key::CodeModel, Key::GeneralModel, Key::Profile].map(|key| key.setting().key);
     let has_chosen = |(key, _, layer): &(&'static str, _, Layer)| {
+        // Values of a profile or of the defaults were not chosen by anyone.
         chosen.contains(key) && *layer > Layer::Profile
     };
     has_models || resolved.values.iter().any(has_chosen)
 }
 
-/// The devices that the engine can use, from a running host; `None` before one has run.
+/// The devices that the engine can use, from a running host; `None` before one has run, as only
+/// llama.cpp's own backends know.
 fn devices(places: &Places) -> Option<Vec<Device>> {
     let mut client = connect::connect_raw(places).ok()??;
     let status = client.call::<Status>(&Nothing {}, |_, _| {}).ok()?;
@@ -136,6 +140,7 @@ fn gpu_text(devices: Option<&[Device]>) -> String {
 fn profile_text(profile: &Profile, catalog: &Catalog, machine: &Machine) -> SetupProfile {
     let names = [&profile.code_model, &profile.general_model];
     let entries: Vec<_> = names.into_iter().filter_map(|id| catalog.entry(id)).collect();
+    // The largest and not the sum: the text says what one of them takes.
     let needed = entries.iter().map(|entry| entry.need(CONTEXT_TOKENS).bytes).max().unwrap_or(0);
     let load: u64 = entries.iter().map(|entry| entry.bytes).sum();
     let text = format!(

@@ -25,10 +25,12 @@ use crate::session::program;
 /// After this many invalid answers we assume that nobody is at the terminal.
 const TRIES_MAX: usize = 5;
 
-/// Whether a command is running that ends itself on Ctrl-C.
+/// Whether a command is running that ends itself on Ctrl-C. Read by the handler of Ctrl-C, which
+/// has a thread of its own.
 static COMMAND_RUNS: AtomicBool = AtomicBool::new(false);
 
-/// Prints the facts, continues where an earlier run ended, and asks.
+/// Prints the facts, continues where an earlier run ended, and asks. Without a terminal the facts
+/// are all, with what could be called instead.
 pub(super) fn ask(places: &Places) -> Result<(), ErrorInfo> {
     let report = facts::report(places)?;
     print_report(&report)?;
@@ -46,6 +48,7 @@ pub(super) fn ask(places: &Places) -> Result<(), ErrorInfo> {
     if let Some(id) = &wanted {
         output::line(&format!("\nGoing on with `{id}`, to which you have agreed."))?;
     }
+    // Downloads are noted only after their license was agreed to.
     let agreed = wanted.is_some();
     for _ in 0..TRIES_MAX {
         let chosen = match wanted.take() {
@@ -64,7 +67,6 @@ pub(super) fn ask(places: &Places) -> Result<(), ErrorInfo> {
         .with_hint("`localcoder setup --help` shows how to choose without questions"))
 }
 
-/// Gets a given model, without asking which.
 pub(super) fn get(places: &Places, model: &str, options: &SetupOptions) -> Result<(), ErrorInfo> {
     interrupts_end_this_alone()?;
     if model == DEMO {
@@ -74,7 +76,9 @@ pub(super) fn get(places: &Places, model: &str, options: &SetupOptions) -> Resul
     used_and_tested(places, &id, !options.no_test)
 }
 
-/// A running command gets Ctrl-C as well, and ends cleanly; this program waits for it.
+/// A running command gets Ctrl-C as well, as it is in the same foreground group, and ends cleanly;
+/// this program waits for it and reports its exit code. Only while a question waits for a line
+/// there is nothing to be cleaned up, and this program ends by itself.
 #[expect(clippy::exit, reason = "a question waits for a line, and nothing else is under way")]
 fn interrupts_end_this_alone() -> Result<(), ErrorInfo> {
     ctrlc::set_handler(|| {
@@ -102,7 +106,9 @@ fn note(places: &Places, step: SetupStep, downloads: Vec<String>) -> Result<(), 
     state.write(&file)
 }
 
-/// The id of a model that is now installed: from the catalog, a file, or an exported folder.
+/// The id of a model that is now installed: from the catalog, a file, or an exported folder, in
+/// this order. `agreed`: whether its license was agreed to before. What is installed already is not
+/// downloaded again.
 fn obtained(
     places: &Places,
     model: &str,
@@ -117,6 +123,7 @@ fn obtained(
     let agree: &[&str] = if agreed { &["--accept-license"] } else { &[] };
     if Catalog::with_file(&places.catalog_file())?.entry(model).is_some() {
         if agreed {
+            // Before the download: whatever ends it, the next run resumes it without asking again.
             note(places, SetupStep::Download, vec![model.to_owned()])?;
         }
         shown(&[&["models", "install", model], agree].concat())?;
@@ -134,6 +141,7 @@ fn obtained(
         agree_to_bundle(model)?;
     }
     let how: &[&str] = match (bundled, in_place) {
+        // It was agreed to above, with the facts at hand; the command must not ask a second time.
         (true, _) => &["--accept-license"],
         (false, true) => &["--in-place"],
         (false, false) => &[],
@@ -156,6 +164,7 @@ fn agree_to_bundle(folder: &str) -> Result<(), ErrorInfo> {
             "read it (`localcoder models license {folder}`), then agree with `--accept-license`"
         ))
     };
+    // Nothing is known of a license, so there is nothing to agree to; the facts above say so.
     if license.license.is_none() {
         return Ok(());
     }
@@ -168,6 +177,7 @@ fn agree_to_bundle(folder: &str) -> Result<(), ErrorInfo> {
 fn used_and_tested(places: &Places, id: &str, test: bool) -> Result<(), ErrorInfo> {
     take_into_use(places, id)?;
     output::line(&format!("`{id}` is in use."))?;
+    // Before the test, which loads a model and may be ended.
     note(places, SetupStep::SelfTest, Vec::new())?;
     if test {
         output::line("")?;
@@ -177,7 +187,8 @@ fn used_and_tested(places: &Places, id: &str, test: bool) -> Result<(), ErrorInf
     output::line("Ready: select code in the IDE and press Ctrl+Alt+I.")
 }
 
-/// Runs a command of this program that interacts with the user itself.
+/// Runs a command of this program that interacts with the user itself. Its exit code becomes the
+/// error's, so that a script sees the same code as from the command alone.
 fn shown(arguments: &[&str]) -> Result<(), ErrorInfo> {
     let status = run(arguments, false)?.status;
     if status.success() {
@@ -193,7 +204,8 @@ fn shown(arguments: &[&str]) -> Result<(), ErrorInfo> {
         .with_hint("what to do is said above; `localcoder setup` goes on where it was"))
 }
 
-/// Runs a command of this program to use its output.
+/// Runs a command of this program to use its output, which is an error in the same form if it has
+/// failed.
 fn answered<T: DeserializeOwned>(arguments: &[&str]) -> Result<T, ErrorInfo> {
     let printed = run(arguments, true)?.stdout;
     if let Ok(Failure { error }) = serde_json::from_slice(&printed) {
@@ -212,6 +224,8 @@ fn run(arguments: &[&str], kept: bool) -> Result<std::process::Output, ErrorInfo
         .args(arguments)
         .stdin(Stdio::inherit())
         .stdout(stdout)
+        // Questions and progress of a command are on stderr, so they reach the user while its
+        // stdout is read.
         .stderr(Stdio::inherit())
         .spawn()
         .and_then(std::process::Child::wait_with_output);
@@ -267,7 +281,6 @@ fn lines(facts: &[Fact]) -> Result<(), ErrorInfo> {
     facts.iter().try_for_each(|fact| output::line(&format!("  {}: {}", fact.what, fact.text)))
 }
 
-/// The user's answer.
 #[derive(Debug, PartialEq, Eq)]
 enum Choice {
     Model(String),
@@ -284,6 +297,7 @@ fn choice(report: &SetupReport) -> Result<Choice, ErrorInfo> {
     ));
     let mut line = String::new();
     let read = std::io::stdin().lock().read_line(&mut line);
+    // The end of the input is not an answer, and not worth an error: nothing was changed.
     if !matches!(read, Ok(1..)) {
         return Ok(Choice::Later);
     }
@@ -300,8 +314,10 @@ fn chosen(answer: &str, rows: &[ModelRow], recommended: &str) -> Choice {
     let wanted = match answer {
         "" => recommended,
         "later" | "l" | "q" => return Choice::Later,
+        // Before numbers and names: a file that is here is what was meant.
         path if Path::new(path).exists() => return Choice::Model(path.to_owned()),
         _ => match by_number().or_else(by_name) {
+            // The bundled model has a number in the list like any other.
             Some(row) if row.state != ModelState::Bundled => return Choice::Model(row.id.clone()),
             Some(_) => DEMO,
             None => return Choice::Unclear,

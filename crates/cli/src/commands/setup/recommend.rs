@@ -15,21 +15,19 @@ const SHARE_PERCENT: u64 = 60;
 /// they need memory.
 const LARGE_SHARE_PERCENT: u64 = 40;
 
-/// What is known about the machine.
 #[derive(Debug, Clone)]
 pub(super) struct Known {
     /// All memory; 0 if the system does not report it.
     pub(super) memory_bytes: u64,
-    /// Room for models on the disk.
     pub(super) disk_bytes: u64,
-    /// Whether there is a GPU that the engine can use; unknown before it has run.
+    /// Whether there is a GPU that the engine can use; unknown before it has run. With one,
+    /// expected speeds don't count: they are those of the processor's memory.
     pub(super) gpu: Option<bool>,
     /// Tokens per second that models write, or are expected to write, by their ids.
     pub(super) speeds: HashMap<String, f64>,
 }
 
 impl Known {
-    /// Whether it fits into that share of memory, and onto the disk.
     fn has_room(&self, entry: &Entry, percent: u64) -> bool {
         needed(entry) <= self.memory_bytes / 100 * percent && entry.bytes < self.disk_bytes
     }
@@ -53,13 +51,16 @@ pub(super) fn recommend(
     let of = |profile: &Profile| {
         let percent = if profile.large_models { LARGE_SHARE_PERCENT } else { SHARE_PERCENT };
         let code = catalog.entry(&profile.code_model)?;
+        // Either may be loaded, so both have to fit.
         let general = catalog.entry(&profile.general_model).unwrap_or(code);
         (fits(code, percent) && fits(general, percent)).then_some((code, general))
     };
     let memory = DecimalBytes(known.memory_bytes);
     let found = profiles
         .iter()
+        // From the largest profile down; they are in order of size.
         .rev()
+        // A GPU that is not known yet counts as none: a large model is slow on a processor.
         .filter(|profile| known.gpu == Some(true) || !profile.large_models)
         .find_map(|profile| Some((profile, of(profile)?)));
     if let Some((profile, (code, general))) = found {
@@ -155,6 +156,7 @@ mod tests {
             (18, Some(true), "balanced", "qwen2.5-coder-7b"),
             (16, Some(true), "balanced", "qwen2.5-coder-7b"),
             (16, None, "balanced", "qwen2.5-coder-7b"),
+            // Without a GPU no large one, however much memory there is.
             (64, None, "balanced", "qwen2.5-coder-7b"),
             (64, Some(false), "balanced", "qwen2.5-coder-7b"),
             (8, Some(true), "fast", "qwen2.5-coder-1.5b"),

@@ -9,14 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::explained;
 
-/// The version of the format that is understood.
 const VERSION: u32 = 1;
-/// Longest file; it has some hundred bytes.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 /// More models than anyone downloads at once.
 const DOWNLOADS_MAX: usize = 64;
 
-/// The contents of the file.
+/// The contents of the file. Fields of later versions are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct State {
@@ -26,7 +24,8 @@ pub(super) struct State {
     pub(super) finished: bool,
     #[serde(default)]
     pub(super) step: SetupStep,
-    /// Ids of the models whose licenses were agreed to and that are to be downloaded.
+    /// Ids of the models whose licenses were agreed to and that are to be downloaded, in this
+    /// order. They are downloaded without another question when the set-up continues.
     #[serde(default)]
     pub(super) downloads: Vec<String>,
 }
@@ -38,7 +37,8 @@ impl Default for State {
 }
 
 impl State {
-    /// The notes; `None` if there are none that can be read, which costs the user a question.
+    /// The notes; `None` if there are none that can be read, which costs the user a question. A
+    /// file of another version, or with more than this program writes, counts as none.
     pub(super) fn read(path: &Path) -> Option<Self> {
         let text = read_text(path, FILE_BYTES_MAX).ok()?;
         let state: Self = serde_json::from_str(&text).ok()?;
@@ -56,14 +56,16 @@ impl State {
         })
     }
 
-    /// Goes to a step. Each step has its own list of downloads.
+    /// Goes to a step. Only the step of downloads has any. Once finished, it stays so, wherever the
+    /// user goes later: it must not open by itself again.
     pub(super) fn go(&mut self, step: SetupStep, downloads: Vec<String>) {
         self.step = step;
         self.finished |= step == SetupStep::Done;
         self.downloads = if step == SetupStep::Download { downloads } else { Vec::new() };
     }
 
-    /// A model has arrived: download the next one, or try this one.
+    /// A model has arrived: download the next one, or try this one. Models that were not waited
+    /// for, such as an imported one, change nothing in the list.
     pub(super) fn arrived(&mut self, id: &str) {
         self.downloads.retain(|waiting| waiting != id);
         let left = std::mem::take(&mut self.downloads);
@@ -95,6 +97,7 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             assert_eq!(State::read(&path), None, "{text}");
         }
+        // A field of a later version does not make the file another one.
         std::fs::write(&path, r#"{"version":1,"later":true}"#).unwrap();
         assert_eq!(State::read(&path), Some(State::default()));
     }

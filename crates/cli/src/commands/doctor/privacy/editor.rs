@@ -12,24 +12,23 @@ use serde_json::{Map, Value};
 use super::finding;
 use crate::session::program;
 
-/// Longest page or product file, which have some tens of kilobytes, and longest settings file.
 const BYTES_MAX: u64 = 4 * 1024 * 1024;
-/// The file with the page's defaults in the assembled editor.
+/// The page of the assembled editor, into which its assembly has written the defaults of settings.
 const PAGE: &str = "vscode/out/vs/code/browser/workbench/workbench.html";
 const PRODUCT: &str = "vscode/product.json";
-/// The editor's user settings, below its folder.
 const USER: &str = "user/User/settings.json";
 
-/// A feature that would use the network, and what keeps it from that.
+/// A feature that would use the network, and what keeps it from that: either is enough. A new
+/// feature of the base belongs here as well as in the overlay that turns it off.
 struct User {
     what: &'static str,
-    /// Addresses in the product file without which no request is possible.
+    /// JSON pointers to addresses in the product file; without any of them no request is possible.
     unnamed: &'static [&'static str],
-    /// Settings with the value that turns the feature off.
+    /// Settings with the value that turns the feature off; all are needed where no address
+    /// protects.
     off: &'static [(&'static str, Off)],
 }
 
-/// A value of a setting.
 enum Off {
     Is(bool),
     Word(&'static str),
@@ -117,11 +116,11 @@ const USERS: &[User] = &[
     },
 ];
 
-/// The assembled editor, as far as it could be read.
+/// The assembled editor, as far as it could be read. What can't be read is reported as unknown, not
+/// as off.
 struct Editor {
     product: Option<Value>,
     page: Option<String>,
-    /// The settings that the user has changed in it.
     user: Result<Map<String, Value>, String>,
 }
 
@@ -159,6 +158,7 @@ impl Editor {
         let (Some(product), Some(page)) = (&self.product, &self.page) else {
             return (NetworkUse::Unknown, "the assembled editor can't be read".to_owned());
         };
+        // Products turn an address off by `null`, an empty text or `false`.
         let named = |pointer: &&&str| {
             let value = product.pointer(pointer);
             value.is_some_and(|value| {
@@ -192,6 +192,8 @@ impl Editor {
                     };
                 }
                 Some(_) => off.push(format!("`{key}` is {value}, as you have set")),
+                // The page has them as JSON within a script, so the text is searched for rather
+                // than parsed.
                 None if page.contains(&format!("\"{key}\":{value}")) => {
                     off.push(format!("`{key}` is {value}"));
                 }
@@ -212,7 +214,6 @@ mod tests {
 
     use super::*;
 
-    /// In the source tree: the defaults that the assembly adds to the base.
     const DEFAULTS: &str =
         include_str!("../../../../../../ide/overlay/configuration-defaults.json");
     const PRODUCT_OVERLAY: &str = include_str!("../../../../../../ide/overlay/product.json");

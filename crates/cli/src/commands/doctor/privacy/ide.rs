@@ -8,12 +8,11 @@ use localcoder_settings::{AirGap, Places};
 
 use super::{finding, process};
 
-/// What is known about the IDE.
 pub(super) enum Ide {
-    /// It has answered.
     Running(Running),
     NotRunning,
-    /// One is running, or may be, but did not answer.
+    /// One is running, or may be, but did not answer. It is not the same as none: nothing can be
+    /// promised.
     Silent(ErrorInfo),
 }
 
@@ -26,7 +25,8 @@ impl Ide {
         }
     }
 
-    /// What its front has refused, and a sentence about it.
+    /// What its front has refused, and a sentence about it. No rows without a running IDE: a count
+    /// of 0 would say that nothing was tried.
     pub(super) fn refusals(&self) -> (Vec<PrivacyRefusal>, String) {
         let running = match self {
             Self::Running(running) => running,
@@ -78,7 +78,8 @@ impl Ide {
         finding(what, network, text)
     }
 
-    /// Extensions, language servers and terminals.
+    /// Extensions, language servers and terminals. They have what the editor's server was started
+    /// with, which the settings may no longer say: what holds now goes before what will hold.
     pub(super) fn editor_server(&self, air_gap: &AirGap) -> PrivacyFinding {
         let what = "editor and terminals";
         let opened = match self {
@@ -97,6 +98,7 @@ impl Ide {
                             and terminals have the network until it is started again";
                 finding(what, NetworkUse::Open, text.to_owned())
             }
+            // Opened without a confinement, or not opened yet.
             _ if !air_gap.is_on() => {
                 let text = "extensions and terminals have the network as in any VS Code, unless \
                             air-gapped mode is on";

@@ -12,7 +12,7 @@ const LISTS: [&str; 8] = ["tcp", "tcp6", "udp", "udp6", "udplite", "udplite6", "
 const ADDRESS_COLUMN: usize = 1;
 const INODE_COLUMN: usize = 9;
 
-/// What was seen of a process.
+/// What was seen of a process, at one moment: it says nothing about before and after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Seen {
     pid: u32,
@@ -20,26 +20,22 @@ pub(super) struct Seen {
     sockets: Option<Sockets>,
 }
 
-/// Counts of open network sockets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Sockets {
     all: usize,
-    /// Those whose own address is not a loopback address.
     elsewhere: usize,
 }
 
 impl Seen {
-    /// How many network sockets are open, if that is known.
     pub(super) fn sockets(self) -> Option<usize> {
         self.sockets.map(|sockets| sockets.all)
     }
 
-    /// Whether a socket is known to be open that is not on loopback.
+    /// Whether a socket is known to be open that is not on loopback; `false` if nothing is known.
     pub(super) fn is_elsewhere(self) -> bool {
         self.sockets.is_some_and(|sockets| sockets.elsewhere > 0)
     }
 
-    /// In words, for a process whose sockets should all be on loopback.
     pub(super) fn of_loopback(self) -> String {
         let pid = self.pid;
         match self.sockets {
@@ -72,14 +68,16 @@ impl fmt::Display for Seen {
     }
 }
 
-/// Looks at the sockets of a process.
 pub(super) fn seen(pid: u32) -> Seen {
     Seen { pid, sockets: network_sockets(pid) }
 }
 
+// The kernel's lists have all sockets of the process's network, also those of other processes,
+// without their owners. Which are its own is told by the inodes behind its descriptors.
 fn network_sockets(pid: u32) -> Option<Sockets> {
     let mut open = HashSet::new();
     for entry in fs::read_dir(format!("/proc/{pid}/fd")).ok()? {
+        // A descriptor may be closed while this looks; then it is not open.
         let target = fs::read_link(entry.ok()?.path()).unwrap_or_default();
         let target = target.to_string_lossy();
         if let Some(inode) = target.strip_prefix("socket:[").and_then(|it| it.strip_suffix(']')) {
@@ -89,6 +87,7 @@ fn network_sockets(pid: u32) -> Option<Sockets> {
     let mut sockets = Sockets::default();
     for list in LISTS {
         // A kernel without an address family does not have its lists.
+        // Of the process and not our own: it may be in a network namespace of its own.
         let text = fs::read_to_string(format!("/proc/{pid}/net/{list}")).unwrap_or_default();
         for line in text.lines().skip(1) {
             let columns: Vec<&str> = line.split_whitespace().collect();
@@ -105,6 +104,7 @@ fn network_sockets(pid: u32) -> Option<Sockets> {
 /// `ADDRESS:PORT` as the kernel writes it: words of four bytes, each in this machine's byte order.
 fn is_loopback(address: &str) -> bool {
     let host = address.split(':').next().unwrap_or_default();
+    // IPv4 has one word of eight hexadecimal digits, IPv6 four.
     let words = (0..host.len() / 8).filter_map(|at| host.get(at * 8..at * 8 + 8));
     let bytes: Vec<u8> = words
         .filter_map(|word| u32::from_str_radix(word, 16).ok())
@@ -112,7 +112,9 @@ fn is_loopback(address: &str) -> bool {
         .collect();
     match (<[u8; 4]>::try_from(&*bytes), <[u8; 16]>::try_from(&*bytes)) {
         (Ok(four), _) => Ipv4Addr::from(four).is_loopback(),
+        // An IPv4 address in an IPv6 socket (`::ffff:127.0.0.1`) is judged as what it is.
         (_, Ok(six)) => Ipv6Addr::from(six).to_canonical().is_loopback(),
+        // An address that can't be read must not pass for a harmless one.
         _ => false,
     }
 }
@@ -136,12 +138,14 @@ mod tests {
         let _udp = UdpSocket::bind("127.0.0.1:0").unwrap();
         let elsewhere = before.elsewhere;
         assert_eq!(network_sockets(pid), Some(Sockets { all: before.all + 2, elsewhere }));
+        // It fails on a system without IPv6, and then changes nothing.
         let _six = TcpListener::bind("[::1]:0");
         assert_eq!(network_sockets(pid).unwrap().elsewhere, elsewhere);
         assert!(!seen(pid).is_elsewhere());
         let _all = TcpListener::bind("0.0.0.0:0").unwrap();
         assert!(seen(pid).is_elsewhere());
         assert!(seen(pid).of_loopback().contains("1 are NOT on loopback"));
+        // No process has that number.
         assert_eq!(network_sockets(u32::MAX), None);
     }
 }
