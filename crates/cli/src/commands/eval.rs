@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -240,7 +240,9 @@ impl<'a> Asking<'a> {
             (false, true) => ", tested",
             (false, false) => "",
         };
-        let asked = format!("{model_name}, build {BUILD_ID}{how}");
+        let profile = options.model.profile.as_ref().map(|it| format!(", profile {it}"));
+        let profile = profile.unwrap_or_default();
+        let asked = format!("{model_name}, build {BUILD_ID}{profile}{how}");
         let mut known = BTreeMap::new();
         let mut out = None;
         if let Some(path) = &options.out {
@@ -250,8 +252,8 @@ impl<'a> Asking<'a> {
                 known.insert(outcome.task.clone(), outcome);
             }
             // Appended to, so that outcomes of other models and builds in the same file stay.
-            let opened = File::options().create(true).append(true).open(path);
-            out = Some(opened.map_err(|error| unwritten(path, &error))?);
+            let opened = continued(path).map_err(|error| unwritten(path, &error))?;
+            out = Some(opened);
         }
         let client = connect::connect_or_start(&places, &program()?, ClientKind::Cli)?;
         Ok(Self { options, client, model, model_name, asked, known, out })
@@ -476,6 +478,21 @@ pub(super) fn known_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, Er
             .with_hint("give `--out` a new file, or one that it has written"));
     }
     Ok(read.into_iter().flatten().collect())
+}
+
+/// Opens a file of lines to append to it. A line that was cut when its run was ended gets its end,
+/// so that it does not spoil the next one as well.
+fn continued(path: &Path) -> std::io::Result<File> {
+    let mut file = File::options().create(true).read(true).append(true).open(path)?;
+    let mut last = [b'\n'];
+    if file.metadata()?.len() > 0 {
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+    }
+    if last != *b"\n" {
+        file.write_all(b"\n")?;
+    }
+    Ok(file)
 }
 
 fn unwritten(path: &Path, error: &std::io::Error) -> ErrorInfo {

@@ -27,7 +27,7 @@ pub(super) fn run(
         let of_this = lines.into_iter().filter(|line| line.asked == asking.asked);
         known.extend(of_this.map(|line| (line.task.clone(), line)));
     }
-    let mut typed = Vec::new();
+    let (mut typed, mut is_loaded) = (Vec::new(), false);
     for (number, hole) in holes.iter().enumerate() {
         if let Some(line) = known.remove(&hole.id) {
             typed.push(line);
@@ -37,8 +37,9 @@ pub(super) fn run(
             let _ = skipped.add(&hole.id, "its right answer does not pass its tests here");
             continue;
         }
-        if typed.is_empty() {
+        if !is_loaded {
             load(asking, hole)?;
+            is_loaded = true;
         }
         let line = one(asking, runner, hole)?;
         asking.keep(&line)?;

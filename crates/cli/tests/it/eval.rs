@@ -26,10 +26,16 @@ fn a_run_judges_each_task_and_another_one_goes_on_where_it_ended() {
 
     // Known outcomes are not computed again; one whose line was cut off is.
     let cut = kept.trim_end().rsplit_once('\n').map_or("", |(head, _)| head);
-    std::fs::write(&out, format!("{cut}\n{{\"task\": \"pyth\n")).unwrap();
+    std::fs::write(&out, format!("{cut}\n{{\"task\": \"pyth")).unwrap();
     let second = installation.run(&arguments).ok();
     assert_eq!(second.stderr.matches("python/").count(), 1, "{}", second.stderr);
     assert_eq!(second.json()["rows"][0]["tasks"], tasks);
+    let third = installation.run(&arguments).ok();
+    assert_eq!(third.stderr.matches("python/").count(), 0, "{}", third.stderr);
+    // What another profile answers is not the same.
+    let other = [&arguments[..], &["--profile", "heavy"]].concat();
+    let other = installation.run(&other).ok();
+    assert_eq!(other.stderr.matches("python/").count(), tasks, "{}", other.stderr);
     let table = installation.run(&arguments[..arguments.len() - 1]).ok().stdout;
     assert!(table.contains(&format!("| rename | {tasks} |")), "{table}");
 }
