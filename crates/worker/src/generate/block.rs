@@ -3,7 +3,6 @@
 
 use localcoder_protocol::BlockEnd;
 
-/// Where in a line the text is.
 #[derive(Debug)]
 enum State {
     /// After the first character of a line that is not white space.
@@ -11,9 +10,7 @@ enum State {
     /// In white space at the beginning of a line; `held` is what was held back since the last line
     /// that was not blank.
     Before { held: String, indent: u32 },
-    /// In the line that closes the block.
     InLast,
-    /// The block has ended.
     Ended,
 }
 
@@ -25,6 +22,7 @@ pub(super) struct Block {
 
 impl Block {
     pub(super) fn new(end: BlockEnd) -> Self {
+        // The text continues a line of the editor, whose indentation is already there.
         Self { end, state: State::InLine }
     }
 

@@ -28,7 +28,6 @@ const MEMORY: f64 = 0.97;
 /// One for each [`Trust`] in a guess of this drafter.
 const ODDS: usize = 5;
 
-/// How much a guess can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Trust {
     /// At the start, or after a long run of agreement.
@@ -54,7 +53,6 @@ impl Trust {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Draft {
     pub(super) tokens: Vec<Token>,
-    /// How far its tokens can be trusted.
     pub(super) trust: Trust,
 }
 
@@ -81,7 +79,6 @@ pub(super) struct Drafter<'v> {
     odds: [Odds; ODDS],
 }
 
-/// The first tokens that differed.
 #[derive(Debug, Clone, Copy)]
 struct Parting {
     source: usize,
@@ -101,7 +98,6 @@ impl Odds {
         (self.right / (self.right + self.wrong)).min(0.995)
     }
 
-    /// Takes the outcome of one more guess.
     pub(super) fn note(&mut self, right: bool) {
         self.right = self.right * MEMORY + if right { 1.0 } else { 0.0 };
         self.wrong = self.wrong * MEMORY + if right { 0.0 } else { 1.0 };
@@ -147,7 +143,6 @@ impl<'v> Drafter<'v> {
         self.odds.get(trust as usize).map_or(0.0, |odds| odds.chance())
     }
 
-    /// The best guess of at most `most` tokens.
     pub(super) fn guess(&self, most: usize) -> Option<Draft> {
         let (tokens, trust) = match self.place {
             Some(place) => {
@@ -185,6 +180,8 @@ impl<'v> Drafter<'v> {
     /// Learns how a guess did: its first `right` tokens were right.
     pub(super) fn judge(&mut self, draft: &Draft, right: usize) {
         let Some(odds) = self.odds.get_mut(draft.trust as usize) else { return };
+        // What follows the first wrong token was never judged: it continued a text that was not
+        // written.
         for index in 0..draft.tokens.len().min(right + 1) {
             odds.note(index < right);
         }
@@ -212,6 +209,7 @@ impl<'v> Drafter<'v> {
 
     /// Whether the token is the one expected at the place; if so, the place moves past it.
     fn goes_on(&mut self, place: usize, token: Token) -> bool {
+        // Taken, so that every way out below but one leaves no replacement half written.
         let begun = std::mem::take(&mut self.renamed);
         if let Some(passage) = self.renamings.at(&self.source[place..]) {
             if passage.to.get(begun) == Some(&token) {
@@ -224,6 +222,8 @@ impl<'v> Drafter<'v> {
             }
             let from = passage.from.clone();
             self.renamings.forget(&from);
+            // The start of the replacement is in the text already, so the old passage can no longer
+            // come here: the place is lost.
             if begun > 0 {
                 return false;
             }
@@ -256,6 +256,8 @@ impl<'v> Drafter<'v> {
         if self.run >= SURE_RUN {
             self.parted = None;
         }
+        // The two may meet so soon again that the run overlaps what differed: then nothing was
+        // replaced.
         let (Some(old), Some(new)) = (old, new) else { return };
         let (before, after) = (&self.source[..parted.source], &self.source[met..place]);
         let difference = Difference { before, old, new, after };
@@ -273,6 +275,7 @@ impl<'v> Drafter<'v> {
     /// Looks for the place in the source that follows tokens most like the end of the text. Of
     /// equals, the nearest to where the place was lost wins, and ahead wins over back.
     fn find_again(&mut self) {
+        // From 1: a place is judged by the tokens before it.
         let from = self.anchor.saturating_sub(NEAR_TOKENS).max(1);
         let to = (self.anchor + NEAR_TOKENS).min(self.source.len());
         let best = (from..=to)

@@ -61,7 +61,6 @@ pub(crate) struct DraftModel {
     used: DraftUse,
 }
 
-/// What the guesses of one generation have gained.
 #[derive(Debug, Clone, Copy, Default)]
 struct Rounds {
     count: u32,
@@ -69,13 +68,10 @@ struct Rounds {
     ms: f64,
 }
 
-/// A request for a guess.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ask<'a> {
     pub(super) purpose: Purpose,
-    /// The prompt and all that was written so far.
     pub(super) text: &'a [Token],
-    /// Most tokens to guess.
     pub(super) most: usize,
     /// Most tokens that may still be written.
     pub(super) left: usize,
@@ -93,10 +89,12 @@ impl DraftModel {
     ) -> Result<Self, SessionError> {
         let mut steps = Pace::default();
         let mut best = f64::INFINITY;
+        // The untimed step: the first one touches weights and buffers for the first time.
         session.prefill(Purpose::Edit, &[0], (1, true), &[], |_| {})?;
         for _ in 0..TIMED_STEPS {
             let started = Instant::now();
             session.advance(&[0])?;
+            // The best, since a pause of the machine only ever makes a step longer.
             best = best.min(ms_since(started));
         }
         steps.took(1, best);
@@ -125,12 +123,14 @@ impl DraftModel {
         self.steps.step_ms(1)
     }
 
-    /// Starts another generation.
     pub(super) fn begin(&mut self) {
         self.rounds = Rounds::default();
         self.open = (Vec::new(), 0.0);
         self.unsaid = None;
         self.used = DraftUse::default();
+        // The rest doubles each time that there was no gain, and starts over at one generation with
+        // the first gain: a kind of text that it can't guess costs little, and one that it can is
+        // found again.
         self.is_off = self.rests.0 > 0;
         self.rests.0 = self.rests.0.saturating_sub(1);
         // For another text, what was learned from the last one counts half.
@@ -141,7 +141,6 @@ impl DraftModel {
         }
     }
 
-    /// What it has done since the generation began.
     pub(super) fn used(&self) -> DraftUse {
         self.used
     }
@@ -150,6 +149,8 @@ impl DraftModel {
     pub(super) fn worth(&self, ask: Ask<'_>, pace: &Pace) -> Option<Worth> {
         let most = ask.most.min(TOKENS_MAX);
         let tokens = self.model.vocab_tokens();
+        // The two vocabularies agree on the tokens that both have, and one may be longer, often by
+        // padding. llama.cpp would refuse a batch with a token that this model lacks.
         let known = |token: &Token| usize::try_from(*token).is_ok_and(|it| it < tokens);
         let fits = ask.text.len() + most < self.session.window() && ask.text.iter().all(known);
         if most == 0 || !fits {
@@ -165,6 +166,8 @@ impl DraftModel {
         let gain_ms = plain_ms - 1.0 / worth.tokens_per_ms;
         // What is read in the same step costs nothing extra.
         let behind = if unread > READ_TOKENS_MIN { to_float(unread) * self.read_ms() } else { 0.0 };
+        // What has to be read first is paid once, and must be earned back within what is still
+        // expected to be written.
         (gain_ms * to_float(following.min(ask.left)) > behind).then_some(worth)
     }
 
@@ -228,6 +231,8 @@ impl DraftModel {
             let says = always || right >= worth.tokens_per_ms * more_ms;
             if !says || self.model.is_end_of_generation(token) {
                 if tokens.is_empty() {
+                    // Whether this would have been right is seen for free, and keeps the odds of a
+                    // class alive that is no longer guessed with.
                     self.unsaid = Some((token, class));
                 }
                 break;
@@ -235,6 +240,8 @@ impl DraftModel {
             tokens.push(token);
             classes.push(class);
             let next = right * self.over_all.chance();
+            // Another token costs a step here and a row there. It pays if its chance is above what
+            // the same time is worth otherwise.
             let goes_on = always || next >= worth.tokens_per_ms * (more_ms + self.step_ms());
             if tokens.len() == ask.most.min(TOKENS_MAX) || !goes_on {
                 break;
@@ -274,7 +281,6 @@ impl DraftModel {
         self.note_round(right + 1, ms, pace);
     }
 
-    /// A token was written.
     pub(super) fn follow(&mut self, token: Token) {
         if let Some((unsaid, class)) = self.unsaid.take() {
             self.agrees[class].note(unsaid == token);
@@ -289,6 +295,7 @@ impl DraftModel {
         *time += ms;
         let Some(plain_ms) = pace.plain_ms().filter(|_| *count >= ROUNDS_MIN) else { return };
         if *time > plain_ms * *all {
+            // Once per generation: later rounds of it report the same loss again.
             if !self.is_off {
                 self.rests = (self.rests.1, (self.rests.1 * 2).min(RESTS_MAX));
             }

@@ -39,7 +39,13 @@ use stream::TextStream;
 /// tokens a second at 64, 56 at 512).
 const AHEAD_TOKENS: usize = 64;
 
-/// Generates. The text is sent to the host as it is written; the answer reports what it cost.
+/// Does one generation. The text goes to the host as it is written; the answer after it reports
+/// what it cost. With `max_tokens` of 0 the prompt is only read, by this model and the draft model,
+/// so that a later request finds it in the cache.
+///
+/// # Errors
+/// The prompt is empty, too long or can't be laid out; the generation was cancelled; or what
+/// llama.cpp computes is nothing that can be written.
 pub(crate) fn generate(
     shared: &Shared,
     loaded: &mut Loaded,
@@ -115,7 +121,6 @@ pub(crate) fn generate(
     })
 }
 
-/// Whether a prompt can be read at all.
 fn fits(tokens: usize, window: usize) -> Result<(), ErrorInfo> {
     match tokens {
         0 => Err(ErrorInfo::new(ErrorCode::Protocol, "the prompt is empty")),
@@ -159,7 +164,6 @@ impl Vocabulary for Model {
     }
 }
 
-/// Writes the answer of one generation.
 struct Writer<'a> {
     shared: &'a Shared,
     params: &'a WorkerGenerateParams,
@@ -168,7 +172,6 @@ struct Writer<'a> {
     pace: &'a mut Pace,
     sources: Option<Sources<'a>>,
     usage: &'a mut Usage,
-    /// The path of the model's file, if it runs on the CPU alone.
     cpu_model: Option<&'a str>,
 }
 
@@ -192,6 +195,7 @@ impl Writer<'_> {
         let finish = loop {
             let guessed = guess.as_ref().map_or(0, |draft| draft.tokens.len());
             let open = guessed - right;
+            // Before the logits are looked at: a prompt that is only read may have none.
             if self.usage.generated_tokens >= self.params.max_tokens {
                 break FinishReason::TokenLimit;
             }
@@ -387,7 +391,6 @@ fn silent_weights(path: &str, why: &str) -> ErrorInfo {
     .with_action(ErrorAction::VerifyModel)
 }
 
-/// Adds what llama.cpp logged during this request.
 fn with_log(error: ErrorInfo) -> ErrorInfo {
     match Log::lines().cause() {
         Some(cause) => error.with_cause(cause),

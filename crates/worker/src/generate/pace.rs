@@ -40,16 +40,13 @@ pub(super) struct Again {
 /// What the best draft is expected to gain.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Worth {
-    /// Tokens to guess.
     pub(super) length: usize,
-    /// Tokens written per millisecond with it.
     pub(super) tokens_per_ms: f64,
 }
 
 /// Durations of steps for one model on one device. The host keeps them for the next worker.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Pace {
-    /// Milliseconds for each of [`ROWS`].
     measured: [Option<f64>; ROWS.len()],
     pauses: u32,
 }
@@ -67,7 +64,6 @@ impl Pace {
         pace
     }
 
-    /// What was measured, for the next worker.
     pub(crate) fn costs(&self) -> Vec<StepCost> {
         let cost = |(rows, ms): (&usize, &Option<f64>)| {
             Some(StepCost { rows: u32::try_from(*rows).ok()?, time_us: microseconds((*ms)?) })
@@ -75,12 +71,15 @@ impl Pace {
         ROWS.iter().zip(&self.measured).filter_map(cost).collect()
     }
 
-    /// Takes the time of a step.
     pub(super) fn took(&mut self, rows: usize, ms: f64) {
+        // Steps of other sizes teach nothing: their cost lies on a curve with jumps, whose place is
+        // not known.
         let Some(index) = ROWS.iter().position(|it| *it == rows) else { return };
         let pauses = self.pauses;
         self.pauses = 0;
         self.measured[index] = Some(match self.measured[index] {
+            // The first time is believed, whatever it is; the ones after it correct it by a fifth
+            // each.
             None => ms,
             Some(known) if ms > PAUSE * known && pauses < PAUSES_MAX => {
                 self.pauses = pauses + 1;
@@ -100,6 +99,7 @@ impl Pace {
         draft_ms: f64,
     ) -> Option<Worth> {
         let least = ROWS.iter().position(|rows| *rows > again.owed).unwrap_or(ROWS.len() - 1);
+        // To be beaten: a step without a draft, which has to compute what is owed all the same.
         let mut best = Worth { length: 0, tokens_per_ms: GAIN_MIN / self.cost(least) };
         for (index, rows) in ROWS.iter().enumerate().skip(1) {
             let Some(room) = rows.checked_sub(1 + again.owed).filter(|room| *room > 0) else {
@@ -148,6 +148,8 @@ impl Pace {
         let known =
             |other: usize| self.measured[other].map(|ms| ms * RATIOS[index] / RATIOS[other]);
         (0..ROWS.len())
+            // Measured ones first, then the nearest. If none is, the ratios alone give the lengths,
+            // as if a single token took 1 ms.
             .min_by_key(|other| (self.measured[*other].is_none(), other.abs_diff(index)))
             .and_then(known)
             .unwrap_or(RATIOS[index])

@@ -18,15 +18,12 @@ const AROUND_TOKENS: usize = 8;
 /// How many words are tried as the completion of a name that was begun.
 const CANDIDATES_MAX: usize = 32;
 
-/// From tokens to text and back.
 pub(super) trait Vocabulary {
-    /// The text of some tokens.
     fn text(&self, tokens: &[Token]) -> String;
     /// The tokens of a text that continues after another.
     fn tokens(&self, text: &str) -> Vec<Token>;
 }
 
-/// A name and what it is called now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Name {
     old: String,
@@ -54,11 +51,8 @@ pub(super) struct Difference<'a> {
 /// Where source and text diverged and have not met again.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Begun<'a> {
-    /// The source before the divergence.
     pub(super) before: &'a [Token],
-    /// The source after the divergence.
     pub(super) rest: &'a [Token],
-    /// What was written instead.
     pub(super) written: &'a [Token],
 }
 
@@ -167,6 +161,8 @@ fn name_of(difference: Difference<'_>, vocabulary: &dyn Vocabulary) -> Option<Na
     }
     let before = vocabulary.text(&before[before.len().saturating_sub(AROUND_TOKENS)..]);
     let after = vocabulary.text(&after[..after.len().min(AROUND_TOKENS)]);
+    // Tokens split names anywhere, so only a part of one may differ (`total_a` and `total_sum`):
+    // the rest is taken from the tokens around it.
     let whole = |tokens: &[Token]| {
         let text = vocabulary.text(tokens);
         format!("{}{text}{}", identifier_suffix(&before), identifier_prefix(&after))
@@ -195,6 +191,8 @@ fn replace_word(before: &str, text: &str, old: &str, new: &str) -> String {
             !last.is_some_and(is_identifier_char) && !behind.starts_with(is_identifier_char);
         replaced.push_str(skipped);
         replaced.push_str(if alone { new } else { old });
+        // The old name, not the new one: the next occurrence is judged by what the source has
+        // before it.
         last = old.chars().next_back();
         rest = behind;
     }
@@ -231,12 +229,12 @@ pub(super) fn complete(
         .rev()
         .filter(|word| word.starts_with(&new) && *word != old)
         .take(CANDIDATES_MAX)
+        // The text may agree and the tokens not: then the model is on its way to another word.
         .find(|word| tokens(word, "").starts_with(begun.written))?;
     let behind = replace_word(&old, behind, &old, name);
     tokens(name, &behind).strip_prefix(begun.written).map(<[Token]>::to_vec)
 }
 
-/// The words of a text that could be names.
 fn words(text: &str) -> impl DoubleEndedIterator<Item = &str> {
     text.split(|c: char| !is_identifier_char(c)).filter(|word| !word.is_empty())
 }

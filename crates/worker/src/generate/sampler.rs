@@ -6,7 +6,6 @@ use localcoder_protocol::WorkerSampling;
 
 use crate::llama::Token;
 
-/// How many of the last tokens the repeat penalty looks at.
 pub(crate) const PENALTY_TOKENS: usize = 64;
 /// How many of the best candidates are sorted before the whole vocabulary is.
 const HEAD: usize = 1024;
@@ -22,7 +21,6 @@ pub(crate) fn says_nothing(logits: &[f32]) -> bool {
     !rest.is_empty() && rest.iter().all(|logit| logit == first)
 }
 
-/// Chooses tokens for one generation.
 #[derive(Debug)]
 pub(crate) struct Sampler {
     sampling: WorkerSampling,
@@ -38,7 +36,6 @@ struct Candidate {
 }
 
 impl Sampler {
-    /// A sampler at the start of its random numbers.
     pub(crate) fn new(sampling: WorkerSampling) -> Self {
         Self { sampling, random: Random::new(sampling.seed), candidates: Vec::new() }
     }
@@ -77,6 +74,8 @@ impl Sampler {
             else {
                 continue;
             };
+            // A positive logit is divided and a negative one multiplied: dividing a negative one
+            // would make the token likelier.
             let penalty = self.sampling.repeat_penalty.max(0.01);
             candidate.weight = if candidate.weight > 0.0 {
                 candidate.weight / penalty
@@ -108,7 +107,6 @@ impl Sampler {
         reached(&self.candidates, wanted).unwrap_or(self.candidates.len())
     }
 
-    /// One of the first `kept` candidates, by weight.
     fn draw(&mut self, kept: usize) -> Token {
         let kept = &self.candidates[..kept];
         let total: f64 = kept.iter().map(|it| f64::from(it.weight)).sum();
@@ -153,6 +151,8 @@ fn greedy(logits: &[f32]) -> Result<Token, NotANumber> {
             best = (token, *logit);
         }
     }
+    // All at minus infinity, or one at plus infinity: nothing was computed that could be chosen
+    // from.
     if best.1.is_finite() { Ok(best.0) } else { Err(NotANumber) }
 }
 

@@ -5,12 +5,9 @@ use localcoder_protocol::BlockEnd;
 
 use super::block::Block;
 
-/// What is to be sent, and whether a stop string ended the text.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Output {
-    /// To be sent now; may be empty.
     pub(crate) text: String,
-    /// Whether the text has ended.
     pub(crate) stopped: bool,
 }
 
@@ -109,6 +106,8 @@ impl StopMatcher {
 
     fn push(&mut self, text: &str) -> Output {
         self.held.push_str(text);
+        // The earliest of all, not the first that is listed: what one piece brings may contain
+        // several.
         let first = self.stops.iter().filter_map(|stop| self.held.find(stop.as_str())).min();
         if let Some(at) = first {
             self.held.truncate(at);
@@ -126,6 +125,7 @@ impl StopMatcher {
 
 /// Length in bytes of the longest suffix of `text` that is a prefix of `stop`.
 fn overlap(text: &str, stop: &str) -> usize {
+    // A whole stop string was found before; `new` has dropped the empty ones.
     let longest = text.len().min(stop.len() - 1);
     (1..=longest)
         .rev()
