@@ -41,6 +41,7 @@ pub enum Tried {
 /// # Panics
 /// If something does not hold.
 pub fn fuzz_template(text: &str, chat: &[ChatMessage]) -> Tried {
+    // Asked here and not left to the template, whose refusal would look like a fault of this input.
     if parked_threads() >= LIMITS.stopped_max {
         return Tried::NotRun;
     }

@@ -39,7 +39,6 @@ const SIGNAL_STACK_BYTES: usize = 64 * 1024;
 /// A signal without another meaning: it is ignored unless it is handled.
 const STOP_SIGNAL: c_int = libc::SIGURG;
 
-/// The state of a thread with limits.
 #[derive(Debug)]
 pub(crate) struct Watch {
     state: AtomicU32,
@@ -149,6 +148,8 @@ impl Watch {
 
         let asked =
             self.state.compare_exchange(RUNNING, STOPPING, Ordering::AcqRel, Ordering::Acquire);
+        // The state first, the signal second: whichever of the handler and the end of the
+        // allocation comes later sees that it is to stop.
         if asked.is_ok() {
             // SAFETY: a thread that is neither joined nor detached has a valid id even when it has
             // ended. The handler for the signal was installed before the thread began.
@@ -179,7 +180,11 @@ impl Watch {
     }
 
     /// Runs `work`, which frees this many bytes of the thread's memory and allocates this many, if
-    /// the thread may have them. For a moment it may hold both.
+    /// the thread may have them. For a moment it may hold both: `realloc` copies.
+    ///
+    /// The limits are checked before the system's allocator is entered, because a thread parked
+    /// inside it would keep its lock and stop the whole process. For the same reason a signal that
+    /// arrives while `work` runs only leaves its wish in the state, which is looked at afterwards.
     #[cold]
     fn change<R>(&self, given: usize, taken: usize, work: impl FnOnce() -> R) -> R {
         let before = self.held.load(Ordering::Relaxed);
@@ -189,6 +194,7 @@ impl Watch {
             if here < self.stack[2].load(Ordering::Relaxed) {
                 self.park(TOO_DEEP);
             }
+            // Only growth: a thread that is over the limit may still free, and shrink what it has.
             if taken > given && both > self.most && !is_unwinding() {
                 self.park(OUT_OF_MEMORY);
             }
@@ -198,6 +204,7 @@ impl Watch {
         // While this is set, the stop signal's handler does not park: the lock may be held.
         self.in_allocator.store(true, Ordering::Relaxed);
         compiler_fence(Ordering::SeqCst);
+        // Fences of the compiler are enough: the handler runs on this very thread.
         let done = work();
         compiler_fence(Ordering::SeqCst);
         self.in_allocator.store(false, Ordering::Relaxed);
@@ -238,14 +245,12 @@ impl Watch {
     }
 }
 
-/// Why a thread has parked itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Parked {
     OutOfMemory,
     TooDeep,
 }
 
-/// A thread while it is watched.
 #[derive(Debug)]
 pub(crate) struct Entered {
     watch: Arc<Watch>,
@@ -297,7 +302,6 @@ impl Drop for Entered {
     }
 }
 
-/// The previous handlers, by signal.
 static BEFORE: [(c_int, OnceLock<libc::sigaction>); 2] =
     [(libc::SIGSEGV, OnceLock::new()), (libc::SIGBUS, OnceLock::new())];
 
@@ -314,6 +318,8 @@ pub(crate) fn install() {
         unsafe {
             let mut action: libc::sigaction = std::mem::zeroed();
             action.sa_sigaction = stop as libc::sighandler_t;
+            // Restart: if it hits a system call of a thread that is not parked, the call must not
+            // fail.
             action.sa_flags = libc::SA_ONSTACK | libc::SA_RESTART;
             libc::sigaction(STOP_SIGNAL, &raw const action, ptr::null_mut());
             action.sa_sigaction = fault as libc::sighandler_t;

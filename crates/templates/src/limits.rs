@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-/// How much one template may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Instructions of one rendering.
@@ -13,7 +12,6 @@ pub struct Limits {
     pub memory_bytes: usize,
     /// Size of its thread's stack, in addition to that memory.
     pub stack_bytes: usize,
-    /// CPU time.
     pub computing: Duration,
     /// Wall time, even if the machine is busy with other things.
     pub waiting: Duration,
@@ -23,7 +21,6 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The limits of the product.
     pub const PRODUCT: Self = Self {
         // With the longest template we know, a chat of a hundred messages takes ten thousand.
         steps: 200_000,
@@ -45,19 +42,14 @@ impl Limits {
 /// The limit that a template exceeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Limit {
-    /// Instructions.
     #[error("it takes more than {0} steps")]
     Steps(u64),
-    /// Bytes of output.
     #[error("it writes more than {} KiB", .0 / 1024)]
     Output(usize),
-    /// Bytes of memory.
     #[error("it takes more than {} MiB of memory", .0 / (1024 * 1024))]
     Memory(usize),
-    /// The stack.
     #[error("it nests values, calls or expressions too deeply")]
     Depth,
-    /// CPU time.
     #[error("it computes for more than {} ms", .0.as_millis())]
     Computing(Duration),
     /// Wall time. It may be the machine's fault.

@@ -40,7 +40,6 @@ enum Paper {
     Asked(ShownChat),
     /// The answer; the messages are returned to the thread that allocated them.
     Answered(Result<String, TemplateError>, ShownChat),
-    /// The callers are gone.
     Closed,
 }
 
@@ -52,6 +51,8 @@ impl Renderer {
         asked: Instant,
     ) -> Result<Self, TemplateError> {
         crate::jinja::prepare();
+        // Handlers before the thread: a signal that is not handled yet would be ignored, and a
+        // fault would end the program.
         crate::guard::install();
         let desk = Arc::new(Desk::default());
         let watch = Arc::new(Watch::new(limits.memory_bytes));
@@ -79,6 +80,8 @@ impl Renderer {
         let mut paper = self.desk.lock();
         loop {
             match std::mem::take(&mut *paper) {
+                // The messages were allocated on this side, so they are freed here: freed over
+                // there they would count as memory that the template gave back.
                 Paper::Answered(result, chat) => {
                     drop(chat);
                     return result;
@@ -87,6 +90,8 @@ impl Renderer {
             }
             let waited = self.desk.changed.wait_timeout(paper, LOOK_EVERY);
             paper = waited.unwrap_or_else(PoisonError::into_inner).0;
+            // An answer that came with the last tick counts, even if a limit has been passed by
+            // now.
             if matches!(&*paper, Paper::Answered(..)) {
                 continue;
             }
@@ -162,10 +167,11 @@ impl Desk {
     }
 }
 
-/// The body of the thread.
 fn work(desk: &Desk, watch: &Arc<Watch>, source: Source, limits: Limits) {
     let bytes = source.text.capacity() + source.bos.capacity() + source.eos.capacity();
     let _entered = Entered::new(watch, limits.stack_bytes);
+    // The source came from the other side and is freed on this one: without this, freeing it would
+    // make room for as much beyond the limit.
     watch.take_over(bytes);
     let compiled = within(watch, || Compiled::new(source, limits));
     let compiled = match compiled {
@@ -186,6 +192,8 @@ fn within<T>(
     job: impl FnOnce() -> Result<T, TemplateError>,
 ) -> Option<Result<T, TemplateError>> {
     watch.begin();
+    // A panic of the template engine is an answer too. Nothing that it may have left half done is
+    // used: the environment is only read.
     let result = catch_unwind(AssertUnwindSafe(job))
         .unwrap_or_else(|_| Err(TemplateError::Failed("the template engine fails on it".into())));
     watch.finish().then_some(result)

@@ -23,7 +23,6 @@ pub(crate) fn off(effort: &str) -> Value {
     }
 }
 
-/// The least effort that a template knows.
 pub(crate) fn effort(template: &str) -> &'static str {
     let knows = |value: &&&str| {
         ['"', '\''].iter().any(|quote| template.contains(&format!("{quote}{value}{quote}")))

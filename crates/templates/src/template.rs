@@ -15,13 +15,11 @@ use crate::opening;
 use crate::renderer::Renderer;
 use crate::ways::{Way, others};
 
-/// A compiled template.
 #[derive(Debug)]
 pub struct Template {
     source: Source,
     limits: Limits,
     state: Mutex<State>,
-    /// The text of [`opening::left_to_the_model`].
     left_to_the_model: OnceLock<String>,
 }
 
@@ -52,7 +50,6 @@ pub enum TemplateError {
     /// It is not a template, or it refused the chat.
     #[error("{0}")]
     Failed(String),
-    /// It exceeded a limit.
     #[error(transparent)]
     Limit(Limit),
     /// The content of a message is changed or missing in its output.
@@ -84,7 +81,6 @@ impl Template {
         Self::compile_within(Source { text, bos, eos, date: Some(date) }, Limits::PRODUCT)
     }
 
-    /// Compiles a template with limits other than the product's.
     pub(crate) fn compile_within(source: Source, limits: Limits) -> Result<Self, TemplateError> {
         let bytes = source.text.len();
         if bytes > CHAT_TEMPLATE_BYTES_MAX {
@@ -92,6 +88,7 @@ impl Template {
         }
         let state = match start(&source, limits, Instant::now()) {
             Ok(renderer) => State::Ready(renderer),
+            // Not refused yet: the machine may have been busy, and the first chat tries again.
             Err(TemplateError::Limit(Limit::Waiting(_))) => State::Late,
             Err(error) => return Err(error),
         };
@@ -155,6 +152,8 @@ impl Template {
 
     fn render(&self, layout: &Layout<'_>, opens_answer: bool) -> Result<String, TemplateError> {
         let asked = Instant::now();
+        // Held while the template renders: there is one thread for it. The time limit counts from
+        // before, so that waiting for another chat is in it.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let (result, again) = match &*state {
             State::Unusable(error) => return Err(error.clone()),

@@ -10,7 +10,9 @@ enum State {
     /// In white space at the beginning of a line; `held` is what was held back since the last line
     /// that was not blank.
     Before { held: String, indent: u32 },
+    /// In the line that closes the block.
     InLast,
+    /// The block has ended.
     Ended,
 }
 

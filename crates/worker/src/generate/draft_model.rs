@@ -149,8 +149,8 @@ impl DraftModel {
     pub(super) fn worth(&self, ask: Ask<'_>, pace: &Pace) -> Option<Worth> {
         let most = ask.most.min(TOKENS_MAX);
         let tokens = self.model.vocab_tokens();
-        // The two vocabularies agree on the tokens that both have, and one may be longer, often by
-        // padding. llama.cpp would refuse a batch with a token that this model lacks.
+        // The two vocabularies agree on the tokens that both have, and one may be longer.
+        // llama.cpp would refuse a batch with a token that this model lacks.
         let known = |token: &Token| usize::try_from(*token).is_ok_and(|it| it < tokens);
         let fits = ask.text.len() + most < self.session.window() && ask.text.iter().all(known);
         if most == 0 || !fits {

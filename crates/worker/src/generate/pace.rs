@@ -78,8 +78,6 @@ impl Pace {
         let pauses = self.pauses;
         self.pauses = 0;
         self.measured[index] = Some(match self.measured[index] {
-            // The first time is believed, whatever it is; the ones after it correct it by a fifth
-            // each.
             None => ms,
             Some(known) if ms > PAUSE * known && pauses < PAUSES_MAX => {
                 self.pauses = pauses + 1;

@@ -13,7 +13,6 @@ use super::{Control, MemoryKind, Model, Token};
 /// One of a context's sequences, counted from 0.
 pub(crate) type Sequence = sys::llama_seq_id;
 
-/// How to make a context.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ContextParams {
     /// Size of the window in tokens. llama.cpp may round it up.
@@ -21,9 +20,7 @@ pub(crate) struct ContextParams {
     /// Number of sequences. They share the window's cells, and a beginning that one sequence has
     /// copied from another takes no cells.
     pub(crate) sequences: u32,
-    /// Most tokens in one [`Context::decode`].
     pub(crate) batch_tokens: u32,
-    /// Threads that compute.
     pub(crate) threads: u32,
     /// Most tokens of one [`Context::decode`] whose logits are asked for. Each takes a row as long
     /// as the vocabulary.
@@ -31,9 +28,7 @@ pub(crate) struct ContextParams {
     /// How many tokens back the states of a sequence are kept, if the model's architecture allows
     /// it: each is as large as the state.
     pub(crate) states_back: u32,
-    /// How the KV cache is stored.
     pub(crate) kv: KvStorage,
-    /// Whether the model is on a GPU.
     pub(crate) gpu: bool,
 }
 
@@ -44,27 +39,21 @@ pub(crate) struct ContextError;
 /// Why tokens were not computed. Ask [`Context::filled`] what is in the cache now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DecodeError {
-    /// The window is full.
     Full,
-    /// The abort flag was set.
     Aborted,
     /// llama.cpp did not accept the batch: a bug of ours.
     Invalid,
     OutOfMemory,
-    /// The computation failed.
     Failed(i32),
 }
 
-/// Sequences on one model.
 #[derive(Debug)]
 pub(crate) struct Context {
     context: NonNull<sys::llama_context>,
     batch_tokens: usize,
     outputs: usize,
-    /// Rows of logits that the last decode left.
     rows: usize,
     memory: MemoryKind,
-    /// How many tokens back the states of a sequence are kept.
     states_back: usize,
     /// How many tokens back the layers with a sliding window see; 0 if there are none.
     sliding_window: usize,
@@ -106,6 +95,8 @@ impl Context {
         raw.n_seq_max = if twins { 2 * params.sequences } else { params.sequences };
         // llama.cpp asserts that a batch is longer than what it keeps of it.
         raw.n_rs_seq = params.states_back.min(params.batch_tokens.saturating_sub(2));
+        // One pool of cells: otherwise each sequence would have its own share of the window, and a
+        // beginning could not be shared without copying it.
         raw.kv_unified = true;
         // Otherwise a row would be reserved for each token of a batch. llama.cpp wants at least one
         // for each sequence.
@@ -151,12 +142,10 @@ impl Context {
         })
     }
 
-    /// Most tokens in one [`Context::decode`].
     pub(crate) fn batch_tokens(&self) -> usize {
         self.batch_tokens
     }
 
-    /// Most logits of one [`Context::decode`].
     pub(crate) fn outputs(&self) -> usize {
         self.outputs
     }
@@ -167,17 +156,14 @@ impl Context {
         unsafe { sys::llama_n_ctx(self.context.as_ptr()) }
     }
 
-    /// How a sequence can go back.
     pub(crate) fn memory(&self) -> MemoryKind {
         self.memory
     }
 
-    /// How many tokens back the states of a sequence are kept.
     pub(crate) fn states_back(&self) -> usize {
         self.states_back
     }
 
-    /// Whether the running computation should end.
     pub(crate) fn abort_asked(&self) -> bool {
         self.control.abort_asked()
     }
@@ -215,6 +201,9 @@ impl Context {
         if filled <= tokens {
             return filled;
         }
+        // llama.cpp would cut cells of a window that has lost its beginning without an error, and
+        // attend to less than the model was trained to; so this is looked at after the cut, and the
+        // sequence given up if it is so.
         let can = tokens > 0 && self.can_truncate(sequence, tokens);
         if can && self.remove_after(sequence, tokens) && self.sees_its_window(sequence, tokens) {
             if let Some(folded) = self.folded_mut(sequence) {
@@ -374,7 +363,6 @@ impl Context {
         read > 0
     }
 
-    /// Empties all sequences.
     pub(crate) fn clear(&mut self) {
         self.sequences.fill(Folded::default());
         // SAFETY: the context lives.
@@ -423,6 +411,7 @@ impl Context {
             0 => {
                 self.rows = logits;
                 self.pin(sequence, filled);
+                // One state per token of this step, and the last is the current one.
                 let back = self.states_back.min(tokens.len() - 1);
                 if let Some(folded) = self.folded_mut(sequence) {
                     *folded = Folded { back, went_back: false };

@@ -16,7 +16,6 @@ impl Control {
         self.abort.store(abort, Ordering::Release);
     }
 
-    /// Whether the running computation is to end.
     pub(crate) fn abort_asked(&self) -> bool {
         self.abort.load(Ordering::Acquire)
     }
@@ -25,7 +24,6 @@ impl Control {
         self.progress.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How often progress was noted.
     pub(crate) fn progress(&self) -> u64 {
         self.progress.load(Ordering::Relaxed)
     }

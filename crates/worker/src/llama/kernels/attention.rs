@@ -84,7 +84,6 @@ impl<'a> OneToken<'a> {
             && is_in_own_layout(self.matrices)
     }
 
-    /// How many heads share their keys and values.
     fn together(&self) -> i64 {
         self.columns.ne[2] / self.matrices.ne[2]
     }

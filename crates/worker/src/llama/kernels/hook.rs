@@ -125,6 +125,8 @@ unsafe extern "C" fn compute(params: *const ComputeParams, node: *const sys::ggm
         COMPUTED.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let count = usize::try_from(params.threads).unwrap_or(1);
         let part = Part { index: usize::try_from(params.thread).unwrap_or(0), count };
+        // One thread sets the number of the next part for all; the barrier below makes it visible
+        // before any of them asks.
         if part.index == 0 {
             ggml_threadpool_chunk_set(params.pool, params.threads);
         }
@@ -134,6 +136,7 @@ unsafe extern "C" fn compute(params: *const ComputeParams, node: *const sys::ggm
             Operation::Experts(experts) => experts.round(work, part),
             Operation::OneToken(token) => token.round(work, part),
         }
+        // Every thread multiplies with columns that the others have rounded.
         ggml_barrier(params.pool);
         let next = || usize::try_from(ggml_threadpool_chunk_add(params.pool, 1)).ok();
         match operation {

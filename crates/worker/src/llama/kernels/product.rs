@@ -15,14 +15,12 @@ thread_local! {
     pub(super) static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
-/// A thread among those that compute a product together.
 #[derive(Clone, Copy)]
 pub(super) struct Part {
     pub(super) index: usize,
     pub(super) count: usize,
 }
 
-/// A quantized matrix times columns of floats.
 pub(super) struct Product<'a> {
     level: Level,
     format: Format,
@@ -76,7 +74,6 @@ impl<'a> Product<'a> {
         usize::try_from(self.columns.ne[1]).unwrap_or(0)
     }
 
-    /// Memory that the threads share.
     pub(super) fn work_bytes(&self) -> usize {
         Codes::bytes(self.level, self.format, self.length(), self.count())
     }
@@ -136,8 +133,8 @@ impl<'a> Product<'a> {
     }
 }
 
-/// How many of this many rows a thread takes at once.
 pub(super) fn rows_at_once(rows: usize, part: Part) -> usize {
+    // About four parts for each thread: one that was held up leaves its later parts to the others.
     let together = (rows / (4 * part.count)).next_multiple_of(ROWS_MIN);
     together.clamp(ROWS_MIN, ROWS_MAX)
 }
