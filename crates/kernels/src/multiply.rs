@@ -108,7 +108,6 @@ pub unsafe fn multiply(
     }
 }
 
-/// The operands of a product.
 struct Together<'a> {
     matrix: &'a Matrix<'a>,
     codes: &'a Codes<'a>,
@@ -274,6 +273,8 @@ fn fold(in_lanes: bool, sums: &[f32; SUMS], row: usize, width: usize) -> [f32; W
     let lanes_of = |chain: usize| &sums.as_chunks::<LANES>().0[chain * ROWS + row];
     let mut columns = [0.0; WIDEST];
     match (in_lanes, width) {
+        // The pairs are the same in all three cases, first with second and third with fourth, as in
+        // `lanes::together`: floats have no other way to come out the same to the last bit.
         (true, 4) => {
             for (column, four) in columns.iter_mut().zip(lanes_of(0).as_chunks::<4>().0) {
                 *column = (four[0] + four[1]) + (four[2] + four[3]);

@@ -47,6 +47,8 @@ pub(crate) unsafe fn sum_up<T: Tile>(
     let ahead = matrix.chunk(rows[ROWS - 1] + 1, 0);
     let step = ROWS * matrix.chunk_bytes();
     for chunk in 0..codes.chunks() {
+        // The next eight rows follow these in memory, so they come in pieces of the size that is
+        // being used up.
         fetch(ahead.wrapping_add(chunk * step), step);
         // SAFETY: guaranteed by the caller.
         unsafe { tile.take(matrix, rows, chunk) };

@@ -5,7 +5,6 @@ use proptest::prelude::*;
 use crate::format::Family;
 use crate::{CHUNK, Codes, Format, Level, Matrix, Output, Scratch, multiply};
 
-/// The values of a matrix.
 fn spread(format: Format, data: &[u8]) -> Vec<f32> {
     data.chunks_exact(format.block_bytes()).flat_map(|block| weights(format, block)).collect()
 }
@@ -60,7 +59,6 @@ fn four_bits(nibbles: &[u8], index: usize) -> u8 {
     if sub.is_multiple_of(2) { byte & 15 } else { byte >> 4 }
 }
 
-/// A weight of a sub-block, from the scales and minima of its block.
 fn of_head(block: &[u8], sub: usize, weight: u8) -> f32 {
     let packed = &block[4..16];
     let (scale, minimum) = if sub < 4 {
@@ -123,7 +121,6 @@ fn iq4_xs(block: &[u8], index: usize) -> f32 {
     number(&block[0..2]) * scale * CHOICE[usize::from(choice)]
 }
 
-/// A normal 16-bit float.
 fn number(bytes: &[u8]) -> f32 {
     let bits = u16::from_le_bytes([bytes[0], bytes[1]]);
     let fraction = 1.0 + f32::from(bits & 1023) / 1024.0;
@@ -132,7 +129,6 @@ fn number(bytes: &[u8]) -> f32 {
     if bits & 0x8000 == 0 { size } else { -size }
 }
 
-/// A column as it is after rounding to eight bits.
 fn rounded(format: Format, column: &[f32]) -> Vec<f32> {
     match format.family() {
         Family::K => column.chunks(256).flat_map(with_one_scale).collect(),
@@ -202,7 +198,6 @@ fn check(level: Level, format: Format, rows: usize, blocks: usize, columns: usiz
     check_with(level, format, (rows, length), columns, &mut bits, &mut values);
 }
 
-/// Checks with a matrix and columns of these bytes.
 fn check_with(
     level: Level,
     format: Format,

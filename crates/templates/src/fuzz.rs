@@ -26,7 +26,6 @@ const END_WITHIN: Duration = Duration::from_secs(20);
 /// What became of a template for which everything holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tried {
-    /// It ended by itself.
     Ended,
     /// It had to be stopped, and keeps holding what it held.
     Stopped,
@@ -41,7 +40,7 @@ pub enum Tried {
 /// # Panics
 /// If something does not hold.
 pub fn fuzz_template(text: &str, chat: &[ChatMessage]) -> Tried {
-    // Asked here and not left to the template, whose refusal would look like a fault of this input.
+    // Asked here and not left to the template, whose refusal would count as an input that ended.
     if parked_threads() >= LIMITS.stopped_max {
         return Tried::NotRun;
     }

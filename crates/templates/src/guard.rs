@@ -42,7 +42,6 @@ const STOP_SIGNAL: c_int = libc::SIGURG;
 #[derive(Debug)]
 pub(crate) struct Watch {
     state: AtomicU32,
-    /// Bytes that it has allocated and that were not handed over.
     held: AtomicIsize,
     most: isize,
     /// Its stack: the highest address, the lowest, and the one below which the allocator is not
@@ -59,7 +58,6 @@ thread_local! {
     static WATCH: Cell<*const Watch> = const { Cell::new(ptr::null()) };
 }
 
-/// Most bytes that any thread with limits has held.
 static PEAK: AtomicIsize = AtomicIsize::new(0);
 static PARKED: AtomicUsize = AtomicUsize::new(0);
 
@@ -100,7 +98,6 @@ fn watch() -> Option<&'static Watch> {
 }
 
 impl Watch {
-    /// The limits for a thread that does not run yet.
     pub(crate) fn new(memory_bytes: usize) -> Self {
         Self {
             state: AtomicU32::new(IDLE),
@@ -112,7 +109,6 @@ impl Watch {
         }
     }
 
-    /// A job begins on the watched thread: from now on the limits apply.
     pub(crate) fn begin(&self) {
         self.state.store(RUNNING, Ordering::Release);
     }
@@ -122,17 +118,17 @@ impl Watch {
         self.state.compare_exchange(RUNNING, IDLE, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    /// The watched thread hands this many bytes over to others.
+    /// What crosses to the other side is freed there, where nothing is counted: without this a
+    /// thread that gives away its output would seem to hold more with each answer. Called on the
+    /// watched thread, before the bytes go.
     pub(crate) fn hand_over(&self, bytes: usize) {
         self.held.fetch_sub(signed(bytes), Ordering::Relaxed);
     }
 
-    /// The watched thread takes over this many bytes from others.
     pub(crate) fn take_over(&self, bytes: usize) {
         self.held.fetch_add(signed(bytes), Ordering::Relaxed);
     }
 
-    /// Why the thread has parked itself, if it has.
     pub(crate) fn parked(&self) -> Option<Parked> {
         match self.state.load(Ordering::Acquire) {
             OUT_OF_MEMORY => Some(Parked::OutOfMemory),
@@ -158,7 +154,6 @@ impl Watch {
         asked.is_ok()
     }
 
-    /// How much CPU time the thread has used since it began.
     #[cfg(target_os = "linux")]
     pub(crate) fn computed(&self) -> Duration {
         let clock = self.clock.load(Ordering::Acquire);
@@ -258,7 +253,9 @@ pub(crate) struct Entered {
 }
 
 impl Entered {
-    /// Watches the calling thread, which has just begun with a stack of this size.
+    /// Watches the calling thread, which has just begun with a stack of this size: the address of
+    /// this call is taken for its top. Until it is dropped, on the same thread, allocations are
+    /// counted; limits apply only between [`Watch::begin`] and [`Watch::finish`].
     pub(crate) fn new(watch: &Arc<Watch>, stack_bytes: usize) -> Self {
         let mut signal_stack = vec![0; SIGNAL_STACK_BYTES].into_boxed_slice();
         let top = ptr::from_ref(&stack_bytes).addr();

@@ -26,18 +26,16 @@ pub(crate) struct Source {
     pub(crate) date: Option<u64>,
 }
 
-/// A message as the template sees it.
 #[derive(Debug)]
 pub(crate) struct Shown {
     pub(crate) role: &'static str,
     pub(crate) content: String,
 }
 
-/// A chat as the template sees it.
+/// A chat as the template sees it: with placeholders for contents, see [`crate::layout`].
 #[derive(Debug, Default)]
 pub(crate) struct ShownChat {
     pub(crate) messages: Vec<Shown>,
-    /// Whether the assistant's turn is opened at its end.
     pub(crate) opens_answer: bool,
 }
 

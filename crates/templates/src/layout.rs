@@ -16,7 +16,6 @@ use crate::template::TemplateError;
 /// Real templates insert each message once, and some insert the first one with every turn.
 const REPEATS_MAX: usize = 4;
 
-/// A part of a prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece {
     /// From the template: control tokens in it are parsed.
@@ -25,7 +24,6 @@ pub enum Piece {
     Content(String),
 }
 
-/// A chat, and the placeholders for its contents.
 #[derive(Debug)]
 pub(crate) struct Layout<'m> {
     messages: &'m [ChatMessage],
@@ -34,7 +32,7 @@ pub(crate) struct Layout<'m> {
 
 impl<'m> Layout<'m> {
     pub(crate) fn new(messages: &'m [ChatMessage]) -> Self {
-        // Random, or a message could contain the placeholder of another one.
+        // Random, so that no text of a template looks like one of them.
         let nonce = RandomState::new().build_hasher().finish();
         Self { messages, prefix: format!("lc{nonce:016x}q") }
     }

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Instructions of one rendering.
     pub steps: u64,
     /// Most bytes that it may write, without the contents of the messages.
     pub output_bytes: usize,
@@ -13,7 +12,8 @@ pub struct Limits {
     /// Size of its thread's stack, in addition to that memory.
     pub stack_bytes: usize,
     pub computing: Duration,
-    /// Wall time, even if the machine is busy with other things.
+    /// Wall time, even if the machine is busy with other things. Larger than the CPU time, so that
+    /// on an idle machine an endless template fails by that, which is its own fault.
     pub waiting: Duration,
     /// How many templates may have been stopped in one process before no more are run in it: each
     /// keeps its memory and its stack.
@@ -39,7 +39,6 @@ impl Limits {
     };
 }
 
-/// The limit that a template exceeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Limit {
     #[error("it takes more than {0} steps")]
@@ -55,7 +54,6 @@ pub enum Limit {
     /// Wall time. It may be the machine's fault.
     #[error("it was not done after {} ms on a busy machine", .0.as_millis())]
     Waiting(Duration),
-    /// It inserts the contents of messages more often than this.
     #[error("it repeats what the messages say more than {0} times")]
     Repeats(usize),
     /// Too many templates were stopped in this process: no more are run.

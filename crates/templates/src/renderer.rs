@@ -67,7 +67,9 @@ impl Renderer {
         Ok(renderer)
     }
 
-    /// The template's output for the messages. The time limit counts from `asked`.
+    /// The template's output for the messages. The time limit counts from `asked`. After a limit
+    /// other than on steps and output the thread is parked for good, and this renderer must not be
+    /// asked again: it would wait until the time is over.
     pub(crate) fn render(&self, chat: ShownChat, asked: Instant) -> Result<String, TemplateError> {
         let computed = self.watch.computed();
         self.desk.put(Paper::Asked(chat));
@@ -149,7 +151,6 @@ impl Desk {
         self.changed.notify_all();
     }
 
-    /// The next messages; `None` if there will be no more.
     fn next(&self) -> Option<ShownChat> {
         let mut paper = self.lock();
         loop {

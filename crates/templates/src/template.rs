@@ -26,12 +26,10 @@ pub struct Template {
 /// A chat that waits for its answer, laid out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LaidOut {
-    /// The template's output.
     pub pieces: Vec<Piece>,
     /// What comes next if the answer is to begin without a thought: text of the template's kind,
     /// often empty.
     pub opening: String,
-    /// The form in which the template accepted the chat.
     pub way: Way,
 }
 
@@ -40,11 +38,9 @@ enum State {
     Ready(Renderer),
     /// The machine was too busy once; a second time counts as the template's fault.
     Late,
-    /// It is not run again.
     Unusable(TemplateError),
 }
 
-/// Why a chat could not be laid out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     /// It is not a template, or it refused the chat.

@@ -5,7 +5,6 @@ use std::fmt;
 
 use localcoder_protocol::{ChatMessage, Role};
 
-/// The form in which a template got a chat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Way {
     AsItIs,
@@ -30,7 +29,9 @@ impl fmt::Display for Way {
     }
 }
 
-/// The other forms of a chat, the closest first.
+/// The other forms of a chat, the closest first; none if the chat has neither a system message
+/// before a question nor two messages of one side in a row. Each says the same: only who says it,
+/// or in how many turns, differs.
 pub(crate) fn others(messages: &[ChatMessage]) -> impl Iterator<Item = (Way, Vec<ChatMessage>)> {
     let joined = join(messages);
     // Joined first: a system message may be several in a row, and only the first one is folded.

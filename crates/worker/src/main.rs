@@ -70,7 +70,6 @@ fn run() -> io::Result<()> {
 
 struct Inherited {
     exchange: Option<File>,
-    /// The channel through which model files arrive.
     models: Option<Taker>,
 }
 

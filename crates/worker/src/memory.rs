@@ -10,7 +10,6 @@ use std::os::unix::fs::FileExt as _;
 #[cfg(target_os = "linux")]
 use std::sync::OnceLock;
 
-/// The files about the machine's memory and about this process's mappings.
 #[cfg(target_os = "linux")]
 static FILES: OnceLock<[Option<File>; 2]> = OnceLock::new();
 

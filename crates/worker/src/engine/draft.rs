@@ -69,7 +69,6 @@ impl Engine {
     }
 }
 
-/// Refuses a model with other tokens, or one whose guesses could not be taken back.
 fn can_draft(path: &Path, model: &Model, target: &Model) -> Result<(), ErrorInfo> {
     let cause = if model.memory_kind() != MemoryKind::Cells {
         "it folds what it reads into a state, from which a wrong guess can't be taken back"

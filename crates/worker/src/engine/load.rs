@@ -89,7 +89,6 @@ pub(crate) struct Loaded {
     pub(crate) pace: Pace,
     pub(crate) draft: Option<DraftModel>,
     measured: Measured,
-    /// The same model with faster weights, while it is being loaded.
     repacking: Option<Repacking>,
 }
 
@@ -250,7 +249,9 @@ impl Engine {
         repacking.map_or_else(never, |repacking| repacking.outcome().clone())
     }
 
-    /// Switches to the repacked weights, and keeps everything that the session has read.
+    /// Switches to the repacked weights, and keeps everything that the session has read. Called
+    /// between two jobs with what the thread of [`Repacking`] has sent; without a model in it only
+    /// the measurement is kept, for the next worker not to measure again.
     pub(super) fn take_over(&mut self, outcome: Outcome) {
         // Out of the engine while its session is replaced: `make_session` borrows the engine.
         let Some(mut loaded) = self.loaded.take() else { return };

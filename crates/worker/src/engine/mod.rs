@@ -42,7 +42,6 @@ pub(crate) enum Job {
     Count(CountTokensParams),
     SavePrefix(SavePrefixParams),
     RestorePrefix(RestorePrefixParams),
-    /// `generate`; the server has noted it as running.
     Generate(WorkerGenerateParams),
 }
 

@@ -15,7 +15,6 @@ use super::{Engine, Loaded, no_model};
 use crate::llama::Token;
 use crate::prompt;
 
-/// The first bytes of the file, with the version of its layout.
 const MAGIC: &[u8; 8] = b"LCPREFX1";
 impl Engine {
     pub(super) fn save_prefix(
@@ -100,7 +99,6 @@ fn encode(tokens: &[Token], state: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The state, if it is of exactly these tokens.
 fn decode<'b>(bytes: &'b [u8], tokens: &[Token]) -> Option<&'b [u8]> {
     // Compared as bytes with what would have been written for these tokens: there is nothing to
     // parse, so a damaged file can't be misread, only not match.

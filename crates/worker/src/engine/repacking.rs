@@ -93,7 +93,6 @@ impl Repacking {
     }
 }
 
-/// Returns when nothing was generated for a while, or when this load is to stop.
 fn wait_for_quiet(shared: &Shared, stopped: &AtomicBool) {
     // Counted from now even if nothing runs: right after a start the first request is on its way.
     let mut since = Instant::now();

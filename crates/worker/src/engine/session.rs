@@ -43,7 +43,6 @@ pub(crate) struct Session {
     /// How many tokens the current sequence held before its last step, if there is a copy from
     /// then.
     guard: Option<usize>,
-    /// Counts the selections, for [`SequenceState::used`].
     clock: u64,
 }
 
@@ -117,7 +116,9 @@ impl Session {
         self.is_folded() && self.context.states_back() + 1 < self.context.outputs()
     }
 
-    /// How many tokens the next step computes in addition to those that it is given.
+    /// How many tokens the next step computes in addition to those that it is given. They are known
+    /// but not in the cache: [`Session::take_back`] went back to a copy that ends before them. The
+    /// caller plans with them, since they take room in a step and time.
     pub(crate) fn owed(&self) -> usize {
         let held = &self.sequences[self.current];
         held.tokens.len() - held.computed
@@ -196,6 +197,7 @@ impl Session {
     }
 
     /// Most tokens of one [`Session::advance`] such that all but the first can be taken back.
+    /// Changes from step to step for a model with a state, so it is asked before each guess.
     pub(crate) fn step_tokens(&self) -> usize {
         let outputs = self.context.outputs();
         // Without a copy to go back to, a longer guess that turns out wrong could not be taken
@@ -357,7 +359,9 @@ impl Session {
         Ok(self.sequences[self.current].computed - computed)
     }
 
-    /// Takes back the last `count` tokens of the last step. Only if [`Session::can_take_back`].
+    /// Takes back the last `count` tokens of the last step; an earlier step can't be gone back
+    /// into. Only if [`Session::can_take_back`]. Costs nothing for a model with cells. For one with
+    /// a state it may leave tokens owed, see [`Session::owed`].
     pub(crate) fn take_back(&mut self, count: usize) -> Result<(), SessionError> {
         let held = &self.sequences[self.current];
         let wanted = held.tokens.len().saturating_sub(count);
@@ -379,7 +383,6 @@ impl Session {
         Err(SessionError::Decode(DecodeError::Invalid))
     }
 
-    /// Cuts a sequence to its first `tokens` tokens and returns how many are left.
     fn cut(&mut self, sequence: usize, tokens: usize) -> usize {
         let left = self.context.truncate(number(sequence), tokens);
         self.sequences[sequence].cut(left);
@@ -395,7 +398,6 @@ impl Session {
         self.compute_all(batch, logits)
     }
 
-    /// Computes the owed tokens and `batch` in one step.
     fn compute_all(&mut self, batch: &[Token], logits: usize) -> Result<(), SessionError> {
         let held = &mut self.sequences[self.current];
         let (known, computed) = (held.tokens.len(), held.computed);
@@ -465,7 +467,9 @@ impl Session {
         there
     }
 
-    /// Cleans up after a failed step, before which the sequence had `known` tokens.
+    /// Cleans up after a failed step, before which the sequence had `known` tokens: whatever
+    /// llama.cpp has left in the cache, our record of it must be the same, or the next prompt would
+    /// continue from tokens that are not there.
     fn failed(&mut self, known: usize, error: DecodeError) -> SessionError {
         let current = self.current;
         match error {

@@ -14,25 +14,21 @@ use crate::llama::Token;
 /// How far around the place of a difference the code is searched, in tokens: a deleted or moved
 /// passage of a function is seldom longer.
 const NEAR_TOKENS: usize = 96;
-/// Longest run that is compared to judge a place.
 const RUN_MAX: usize = 12;
 /// Shortest run that is looked up in the text before, as in prompt lookup decoding.
 const LOOKUP_RUN: usize = 3;
 /// A place confirmed by a run this long counts as [`Trust::Sure`], and what is before it in both
 /// texts as one having been replaced by the other.
 const SURE_RUN: usize = 4;
-/// A place that was right for two tokens counts as [`Trust::Likely`].
 const LIKELY_RUN: usize = 2;
 /// How much of the weight of earlier tokens remains at each new one: a few edits change the odds.
 const MEMORY: f64 = 0.97;
-/// One for each [`Trust`] in a guess of this drafter.
 const ODDS: usize = 5;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Trust {
     /// At the start, or after a long run of agreement.
     Sure,
-    /// After a short run.
     Likely,
     /// The place was just found again.
     Weak,
@@ -56,11 +52,9 @@ pub(super) struct Draft {
     pub(super) trust: Trust,
 }
 
-/// Tracks where in the source the text is, and how good the guesses were.
 pub(super) struct Drafter<'v> {
     vocabulary: &'v dyn Vocabulary,
     source: Vec<Token>,
-    /// The prompt and what was written after it.
     text: Vec<Token>,
     prompt_tokens: usize,
     /// The prompt as text, made when it is first needed.
@@ -69,7 +63,6 @@ pub(super) struct Drafter<'v> {
     place: Option<usize>,
     /// How many tokens in a row have confirmed the place.
     run: usize,
-    /// Where the place was last known.
     anchor: usize,
     /// Where source and text diverged, until it is known what replaced what.
     parted: Option<Parting>,
@@ -93,7 +86,6 @@ pub(super) struct Odds {
 }
 
 impl Odds {
-    /// The chance that the next one is right.
     pub(super) fn chance(self) -> f64 {
         (self.right / (self.right + self.wrong)).min(0.995)
     }
@@ -167,7 +159,6 @@ impl<'v> Drafter<'v> {
         (!tokens.is_empty()).then_some(Draft { tokens, trust })
     }
 
-    /// What follows if the text has begun a name other than the source's.
     fn completed_name(&self) -> Option<Vec<Token>> {
         let parted = self.parted?;
         let (before, rest) = self.source.split_at_checked(parted.source)?;
@@ -177,7 +168,6 @@ impl<'v> Drafter<'v> {
         renaming::complete(known, Begun { before, rest, written }, self.vocabulary)
     }
 
-    /// Learns how a guess did: its first `right` tokens were right.
     pub(super) fn judge(&mut self, draft: &Draft, right: usize) {
         let Some(odds) = self.odds.get_mut(draft.trust as usize) else { return };
         // What follows the first wrong token was never judged: it continued a text that was not
@@ -187,7 +177,6 @@ impl<'v> Drafter<'v> {
         }
     }
 
-    /// Takes the token that was written.
     pub(super) fn follow(&mut self, token: Token) {
         self.text.push(token);
         if let Some(place) = self.place {
@@ -238,7 +227,6 @@ impl<'v> Drafter<'v> {
         as_it_was
     }
 
-    /// Expects the source from a place on to be written like this.
     fn replace_rest(&mut self, place: usize, rest: Vec<Token>) {
         self.source.truncate(place);
         self.source.extend(rest);
@@ -292,7 +280,6 @@ impl<'v> Drafter<'v> {
     }
 }
 
-/// How many tokens at the ends of both are equal, up to [`RUN_MAX`].
 fn common_end(a: &[Token], b: &[Token]) -> usize {
     a.iter().rev().zip(b.iter().rev()).take(RUN_MAX).take_while(|(a, b)| a == b).count()
 }

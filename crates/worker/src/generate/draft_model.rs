@@ -32,7 +32,6 @@ const FOLLOWING_TOKENS: usize = 128;
 const FOLLOWING_IN_AN_EDIT: usize = 24;
 /// After this many guesses it is known whether there is a gain.
 const ROUNDS_MIN: u32 = 8;
-/// Most generations for which it is left out.
 const RESTS_MAX: u32 = 64;
 /// Steps that are timed when it is loaded, after an untimed one.
 const TIMED_STEPS: usize = 3;
@@ -73,7 +72,6 @@ pub(super) struct Ask<'a> {
     pub(super) purpose: Purpose,
     pub(super) text: &'a [Token],
     pub(super) most: usize,
-    /// Most tokens that may still be written.
     pub(super) left: usize,
     /// Whether the selection serves as a draft as well.
     pub(super) is_edit: bool,
@@ -145,7 +143,9 @@ impl DraftModel {
         self.used
     }
 
-    /// What a guess would gain; `None` if it is not worth its cost, or if nothing is known of it.
+    /// What a guess would gain; `None` if it is not worth its cost, or if nothing is known of it:
+    /// without the time of a single step of the loaded model there is nothing to compare with. The
+    /// cost includes what this model would have to read first.
     pub(super) fn worth(&self, ask: Ask<'_>, pace: &Pace) -> Option<Worth> {
         let most = ask.most.min(TOKENS_MAX);
         let tokens = self.model.vocab_tokens();
@@ -175,7 +175,6 @@ impl DraftModel {
         self.read_ms.unwrap_or(self.step_ms() * READ_RATIO)
     }
 
-    /// Reads a prompt ahead of being asked about it.
     pub(super) fn prepare(
         &mut self,
         ask: Ask<'_>,
@@ -190,7 +189,9 @@ impl DraftModel {
         Ok(())
     }
 
-    /// Guesses what follows a text, as far as each further token is worth what it costs.
+    /// Guesses what follows a text, as far as each further token is worth what it costs. `worth` is
+    /// what [`DraftModel::worth`] has promised: its tokens per millisecond are the bar. `None` if
+    /// already the first token is too unsure; the time is lost then, and counts against the gain.
     pub(super) fn guess(
         &mut self,
         ask: Ask<'_>,
@@ -265,12 +266,10 @@ impl DraftModel {
         Ok(())
     }
 
-    /// The loaded model has computed the open guess in this time.
     pub(super) fn verified(&mut self, ms: f64) {
         self.open.1 += ms;
     }
 
-    /// The first `right` tokens of the open guess were right.
     pub(super) fn judge(&mut self, right: usize, pace: &Pace) {
         let (classes, ms) = std::mem::take(&mut self.open);
         for (index, class) in classes.iter().enumerate().take(right + 1) {

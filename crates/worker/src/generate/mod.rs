@@ -262,7 +262,6 @@ impl Writer<'_> {
         self.session.take_back(open).map_err(explain)
     }
 
-    /// Computes a token, together with a guess of what follows if one is worth it.
     fn step(&mut self, token: Token) -> Result<Option<Draft>, ErrorInfo> {
         let guess = self.guess(token).map_err(explain)?;
         let mut tokens = vec![token];
@@ -285,7 +284,6 @@ impl Writer<'_> {
         Ok(guess)
     }
 
-    /// A guess of what follows a token that is not computed yet.
     fn guess(&mut self, token: Token) -> Result<Option<Draft>, SessionError> {
         let Some(sources) = self.sources.as_mut() else { return Ok(None) };
         let left = self.params.max_tokens - self.usage.generated_tokens;

@@ -11,14 +11,12 @@ use localcoder_protocol::limits::OUTPUT_ROWS_MAX;
 
 /// Tokens in one step: the last one written, and a draft of one less.
 const ROWS: [usize; 6] = [1, 2, 4, 8, 16, 32];
-/// Most tokens in one step.
 pub(crate) const ROWS_MAX: usize = ROWS[ROWS.len() - 1];
 // The calculation of a model's memory, which is done elsewhere, relies on it.
 const _: () = assert!(ROWS_MAX == OUTPUT_ROWS_MAX as usize);
 /// Cost of each of [`ROWS`] relative to that of one token, until it is measured: from a 7B Q4_K_M
 /// on two cores of a Zen 4, with our own kernels.
 const RATIOS: [f64; 6] = [1.0, 1.25, 1.8, 2.3, 3.5, 6.3];
-/// Weight of a new time against the ones before.
 const NEWEST: f64 = 0.2;
 /// A time this many times the known one is a pause of the machine, not a cost...
 const PAUSE: f64 = 4.0;
@@ -37,7 +35,6 @@ pub(super) struct Again {
     pub(super) whole_step: bool,
 }
 
-/// What the best draft is expected to gain.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Worth {
     pub(super) length: usize,
@@ -52,7 +49,6 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// Starts from what an earlier worker has measured.
     pub(crate) fn known(costs: &[StepCost]) -> Self {
         let mut pace = Self::default();
         for cost in costs {
@@ -141,7 +137,6 @@ impl Pace {
         (1.0 - all) * (self.cost(index.unwrap_or(ROWS.len() - 1)) - self.cost(0)).max(0.0)
     }
 
-    /// Measured, or derived from the nearest length that is.
     fn cost(&self, index: usize) -> f64 {
         let known =
             |other: usize| self.measured[other].map(|ms| ms * RATIOS[index] / RATIOS[other]);

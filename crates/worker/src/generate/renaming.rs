@@ -30,7 +30,6 @@ struct Name {
     new: String,
 }
 
-/// A passage of the source and what is written in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Passage {
     pub(super) from: Vec<Token>,
@@ -40,11 +39,9 @@ pub(super) struct Passage {
 /// Where source and text diverged and met again.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Difference<'a> {
-    /// Tokens before the difference, the same in both.
     pub(super) before: &'a [Token],
     pub(super) old: &'a [Token],
     pub(super) new: &'a [Token],
-    /// Tokens after the difference, the same in both.
     pub(super) after: &'a [Token],
 }
 
@@ -56,7 +53,6 @@ pub(super) struct Begun<'a> {
     pub(super) written: &'a [Token],
 }
 
-/// All replacements that an answer has shown so far.
 #[derive(Debug, Default)]
 pub(super) struct Renamings {
     names: Vec<Name>,
@@ -104,7 +100,6 @@ impl Renamings {
         Some(vocabulary.tokens(&replace_word(&before, &rest, &name.new, &name.old)))
     }
 
-    /// The passage that begins here in the source.
     pub(super) fn at(&self, source: &[Token]) -> Option<&Passage> {
         self.passages.iter().find(|passage| source.starts_with(&passage.from))
     }
@@ -135,7 +130,6 @@ impl Renamings {
         tokens
     }
 
-    /// Learns from a difference that is not one of names.
     pub(super) fn learn_passage(&mut self, from: &[Token], to: &[Token]) {
         let short = |tokens: &[Token]| (1..=SPAN_MAX).contains(&tokens.len());
         if !short(from) || !short(to) || from == to {

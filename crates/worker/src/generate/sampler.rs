@@ -40,7 +40,9 @@ impl Sampler {
         Self { sampling, random: Random::new(sampling.seed), candidates: Vec::new() }
     }
 
-    /// The next token. `before` ends with the last token so far.
+    /// The next token, after `before`, which is the prompt and all that was written. A temperature
+    /// of 0 takes the likeliest without looking at penalties, `top_p` or the seed, so an answer at
+    /// 0 depends on the logits alone.
     pub(crate) fn choose(&mut self, logits: &[f32], before: &[Token]) -> Result<Token, NotANumber> {
         if self.sampling.temperature <= 0.0 {
             return greedy(logits);
@@ -54,7 +56,6 @@ impl Sampler {
         Ok(self.draw(kept))
     }
 
-    /// Fills the candidates with penalized logits and returns the highest.
     fn fill(&mut self, logits: &[f32], before: &[Token]) -> Result<f32, NotANumber> {
         self.candidates.clear();
         for (token, logit) in (0..).zip(logits) {

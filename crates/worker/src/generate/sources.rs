@@ -25,7 +25,6 @@ impl<'a> Sources<'a> {
         Self { drafter, model, passed: None }
     }
 
-    /// What the draft model has done, if there is one.
     pub(super) fn used(&self) -> DraftUse {
         self.model.as_deref().map(DraftModel::used).unwrap_or_default()
     }
@@ -86,14 +85,12 @@ impl<'a> Sources<'a> {
         }
     }
 
-    /// The loaded model has verified a draft in this time.
     pub(super) fn verified(&mut self, draft: Option<&Draft>, ms: f64) {
         if let Some(model) = self.model_of(draft) {
             model.verified(ms);
         }
     }
 
-    /// Learns from a draft whose first `right` tokens were right.
     pub(super) fn judge(&mut self, draft: &Draft, right: usize, pace: &Pace) {
         match self.model_of(Some(draft)) {
             Some(model) => model.judge(right, pace),

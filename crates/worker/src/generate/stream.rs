@@ -19,7 +19,6 @@ pub(crate) struct TextStream {
 }
 
 impl TextStream {
-    /// A stream that ends at any of `stop`, or where its block does.
     pub(crate) fn new(stop: &[String], end: Option<BlockEnd>) -> Self {
         Self {
             characters: Utf8Assembler::default(),
@@ -28,7 +27,6 @@ impl TextStream {
         }
     }
 
-    /// Takes the bytes of a token.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Output {
         let text = self.characters.push(bytes);
         let output = self.stops.push(&text);
@@ -91,7 +89,6 @@ impl Utf8Assembler {
     }
 }
 
-/// Finds stop strings across piece boundaries, and holds back what may be the start of one.
 #[derive(Debug)]
 struct StopMatcher {
     stops: Vec<String>,

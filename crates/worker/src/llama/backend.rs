@@ -43,7 +43,6 @@ impl Backend {
 
 #[derive(Debug)]
 pub(crate) struct FoundDevice {
-    /// Name of its backend, such as `Metal`.
     pub(crate) name: String,
     pub(crate) description: String,
     pub(crate) gpu: bool,

@@ -63,7 +63,8 @@ pub(crate) struct Context {
     model: Arc<Model>,
 }
 
-/// What may be done with a folded state. llama.cpp does not check it.
+/// What may be done with a folded state. llama.cpp does not check it: asked for more, it goes back
+/// to a state of another step or copies one that is not current, and computes on with it.
 #[derive(Debug, Clone, Copy, Default)]
 struct Folded {
     /// How many tokens of its last step can be undone: an earlier step's states are overwritten.
@@ -150,7 +151,6 @@ impl Context {
         self.outputs
     }
 
-    /// Size of the window that was allocated, in tokens.
     pub(crate) fn context_tokens(&self) -> u32 {
         // SAFETY: the context lives.
         unsafe { sys::llama_n_ctx(self.context.as_ptr()) }
@@ -323,7 +323,9 @@ impl Context {
         usize::try_from(sequence).ok().and_then(|index| self.sequences.get_mut(index))
     }
 
-    /// The state of a sequence, for [`Context::restore`]. Empty if llama.cpp does not provide one.
+    /// The state of a sequence, for [`Context::restore`] in this or another process, in a format of
+    /// llama.cpp's own: only a context on the same model and with the same storage of its cache
+    /// takes it. Empty if llama.cpp does not provide one.
     pub(crate) fn state(&mut self, sequence: Sequence) -> Vec<u8> {
         // SAFETY: the context lives and has the sequence; the buffer has the size it asked for.
         unsafe {

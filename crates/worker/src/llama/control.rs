@@ -11,7 +11,6 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    /// Asks the running computation to end, or withdraws the request.
     pub(crate) fn set_abort(&self, abort: bool) {
         self.abort.store(abort, Ordering::Release);
     }

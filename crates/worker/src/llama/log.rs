@@ -25,7 +25,6 @@ static LINES: Mutex<LogLines> = Mutex::new(LogLines::new());
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Level {
-    /// Everything below a warning.
     Info,
     Warn,
     Error,
@@ -56,7 +55,6 @@ impl Log {
         ASIDE.set(true);
     }
 
-    /// Whether an error since [`Log::begin`] was a lack of memory.
     pub(crate) fn out_of_memory() -> bool {
         OUT_OF_MEMORY_SAID.load(Ordering::Acquire)
     }
@@ -91,7 +89,6 @@ impl LogLines {
         self.errors.iter().map(String::as_str)
     }
 
-    /// The memory that llama.cpp reported having allocated.
     pub(crate) fn memory(&self) -> MemoryUse {
         self.memory
     }

@@ -116,7 +116,6 @@ impl Probe {
     }
 }
 
-/// An object of ggml's that is freed once.
 struct Handle<T> {
     pointer: NonNull<T>,
     free: unsafe extern "C" fn(*mut T),

@@ -17,7 +17,6 @@ use crate::k_quants::tile::Tile;
 use crate::matrix::{Matrix, ROWS};
 use crate::{CHAINS, CHUNK, Format, rows};
 
-/// One block of each of eight rows.
 pub(crate) struct Blocks<P> {
     tile: Tile,
     with: PhantomData<P>,
@@ -166,7 +165,6 @@ impl<const FORMAT: u8, const WIDTH: usize> Dot<'_, FORMAT, WIDTH> {
         }
     }
 
-    /// Adds a row's totals for one of the two registers of lanes.
     #[inline(always)]
     unsafe fn add(&self, row: usize, half: usize, total: __m256i, offsets: __m256i) {
         // SAFETY: guaranteed by the caller.

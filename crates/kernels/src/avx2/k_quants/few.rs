@@ -80,7 +80,6 @@ impl<const FORMAT: u8, const COLUMNS: usize> Few<FORMAT, COLUMNS> {
         }
     }
 
-    /// Adds the products of up to four blocks to the columns' sums.
     #[inline(always)]
     unsafe fn add<P: Products, const MOST: i32>(
         &self,
@@ -177,7 +176,6 @@ impl<const FORMAT: u8, const COLUMNS: usize> Few<FORMAT, COLUMNS> {
 
 /// Shuffle indices: which of eight scales each lane gets.
 struct Scales {
-    /// For one scale per 32 weights.
     wide: [[i32; 8]; PARTS],
     /// For one scale per 16 weights: from the first or the second eight scales.
     narrow: [[i32; 8]; PARTS / 2],

@@ -28,7 +28,6 @@ pub(super) struct Experts<'a> {
 struct Shares {
     /// Expert, slot and token.
     wanted: Vec<(usize, usize, usize)>,
-    /// Where each of the wanted products begins in the result.
     starts: Vec<usize>,
     each: Vec<Share>,
 }
@@ -37,7 +36,6 @@ struct Share {
     expert: usize,
     /// The expert's columns, as a range of all that are wanted.
     columns: Range<usize>,
-    /// Where the codes of these columns begin.
     at: usize,
 }
 

@@ -62,7 +62,6 @@ pub(super) fn install(level: Level) {
     });
 }
 
-/// A node of a graph that our kernels compute.
 enum Operation<'a> {
     Product(Product<'a>),
     Experts(Experts<'a>),

@@ -8,7 +8,6 @@ use localcoder_kernels::{Codes, Format, Level, Matrix, Output, Scratch, multiply
 /// Rows that a thread takes at once: enough to be worth the call, and few enough that no thread
 /// waits long for another that was held up.
 const ROWS_MAX: usize = 64;
-/// This many rows are multiplied together.
 const ROWS_MIN: usize = 8;
 
 thread_local! {
@@ -139,7 +138,6 @@ pub(super) fn rows_at_once(rows: usize, part: Part) -> usize {
     together.clamp(ROWS_MIN, ROWS_MAX)
 }
 
-/// How a tensor's weights are stored, if our kernels know the format.
 pub(super) fn format_of(tensor: &sys::ggml_tensor) -> Option<Format> {
     Some(match tensor.type_ {
         sys::GGML_TYPE_Q4_K => Format::Q4K,
@@ -156,7 +154,6 @@ pub(super) fn format_of(tensor: &sys::ggml_tensor) -> Option<Format> {
     })
 }
 
-/// Whether the rows have whole blocks and no gaps between them.
 pub(super) fn has_whole_rows(tensor: &sys::ggml_tensor, format: Format) -> bool {
     let length = usize::try_from(tensor.ne[0]).unwrap_or(0);
     length.is_multiple_of(format.block_weights())
