@@ -162,7 +162,6 @@ impl<'a> Codes<'a> {
         self.shape.level
     }
 
-    /// Whether each column is computed on its own.
     pub(crate) fn are_few(&self) -> bool {
         self.shape.width() == 1
     }

@@ -57,7 +57,8 @@ impl<'a> Matrix<'a> {
         CHUNK / self.format.block_weights() * self.format.block_bytes()
     }
 
-    /// The address of a chunk of a row, which may be past the end.
+    /// The address of a chunk of a row, which may be past the end: then it is only for prefetching,
+    /// which takes any address.
     pub(crate) fn chunk(&self, row: usize, chunk: usize) -> *const u8 {
         let row = row * self.blocks() * self.format.block_bytes();
         self.data.as_ptr().wrapping_add(row + chunk * self.chunk_bytes())

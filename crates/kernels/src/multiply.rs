@@ -69,7 +69,8 @@ pub struct Scratch {
     sums: Vec<f32>,
 }
 
-/// Multiplies these rows of the matrix with all columns.
+/// Multiplies these rows of the matrix with all columns. Which rows a call takes, and how they are
+/// distributed among threads, does not change a result; nor does the number of columns.
 ///
 /// # Safety
 /// All blocks of the codes are filled, and no other thread accesses any of these rows of the output
@@ -267,7 +268,9 @@ unsafe fn store(first: usize, count: usize, codes: &Codes<'_>, output: Output<'_
     }
 }
 
-/// Adds up each column's sums of a row, in the order in which the kernels for a few columns do it.
+/// Adds up each column's sums of a row, in the order in which the kernels for a few columns do it:
+/// otherwise a token that is checked in a step of many would differ in its last bits from the same
+/// token alone, and with it, now and then, the answer.
 #[inline]
 fn fold(in_lanes: bool, sums: &[f32; SUMS], row: usize, width: usize) -> [f32; WIDEST] {
     let lanes_of = |chain: usize| &sums.as_chunks::<LANES>().0[chain * ROWS + row];

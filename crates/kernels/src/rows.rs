@@ -33,7 +33,9 @@ pub(crate) trait Tile {
     );
 }
 
-/// Adds the products of eight rows to `sums`, which has room for [`SUMS`] lanes of each group.
+/// Adds the products of eight rows to `sums`, which has room for [`SUMS`] lanes of each group. Each
+/// chunk is unpacked once and multiplied with all groups before the next: its bytes stay in the
+/// first-level cache meanwhile, and only the sums of all groups have to be kept.
 ///
 /// # Safety
 /// The processor has the features; the rows are within the matrix, and the codes were made for it.

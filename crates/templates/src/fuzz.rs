@@ -23,7 +23,6 @@ const LIMITS: Limits = Limits {
 /// On a busy machine the clock may be checked late.
 const END_WITHIN: Duration = Duration::from_secs(20);
 
-/// What became of a template for which everything holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tried {
     Ended,

@@ -61,7 +61,8 @@ thread_local! {
 static PEAK: AtomicIsize = AtomicIsize::new(0);
 static PARKED: AtomicUsize = AtomicUsize::new(0);
 
-/// Most bytes that a template has held in this process.
+/// Most bytes that a template has held in this process: for tests and fuzzers, which check that the
+/// limit holds.
 #[must_use]
 pub fn memory_peak_bytes() -> usize {
     PEAK.load(Ordering::Relaxed).unsigned_abs()
@@ -113,7 +114,8 @@ impl Watch {
         self.state.store(RUNNING, Ordering::Release);
     }
 
-    /// The job has ended; false if the thread was asked to end meanwhile.
+    /// The job has ended; false if the thread was asked to end meanwhile, and then it must do
+    /// nothing more that others can see: the caller has its error already.
     pub(crate) fn finish(&self) -> bool {
         self.state.compare_exchange(RUNNING, IDLE, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
@@ -302,7 +304,8 @@ impl Drop for Entered {
 static BEFORE: [(c_int, OnceLock<libc::sigaction>); 2] =
     [(libc::SIGSEGV, OnceLock::new()), (libc::SIGBUS, OnceLock::new())];
 
-/// Installs the handlers, once for the program and before the first thread with limits.
+/// Installs the handlers, once for the program and before the first thread with limits. Those for
+/// faults pass on what is not a watched stack, so that a crash elsewhere is still a crash.
 pub(crate) fn install() {
     static INSTALLED: OnceLock<()> = OnceLock::new();
     INSTALLED.get_or_init(|| {

@@ -16,7 +16,6 @@ const NAME: &str = "chat";
 /// Longest reason that is passed on: an error may quote the template.
 const REASON_BYTES_MAX: usize = 300;
 
-/// A template and its variables other than the messages.
 #[derive(Debug, Clone)]
 pub(crate) struct Source {
     pub(crate) text: String,

@@ -24,6 +24,8 @@ pub enum Piece {
     Content(String),
 }
 
+/// A chat, and the placeholders for its contents: what the template gets in their place. Made for
+/// each rendering, so that a template can't know the placeholders of the next one.
 #[derive(Debug)]
 pub(crate) struct Layout<'m> {
     messages: &'m [ChatMessage],

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+/// How much one template may take. Without limits a string that a template doubled forty times took
+/// 44 seconds and 6.9 GB and ended two workers.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     pub steps: u64,

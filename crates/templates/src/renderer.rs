@@ -103,7 +103,9 @@ impl Renderer {
         }
     }
 
-    /// The limit that the job has passed, if any; then the thread has been parked.
+    /// The limit that the job has passed, if any; then the thread has been parked. The job may end,
+    /// or the thread park itself for another reason, between the look at the clock and the request
+    /// to stop: whichever came first counts.
     fn passed(&self, before: Duration, asked: Instant) -> Option<Limit> {
         let limits = &self.limits;
         let computed = self.watch.computed().saturating_sub(before);
@@ -187,7 +189,8 @@ fn work(desk: &Desk, watch: &Arc<Watch>, source: Source, limits: Limits) {
     }
 }
 
-/// Does a job within the limits; `None` if the thread was asked to end meanwhile.
+/// Does a job within the limits; `None` if the thread was asked to end meanwhile. It can only be
+/// asked while the job runs, so that it never sleeps with the lock of the [`Desk`].
 fn within<T>(
     watch: &Watch,
     job: impl FnOnce() -> Result<T, TemplateError>,

@@ -10,7 +10,6 @@ const EFFORTS: [&str; 4] = ["no_think", "none", "minimal", "low"];
 /// For a template that inserts whatever value it is given.
 const LEAST_EFFORT: &str = "low";
 
-/// The variables that turn thinking off; `effort` comes from [`effort`].
 pub(crate) fn off(effort: &str) -> Value {
     context! {
         enable_thinking => false,

@@ -23,7 +23,6 @@ pub struct Template {
     left_to_the_model: OnceLock<String>,
 }
 
-/// A chat that waits for its answer, laid out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LaidOut {
     pub pieces: Vec<Piece>,
@@ -146,6 +145,10 @@ impl Template {
         layout.pieces(&self.render(&layout, opens_answer)?)
     }
 
+    /// The template's output, and what it means for later renderings. A limit that is of the chat
+    /// leaves the template usable; one on memory, depth or CPU time makes it unusable for good,
+    /// since its thread sleeps forever and each more would keep as much memory. Only wall time gets
+    /// a second try on a new thread, because it may have been the machine's fault.
     fn render(&self, layout: &Layout<'_>, opens_answer: bool) -> Result<String, TemplateError> {
         let asked = Instant::now();
         // Held while the template renders: there is one thread for it. The time limit counts from

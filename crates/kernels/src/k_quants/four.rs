@@ -18,7 +18,6 @@ pub(crate) struct RowScales {
 #[derive(Clone, Copy)]
 pub(crate) struct Totals {
     pub(crate) products: __m128i,
-    /// The minima multiplied by the values' sums.
     pub(crate) minima: __m128i,
 }
 

@@ -213,6 +213,11 @@ impl Session {
 
     /// Makes the sequence of a purpose the current one, with the longest beginning of `prompt` that
     /// any sequence holds, but at most `most` tokens. Returns how many tokens that is.
+    ///
+    /// Its own beginning is preferred to a slightly longer one of another sequence: to take that
+    /// over, the sequence is emptied first, and what it had read behind the beginning is lost to a
+    /// prompt that returns to it. A folded state can only be taken over whole, so there it is the
+    /// kept copies that others begin with.
     fn select(&mut self, purpose: Purpose, prompt: &[Token], most: usize) -> usize {
         self.drop_guard();
         self.current = index(purpose);
@@ -328,7 +333,8 @@ impl Session {
     }
 
     /// Keeps a copy of the current sequence as it is, in place of the least recently used one; of
-    /// several such, in place of the longest, which the fewest prompts begin with.
+    /// several such, in place of the longest, which the fewest prompts begin with. Without room for
+    /// copies, as with a model with cells, it does nothing; a failed copy costs only the place.
     fn keep(&mut self) {
         let held = &self.sequences[self.current];
         let is_kept = |it: &usize| self.sequences[*it].in_cache() == held.tokens;
@@ -510,7 +516,8 @@ impl Session {
     }
 
     /// Empties the least recently used sequence, except the current one and those it must not
-    /// evict; false if all others are empty.
+    /// evict; false if all others are empty. Cells are shared, so this may free fewer than the
+    /// sequence held, and the caller tries until the step fits.
     fn evict(&mut self) -> bool {
         let reserved = self.is_unasked().then(|| index(Purpose::Edit));
         let others = (0..self.sequences.len()).filter(|it| {

@@ -262,6 +262,10 @@ impl<'v> Drafter<'v> {
 
     /// Looks for the place in the source that follows tokens most like the end of the text. Of
     /// equals, the nearest to where the place was lost wins, and ahead wins over back.
+    ///
+    /// Done for each token while the place is lost, so both the part of the source and the runs are
+    /// bounded: it must cost nothing next to a step. A wrong place is cheap too, since a short run
+    /// gives a guess little trust.
     fn find_again(&mut self) {
         // From 1: a place is judged by the tokens before it.
         let from = self.anchor.saturating_sub(NEAR_TOKENS).max(1);

@@ -214,6 +214,11 @@ impl DraftModel {
         Ok(Some(Draft { tokens, trust: Trust::Model }))
     }
 
+    /// Token after token, each as its likeliest one, until the next is not worth what it costs,
+    /// with the class of each. Two questions for every token: whether to pass it on, which costs
+    /// the loaded model a row of its step whatever comes of it, and whether to compute another one
+    /// here. Both are decided by how often the loaded model has agreed with guesses of that
+    /// probability, not by the probability itself, which is only what this model says of itself.
     fn likely(
         &mut self,
         ask: Ask<'_>,

@@ -180,6 +180,12 @@ impl Writer<'_> {
     /// together with the first guess. The session may hold guessed tokens beyond the last chosen
     /// one; each is kept as long as the model chooses the same, so that the text is what would have
     /// been written without guesses.
+    ///
+    /// A round is: choose from the logits after the last chosen token, send, and then either follow
+    /// a right guess, whose logits the same step has computed, or take the rest of the guess back
+    /// and compute the chosen token with the next one. Each way out but an error takes back what is
+    /// still open; after an error the next prompt drops it, since it is compared with what the
+    /// session holds.
     fn write(
         &mut self,
         last: Option<Token>,

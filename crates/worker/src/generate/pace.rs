@@ -85,6 +85,9 @@ impl Pace {
 
     /// The best number of tokens to guess, up to `available`, if each is right with `chance` given
     /// that those before it are, and costs `draft_ms` to be guessed; `None` if no guess pays.
+    ///
+    /// Lengths fill a step of one of [`ROWS`]: between two of them another token costs about what
+    /// the larger step costs, so it may as well be full. What is owed takes its room first.
     pub(super) fn best(
         &self,
         available: usize,

@@ -36,7 +36,9 @@ pub(crate) struct ContextParams {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ContextError;
 
-/// Why tokens were not computed. Ask [`Context::filled`] what is in the cache now.
+/// Why tokens were not computed. What is in the cache afterwards differs: nothing has changed, or a
+/// part of the step is there, or everything is undefined. Ask [`Context::filled`], and see
+/// `Session::failed`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DecodeError {
     Full,
@@ -298,7 +300,8 @@ impl Context {
 
     /// Makes sure that the cells of a sequence from a position on are kept. In a layer with a
     /// sliding window, llama.cpp reuses cells that belong to a single sequence whose window has
-    /// moved past them; after a cut that sequence would need them again.
+    /// moved past them; after a cut that sequence would need them again. A second sequence on the
+    /// same cells, its twin, prevents that: it costs a mark on each cell and is cut with it.
     fn pin(&mut self, sequence: Sequence, from: usize) {
         let Some(twin) = self.twin(sequence) else { return };
         let from = sys::llama_pos::try_from(from).unwrap_or(sys::llama_pos::MAX);

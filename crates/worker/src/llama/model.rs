@@ -98,7 +98,7 @@ impl Model {
         self.model.as_ptr()
     }
 
-    /// 0 if the file does not say.
+    /// 0 if it is not known.
     pub(crate) fn trained_context_tokens(&self) -> u32 {
         // SAFETY: the model is loaded.
         let tokens = unsafe { sys::llama_model_n_ctx_train(self.as_ptr()) };

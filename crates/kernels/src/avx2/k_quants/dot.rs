@@ -117,7 +117,6 @@ impl<const FORMAT: u8, const WIDTH: usize> Dot<'_, FORMAT, WIDTH> {
     const LANES_EACH: usize = LANES / WIDTH;
     const SUBBLOCK: usize = Format::of(FORMAT).subblock();
 
-    /// The products of four rows, scaled sub-block by sub-block.
     #[inline(always)]
     unsafe fn totals<P: Products, const MOST: i32>(&self, first: usize) -> Sums {
         let registers = Self::SUBBLOCK / 4 / Self::LANES_EACH;
@@ -137,7 +136,6 @@ impl<const FORMAT: u8, const WIDTH: usize> Dot<'_, FORMAT, WIDTH> {
         }
     }
 
-    /// The sums of the columns' values, multiplied by the offsets of four rows.
     #[inline(always)]
     unsafe fn offsets<P: Products>(&self, first: usize) -> Sums {
         let format = Format::of(FORMAT);

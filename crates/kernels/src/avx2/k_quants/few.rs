@@ -126,7 +126,6 @@ impl<const FORMAT: u8, const COLUMNS: usize> Few<FORMAT, COLUMNS> {
         }
     }
 
-    /// The products with each column, multiplied by the weights' scales.
     #[inline(always)]
     unsafe fn totals<P: Products, const MOST: i32>(
         &self,
@@ -158,7 +157,6 @@ impl<const FORMAT: u8, const COLUMNS: usize> Few<FORMAT, COLUMNS> {
         }
     }
 
-    /// The sums of a column's values, multiplied by the offsets.
     #[inline(always)]
     unsafe fn offsets(head: &Head, codes: *const u8) -> __m256i {
         // SAFETY: guaranteed by the caller.
