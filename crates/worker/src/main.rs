@@ -52,6 +52,8 @@ fn run() -> io::Result<()> {
     memory::prepare();
     engine::look_at_processors();
     let profile = Profile::Worker { files_from: models.as_ref().map(|models| models.as_fd()) };
+    // Before any byte of a model is read, and before the threads that compute and read. A wall that
+    // this system lacks is not an error: the answer to the hello says what holds.
     let confined = localcoder_sandbox::close(&profile, Walls::All);
     // Copies, for the refusal: `start` takes the streams with it, and if it fails they are gone.
     let (reader, writer) = (streams.reader.try_clone()?, streams.writer.try_clone()?);

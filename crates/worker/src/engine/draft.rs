@@ -21,8 +21,8 @@ const OUTPUTS: u32 = 1;
 impl Engine {
     /// Loads a draft model in place of the previous one. It gets the threads, the device and the
     /// window of the loaded model: it reads the same prompts, while that model waits for it. A
-    /// failure leaves the loaded model as it is; the previous draft model is gone by then, unless the
-    /// file was refused by its first look.
+    /// failure leaves the loaded model as it is; the previous draft model is gone by then, unless
+    /// the file was refused by its first look.
     ///
     /// # Errors
     /// No model is loaded, the file can't be loaded, or the model can't draft for the loaded one.

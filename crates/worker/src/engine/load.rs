@@ -120,8 +120,8 @@ impl Loaded {
 
 impl Engine {
     /// Loads a model in place of the previous one. The same model with the same profile stays as it
-    /// is, with all that its session has read, unless its file was replaced. After an error no model
-    /// is loaded, except if the file was refused by its first look.
+    /// is, with all that its session has read, unless its file was replaced. After an error no
+    /// model is loaded, except if the file was refused by its first look.
     ///
     /// # Errors
     /// What is wrong with the file, what the system is short of, or llama.cpp's reason, from its

@@ -101,7 +101,7 @@ fn encode(tokens: &[Token], state: &[u8]) -> Vec<u8> {
 
 fn decode<'b>(bytes: &'b [u8], tokens: &[Token]) -> Option<&'b [u8]> {
     // Compared as bytes with what would have been written for these tokens: there is nothing to
-    // parse, so a damaged file can't be misread, only not match.
+    // parse, so a damaged head can't be misread, only not match.
     let head = encode(tokens, &[]);
     bytes.strip_prefix(head.as_slice()).filter(|state| !tokens.is_empty() && !state.is_empty())
 }

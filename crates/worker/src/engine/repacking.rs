@@ -41,8 +41,9 @@ pub(super) struct Repacking {
 
 impl Repacking {
     /// Starts the load; `None` for small models that were not measured, if repacking is known not
-    /// to pay, if memory is short, or if the system has no thread for it. `known` is what an earlier
-    /// worker has measured of this model. None of this is an error: the mapped weights answer too.
+    /// to pay, if memory is short, or if the system has no thread for it. `known` is what an
+    /// earlier worker has measured of this model. None of this is an error: the mapped weights
+    /// answer too.
     pub(super) fn start(
         backend: Backend,
         shared: &Arc<Shared>,

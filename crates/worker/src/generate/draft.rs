@@ -57,7 +57,6 @@ pub(super) struct Drafter<'v> {
     source: Vec<Token>,
     text: Vec<Token>,
     prompt_tokens: usize,
-    /// The prompt as text, made when it is first needed.
     prompt: OnceCell<String>,
     /// The next token of the source, if the place is known.
     place: Option<usize>,
@@ -78,7 +77,6 @@ struct Parting {
     text: usize,
 }
 
-/// The share of guesses that were right, among those that could be judged.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Odds {
     pub(super) right: f64,
@@ -130,7 +128,6 @@ impl<'v> Drafter<'v> {
         }
     }
 
-    /// The chance that a token guessed with this trust is right, if those before it are.
     pub(super) fn chance(&self, trust: Trust) -> f64 {
         self.odds.get(trust as usize).map_or(0.0, |odds| odds.chance())
     }

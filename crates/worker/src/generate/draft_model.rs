@@ -79,7 +79,6 @@ pub(super) struct Ask<'a> {
 }
 
 impl DraftModel {
-    /// Takes a session on the model, and times some of its steps.
     pub(crate) fn new(
         mut session: Session,
         model: Arc<Model>,
@@ -259,7 +258,9 @@ impl DraftModel {
         Ok((tokens, classes))
     }
 
-    /// Reads what it has not read of a text yet, and cuts off what it guessed wrong.
+    /// Reads what it has not read of a text yet, and cuts off what it guessed wrong: both by asking
+    /// the session for the text, which computes only what differs. The time is only taken from
+    /// longer pieces; shorter ones are steps rather than reading.
     fn read(&mut self, ask: Ask<'_>) -> Result<(), SessionError> {
         let started = Instant::now();
         let cached =

@@ -26,7 +26,8 @@ const PAUSES_MAX: u32 = 3;
 /// Least gain that a draft is made for; below it the two costs can't be distinguished.
 const GAIN_MIN: f64 = 1.05;
 
-/// What steps have to compute again if wrong tokens can't just be taken back.
+/// What steps have to compute again if wrong tokens can't just be taken back, as with a model with
+/// a state; nothing for one with cells.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Again {
     /// Tokens that the next step has to compute in addition to its own.

@@ -147,7 +147,9 @@ fn push<T>(list: &mut Vec<T>, item: T) {
     list.push(item);
 }
 
-/// The whole names on both sides, if the difference is one of names.
+/// The whole names on both sides, if the difference is one of names: what is left on each side is
+/// an identifier, and what is around it is the same. Otherwise `None`, and the difference may still
+/// be learned as a passage.
 fn name_of(difference: Difference<'_>, vocabulary: &dyn Vocabulary) -> Option<Name> {
     let Difference { before, old, new, after } = difference;
     if old.is_empty() || new.is_empty() {
@@ -256,7 +258,6 @@ fn non_identifier_prefix(text: &str) -> &str {
 pub(super) mod tests {
     use super::*;
 
-    /// A vocabulary in which each character is a token.
     pub(crate) struct Characters;
 
     impl Vocabulary for Characters {

@@ -10,7 +10,8 @@ pub(crate) const PENALTY_TOKENS: usize = 64;
 /// How many of the best candidates are sorted before the whole vocabulary is.
 const HEAD: usize = 1024;
 
-/// A logit was not a number: the model or its computation is broken.
+/// A logit was not a number, or none was finite: the weights are damaged, or a GPU has computed
+/// garbage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NotANumber;
 

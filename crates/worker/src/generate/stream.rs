@@ -39,7 +39,8 @@ impl TextStream {
         Output { text, stopped: ended || output.stopped }
     }
 
-    /// What was held back, once nothing more comes.
+    /// What was held back, once nothing more comes: the start of a stop string that was not
+    /// completed, or of a character, which becomes U+FFFD. Not called after a stop.
     pub(crate) fn finish(&mut self) -> String {
         let text = self.characters.finish();
         let mut text = self.stops.push(&text).text;

@@ -71,7 +71,8 @@ pub(crate) struct Context {
 struct Folded {
     /// How many tokens of its last step can be undone: an earlier step's states are overwritten.
     back: usize,
-    /// It has gone back, so its current state is not the one that a copy would take.
+    /// It has gone back, so its current state is not the one that a copy would take, until the next
+    /// step has written a new one.
     went_back: bool,
 }
 

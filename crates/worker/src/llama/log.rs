@@ -64,7 +64,6 @@ impl Log {
     }
 }
 
-/// The last lines, with errors and warnings kept separately.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LogLines {
     last: VecDeque<String>,
@@ -103,7 +102,9 @@ impl LogLines {
         Some(errors.join("; "))
     }
 
-    /// Takes a piece of text and calls `on_line` for every line that it completes.
+    /// Takes a piece of text and calls `on_line` for every line that it completes. llama.cpp logs
+    /// in pieces; `level` is `None` for one that continues a line, which keeps the level of its
+    /// first piece.
     pub(crate) fn push(
         &mut self,
         level: Option<Level>,

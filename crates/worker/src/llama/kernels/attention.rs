@@ -93,7 +93,6 @@ impl<'a> OneToken<'a> {
         self.together().max(COLUMNS_MIN)
     }
 
-    /// Size of a weight, and of a value that it is multiplied with.
     fn weight_bytes(&self) -> usize {
         if self.matrices.type_ == sys::GGML_TYPE_F16 { HALF } else { size_of::<f32>() }
     }

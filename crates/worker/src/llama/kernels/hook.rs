@@ -20,7 +20,8 @@ struct Hook {
     compute: unsafe extern "C" fn(*const ComputeParams, *const sys::ggml_tensor),
 }
 
-/// `ggml_compute_params` of `ggml-cpu-impl.h`.
+/// `ggml_compute_params` of `ggml-cpu-impl.h`, which is not an installed header: its fields must be
+/// those of the version that the workspace pins.
 #[repr(C)]
 pub(super) struct ComputeParams {
     thread: c_int,

@@ -158,7 +158,6 @@ impl Drop for Graph {
     }
 }
 
-/// Values of a wave that does not repeat soon.
 fn numbers(count: usize, pace: f32) -> Vec<f32> {
     (0..count).map(|index| (index as f32 * pace).sin() * (1.0 + (index % 7) as f32)).collect()
 }
