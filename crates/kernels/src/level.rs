@@ -7,7 +7,8 @@ pub struct Level(pub(crate) Instructions);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Instructions {
-    /// Products of bytes are added up in 16 bits; every x86-64 since 2013 (Intel) and 2017 (AMD).
+    /// Products of bytes are added up in 16 bits; Intel's Core processors since 2013, AMD's since
+    /// 2017.
     Avx2,
     /// Products of bytes are added up in 32 bits at once; laptops since 2021.
     AvxVnni,

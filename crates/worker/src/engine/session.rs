@@ -52,6 +52,8 @@ struct SequenceState {
     tokens: Vec<Token>,
     /// How many of the tokens are in the cache. The rest is computed with the next step.
     computed: usize,
+    /// The clock of the session when it was last selected, or served as a beginning: the least
+    /// recently used one is the first to be replaced or evicted.
     used: u64,
 }
 

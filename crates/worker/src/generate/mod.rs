@@ -210,7 +210,8 @@ impl Writer<'_> {
             }
             // The last step has computed logits after the token that was given to it and after each
             // guessed one. Those that count now are after the last token that was chosen, and the
-            // sampler is shown no token behind it: a penalty for a mere guess would change the text.
+            // sampler is shown no token behind it: a penalty for a mere guess would change the
+            // text.
             let tokens = self.session.tokens();
             let logits = self.session.logits(open).ok_or_else(|| failed("there are no logits"))?;
             if self.usage.generated_tokens == 0 && says_nothing(logits) {

@@ -255,6 +255,8 @@ impl Context {
             let memory = sys::llama_get_memory(self.context.as_ptr());
             sys::llama_memory_seq_pos_min(memory, sequence)
         };
+        // The next token, at position `tokens`, sees itself and what is up to `sliding_window` - 1
+        // before it.
         usize::try_from(first)
             .is_ok_and(|first| first <= (tokens + 1).saturating_sub(self.sliding_window))
     }
