@@ -7,8 +7,7 @@ pub struct Level(pub(crate) Instructions);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Instructions {
-    /// Products of bytes are added up in 16 bits; Intel's Core processors since 2013, AMD's since
-    /// 2017.
+    /// Products of bytes are added up in 16 bits; since 2013 in Intel's Core line, 2017 in AMD's.
     Avx2,
     /// Products of bytes are added up in 32 bits at once; laptops since 2021.
     AvxVnni,
