@@ -23,7 +23,9 @@ pub(crate) const WIDEST: usize = 16;
 pub(crate) const LANES: usize = 16;
 pub(crate) const REGISTER_BYTES: usize = 64;
 
-/// Columns of one product, in memory that its threads share.
+/// Columns of one product, in memory that its threads share. Each thread fills some chunks of every
+/// column with [`Self::fill`]; only once all are filled, which is the caller's to wait for, may any
+/// thread multiply.
 #[derive(Debug, Clone, Copy)]
 pub struct Codes<'a> {
     start: *mut u8,
@@ -36,7 +38,6 @@ unsafe impl Send for Codes<'_> {}
 // SAFETY: as above.
 unsafe impl Sync for Codes<'_> {}
 
-/// What the layout is derived from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Shape {
     level: Level,
@@ -45,7 +46,6 @@ struct Shape {
     columns: usize,
 }
 
-/// Columns that are computed together.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Group {
     pub(crate) first: usize,
@@ -128,6 +128,8 @@ impl<'a> Codes<'a> {
         let place = Place { width: group.width, column: column - group.first };
         for (index, values) in values.chunks(CHUNK).enumerate().take(chunks.end).skip(chunks.start)
         {
+            // Only formats with blocks of 32 have a last chunk that is not full. Zeros round to
+            // codes of zero with a scale of zero, so what is past the end adds nothing.
             let mut padded = [0.0; CHUNK];
             padded[..values.len()].copy_from_slice(values);
             let to = self.chunk(group, index).cast_mut();
@@ -160,7 +162,6 @@ impl<'a> Codes<'a> {
         self.shape.level
     }
 
-    /// Whether each column is computed on its own.
     pub(crate) fn are_few(&self) -> bool {
         self.shape.width() == 1
     }
@@ -176,12 +177,10 @@ impl<'a> Codes<'a> {
         self.shape.columns
     }
 
-    /// Whether the codes were made for such a matrix.
     pub(crate) fn are_for(&self, format: Format, length: usize) -> bool {
         self.shape.format == format && self.shape.length == length
     }
 
-    /// Number of groups.
     pub(crate) fn groups(&self) -> usize {
         self.shape.groups()
     }
@@ -218,7 +217,6 @@ impl Shape {
         chunks * self.chunk_bytes(width)
     }
 
-    /// Columns of a full group.
     fn width(&self) -> usize {
         let few = match self.level.0 {
             Instructions::Avx512 => FEW,
@@ -244,7 +242,6 @@ impl Shape {
     }
 }
 
-/// The place of a column within its group.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place {
     pub(crate) width: usize,
@@ -252,7 +249,6 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Lanes that a column has.
     pub(crate) fn lanes(self) -> usize {
         LANES / self.width
     }

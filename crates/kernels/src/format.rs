@@ -1,6 +1,5 @@
 //! How matrices are stored, by ggml's names, and what the kernels have to know about it.
 
-/// How a matrix is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// Four bits, a scale and a minimum for each 32.
@@ -25,7 +24,6 @@ pub enum Format {
     Iq4Nl,
 }
 
-/// Formats that are computed in the same way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Family {
     /// Blocks of 256.
@@ -35,7 +33,6 @@ pub(crate) enum Family {
 }
 
 impl Format {
-    /// All formats, in order.
     pub const ALL: [Self; 10] = [
         Self::Q4K,
         Self::Q5K,
@@ -58,7 +55,6 @@ impl Format {
         }
     }
 
-    /// Size of a block in bytes.
     #[must_use]
     pub const fn block_bytes(self) -> usize {
         match self {
@@ -111,7 +107,8 @@ impl Format {
         }
     }
 
-    /// The largest value of a weight when it is read as unsigned.
+    /// The largest value of a weight when it is read as unsigned. Decides how many products fit
+    /// into 16 bits, and with that how many can be added before they have to be widened.
     pub(crate) const fn most(self) -> i32 {
         match self {
             Self::Q2K => 3,
@@ -123,7 +120,10 @@ impl Format {
         }
     }
 
-    /// How much higher a weight is when read as unsigned than its true value.
+    /// How much higher a weight is when read as unsigned than its true value. Weights are unpacked
+    /// as unsigned numbers, because the instructions that multiply bytes take one unsigned and one
+    /// signed operand; what is too much is this number times the sum of the column's values, and is
+    /// subtracted once for all weights with the same scale.
     pub(crate) const fn too_high(self) -> i32 {
         match self {
             Self::Q4K | Self::Q5K | Self::Q2K => 0,
@@ -135,7 +135,6 @@ impl Format {
         }
     }
 
-    /// Whether the format has minima in addition to scales.
     pub(crate) const fn has_minima(self) -> bool {
         matches!(self, Self::Q4K | Self::Q5K | Self::Q2K)
     }

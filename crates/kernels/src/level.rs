@@ -5,10 +5,9 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Level(pub(crate) Instructions);
 
-/// Sets of instructions, the best last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Instructions {
-    /// Products of bytes are added up in 16 bits; every x86-64 since 2013 (Intel) and 2017 (AMD).
+    /// Products of bytes are added up in 16 bits; since 2013 in Intel's Core line, 2017 in AMD's.
     Avx2,
     /// Products of bytes are added up in 32 bits at once; laptops since 2021.
     AvxVnni,
@@ -19,7 +18,6 @@ pub(crate) enum Instructions {
 const ALL: [Instructions; 3] = [Instructions::Avx2, Instructions::AvxVnni, Instructions::Avx512];
 
 impl Level {
-    /// The best level that this processor has, if it has any.
     #[must_use]
     pub fn best() -> Option<Self> {
         Self::all().last()
@@ -31,12 +29,10 @@ impl Level {
         Self::all().find(|level| level.name() == name)
     }
 
-    /// All levels that this processor has, the best last.
     pub fn all() -> impl Iterator<Item = Self> {
         ALL.into_iter().filter(|level| is_here(*level)).map(Self)
     }
 
-    /// Its name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self.0 {
@@ -50,6 +46,8 @@ impl Level {
 #[cfg(target_arch = "x86_64")]
 fn is_here(instructions: Instructions) -> bool {
     use std::arch::is_x86_feature_detected as has;
+    // AVX2 alone does not imply the other two, which every kernel uses: for sums and for scales of
+    // 16 bits.
     let avx2 = has!("avx2") && has!("fma") && has!("f16c");
     match instructions {
         Instructions::Avx2 => avx2,

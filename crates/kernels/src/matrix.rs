@@ -15,7 +15,6 @@ pub(crate) const ROWS: usize = 8;
 /// a tenth to a quarter longer.
 const AHEAD_BYTES: usize = 2048;
 
-/// A matrix in the layout of a file.
 #[derive(Debug, Clone, Copy)]
 pub struct Matrix<'a> {
     format: Format,
@@ -31,11 +30,12 @@ impl<'a> Matrix<'a> {
     pub fn new(format: Format, data: &'a [u8], rows: usize, length: usize) -> Option<Self> {
         let blocks = length / format.block_weights();
         let bytes = rows.checked_mul(blocks)?.checked_mul(format.block_bytes())?;
+        // Not only for the product: every address below is derived from these sizes, so what does
+        // not match is never read.
         let whole = length.is_multiple_of(format.block_weights()) && data.len() == bytes;
         (whole && bytes > 0).then_some(Self { format, data, rows, length })
     }
 
-    /// Number of rows.
     #[must_use]
     pub fn rows(&self) -> usize {
         self.rows
@@ -49,17 +49,16 @@ impl<'a> Matrix<'a> {
         self.length
     }
 
-    /// Blocks of a row.
     pub(crate) fn blocks(&self) -> usize {
         self.length / self.format.block_weights()
     }
 
-    /// Size of a whole chunk of a row.
     pub(crate) fn chunk_bytes(&self) -> usize {
         CHUNK / self.format.block_weights() * self.format.block_bytes()
     }
 
-    /// The address of a chunk of a row, which may be past the end.
+    /// The address of a chunk of a row, which may be past the end: then it is only for prefetching,
+    /// which takes any address.
     pub(crate) fn chunk(&self, row: usize, chunk: usize) -> *const u8 {
         let row = row * self.blocks() * self.format.block_bytes();
         self.data.as_ptr().wrapping_add(row + chunk * self.chunk_bytes())

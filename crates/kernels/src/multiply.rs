@@ -69,7 +69,8 @@ pub struct Scratch {
     sums: Vec<f32>,
 }
 
-/// Multiplies these rows of the matrix with all columns.
+/// Multiplies these rows of the matrix with all columns. Which rows a call takes, and how they are
+/// distributed among threads, does not change a result; nor does the number of columns.
 ///
 /// # Safety
 /// All blocks of the codes are filled, and no other thread accesses any of these rows of the output
@@ -108,7 +109,6 @@ pub unsafe fn multiply(
     }
 }
 
-/// The operands of a product.
 struct Together<'a> {
     matrix: &'a Matrix<'a>,
     codes: &'a Codes<'a>,
@@ -268,12 +268,16 @@ unsafe fn store(first: usize, count: usize, codes: &Codes<'_>, output: Output<'_
     }
 }
 
-/// Adds up each column's sums of a row, in the order in which the kernels for a few columns do it.
+/// Adds up each column's sums of a row, in the order in which the kernels for a few columns do it:
+/// otherwise a token that is checked in a step of many would differ in its last bits from the same
+/// token alone, and with it, now and then, the answer.
 #[inline]
 fn fold(in_lanes: bool, sums: &[f32; SUMS], row: usize, width: usize) -> [f32; WIDEST] {
     let lanes_of = |chain: usize| &sums.as_chunks::<LANES>().0[chain * ROWS + row];
     let mut columns = [0.0; WIDEST];
     match (in_lanes, width) {
+        // The pairs are the same in all three cases, first with second and third with fourth, as in
+        // `lanes::together`: floats have no other way to come out the same to the last bit.
         (true, 4) => {
             for (column, four) in columns.iter_mut().zip(lanes_of(0).as_chunks::<4>().0) {
                 *column = (four[0] + four[1]) + (four[2] + four[3]);

@@ -33,7 +33,9 @@ pub(crate) trait Tile {
     );
 }
 
-/// Adds the products of eight rows to `sums`, which has room for [`SUMS`] lanes of each group.
+/// Adds the products of eight rows to `sums`, which has room for [`SUMS`] lanes of each group. Each
+/// chunk is unpacked once and multiplied with all groups before the next: its bytes stay in the
+/// first-level cache meanwhile, and only the sums of all groups have to be kept.
 ///
 /// # Safety
 /// The processor has the features; the rows are within the matrix, and the codes were made for it.
@@ -47,6 +49,8 @@ pub(crate) unsafe fn sum_up<T: Tile>(
     let ahead = matrix.chunk(rows[ROWS - 1] + 1, 0);
     let step = ROWS * matrix.chunk_bytes();
     for chunk in 0..codes.chunks() {
+        // The next eight rows follow these in memory, so they come in pieces of the size that is
+        // being used up.
         fetch(ahead.wrapping_add(chunk * step), step);
         // SAFETY: guaranteed by the caller.
         unsafe { tile.take(matrix, rows, chunk) };

@@ -23,10 +23,8 @@ const LIMITS: Limits = Limits {
 /// On a busy machine the clock may be checked late.
 const END_WITHIN: Duration = Duration::from_secs(20);
 
-/// What became of a template for which everything holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tried {
-    /// It ended by itself.
     Ended,
     /// It had to be stopped, and keeps holding what it held.
     Stopped,
@@ -41,6 +39,7 @@ pub enum Tried {
 /// # Panics
 /// If something does not hold.
 pub fn fuzz_template(text: &str, chat: &[ChatMessage]) -> Tried {
+    // Asked here and not left to the template, whose refusal would count as an input that ended.
     if parked_threads() >= LIMITS.stopped_max {
         return Tried::NotRun;
     }

@@ -39,11 +39,9 @@ const SIGNAL_STACK_BYTES: usize = 64 * 1024;
 /// A signal without another meaning: it is ignored unless it is handled.
 const STOP_SIGNAL: c_int = libc::SIGURG;
 
-/// The state of a thread with limits.
 #[derive(Debug)]
 pub(crate) struct Watch {
     state: AtomicU32,
-    /// Bytes that it has allocated and that were not handed over.
     held: AtomicIsize,
     most: isize,
     /// Its stack: the highest address, the lowest, and the one below which the allocator is not
@@ -60,11 +58,11 @@ thread_local! {
     static WATCH: Cell<*const Watch> = const { Cell::new(ptr::null()) };
 }
 
-/// Most bytes that any thread with limits has held.
 static PEAK: AtomicIsize = AtomicIsize::new(0);
 static PARKED: AtomicUsize = AtomicUsize::new(0);
 
-/// Most bytes that a template has held in this process.
+/// Most bytes that a template has held in this process: for tests and fuzzers, which check that the
+/// limit holds.
 #[must_use]
 pub fn memory_peak_bytes() -> usize {
     PEAK.load(Ordering::Relaxed).unsigned_abs()
@@ -101,7 +99,6 @@ fn watch() -> Option<&'static Watch> {
 }
 
 impl Watch {
-    /// The limits for a thread that does not run yet.
     pub(crate) fn new(memory_bytes: usize) -> Self {
         Self {
             state: AtomicU32::new(IDLE),
@@ -113,27 +110,27 @@ impl Watch {
         }
     }
 
-    /// A job begins on the watched thread: from now on the limits apply.
     pub(crate) fn begin(&self) {
         self.state.store(RUNNING, Ordering::Release);
     }
 
-    /// The job has ended; false if the thread was asked to end meanwhile.
+    /// The job has ended; false if the thread was asked to end meanwhile, and then it must do
+    /// nothing more that others can see: the caller has its error already.
     pub(crate) fn finish(&self) -> bool {
         self.state.compare_exchange(RUNNING, IDLE, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    /// The watched thread hands this many bytes over to others.
+    /// What crosses to the other side is freed there, where nothing is counted: without this a
+    /// thread that gives away its output would seem to hold more with each answer. Called on the
+    /// watched thread, before the bytes go.
     pub(crate) fn hand_over(&self, bytes: usize) {
         self.held.fetch_sub(signed(bytes), Ordering::Relaxed);
     }
 
-    /// The watched thread takes over this many bytes from others.
     pub(crate) fn take_over(&self, bytes: usize) {
         self.held.fetch_add(signed(bytes), Ordering::Relaxed);
     }
 
-    /// Why the thread has parked itself, if it has.
     pub(crate) fn parked(&self) -> Option<Parked> {
         match self.state.load(Ordering::Acquire) {
             OUT_OF_MEMORY => Some(Parked::OutOfMemory),
@@ -149,6 +146,8 @@ impl Watch {
 
         let asked =
             self.state.compare_exchange(RUNNING, STOPPING, Ordering::AcqRel, Ordering::Acquire);
+        // The state first, the signal second: whichever of the handler and the end of the
+        // allocation comes later sees that it is to stop.
         if asked.is_ok() {
             // SAFETY: a thread that is neither joined nor detached has a valid id even when it has
             // ended. The handler for the signal was installed before the thread began.
@@ -157,7 +156,6 @@ impl Watch {
         asked.is_ok()
     }
 
-    /// How much CPU time the thread has used since it began.
     #[cfg(target_os = "linux")]
     pub(crate) fn computed(&self) -> Duration {
         let clock = self.clock.load(Ordering::Acquire);
@@ -179,7 +177,11 @@ impl Watch {
     }
 
     /// Runs `work`, which frees this many bytes of the thread's memory and allocates this many, if
-    /// the thread may have them. For a moment it may hold both.
+    /// the thread may have them. For a moment it may hold both: `realloc` copies.
+    ///
+    /// The limits are checked before the system's allocator is entered, because a thread parked
+    /// inside it would keep its lock and stop the whole process. For the same reason a signal that
+    /// arrives while `work` runs only leaves its wish in the state, which is looked at afterwards.
     #[cold]
     fn change<R>(&self, given: usize, taken: usize, work: impl FnOnce() -> R) -> R {
         let before = self.held.load(Ordering::Relaxed);
@@ -189,6 +191,7 @@ impl Watch {
             if here < self.stack[2].load(Ordering::Relaxed) {
                 self.park(TOO_DEEP);
             }
+            // Only growth: a thread that is over the limit may still free, and shrink what it has.
             if taken > given && both > self.most && !is_unwinding() {
                 self.park(OUT_OF_MEMORY);
             }
@@ -198,6 +201,7 @@ impl Watch {
         // While this is set, the stop signal's handler does not park: the lock may be held.
         self.in_allocator.store(true, Ordering::Relaxed);
         compiler_fence(Ordering::SeqCst);
+        // Fences of the compiler are enough: the handler runs on this very thread.
         let done = work();
         compiler_fence(Ordering::SeqCst);
         self.in_allocator.store(false, Ordering::Relaxed);
@@ -238,14 +242,12 @@ impl Watch {
     }
 }
 
-/// Why a thread has parked itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Parked {
     OutOfMemory,
     TooDeep,
 }
 
-/// A thread while it is watched.
 #[derive(Debug)]
 pub(crate) struct Entered {
     watch: Arc<Watch>,
@@ -253,7 +255,9 @@ pub(crate) struct Entered {
 }
 
 impl Entered {
-    /// Watches the calling thread, which has just begun with a stack of this size.
+    /// Watches the calling thread, which has just begun with a stack of this size: the address of
+    /// this call is taken for its top. Until it is dropped, on the same thread, allocations are
+    /// counted; limits apply only between [`Watch::begin`] and [`Watch::finish`].
     pub(crate) fn new(watch: &Arc<Watch>, stack_bytes: usize) -> Self {
         let mut signal_stack = vec![0; SIGNAL_STACK_BYTES].into_boxed_slice();
         let top = ptr::from_ref(&stack_bytes).addr();
@@ -297,11 +301,11 @@ impl Drop for Entered {
     }
 }
 
-/// The previous handlers, by signal.
 static BEFORE: [(c_int, OnceLock<libc::sigaction>); 2] =
     [(libc::SIGSEGV, OnceLock::new()), (libc::SIGBUS, OnceLock::new())];
 
-/// Installs the handlers, once for the program and before the first thread with limits.
+/// Installs the handlers, once for the program and before the first thread with limits. Those for
+/// faults pass on what is not a watched stack, so that a crash elsewhere is still a crash.
 pub(crate) fn install() {
     static INSTALLED: OnceLock<()> = OnceLock::new();
     INSTALLED.get_or_init(|| {
@@ -314,6 +318,8 @@ pub(crate) fn install() {
         unsafe {
             let mut action: libc::sigaction = std::mem::zeroed();
             action.sa_sigaction = stop as libc::sighandler_t;
+            // Restart: if it hits a system call of a thread that is not parked, the call must not
+            // fail.
             action.sa_flags = libc::SA_ONSTACK | libc::SA_RESTART;
             libc::sigaction(STOP_SIGNAL, &raw const action, ptr::null_mut());
             action.sa_sigaction = fault as libc::sighandler_t;

@@ -16,30 +16,25 @@ const NAME: &str = "chat";
 /// Longest reason that is passed on: an error may quote the template.
 const REASON_BYTES_MAX: usize = 300;
 
-/// A template and its variables other than the messages.
 #[derive(Debug, Clone)]
 pub(crate) struct Source {
     pub(crate) text: String,
-    /// Name of the token that begins a text.
     pub(crate) bos: String,
-    /// Name of the token that ends one.
     pub(crate) eos: String,
     /// What a template takes for now, in seconds since 1970; the current time if absent.
     pub(crate) date: Option<u64>,
 }
 
-/// A message as the template sees it.
 #[derive(Debug)]
 pub(crate) struct Shown {
     pub(crate) role: &'static str,
     pub(crate) content: String,
 }
 
-/// A chat as the template sees it.
+/// A chat as the template sees it: with placeholders for contents, see [`crate::layout`].
 #[derive(Debug, Default)]
 pub(crate) struct ShownChat {
     pub(crate) messages: Vec<Shown>,
-    /// Whether the assistant's turn is opened at its end.
     pub(crate) opens_answer: bool,
 }
 
@@ -65,8 +60,12 @@ pub(crate) fn prepare() {
 impl Compiled {
     pub(crate) fn new(source: Source, limits: Limits) -> Result<Self, TemplateError> {
         let mut env = Environment::new();
+        // Both as in transformers' `apply_chat_template`, or every template would have line ends
+        // that it has nowhere else.
         env.set_trim_blocks(true);
         env.set_lstrip_blocks(true);
+        // Templates call Python's methods (`strip`, `split`, `items`), which Jinja itself does not
+        // have.
         env.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
         // The same in all builds: debug mode would copy the template and all variables into an
         // error.
@@ -79,7 +78,10 @@ impl Compiled {
         Ok(Self { env, bos: source.bos, eos: source.eos, effort, limits })
     }
 
-    /// What the template writes.
+    /// What the template writes, with the placeholders of messages in it. An error of the
+    /// template's own is tried once more with an empty list of tools; if that fails as well, the
+    /// first error is reported, since it is the one of a chat without tools as the libraries pass
+    /// it.
     pub(crate) fn render(&self, chat: &ShownChat) -> Result<String, TemplateError> {
         match self.render_with(chat, &Value::from(())) {
             // Templates that were written for tools loop over them without checking that there are
@@ -125,6 +127,7 @@ fn without_marks(template: &str) -> String {
     let mut text = String::new();
     let mut rest = template;
     while let Some((before, after)) = rest.split_once("{%") {
+        // An unclosed block stays as it is; compiling it reports the error.
         let inside = after.split_once("%}").map_or("", |(inside, _)| inside);
         let name = inside.trim_matches(|it: char| it.is_whitespace() || ['-', '+'].contains(&it));
         let instead = match name {
@@ -152,7 +155,6 @@ fn explain(error: &minijinja::Error, limits: &Limits) -> TemplateError {
     }
 }
 
-/// The template's output, up to a limit.
 struct BoundedOutput {
     bytes: Vec<u8>,
     most: usize,
@@ -160,6 +162,8 @@ struct BoundedOutput {
 
 impl io::Write for BoundedOutput {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // Before the bytes are copied: the memory limit would park the thread, and a limit on
+        // output leaves it usable.
         if self.bytes.len() + bytes.len() > self.most {
             return Err(io::Error::other("it writes too much"));
         }

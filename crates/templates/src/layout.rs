@@ -16,7 +16,6 @@ use crate::template::TemplateError;
 /// Real templates insert each message once, and some insert the first one with every turn.
 const REPEATS_MAX: usize = 4;
 
-/// A part of a prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece {
     /// From the template: control tokens in it are parsed.
@@ -25,7 +24,8 @@ pub enum Piece {
     Content(String),
 }
 
-/// A chat, and the placeholders for its contents.
+/// A chat, and the placeholders for its contents: what the template gets in their place. Made for
+/// each rendering, so that a template can't know the placeholders of the next one.
 #[derive(Debug)]
 pub(crate) struct Layout<'m> {
     messages: &'m [ChatMessage],
@@ -34,11 +34,11 @@ pub(crate) struct Layout<'m> {
 
 impl<'m> Layout<'m> {
     pub(crate) fn new(messages: &'m [ChatMessage]) -> Self {
+        // Random, so that no text of a template looks like one of them.
         let nonce = RandomState::new().build_hasher().finish();
         Self { messages, prefix: format!("lc{nonce:016x}q") }
     }
 
-    /// The chat as the template gets it.
     pub(crate) fn shown(&self, opens_answer: bool) -> ShownChat {
         let show = |(index, message): (usize, &ChatMessage)| {
             // Templates omit empty contents, but a placeholder is never empty.
@@ -46,6 +46,7 @@ impl<'m> Layout<'m> {
                 String::new()
             } else {
                 let (lead, trail) = margins(&message.content);
+                // The `q` ends the number: a digit of the template could follow.
                 format!("{lead}{}{index}q{trail}", self.prefix)
             };
             Shown { role: role_name(message.role), content }
@@ -55,6 +56,11 @@ impl<'m> Layout<'m> {
     }
 
     /// Cuts the rendered text at its placeholders and inserts the contents.
+    ///
+    /// # Errors
+    /// A placeholder is damaged, or one of a message that says something is missing: then the
+    /// model would not get what the user wrote. Or the template inserts the messages so often that
+    /// they would fill the memory, which its own limits don't see, since it has placeholders only.
     pub(crate) fn pieces(&self, rendered: &str) -> Result<Vec<Piece>, TemplateError> {
         let messages = self.messages;
         let said: usize = messages.iter().map(|message| message.content.len()).sum();

@@ -27,6 +27,7 @@ pub(crate) fn left_to_the_model(waiting: &[Piece], answered: &[Piece]) -> String
 
 /// What closes a thought that is open at the end of a prompt.
 pub(crate) fn closing(end: &str) -> Option<String> {
+    // By the last mark of each kind: earlier turns may contain whole thoughts.
     let is_open = |thought: &&Thought| match (end.rfind(thought.open), end.rfind(thought.close)) {
         (Some(opened), Some(closed)) => opened > closed,
         (opened, _) => opened.is_some(),

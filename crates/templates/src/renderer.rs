@@ -40,7 +40,6 @@ enum Paper {
     Asked(ShownChat),
     /// The answer; the messages are returned to the thread that allocated them.
     Answered(Result<String, TemplateError>, ShownChat),
-    /// The callers are gone.
     Closed,
 }
 
@@ -52,6 +51,8 @@ impl Renderer {
         asked: Instant,
     ) -> Result<Self, TemplateError> {
         crate::jinja::prepare();
+        // Handlers before the thread: a signal that is not handled yet would be ignored, and a
+        // fault would end the program.
         crate::guard::install();
         let desk = Arc::new(Desk::default());
         let watch = Arc::new(Watch::new(limits.memory_bytes));
@@ -66,7 +67,9 @@ impl Renderer {
         Ok(renderer)
     }
 
-    /// The template's output for the messages. The time limit counts from `asked`.
+    /// The template's output for the messages. The time limit counts from `asked`. After a limit
+    /// other than on steps and output the thread is parked for good, and this renderer must not be
+    /// asked again: it would wait until the time is over.
     pub(crate) fn render(&self, chat: ShownChat, asked: Instant) -> Result<String, TemplateError> {
         let computed = self.watch.computed();
         self.desk.put(Paper::Asked(chat));
@@ -79,6 +82,8 @@ impl Renderer {
         let mut paper = self.desk.lock();
         loop {
             match std::mem::take(&mut *paper) {
+                // The messages were allocated on this side, so they are freed here: freed over
+                // there they would count as memory that the template gave back.
                 Paper::Answered(result, chat) => {
                     drop(chat);
                     return result;
@@ -87,6 +92,8 @@ impl Renderer {
             }
             let waited = self.desk.changed.wait_timeout(paper, LOOK_EVERY);
             paper = waited.unwrap_or_else(PoisonError::into_inner).0;
+            // An answer that came with the last tick counts, even if a limit has been passed by
+            // now.
             if matches!(&*paper, Paper::Answered(..)) {
                 continue;
             }
@@ -96,7 +103,9 @@ impl Renderer {
         }
     }
 
-    /// The limit that the job has passed, if any; then the thread has been parked.
+    /// The limit that the job has passed, if any; then the thread has been parked. The job may end,
+    /// or the thread park itself for another reason, between the look at the clock and the request
+    /// to stop: whichever came first counts.
     fn passed(&self, before: Duration, asked: Instant) -> Option<Limit> {
         let limits = &self.limits;
         let computed = self.watch.computed().saturating_sub(before);
@@ -144,7 +153,6 @@ impl Desk {
         self.changed.notify_all();
     }
 
-    /// The next messages; `None` if there will be no more.
     fn next(&self) -> Option<ShownChat> {
         let mut paper = self.lock();
         loop {
@@ -162,10 +170,11 @@ impl Desk {
     }
 }
 
-/// The body of the thread.
 fn work(desk: &Desk, watch: &Arc<Watch>, source: Source, limits: Limits) {
     let bytes = source.text.capacity() + source.bos.capacity() + source.eos.capacity();
     let _entered = Entered::new(watch, limits.stack_bytes);
+    // The source came from the other side and is freed on this one: without this, freeing it would
+    // make room for as much beyond the limit.
     watch.take_over(bytes);
     let compiled = within(watch, || Compiled::new(source, limits));
     let compiled = match compiled {
@@ -180,12 +189,15 @@ fn work(desk: &Desk, watch: &Arc<Watch>, source: Source, limits: Limits) {
     }
 }
 
-/// Does a job within the limits; `None` if the thread was asked to end meanwhile.
+/// Does a job within the limits; `None` if the thread was asked to end meanwhile. It can only be
+/// asked while the job runs, so that it never sleeps with the lock of the [`Desk`].
 fn within<T>(
     watch: &Watch,
     job: impl FnOnce() -> Result<T, TemplateError>,
 ) -> Option<Result<T, TemplateError>> {
     watch.begin();
+    // A panic of the template engine is an answer too. Nothing that it may have left half done is
+    // used: the environment is only read.
     let result = catch_unwind(AssertUnwindSafe(job))
         .unwrap_or_else(|_| Err(TemplateError::Failed("the template engine fails on it".into())));
     watch.finish().then_some(result)

@@ -10,7 +10,6 @@ const EFFORTS: [&str; 4] = ["no_think", "none", "minimal", "low"];
 /// For a template that inserts whatever value it is given.
 const LEAST_EFFORT: &str = "low";
 
-/// The variables that turn thinking off; `effort` comes from [`effort`].
 pub(crate) fn off(effort: &str) -> Value {
     context! {
         enable_thinking => false,
@@ -23,7 +22,6 @@ pub(crate) fn off(effort: &str) -> Value {
     }
 }
 
-/// The least effort that a template knows.
 pub(crate) fn effort(template: &str) -> &'static str {
     let knows = |value: &&&str| {
         ['"', '\''].iter().any(|quote| template.contains(&format!("{quote}{value}{quote}")))

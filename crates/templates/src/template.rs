@@ -15,25 +15,20 @@ use crate::opening;
 use crate::renderer::Renderer;
 use crate::ways::{Way, others};
 
-/// A compiled template.
 #[derive(Debug)]
 pub struct Template {
     source: Source,
     limits: Limits,
     state: Mutex<State>,
-    /// The text of [`opening::left_to_the_model`].
     left_to_the_model: OnceLock<String>,
 }
 
-/// A chat that waits for its answer, laid out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LaidOut {
-    /// The template's output.
     pub pieces: Vec<Piece>,
     /// What comes next if the answer is to begin without a thought: text of the template's kind,
     /// often empty.
     pub opening: String,
-    /// The form in which the template accepted the chat.
     pub way: Way,
 }
 
@@ -42,17 +37,14 @@ enum State {
     Ready(Renderer),
     /// The machine was too busy once; a second time counts as the template's fault.
     Late,
-    /// It is not run again.
     Unusable(TemplateError),
 }
 
-/// Why a chat could not be laid out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     /// It is not a template, or it refused the chat.
     #[error("{0}")]
     Failed(String),
-    /// It exceeded a limit.
     #[error(transparent)]
     Limit(Limit),
     /// The content of a message is changed or missing in its output.
@@ -84,7 +76,6 @@ impl Template {
         Self::compile_within(Source { text, bos, eos, date: Some(date) }, Limits::PRODUCT)
     }
 
-    /// Compiles a template with limits other than the product's.
     pub(crate) fn compile_within(source: Source, limits: Limits) -> Result<Self, TemplateError> {
         let bytes = source.text.len();
         if bytes > CHAT_TEMPLATE_BYTES_MAX {
@@ -92,6 +83,7 @@ impl Template {
         }
         let state = match start(&source, limits, Instant::now()) {
             Ok(renderer) => State::Ready(renderer),
+            // Not refused yet: the machine may have been busy, and the first chat tries again.
             Err(TemplateError::Limit(Limit::Waiting(_))) => State::Late,
             Err(error) => return Err(error),
         };
@@ -153,8 +145,14 @@ impl Template {
         layout.pieces(&self.render(&layout, opens_answer)?)
     }
 
+    /// The template's output, and what it means for later renderings. A limit that is of the chat
+    /// leaves the template usable; one on memory, depth or CPU time makes it unusable for good,
+    /// since its thread sleeps forever and each more would keep as much memory. Only wall time gets
+    /// a second try on a new thread, because it may have been the machine's fault.
     fn render(&self, layout: &Layout<'_>, opens_answer: bool) -> Result<String, TemplateError> {
         let asked = Instant::now();
+        // Held while the template renders: there is one thread for it. The time limit counts from
+        // before, so that waiting for another chat is in it.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let (result, again) = match &*state {
             State::Unusable(error) => return Err(error.clone()),

@@ -5,16 +5,13 @@ use std::fmt;
 
 use localcoder_protocol::{ChatMessage, Role};
 
-/// The form in which a template got a chat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Way {
-    /// Message by message.
     AsItIs,
     /// The system message is put at the head of the first question.
     Folded,
     /// Several messages in a row from one side are joined into one.
     Joined,
-    /// Both changes.
     FoldedAndJoined,
 }
 
@@ -32,9 +29,13 @@ impl fmt::Display for Way {
     }
 }
 
-/// The other forms of a chat, the closest first.
+/// The other forms of a chat, the closest first; none if the chat has neither a system message
+/// before a question nor two messages of one side in a row. Each says the same: only who says it,
+/// or in how many turns, differs.
 pub(crate) fn others(messages: &[ChatMessage]) -> impl Iterator<Item = (Way, Vec<ChatMessage>)> {
     let joined = join(messages);
+    // Joined first: a system message may be several in a row, and only the first one is folded.
+    // Without anything to join this would be the same as folding alone.
     let both = fold(joined.as_deref().unwrap_or(messages)).filter(|_| joined.is_some());
     // Only now the first question may follow another message from the same side.
     let both = both.map(|folded| join(&folded).unwrap_or(folded));

@@ -47,10 +47,15 @@ fn run() -> io::Result<()> {
     let streams = process::take_streams()?;
     process::follow_parent()?;
     process::restrict()?;
+    // What can only be read from files is read before the sandbox is closed, which forbids opening
+    // any.
     memory::prepare();
     engine::look_at_processors();
     let profile = Profile::Worker { files_from: models.as_ref().map(|models| models.as_fd()) };
+    // Before any byte of a model is read, and before the threads that compute and read. A wall that
+    // this system lacks is not an error: the answer to the hello says what holds.
     let confined = localcoder_sandbox::close(&profile, Walls::All);
+    // Copies, for the refusal: `start` takes the streams with it, and if it fails they are gone.
     let (reader, writer) = (streams.reader.try_clone()?, streams.writer.try_clone()?);
     let inherited = Inherited { exchange, models };
     let engine = match start(streams, inherited, confined) {
@@ -65,11 +70,8 @@ fn run() -> io::Result<()> {
     engine.join().map_err(|_| io::Error::other("the engine ended"))
 }
 
-/// What the host has passed to this process besides the standard streams.
 struct Inherited {
-    /// The file for data that is too large for a message between host and worker.
     exchange: Option<File>,
-    /// The channel through which model files arrive.
     models: Option<Taker>,
 }
 

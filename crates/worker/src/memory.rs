@@ -10,7 +10,6 @@ use std::os::unix::fs::FileExt as _;
 #[cfg(target_os = "linux")]
 use std::sync::OnceLock;
 
-/// The files about the machine's memory and about this process's mappings.
 #[cfg(target_os = "linux")]
 static FILES: OnceLock<[Option<File>; 2]> = OnceLock::new();
 
@@ -25,7 +24,8 @@ fn files() -> &'static [Option<File>; 2] {
     FILES.get_or_init(|| ["/proc/meminfo", "/proc/self/maps"].map(|path| File::open(path).ok()))
 }
 
-/// The current contents of such a file.
+/// The current contents of such a file; `None` if it can't be read. Read at offsets, so that each
+/// call starts at the beginning and two at once do not disturb each other.
 #[cfg(target_os = "linux")]
 fn text(file: Option<&File>) -> Option<String> {
     let (file, mut text, mut part) = (file?, Vec::new(), [0; 4096]);
@@ -48,7 +48,6 @@ pub(crate) fn free_bytes() -> Option<u64> {
     kib.checked_mul(1024)
 }
 
-/// As on Linux.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn free_bytes() -> Option<u64> {
     None

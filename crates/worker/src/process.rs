@@ -10,12 +10,9 @@ use localcoder_transport::handover::Taker;
 use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-/// The two ends of the protocol.
 #[derive(Debug)]
 pub(crate) struct Streams {
-    /// Messages of the host.
     pub(crate) reader: File,
-    /// Messages to the host.
     pub(crate) writer: File,
 }
 
@@ -33,11 +30,11 @@ pub(crate) fn take_streams() -> io::Result<Streams> {
 /// The file that host and worker exchange states in, if the host passed one.
 pub(crate) fn take_exchange() -> io::Result<Option<File>> {
     let Some(file) = inherited(EXCHANGE_FD)?.map(File::from) else { return Ok(None) };
+    // It is written at offsets and cut, which a pipe or a device under this number would not do.
     let is_file = file.metadata()?.is_file();
     is_file.then_some(Some(file)).ok_or_else(|| not_inherited(EXCHANGE_FD))
 }
 
-/// The channel through which the host passes model files.
 pub(crate) fn take_models() -> io::Result<Option<Taker>> {
     Ok(inherited(MODELS_FD)?.map(Taker::from))
 }

@@ -14,10 +14,10 @@ use super::spread;
 use crate::CHUNK;
 use crate::codes::{LANES, REGISTER_BYTES};
 
-/// AVX2 alone.
 pub(crate) struct Plain;
 
-/// How many sums of two products fit into 16 bits; 0 if not even one does.
+/// How many sums of two products fit into 16 bits; 0 if not even one does. Eight with weights of
+/// four bits, four with five bits, two with six.
 const fn room(most: i32) -> usize {
     (i16::MAX as i32 / (2 * most * 128)) as usize
 }
@@ -74,6 +74,8 @@ impl Products for Plain {
             if room(MOST) == 0 {
                 return add_with_sign::<WIDTH>(totals, rows, codes, registers, scales);
             }
+            // `maddubs` saturates at 16 bits without a trace, so only as many registers are added
+            // up in 16 bits as have room in the worst case; then `madd` with the scale widens them.
             let (mut first, end) = (registers.start, registers.end);
             while first < end {
                 let mut sums = [[_mm256_setzero_si256(); 2]; TOGETHER];
@@ -100,7 +102,9 @@ impl Products for Plain {
     }
 }
 
-/// [`Products::add`] for weights of eight bits.
+/// [`Products::add`] for weights of eight bits, which have room for one pair of products only, and
+/// that with their sign taken away first. They cost about twice as much as others, as they do in
+/// llama.cpp.
 #[inline(always)]
 unsafe fn add_with_sign<const WIDTH: usize>(
     totals: &mut Sums,
@@ -120,6 +124,9 @@ unsafe fn add_with_sign<const WIDTH: usize>(
                 let size = _mm256_abs_epi8(weights);
                 let scale = scale(scales, row);
                 for half in 0..2 {
+                    // The product of sizes with the sign on the value: `maddubs` wants one operand
+                    // unsigned, and eight-bit weights read as unsigned would leave no room in 16
+                    // bits.
                     let values = _mm256_sign_epi8(columns[half], weights);
                     let pairs = _mm256_maddubs_epi16(size, values);
                     let four = _mm256_madd_epi16(pairs, scale);
@@ -150,7 +157,6 @@ unsafe fn weights<const WIDTH: usize>(
     unsafe { spread::<WIDTH>(rows.get_unchecked(row).as_ptr().add(register * (LANES / WIDTH) * 4)) }
 }
 
-/// A row's scale, twice in each lane.
 #[inline(always)]
 unsafe fn scale(scales: Option<[i32; TOGETHER]>, row: usize) -> __m256i {
     // SAFETY: guaranteed by the caller.

@@ -11,7 +11,6 @@ use super::spread;
 use crate::CHUNK;
 use crate::codes::{LANES, REGISTER_BYTES};
 
-/// AVX2 with AVX-VNNI.
 pub(crate) struct Vnni;
 
 /// Whether the sum of four products fits into 16 bits.
@@ -33,6 +32,8 @@ impl Products for Vnni {
     unsafe fn scales<const MOST: i32>(scales: __m256i) -> __m256i {
         // SAFETY: guaranteed by the caller.
         unsafe {
+            // Then `dpwssd` multiplies 16 by 16 bits: the upper half of a scale must be zero, or it
+            // would be multiplied with the sign of the sum.
             let used = if are_short(MOST) { 0xffff } else { -1 };
             _mm256_and_si256(scales, _mm256_set1_epi32(used))
         }

@@ -17,7 +17,6 @@ use crate::Format;
 use crate::format::CHOICE;
 use crate::matrix::half;
 
-/// Parts of a block, with 32 weights each.
 pub(crate) const PARTS: usize = 8;
 
 /// The head of a block: what its weights are scaled with.
@@ -77,6 +76,7 @@ pub(crate) unsafe fn head<const FORMAT: u8>(block: *const u8) -> Head {
                 let short = _mm256_zextsi128_si256(_mm_packs_epi32(halves.0, halves.1));
                 Head {
                     scales: [scales, _mm256_setzero_si256()],
+                    // Times 128, the excess of the chosen numbers.
                     offsets: _mm256_slli_epi16::<7>(short),
                     scale: half(block),
                     minimum: 0.0,

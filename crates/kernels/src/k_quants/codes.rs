@@ -4,13 +4,10 @@
 use crate::CHUNK;
 use crate::codes::{Place, REGISTER_BYTES};
 
-/// Sums of 16 values in a chunk.
 pub(crate) const SUMS: usize = CHUNK / 16;
 
-/// A chunk of a column, rounded.
 pub(crate) struct Rounded {
     pub(crate) codes: [u8; CHUNK],
-    /// The sums of each 16 codes.
     pub(crate) sums: [i16; SUMS],
     pub(crate) scale: f32,
 }
@@ -29,13 +26,14 @@ pub(crate) const fn scales_at(width: usize) -> usize {
     wide_sums_at(width) + width * SUMS / 2 * size_of::<i16>()
 }
 
-/// Size of a chunk, rounded up to whole registers.
 pub(crate) const fn chunk_bytes(width: usize) -> usize {
     (scales_at(width) + REGISTER_BYTES).next_multiple_of(REGISTER_BYTES)
 }
 
 /// The factor from values to codes: the value furthest from zero becomes -127, as in llama.cpp.
 pub(crate) fn to_codes(most: f32, least: f32) -> f32 {
+    // -127 and not 127: the sign of the furthest value goes into the scale, as in llama.cpp, whose
+    // results ours are compared with.
     let furthest = if most >= -least { most } else { least };
     if furthest == 0.0 { 0.0 } else { -127.0 / furthest }
 }

@@ -12,15 +12,12 @@ use crate::{CHAINS, Format};
 /// The scales of the blocks of a row; zeros if there are fewer than four blocks.
 pub(crate) struct RowScales {
     scales: __m128,
-    /// The scales of the minima, if there are any.
     minima: __m128,
 }
 
-/// The integer products of blocks with a column.
 #[derive(Clone, Copy)]
 pub(crate) struct Totals {
     pub(crate) products: __m128i,
-    /// The minima multiplied by the values' sums.
     pub(crate) minima: __m128i,
 }
 

@@ -7,7 +7,6 @@ use super::block::{head, weights};
 use crate::matrix::{Matrix, ROWS};
 use crate::{CHUNK, Format};
 
-/// A block of each of eight rows.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Tile {

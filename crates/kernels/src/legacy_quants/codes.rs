@@ -5,10 +5,8 @@ use super::{BLOCK, BLOCKS};
 use crate::codes::Place;
 use crate::{CHUNK, Format};
 
-/// A chunk of a column, rounded.
 pub(crate) struct Rounded {
     pub(crate) codes: [[u8; BLOCK]; BLOCKS],
-    /// The sum of each block's codes.
     pub(crate) sums: [i32; BLOCKS],
     pub(crate) scales: [f32; BLOCKS],
 }

@@ -5,7 +5,6 @@ pub(crate) mod block;
 pub(crate) mod codes;
 pub(crate) mod tile;
 
-/// Weights in a block.
 pub(crate) const BLOCK: usize = 32;
 pub(crate) const BLOCKS: usize = crate::CHUNK / BLOCK;
 /// The largest size of a block, that of `Q8_0`.

@@ -7,12 +7,10 @@ use super::{BLOCK, BLOCKS, block};
 use crate::matrix::{Matrix, ROWS, half};
 use crate::{CHUNK, Format};
 
-/// A chunk of each of eight rows.
 #[repr(C, align(64))]
 pub(crate) struct Tile {
     /// Unsigned.
     pub(crate) weights: [[u8; CHUNK]; ROWS],
-    /// One per block.
     pub(crate) scales: [[f32; BLOCKS]; ROWS],
     /// Number of blocks that were unpacked: fewer at the end of a row.
     pub(crate) blocks: usize,

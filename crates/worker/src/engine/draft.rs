@@ -16,11 +16,16 @@ use super::{CPU, Engine, no_model};
 use crate::generate::DraftModel;
 use crate::llama::{Log, MemoryKind, Model};
 
-/// Rows of logits that one of its steps computes.
 const OUTPUTS: u32 = 1;
 
 impl Engine {
-    /// Loads a draft model in place of the previous one.
+    /// Loads a draft model in place of the previous one. It gets the threads, the device and the
+    /// window of the loaded model: it reads the same prompts, while that model waits for it. A
+    /// failure leaves the loaded model as it is; the previous draft model is gone by then, unless
+    /// the file was refused by its first look.
+    ///
+    /// # Errors
+    /// No model is loaded, the file can't be loaded, or the model can't draft for the loaded one.
     pub(super) fn load_draft(
         &mut self,
         params: &LoadDraftParams,
@@ -31,6 +36,8 @@ impl Engine {
         inspect(path, &given)?;
         self.unload_draft();
         let loaded = self.loaded.as_ref().ok_or_else(no_model)?;
+        // What was granted, not what was asked for: the loaded model may have been trained for
+        // less.
         let profile = LoadProfile { context_tokens: loaded.window(), ..loaded.profile() };
         let (threads, gpu) = (loaded.threads(), loaded.device() != CPU);
         let target = Arc::clone(&loaded.model);
@@ -55,7 +62,6 @@ impl Engine {
         })
     }
 
-    /// Frees the draft model's memory.
     pub(super) fn unload_draft(&mut self) {
         if let Some(loaded) = self.loaded.as_mut() {
             loaded.draft = None;
@@ -63,7 +69,6 @@ impl Engine {
     }
 }
 
-/// Refuses a model with other tokens, or one whose guesses could not be taken back.
 fn can_draft(path: &Path, model: &Model, target: &Model) -> Result<(), ErrorInfo> {
     let cause = if model.memory_kind() != MemoryKind::Cells {
         "it folds what it reads into a state, from which a wrong guess can't be taken back"

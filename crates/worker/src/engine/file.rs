@@ -13,7 +13,8 @@ use localcoder_transport::handover::Handed;
 /// Shortest file that can be a GGUF: magic, version and two counts.
 const HEADER_BYTES: u64 = 24;
 
-/// Looks at the file that was passed; `path` is for messages only.
+/// Looks at the file that was passed; `path` is for messages only, since the sandbox does not allow
+/// opening it. The stamp tells a later load of the same path whether it is still this file.
 pub(super) fn inspect(path: &Path, given: &Handed) -> Result<Stamp, ErrorInfo> {
     let shown = path.display();
     let metadata = given.file.metadata().map_err(|error| access_error(path, &error))?;
@@ -58,7 +59,6 @@ pub(super) fn unchanged(path: &Path, given: &Handed) -> Result<(), ErrorInfo> {
         .with_action(ErrorAction::Retry))
 }
 
-/// The error of a load that came without a file.
 pub(super) fn not_given(path: &Path) -> ErrorInfo {
     let message = format!("the file of the model `{}` was not given to the worker", path.display());
     ErrorInfo::new(ErrorCode::ModelNotFound, message)
@@ -66,7 +66,6 @@ pub(super) fn not_given(path: &Path) -> ErrorInfo {
         .with_action(ErrorAction::RestartEngine)
 }
 
-/// The error of a file that is cut off or damaged.
 pub(super) fn damaged(path: &Path) -> ErrorInfo {
     ErrorInfo::new(
         ErrorCode::ModelDamaged,

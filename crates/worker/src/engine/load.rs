@@ -43,11 +43,9 @@ const STATES_BACK: u32 = 7;
 /// which look two tokens back. What a delta net folds its tokens into is a hundred times as large.
 const STATES_BYTES_MAX: u64 = 24 * 1024 * 1024;
 
-/// Rows of logits of one step.
 #[expect(clippy::cast_possible_truncation, reason = "it is small")]
 const OUTPUTS: u32 = ROWS_MAX as u32;
 
-/// The name of the device without a GPU.
 pub(super) const CPU: &str = "CPU";
 
 /// Parts of llama.cpp's messages with the error code of each; the first match counts. Lack of
@@ -67,7 +65,6 @@ const REASONS: &[(&str, ErrorCode)] = &[
     ("invalid ggml type", ErrorCode::ModelUnsupported),
 ];
 
-/// See [`REASONS`].
 const OTHER_REASONS: &[(&str, ErrorCode)] = &[
     ("gguf", ErrorCode::ModelDamaged),
     ("corrupted", ErrorCode::ModelDamaged),
@@ -80,7 +77,6 @@ const OTHER_REASONS: &[(&str, ErrorCode)] = &[
     ("key not found", ErrorCode::ModelDamaged),
 ];
 
-/// A loaded model and all that belongs to it.
 pub(crate) struct Loaded {
     params: LoadModelParams,
     stamp: Stamp,
@@ -88,14 +84,11 @@ pub(crate) struct Loaded {
     pub(crate) model: Arc<Model>,
     /// The path of its file if it runs on the CPU alone, where a draft model may help.
     pub(crate) cpu_model: Option<String>,
-    /// Its chat template, or why there is none.
     pub(crate) template: Result<ChatTemplate, ErrorInfo>,
     pub(crate) session: Session,
     pub(crate) pace: Pace,
     pub(crate) draft: Option<DraftModel>,
-    /// Earlier measurements, apart from the pace.
     measured: Measured,
-    /// The same model with faster weights, while it is being loaded.
     repacking: Option<Repacking>,
 }
 
@@ -116,7 +109,6 @@ impl Loaded {
         &self.answer.device
     }
 
-    /// Measurements for the next worker to start with.
     pub(crate) fn measured(&self) -> Measured {
         if self.repacking.is_some() {
             // The pace so far is that of weights that are about to be replaced.
@@ -128,7 +120,12 @@ impl Loaded {
 
 impl Engine {
     /// Loads a model in place of the previous one. The same model with the same profile stays as it
-    /// is, unless its file was replaced.
+    /// is, with all that its session has read, unless its file was replaced. After an error no
+    /// model is loaded, except if the file was refused by its first look.
+    ///
+    /// # Errors
+    /// What is wrong with the file, what the system is short of, or llama.cpp's reason, from its
+    /// log: its C interface reports only that a load failed.
     pub(super) fn load(
         &mut self,
         params: LoadModelParams,
@@ -155,10 +152,15 @@ impl Engine {
             0 => default_threads(stamp.bytes()),
             threads => threads,
         };
+        // Before the file is read: a lack of threads would end the process only in the first step.
         threads::ensure_available(threads)?;
         let model = Arc::new(self.load_model(&path, &given.file, params.profile)?);
+        // Looked at again: a program that wrote to the file during the load has changed what
+        // llama.cpp read, after the host and `inspect` had looked.
         unchanged(&path, &given)?;
         let template = chat_template(&model, params.chat_template.clone());
+        // Not an error of the load: completions and raw prompts need no template, and a chat gets
+        // this error as its answer.
         if let Err(error) = &template {
             crate::process::log(&format!("chats are not possible: {error}"));
         }
@@ -173,6 +175,7 @@ impl Engine {
         };
         let known = params.measured.repacking_pays;
         let repacking = match gpu {
+            // On a GPU there is nothing to repack: the layouts are those of CPU kernels.
             None if params.profile.repack => Repacking::start(
                 self.backend,
                 &self.shared,
@@ -241,19 +244,23 @@ impl Engine {
         Ok(model)
     }
 
-    /// Receives the outcome of the load of repacked weights, while one runs.
     pub(super) fn repacked(&self) -> Receiver<Outcome> {
         let repacking = self.loaded.as_ref().and_then(|loaded| loaded.repacking.as_ref());
         repacking.map_or_else(never, |repacking| repacking.outcome().clone())
     }
 
-    /// Switches to the repacked weights, and keeps everything that the session has read.
+    /// Switches to the repacked weights, and keeps everything that the session has read. Called
+    /// between two jobs with what the thread of [`Repacking`] has sent; without a model in it only
+    /// the measurement is kept, for the next worker not to measure again.
     pub(super) fn take_over(&mut self, outcome: Outcome) {
+        // Out of the engine while its session is replaced: `make_session` borrows the engine.
         let Some(mut loaded) = self.loaded.take() else { return };
         loaded.repacking = None;
         loaded.measured.repacking_pays = Some(outcome.pays);
         if let Some(model) = outcome.model.map(Arc::new) {
             let (profile, threads) = (loaded.params.profile, loaded.answer.threads);
+            // Both contexts exist until the states are copied. If there is no memory for that, the
+            // mapped weights simply stay.
             match self.make_session(&model, profile, threads, false, OUTPUTS) {
                 Ok(mut session) => {
                     session.adopt(&mut loaded.session);
@@ -268,7 +275,6 @@ impl Engine {
         self.loaded = Some(loaded);
     }
 
-    /// Name of the GPU that the profile asks for and this build has.
     fn gpu(&self, profile: LoadProfile) -> Option<String> {
         if profile.gpu_layers == Some(0) { None } else { self.backend.gpu() }
     }
@@ -352,6 +358,7 @@ pub(crate) fn look_at_processors() -> usize {
     *CORES.get_or_init(|| {
         // Honors affinity and, on Linux, the cgroup's quota.
         let usable = std::thread::available_parallelism().map_or(1, usize::from);
+        // Both bounds: a container may have fewer processors than the machine has cores.
         physical_cores().unwrap_or(usable).min(usable)
     })
 }
@@ -362,6 +369,7 @@ fn physical_cores() -> Option<usize> {
     for entry in std::fs::read_dir("/sys/devices/system/cpu").ok()?.flatten() {
         let list = entry.path().join("topology/thread_siblings_list");
         if let Ok(list) = std::fs::read_to_string(list) {
+            // Hyper-threads of one core have the same list, so a set of lists counts cores.
             siblings.insert(list);
         }
     }
@@ -383,7 +391,6 @@ fn out_of_memory(what: &str) -> ErrorInfo {
         .with_action_on(ErrorAction::OpenSettings, "contextWindow")
 }
 
-/// The error of a failed load, from llama.cpp's messages.
 fn explain(path: &Path, lines: &LogLines) -> ErrorInfo {
     let error = match reason(lines) {
         Some(ErrorCode::ModelDamaged) => damaged(path),

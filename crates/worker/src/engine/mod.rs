@@ -31,13 +31,10 @@ use crate::generate::generate;
 use crate::llama::{Backend, Log};
 use crate::server::Shared;
 
-/// What the engine is asked to do.
 #[derive(Debug)]
 pub(crate) enum Job {
     Devices,
-    /// `loadModel`, and the file that was passed with it.
     Load(LoadModelParams, Option<Handed>),
-    /// `loadDraft`, and the file that was passed with it.
     LoadDraft(LoadDraftParams, Option<Handed>),
     UnloadDraft,
     Score(ScoreTextParams),
@@ -45,19 +42,23 @@ pub(crate) enum Job {
     Count(CountTokensParams),
     SavePrefix(SavePrefixParams),
     RestorePrefix(RestorePrefixParams),
-    /// `generate`; the server has noted it as running.
     Generate(WorkerGenerateParams),
 }
 
-/// Does jobs until the server is gone.
+/// Does jobs in order of arrival until the server is gone. Between two jobs it takes over repacked
+/// weights once they are loaded: in the middle of a job a session and its model must not be
+/// replaced.
 pub(crate) fn run(shared: &Arc<Shared>, jobs: &Receiver<(Id, Job)>, exchange: Option<File>) {
     let (backend, shared) = (Backend::init(), Arc::clone(shared));
     let mut engine = Engine { backend, shared: Arc::clone(&shared), exchange, loaded: None };
     loop {
         let repacked = engine.repacked();
+        // Biased: a request that waits goes before the takeover, which copies states of the whole
+        // session.
         select_biased! {
             recv(jobs) -> job => {
                 let Ok((id, job)) = job else { return };
+                // Errors of an earlier job must not explain a failure of this one.
                 Log::begin();
                 let answer = engine.answer(id, job);
                 shared.send(answer);

@@ -15,7 +15,6 @@ use super::{Engine, Loaded, no_model};
 use crate::llama::Token;
 use crate::prompt;
 
-/// The first bytes of the file, with the version of its layout.
 const MAGIC: &[u8; 8] = b"LCPREFX1";
 impl Engine {
     pub(super) fn save_prefix(
@@ -32,6 +31,8 @@ impl Engine {
             return Ok(self.prefix_answer(0, 0));
         }
         let file = self.exchange.as_ref().ok_or_else(no_exchange)?;
+        // Emptied first: the end of a longer state from before would otherwise stay behind this
+        // one.
         file.set_len(0).and_then(|()| file.write_all_at(&written, 0)).map_err(|e| failed(&e))?;
         Ok(self.prefix_answer(tokens.len(), written.len()))
     }
@@ -41,6 +42,7 @@ impl Engine {
         params: &RestorePrefixParams,
     ) -> Result<PrefixAnswer, ErrorInfo> {
         let file = self.exchange.as_ref().ok_or_else(no_exchange)?;
+        // The size comes in a message: it is not allocated before it is known to be reasonable.
         if params.bytes > PREFIX_BYTES_MAX {
             return Ok(self.prefix_answer(0, 0));
         }
@@ -67,6 +69,8 @@ impl Engine {
 fn common_tokens(loaded: &Loaded, prompt: &WorkerPrompt) -> Result<Vec<Token>, ErrorInfo> {
     let template = || loaded.template.as_ref().map_err(Clone::clone);
     let mut all = Vec::new();
+    // Tokens merge across the end of the known beginning, so where the common part ends is not
+    // computed but seen, by continuing it in two ways that share nothing.
     for text in prompt::OTHER_TEXTS {
         let mut prompt = prompt.clone();
         match &mut prompt {
@@ -95,8 +99,9 @@ fn encode(tokens: &[Token], state: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The state, if it is of exactly these tokens.
 fn decode<'b>(bytes: &'b [u8], tokens: &[Token]) -> Option<&'b [u8]> {
+    // Compared as bytes with what would have been written for these tokens: there is nothing to
+    // parse, so a damaged head can't be misread, only not match.
     let head = encode(tokens, &[]);
     bytes.strip_prefix(head.as_slice()).filter(|state| !tokens.is_empty() && !state.is_empty())
 }

@@ -21,12 +21,10 @@ use crate::server::Shared;
 /// Loading continues once nothing was generated for this long: after a start, and between two
 /// requests of a user who is waiting, the processor is theirs.
 const QUIET: Duration = Duration::from_millis(500);
-/// How often it looks whether that is so.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Memory that must stay free in addition to the second copy of the weights.
 const FREE_BYTES_MIN: u64 = 2 * 1024 * 1024 * 1024;
 
-/// The outcome of a load of repacked weights.
 pub(super) struct Outcome {
     /// Whether repacking makes this model faster, for the next worker to know.
     pub(super) pays: bool,
@@ -43,7 +41,9 @@ pub(super) struct Repacking {
 
 impl Repacking {
     /// Starts the load; `None` for small models that were not measured, if repacking is known not
-    /// to pay, or if memory is short.
+    /// to pay, if memory is short, or if the system has no thread for it. `known` is what an
+    /// earlier worker has measured of this model. None of this is an error: the mapped weights
+    /// answer too.
     pub(super) fn start(
         backend: Backend,
         shared: &Arc<Shared>,
@@ -67,10 +67,14 @@ impl Repacking {
         let shared = Arc::clone(shared);
         let work = move || {
             crate::process::give_way();
+            // A lack of memory here is not one of the answer that is being computed meanwhile.
             Log::set_aside();
             wait_for_quiet(&shared, &stopped);
+            // Measured only when it is quiet: next to a generation the times would say nothing.
             let pays = known.unwrap_or_else(|| repacking_pays(backend, &file, threads));
             let params = ModelParams { gpu_layers: Some(0), repack: true };
+            // llama.cpp asks after each tensor, so this is where the load stands still for a
+            // generation and where it can be ended.
             let go_on = |_| {
                 if shared.is_busy() {
                     wait_for_quiet(&shared, &stopped);
@@ -85,14 +89,13 @@ impl Repacking {
         Some(Self { outcome, stop, thread: Some(thread) })
     }
 
-    /// Where the outcome arrives.
     pub(super) fn outcome(&self) -> &Receiver<Outcome> {
         &self.outcome
     }
 }
 
-/// Returns when nothing was generated for a while, or when this load is to stop.
 fn wait_for_quiet(shared: &Shared, stopped: &AtomicBool) {
+    // Counted from now even if nothing runs: right after a start the first request is on its way.
     let mut since = Instant::now();
     while since.elapsed() < QUIET && !stopped.load(Ordering::Acquire) {
         std::thread::sleep(LOOK_EVERY);

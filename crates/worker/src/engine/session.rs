@@ -23,10 +23,8 @@ const PURPOSES: usize = Purpose::ALL.len();
 /// sequence as it was before its last step.
 const SCRATCH: Sequence = 3;
 const _: () = assert!(PURPOSES == 3);
-/// How many sequences a context has in addition to those that are kept.
 pub(crate) const SEQUENCES: usize = PURPOSES + 1;
 
-/// Why tokens were not computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SessionError {
     Cancelled,
@@ -35,7 +33,6 @@ pub(crate) enum SessionError {
     Decode(DecodeError),
 }
 
-/// One context and what it holds.
 #[derive(Debug)]
 pub(crate) struct Session {
     context: Context,
@@ -46,7 +43,6 @@ pub(crate) struct Session {
     /// How many tokens the current sequence held before its last step, if there is a copy from
     /// then.
     guard: Option<usize>,
-    /// Counts the selections, for [`SequenceState::used`].
     clock: u64,
 }
 
@@ -56,7 +52,8 @@ struct SequenceState {
     tokens: Vec<Token>,
     /// How many of the tokens are in the cache. The rest is computed with the next step.
     computed: usize,
-    /// When it was last selected.
+    /// The clock of the session when it was last selected, or served as a beginning: the least
+    /// recently used one is the first to be replaced or evicted.
     used: u64,
 }
 
@@ -96,7 +93,6 @@ impl Session {
         self.window
     }
 
-    /// All tokens of the current sequence.
     pub(crate) fn tokens(&self) -> &[Token] {
         &self.sequences[self.current].tokens
     }
@@ -111,7 +107,8 @@ impl Session {
         (0..self.sequences.len()).map(own).sum()
     }
 
-    /// Whether tokens that were computed as a guess can be taken back.
+    /// Whether tokens that were computed as a guess can be taken back. If not, the caller must not
+    /// pass any to [`Session::advance`]: there would be nothing to go back to.
     pub(crate) fn can_take_back(&self) -> bool {
         self.context.memory() != MemoryKind::Fixed
     }
@@ -121,7 +118,9 @@ impl Session {
         self.is_folded() && self.context.states_back() + 1 < self.context.outputs()
     }
 
-    /// How many tokens the next step computes in addition to those that it is given.
+    /// How many tokens the next step computes in addition to those that it is given. They are known
+    /// but not in the cache: [`Session::take_back`] went back to a copy that ends before them. The
+    /// caller plans with them, since they take room in a step and time.
     pub(crate) fn owed(&self) -> usize {
         let held = &self.sequences[self.current];
         held.tokens.len() - held.computed
@@ -132,13 +131,16 @@ impl Session {
         self.context.memory() == MemoryKind::Folded
     }
 
-    /// The state of exactly this beginning, if some sequence holds it.
+    /// The state of exactly this beginning, for [`Session::begin_with`] of another process; `None`
+    /// if no sequence holds it or llama.cpp can't cut one there. Uses the scratch sequence, so the
+    /// guard is lost.
     pub(crate) fn state_of(&mut self, beginning: &[Token]) -> Option<Vec<u8>> {
         let holds = |held: &SequenceState| held.in_cache().starts_with(beginning);
         let holders: Vec<usize> =
             (0..self.sequences.len()).filter(|it| holds(&self.sequences[*it])).collect();
         self.drop_guard();
         let context = &mut self.context;
+        // Several may hold it, but a folded state can only be shared as a whole: try each.
         holders.iter().find(|it| context.share(number(**it), SCRATCH, beginning.len()))?;
         let state = self.context.state(SCRATCH);
         self.context.truncate(SCRATCH, 0);
@@ -156,6 +158,8 @@ impl Session {
         if !self.context.restore(sequence, state) {
             return false;
         }
+        // A state may fit this model and be that of another number of tokens; then every later
+        // token would be put at a wrong position.
         if self.context.filled(sequence) != beginning.len() {
             self.context.truncate(sequence, 0);
             return false;
@@ -164,7 +168,9 @@ impl Session {
         true
     }
 
-    /// Takes over what another session on the same model has computed, as far as it fits.
+    /// Takes over what another session on the same model has computed, as far as it fits; what does
+    /// not stays empty here and is read again. Only states are copied: no token is computed.
+    /// `other` is left with what this session had, which is nothing.
     pub(crate) fn adopt(&mut self, other: &mut Self) {
         for sequence in 0..self.sequences.len().min(other.sequences.len()) {
             if other.sequences[sequence].computed == 0 {
@@ -178,12 +184,10 @@ impl Session {
         (self.current, self.clock) = (other.current, other.clock);
     }
 
-    /// Whether no further token fits.
     pub(crate) fn is_full(&self) -> bool {
         self.tokens().len() >= self.window
     }
 
-    /// Whether the running computation should end.
     pub(crate) fn cancel_asked(&self) -> bool {
         self.context.abort_asked()
     }
@@ -195,8 +199,11 @@ impl Session {
     }
 
     /// Most tokens of one [`Session::advance`] such that all but the first can be taken back.
+    /// Changes from step to step for a model with a state, so it is asked before each guess.
     pub(crate) fn step_tokens(&self) -> usize {
         let outputs = self.context.outputs();
+        // Without a copy to go back to, a longer guess that turns out wrong could not be taken
+        // back, and the generation would fail.
         let has_copy = self.guard.is_some() || self.context.can_share(number(self.current));
         if self.is_folded() && !has_copy {
             // There are only the states that the step itself keeps.
@@ -208,6 +215,11 @@ impl Session {
 
     /// Makes the sequence of a purpose the current one, with the longest beginning of `prompt` that
     /// any sequence holds, but at most `most` tokens. Returns how many tokens that is.
+    ///
+    /// Its own beginning is preferred to a slightly longer one of another sequence: to take that
+    /// over, the sequence is emptied first, and what it had read behind the beginning is lost to a
+    /// prompt that returns to it. A folded state can only be taken over whole, so there it is the
+    /// kept copies that others begin with.
     fn select(&mut self, purpose: Purpose, prompt: &[Token], most: usize) -> usize {
         self.drop_guard();
         self.current = index(purpose);
@@ -219,6 +231,8 @@ impl Session {
         self.sequences[current].cut(computed);
         self.sequences[current].used = self.clock;
         for kept in &mut self.sequences[PURPOSES..] {
+            // A copy that this prompt begins with has served, even if a longer one is taken below:
+            // otherwise the common beginning of all prompts would be the first to be replaced.
             if kept.computed > 0 && prompt.starts_with(kept.in_cache()) {
                 kept.used = self.clock;
             }
@@ -232,6 +246,8 @@ impl Session {
             return self.cut(current, own);
         }
         self.cut(current, 0);
+        // The current sequence was emptied before, because llama.cpp adds to a sequence what it is
+        // given and does not replace it.
         if !self.context.share(number(other), number(current), longest) {
             return 0;
         }
@@ -284,6 +300,7 @@ impl Session {
         partings: &[usize],
         mut progress: impl FnMut(usize),
     ) -> Result<usize, SessionError> {
+        // Even if the cache has the whole prompt: logits are not kept with it.
         let most = prompt.len() - usize::from(logits && !prompt.is_empty());
         let mut partings = partings.to_vec();
         if self.is_folded() {
@@ -292,6 +309,8 @@ impl Session {
         partings.retain(|tokens| (SHARE_MIN_TOKENS..=most).contains(tokens));
         let cached = self.select(purpose, prompt, most);
         self.set_guard();
+        // Reached without a step, from another sequence or by a cut: the loop below would not pass
+        // it.
         if partings.contains(&cached) {
             self.keep();
         }
@@ -316,7 +335,8 @@ impl Session {
     }
 
     /// Keeps a copy of the current sequence as it is, in place of the least recently used one; of
-    /// several such, in place of the longest, which the fewest prompts begin with.
+    /// several such, in place of the longest, which the fewest prompts begin with. Without room for
+    /// copies, as with a model with cells, it does nothing; a failed copy costs only the place.
     fn keep(&mut self) {
         let held = &self.sequences[self.current];
         let is_kept = |it: &usize| self.sequences[*it].in_cache() == held.tokens;
@@ -347,7 +367,9 @@ impl Session {
         Ok(self.sequences[self.current].computed - computed)
     }
 
-    /// Takes back the last `count` tokens of the last step. Only if [`Session::can_take_back`].
+    /// Takes back the last `count` tokens of the last step; an earlier step can't be gone back
+    /// into. Only if [`Session::can_take_back`]. Costs nothing for a model with cells. For one with
+    /// a state it may leave tokens owed, see [`Session::owed`].
     pub(crate) fn take_back(&mut self, count: usize) -> Result<(), SessionError> {
         let held = &self.sequences[self.current];
         let wanted = held.tokens.len().saturating_sub(count);
@@ -369,7 +391,6 @@ impl Session {
         Err(SessionError::Decode(DecodeError::Invalid))
     }
 
-    /// Cuts a sequence to its first `tokens` tokens and returns how many are left.
     fn cut(&mut self, sequence: usize, tokens: usize) -> usize {
         let left = self.context.truncate(number(sequence), tokens);
         self.sequences[sequence].cut(left);
@@ -385,7 +406,6 @@ impl Session {
         self.compute_all(batch, logits)
     }
 
-    /// Computes the owed tokens and `batch` in one step.
     fn compute_all(&mut self, batch: &[Token], logits: usize) -> Result<(), SessionError> {
         let held = &mut self.sequences[self.current];
         let (known, computed) = (held.tokens.len(), held.computed);
@@ -422,6 +442,7 @@ impl Session {
             return;
         }
         let computed = self.sequences[self.current].computed;
+        // An empty sequence needs no copy, and llama.cpp has nothing to copy.
         if computed == 0 {
             self.drop_guard();
             self.guard = Some(0);
@@ -449,11 +470,14 @@ impl Session {
         self.context.truncate(current, 0);
         // Nothing to copy is as good as a copy: an empty sequence is the state at its beginning.
         let there = guard == 0 || self.context.share(SCRATCH, current, guard);
+        // `tokens` is not cut: what lies between the guard and its end is now owed.
         self.sequences[self.current].computed = if there { guard } else { 0 };
         there
     }
 
-    /// Cleans up after a failed step, before which the sequence had `known` tokens.
+    /// Cleans up after a failed step, before which the sequence had `known` tokens: whatever
+    /// llama.cpp has left in the cache, our record of it must be the same, or the next prompt would
+    /// continue from tokens that are not there.
     fn failed(&mut self, known: usize, error: DecodeError) -> SessionError {
         let current = self.current;
         match error {
@@ -478,6 +502,8 @@ impl Session {
                 // Its contents are undefined now.
                 self.context.clear();
                 self.guard = None;
+                // Also those of other purposes: cells of all sequences are in the one buffer that
+                // failed.
                 self.sequences.iter_mut().for_each(|held| held.cut(0));
                 SessionError::Decode(error)
             }
@@ -492,7 +518,8 @@ impl Session {
     }
 
     /// Empties the least recently used sequence, except the current one and those it must not
-    /// evict; false if all others are empty.
+    /// evict; false if all others are empty. Cells are shared, so this may free fewer than the
+    /// sequence held, and the caller tries until the step fits.
     fn evict(&mut self) -> bool {
         let reserved = self.is_unasked().then(|| index(Purpose::Edit));
         let others = (0..self.sequences.len()).filter(|it| {

@@ -18,6 +18,8 @@ pub(super) fn ensure_available(threads: u32) -> Result<(), ErrorInfo> {
     let wanted = threads.saturating_sub(1) as usize;
     let mut started: Vec<JoinHandle<()>> = Vec::with_capacity(wanted);
     let mut failure = None;
+    // All must live at once, or a limit on their number would not be met. They wait for a message
+    // that never comes, and end when the sender is dropped.
     let (hold, held) = crossbeam_channel::bounded::<()>(0);
     for _ in 0..wanted {
         let held = held.clone();

@@ -3,7 +3,6 @@
 
 use localcoder_protocol::BlockEnd;
 
-/// Where in a line the text is.
 #[derive(Debug)]
 enum State {
     /// After the first character of a line that is not white space.
@@ -25,6 +24,7 @@ pub(super) struct Block {
 
 impl Block {
     pub(super) fn new(end: BlockEnd) -> Self {
+        // The text continues a line of the editor, whose indentation is already there.
         Self { end, state: State::InLine }
     }
 

@@ -15,7 +15,6 @@ pub(super) struct Certainty {
 }
 
 impl Certainty {
-    /// Measures or not, depending on the purpose.
     pub(super) fn of(purpose: Purpose) -> Self {
         Self { wanted: purpose == Purpose::Completion, ..Self::default() }
     }
@@ -24,6 +23,7 @@ impl Certainty {
     pub(super) fn note(&mut self, logits: &[f32], token: Token) {
         let chosen = usize::try_from(token).ok().and_then(|token| logits.get(token));
         let Some(chosen) = chosen.filter(|_| self.wanted) else { return };
+        // The largest is subtracted first, or `exp` overflows for logits above 88.
         let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let all: f32 = logits.iter().map(|logit| (logit - most).exp()).sum();
         let log_probability = f64::from(chosen - most) - f64::from(all).ln();

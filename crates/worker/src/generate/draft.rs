@@ -14,26 +14,21 @@ use crate::llama::Token;
 /// How far around the place of a difference the code is searched, in tokens: a deleted or moved
 /// passage of a function is seldom longer.
 const NEAR_TOKENS: usize = 96;
-/// Longest run that is compared to judge a place.
 const RUN_MAX: usize = 12;
 /// Shortest run that is looked up in the text before, as in prompt lookup decoding.
 const LOOKUP_RUN: usize = 3;
 /// A place confirmed by a run this long counts as [`Trust::Sure`], and what is before it in both
 /// texts as one having been replaced by the other.
 const SURE_RUN: usize = 4;
-/// A place that was right for two tokens counts as [`Trust::Likely`].
 const LIKELY_RUN: usize = 2;
 /// How much of the weight of earlier tokens remains at each new one: a few edits change the odds.
 const MEMORY: f64 = 0.97;
-/// One for each [`Trust`] in a guess of this drafter.
 const ODDS: usize = 5;
 
-/// How much a guess can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Trust {
     /// At the start, or after a long run of agreement.
     Sure,
-    /// After a short run.
     Likely,
     /// The place was just found again.
     Weak,
@@ -54,24 +49,19 @@ impl Trust {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Draft {
     pub(super) tokens: Vec<Token>,
-    /// How far its tokens can be trusted.
     pub(super) trust: Trust,
 }
 
-/// Tracks where in the source the text is, and how good the guesses were.
 pub(super) struct Drafter<'v> {
     vocabulary: &'v dyn Vocabulary,
     source: Vec<Token>,
-    /// The prompt and what was written after it.
     text: Vec<Token>,
     prompt_tokens: usize,
-    /// The prompt as text, made when it is first needed.
     prompt: OnceCell<String>,
     /// The next token of the source, if the place is known.
     place: Option<usize>,
     /// How many tokens in a row have confirmed the place.
     run: usize,
-    /// Where the place was last known.
     anchor: usize,
     /// Where source and text diverged, until it is known what replaced what.
     parted: Option<Parting>,
@@ -81,14 +71,12 @@ pub(super) struct Drafter<'v> {
     odds: [Odds; ODDS],
 }
 
-/// The first tokens that differed.
 #[derive(Debug, Clone, Copy)]
 struct Parting {
     source: usize,
     text: usize,
 }
 
-/// The share of guesses that were right, among those that could be judged.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Odds {
     pub(super) right: f64,
@@ -96,12 +84,10 @@ pub(super) struct Odds {
 }
 
 impl Odds {
-    /// The chance that the next one is right.
     pub(super) fn chance(self) -> f64 {
         (self.right / (self.right + self.wrong)).min(0.995)
     }
 
-    /// Takes the outcome of one more guess.
     pub(super) fn note(&mut self, right: bool) {
         self.right = self.right * MEMORY + if right { 1.0 } else { 0.0 };
         self.wrong = self.wrong * MEMORY + if right { 0.0 } else { 1.0 };
@@ -142,12 +128,10 @@ impl<'v> Drafter<'v> {
         }
     }
 
-    /// The chance that a token guessed with this trust is right, if those before it are.
     pub(super) fn chance(&self, trust: Trust) -> f64 {
         self.odds.get(trust as usize).map_or(0.0, |odds| odds.chance())
     }
 
-    /// The best guess of at most `most` tokens.
     pub(super) fn guess(&self, most: usize) -> Option<Draft> {
         let (tokens, trust) = match self.place {
             Some(place) => {
@@ -172,7 +156,6 @@ impl<'v> Drafter<'v> {
         (!tokens.is_empty()).then_some(Draft { tokens, trust })
     }
 
-    /// What follows if the text has begun a name other than the source's.
     fn completed_name(&self) -> Option<Vec<Token>> {
         let parted = self.parted?;
         let (before, rest) = self.source.split_at_checked(parted.source)?;
@@ -182,15 +165,15 @@ impl<'v> Drafter<'v> {
         renaming::complete(known, Begun { before, rest, written }, self.vocabulary)
     }
 
-    /// Learns how a guess did: its first `right` tokens were right.
     pub(super) fn judge(&mut self, draft: &Draft, right: usize) {
         let Some(odds) = self.odds.get_mut(draft.trust as usize) else { return };
+        // What follows the first wrong token was never judged: it continued a text that was not
+        // written.
         for index in 0..draft.tokens.len().min(right + 1) {
             odds.note(index < right);
         }
     }
 
-    /// Takes the token that was written.
     pub(super) fn follow(&mut self, token: Token) {
         self.text.push(token);
         if let Some(place) = self.place {
@@ -212,6 +195,7 @@ impl<'v> Drafter<'v> {
 
     /// Whether the token is the one expected at the place; if so, the place moves past it.
     fn goes_on(&mut self, place: usize, token: Token) -> bool {
+        // Taken, so that every way out below but one leaves no replacement half written.
         let begun = std::mem::take(&mut self.renamed);
         if let Some(passage) = self.renamings.at(&self.source[place..]) {
             if passage.to.get(begun) == Some(&token) {
@@ -224,6 +208,8 @@ impl<'v> Drafter<'v> {
             }
             let from = passage.from.clone();
             self.renamings.forget(&from);
+            // The start of the replacement is in the text already, so the old passage can no longer
+            // come here: the place is lost.
             if begun > 0 {
                 return false;
             }
@@ -238,7 +224,6 @@ impl<'v> Drafter<'v> {
         as_it_was
     }
 
-    /// Expects the source from a place on to be written like this.
     fn replace_rest(&mut self, place: usize, rest: Vec<Token>) {
         self.source.truncate(place);
         self.source.extend(rest);
@@ -256,6 +241,8 @@ impl<'v> Drafter<'v> {
         if self.run >= SURE_RUN {
             self.parted = None;
         }
+        // The two may meet so soon again that the run overlaps what differed: then nothing was
+        // replaced.
         let (Some(old), Some(new)) = (old, new) else { return };
         let (before, after) = (&self.source[..parted.source], &self.source[met..place]);
         let difference = Difference { before, old, new, after };
@@ -272,7 +259,12 @@ impl<'v> Drafter<'v> {
 
     /// Looks for the place in the source that follows tokens most like the end of the text. Of
     /// equals, the nearest to where the place was lost wins, and ahead wins over back.
+    ///
+    /// Done for each token while the place is lost, so both the part of the source and the runs are
+    /// bounded: it must cost nothing next to a step. A wrong place is cheap too, since a short run
+    /// gives a guess little trust.
     fn find_again(&mut self) {
+        // From 1: a place is judged by the tokens before it.
         let from = self.anchor.saturating_sub(NEAR_TOKENS).max(1);
         let to = (self.anchor + NEAR_TOKENS).min(self.source.len());
         let best = (from..=to)
@@ -289,7 +281,6 @@ impl<'v> Drafter<'v> {
     }
 }
 
-/// How many tokens at the ends of both are equal, up to [`RUN_MAX`].
 fn common_end(a: &[Token], b: &[Token]) -> usize {
     a.iter().rev().zip(b.iter().rev()).take(RUN_MAX).take_while(|(a, b)| a == b).count()
 }

@@ -32,7 +32,6 @@ const FOLLOWING_TOKENS: usize = 128;
 const FOLLOWING_IN_AN_EDIT: usize = 24;
 /// After this many guesses it is known whether there is a gain.
 const ROUNDS_MIN: u32 = 8;
-/// Most generations for which it is left out.
 const RESTS_MAX: u32 = 64;
 /// Steps that are timed when it is loaded, after an untimed one.
 const TIMED_STEPS: usize = 3;
@@ -61,7 +60,6 @@ pub(crate) struct DraftModel {
     used: DraftUse,
 }
 
-/// What the guesses of one generation have gained.
 #[derive(Debug, Clone, Copy, Default)]
 struct Rounds {
     count: u32,
@@ -69,15 +67,11 @@ struct Rounds {
     ms: f64,
 }
 
-/// A request for a guess.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ask<'a> {
     pub(super) purpose: Purpose,
-    /// The prompt and all that was written so far.
     pub(super) text: &'a [Token],
-    /// Most tokens to guess.
     pub(super) most: usize,
-    /// Most tokens that may still be written.
     pub(super) left: usize,
     /// Whether the selection serves as a draft as well.
     pub(super) is_edit: bool,
@@ -85,7 +79,6 @@ pub(super) struct Ask<'a> {
 }
 
 impl DraftModel {
-    /// Takes a session on the model, and times some of its steps.
     pub(crate) fn new(
         mut session: Session,
         model: Arc<Model>,
@@ -93,10 +86,12 @@ impl DraftModel {
     ) -> Result<Self, SessionError> {
         let mut steps = Pace::default();
         let mut best = f64::INFINITY;
+        // The untimed step: the first one touches weights and buffers for the first time.
         session.prefill(Purpose::Edit, &[0], (1, true), &[], |_| {})?;
         for _ in 0..TIMED_STEPS {
             let started = Instant::now();
             session.advance(&[0])?;
+            // The best, since a pause of the machine only ever makes a step longer.
             best = best.min(ms_since(started));
         }
         steps.took(1, best);
@@ -125,12 +120,14 @@ impl DraftModel {
         self.steps.step_ms(1)
     }
 
-    /// Starts another generation.
     pub(super) fn begin(&mut self) {
         self.rounds = Rounds::default();
         self.open = (Vec::new(), 0.0);
         self.unsaid = None;
         self.used = DraftUse::default();
+        // The rest doubles each time that there was no gain, and starts over at one generation with
+        // the first gain: a kind of text that it can't guess costs little, and one that it can is
+        // found again.
         self.is_off = self.rests.0 > 0;
         self.rests.0 = self.rests.0.saturating_sub(1);
         // For another text, what was learned from the last one counts half.
@@ -141,15 +138,18 @@ impl DraftModel {
         }
     }
 
-    /// What it has done since the generation began.
     pub(super) fn used(&self) -> DraftUse {
         self.used
     }
 
-    /// What a guess would gain; `None` if it is not worth its cost, or if nothing is known of it.
+    /// What a guess would gain; `None` if it is not worth its cost, or if nothing is known of it:
+    /// without the time of a single step of the loaded model there is nothing to compare with. The
+    /// cost includes what this model would have to read first.
     pub(super) fn worth(&self, ask: Ask<'_>, pace: &Pace) -> Option<Worth> {
         let most = ask.most.min(TOKENS_MAX);
         let tokens = self.model.vocab_tokens();
+        // The two vocabularies agree on the tokens that both have, and one may be longer.
+        // llama.cpp would refuse a batch with a token that this model lacks.
         let known = |token: &Token| usize::try_from(*token).is_ok_and(|it| it < tokens);
         let fits = ask.text.len() + most < self.session.window() && ask.text.iter().all(known);
         if most == 0 || !fits {
@@ -165,6 +165,8 @@ impl DraftModel {
         let gain_ms = plain_ms - 1.0 / worth.tokens_per_ms;
         // What is read in the same step costs nothing extra.
         let behind = if unread > READ_TOKENS_MIN { to_float(unread) * self.read_ms() } else { 0.0 };
+        // What has to be read first is paid once, and must be earned back within what is still
+        // expected to be written.
         (gain_ms * to_float(following.min(ask.left)) > behind).then_some(worth)
     }
 
@@ -172,7 +174,6 @@ impl DraftModel {
         self.read_ms.unwrap_or(self.step_ms() * READ_RATIO)
     }
 
-    /// Reads a prompt ahead of being asked about it.
     pub(super) fn prepare(
         &mut self,
         ask: Ask<'_>,
@@ -187,7 +188,9 @@ impl DraftModel {
         Ok(())
     }
 
-    /// Guesses what follows a text, as far as each further token is worth what it costs.
+    /// Guesses what follows a text, as far as each further token is worth what it costs. `worth` is
+    /// what [`DraftModel::worth`] has promised: its tokens per millisecond are the bar. `None` if
+    /// already the first token is too unsure; the time is lost then, and counts against the gain.
     pub(super) fn guess(
         &mut self,
         ask: Ask<'_>,
@@ -210,6 +213,11 @@ impl DraftModel {
         Ok(Some(Draft { tokens, trust: Trust::Model }))
     }
 
+    /// Token after token, each as its likeliest one, until the next is not worth what it costs,
+    /// with the class of each. Two questions for every token: whether to pass it on, which costs
+    /// the loaded model a row of its step whatever comes of it, and whether to compute another one
+    /// here. Both are decided by how often the loaded model has agreed with guesses of that
+    /// probability, not by the probability itself, which is only what this model says of itself.
     fn likely(
         &mut self,
         ask: Ask<'_>,
@@ -228,6 +236,8 @@ impl DraftModel {
             let says = always || right >= worth.tokens_per_ms * more_ms;
             if !says || self.model.is_end_of_generation(token) {
                 if tokens.is_empty() {
+                    // Whether this would have been right is seen for free, and keeps the odds of a
+                    // class alive that is no longer guessed with.
                     self.unsaid = Some((token, class));
                 }
                 break;
@@ -235,6 +245,8 @@ impl DraftModel {
             tokens.push(token);
             classes.push(class);
             let next = right * self.over_all.chance();
+            // Another token costs a step here and a row there. It pays if its chance is above what
+            // the same time is worth otherwise.
             let goes_on = always || next >= worth.tokens_per_ms * (more_ms + self.step_ms());
             if tokens.len() == ask.most.min(TOKENS_MAX) || !goes_on {
                 break;
@@ -246,7 +258,9 @@ impl DraftModel {
         Ok((tokens, classes))
     }
 
-    /// Reads what it has not read of a text yet, and cuts off what it guessed wrong.
+    /// Reads what it has not read of a text yet, and cuts off what it guessed wrong: both by asking
+    /// the session for the text, which computes only what differs. The time is only taken from
+    /// longer pieces; shorter ones are steps rather than reading.
     fn read(&mut self, ask: Ask<'_>) -> Result<(), SessionError> {
         let started = Instant::now();
         let cached =
@@ -258,12 +272,10 @@ impl DraftModel {
         Ok(())
     }
 
-    /// The loaded model has computed the open guess in this time.
     pub(super) fn verified(&mut self, ms: f64) {
         self.open.1 += ms;
     }
 
-    /// The first `right` tokens of the open guess were right.
     pub(super) fn judge(&mut self, right: usize, pace: &Pace) {
         let (classes, ms) = std::mem::take(&mut self.open);
         for (index, class) in classes.iter().enumerate().take(right + 1) {
@@ -274,7 +286,6 @@ impl DraftModel {
         self.note_round(right + 1, ms, pace);
     }
 
-    /// A token was written.
     pub(super) fn follow(&mut self, token: Token) {
         if let Some((unsaid, class)) = self.unsaid.take() {
             self.agrees[class].note(unsaid == token);
@@ -289,6 +300,7 @@ impl DraftModel {
         *time += ms;
         let Some(plain_ms) = pace.plain_ms().filter(|_| *count >= ROUNDS_MIN) else { return };
         if *time > plain_ms * *all {
+            // Once per generation: later rounds of it report the same loss again.
             if !self.is_off {
                 self.rests = (self.rests.1, (self.rests.1 * 2).min(RESTS_MAX));
             }

@@ -39,7 +39,13 @@ use stream::TextStream;
 /// tokens a second at 64, 56 at 512).
 const AHEAD_TOKENS: usize = 64;
 
-/// Generates. The text is sent to the host as it is written; the answer reports what it cost.
+/// Does one generation. The text goes to the host as it is written; the answer after it reports
+/// what it cost. With `max_tokens` of 0 the prompt is only read, by this model and the draft model,
+/// so that a later request finds it in the cache.
+///
+/// # Errors
+/// The prompt is empty, too long or can't be laid out; the generation was cancelled; or what
+/// llama.cpp computes is nothing that can be written.
 pub(crate) fn generate(
     shared: &Shared,
     loaded: &mut Loaded,
@@ -115,7 +121,6 @@ pub(crate) fn generate(
     })
 }
 
-/// Whether a prompt can be read at all.
 fn fits(tokens: usize, window: usize) -> Result<(), ErrorInfo> {
     match tokens {
         0 => Err(ErrorInfo::new(ErrorCode::Protocol, "the prompt is empty")),
@@ -159,7 +164,6 @@ impl Vocabulary for Model {
     }
 }
 
-/// Writes the answer of one generation.
 struct Writer<'a> {
     shared: &'a Shared,
     params: &'a WorkerGenerateParams,
@@ -168,7 +172,6 @@ struct Writer<'a> {
     pace: &'a mut Pace,
     sources: Option<Sources<'a>>,
     usage: &'a mut Usage,
-    /// The path of the model's file, if it runs on the CPU alone.
     cpu_model: Option<&'a str>,
 }
 
@@ -177,6 +180,12 @@ impl Writer<'_> {
     /// together with the first guess. The session may hold guessed tokens beyond the last chosen
     /// one; each is kept as long as the model chooses the same, so that the text is what would have
     /// been written without guesses.
+    ///
+    /// A round is: choose from the logits after the last chosen token, send, and then either follow
+    /// a right guess, whose logits the same step has computed, or take the rest of the guess back
+    /// and compute the chosen token with the next one. Each way out but an error takes back what is
+    /// still open; after an error the next prompt drops it, since it is compared with what the
+    /// session holds.
     fn write(
         &mut self,
         last: Option<Token>,
@@ -192,6 +201,7 @@ impl Writer<'_> {
         let finish = loop {
             let guessed = guess.as_ref().map_or(0, |draft| draft.tokens.len());
             let open = guessed - right;
+            // Before the logits are looked at: a prompt that is only read may have none.
             if self.usage.generated_tokens >= self.params.max_tokens {
                 break FinishReason::TokenLimit;
             }
@@ -200,7 +210,8 @@ impl Writer<'_> {
             }
             // The last step has computed logits after the token that was given to it and after each
             // guessed one. Those that count now are after the last token that was chosen, and the
-            // sampler is shown no token behind it: a penalty for a mere guess would change the text.
+            // sampler is shown no token behind it: a penalty for a mere guess would change the
+            // text.
             let tokens = self.session.tokens();
             let logits = self.session.logits(open).ok_or_else(|| failed("there are no logits"))?;
             if self.usage.generated_tokens == 0 && says_nothing(logits) {
@@ -258,7 +269,6 @@ impl Writer<'_> {
         self.session.take_back(open).map_err(explain)
     }
 
-    /// Computes a token, together with a guess of what follows if one is worth it.
     fn step(&mut self, token: Token) -> Result<Option<Draft>, ErrorInfo> {
         let guess = self.guess(token).map_err(explain)?;
         let mut tokens = vec![token];
@@ -281,7 +291,6 @@ impl Writer<'_> {
         Ok(guess)
     }
 
-    /// A guess of what follows a token that is not computed yet.
     fn guess(&mut self, token: Token) -> Result<Option<Draft>, SessionError> {
         let Some(sources) = self.sources.as_mut() else { return Ok(None) };
         let left = self.params.max_tokens - self.usage.generated_tokens;
@@ -387,7 +396,6 @@ fn silent_weights(path: &str, why: &str) -> ErrorInfo {
     .with_action(ErrorAction::VerifyModel)
 }
 
-/// Adds what llama.cpp logged during this request.
 fn with_log(error: ErrorInfo) -> ErrorInfo {
     match Log::lines().cause() {
         Some(cause) => error.with_cause(cause),

@@ -11,14 +11,12 @@ use localcoder_protocol::limits::OUTPUT_ROWS_MAX;
 
 /// Tokens in one step: the last one written, and a draft of one less.
 const ROWS: [usize; 6] = [1, 2, 4, 8, 16, 32];
-/// Most tokens in one step.
 pub(crate) const ROWS_MAX: usize = ROWS[ROWS.len() - 1];
 // The calculation of a model's memory, which is done elsewhere, relies on it.
 const _: () = assert!(ROWS_MAX == OUTPUT_ROWS_MAX as usize);
 /// Cost of each of [`ROWS`] relative to that of one token, until it is measured: from a 7B Q4_K_M
 /// on two cores of a Zen 4, with our own kernels.
 const RATIOS: [f64; 6] = [1.0, 1.25, 1.8, 2.3, 3.5, 6.3];
-/// Weight of a new time against the ones before.
 const NEWEST: f64 = 0.2;
 /// A time this many times the known one is a pause of the machine, not a cost...
 const PAUSE: f64 = 4.0;
@@ -28,7 +26,8 @@ const PAUSES_MAX: u32 = 3;
 /// Least gain that a draft is made for; below it the two costs can't be distinguished.
 const GAIN_MIN: f64 = 1.05;
 
-/// What steps have to compute again if wrong tokens can't just be taken back.
+/// What steps have to compute again if wrong tokens can't just be taken back, as with a model with
+/// a state; nothing for one with cells.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Again {
     /// Tokens that the next step has to compute in addition to its own.
@@ -37,25 +36,20 @@ pub(super) struct Again {
     pub(super) whole_step: bool,
 }
 
-/// What the best draft is expected to gain.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Worth {
-    /// Tokens to guess.
     pub(super) length: usize,
-    /// Tokens written per millisecond with it.
     pub(super) tokens_per_ms: f64,
 }
 
 /// Durations of steps for one model on one device. The host keeps them for the next worker.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Pace {
-    /// Milliseconds for each of [`ROWS`].
     measured: [Option<f64>; ROWS.len()],
     pauses: u32,
 }
 
 impl Pace {
-    /// Starts from what an earlier worker has measured.
     pub(crate) fn known(costs: &[StepCost]) -> Self {
         let mut pace = Self::default();
         for cost in costs {
@@ -67,7 +61,6 @@ impl Pace {
         pace
     }
 
-    /// What was measured, for the next worker.
     pub(crate) fn costs(&self) -> Vec<StepCost> {
         let cost = |(rows, ms): (&usize, &Option<f64>)| {
             Some(StepCost { rows: u32::try_from(*rows).ok()?, time_us: microseconds((*ms)?) })
@@ -75,8 +68,9 @@ impl Pace {
         ROWS.iter().zip(&self.measured).filter_map(cost).collect()
     }
 
-    /// Takes the time of a step.
     pub(super) fn took(&mut self, rows: usize, ms: f64) {
+        // Steps of other sizes teach nothing: their cost lies on a curve with jumps, whose place is
+        // not known.
         let Some(index) = ROWS.iter().position(|it| *it == rows) else { return };
         let pauses = self.pauses;
         self.pauses = 0;
@@ -92,6 +86,9 @@ impl Pace {
 
     /// The best number of tokens to guess, up to `available`, if each is right with `chance` given
     /// that those before it are, and costs `draft_ms` to be guessed; `None` if no guess pays.
+    ///
+    /// Lengths fill a step of one of [`ROWS`]: between two of them another token costs about what
+    /// the larger step costs, so it may as well be full. What is owed takes its room first.
     pub(super) fn best(
         &self,
         available: usize,
@@ -100,6 +97,7 @@ impl Pace {
         draft_ms: f64,
     ) -> Option<Worth> {
         let least = ROWS.iter().position(|rows| *rows > again.owed).unwrap_or(ROWS.len() - 1);
+        // To be beaten: a step without a draft, which has to compute what is owed all the same.
         let mut best = Worth { length: 0, tokens_per_ms: GAIN_MIN / self.cost(least) };
         for (index, rows) in ROWS.iter().enumerate().skip(1) {
             let Some(room) = rows.checked_sub(1 + again.owed).filter(|room| *room > 0) else {
@@ -143,11 +141,12 @@ impl Pace {
         (1.0 - all) * (self.cost(index.unwrap_or(ROWS.len() - 1)) - self.cost(0)).max(0.0)
     }
 
-    /// Measured, or derived from the nearest length that is.
     fn cost(&self, index: usize) -> f64 {
         let known =
             |other: usize| self.measured[other].map(|ms| ms * RATIOS[index] / RATIOS[other]);
         (0..ROWS.len())
+            // Measured ones first, then the nearest. If none is, the ratios alone give the lengths,
+            // as if a single token took 1 ms.
             .min_by_key(|other| (self.measured[*other].is_none(), other.abs_diff(index)))
             .and_then(known)
             .unwrap_or(RATIOS[index])

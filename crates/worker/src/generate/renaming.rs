@@ -18,22 +18,18 @@ const AROUND_TOKENS: usize = 8;
 /// How many words are tried as the completion of a name that was begun.
 const CANDIDATES_MAX: usize = 32;
 
-/// From tokens to text and back.
 pub(super) trait Vocabulary {
-    /// The text of some tokens.
     fn text(&self, tokens: &[Token]) -> String;
     /// The tokens of a text that continues after another.
     fn tokens(&self, text: &str) -> Vec<Token>;
 }
 
-/// A name and what it is called now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Name {
     old: String,
     new: String,
 }
 
-/// A passage of the source and what is written in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Passage {
     pub(super) from: Vec<Token>,
@@ -43,26 +39,20 @@ pub(super) struct Passage {
 /// Where source and text diverged and met again.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Difference<'a> {
-    /// Tokens before the difference, the same in both.
     pub(super) before: &'a [Token],
     pub(super) old: &'a [Token],
     pub(super) new: &'a [Token],
-    /// Tokens after the difference, the same in both.
     pub(super) after: &'a [Token],
 }
 
 /// Where source and text diverged and have not met again.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Begun<'a> {
-    /// The source before the divergence.
     pub(super) before: &'a [Token],
-    /// The source after the divergence.
     pub(super) rest: &'a [Token],
-    /// What was written instead.
     pub(super) written: &'a [Token],
 }
 
-/// All replacements that an answer has shown so far.
 #[derive(Debug, Default)]
 pub(super) struct Renamings {
     names: Vec<Name>,
@@ -110,7 +100,6 @@ impl Renamings {
         Some(vocabulary.tokens(&replace_word(&before, &rest, &name.new, &name.old)))
     }
 
-    /// The passage that begins here in the source.
     pub(super) fn at(&self, source: &[Token]) -> Option<&Passage> {
         self.passages.iter().find(|passage| source.starts_with(&passage.from))
     }
@@ -141,7 +130,6 @@ impl Renamings {
         tokens
     }
 
-    /// Learns from a difference that is not one of names.
     pub(super) fn learn_passage(&mut self, from: &[Token], to: &[Token]) {
         let short = |tokens: &[Token]| (1..=SPAN_MAX).contains(&tokens.len());
         if !short(from) || !short(to) || from == to {
@@ -159,7 +147,9 @@ fn push<T>(list: &mut Vec<T>, item: T) {
     list.push(item);
 }
 
-/// The whole names on both sides, if the difference is one of names.
+/// The whole names on both sides, if the difference is one of names: what is left on each side is
+/// an identifier, and what is around it is the same. Otherwise `None`, and the difference may still
+/// be learned as a passage.
 fn name_of(difference: Difference<'_>, vocabulary: &dyn Vocabulary) -> Option<Name> {
     let Difference { before, old, new, after } = difference;
     if old.is_empty() || new.is_empty() {
@@ -167,6 +157,8 @@ fn name_of(difference: Difference<'_>, vocabulary: &dyn Vocabulary) -> Option<Na
     }
     let before = vocabulary.text(&before[before.len().saturating_sub(AROUND_TOKENS)..]);
     let after = vocabulary.text(&after[..after.len().min(AROUND_TOKENS)]);
+    // Tokens split names anywhere, so only a part of one may differ (`total_a` and `total_sum`):
+    // the rest is taken from the tokens around it.
     let whole = |tokens: &[Token]| {
         let text = vocabulary.text(tokens);
         format!("{}{text}{}", identifier_suffix(&before), identifier_prefix(&after))
@@ -195,6 +187,8 @@ fn replace_word(before: &str, text: &str, old: &str, new: &str) -> String {
             !last.is_some_and(is_identifier_char) && !behind.starts_with(is_identifier_char);
         replaced.push_str(skipped);
         replaced.push_str(if alone { new } else { old });
+        // The old name, not the new one: the next occurrence is judged by what the source has
+        // before it.
         last = old.chars().next_back();
         rest = behind;
     }
@@ -231,12 +225,12 @@ pub(super) fn complete(
         .rev()
         .filter(|word| word.starts_with(&new) && *word != old)
         .take(CANDIDATES_MAX)
+        // The text may agree and the tokens not: then the model is on its way to another word.
         .find(|word| tokens(word, "").starts_with(begun.written))?;
     let behind = replace_word(&old, behind, &old, name);
     tokens(name, &behind).strip_prefix(begun.written).map(<[Token]>::to_vec)
 }
 
-/// The words of a text that could be names.
 fn words(text: &str) -> impl DoubleEndedIterator<Item = &str> {
     text.split(|c: char| !is_identifier_char(c)).filter(|word| !word.is_empty())
 }
@@ -264,7 +258,6 @@ fn non_identifier_prefix(text: &str) -> &str {
 pub(super) mod tests {
     use super::*;
 
-    /// A vocabulary in which each character is a token.
     pub(crate) struct Characters;
 
     impl Vocabulary for Characters {

@@ -6,12 +6,12 @@ use localcoder_protocol::WorkerSampling;
 
 use crate::llama::Token;
 
-/// How many of the last tokens the repeat penalty looks at.
 pub(crate) const PENALTY_TOKENS: usize = 64;
 /// How many of the best candidates are sorted before the whole vocabulary is.
 const HEAD: usize = 1024;
 
-/// A logit was not a number: the model or its computation is broken.
+/// A logit was not a number, or none was finite: the weights are damaged, or a GPU has computed
+/// garbage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NotANumber;
 
@@ -22,7 +22,6 @@ pub(crate) fn says_nothing(logits: &[f32]) -> bool {
     !rest.is_empty() && rest.iter().all(|logit| logit == first)
 }
 
-/// Chooses tokens for one generation.
 #[derive(Debug)]
 pub(crate) struct Sampler {
     sampling: WorkerSampling,
@@ -38,12 +37,13 @@ struct Candidate {
 }
 
 impl Sampler {
-    /// A sampler at the start of its random numbers.
     pub(crate) fn new(sampling: WorkerSampling) -> Self {
         Self { sampling, random: Random::new(sampling.seed), candidates: Vec::new() }
     }
 
-    /// The next token. `before` ends with the last token so far.
+    /// The next token, after `before`, which is the prompt and all that was written. A temperature
+    /// of 0 takes the likeliest without looking at penalties, `top_p` or the seed, so an answer at
+    /// 0 depends on the logits alone.
     pub(crate) fn choose(&mut self, logits: &[f32], before: &[Token]) -> Result<Token, NotANumber> {
         if self.sampling.temperature <= 0.0 {
             return greedy(logits);
@@ -57,7 +57,6 @@ impl Sampler {
         Ok(self.draw(kept))
     }
 
-    /// Fills the candidates with penalized logits and returns the highest.
     fn fill(&mut self, logits: &[f32], before: &[Token]) -> Result<f32, NotANumber> {
         self.candidates.clear();
         for (token, logit) in (0..).zip(logits) {
@@ -77,6 +76,8 @@ impl Sampler {
             else {
                 continue;
             };
+            // A positive logit is divided and a negative one multiplied: dividing a negative one
+            // would make the token likelier.
             let penalty = self.sampling.repeat_penalty.max(0.01);
             candidate.weight = if candidate.weight > 0.0 {
                 candidate.weight / penalty
@@ -108,7 +109,6 @@ impl Sampler {
         reached(&self.candidates, wanted).unwrap_or(self.candidates.len())
     }
 
-    /// One of the first `kept` candidates, by weight.
     fn draw(&mut self, kept: usize) -> Token {
         let kept = &self.candidates[..kept];
         let total: f64 = kept.iter().map(|it| f64::from(it.weight)).sum();
@@ -153,6 +153,8 @@ fn greedy(logits: &[f32]) -> Result<Token, NotANumber> {
             best = (token, *logit);
         }
     }
+    // All at minus infinity, or one at plus infinity: nothing was computed that could be chosen
+    // from.
     if best.1.is_finite() { Ok(best.0) } else { Err(NotANumber) }
 }
 

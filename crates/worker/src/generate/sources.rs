@@ -25,12 +25,10 @@ impl<'a> Sources<'a> {
         Self { drafter, model, passed: None }
     }
 
-    /// What the draft model has done, if there is one.
     pub(super) fn used(&self) -> DraftUse {
         self.model.as_deref().map(DraftModel::used).unwrap_or_default()
     }
 
-    /// The best draft, if any is worth its cost.
     pub(super) fn guess(
         &mut self,
         ask: Ask<'_>,
@@ -39,12 +37,16 @@ impl<'a> Sources<'a> {
         let own = self.drafter.guess(ask.most).map(|mut draft| {
             let chance = self.drafter.chance(draft.trust);
             let worth = pace.best(draft.tokens.len(), chance, ask.again, 0.0);
+            // If it is not worth anything, its first token is kept to learn from: see `passed`.
+            // Otherwise odds that have become bad could never recover.
             draft.tokens.truncate(worth.map_or(1, |it| it.length));
             (draft, worth)
         });
         let (own, own_worth) = own.unzip();
         let own_worth = own_worth.flatten();
         let is_first = own.as_ref().is_some_and(|draft| draft.trust.is_of_the_source());
+        // The edited code comes before the draft model without a comparison: its guess costs
+        // nothing, and asking the other one would.
         if !(is_first && own_worth.is_some())
             && let Some(draft) =
                 self.ask_model(ask, pace, own_worth.map_or(0.0, |it| it.tokens_per_ms))?
@@ -74,6 +76,8 @@ impl<'a> Sources<'a> {
             // Drafts only add speed: without the draft model the text is the same.
             Err(SessionError::Decode(error)) => {
                 crate::process::log(&format!("the draft model fails: {error:?}"));
+                // For this generation only; what it holds is kept, and the next generation tries it
+                // again.
                 self.model = None;
                 Ok(None)
             }
@@ -81,14 +85,12 @@ impl<'a> Sources<'a> {
         }
     }
 
-    /// The loaded model has verified a draft in this time.
     pub(super) fn verified(&mut self, draft: Option<&Draft>, ms: f64) {
         if let Some(model) = self.model_of(draft) {
             model.verified(ms);
         }
     }
 
-    /// Learns from a draft whose first `right` tokens were right.
     pub(super) fn judge(&mut self, draft: &Draft, right: usize, pace: &Pace) {
         match self.model_of(Some(draft)) {
             Some(model) => model.judge(right, pace),
@@ -101,7 +103,6 @@ impl<'a> Sources<'a> {
         self.model.as_deref_mut().filter(|_| is_its)
     }
 
-    /// A token was written.
     pub(super) fn follow(&mut self, token: Token) {
         if let Some(passed) = self.passed.take() {
             self.drafter.judge(&passed, usize::from(passed.tokens.first() == Some(&token)));

@@ -5,12 +5,9 @@ use localcoder_protocol::BlockEnd;
 
 use super::block::Block;
 
-/// What is to be sent, and whether a stop string ended the text.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Output {
-    /// To be sent now; may be empty.
     pub(crate) text: String,
-    /// Whether the text has ended.
     pub(crate) stopped: bool,
 }
 
@@ -22,7 +19,6 @@ pub(crate) struct TextStream {
 }
 
 impl TextStream {
-    /// A stream that ends at any of `stop`, or where its block does.
     pub(crate) fn new(stop: &[String], end: Option<BlockEnd>) -> Self {
         Self {
             characters: Utf8Assembler::default(),
@@ -31,7 +27,6 @@ impl TextStream {
         }
     }
 
-    /// Takes the bytes of a token.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Output {
         let text = self.characters.push(bytes);
         let output = self.stops.push(&text);
@@ -44,7 +39,8 @@ impl TextStream {
         Output { text, stopped: ended || output.stopped }
     }
 
-    /// What was held back, once nothing more comes.
+    /// What was held back, once nothing more comes: the start of a stop string that was not
+    /// completed, or of a character, which becomes U+FFFD. Not called after a stop.
     pub(crate) fn finish(&mut self) -> String {
         let text = self.characters.finish();
         let mut text = self.stops.push(&text).text;
@@ -94,7 +90,6 @@ impl Utf8Assembler {
     }
 }
 
-/// Finds stop strings across piece boundaries, and holds back what may be the start of one.
 #[derive(Debug)]
 struct StopMatcher {
     stops: Vec<String>,
@@ -109,6 +104,8 @@ impl StopMatcher {
 
     fn push(&mut self, text: &str) -> Output {
         self.held.push_str(text);
+        // The earliest of all, not the first that is listed: what one piece brings may contain
+        // several.
         let first = self.stops.iter().filter_map(|stop| self.held.find(stop.as_str())).min();
         if let Some(at) = first {
             self.held.truncate(at);
@@ -126,6 +123,7 @@ impl StopMatcher {
 
 /// Length in bytes of the longest suffix of `text` that is a prefix of `stop`.
 fn overlap(text: &str, stop: &str) -> usize {
+    // A whole stop string was found before; `new` has dropped the empty ones.
     let longest = text.len().min(stop.len() - 1);
     (1..=longest)
         .rev()

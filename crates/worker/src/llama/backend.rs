@@ -19,6 +19,7 @@ impl Backend {
             sys::ggml_set_abort_callback(Some(on_abort));
             sys::llama_backend_init();
         }
+        // After llama.cpp has registered its devices and before anything computes.
         kernels::install();
         Self(())
     }
@@ -40,10 +41,8 @@ impl Backend {
     }
 }
 
-/// A device that a model could run on.
 #[derive(Debug)]
 pub(crate) struct FoundDevice {
-    /// Name of its backend, such as `Metal`.
     pub(crate) name: String,
     pub(crate) description: String,
     pub(crate) gpu: bool,
@@ -51,7 +50,6 @@ pub(crate) struct FoundDevice {
 }
 
 impl Backend {
-    /// All devices, GPUs first.
     pub(crate) fn devices(self) -> Vec<FoundDevice> {
         // SAFETY: as in `gpu`; both numbers are written before the call returns.
         let mut found: Vec<FoundDevice> = unsafe {

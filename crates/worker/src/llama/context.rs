@@ -13,7 +13,6 @@ use super::{Control, MemoryKind, Model, Token};
 /// One of a context's sequences, counted from 0.
 pub(crate) type Sequence = sys::llama_seq_id;
 
-/// How to make a context.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ContextParams {
     /// Size of the window in tokens. llama.cpp may round it up.
@@ -21,9 +20,7 @@ pub(crate) struct ContextParams {
     /// Number of sequences. They share the window's cells, and a beginning that one sequence has
     /// copied from another takes no cells.
     pub(crate) sequences: u32,
-    /// Most tokens in one [`Context::decode`].
     pub(crate) batch_tokens: u32,
-    /// Threads that compute.
     pub(crate) threads: u32,
     /// Most tokens of one [`Context::decode`] whose logits are asked for. Each takes a row as long
     /// as the vocabulary.
@@ -31,9 +28,7 @@ pub(crate) struct ContextParams {
     /// How many tokens back the states of a sequence are kept, if the model's architecture allows
     /// it: each is as large as the state.
     pub(crate) states_back: u32,
-    /// How the KV cache is stored.
     pub(crate) kv: KvStorage,
-    /// Whether the model is on a GPU.
     pub(crate) gpu: bool,
 }
 
@@ -41,30 +36,26 @@ pub(crate) struct ContextParams {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ContextError;
 
-/// Why tokens were not computed. Ask [`Context::filled`] what is in the cache now.
+/// Why tokens were not computed. What is in the cache afterwards differs: nothing has changed, or a
+/// part of the step is there, or everything is undefined. Ask [`Context::filled`], and see
+/// `Session::failed`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DecodeError {
-    /// The window is full.
     Full,
-    /// The abort flag was set.
     Aborted,
     /// llama.cpp did not accept the batch: a bug of ours.
     Invalid,
     OutOfMemory,
-    /// The computation failed.
     Failed(i32),
 }
 
-/// Sequences on one model.
 #[derive(Debug)]
 pub(crate) struct Context {
     context: NonNull<sys::llama_context>,
     batch_tokens: usize,
     outputs: usize,
-    /// Rows of logits that the last decode left.
     rows: usize,
     memory: MemoryKind,
-    /// How many tokens back the states of a sequence are kept.
     states_back: usize,
     /// How many tokens back the layers with a sliding window see; 0 if there are none.
     sliding_window: usize,
@@ -74,12 +65,14 @@ pub(crate) struct Context {
     model: Arc<Model>,
 }
 
-/// What may be done with a folded state. llama.cpp does not check it.
+/// What may be done with a folded state. llama.cpp does not check it: asked for more, it goes back
+/// to a state of another step or copies one that is not current, and computes on with it.
 #[derive(Debug, Clone, Copy, Default)]
 struct Folded {
     /// How many tokens of its last step can be undone: an earlier step's states are overwritten.
     back: usize,
-    /// It has gone back, so its current state is not the one that a copy would take.
+    /// It has gone back, so its current state is not the one that a copy would take, until the next
+    /// step has written a new one.
     went_back: bool,
 }
 
@@ -106,6 +99,8 @@ impl Context {
         raw.n_seq_max = if twins { 2 * params.sequences } else { params.sequences };
         // llama.cpp asserts that a batch is longer than what it keeps of it.
         raw.n_rs_seq = params.states_back.min(params.batch_tokens.saturating_sub(2));
+        // One pool of cells: otherwise each sequence would have its own share of the window, and a
+        // beginning could not be shared without copying it.
         raw.kv_unified = true;
         // Otherwise a row would be reserved for each token of a batch. llama.cpp wants at least one
         // for each sequence.
@@ -151,33 +146,27 @@ impl Context {
         })
     }
 
-    /// Most tokens in one [`Context::decode`].
     pub(crate) fn batch_tokens(&self) -> usize {
         self.batch_tokens
     }
 
-    /// Most logits of one [`Context::decode`].
     pub(crate) fn outputs(&self) -> usize {
         self.outputs
     }
 
-    /// Size of the window that was allocated, in tokens.
     pub(crate) fn context_tokens(&self) -> u32 {
         // SAFETY: the context lives.
         unsafe { sys::llama_n_ctx(self.context.as_ptr()) }
     }
 
-    /// How a sequence can go back.
     pub(crate) fn memory(&self) -> MemoryKind {
         self.memory
     }
 
-    /// How many tokens back the states of a sequence are kept.
     pub(crate) fn states_back(&self) -> usize {
         self.states_back
     }
 
-    /// Whether the running computation should end.
     pub(crate) fn abort_asked(&self) -> bool {
         self.control.abort_asked()
     }
@@ -215,6 +204,9 @@ impl Context {
         if filled <= tokens {
             return filled;
         }
+        // llama.cpp would cut cells of a window that has lost its beginning without an error, and
+        // attend to less than the model was trained to; so this is looked at after the cut, and the
+        // sequence given up if it is so.
         let can = tokens > 0 && self.can_truncate(sequence, tokens);
         if can && self.remove_after(sequence, tokens) && self.sees_its_window(sequence, tokens) {
             if let Some(folded) = self.folded_mut(sequence) {
@@ -263,6 +255,8 @@ impl Context {
             let memory = sys::llama_get_memory(self.context.as_ptr());
             sys::llama_memory_seq_pos_min(memory, sequence)
         };
+        // The next token, at position `tokens`, sees itself and what is up to `sliding_window` - 1
+        // before it.
         usize::try_from(first)
             .is_ok_and(|first| first <= (tokens + 1).saturating_sub(self.sliding_window))
     }
@@ -309,7 +303,8 @@ impl Context {
 
     /// Makes sure that the cells of a sequence from a position on are kept. In a layer with a
     /// sliding window, llama.cpp reuses cells that belong to a single sequence whose window has
-    /// moved past them; after a cut that sequence would need them again.
+    /// moved past them; after a cut that sequence would need them again. A second sequence on the
+    /// same cells, its twin, prevents that: it costs a mark on each cell and is cut with it.
     fn pin(&mut self, sequence: Sequence, from: usize) {
         let Some(twin) = self.twin(sequence) else { return };
         let from = sys::llama_pos::try_from(from).unwrap_or(sys::llama_pos::MAX);
@@ -334,7 +329,9 @@ impl Context {
         usize::try_from(sequence).ok().and_then(|index| self.sequences.get_mut(index))
     }
 
-    /// The state of a sequence, for [`Context::restore`]. Empty if llama.cpp does not provide one.
+    /// The state of a sequence, for [`Context::restore`] in this or another process, in a format of
+    /// llama.cpp's own: only a context on the same model and with the same storage of its cache
+    /// takes it. Empty if llama.cpp does not provide one.
     pub(crate) fn state(&mut self, sequence: Sequence) -> Vec<u8> {
         // SAFETY: the context lives and has the sequence; the buffer has the size it asked for.
         unsafe {
@@ -374,7 +371,6 @@ impl Context {
         read > 0
     }
 
-    /// Empties all sequences.
     pub(crate) fn clear(&mut self) {
         self.sequences.fill(Folded::default());
         // SAFETY: the context lives.
@@ -423,6 +419,7 @@ impl Context {
             0 => {
                 self.rows = logits;
                 self.pin(sequence, filled);
+                // One state per token of this step, and the last is the current one.
                 let back = self.states_back.min(tokens.len() - 1);
                 if let Some(folded) = self.folded_mut(sequence) {
                     *folded = Folded { back, went_back: false };

@@ -11,12 +11,10 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    /// Asks the running computation to end, or withdraws the request.
     pub(crate) fn set_abort(&self, abort: bool) {
         self.abort.store(abort, Ordering::Release);
     }
 
-    /// Whether the running computation is to end.
     pub(crate) fn abort_asked(&self) -> bool {
         self.abort.load(Ordering::Acquire)
     }
@@ -25,7 +23,6 @@ impl Control {
         self.progress.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How often progress was noted.
     pub(crate) fn progress(&self) -> u64 {
         self.progress.load(Ordering::Relaxed)
     }

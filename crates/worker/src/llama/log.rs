@@ -13,7 +13,6 @@ use localcoder_protocol::{MemoryUse, says_out_of_memory};
 
 use super::sizes;
 
-/// How many lines of each kind are kept.
 const LINES_MAX: usize = 40;
 /// Longest line kept, in bytes: a message may quote text of a file, of any length.
 const LINE_BYTES_MAX: usize = 500;
@@ -24,10 +23,8 @@ static OUT_OF_MEMORY_SAID: AtomicBool = AtomicBool::new(false);
 
 static LINES: Mutex<LogLines> = Mutex::new(LogLines::new());
 
-/// The severity of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Level {
-    /// Everything below a warning.
     Info,
     Warn,
     Error,
@@ -38,7 +35,6 @@ thread_local! {
     static ASIDE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The process's log of llama.cpp.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Log;
 
@@ -47,6 +43,8 @@ impl Log {
     pub(crate) fn begin() {
         let mut lines = lock();
         OUT_OF_MEMORY_SAID.store(false, Ordering::Release);
+        // A line that is half written belongs to another thread, such as that of repacking, and
+        // will be completed.
         let partial = std::mem::take(&mut lines.partial);
         *lines = LogLines { partial, ..LogLines::new() };
     }
@@ -57,18 +55,15 @@ impl Log {
         ASIDE.set(true);
     }
 
-    /// Whether an error since [`Log::begin`] was a lack of memory.
     pub(crate) fn out_of_memory() -> bool {
         OUT_OF_MEMORY_SAID.load(Ordering::Acquire)
     }
 
-    /// The lines since [`Log::begin`].
     pub(crate) fn lines() -> LogLines {
         lock().clone()
     }
 }
 
-/// The last lines, with errors and warnings kept separately.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LogLines {
     last: VecDeque<String>,
@@ -89,12 +84,10 @@ impl LogLines {
         }
     }
 
-    /// The errors, oldest first.
     pub(crate) fn errors(&self) -> impl Iterator<Item = &str> {
         self.errors.iter().map(String::as_str)
     }
 
-    /// The memory that llama.cpp reported having allocated.
     pub(crate) fn memory(&self) -> MemoryUse {
         self.memory
     }
@@ -109,7 +102,9 @@ impl LogLines {
         Some(errors.join("; "))
     }
 
-    /// Takes a piece of text and calls `on_line` for every line that it completes.
+    /// Takes a piece of text and calls `on_line` for every line that it completes. llama.cpp logs
+    /// in pieces; `level` is `None` for one that continues a line, which keeps the level of its
+    /// first piece.
     pub(crate) fn push(
         &mut self,
         level: Option<Level>,
@@ -141,6 +136,8 @@ impl LogLines {
             Level::Warn => Some(&mut self.warnings),
             Level::Info => None,
         };
+        // Errors have a queue of their own: a load logs many lines of information after a first
+        // error, which would push the reason out.
         for queue in own.into_iter().chain([&mut self.last]) {
             if queue.len() == LINES_MAX {
                 queue.pop_front();
@@ -150,7 +147,6 @@ impl LogLines {
     }
 }
 
-/// Redirects llama.cpp's log to this module.
 pub(super) fn install() {
     // SAFETY: the callback is a static function that never unwinds and ignores its data pointer.
     unsafe { sys::llama_log_set(Some(on_log), std::ptr::null_mut()) };
@@ -169,6 +165,7 @@ unsafe extern "C" fn on_log(level: sys::ggml_log_level, text: *const c_char, _: 
     // SAFETY: llama.cpp passes a NUL-terminated string that lives during the call.
     let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
     lock().push(level, &text, |level, line| {
+        // Under the lock of the lines: `begin` clears both together.
         if level == Level::Error && says_out_of_memory(line) && !ASIDE.get() {
             OUT_OF_MEMORY_SAID.store(true, Ordering::Release);
         }

@@ -10,10 +10,8 @@ use localcoder_protocol::{ANSWER_OPENINGS, THOUGHTS};
 use super::Backend;
 use super::c_file::CFile;
 
-/// A token of a model's vocabulary.
 pub(crate) type Token = sys::llama_token;
 
-/// How to load.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ModelParams {
     /// Layers on the GPU; `None` for all.
@@ -25,9 +23,7 @@ pub(crate) struct ModelParams {
 /// Why a model was not loaded. The details are in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LoadError {
-    /// The file can't be passed to llama.cpp.
     File,
-    /// llama.cpp refused.
     Refused,
 }
 
@@ -45,7 +41,12 @@ unsafe impl Send for Model {}
 unsafe impl Sync for Model {}
 
 impl Model {
-    /// Loads a GGUF. `progress` gets 0 to 1 and returns whether to continue.
+    /// Loads a GGUF from an open file, which may be at any position and is not needed afterwards.
+    /// `progress` is called for every tensor with 0 to 1, on this thread, and returns whether to
+    /// continue; if not, the load counts as refused.
+    ///
+    /// # Errors
+    /// llama.cpp says only that it failed. Its reason is in [`super::Log`].
     pub(crate) fn load(
         _: Backend,
         file: &File,
@@ -56,6 +57,7 @@ impl Model {
         let mut progress: &mut dyn FnMut(f32) -> bool = &mut progress;
         // SAFETY: returns a plain struct.
         let mut raw = unsafe { sys::llama_model_default_params() };
+        // -1 means all of them to llama.cpp.
         raw.n_gpu_layers = params.gpu_layers.map_or(-1, |layers| layers.try_into().unwrap_or(-1));
         raw.use_extra_bufts = params.repack;
         raw.progress_callback = Some(on_progress);
@@ -96,21 +98,19 @@ impl Model {
         self.model.as_ptr()
     }
 
-    /// Context length that the model was trained for, in tokens.
+    /// 0 if it is not known.
     pub(crate) fn trained_context_tokens(&self) -> u32 {
         // SAFETY: the model is loaded.
         let tokens = unsafe { sys::llama_model_n_ctx_train(self.as_ptr()) };
         u32::try_from(tokens).unwrap_or(0)
     }
 
-    /// Number of tokens in the vocabulary.
     pub(crate) fn vocab_tokens(&self) -> usize {
         // SAFETY: the vocabulary lives as long as the model.
         let tokens = unsafe { sys::llama_vocab_n_tokens(self.vocab.as_ptr()) };
         usize::try_from(tokens).unwrap_or(0)
     }
 
-    /// Whether there is a vocabulary at all.
     pub(crate) fn has_vocab(&self) -> bool {
         // SAFETY: the vocabulary lives as long as the model.
         let kind = unsafe { sys::llama_vocab_type(self.vocab.as_ptr()) };
@@ -162,19 +162,16 @@ impl Model {
         std::str::from_utf8(text).ok().map(str::to_owned)
     }
 
-    /// The model's chat template, in Jinja.
     pub(crate) fn chat_template(&self) -> Option<String> {
         // SAFETY: the model is loaded; the text lives as long as it does.
         unsafe { text(sys::llama_model_chat_template(self.as_ptr(), std::ptr::null())) }
     }
 
-    /// The token that begins a text.
     pub(crate) fn bos(&self) -> Option<Token> {
         // SAFETY: the vocabulary lives as long as the model.
         self.known(unsafe { sys::llama_vocab_bos(self.vocab.as_ptr()) })
     }
 
-    /// The token that ends a text.
     pub(crate) fn eos(&self) -> Option<Token> {
         // SAFETY: the vocabulary lives as long as the model.
         self.known(unsafe { sys::llama_vocab_eos(self.vocab.as_ptr()) })
@@ -186,14 +183,12 @@ impl Model {
         unsafe { sys::llama_vocab_get_add_bos(self.vocab.as_ptr()) }
     }
 
-    /// Whether the token ends the model's turn.
     pub(crate) fn is_end_of_generation(&self, token: Token) -> bool {
         // SAFETY: the vocabulary lives as long as the model and knows the token.
         self.known(token)
             .is_some_and(|token| unsafe { sys::llama_vocab_is_eog(self.vocab.as_ptr(), token) })
     }
 
-    /// Whether the token is a control token, never text.
     pub(crate) fn is_control(&self, token: Token) -> bool {
         // SAFETY: the vocabulary lives as long as the model and knows the token.
         self.known(token)
@@ -231,6 +226,7 @@ impl Model {
                 // A negative result is the size that is needed.
                 Err(_) => {
                     let needed = usize::try_from(written.unsigned_abs()).unwrap_or(0);
+                    // It failed in another way; asking again would never end.
                     if needed <= bytes.len() {
                         return Vec::new();
                     }
@@ -262,6 +258,7 @@ impl Model {
                 }
                 Err(_) => {
                     let needed = usize::try_from(count.unsigned_abs()).unwrap_or(0);
+                    // The minimum means that the number of tokens has no place in an `i32`.
                     if needed <= tokens.len() || count == i32::MIN {
                         return Vec::new();
                     }

@@ -23,7 +23,6 @@ const USUAL: [f64; 3] = [60.0, 12.0, 4.0];
 const SIZE: i64 = 4096;
 /// Enough matrices to be larger than the caches near a core (38 MB), as a model is.
 const MATRICES: usize = 4;
-/// The best of these counts.
 const TRIES: usize = 3;
 /// Repacked weights must be this much faster overall to be worth their copy.
 const GAIN_MIN: f64 = 1.08;
@@ -36,6 +35,7 @@ pub(crate) fn repacking_pays(_: Backend, model: &File, threads: u32) -> bool {
     let repacked = repacking(weights).and_then(|kind| Probe::new(kind, weights, threads));
     let (Some(as_it_lies), Some(repacked)) = (as_it_lies, repacked) else { return false };
     let mut best = [[f64::INFINITY; ROWS.len()]; 2];
+    // In turns, so that a pause or a change of clock hits both alike.
     for _ in 0..TRIES {
         for (probe, best) in [&as_it_lies, &repacked].into_iter().zip(&mut best) {
             for (rows, best) in ROWS.into_iter().zip(best) {
@@ -49,12 +49,10 @@ pub(crate) fn repacking_pays(_: Backend, model: &File, threads: u32) -> bool {
     gain >= GAIN_MIN
 }
 
-/// Time for a typical request.
 fn usual(seconds: &[f64; ROWS.len()]) -> f64 {
     seconds.iter().zip(USUAL).map(|(seconds, times)| seconds * times).sum()
 }
 
-/// Matrices in one kind of memory.
 struct Probe {
     backend: Handle<sys::ggml_backend>,
     weights: Handle<sys::ggml_context>,
@@ -118,7 +116,6 @@ impl Probe {
     }
 }
 
-/// An object of ggml's that is freed once.
 struct Handle<T> {
     pointer: NonNull<T>,
     free: unsafe extern "C" fn(*mut T),

@@ -18,7 +18,6 @@ pub(crate) enum MemoryKind {
 const FIXED: &[&str] = &["deepseek4", "glm5-next", "qwen4exp"];
 
 impl Model {
-    /// How this model's memory can go back.
     pub(crate) fn memory_kind(&self) -> MemoryKind {
         if !self.has_state() {
             return MemoryKind::Cells;
@@ -76,6 +75,8 @@ struct StateShape {
 impl StateShape {
     /// An upper bound, as if every layer had a state: files say in many ways which of them do.
     fn bytes(&self) -> u64 {
+        // Saturating throughout: the numbers are those of a file, and a product that wraps would
+        // make a huge state look small.
         let values = if self.key_value_width > 0 {
             self.width.saturating_mul(self.key_value_width.saturating_add(2))
         } else if self.short_convolution > 0 {

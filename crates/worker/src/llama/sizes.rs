@@ -3,7 +3,6 @@
 
 use localcoder_protocol::MemoryUse;
 
-/// A part of the memory.
 type Field = fn(&mut MemoryUse) -> &mut u64;
 
 /// How a log line about a buffer ends; the words before say which buffer it is.
@@ -15,7 +14,8 @@ const KINDS: &[(&str, Field)] = &[
     ("output buffer size", |it| &mut it.compute_bytes),
 ];
 
-/// Adds the size that a line of the log reports.
+/// Adds the size that a line of the log reports; every other line, and a size that can't be read,
+/// changes nothing. Buffers of one kind add up: a model on two devices has one on each.
 pub(super) fn add(memory: &mut MemoryUse, line: &str) {
     let Some((what, size)) = line.split_once('=') else { return };
     let what = what.trim_end();

@@ -25,6 +25,7 @@ pub(super) fn usual_type(file: &File) -> Option<sys::ggml_type> {
         for index in 0..sys::gguf_get_n_tensors(header) {
             let name = CStr::from_ptr(sys::gguf_get_tensor_name(header, index));
             if !name.to_bytes().starts_with(EMBEDDINGS) {
+                // By bytes, not by number: norms and biases are many, and take no time.
                 *bytes.entry(sys::gguf_get_tensor_type(header, index)).or_insert(0) +=
                     sys::gguf_get_tensor_size(header, index);
             }

@@ -25,7 +25,6 @@ pub(crate) const CHATML: &str = "{% for message in messages %}<|im_start|>{{ mes
 /// depend on the contents.
 pub(crate) const OTHER_TEXTS: [&str; 2] = ["A", "0\n"];
 
-/// A model's chat template.
 #[derive(Debug)]
 pub(crate) struct ChatTemplate {
     template: Template,
@@ -70,7 +69,6 @@ pub(crate) fn pieces<'t>(
     }
 }
 
-/// The tokens of `prompt`.
 pub(crate) fn tokens<'t>(
     vocab: &impl Tokenize,
     prompt: &WorkerPrompt,
@@ -82,7 +80,10 @@ pub(crate) fn tokens<'t>(
     }
 }
 
-/// After how many of its `tokens` other prompts are likely to diverge from this one, in order.
+/// After how many of its `tokens` other prompts are likely to diverge from this one, for models
+/// whose state can only be copied at the end of a step. A chat gives its places as offsets into its
+/// last message; where a place is in tokens is seen by laying the chat out again with other texts
+/// from there on, since tokens merge across it and a template may write the message anywhere.
 pub(crate) fn partings<'t>(
     vocab: &impl Tokenize,
     prompt: &WorkerPrompt,
@@ -97,6 +98,7 @@ pub(crate) fn partings<'t>(
     for place in places {
         let place = usize::try_from(*place).unwrap_or(usize::MAX).min(last.content.len());
         let beginning = &last.content[..last.content.floor_char_boundary(place)];
+        // The smaller of the two: one of the texts may begin like what this prompt has there.
         let mut shared = tokens.len();
         for text in OTHER_TEXTS {
             let mut messages = messages.clone();

@@ -7,7 +7,6 @@ use crate::llama::{Model, Token};
 
 /// What is needed from a vocabulary. A trait, so that the rules can be tested without a model.
 pub(crate) trait Tokenize {
-    /// Tokens of a text, with or without control tokens.
     fn tokenize(&self, text: &str, parse_special: bool) -> Vec<Token>;
     fn size(&self) -> usize;
     fn is_control(&self, token: Token) -> bool;
@@ -48,6 +47,8 @@ pub(crate) fn assemble(vocab: &impl Tokenize, pieces: &[Piece]) -> Vec<Token> {
             Piece::Template(text) => (text, true),
             Piece::Content(text) => (text, false),
         };
+        // After a control token a text begins, and SentencePiece's space before it belongs there;
+        // within a text it would be a space that nobody wrote.
         let inside_text = tokens.last().is_some_and(|last| !vocab.is_control(*last));
         if inside_text && vocab.is_sentencepiece() {
             tokens.extend(without_space(vocab, text, parse_special));
@@ -101,6 +102,8 @@ fn without_space(vocab: &impl Tokenize, text: &str, parse_special: bool) -> Vec<
     let tokens = vocab.tokenize(&format!("\n{text}"), parse_special);
     match tokens.strip_prefix(lead.as_slice()) {
         Some(rest) => rest.to_vec(),
+        // A vocabulary in which the line end does merge: a space too many is better than a text
+        // without its beginning.
         None => vocab.tokenize(text, parse_special),
     }
 }

@@ -47,6 +47,8 @@ pub(super) fn start(shared: Arc<Shared>) -> std::io::Result<()> {
     let beat = move || {
         loop {
             shared.open_jobs().wait(|| shared.heartbeat_interval());
+            // The wait ends early when the last request is answered, and then nothing is to be
+            // said.
             if !shared.open_jobs().any() {
                 continue;
             }

@@ -83,6 +83,7 @@ impl Server {
             }
             Message::Notification { method, .. } => {
                 let mut method = method;
+                // It goes into a log, and may be as long as a whole frame.
                 method.truncate(method.floor_char_boundary(64));
                 process::log(&format!("the notification `{method}` is not known"));
             }
@@ -108,7 +109,11 @@ impl Server {
     }
 
     fn queue(&self, id: &Id, job: Job) -> Result<(), ErrorInfo> {
+        // Before the job is sent: the engine may have answered it, and counted it down, before this
+        // thread comes to count it up.
         self.shared.open_jobs().begin();
+        // Not `send`: the reader must not wait for the engine, or a cancel behind this request
+        // would not be seen.
         self.jobs.try_send((id.clone(), job)).map_err(|error| {
             self.shared.job_ended();
             if let TrySendError::Full((_, Job::Generate(_)))

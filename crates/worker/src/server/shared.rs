@@ -44,7 +44,6 @@ impl Shared {
         }
     }
 
-    /// What the sandbox denies this process.
     pub(super) fn confined(&self) -> &Confined {
         &self.confined
     }
@@ -71,39 +70,38 @@ impl Shared {
         let _ = self.outbox.send(message);
     }
 
-    /// The requests that the engine has not answered.
     pub(super) fn open_jobs(&self) -> &OpenJobs {
         &self.open_jobs
     }
 
-    /// The engine has answered.
     pub(crate) fn job_ended(&self) {
         self.open_jobs.end();
     }
 
     /// Takes the name that the host gives this worker, and how often the host wants a heartbeat.
     pub(crate) fn introduce(&self, worker: WorkerId, heartbeat_ms: u64) {
+        // Before the name, which says that the hello was heard. Zero would make the heartbeat's
+        // thread spin.
         self.heartbeat_ms.store(heartbeat_ms.max(1), Ordering::Release);
         *lock(&self.worker) = Some(worker);
     }
 
-    /// Time between two heartbeats.
     pub(super) fn heartbeat_interval(&self) -> Duration {
         Duration::from_millis(self.heartbeat_ms.load(Ordering::Acquire))
     }
 
-    /// Whether the host has said hello.
     pub(crate) fn is_introduced(&self) -> bool {
         lock(&self.worker).is_some()
     }
 
-    /// This worker's name.
     pub(crate) fn worker(&self) -> WorkerId {
         // Nothing that needs the name is done before the hello.
         lock(&self.worker).unwrap_or(WorkerId { slot: 0, generation: 0 })
     }
 
-    /// Notes that a generation runs from now on.
+    /// Notes that a generation runs from now on, and fails if one does already: there is one
+    /// session and one flag for cancels. Called by the reader when the request arrives, not when
+    /// the engine comes to it, so that a cancel finds a generation that still waits.
     pub(crate) fn generation_started(&self, request_id: u64) -> Result<(), ErrorInfo> {
         let mut running = lock(&self.running);
         if let Some(other) = *running {
@@ -113,6 +111,8 @@ impl Shared {
             )
             .with_hint("wait for it to end, or cancel it"));
         }
+        // Under the lock the flag is cleared too: a cancel that comes after this is for this
+        // generation.
         *running = Some(request_id);
         self.control.set_abort(false);
         Ok(())
@@ -126,6 +126,8 @@ impl Shared {
 
     /// Asks a generation to end; false if it is not the one that is running.
     pub(crate) fn cancel(&self, request_id: u64) -> bool {
+        // The lock is held while the flag is set: otherwise the generation could end in between,
+        // and the flag would end the next one.
         let running = lock(&self.running);
         let found = *running == Some(request_id);
         if found {

@@ -13,7 +13,6 @@ use super::Shared;
 use crate::engine::Job;
 use crate::llama;
 
-/// Who answers a request.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Handler {
     /// The reader's thread. Must not wait.
@@ -129,7 +128,6 @@ fn load(shared: &Shared, id: &Id, params: Value) -> Result<Job, ErrorInfo> {
     Ok(Job::Load(read::<LoadModel>(params)?, given))
 }
 
-/// Takes the file as `load` does.
 fn load_draft(shared: &Shared, id: &Id, params: Value) -> Result<Job, ErrorInfo> {
     let given = shared.given_with(id);
     Ok(Job::LoadDraft(read::<LoadDraft>(params)?, given))
@@ -137,6 +135,8 @@ fn load_draft(shared: &Shared, id: &Id, params: Value) -> Result<Job, ErrorInfo>
 
 fn generate(shared: &Shared, _: &Id, params: Value) -> Result<Job, ErrorInfo> {
     let params = read::<WorkerGenerate>(params)?;
+    // On the reader's thread: see `Shared::generation_started`. Whatever happens to the job after
+    // this must end the generation, also if the queue is full.
     shared.generation_started(params.request_id)?;
     Ok(Job::Generate(params))
 }

@@ -17,7 +17,6 @@ use crate::k_quants::tile::Tile;
 use crate::matrix::{Matrix, ROWS};
 use crate::{CHAINS, CHUNK, Format, rows};
 
-/// One block of each of eight rows.
 pub(crate) struct Blocks<P> {
     tile: Tile,
     with: PhantomData<P>,
@@ -118,7 +117,6 @@ impl<const FORMAT: u8, const WIDTH: usize> Dot<'_, FORMAT, WIDTH> {
     const LANES_EACH: usize = LANES / WIDTH;
     const SUBBLOCK: usize = Format::of(FORMAT).subblock();
 
-    /// The products of four rows, scaled sub-block by sub-block.
     #[inline(always)]
     unsafe fn totals<P: Products, const MOST: i32>(&self, first: usize) -> Sums {
         let registers = Self::SUBBLOCK / 4 / Self::LANES_EACH;
@@ -138,7 +136,6 @@ impl<const FORMAT: u8, const WIDTH: usize> Dot<'_, FORMAT, WIDTH> {
         }
     }
 
-    /// The sums of the columns' values, multiplied by the offsets of four rows.
     #[inline(always)]
     unsafe fn offsets<P: Products>(&self, first: usize) -> Sums {
         let format = Format::of(FORMAT);
@@ -166,7 +163,6 @@ impl<const FORMAT: u8, const WIDTH: usize> Dot<'_, FORMAT, WIDTH> {
         }
     }
 
-    /// Adds a row's totals for one of the two registers of lanes.
     #[inline(always)]
     unsafe fn add(&self, row: usize, half: usize, total: __m256i, offsets: __m256i) {
         // SAFETY: guaranteed by the caller.

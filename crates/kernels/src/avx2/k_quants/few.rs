@@ -80,7 +80,6 @@ impl<const FORMAT: u8, const COLUMNS: usize> Few<FORMAT, COLUMNS> {
         }
     }
 
-    /// Adds the products of up to four blocks to the columns' sums.
     #[inline(always)]
     unsafe fn add<P: Products, const MOST: i32>(
         &self,
@@ -127,7 +126,6 @@ impl<const FORMAT: u8, const COLUMNS: usize> Few<FORMAT, COLUMNS> {
         }
     }
 
-    /// The products with each column, multiplied by the weights' scales.
     #[inline(always)]
     unsafe fn totals<P: Products, const MOST: i32>(
         &self,
@@ -159,7 +157,6 @@ impl<const FORMAT: u8, const COLUMNS: usize> Few<FORMAT, COLUMNS> {
         }
     }
 
-    /// The sums of a column's values, multiplied by the offsets.
     #[inline(always)]
     unsafe fn offsets(head: &Head, codes: *const u8) -> __m256i {
         // SAFETY: guaranteed by the caller.
@@ -177,7 +174,6 @@ impl<const FORMAT: u8, const COLUMNS: usize> Few<FORMAT, COLUMNS> {
 
 /// Shuffle indices: which of eight scales each lane gets.
 struct Scales {
-    /// For one scale per 32 weights.
     wide: [[i32; 8]; PARTS],
     /// For one scale per 16 weights: from the first or the second eight scales.
     narrow: [[i32; 8]; PARTS / 2],

@@ -18,7 +18,6 @@ use crate::legacy_quants::tile::Tile;
 use crate::matrix::{Matrix, ROWS};
 use crate::{CHAINS, Format, rows};
 
-/// One chunk of each of eight rows.
 pub(crate) struct Blocks<P> {
     tile: Tile,
     with: PhantomData<P>,
@@ -171,7 +170,6 @@ impl<const MOST: i32, const WIDTH: usize> Dot<'_, MOST, WIDTH> {
     }
 }
 
-/// Two registers of floats.
 #[inline(always)]
 unsafe fn floats(at: *const f32) -> [__m256; 2] {
     // SAFETY: guaranteed by the caller.

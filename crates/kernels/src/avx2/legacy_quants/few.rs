@@ -94,7 +94,6 @@ impl<const FORMAT: u8, const COLUMNS: usize> Few<FORMAT, COLUMNS> {
         }
     }
 
-    /// The products of each block of a chunk with each column.
     #[inline(always)]
     unsafe fn products<P: Products, const MOST: i32>(
         start: *const u8,
@@ -134,7 +133,6 @@ impl<const FORMAT: u8, const COLUMNS: usize> Few<FORMAT, COLUMNS> {
     }
 }
 
-/// The scales of the blocks of a chunk.
 #[inline(always)]
 unsafe fn scales<const FORMAT: u8>(start: *const u8) -> __m256 {
     // SAFETY: guaranteed by the caller: a scale is the first of a block.

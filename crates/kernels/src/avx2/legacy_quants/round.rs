@@ -33,7 +33,6 @@ pub(crate) unsafe fn round(values: &[f32; CHUNK]) -> Rounded {
     result
 }
 
-/// The largest distance of a value from zero.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn furthest(values: &[f32; BLOCK]) -> f32 {

@@ -28,7 +28,6 @@ use crate::{CHAINS, CHUNK, Format};
 /// Registers of weights in a block, in the order of the columns' values.
 const PARTS: usize = CHUNK / REGISTER_BYTES;
 
-/// An unpacked block of a row.
 struct Spread {
     /// Unsigned: each has the excess that [`Format::too_high`] gives.
     weights: [__m512i; PARTS],
@@ -124,6 +123,8 @@ unsafe fn of_block<const FORMAT: u8>(spread: &Spread, codes: *const u8) -> (__m5
     unsafe {
         for part in 0..PARTS {
             let values = _mm512_loadu_si512(codes.add(part * REGISTER_BYTES).cast());
+            // Four products per lane, then scaled: scales differ every 16 or 32 weights, so longer
+            // sums of integers would mix them.
             let four = _mm512_dpbusd_epi32(_mm512_setzero_si512(), spread.weights[part], values);
             let scales = spread.scales[part];
             total = if Format::of(FORMAT).most() > 63 {

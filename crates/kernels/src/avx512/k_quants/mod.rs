@@ -12,7 +12,6 @@ use crate::k_quants::tile::Tile;
 use crate::matrix::{Matrix, ROWS};
 use crate::{CHAINS, Format, rows};
 
-/// One block of each of eight rows.
 pub(crate) struct Blocks(Tile);
 
 impl rows::Tile for Blocks {

@@ -34,6 +34,8 @@ pub(crate) unsafe fn put(
     start: *mut u8,
 ) {
     const HALF: usize = BLOCK / 2;
+    // The scales of a chunk are spread over the places of four chunks, so that one load has those
+    // of the same block of all four, which is the order in which their sums come out.
     let first = start.wrapping_add(chunk / CHAINS * CHAINS * chunk_bytes(1));
     for block in 0..BLOCKS {
         let codes = rounded.codes[block].as_chunks::<HALF>().0;

@@ -32,6 +32,8 @@ pub(crate) unsafe fn dot<const FORMAT: u8, const COLUMNS: usize>(
 ) -> [f32; COLUMNS] {
     const TOGETHER: usize = CHAINS * BLOCKS;
     let bytes = BLOCKS * Format::of(FORMAT).block_bytes();
+    // The last chunks of a row are copied here if there are fewer than four: read in place they
+    // would reach past the end of the matrix.
     let mut last = [0; CHAINS * BLOCKS * BLOCK_BYTES_MAX];
     let mut sums = [_mm_setzero_ps(); COLUMNS];
     for first in (0..blocks).step_by(TOGETHER) {

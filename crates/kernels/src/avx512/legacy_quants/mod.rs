@@ -14,7 +14,6 @@ use crate::legacy_quants::tile::Tile;
 use crate::matrix::{Matrix, ROWS};
 use crate::{CHAINS, Format, rows};
 
-/// One chunk of each of eight rows.
 pub(crate) struct Blocks(Tile);
 
 impl rows::Tile for Blocks {

@@ -84,7 +84,6 @@ impl<'a> OneToken<'a> {
             && is_in_own_layout(self.matrices)
     }
 
-    /// How many heads share their keys and values.
     fn together(&self) -> i64 {
         self.columns.ne[2] / self.matrices.ne[2]
     }
@@ -94,7 +93,6 @@ impl<'a> OneToken<'a> {
         self.together().max(COLUMNS_MIN)
     }
 
-    /// Size of a weight, and of a value that it is multiplied with.
     fn weight_bytes(&self) -> usize {
         if self.matrices.type_ == sys::GGML_TYPE_F16 { HALF } else { size_of::<f32>() }
     }

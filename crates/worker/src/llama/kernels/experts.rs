@@ -28,7 +28,6 @@ pub(super) struct Experts<'a> {
 struct Shares {
     /// Expert, slot and token.
     wanted: Vec<(usize, usize, usize)>,
-    /// Where each of the wanted products begins in the result.
     starts: Vec<usize>,
     each: Vec<Share>,
 }
@@ -37,7 +36,6 @@ struct Share {
     expert: usize,
     /// The expert's columns, as a range of all that are wanted.
     columns: Range<usize>,
-    /// Where the codes of these columns begin.
     at: usize,
 }
 
@@ -93,12 +91,10 @@ impl<'a> Experts<'a> {
         usize::try_from(self.matrices.ne[2]).unwrap_or(0)
     }
 
-    /// Slots of a token, and tokens.
     fn wanted(&self) -> [usize; 2] {
         [0, 1].map(|dimension| usize::try_from(self.ids.ne[dimension]).unwrap_or(0))
     }
 
-    /// Memory that the threads share.
     pub(super) fn work_bytes(&self) -> usize {
         let [slots, tokens] = self.wanted();
         Codes::bytes_at_most(self.level, self.format, self.length(), slots * tokens)
@@ -119,9 +115,13 @@ impl<'a> Experts<'a> {
                 let row = self.ids.data.cast::<u8>().add(token * self.ids.nb[1]);
                 row.cast::<i32>().add(slot).read()
             };
+            // Ids come from the model's own arithmetic on weights of a file: one out of range must
+            // not become an address.
             let expert = usize::try_from(id).ok().filter(|expert| *expert < self.experts());
             wanted.extend(expert.map(|expert| (expert, slot, token)));
         }
+        // By expert, then slot and token: every thread must come to the same order, since each
+        // finds the shares for itself.
         wanted.sort_unstable();
         let stride = |dimension: usize| self.result.nb[dimension] / size_of::<f32>();
         starts.clear();
@@ -175,6 +175,7 @@ impl<'a> Experts<'a> {
     /// # Safety
     /// The columns have their data in this process's memory.
     unsafe fn values(&self, (_, slot, token): (usize, usize, usize)) -> &[f32] {
+        // One column for all slots, or one for each: the modulus covers both.
         let slots = usize::try_from(self.columns.ne[1]).unwrap_or(1);
         let at = slot % slots * self.columns.nb[1] + token * self.columns.nb[2];
         // SAFETY: guaranteed by the caller; a column is as long as a row.

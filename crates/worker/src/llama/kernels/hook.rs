@@ -20,7 +20,8 @@ struct Hook {
     compute: unsafe extern "C" fn(*const ComputeParams, *const sys::ggml_tensor),
 }
 
-/// `ggml_compute_params` of `ggml-cpu-impl.h`.
+/// `ggml_compute_params` of `ggml-cpu-impl.h`, which is not an installed header: its fields must be
+/// those of the version that the workspace pins.
 #[repr(C)]
 pub(super) struct ComputeParams {
     thread: c_int,
@@ -62,7 +63,6 @@ pub(super) fn install(level: Level) {
     });
 }
 
-/// A node of a graph that our kernels compute.
 enum Operation<'a> {
     Product(Product<'a>),
     Experts(Experts<'a>),
@@ -125,6 +125,8 @@ unsafe extern "C" fn compute(params: *const ComputeParams, node: *const sys::ggm
         COMPUTED.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let count = usize::try_from(params.threads).unwrap_or(1);
         let part = Part { index: usize::try_from(params.thread).unwrap_or(0), count };
+        // One thread sets the number of the next part for all; the barrier below makes it visible
+        // before any of them asks.
         if part.index == 0 {
             ggml_threadpool_chunk_set(params.pool, params.threads);
         }
@@ -134,6 +136,7 @@ unsafe extern "C" fn compute(params: *const ComputeParams, node: *const sys::ggm
             Operation::Experts(experts) => experts.round(work, part),
             Operation::OneToken(token) => token.round(work, part),
         }
+        // Every thread multiplies with columns that the others have rounded.
         ggml_barrier(params.pool);
         let next = || usize::try_from(ggml_threadpool_chunk_add(params.pool, 1)).ok();
         match operation {

@@ -8,21 +8,18 @@ use localcoder_kernels::{Codes, Format, Level, Matrix, Output, Scratch, multiply
 /// Rows that a thread takes at once: enough to be worth the call, and few enough that no thread
 /// waits long for another that was held up.
 const ROWS_MAX: usize = 64;
-/// This many rows are multiplied together.
 const ROWS_MIN: usize = 8;
 
 thread_local! {
     pub(super) static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
-/// A thread among those that compute a product together.
 #[derive(Clone, Copy)]
 pub(super) struct Part {
     pub(super) index: usize,
     pub(super) count: usize,
 }
 
-/// A quantized matrix times columns of floats.
 pub(super) struct Product<'a> {
     level: Level,
     format: Format,
@@ -76,7 +73,6 @@ impl<'a> Product<'a> {
         usize::try_from(self.columns.ne[1]).unwrap_or(0)
     }
 
-    /// Memory that the threads share.
     pub(super) fn work_bytes(&self) -> usize {
         Codes::bytes(self.level, self.format, self.length(), self.count())
     }
@@ -136,13 +132,12 @@ impl<'a> Product<'a> {
     }
 }
 
-/// How many of this many rows a thread takes at once.
 pub(super) fn rows_at_once(rows: usize, part: Part) -> usize {
+    // About four parts for each thread: one that was held up leaves its later parts to the others.
     let together = (rows / (4 * part.count)).next_multiple_of(ROWS_MIN);
     together.clamp(ROWS_MIN, ROWS_MAX)
 }
 
-/// How a tensor's weights are stored, if our kernels know the format.
 pub(super) fn format_of(tensor: &sys::ggml_tensor) -> Option<Format> {
     Some(match tensor.type_ {
         sys::GGML_TYPE_Q4_K => Format::Q4K,
@@ -159,7 +154,6 @@ pub(super) fn format_of(tensor: &sys::ggml_tensor) -> Option<Format> {
     })
 }
 
-/// Whether the rows have whole blocks and no gaps between them.
 pub(super) fn has_whole_rows(tensor: &sys::ggml_tensor, format: Format) -> bool {
     let length = usize::try_from(tensor.ne[0]).unwrap_or(0);
     length.is_multiple_of(format.block_weights())

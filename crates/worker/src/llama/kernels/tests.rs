@@ -23,7 +23,6 @@ pub(super) fn chosen(node: &sys::ggml_tensor) -> Option<Option<Level>> {
     Some(Level::all().find(|it| it.name().as_bytes() == level))
 }
 
-/// A matrix in one of the formats.
 struct Weights {
     kind: sys::ggml_type,
     length: i64,
@@ -44,7 +43,6 @@ impl Weights {
     }
 }
 
-/// A graph of one product, with memory of its own.
 struct Graph {
     context: *mut sys::ggml_context,
     graph: *mut sys::ggml_cgraph,
@@ -138,7 +136,6 @@ impl Graph {
         }
     }
 
-    /// Computes with this level, or with llama.cpp's own kernels.
     fn compute(&self, threads: &Threads, level: Option<Level>) -> Vec<f32> {
         let name = [CHOICE, level.map_or("off", Level::name).as_bytes(), b"\0"].concat();
         // SAFETY: all of the graph's data is the context's, which lives; the name ends with NUL.
@@ -161,12 +158,10 @@ impl Drop for Graph {
     }
 }
 
-/// Values of a wave that does not repeat soon.
 fn numbers(count: usize, pace: f32) -> Vec<f32> {
     (0..count).map(|index| (index as f32 * pace).sin() * (1.0 + (index % 7) as f32)).collect()
 }
 
-/// Each kind of product that we take over.
 const KINDS: [(&str, sys::ggml_type); 10] = [
     ("Q4_K", sys::GGML_TYPE_Q4_K),
     ("Q5_K", sys::GGML_TYPE_Q5_K),
@@ -180,7 +175,6 @@ const KINDS: [(&str, sys::ggml_type); 10] = [
     ("IQ4_NL", sys::GGML_TYPE_IQ4_NL),
 ];
 
-/// ggml's CPU backend with threads.
 struct Threads(sys::ggml_backend_t);
 
 impl Threads {
@@ -365,7 +359,6 @@ fn bits(graph: &Graph, threads: &Threads, level: Option<Level>) -> Vec<u32> {
     graph.compute(threads, level).into_iter().map(f32::to_bits).collect()
 }
 
-/// Each level has to give what llama.cpp gives.
 fn compare(graph: &Graph, threads: &Threads, what: &str) {
     let theirs = graph.compute(threads, None);
     let largest = theirs.iter().fold(0.0f32, |most, value| most.max(value.abs()));
@@ -405,7 +398,6 @@ fn a_step_of_some_tokens_is_faster_than_with_llama_cpp() {
     }
 }
 
-/// How many times as fast as llama.cpp's own kernels each level is.
 fn gains(kind: sys::ggml_type, count: usize, levels: &[Level]) -> Vec<f64> {
     const LENGTH: usize = 2048;
     let threads = Threads::new(1);
