@@ -25,7 +25,6 @@ const LINKS_MAX: usize = 40;
 /// How long to wait for another program's lock: a change takes some milliseconds, or a second on a
 /// slow disk.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
-/// Time between two attempts to get the lock.
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
 /// Why a file was not changed, as a clause.
@@ -40,7 +39,6 @@ pub enum RewriteError {
     /// Another program has changed it since it was read; it is left as it is.
     #[error("another program has changed it meanwhile")]
     Changed,
-    /// Another program holds a lock on it.
     #[error("another program holds a lock on it")]
     Locked,
     /// An earlier change was interrupted: this file has the content from before it.
@@ -52,7 +50,6 @@ pub enum RewriteError {
 }
 
 impl RewriteError {
-    /// The reason in words, and what helps.
     #[must_use]
     pub fn cause(&self, path: &Path) -> Cause {
         let hint = match self {
@@ -70,12 +67,20 @@ impl RewriteError {
     }
 }
 
-/// Replaces the content of a file that was read. Links to it are followed and stay.
+/// Replaces the content of a file that was read. Links to it are followed and stay. Everything else
+/// about the file stays as well, whatever that takes; see the module. `seen` is the stamp from when
+/// the content was read that `bytes` is based on: a change by another program in between is an
+/// error and never overwritten.
+///
+/// The new content is on the disk when this returns. Takes the lock of the file, for which it may
+/// wait some seconds.
 ///
 /// # Errors
 /// If it can't be written, or is not the one that `seen` was taken from; see [`RewriteError`].
 pub fn rewrite(path: &Path, seen: &Stamp, bytes: &[u8]) -> Result<(), RewriteError> {
     let path = behind_links(path)?;
+    // Before the file is opened for writing, which in itself can change it (a container's image) or
+    // wake up who watches it.
     if !is_at(&path, seen)? {
         return Err(RewriteError::Changed);
     }
@@ -96,9 +101,12 @@ pub fn rewrite(path: &Path, seen: &Stamp, bytes: &[u8]) -> Result<(), RewriteErr
     if !opened.has_content_of(seen) || !is_at(&path, &opened)? {
         return Err(RewriteError::Changed);
     }
+    // Under the lock: without it, the copy of a change that is under way would look like one that
+    // was left. It is not overwritten, because it may be the only whole content that there is.
     if let Some(copy) = recovery_copy(&path) {
         return Err(RewriteError::Interrupted(copy));
     }
+    // With a second name, a new file would take over only one of them.
     if about.nlink() == 1 && swap(&path, (&file, &about), bytes)? {
         return Ok(());
     }
@@ -108,8 +116,8 @@ pub fn rewrite(path: &Path, seen: &Stamp, bytes: &[u8]) -> Result<(), RewriteErr
     })
 }
 
-/// Makes our own processes change a file one after another. Does nothing if the file system has no
-/// locks.
+/// Makes our own processes change a file one after another; other programs don't ask for this lock.
+/// Polls, since a blocking lock has no time limit. Does nothing if the file system has no locks.
 fn lock(file: &File) -> Result<(), RewriteError> {
     let deadline = Instant::now() + LOCK_WAIT;
     while let Err(TryLockError::WouldBlock) = file.try_lock() {
@@ -131,12 +139,13 @@ fn is_at(path: &Path, seen: &Stamp) -> io::Result<bool> {
 }
 
 /// Replaces the old file by a new one. Returns whether it did: it does not if any property of the
-/// old file would be lost.
+/// old file would be lost, and then the new file is removed and nothing has changed.
 fn swap(
     path: &Path,
     (file, about): (&File, &Metadata),
     bytes: &[u8],
 ) -> Result<bool, RewriteError> {
+    // Closed to others until it has the old one's metadata: the content may be private.
     let mut new = unfinished(path, 0o600)?;
     new.write_all(bytes)?;
     if !take_over(file, about, new.as_file()) {

@@ -12,10 +12,8 @@ use crate::read::read_text;
 /// Six thousand lines. Further events are not counted, which is reported.
 const BYTES_MAX: u64 = 64 * 1024;
 
-/// The contents of a count file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// How often it happened.
     pub count: u64,
     /// Whether it may have happened more often: the file is full.
     pub is_full: bool,
@@ -37,7 +35,7 @@ impl Counter {
         Self(OpenOptions::new().append(true).create(true).mode(0o600).open(path).ok())
     }
 
-    /// Counts one more.
+    /// Counts one more, unless the file is full or could not be opened.
     pub fn add(&self) {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let line = format!("{}\n", now.as_secs());
@@ -49,7 +47,8 @@ impl Counter {
     }
 }
 
-/// Counts one more.
+/// Counts one more. For one event; a program that counts several, or will be confined, keeps a
+/// [`Counter`].
 pub fn add(path: &Path) {
     Counter::open(path).add();
 }

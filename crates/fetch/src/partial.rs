@@ -22,28 +22,26 @@ use sha2::{Digest as _, Sha256};
 const MARK_BYTES: u64 = 8 * 1024 * 1024;
 /// Longest mark file: an address has a few hundred bytes.
 const MARK_FILE_BYTES_MAX: u64 = 64 * 1024;
-/// Bytes that are read at once.
 const READ_BYTES: usize = 256 * 1024;
-/// Accessible to its user only.
 const UNFINISHED_MODE: u32 = 0o600;
 /// Readable by its user only, and read-only: files in the store never change.
 const FINISHED_MODE: u32 = 0o400;
-/// The id changes with every start of the system.
+/// Changes with every start of the system; on one without this file no byte is trusted but those
+/// that were synced.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
-/// The contents of the mark file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Mark {
-    /// Bytes that are certain to be on the disk.
     durable_bytes: u64,
-    /// The run of the system in which the file was written.
     boot: String,
     /// The address that the bytes came from, without its query, and the version that it had there.
     url: String,
     etag: Option<String>,
 }
 
+/// The file, and the state of its hash after `bytes` bytes, which is also where the file's cursor
+/// is. One process has it at a time: the lock is up to the download.
 #[derive(Debug)]
 pub(crate) struct Partial {
     path: PathBuf,
@@ -54,18 +52,16 @@ pub(crate) struct Partial {
     marker: Marker,
 }
 
-/// How a finished file turned out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It has its final name.
     Right,
-    /// It has this digest instead.
     Wrong(String),
 }
 
 impl Partial {
-    /// Opens the unfinished file, or creates it. `checking` gets how many of how many bytes have
-    /// been read again.
+    /// Opens the unfinished file, or creates it, and reads what is in it for the hash: a large file
+    /// takes seconds, so `checking` gets how many of how many bytes have been read. It has `most`
+    /// bytes at most afterward; what can't be trusted is cut off.
     pub(crate) fn open(
         folder: &Path,
         sha256: &str,
@@ -115,13 +111,15 @@ impl Partial {
     pub(crate) fn comes_from(&mut self, url: &str, etag: Option<&str>) -> io::Result<()> {
         self.mark.url = url.to_owned();
         self.mark.etag = etag.map(str::to_owned);
+        // One place, so that the thread never waits for this end.
         let (done, written) = sync_channel(1);
         self.marker.put(Order { mark: self.mark.clone(), done: Some(done) })?;
         // If the thread ended without an answer, that is a failure; stopping it returns the error.
         written.recv().or_else(|_| self.marker.stop())
     }
 
-    /// Adds bytes to its end.
+    /// Adds bytes to its end, and orders a mark whenever another [`MARK_BYTES`] have come. That
+    /// waits only if the disk has not finished the mark before.
     pub(crate) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all(bytes)?;
         self.hasher.update(bytes);
@@ -134,7 +132,9 @@ impl Partial {
         Ok(())
     }
 
-    /// Truncates it to its first bytes.
+    /// Truncates it to its first bytes. The mark is taken back first, and does not wait for the
+    /// disk: if the power fails in between, the file counts as empty, which is safe, where the old
+    /// mark would vouch for bytes that are to be replaced.
     pub(crate) fn cut(&mut self, bytes: u64) -> io::Result<()> {
         if bytes == self.bytes {
             return Ok(());
@@ -186,7 +186,8 @@ impl Partial {
         Ok(())
     }
 
-    /// Removes the unfinished file, which is not a part of the wanted one.
+    /// Removes the unfinished file, whose bytes are not those of the wanted one. The mark goes
+    /// first: without it, a file that could not be removed counts as empty.
     pub(crate) fn discard(mut self) -> io::Result<()> {
         self.marker.stop()?;
         let _ = std::fs::remove_file(&self.marker.path);
@@ -215,7 +216,8 @@ fn unfinished(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// Whether an existing file could be made writable again.
+/// Whether an existing file could be made writable again. The permission is this user's own to
+/// give, so it fails only for a file that is somebody else's.
 fn reopen(path: &Path) -> bool {
     std::fs::set_permissions(path, PermissionsExt::from_mode(UNFINISHED_MODE)).is_ok()
 }
@@ -239,13 +241,15 @@ struct Marker {
 impl Marker {
     /// `durable_bytes`: the number in the mark on the disk.
     fn start(file: File, path: PathBuf, durable_bytes: u64) -> Self {
+        // No queue: an order is handed over when the thread is done with the one before.
         let (marks, orders) = sync_channel(0);
         let to = path.clone();
         let thread = std::thread::spawn(move || write_marks(&file, (&to, durable_bytes), &orders));
         Self { path, marks: Some(marks), thread: Some(thread) }
     }
 
-    /// Waits until the previous mark is written, so that the disk is never far behind.
+    /// Hands an order to the thread. Waits until the previous mark is written, so that the disk is
+    /// never far behind. If the thread has failed, returns its error.
     fn put(&mut self, order: Order) -> io::Result<()> {
         let sent = self.marks.as_ref().is_some_and(|marks| marks.send(order).is_ok());
         if sent { Ok(()) } else { self.stop() }
@@ -272,6 +276,7 @@ fn write_marks(
         let says_more = mark.durable_bytes != durable_bytes;
         durable_bytes = mark.durable_bytes;
         if says_more {
+            // Before the mark is written: it must never say more than there is.
             file.sync_data()?;
         }
         let options = if says_more { Options::PRIVATE } else { Options::CACHE };

@@ -34,7 +34,6 @@ pub use running::{Opened, Refused, Running, running};
 pub use localcoder_transport::local::private_folder;
 pub use localcoder_transport::private::{close_umask, with_users_umask};
 
-/// What to open.
 #[derive(Debug, Clone, Default)]
 pub struct OpenRequest {
     /// Folders and files; relative ones are taken from the working folder. If empty, the folder
@@ -47,7 +46,8 @@ pub struct OpenRequest {
     pub new_window: bool,
 }
 
-/// Where the files are and which programs are run.
+/// Where the files are and which programs are run. Nothing else decides what a run touches, so
+/// tests give one of their own, with shell scripts as programs.
 #[derive(Debug, Clone)]
 pub struct Setup {
     /// Server data, user data, extensions and window data; created if missing.
@@ -78,7 +78,10 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// The setup of an assembled IDE at `ide`, with its programs next to `localcoder`.
+    /// The setup of an assembled IDE at `ide`, with its programs next to `localcoder`. Looks at the
+    /// environment (`LOCALCODER_HOME`, display) but not at the disk: what is missing is an error
+    /// when it is started. Air-gapped mode is off until the caller, who has read the settings, sets
+    /// it.
     #[must_use]
     pub fn assembled(ide: &Path, localcoder: &Path, folders: &Folders) -> Self {
         let suffix = std::env::consts::EXE_SUFFIX;
@@ -102,18 +105,13 @@ impl Setup {
     }
 }
 
-/// The folders of an installation that the launcher uses.
+/// The folders of an installation that the launcher uses; each is described in [`Setup`].
 #[derive(Debug, Clone)]
 pub struct Folders {
-    /// See [`Setup::editor`].
     pub editor: PathBuf,
-    /// See [`Setup::runtime`].
     pub runtime: PathBuf,
-    /// See [`Setup::logs`].
     pub logs: PathBuf,
-    /// See [`Setup::settings`].
     pub settings: PathBuf,
-    /// See [`Setup::sample`].
     pub sample: PathBuf,
 }
 
@@ -122,27 +120,22 @@ pub struct Folders {
 pub enum Outcome {
     /// A launcher was already running and did what was asked.
     HandedOver,
-    /// The last window was closed.
     Closed,
-    /// A signal ended it.
     Interrupted,
 }
 
 /// What a user should see while the IDE runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
-    /// Windows are being opened.
     Opening,
     /// No window could be shown, or none was wanted: the address for a browser.
     Address {
         /// The address opens one session, so only the user may see it.
         url: String,
-        /// Why there is no window.
         reason: String,
     },
     /// Another launcher took the request.
     HandedOver {
-        /// What that launcher did.
         message: String,
     },
     /// The IDE is air-gapped: how far that reaches on this system, as sentences.
@@ -210,7 +203,9 @@ pub fn open(
     }
 }
 
-/// Whether a window can be shown here. On Linux: whether the environment announces X11 or Wayland.
+/// Whether a window can be shown here. On Linux: whether the environment announces X11 or Wayland,
+/// which is what a session over SSH lacks. Whether a display answers is found out by the window
+/// program.
 #[must_use]
 pub fn has_display() -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());

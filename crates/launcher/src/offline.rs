@@ -36,8 +36,9 @@ pub enum Confinement {
     },
 }
 
-/// Finds the best method that works here. This takes some milliseconds and two processes, so it is
-/// done once.
+/// Finds the best method that works here: [`Confinement::Namespace`] before
+/// [`Confinement::Filter`], since it leaves programs a loopback of their own. This takes some
+/// milliseconds and two processes, so it is done once and the result is passed on.
 #[must_use]
 pub fn probe() -> Confinement {
     #[cfg(target_os = "linux")]

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Holds, NotPrivate, TransportError};
 
-/// `sun_path` holds 104 bytes on macOS and 108 on Linux, one of them for the closing zero.
+/// The smaller of both systems' limits: `sun_path` holds 104 bytes on macOS and 108 on Linux, one
+/// of them for the closing zero.
 const SOCKET_PATH_BYTES_MAX: usize = 103;
 
 /// Creates the folder with mode 0700, or checks an existing one: it must be a folder, not a link,
@@ -27,6 +28,8 @@ pub fn private_folder(path: &Path) -> Result<(), TransportError> {
 
 fn make_private(path: &Path) -> Result<(), NotPrivate> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    // Looked at after it was created, and not only if it existed: another user could create it, or
+    // a link, at this very moment.
     let meta = std::fs::symlink_metadata(path)?;
     if !meta.is_dir() {
         return Err(NotPrivate::LinkOrFile);
@@ -41,7 +44,9 @@ fn make_private(path: &Path) -> Result<(), NotPrivate> {
         .map_err(NotPrivate::NotWritable)
 }
 
-/// A bound socket and the lock that makes its holder the only one.
+/// A bound socket and the lock that makes its holder the only one. The lock is the kernel's and
+/// ends with the process, however that ends; the socket file stays after a crash, and the next
+/// holder removes it.
 #[derive(Debug)]
 pub struct OnlyListener {
     socket: UnixListener,
@@ -67,6 +72,7 @@ impl OnlyListener {
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => return Err(refuse(lock, error)),
         }
+        // Only under the lock: whatever has the name now belongs to a process that is gone.
         match std::fs::remove_file(socket) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
                 return Err(refuse(socket, error));
@@ -79,7 +85,6 @@ impl OnlyListener {
         Ok(Some(Self { socket: bound, path: socket.to_owned(), _lock: file }))
     }
 
-    /// The socket.
     #[must_use]
     pub fn socket(&self) -> &UnixListener {
         &self.socket

@@ -15,12 +15,14 @@ use rustix::process::{geteuid, umask};
 
 use crate::error::{Holds, NotPrivate, TransportError};
 
-/// The umask that this program was started with.
+/// The umask that this program was started with; until [`close_umask`] has stored it, the closed
+/// one, so that nothing is ever opened by mistake.
 static USERS_UMASK: AtomicU32 = AtomicU32::new(0o077);
 
 /// From now on this program creates files and sockets that only its user can access, whatever umask
 /// it was started with. For the first line of `main`, while there is only one thread.
 pub fn close_umask() {
+    // The system has no call that only reads it: setting it returns the one before.
     USERS_UMASK.store(umask(Mode::from_raw_mode(0o077)).as_raw_mode(), Ordering::Relaxed);
 }
 
@@ -31,7 +33,8 @@ pub fn users_umask() -> Mode {
 }
 
 /// Runs a function with the user's umask: what it creates is the user's document and not a file of
-/// ours, or another program that it starts. Other threads have that umask meanwhile, too.
+/// ours, or another program that it starts. Other threads have that umask meanwhile, too, so it
+/// must be short.
 pub fn with_users_umask<T>(what: impl FnOnce() -> T) -> T {
     let ours = umask(users_umask());
     let result = what();
@@ -46,15 +49,10 @@ pub struct PrivateFolders<'a> {
     pub data: &'a Path,
     /// Settings and the user's own catalog.
     pub config: &'a Path,
-    /// Files that can be created again.
     pub cache: &'a Path,
-    /// Logs.
     pub logs: &'a Path,
-    /// Sockets and locks.
     pub runtime: &'a Path,
-    /// Installed models.
     pub models: &'a Path,
-    /// The editor's own data.
     pub editor: &'a Path,
 }
 
@@ -97,7 +95,8 @@ pub fn check(folders: &PrivateFolders<'_>) -> Result<Vec<String>, TransportError
     Ok(closed)
 }
 
-/// Checks and closes one folder; returns what was done, or why it can't be used.
+/// Checks and closes one folder; returns a line for the log if it was open, `None` if there was
+/// nothing to do or the folder does not exist.
 fn close(path: &Path, others: Others) -> Result<Option<String>, NotPrivate> {
     let link = match std::fs::symlink_metadata(path) {
         Ok(meta) => meta,
