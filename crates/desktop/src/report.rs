@@ -29,7 +29,6 @@ pub(crate) fn problem(message: impl Into<String>) {
     event(&Event::Problem { message: message.into() });
 }
 
-/// Prints why the program ends.
 pub(crate) fn error(message: &str) {
     eprintln!("localcoder-desktop: {message}");
 }

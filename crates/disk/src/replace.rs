@@ -34,7 +34,7 @@ impl Options {
 
 /// Replaces whatever has the name; its folder must exist. The bytes go into a new file of the same
 /// folder, which then takes the name: a reader sees the old content or the new, and never a part. A
-/// link of this name is replaced and not followed, and so is the mode of the file before.
+/// link of this name is itself replaced, and the mode of the file before is not kept.
 ///
 /// # Errors
 /// If it can't be written; what was there before is still there.

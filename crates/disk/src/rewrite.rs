@@ -79,8 +79,8 @@ impl RewriteError {
 /// If it can't be written, or is not the one that `seen` was taken from; see [`RewriteError`].
 pub fn rewrite(path: &Path, seen: &Stamp, bytes: &[u8]) -> Result<(), RewriteError> {
     let path = behind_links(path)?;
-    // Before the file is opened for writing, which in itself can change it (a container's image) or
-    // wake up who watches it.
+    // Before the file is opened for writing, which in itself can make it another file (in a
+    // container's image).
     if !is_at(&path, seen)? {
         return Err(RewriteError::Changed);
     }

@@ -79,8 +79,8 @@ impl Attempt<'_> {
         let hosts = Hosts(&self.request.hosts);
         let redirects = self.request.limits.redirects;
         let answer = follow(&hosts, url, redirects, |to| {
-            // The version is that of the first address and not of the one that it redirects to:
-            // mirrors and signed addresses change with each request.
+            // The version is kept under the first address and not under the one that it redirects
+            // to: mirrors and signed addresses change from one request to the next.
             let from = (partial.bytes() > 0).then(|| partial.bytes());
             ask((agent, self.permission), to, from, partial.etag(without_query(url)))
         })?;

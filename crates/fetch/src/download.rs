@@ -21,8 +21,7 @@ const PROGRESS_PARTS: u64 = 64;
 
 /// Downloads the file that a checked request names, or says why it can't. If the target exists,
 /// nothing is requested: files get this name only when they are right. A file that comes whole and
-/// wrong is thrown away and tried once more, since the fault may have been on the way; a second
-/// time it is the server's.
+/// wrong is thrown away and downloaded once more; a second wrong one is an error.
 pub(crate) fn download(
     request: &FetchRequest,
     permission: &Permission,

@@ -30,6 +30,9 @@ const FINISHED_MODE: u32 = 0o400;
 /// that were synced.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
+/// The contents of the mark file: how many bytes are certain to be on the disk, in which run of the
+/// system (`boot_id`) the file was written, and where its bytes are from. A mark that is missing,
+/// torn or of another version counts as zero bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Mark {
@@ -132,9 +135,8 @@ impl Partial {
         Ok(())
     }
 
-    /// Truncates it to its first bytes. The mark is taken back first, and does not wait for the
-    /// disk: if the power fails in between, the file counts as empty, which is safe, where the old
-    /// mark would vouch for bytes that are to be replaced.
+    /// Truncates it to its first bytes, and orders a mark that vouches for none of them: what comes
+    /// next replaces bytes that the earlier mark counts as certain.
     pub(crate) fn cut(&mut self, bytes: u64) -> io::Result<()> {
         if bytes == self.bytes {
             return Ok(());

@@ -90,7 +90,6 @@ fn parse(variable: &'static str, value: &str) -> Result<Through, AttemptError> {
         }
     };
     let address = format!("{kind}://{rest}");
-    // Parsed by both: the HTTP library accepts addresses without a host.
     let checked = Url::parse(&address).map_err(|_| nonsense())?;
     if checked.host_str().is_none_or(str::is_empty) {
         return Err(nonsense());
@@ -158,7 +157,7 @@ fn is_within(address: IpAddr, network: IpAddr, bits: u32) -> bool {
         (IpAddr::V6(a), IpAddr::V6(b)) => (a.to_bits() ^ b.to_bits(), 128),
         _ => return false,
     };
-    // Shifting by the whole width, for `/0`, overflows: then all addresses are within.
+    // Shifting by the whole width, as for `::/0`, overflows: then all addresses are within.
     differs.checked_shr(width - bits.min(width)).unwrap_or(0) == 0
 }
 

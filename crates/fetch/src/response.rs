@@ -35,7 +35,6 @@ pub(crate) fn judge(
     limits: &FetchLimits,
 ) -> Result<Meaning, AttemptError> {
     match head.status {
-        // The file was complete, and the request for the bytes after its end was bound to fail.
         416 if at == total => return Ok(Meaning::Complete),
         416 => return Err(start_over("the server has no bytes from where the file is to go on")),
         _ => check_kind(head, limits)?,

@@ -16,7 +16,6 @@ pub(crate) fn read_clipboard(got: impl FnOnce(&str) + 'static) {
 /// Never called without the script.
 pub(crate) fn write_clipboard(_text: &str) {}
 
-/// Puts the view into the window.
 pub(crate) fn build(builder: WebViewBuilder<'_>, window: &Window) -> wry::Result<WebView> {
     builder.build(window)
 }
