@@ -27,7 +27,6 @@ pub(crate) struct Geometry {
     place: Option<(f64, f64)>,
     #[serde(default)]
     maximized: bool,
-    /// Zoom steps of every window.
     #[serde(default)]
     pub(crate) zoom: i32,
 }

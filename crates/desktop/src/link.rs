@@ -41,7 +41,8 @@ pub(crate) fn may_show(url: &str, editor: &str) -> bool {
     inner || judge(url, editor) == Link::Editor || is_below(origin(url), editor)
 }
 
-/// Whether an origin is on a subdomain of the editor's host, with the same port.
+/// Whether an origin is on a subdomain of the editor's host, with the same scheme and port. The dot
+/// has to be there: a longer name that merely ends in the editor's is another host.
 fn is_below(origin: &str, editor: &str) -> bool {
     let parts = |origin: &str| {
         let (scheme, authority) = origin.split_once("://")?;

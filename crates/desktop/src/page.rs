@@ -26,7 +26,6 @@ pub(crate) enum PageEvent {
     Crashed,
     /// It wants the clipboard's text, and this number with the answer.
     ReadClipboard(u32),
-    /// It has put this on the clipboard.
     WriteClipboard(String),
 }
 
@@ -41,7 +40,6 @@ enum PageMessage {
     WriteClipboard { text: String },
 }
 
-/// Sends one window's events to the application's loop.
 #[derive(Debug, Clone)]
 pub(crate) struct EventSender {
     pub(crate) window: u32,

@@ -24,7 +24,6 @@ pub(crate) fn event(event: &Event) {
     }
 }
 
-/// Reports something that does not end the program to the launcher, and so to the user.
 pub(crate) fn problem(message: impl Into<String>) {
     event(&Event::Problem { message: message.into() });
 }

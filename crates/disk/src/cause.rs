@@ -23,7 +23,6 @@ pub struct Cause {
     pub hint: String,
 }
 
-/// Kinds of failure that some callers treat differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Missing,
@@ -234,7 +233,6 @@ fn anothers(path: &Path) -> Option<(PathBuf, String)> {
     is_reason.then(|| (there, user_name(owner)))
 }
 
-/// The deepest part of a path that can be looked at.
 fn nearest(path: &Path) -> Option<(PathBuf, Metadata)> {
     let look = |part: &Path| Some((part.to_owned(), part.symlink_metadata().ok()?));
     path.ancestors().filter(|part| !part.as_os_str().is_empty()).find_map(look)
@@ -264,7 +262,6 @@ pub(crate) fn errno_of(error: &io::Error) -> Option<Errno> {
     number.map(Errno::from_raw_os_error).or_else(|| of_kind(error.kind()))
 }
 
-/// The error number for an error that consists of its kind alone.
 fn of_kind(kind: ErrorKind) -> Option<Errno> {
     Some(match kind {
         ErrorKind::StorageFull => Errno::NOSPC,

@@ -39,7 +39,8 @@ pub(crate) fn write_over(file: &File, copy: &Path, bytes: &[u8]) -> Result<(), F
     }
 }
 
-/// Makes the copy, which is on the disk when this returns; returns the content.
+/// Makes the copy and returns the content. The copy and its name are on the disk when this returns:
+/// a power cut during the writing that follows would otherwise leave neither.
 fn keep_copy(file: &File, copy: &Path) -> io::Result<Vec<u8>> {
     let mut before = Vec::new();
     let mut reader = file;

@@ -17,7 +17,6 @@ pub struct Contents {
     pub stamp: Stamp,
 }
 
-/// Why a file was not read, as a clause.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     #[error(transparent)]

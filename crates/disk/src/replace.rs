@@ -14,7 +14,6 @@ use crate::cause::errno_of;
 /// whose it is.
 pub(crate) const UNFINISHED: &str = ".localcoder-";
 
-/// Who may read the file, and what it must survive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     pub mode: u32,
@@ -24,7 +23,6 @@ pub struct Options {
 }
 
 impl Options {
-    /// Only for its user, and durable.
     pub const PRIVATE: Self = Self { mode: 0o600, durable: true };
     /// Only for its user; losing it costs a little time.
     pub const CACHE: Self = Self { mode: 0o600, durable: false };

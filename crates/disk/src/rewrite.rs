@@ -27,7 +27,8 @@ const LINKS_MAX: usize = 40;
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
-/// Why a file was not changed, as a clause.
+/// Why a file was not changed, as a clause. In all cases but [`RewriteError::Torn`] it has the
+/// content that it had.
 #[derive(Debug, thiserror::Error)]
 pub enum RewriteError {
     /// The system refused; the file is as it was.
@@ -129,7 +130,6 @@ fn lock(file: &File) -> Result<(), RewriteError> {
     Ok(())
 }
 
-/// Whether a path leads to this file, unchanged.
 fn is_at(path: &Path, seen: &Stamp) -> io::Result<bool> {
     match path.symlink_metadata() {
         Ok(now) => Ok(Stamp::of(&now) == *seen),
@@ -165,13 +165,16 @@ fn swap(
     Ok(true)
 }
 
-/// A mount point can't be replaced, nor can another user's file in a folder such as `/tmp`.
+/// Whether a rename failed because the old file can't be replaced: it is a mount point, or another
+/// user's file in a folder such as `/tmp`. Then it is overwritten in place, for which being able to
+/// write it is enough.
 fn must_stay(error: &io::Error) -> bool {
     let stays = [Errno::BUSY, Errno::XDEV, Errno::PERM, Errno::ACCESS];
     errno_of(error).is_some_and(|errno| stays.contains(&errno))
 }
 
-/// The copy that an interrupted change of a file has left, if there is one.
+/// The copy that an interrupted change of a file has left, if there is one. It has the content from
+/// before that change. Nothing removes it but the user, who has to compare the two.
 #[must_use]
 pub fn recovery_copy(path: &Path) -> Option<PathBuf> {
     let path = behind_links(path).ok()?;

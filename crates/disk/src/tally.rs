@@ -21,7 +21,8 @@ pub struct Tally {
     pub last_s: Option<u64>,
 }
 
-/// The open file of a count, for a program that may not be able to open files later.
+/// The open file of a count, for a program that may not be able to open files later. One that could
+/// not be opened counts nothing.
 #[derive(Debug)]
 pub struct Counter(Option<File>);
 

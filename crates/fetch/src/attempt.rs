@@ -27,7 +27,6 @@ const REPORT_EVERY: Duration = Duration::from_millis(200);
 /// Bytes between two looks at the free space: other programs fill the disk, too, and a file of some
 /// gigabytes takes a while.
 const SPACE_EVERY_BYTES: u64 = 64 * 1024 * 1024;
-/// Longest head of an answer.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// An answer whose body was not read.

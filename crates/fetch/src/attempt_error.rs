@@ -22,9 +22,7 @@ impl Failed {
 pub(crate) enum Retry {
     /// The same request again, after a pause; a server may have said how long.
     Again(Option<Duration>),
-    /// The same request from the beginning of the file.
     StartOver,
-    /// Another address for the file.
     Elsewhere,
     /// Nothing: the fault is on this machine.
     Nothing,

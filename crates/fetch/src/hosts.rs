@@ -10,7 +10,6 @@ use crate::attempt_error::{AttemptError, Retry};
 pub(crate) struct Hosts<'a>(pub(crate) &'a [String]);
 
 impl Hosts<'_> {
-    /// The parsed address, if it may be requested.
     pub(crate) fn check(&self, url: &str) -> Result<Url, AttemptError> {
         let parsed = Url::parse(url).map_err(|error| {
             forbidden(format!("`{}` is not an address: {error}", without_query(url)))

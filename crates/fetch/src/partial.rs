@@ -104,7 +104,8 @@ impl Partial {
         self.bytes
     }
 
-    /// The version that the bytes belong to, if they came from this address.
+    /// The version that the bytes belong to, if they came from this address: another server's tag
+    /// for the same version may be another one, and the same tag may mean another version.
     pub(crate) fn etag(&self, url: &str) -> Option<&str> {
         self.mark.etag.as_deref().filter(|_| self.bytes > 0 && self.mark.url == url)
     }
@@ -147,7 +148,9 @@ impl Partial {
         self.read_again(bytes, &mut |_, _| {})
     }
 
-    /// Syncs the whole file, compares its digest and gives it its final name.
+    /// Compares the digest and, if it is the wanted one, syncs the whole file, makes it read-only
+    /// and gives it its final name. A wrong file is left as it is, for the caller to discard. After
+    /// an error it can be opened and finished again, without downloading anything.
     pub(crate) fn finish(&mut self, sha256: &str, target: &Path) -> io::Result<Verdict> {
         let digest = HEXLOWER.encode(&self.hasher.clone().finalize());
         if digest != sha256 {
@@ -196,7 +199,6 @@ impl Partial {
         fs_err::remove_file(&self.path)
     }
 
-    /// The beginning of the file, up to `length` bytes.
     pub(crate) fn beginning(&self, length: usize) -> io::Result<Vec<u8>> {
         use std::os::unix::fs::FileExt as _;
         let there = usize::try_from(self.bytes).unwrap_or(usize::MAX).min(length);
@@ -224,7 +226,6 @@ fn reopen(path: &Path) -> bool {
     std::fs::set_permissions(path, PermissionsExt::from_mode(UNFINISHED_MODE)).is_ok()
 }
 
-/// A mark to write, and a channel to report that it is written.
 #[derive(Debug)]
 struct Order {
     mark: Mark,
@@ -257,7 +258,6 @@ impl Marker {
         if sent { Ok(()) } else { self.stop() }
     }
 
-    /// Ends the thread and returns its result.
     fn stop(&mut self) -> io::Result<()> {
         self.marks = None;
         match self.thread.take().map(JoinHandle::join) {

@@ -35,7 +35,6 @@ impl Permission {
         permission.check().map(|()| permission)
     }
 
-    /// Checks the settings again before a connection, since they may have changed.
     pub(crate) fn check_again(&self) -> Result<(), AttemptError> {
         self.check().map_err(|failed| AttemptError { failed, retry: Retry::Nothing })
     }

@@ -23,7 +23,6 @@ const KINDS: &str = "`http`, `https`, `socks4`, `socks4a`, `socks5` and `socks5h
 /// How much of an unknown kind's name is shown; the longest known one has 7 characters.
 const KIND_LENGTH_MAX: usize = 16;
 
-/// A proxy, and the variable that names it.
 #[derive(Debug, Clone)]
 pub(crate) struct Through {
     pub(crate) proxy: Proxy,

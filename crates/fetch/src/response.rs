@@ -21,7 +21,6 @@ pub(crate) struct Head {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Meaning {
     From(u64),
-    /// Nothing more will come.
     Complete,
 }
 

@@ -56,7 +56,6 @@ impl Target {
         Ok(targets)
     }
 
-    /// The query of the window's URL.
     pub(crate) fn query(&self) -> String {
         match self {
             Self::Empty => "ew=true".to_owned(),

@@ -66,7 +66,6 @@ pub(crate) fn watch(socket: PathBuf, group: Group, on_hang: impl FnOnce(&Group) 
     }
 }
 
-/// Whether an HTTP server answers anything within the time.
 fn answers(socket: &Path, time: Duration) -> bool {
     let ask = || -> io::Result<usize> {
         let mut stream = connect(socket)?;

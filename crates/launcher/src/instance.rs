@@ -22,7 +22,6 @@ const LINE_BYTES_MAX: u64 = 1024 * 1024;
 /// How long a later start waits for the first one. That one may still be starting the editor
 /// server, for which it has 30 s itself.
 const ANSWER_MS: u64 = 45_000;
-/// How long a connected start may take to say what it wants.
 const REQUEST_MS: u64 = 5_000;
 /// How long a mere question waits. A later start may be served before it, whose answer takes
 /// longer.
@@ -54,7 +53,6 @@ enum Subject {
     Running,
 }
 
-/// The answer: what was done, or why not.
 pub(crate) type Answer = Result<String, ErrorInfo>;
 
 #[derive(Debug)]
@@ -66,11 +64,9 @@ pub(crate) struct Asked {
 #[derive(Debug)]
 pub(crate) enum Claim {
     First(Instance),
-    /// Another one is, and this is what it did.
     Running(String),
 }
 
-/// Held by the first launcher for as long as it lives.
 #[derive(Debug)]
 pub(crate) struct Instance {
     only: OnlyListener,
@@ -104,7 +100,8 @@ pub(crate) fn claim(runtime: &Path, ask: &Ask) -> Result<Claim, ErrorInfo> {
     }
 }
 
-/// What the running launcher reports about itself; `None` if none is running.
+/// What the running launcher reports about itself; `None` if none is running. Does not touch the
+/// lock: trying it for a moment would make a real start believe that somebody else is first.
 pub(crate) fn ask_about(runtime: &Path) -> Result<Option<Running>, LauncherError> {
     let socket = socket(runtime);
     let stream = match UnixStream::connect(&socket) {

@@ -39,7 +39,6 @@ pub struct OpenRequest {
     /// Folders and files; relative ones are taken from the working folder. If empty, the folder
     /// that was last open, if it still exists.
     pub paths: Vec<PathBuf>,
-    /// Print an address for a browser and open no window.
     pub browser: bool,
     /// Open another window even if one shows the folder already; otherwise that one comes to the
     /// front.
@@ -54,24 +53,19 @@ pub struct Setup {
     pub editor: PathBuf,
     /// Lock and sockets; made private to the user.
     pub runtime: PathBuf,
-    /// `editor-server.log` goes here.
     pub logs: PathBuf,
-    /// The file with the editor's user settings.
     pub settings: PathBuf,
     /// The user's copy of the sample project, which is trusted without asking.
     pub sample: PathBuf,
     /// `LOCALCODER_HOME` for the editor, if this is a private installation.
     pub home: Option<PathBuf>,
-    /// The Node.js that runs the editor server.
     pub node: PathBuf,
-    /// The editor server's `server-main.js`.
     pub server_main: PathBuf,
     /// The `localcoder` program, for the extension.
     pub localcoder: PathBuf,
     /// The `localcoder-desktop` program. Without it, or without a display, the address is reported
     /// instead.
     pub desktop: PathBuf,
-    /// Whether windows can be shown; see [`has_display`].
     pub display: bool,
     /// Start the editor server, and so its extensions and terminals, without network.
     pub air_gapped: bool,
@@ -115,16 +109,13 @@ pub struct Folders {
     pub sample: PathBuf,
 }
 
-/// How a run ended without an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// A launcher was already running and did what was asked.
     HandedOver,
     Closed,
     Interrupted,
 }
 
-/// What a user should see while the IDE runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
     Opening,
@@ -134,15 +125,12 @@ pub enum Notice {
         url: String,
         reason: String,
     },
-    /// Another launcher took the request.
     HandedOver {
         message: String,
     },
     /// The IDE is air-gapped: how far that reaches on this system, as sentences.
     AirGapped(String),
-    /// The editor server ended unexpectedly and was started again.
     ServerRestarted,
-    /// The window program ended unexpectedly; its windows were opened again.
     WindowsReopened,
     /// Something failed; the IDE continues as far as it can.
     Problem(ErrorInfo),

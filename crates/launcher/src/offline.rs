@@ -20,7 +20,6 @@ use std::process::Command;
 
 use serde::{Deserialize, Serialize};
 
-/// What keeps a program off the network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Confinement {
@@ -29,7 +28,6 @@ pub enum Confinement {
     Namespace,
     /// A filter of system calls: only Unix sockets can be created, so there is no loopback either.
     Filter,
-    /// Nothing.
     None {
         /// Why nothing does, as a clause.
         why: String,

@@ -76,7 +76,6 @@ impl Group {
         }
     }
 
-    /// Waits; returns whether it ended within the time.
     pub(crate) fn wait(&self, time: Duration) -> bool {
         let (ended, changed) = &*self.ended;
         let ended = ended.lock().unwrap_or_else(PoisonError::into_inner);
@@ -95,7 +94,6 @@ impl Group {
         }
     }
 
-    /// Kills it. Returns when it is gone.
     pub(crate) fn kill(&self) {
         self.signal(Signal::KILL);
         // A killed process in an uninterruptible call can take its time; waiting forever would gain
@@ -158,7 +156,6 @@ mod tests {
         !alive(pid)
     }
 
-    /// A shell with a child of its own; returns both pids.
     fn spawn_two(script: &str) -> (Group, mpsc::Receiver<ExitStatus>, i32) {
         let mut command = Command::new("/bin/sh");
         command.arg("-c").arg(script).stdout(Stdio::piped());

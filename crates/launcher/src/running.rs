@@ -21,11 +21,9 @@ pub struct Running {
     pub pid: u32,
     /// Known once the front is open.
     pub opened: Option<Opened>,
-    /// What the front has refused since then, for all reasons.
     pub refused: Vec<Refused>,
 }
 
-/// The front, and what the editor server runs in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Opened {

@@ -104,7 +104,8 @@ fn clear(socket: &Path) -> Result<(), LauncherError> {
     }
 }
 
-/// Turns a server that hangs into one that has ended, which the session can handle.
+/// Turns a server that hangs into one that has ended, which the session can handle: killing it
+/// makes the thread that waits for it report its end like any other.
 fn kill_when_hung(socket: PathBuf, group: &Group, log: &Arc<Log>) {
     let log = Arc::clone(log);
     health::watch(socket, group.clone(), move |group| {
@@ -114,7 +115,6 @@ fn kill_when_hung(socket: PathBuf, group: &Group, log: &Arc<Log>) {
     });
 }
 
-/// An error that says where to read more.
 pub(crate) fn failed(log: &Log, why: impl Into<String>) -> LauncherError {
     LauncherError::Server { why: why.into(), log: log.path().to_owned() }
 }

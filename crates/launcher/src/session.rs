@@ -31,7 +31,6 @@ use crate::{Notice, Outcome, Setup};
 
 /// Crashes are counted over this time, as VS Code does for its extension host.
 const CRASH_TIME: Duration = Duration::from_secs(300);
-/// How often the editor server is started again in that time.
 const SERVER_RESTARTS: usize = 3;
 /// How often windows are opened again in that time. The text in them may be what crashes them.
 const WINDOW_RESTARTS: usize = 1;
@@ -72,13 +71,11 @@ struct Session<'a> {
     server: Option<Server>,
     server_generation: u32,
     server_crashes: Budget,
-    /// The pages to be reloaded after the last restart of the server.
     reloading: Option<Reloading>,
     desktop: Option<Desktop>,
     desktop_generation: u32,
     desktop_crashes: Budget,
     windows: BTreeMap<u32, String>,
-    /// URLs of windows that were requested and are not open yet.
     opening: Vec<String>,
     /// An address was given out, so the run lasts until a signal arrives.
     in_browser: bool,
@@ -197,7 +194,8 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// The next event; also reloads pages that have not reloaded themselves in time.
+    /// The next event. While pages are due to reload, it waits no longer than they have time for,
+    /// and then has all of them reloaded. `None` if no sender is left.
     fn next(&mut self, receiver: &mpsc::Receiver<Event>) -> Option<Event> {
         if let Some(reloading) = &self.reloading {
             let time = reloading.by.saturating_duration_since(Instant::now());
@@ -262,7 +260,9 @@ impl<'a> Session<'a> {
         Err(LauncherError::EventsEnded.into())
     }
 
-    /// Opens what a start asks for, be it this one's own or a later one's.
+    /// Opens what a start asks for, be it this one's own or a later one's; without paths, the
+    /// folder that was last open, or an empty window. A later start's error is its own, and the run
+    /// continues.
     fn answer(&mut self, ask: &Ask) -> Result<Done, LauncherError> {
         let mut targets = Target::of_paths(&ask.paths)?;
         if targets.is_empty() {
@@ -462,7 +462,6 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Whether two URLs show the same page, whatever ticket they are opened with.
 fn same_page(a: &str, b: &str) -> bool {
     query_of(a) == query_of(b)
 }

@@ -30,7 +30,6 @@ pub enum Command {
     Open {
         url: String,
     },
-    /// Bring a window to the front.
     Focus {
         window: u32,
     },
@@ -47,7 +46,6 @@ pub enum Event {
     Opened {
         /// Its number, which is never reused.
         window: u32,
-        /// Its first address, without the ticket.
         url: String,
     },
     Moved {
@@ -60,12 +58,10 @@ pub enum Event {
     Closed {
         window: u32,
     },
-    /// A link was passed to the system's browser.
     Browser {
         /// Its scheme and host; the rest could be private.
         origin: String,
     },
-    /// Something went wrong that does not end the program.
     Problem {
         message: String,
     },

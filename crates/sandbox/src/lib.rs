@@ -53,7 +53,6 @@ pub enum Profile<'a> {
 /// hidden by the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Walls {
-    /// All that this system offers.
     All,
     /// Only the filter of system calls, as on a kernel without file rules.
     Calls,

@@ -14,7 +14,6 @@ use crate::{Id, Message, Outbox, TransportError, spawn_reader, spawn_writer};
 pub enum ClientEvent {
     /// The answer to the call with this number.
     Answer(i64, Result<Value, ErrorInfo>),
-    /// A notification: method and parameters.
     Notification(String, Value),
     Closed,
 }

@@ -19,7 +19,6 @@ use crate::{FrameError, Message, MessageError, read_frame, spawn_thread, write_f
 /// that reads none of it for this long has hung, and what is queued for it costs memory.
 pub const QUEUE_MESSAGES: usize = 256;
 
-/// Why a message was not queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum OutboxError {
     #[error("the peer does not keep up: {QUEUE_MESSAGES} messages wait for it")]
@@ -90,7 +89,6 @@ pub fn spawn_writer(
     Ok((outbox, thread))
 }
 
-/// Why a reader has no message to hand over.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The stream or its framing is broken: nothing more can be read.
@@ -180,7 +178,6 @@ pub fn answer_and_close(
     }
 }
 
-/// Hands over what is read until the end of the stream, or until the receiver wants no more.
 fn hand_over(
     mut next: impl FnMut() -> Result<Option<Vec<u8>>, FrameError>,
     on_message: &mut impl FnMut(Option<Result<Message, ReadError>>) -> bool,

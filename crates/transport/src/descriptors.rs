@@ -8,7 +8,6 @@ use std::process::Command;
 
 use rustix::process::{Resource, getrlimit};
 
-/// The first descriptor after the three standard streams.
 const FIRST: RawFd = 3;
 /// How many descriptors a process can have at most: Linux's own limit, unless an administrator
 /// raised it. Bounds the loop where the limit is unlimited or absurd.
@@ -77,7 +76,6 @@ mod tests {
         file
     }
 
-    /// The numbers of the descriptors that are open in a child.
     fn open_in(command: &mut Command) -> Vec<RawFd> {
         let output = command.args(["-1", "/proc/self/fd"]).output().unwrap();
         let printed = String::from_utf8(output.stdout).unwrap();

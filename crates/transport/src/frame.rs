@@ -12,7 +12,6 @@ pub enum FrameError {
     Io(#[from] io::Error),
     #[error("the frame header is malformed: {0}")]
     Header(&'static str),
-    /// The frame is longer than allowed.
     #[error("a frame of {bytes} bytes is longer than the {max} bytes allowed")]
     TooLong {
         /// What the header says.

@@ -123,14 +123,12 @@ impl Taker {
 }
 
 impl From<OwnedFd> for Taker {
-    /// From an inherited descriptor.
     fn from(descriptor: OwnedFd) -> Self {
         Self(descriptor.into())
     }
 }
 
 impl From<Taker> for OwnedFd {
-    /// To be inherited.
     fn from(taker: Taker) -> Self {
         taker.0.into()
     }

@@ -104,7 +104,8 @@ fn note_holder(mut file: &File) {
     let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
 }
 
-/// The process that took the lock last, if it could write that down.
+/// The process that took the lock last, if it could write that down. It may have ended since, and
+/// its number may be another process's by now: whether the lock is held is only known by trying it.
 #[must_use]
 pub fn holder(lock: &Path) -> Option<u32> {
     std::fs::read_to_string(lock).ok()?.trim().parse().ok()

@@ -8,10 +8,8 @@ use crate::error::TransportError;
 /// Code of every error on the wire: the detail is in `data`, as an [`ErrorInfo`].
 const APPLICATION_ERROR: i64 = -32_000;
 
-/// Ties an answer to its request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Id {
-    /// Used by this product's own clients.
     Number(i64),
     /// Also allowed by JSON-RPC.
     Text(String),
@@ -28,7 +26,7 @@ pub enum Message {
         id: Id,
         result: Result<Value, ErrorInfo>,
     },
-    /// A message without an answer.
+    /// Nobody answers it, not even with an error.
     Notification {
         method: String,
         params: Value,

@@ -47,7 +47,6 @@ pub fn with_users_umask<T>(what: impl FnOnce() -> T) -> T {
 pub struct PrivateFolders<'a> {
     /// `LOCALCODER_HOME`, or the user's data folder.
     pub data: &'a Path,
-    /// Settings and the user's own catalog.
     pub config: &'a Path,
     pub cache: &'a Path,
     pub logs: &'a Path,
@@ -60,7 +59,6 @@ pub struct PrivateFolders<'a> {
 /// window's data.
 const EDITOR_FOLDERS: [&str; 4] = ["server", "user", "extensions", "window"];
 
-/// What other users may do with a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Others {
     /// Nothing: it holds the user's text, or programs that run with the user's rights.
@@ -149,7 +147,6 @@ mod tests {
     use std::os::unix::fs::{chown, lchown, symlink};
     use std::path::PathBuf;
 
-    /// Another user.
     const STRANGER: u32 = 65534;
 
     struct Home(tempfile::TempDir);

@@ -20,12 +20,12 @@ impl TimedStream {
         Self { stream, frame_within, begun: None, limited: false }
     }
 
-    /// The next thing to wait for is the beginning of a frame.
     pub(crate) fn between_frames(&mut self) {
         self.begun = None;
     }
 
-    /// The first bytes of a frame have arrived.
+    /// The first bytes of a frame have arrived, or are due now: from here on the whole frame has
+    /// its time.
     pub(crate) fn frame_begins(&mut self) {
         self.begun = Some(Instant::now());
     }

@@ -29,7 +29,8 @@ pub(crate) fn read_clipboard(got: impl FnOnce(&str) + 'static) {
     clipboard.request_text(|_, text| got(text.unwrap_or_default()));
 }
 
-/// Puts text on the clipboard, where it stays after the window is gone.
+/// Puts text on the clipboard, where it stays after the window is gone: storing it hands it to the
+/// desktop's clipboard manager, without which it would end with this process.
 pub(crate) fn write_clipboard(text: &str) {
     let clipboard = gtk::Clipboard::get(&gtk::gdk::SELECTION_CLIPBOARD);
     clipboard.set_text(text);

@@ -8,12 +8,10 @@ use crate::page::{EventSender, PageEvent};
 /// The view's own clipboard works for pages.
 pub(crate) const CLIPBOARD_SCRIPT: &str = "";
 
-/// Never called without the script.
 pub(crate) fn read_clipboard(got: impl FnOnce(&str) + 'static) {
     got("");
 }
 
-/// Never called without the script.
 pub(crate) fn write_clipboard(_text: &str) {}
 
 pub(crate) fn build(builder: WebViewBuilder<'_>, window: &Window) -> wry::Result<WebView> {

@@ -15,7 +15,8 @@ const TICKET_TIME: Duration = Duration::from_secs(15 * 60);
 
 pub(super) const COOKIE: &str = "localcoder-session";
 
-/// Random bytes as hexadecimal digits. It has no `Debug`, so that no log can print it.
+/// Random bytes as hexadecimal digits, which are safe in a host name, a path, a cookie and a query
+/// alike. It has no `Debug`, so that no log can print it.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Secret(String);
 
@@ -133,12 +134,13 @@ impl Door {
         Ok(Some(session))
     }
 
-    /// Whether a `Cookie` header names an open session.
+    /// Whether a `Cookie` header names an open session. Any of several cookies of our name will do:
+    /// a webview's subdomain can set one for this host, and must not be able to sign the editor
+    /// out.
     pub(super) fn knows(&self, cookies: &str) -> bool {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         cookie::Cookie::split_parse(cookies)
             .filter_map(Result::ok)
-            // There may be several with this name: a subdomain can set one for us.
             .filter(|cookie| cookie.name() == COOKIE)
             .any(|cookie| state.sessions.iter().any(|session| session.is(cookie.value())))
     }

@@ -27,11 +27,8 @@ pub(super) enum Pass {
     },
     /// For the editor server: path and query.
     Server(String),
-    /// A request for the editor server whose connection becomes a WebSocket.
     Socket(String),
-    /// What the page keeps under this name, to be read or written.
     State(String),
-    /// A file for the frame of a webview.
     Frame(&'static str),
 }
 
@@ -42,7 +39,6 @@ pub(super) enum Refusal {
     Silent(Reason),
     /// A browser prefetches addresses that its user may never open; that must not use up a ticket.
     Ahead,
-    /// It knows the address but has no session.
     NoSession,
     /// It is let in, but asks for something that does not exist.
     NotThere(Reason),
@@ -206,7 +202,6 @@ fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     values.next().is_none().then_some(value)
 }
 
-/// Splits `/first/rest` into its first part and `/rest`.
 fn split(path: &str) -> Option<(&str, &str)> {
     let path = path.strip_prefix('/')?;
     Some(path.split_at(path.find('/')?))
@@ -216,7 +211,8 @@ fn with_query(path: &str, uri: &Uri) -> String {
     uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"))
 }
 
-/// Whether a path is `/stable-COMMIT`, or below it.
+/// Whether a path is `/stable-COMMIT`, or below it: the folder of the server's files, whose name
+/// changes with each base, and the address of its WebSocket.
 fn is_server_folder(path: &str) -> bool {
     let first = path.get(1..).unwrap_or_default().split('/').next().unwrap_or_default();
     let Some((quality, commit)) = first.split_once('-') else { return false };

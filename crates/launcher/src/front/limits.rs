@@ -52,14 +52,17 @@ impl Connections {
     }
 }
 
-/// A connection's place, for as long as it lives.
+/// A connection's place, for as long as it lives: dropping it frees the place, so it is held by
+/// whatever keeps the connection going, first the request's task and then the WebSocket's.
 pub(super) struct Guest {
     all: Arc<Connections>,
     connection: Arc<Connection>,
 }
 
 impl Guest {
-    /// The connection has shown that it may come in; returns whether there is room.
+    /// The connection has shown that it may come in; returns whether there is room. To be called
+    /// for each request: only the first one takes a place. Without room the connection stays among
+    /// the waiting, and may be dropped.
     pub(super) fn enter(&self) -> bool {
         if self.connection.entered.load(Ordering::Relaxed) {
             return true;

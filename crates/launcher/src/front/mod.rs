@@ -46,7 +46,6 @@ pub(crate) use refusals::{Reason, Refusals};
 /// How long a connection may take to show that it may come in. Browsers open some in advance, and
 /// open another one if such a connection is closed.
 const WAIT_TIME: Duration = Duration::from_secs(5);
-/// How long a page may take to send a change to what it keeps.
 const CHANGE_TIME: Duration = Duration::from_secs(30);
 /// Longest head of a request, in bytes: an address may contain a long path.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
@@ -243,7 +242,9 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>, guest: Arc<Guest>) {
     }
 }
 
-/// Answers a request; an error closes the connection without an answer.
+/// Answers a request; an error closes the connection without an answer, which is how a silent
+/// refusal looks to its sender: hyper has nothing to write then. Every other failure becomes a
+/// page, since by then the sender is known to be the user.
 async fn answer(
     mut request: Request<Incoming>,
     shared: &Shared,

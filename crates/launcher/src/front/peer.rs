@@ -29,7 +29,6 @@ mod linux {
 
     use super::Peer;
 
-    /// An answer about one socket has a few hundred bytes.
     const ANSWER_BYTES: usize = 8 * 1024;
     /// The kernel's "any": the socket is identified by its addresses.
     const NO_COOKIE: [u8; 8] = [0xff; 8];
@@ -83,7 +82,9 @@ mod linux {
         }
     }
 
-    /// State and user of the socket at the other end; `None` if it no longer exists.
+    /// State and user of the socket at the other end; `None` if it no longer exists. `peer` and
+    /// `here` are as the front sees them. Asks and waits for the kernel's answer, which comes at
+    /// once: nothing else uses this socket.
     fn owner(socket: &Socket, peer: SocketAddr, here: SocketAddr) -> io::Result<Option<(u8, u32)>> {
         let family = if peer.is_ipv4() { AF_INET } else { AF_INET6 };
         let request = InetRequest {

@@ -59,7 +59,6 @@ pub(crate) struct Refusals {
 }
 
 impl Refusals {
-    /// Counts one more; returns how many there are now.
     pub(crate) fn count(&self, reason: Reason) -> u64 {
         self.counts[reason as usize].fetch_add(1, Ordering::Relaxed) + 1
     }

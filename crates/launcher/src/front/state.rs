@@ -22,7 +22,6 @@ const DATABASE_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// removed.
 const DATABASES_MAX: usize = 500;
 
-/// Stores of a database, each with values by key.
 type Stores = BTreeMap<String, BTreeMap<String, String>>;
 
 /// One change of one store; all of it or nothing is applied, in the order of the fields. Unknown
@@ -32,11 +31,9 @@ type Stores = BTreeMap<String, BTreeMap<String, String>>;
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Change {
     store: String,
-    /// First remove all values.
     clear: bool,
     put: BTreeMap<String, String>,
     delete: Vec<String>,
-    /// Change nothing unless the condition holds.
     only_if: Option<Condition>,
 }
 

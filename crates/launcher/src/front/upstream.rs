@@ -36,7 +36,6 @@ const PASSED: [HeaderName; 7] = [
     header::RANGE,
     header::USER_AGENT,
 ];
-/// The headers of a request that becomes a WebSocket.
 const PASSED_UPGRADE: [HeaderName; 6] = [
     header::CONNECTION,
     header::UPGRADE,

@@ -27,7 +27,6 @@ const IN_NAMESPACE: &[c_int] = &[libc::AF_UNIX, libc::AF_NETLINK, libc::AF_INET,
 /// the machine's addresses.
 const IN_FILTER: &[c_int] = &[libc::AF_UNIX, libc::AF_NETLINK];
 
-/// Calls that create a socket of a family.
 const MAKING: &[libc::c_long] = &[libc::SYS_socket, libc::SYS_socketpair];
 /// Calls that get a socket, or do what the filter forbids, without those calls: a ring creates and
 /// uses sockets with no further system call; a descriptor can be taken from another process; and a
@@ -196,7 +195,6 @@ fn unshare(flags: c_int) -> io::Result<()> {
     number(unsafe { libc::unshare(flags) }).map(drop)
 }
 
-/// A socket that closes itself when dropped.
 #[derive(Debug)]
 struct Socket(c_int);
 

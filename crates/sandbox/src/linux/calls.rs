@@ -150,7 +150,6 @@ const OLD_FILES: &[libc::c_long] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const OLD_FILES: &[libc::c_long] = &[];
 
-/// The calls of [`ATTRIBUTES`] under names that only x86-64 has.
 #[cfg(target_arch = "x86_64")]
 const OLD_ATTRIBUTES: &[libc::c_long] = &[
     libc::SYS_chmod,
@@ -169,7 +168,6 @@ const OLD_PROCESSES: &[libc::c_long] = &[libc::SYS_fork, libc::SYS_vfork];
 #[cfg(not(target_arch = "x86_64"))]
 const OLD_PROCESSES: &[libc::c_long] = &[];
 
-/// The calls of [`KERNEL`] under names that only x86-64 has.
 #[cfg(target_arch = "x86_64")]
 const OLD_KERNEL: &[libc::c_long] =
     &[libc::SYS_inotify_init, libc::SYS_iopl, libc::SYS_ioperm, libc::SYS_kexec_file_load];
@@ -187,7 +185,6 @@ const ABIS: &[libc::c_long] = &[0, 0x4000_0000];
 #[cfg(not(target_arch = "x86_64"))]
 const ABIS: &[libc::c_long] = &[0];
 
-/// All ways of opening files.
 #[cfg(target_arch = "x86_64")]
 const OPENING: &[libc::c_long] = &[libc::SYS_openat, libc::SYS_open];
 #[cfg(not(target_arch = "x86_64"))]
@@ -336,7 +333,6 @@ fn none_of(values: &[libc::c_int]) -> io::Result<SeccompRule> {
     SeccompRule::new(conditions.collect::<io::Result<_>>()?).map_err(other)
 }
 
-/// Matches if the bits of `mask` are as in `value`.
 fn masked(argument: u8, mask: u64, value: u64) -> io::Result<SeccompRule> {
     compared(argument, SeccompCmpOp::MaskedEq(mask), value)
 }
