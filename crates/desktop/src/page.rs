@@ -16,7 +16,6 @@ pub(crate) enum PageEvent {
     Title(String),
     Moved(String),
     Loaded,
-    /// It wants this address in a window or browser of its own.
     Open(String),
     CloseAsked,
     /// It has agreed to be closed.
@@ -54,8 +53,7 @@ impl EventSender {
 }
 
 /// A view and the secret of its script, by which that script's messages are told from those of
-/// frames and extensions: these can post to the same channel, and must not open windows or read the
-/// clipboard.
+/// frames: these can post to the same channel, and must not open windows or read the clipboard.
 pub(crate) struct Page {
     pub(crate) view: WebView,
     key: String,
@@ -148,7 +146,6 @@ fn understand(body: &str, key: &str) -> Option<PageEvent> {
     })
 }
 
-/// A number that no frame can guess.
 fn secret() -> anyhow::Result<String> {
     let mut bytes = [0_u8; 16];
     getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;

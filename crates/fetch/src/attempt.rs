@@ -32,8 +32,8 @@ const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// An answer whose body was not read.
 pub(crate) type Answer = ureq::http::Response<Body>;
 
-/// What a try needs. `report` gets progress and what is given up; `space` is asked now and then
-/// with the bytes that are still missing, and fails if the disk has no room for them.
+/// What a try needs. `report` gets progress, and when the file starts over; `space` is asked now
+/// and then with the bytes that are still missing, and fails if the disk has no room for them.
 pub(crate) struct Attempt<'a> {
     pub(crate) request: &'a FetchRequest,
     pub(crate) permission: &'a Permission,

@@ -45,8 +45,8 @@ pub struct OpenRequest {
     pub new_window: bool,
 }
 
-/// Where the files are and which programs are run. Nothing else decides what a run touches, so
-/// tests give one of their own, with shell scripts as programs.
+/// Where the files are and which programs are run. Tests give one of their own, with shell scripts
+/// as programs.
 #[derive(Debug, Clone)]
 pub struct Setup {
     /// Server data, user data, extensions and window data; created if missing.

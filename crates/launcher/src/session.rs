@@ -421,9 +421,9 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The window program ended by itself: its windows are opened again, within limits. Not reached
-    /// if the windows were closed, since the run ends before the program does then. An error ends
-    /// the run: without windows and without hope of any, the server serves nobody.
+    /// The window program ended by itself: its windows are opened again, within limits. Beyond
+    /// these, or without a server, it is an error that ends the run. Not reached if the windows
+    /// were closed, since the run ends before the program does then.
     fn windows_ended(&mut self, status: ExitStatus) -> Result<(), LauncherError> {
         tracing::warn!(%status, "the window program ended");
         self.desktop = None;

@@ -34,12 +34,14 @@ fn make_private(path: &Path) -> Result<(), NotPrivate> {
     if !meta.is_dir() {
         return Err(NotPrivate::LinkOrFile);
     }
+    // Another user who owns it could exchange what is in it at any time, whatever its mode is now.
     if meta.uid() != rustix::process::geteuid().as_raw() {
         return Err(NotPrivate::AnotherUsers);
     }
     if meta.mode() & 0o077 != 0 {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))?;
     }
+    // A folder of our own may still be read-only. Found out here, the error names the folder.
     rustix::fs::access(path, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)
         .map_err(NotPrivate::NotWritable)
 }

@@ -92,6 +92,7 @@ impl Message {
             Self::Response { id, result: Err(error) } => json!({
                 "jsonrpc": "2.0",
                 "id": id.to_json(),
+                // `message` and `code` are for clients that know JSON-RPC only; ours read `data`.
                 "error": {"code": APPLICATION_ERROR, "message": error.to_string(), "data": error},
             }),
         };
@@ -111,6 +112,7 @@ impl Message {
         if map.get("jsonrpc").and_then(Value::as_str) != Some("2.0") {
             return Err(MessageError::Shape("`jsonrpc` is not \"2.0\""));
         }
+        // Taken out and not copied: parameters may be some megabytes of text.
         let id = map.remove("id").map(Id::from_json).transpose()?;
         let method = match map.remove("method") {
             None => None,

@@ -123,6 +123,8 @@ fn close(path: &Path, others: Others) -> Result<Option<String>, NotPrivate> {
         Others::Nothing => 0o077,
         Others::Look => 0o022,
     };
+    // Only what is too much is taken away: a user may have closed it further, or set the group's
+    // bit.
     let mode = meta.mode() & 0o7777;
     if mode & open == 0 {
         return Ok(None);

@@ -21,7 +21,6 @@ pub(crate) fn build(builder: WebViewBuilder<'_>, window: &Window) -> wry::Result
 /// Here the content security policy keeps a page from other addresses.
 pub(crate) fn refuse_all_but(_view: &WebView, _origin: &str, _proxy: &str) {}
 
-/// Here all events come from the builder's handlers.
 pub(crate) fn watch(_view: &WebView, _events: &EventSender) {}
 
 /// The view has no call that asks a page. Unsaved text is in the editor's backups, which it

@@ -243,8 +243,8 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>, guest: Arc<Guest>) {
 }
 
 /// Answers a request; an error closes the connection without an answer, which is how a silent
-/// refusal looks to its sender: hyper has nothing to write then. Every other failure becomes a
-/// page, since by then the sender is known to be the user.
+/// refusal looks to its sender: hyper has nothing to write then. What the user can do something
+/// about becomes a page instead.
 async fn answer(
     mut request: Request<Incoming>,
     shared: &Shared,

@@ -24,9 +24,9 @@ const DATABASES_MAX: usize = 500;
 
 type Stores = BTreeMap<String, BTreeMap<String, String>>;
 
-/// One change of one store; all of it or nothing is applied, in the order of the fields. Unknown
-/// fields are an error and not ignored: a page of a newer base that asks for more must not believe
-/// that it got it.
+/// One change of one store: the condition is tested first, then the store is cleared, then values
+/// are put and deleted; all of it is done or nothing. Unknown fields are an error and not ignored:
+/// a page of a newer base that asks for more must not believe that it got it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Change {
@@ -67,8 +67,8 @@ impl State {
         Self { folder, open: Mutex::default() }
     }
 
-    /// A whole database as JSON, stores by name; `{}` if there is none or its file is damaged. That
-    /// is never an error: a page that can't read its state would not start.
+    /// A whole database as JSON, stores by name; `{}` if there is none or its file is damaged.
+    /// Waits while a change is written.
     pub(super) fn read(&self, name: &str) -> Vec<u8> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         serde_json::to_vec(self.stores(&mut open, name)).expect("texts are always JSON")

@@ -25,8 +25,8 @@ const ANSWER_TIME: Duration = Duration::from_secs(30);
 /// Buffer for a WebSocket's data, in bytes for each direction. Whole files pass through it.
 const COPY_BYTES: usize = 256 * 1024;
 
-/// The headers of a request that the server gets. Cookies and `Origin` are not among them: they
-/// were checked here, and what the server does not know, none of its extensions can read.
+/// The headers of a request that the server gets. Cookies and `Origin` are not among them: they are
+/// the front's affair, and were checked here.
 const PASSED: [HeaderName; 7] = [
     header::ACCEPT,
     header::ACCEPT_ENCODING,
