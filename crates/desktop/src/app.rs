@@ -20,22 +20,19 @@ use crate::{icon, platform, report};
 
 /// How long pages may delay the end of the program. Less than the launcher waits.
 const QUIT_TIME: Duration = Duration::from_secs(2);
-/// Zoom factor of one press of a zoom key; as in a browser.
 const ZOOM_STEP: f64 = 1.1;
 const ZOOM_STEPS_MAX: i32 = 12;
-/// How often a page is loaded again after its process has ended.
+/// How often a page is loaded again after its process has ended, over the whole life of its window.
 const PAGE_CRASHES_MAX: u32 = 3;
-/// Shown until the page has a title of its own.
+/// Shown until the page has a title of its own, and whenever that is empty.
 const TITLE: &str = "LocalCoder IDE";
 
-/// What reaches the loop from other threads and from pages.
 #[derive(Debug)]
 pub(crate) enum Message {
     Command(Command),
-    /// Something happened in a page.
     Page {
+        /// The number under which the launcher knows it.
         window: u32,
-        /// What happened.
         event: PageEvent,
     },
 }
@@ -61,13 +58,15 @@ struct App {
     quit_by: Option<Instant>,
 }
 
-/// Shows windows until told to quit; the process ends here. `listen` runs on a thread of its own
-/// and passes on the launcher's commands.
+/// Shows windows until told to quit; the process ends here, since the event loop never returns.
+/// Must be called on the main thread. `listen` runs on a thread of its own and passes on the
+/// launcher's commands; only the loop touches windows and views.
 pub(crate) fn run(
     data: &Path,
     (origin, refusing): (String, String),
     listen: impl FnOnce(&dyn Fn(Command)) + Send + 'static,
 ) -> anyhow::Result<()> {
+    // First of all: a launcher that dies from here on takes this program with it.
     platform::end_with_parent();
     localcoder_launcher::private_folder(data).context("the window's data folder can't be used")?;
     // The pages of earlier runs had other addresses: what they stored is out of reach, and the
@@ -103,10 +102,14 @@ pub(crate) fn run(
             Event::UserEvent(Message::Command(command)) => app.command(command, target),
             Event::UserEvent(Message::Page { window, event }) => app.page(window, event, target),
             Event::WindowEvent { window_id, event, .. } => app.window(window_id, &event),
+            // The time is up, which is only set when quitting: pages that have not agreed to close
+            // by now are closed without it.
             Event::NewEvents(StartCause::ResumeTimeReached { .. }) => app.windows.clear(),
             _ => {}
         }
         *flow = match app.quit_by {
+            // Windows may be empty without quitting: the launcher opens the next one, or decides
+            // that the run is over.
             Some(_) if app.windows.is_empty() => ControlFlow::Exit,
             Some(by) => ControlFlow::WaitUntil(by),
             None => ControlFlow::Wait,
@@ -117,6 +120,7 @@ pub(crate) fn run(
 impl App {
     fn command(&mut self, command: Command, target: &EventLoopWindowTarget<Message>) {
         match command {
+            // The first one was read by `main`.
             Command::Start { .. } => report::problem("the window program was started twice"),
             Command::Open { url } => self.open(&url, target),
             Command::Focus { window } => {
@@ -131,6 +135,7 @@ impl App {
                 }
             }
             Command::Quit => {
+                // Told twice (a command and the end of standard input), the first time counts.
                 self.quit_by.get_or_insert_with(|| Instant::now() + QUIT_TIME);
                 for page in self.windows.values() {
                     platform::ask_to_close(&page.page.view, &page.events);
@@ -140,6 +145,7 @@ impl App {
     }
 
     fn open(&mut self, url: &str, target: &EventLoopWindowTarget<Message>) {
+        // Also for what a page asks to open: a window never shows anything but the editor.
         if judge(url, &self.origin) != Link::Editor {
             return report::problem(format!("`{}` is not the editor's address", origin(url)));
         }
@@ -170,6 +176,8 @@ impl App {
         let window = builder.build(target).context("the system gave no window")?;
         let events = EventSender { window: number, proxy: self.proxy.clone() };
         let page = page::build(&window, &mut self.context, &events, &self.origin)?;
+        // Before the first address is loaded: the proxy must be in place by the time of the first
+        // request.
         platform::refuse_all_but(&page.view, &self.origin, &self.refusing);
         page.view.load_url(url).context("the page can't be loaded")?;
         Ok(PageWindow { page: Rc::new(page), window, events, crashes: 0 })
@@ -192,6 +200,7 @@ impl App {
     }
 
     fn page(&mut self, number: u32, event: PageEvent, target: &EventLoopWindowTarget<Message>) {
+        // Events are queued: the window may have been closed since.
         let Some(page) = self.windows.get_mut(&number) else { return };
         match event {
             PageEvent::Title(title) => {
@@ -227,6 +236,7 @@ impl App {
                 }
             }
             PageEvent::ReadClipboard(id) => {
+                // Weak, so that a clipboard whose owner never answers does not keep the view.
                 let page = Rc::downgrade(&page.page);
                 // The window may be gone when the text arrives.
                 platform::read_clipboard(move |text| {

@@ -27,7 +27,6 @@ pub(crate) struct Geometry {
     place: Option<(f64, f64)>,
     #[serde(default)]
     maximized: bool,
-    /// Zoom steps of every window.
     #[serde(default)]
     pub(crate) zoom: i32,
 }
@@ -51,8 +50,8 @@ impl Geometry {
         replace(&file(data), &bytes, Options::CACHE)
     }
 
-    /// The current geometry of a window. While it is maximized, its size is the screen's and not
-    /// the one to return to.
+    /// The current geometry of a window. While it is maximized, full-screen or minimized, its size
+    /// and place are not those to return to, so the ones before are kept.
     pub(crate) fn of(window: &Window, before: Self) -> Self {
         if window.is_maximized() || window.fullscreen().is_some() || window.is_minimized() {
             return Self { maximized: window.is_maximized(), ..before };
@@ -72,7 +71,8 @@ impl Geometry {
         Self { place: other.place, ..self }
     }
 
-    /// Applies it to a window that is being built, while `others` are open already.
+    /// Applies it to a window that is being built, while `others` are open already. Only the first
+    /// window is maximized: a second one would hide it.
     pub(crate) fn apply(&self, builder: WindowBuilder, others: usize) -> WindowBuilder {
         let size = LogicalSize::new(self.width.max(WIDTH_MIN), self.height.max(HEIGHT_MIN));
         let builder = builder
@@ -80,6 +80,8 @@ impl Geometry {
             .with_min_inner_size(LogicalSize::new(WIDTH_MIN, HEIGHT_MIN))
             .with_maximized(self.maximized && others == 0);
         let Some((x, y)) = self.place else { return builder };
+        // After eight windows it starts again at the first place, and does not wander off the
+        // screen.
         let moved = STEP * u32::try_from(others % 8).map_or(0.0, f64::from);
         // Window managers correct a place off the screen, such as on a monitor that is gone.
         builder.with_position(LogicalPosition::new(x.max(0.0) + moved, y.max(0.0) + moved))

@@ -5,7 +5,6 @@ use tao::window::Icon;
 
 const PNG: &[u8] = include_bytes!("../../../ide/overlay/icons/code-192.png");
 
-/// Decodes it.
 pub(crate) fn load() -> anyhow::Result<Icon> {
     let mut decoder = png::Decoder::new(std::io::Cursor::new(PNG));
     decoder.set_transformations(png::Transformations::normalize_to_color8());

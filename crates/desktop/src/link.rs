@@ -1,9 +1,7 @@
 //! Where an address leads: it stays in the IDE, goes to the system's browser, or is ignored.
 
-/// What to do with an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Link {
-    /// A page of the editor.
     Editor,
     /// For another program of the user's: a web page or a mail address.
     Outside,
@@ -20,7 +18,10 @@ pub(crate) fn origin(url: &str) -> &str {
     &url[..end]
 }
 
-/// Judges an address that a page wants to go to in a window of its own.
+/// Judges an address that a page wants to go to in a window of its own. `editor` is the editor's
+/// origin. What leaves the IDE starts another program of the user's with text that a page has
+/// chosen, so only a few schemes do, and nothing with white space in it, which a program could take
+/// for several arguments.
 pub(crate) fn judge(url: &str, editor: &str) -> Link {
     if origin(url).eq_ignore_ascii_case(editor) {
         return Link::Editor;
@@ -40,7 +41,8 @@ pub(crate) fn may_show(url: &str, editor: &str) -> bool {
     inner || judge(url, editor) == Link::Editor || is_below(origin(url), editor)
 }
 
-/// Whether an origin is on a subdomain of the editor's host, with the same port.
+/// Whether an origin is on a subdomain of the editor's host, with the same scheme and port. The dot
+/// has to be there: a longer name that merely ends in the editor's is another host.
 fn is_below(origin: &str, editor: &str) -> bool {
     let parts = |origin: &str| {
         let (scheme, authority) = origin.split_once("://")?;
@@ -52,7 +54,7 @@ fn is_below(origin: &str, editor: &str) -> bool {
     scheme == ours && authority.strip_suffix(&editor).is_some_and(|name| name.ends_with('.'))
 }
 
-/// The address without the ticket, for the launcher.
+/// The address as the launcher gets it: without the ticket, which has been used up by then.
 pub(crate) fn without_ticket(url: &str) -> String {
     let Some((page, query)) = url.split_once('?') else { return url.to_owned() };
     let kept: Vec<&str> = query.split('&').filter(|part| !part.starts_with("ticket=")).collect();

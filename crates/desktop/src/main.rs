@@ -52,7 +52,8 @@ fn run() -> anyhow::Result<()> {
     })
 }
 
-/// One command; `None` at the end of the stream.
+/// One command; `None` at the end of the stream. A longer line than the limit is cut, and so an
+/// error.
 fn read_command(reader: &mut impl BufRead) -> anyhow::Result<Option<Command>> {
     let mut line = Vec::new();
     reader.take(LINE_BYTES_MAX).read_until(b'\n', &mut line).context("standard input failed")?;

@@ -13,23 +13,18 @@ use crate::platform;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum PageEvent {
-    /// It has another title.
     Title(String),
-    /// It shows another address.
     Moved(String),
     Loaded,
-    /// It wants this address in a window or browser of its own.
     Open(String),
     CloseAsked,
     /// It has agreed to be closed.
     Closed,
     /// It wants to be larger (+1), smaller (-1) or of normal size (0).
     Zoom(i32),
-    /// Its process ended.
     Crashed,
     /// It wants the clipboard's text, and this number with the answer.
     ReadClipboard(u32),
-    /// It has put this on the clipboard.
     WriteClipboard(String),
 }
 
@@ -44,7 +39,6 @@ enum PageMessage {
     WriteClipboard { text: String },
 }
 
-/// Sends one window's events to the application's loop.
 #[derive(Debug, Clone)]
 pub(crate) struct EventSender {
     pub(crate) window: u32,
@@ -58,14 +52,16 @@ impl EventSender {
     }
 }
 
-/// A view and the secret of its script.
+/// A view and the secret of its script, by which that script's messages are told from those of
+/// frames: these can post to the same channel, and must not open windows or read the clipboard.
 pub(crate) struct Page {
     pub(crate) view: WebView,
     key: String,
 }
 
 impl Page {
-    /// Answers [`PageEvent::ReadClipboard`].
+    /// Answers [`PageEvent::ReadClipboard`] with an event whose name has the secret in it, so that
+    /// only our script can listen for it.
     pub(crate) fn give_clipboard(&self, id: u32, text: &str) -> wry::Result<()> {
         let detail = serde_json::json!({ "id": id, "text": text });
         let event = format!("new CustomEvent('localcoder:{}', {{ detail: {detail} }})", self.key);
@@ -73,7 +69,8 @@ impl Page {
     }
 }
 
-/// Builds the view of a page, which is still empty.
+/// Builds the view of a page, which is still empty: what the platform adds to it, such as the
+/// refusing proxy, has to be there before the first request.
 pub(crate) fn build(
     window: &Window,
     context: &mut WebContext,
@@ -92,6 +89,8 @@ pub(crate) fn build(
         .with_clipboard(true)
         .with_initialization_script_for_main_only(script, true)
         .with_navigation_handler(move |url| {
+            // Asked for frames as well as for the page itself. Where a link leads out, the page
+            // stays and the browser opens.
             let shows = may_show(&url, &shown);
             if !shows && judge(&url, &shown) == Link::Outside {
                 navigates.send(PageEvent::Open(url));
@@ -105,6 +104,8 @@ pub(crate) fn build(
             if judge(&url, &opened) != Link::Nowhere {
                 asks.send(PageEvent::Open(url));
             }
+            // Always denied here: the application opens a window of its own for the address, with
+            // all its handlers.
             NewWindowResponse::Deny
         })
         .with_document_title_changed_handler(move |title| titles.send(PageEvent::Title(title)))
@@ -124,13 +125,15 @@ pub(crate) fn build(
     Ok(Page { view, key })
 }
 
-/// The event that a message means; `None` if it does not come from our script.
+/// The event that a message means; `None` if it does not come from our script, or is malformed.
+/// Zoom is cut to a single step, whatever the number.
 fn understand(body: &str, key: &str) -> Option<PageEvent> {
     #[derive(Deserialize)]
     struct Signed {
         key: String,
     }
     let signed: Signed = serde_json::from_str(body).ok()?;
+    // Before the rest is parsed: what comes from elsewhere is not even looked at.
     if signed.key != key {
         return None;
     }
@@ -143,7 +146,6 @@ fn understand(body: &str, key: &str) -> Option<PageEvent> {
     })
 }
 
-/// A number that no frame can guess.
 fn secret() -> anyhow::Result<String> {
     let mut bytes = [0_u8; 16];
     getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;

@@ -24,12 +24,10 @@ pub(crate) fn event(event: &Event) {
     }
 }
 
-/// Reports something that does not end the program to the launcher, and so to the user.
 pub(crate) fn problem(message: impl Into<String>) {
     event(&Event::Problem { message: message.into() });
 }
 
-/// Prints why the program ends.
 pub(crate) fn error(message: &str) {
     eprintln!("localcoder-desktop: {message}");
 }

@@ -11,11 +11,11 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-/// Bits of the mode that a program can set.
 const MODE: u32 = 0o7777;
 
-/// Gives one file the metadata of the other; returns whether that worked. A file that lacks some of
-/// the other's must not replace it.
+/// Gives one file the metadata of the other; returns whether that worked, by looking at the result
+/// and not at the calls: a file system may accept an attribute and not keep it. A file that lacks
+/// some of the other's must not replace it. `about` is `from`'s metadata.
 pub(crate) fn take_over(from: &File, about: &Metadata, to: &File) -> bool {
     let taken = || -> io::Result<bool> {
         let own = to.metadata()?;
@@ -54,6 +54,8 @@ fn attributes(file: &File) -> io::Result<BTreeMap<Vec<u8>, Vec<u8>>> {
     };
     let mut names = vec![0; bytes];
     if bytes > 0 {
+        // The list may have become shorter since its size was asked for; if it became longer, this
+        // is an error, and the file is written in place.
         let listed = flistxattr(file, names.as_mut_slice())?;
         names.truncate(listed);
     }

@@ -12,37 +12,34 @@ use rustix::process::{Resource, geteuid, getrlimit};
 
 use crate::replace::folder_of;
 
-/// Why something failed, and what helps; who shows it decides how.
+/// Why something failed, and what helps; who shows it decides how. Text and hint are clauses,
+/// without a capital at the beginning or a period at the end, for a sentence of the caller's that
+/// names the file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
 pub struct Cause {
-    /// For callers that react to some kinds.
     pub kind: Kind,
-    /// Why, as a clause.
     pub text: String,
-    /// What to do next, as a clause.
     pub hint: String,
 }
 
-/// Kinds of failure that some callers treat differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// There is nothing of that name.
     Missing,
     /// There is no room on the disk, or no more of it for this user.
     Full,
-    /// The disk can't be written at all.
     ReadOnly,
-    /// This user does not have the permission.
     Permission,
     /// The machine or this process has run out of something: descriptors, memory, processes. It
     /// says nothing about the file.
     Shortage,
-    /// Anything else.
     Other,
 }
 
-/// Why an operation on this path failed.
+/// Why an operation on this path failed. Looks at the disk to say more than the error does (whose
+/// folder it is, which part of the path is missing), so it is for the moment after the failure, and
+/// describes the path as it is by then. `path` is what the user has named, even if the error is
+/// about a file beside it.
 #[must_use]
 pub fn cause_of(error: &io::Error, path: &Path) -> Cause {
     let Some(errno) = errno_of(error) else {
@@ -60,7 +57,6 @@ pub fn cause_of(error: &io::Error, path: &Path) -> Cause {
     Cause { kind, text, hint }
 }
 
-/// Kind, text and hint.
 type Words = (Kind, String, String);
 
 fn of_disk(errno: Errno, path: &Path) -> Option<Words> {
@@ -151,7 +147,9 @@ fn of_path(errno: Errno, path: &Path) -> Option<Words> {
     Some((kind, text, hint.to_owned()))
 }
 
-/// Why one of our programs could not be started.
+/// Why one of our programs could not be started. The same error number can mean something else than
+/// for a file: EAGAIN is the limit on processes, and a missing program is a broken installation and
+/// not a typo.
 #[must_use]
 pub fn cause_of_start(error: &io::Error, program: &Path) -> Cause {
     let again = "build or install LocalCoder again".to_owned();
@@ -235,13 +233,13 @@ fn anothers(path: &Path) -> Option<(PathBuf, String)> {
     is_reason.then(|| (there, user_name(owner)))
 }
 
-/// The deepest part of a path that can be looked at.
 fn nearest(path: &Path) -> Option<(PathBuf, Metadata)> {
     let look = |part: &Path| Some((part.to_owned(), part.symlink_metadata().ok()?));
     path.ancestors().filter(|part| !part.as_os_str().is_empty()).find_map(look)
 }
 
-/// A user in the form that people know: the name in the system's list of users, and the number.
+/// A user in the form that people know: the name in `/etc/passwd`, and the number. Users that only
+/// a directory service knows have the number alone.
 #[must_use]
 pub fn user_name(user: u32) -> String {
     let list = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
@@ -264,7 +262,6 @@ pub(crate) fn errno_of(error: &io::Error) -> Option<Errno> {
     number.map(Errno::from_raw_os_error).or_else(|| of_kind(error.kind()))
 }
 
-/// The error number for an error that consists of its kind alone.
 fn of_kind(kind: ErrorKind) -> Option<Errno> {
     Some(match kind {
         ErrorKind::StorageFull => Errno::NOSPC,

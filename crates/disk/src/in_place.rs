@@ -18,7 +18,9 @@ pub(crate) enum Failed {
     Torn(io::Error),
 }
 
-/// Writes `bytes` over a file that is open for reading and writing.
+/// Writes `bytes` over a file that is open for reading and writing, and keeps its inode, and with
+/// it its owner, its other names and its mount. There is a moment at which the file is neither old
+/// nor new; a synced copy of the old content is beside it from before that moment until after it.
 pub(crate) fn write_over(file: &File, copy: &Path, bytes: &[u8]) -> Result<(), Failed> {
     let before = keep_copy(file, copy).map_err(Failed::AsBefore)?;
     match fill(file, bytes) {
@@ -37,7 +39,8 @@ pub(crate) fn write_over(file: &File, copy: &Path, bytes: &[u8]) -> Result<(), F
     }
 }
 
-/// Makes the copy, which is on the disk when this returns; returns the content.
+/// Makes the copy and returns the content. The copy and its name are on the disk when this returns:
+/// a power cut during the writing that follows would otherwise leave neither.
 fn keep_copy(file: &File, copy: &Path) -> io::Result<Vec<u8>> {
     let mut before = Vec::new();
     let mut reader = file;
@@ -48,9 +51,13 @@ fn keep_copy(file: &File, copy: &Path) -> io::Result<Vec<u8>> {
     let mut to = OpenOptions::new().write(true).create_new(true).mode(0o600).open(copy)?;
     let kept = to.write_all(&before).and_then(|()| to.sync_all());
     let kept = kept.and_then(|()| sync_folder_of(copy));
+    // A half-written copy must not stay: the next change would take it for one that an interruption
+    // has left.
     kept.inspect_err(|_| remove(copy)).map(|()| before)
 }
 
+/// Makes `bytes` the content of the file, synced. Also used to put the old content back, for which
+/// it must not need more space than the file has.
 fn fill(file: &File, bytes: &[u8]) -> io::Result<()> {
     reserve(file, bytes.len() as u64)?;
     // Truncated at the end and not at the beginning, so that the file never releases its space on
@@ -60,7 +67,8 @@ fn fill(file: &File, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Reserves space before anything is overwritten, if the file system can do that.
+/// Reserves space before anything is overwritten: a full disk is then found out while the file is
+/// still whole. Other errors are ignored, since not every file system can do that.
 fn reserve(file: &File, bytes: u64) -> io::Result<()> {
     if bytes == 0 {
         return Ok(());

@@ -22,20 +22,18 @@ const LINE_BYTES_MAX: usize = 16 * 1024;
 pub struct LogRing {
     path: PathBuf,
     bytes_max: u64,
-    /// How many older files are kept.
     older_max: usize,
     file: Option<File>,
-    /// Length of the file.
     written: u64,
-    /// When the file could not be opened.
     failed: Option<Instant>,
     /// Lines that were lost since the last one that could be written.
     lost: u64,
 }
 
 impl LogRing {
-    /// Appends to the file if it exists. No file becomes longer than `bytes_max`, and `older_max`
-    /// older ones are kept.
+    /// Appends to the file if it exists, so that the limit holds over many short runs. No file
+    /// becomes longer than `bytes_max` unless a single line is, and `older_max` older ones are
+    /// kept. Never fails: a file that can't be opened is tried again with a later line.
     #[must_use]
     pub fn new(path: PathBuf, bytes_max: u64, older_max: usize) -> Self {
         let (file, failed, written, lost) = (None, None, 0, 0);
@@ -72,6 +70,8 @@ impl LogRing {
     /// Sets the file aside and begins another. A file that can't be set aside is emptied: the limit
     /// matters more than its contents.
     fn turn(&mut self) {
+        // From the oldest on, so that each name is free when it is needed; the oldest file is
+        // overwritten.
         for number in (1..self.older_max).rev() {
             let _ = std::fs::rename(self.older(number), self.older(number + 1));
         }
@@ -99,6 +99,7 @@ impl LogRing {
 impl Write for LogRing {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         if self.lost > 0 {
+            // Before the line, so that the gap is where it belongs.
             let note = format!("… {} lines could not be written\n", self.lost);
             if self.put(note.as_bytes()) {
                 self.lost = 0;
@@ -110,6 +111,8 @@ impl Write for LogRing {
             self.put(&[&line[..LINE_BYTES_MAX], b"... (cut)\n"].concat())
         };
         self.lost += u64::from(!put);
+        // Success even if the line is lost: `write_all` would otherwise try again or fail in the
+        // logger.
         Ok(line.len())
     }
 

@@ -10,30 +10,24 @@ use rustix::fs::OFlags;
 
 use crate::{Cause, Kind, Stamp, cause_of};
 
-/// A file that was read whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contents {
-    /// What is in it.
     pub bytes: Vec<u8>,
     /// Taken before the file was read: a change during the read looks like one after it.
     pub stamp: Stamp,
 }
 
-/// Why a file was not read, as a clause.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The system refused.
     #[error(transparent)]
     Io(#[from] io::Error),
     /// It is not a file but something else, such as `a folder`.
     #[error("it is {0} and not a regular file")]
     NotAFile(&'static str),
-    /// It is longer than the limit.
     #[error("it has {bytes} bytes, and at most {bytes_max} are read")]
     TooLarge {
-        /// Its length.
+        /// As the system reports it.
         bytes: u64,
-        /// The limit.
         bytes_max: u64,
     },
     /// It is longer than the limit, though the system does not report its size, as in `/proc`.
@@ -42,7 +36,6 @@ pub enum ReadError {
         /// The limit.
         bytes_max: u64,
     },
-    /// It is not text in UTF-8.
     #[error("it is not UTF-8")]
     NotText,
 }
@@ -55,7 +48,6 @@ impl ReadError {
         missing && !path.is_symlink()
     }
 
-    /// The reason in words, and what helps.
     #[must_use]
     pub fn cause(&self, path: &Path) -> Cause {
         let hint = match self {
@@ -93,7 +85,6 @@ fn check_kind(about: &Metadata) -> Result<(), ReadError> {
     if about.is_file() { Ok(()) } else { Err(ReadError::NotAFile(kind_of(about.file_type()))) }
 }
 
-/// What kind of file it is, in words.
 pub(crate) fn kind_of(kind: FileType) -> &'static str {
     if kind.is_dir() {
         "a folder"
@@ -108,7 +99,8 @@ pub(crate) fn kind_of(kind: FileType) -> &'static str {
     }
 }
 
-/// Reads a whole regular file.
+/// Reads a whole regular file. Its size is checked before it is read, so that a large one costs
+/// nothing, and again while it is read, since the size may be wrong.
 ///
 /// # Errors
 /// If it can't be read, is not a regular file, or has more than `bytes_max` bytes.
@@ -118,6 +110,8 @@ pub fn read(path: &Path, bytes_max: u64) -> Result<Contents, ReadError> {
         return Err(ReadError::TooLarge { bytes: about.len(), bytes_max });
     }
     let mut bytes = Vec::new();
+    // One byte more than allowed shows that there is more, whatever the size said: files in `/proc`
+    // report 0, and a log grows while it is read.
     let read = file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes)?;
     if read as u64 > bytes_max {
         return Err(ReadError::Endless { bytes_max });

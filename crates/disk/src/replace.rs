@@ -14,10 +14,8 @@ use crate::cause::errno_of;
 /// whose it is.
 pub(crate) const UNFINISHED: &str = ".localcoder-";
 
-/// Who may read the file, and what it must survive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
-    /// Its mode, minus what the umask forbids.
     pub mode: u32,
     /// Whether either this file or the one before must exist after a power cut. Costs a wait for
     /// the disk.
@@ -25,7 +23,6 @@ pub struct Options {
 }
 
 impl Options {
-    /// Only for its user, and durable.
     pub const PRIVATE: Self = Self { mode: 0o600, durable: true };
     /// Only for its user; losing it costs a little time.
     pub const CACHE: Self = Self { mode: 0o600, durable: false };
@@ -33,7 +30,9 @@ impl Options {
     pub const SHARED: Self = Self { mode: 0o666, durable: true };
 }
 
-/// Replaces whatever has the name; its folder must exist.
+/// Replaces whatever has the name; its folder must exist. The bytes go into a new file of the same
+/// folder, which then takes the name: a reader sees the old content or the new, and never a part. A
+/// link of this name is itself replaced, and the mode of the file before is not kept.
 ///
 /// # Errors
 /// If it can't be written; what was there before is still there.
@@ -55,7 +54,8 @@ pub fn replace_with(
     if options.durable { sync_folder_of(path) } else { Ok(()) }
 }
 
-/// Creates a file, provided that nothing has the name.
+/// Creates a file, provided that nothing has the name, not even a link to nothing. Of two callers
+/// at the same moment one gets it.
 ///
 /// # Errors
 /// `AlreadyExists` if something has it, which is left alone.
@@ -65,6 +65,7 @@ pub fn create(path: &Path, bytes: &[u8], options: Options) -> io::Result<()> {
     if options.durable { sync_folder_of(path) } else { Ok(()) }
 }
 
+/// The whole content under a name of its own. If anything fails, dropping the value removes it.
 fn filled(
     path: &Path,
     options: Options,
@@ -103,7 +104,8 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Syncs a new name to disk: otherwise it may be gone after a power cut.
+/// Syncs a new name to disk: the file's own sync covers its content, but the name is in the folder,
+/// and may be gone after a power cut.
 ///
 /// # Errors
 /// If the disk reports an error.

@@ -25,10 +25,10 @@ const LINKS_MAX: usize = 40;
 /// How long to wait for another program's lock: a change takes some milliseconds, or a second on a
 /// slow disk.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
-/// Time between two attempts to get the lock.
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
-/// Why a file was not changed, as a clause.
+/// Why a file was not changed, as a clause. In all cases but [`RewriteError::Torn`] it has the
+/// content that it had.
 #[derive(Debug, thiserror::Error)]
 pub enum RewriteError {
     /// The system refused; the file is as it was.
@@ -40,7 +40,6 @@ pub enum RewriteError {
     /// Another program has changed it since it was read; it is left as it is.
     #[error("another program has changed it meanwhile")]
     Changed,
-    /// Another program holds a lock on it.
     #[error("another program holds a lock on it")]
     Locked,
     /// An earlier change was interrupted: this file has the content from before it.
@@ -52,7 +51,6 @@ pub enum RewriteError {
 }
 
 impl RewriteError {
-    /// The reason in words, and what helps.
     #[must_use]
     pub fn cause(&self, path: &Path) -> Cause {
         let hint = match self {
@@ -70,12 +68,20 @@ impl RewriteError {
     }
 }
 
-/// Replaces the content of a file that was read. Links to it are followed and stay.
+/// Replaces the content of a file that was read. Links to it are followed and stay. Everything else
+/// about the file stays as well, whatever that takes; see the module. `seen` is the stamp from when
+/// the content was read that `bytes` is based on: a change by another program in between is an
+/// error and never overwritten.
+///
+/// The new content is on the disk when this returns. Takes the lock of the file, for which it may
+/// wait some seconds.
 ///
 /// # Errors
 /// If it can't be written, or is not the one that `seen` was taken from; see [`RewriteError`].
 pub fn rewrite(path: &Path, seen: &Stamp, bytes: &[u8]) -> Result<(), RewriteError> {
     let path = behind_links(path)?;
+    // Before the file is opened for writing, which in itself can make it another file (in a
+    // container's image).
     if !is_at(&path, seen)? {
         return Err(RewriteError::Changed);
     }
@@ -96,9 +102,12 @@ pub fn rewrite(path: &Path, seen: &Stamp, bytes: &[u8]) -> Result<(), RewriteErr
     if !opened.has_content_of(seen) || !is_at(&path, &opened)? {
         return Err(RewriteError::Changed);
     }
+    // Under the lock: without it, the copy of a change that is under way would look like one that
+    // was left. It is not overwritten, because it may be the only whole content that there is.
     if let Some(copy) = recovery_copy(&path) {
         return Err(RewriteError::Interrupted(copy));
     }
+    // With a second name, a new file would take over only one of them.
     if about.nlink() == 1 && swap(&path, (&file, &about), bytes)? {
         return Ok(());
     }
@@ -108,8 +117,8 @@ pub fn rewrite(path: &Path, seen: &Stamp, bytes: &[u8]) -> Result<(), RewriteErr
     })
 }
 
-/// Makes our own processes change a file one after another. Does nothing if the file system has no
-/// locks.
+/// Makes our own processes change a file one after another; other programs don't ask for this lock.
+/// Polls, since a blocking lock has no time limit. Does nothing if the file system has no locks.
 fn lock(file: &File) -> Result<(), RewriteError> {
     let deadline = Instant::now() + LOCK_WAIT;
     while let Err(TryLockError::WouldBlock) = file.try_lock() {
@@ -121,7 +130,6 @@ fn lock(file: &File) -> Result<(), RewriteError> {
     Ok(())
 }
 
-/// Whether a path leads to this file, unchanged.
 fn is_at(path: &Path, seen: &Stamp) -> io::Result<bool> {
     match path.symlink_metadata() {
         Ok(now) => Ok(Stamp::of(&now) == *seen),
@@ -131,12 +139,13 @@ fn is_at(path: &Path, seen: &Stamp) -> io::Result<bool> {
 }
 
 /// Replaces the old file by a new one. Returns whether it did: it does not if any property of the
-/// old file would be lost.
+/// old file would be lost, and then the new file is removed and nothing has changed.
 fn swap(
     path: &Path,
     (file, about): (&File, &Metadata),
     bytes: &[u8],
 ) -> Result<bool, RewriteError> {
+    // Closed to others until it has the old one's metadata: the content may be private.
     let mut new = unfinished(path, 0o600)?;
     new.write_all(bytes)?;
     if !take_over(file, about, new.as_file()) {
@@ -156,13 +165,16 @@ fn swap(
     Ok(true)
 }
 
-/// A mount point can't be replaced, nor can another user's file in a folder such as `/tmp`.
+/// Whether a rename failed because the old file can't be replaced: it is a mount point, or another
+/// user's file in a folder such as `/tmp`. Then it is overwritten in place, for which being able to
+/// write it is enough.
 fn must_stay(error: &io::Error) -> bool {
     let stays = [Errno::BUSY, Errno::XDEV, Errno::PERM, Errno::ACCESS];
     errno_of(error).is_some_and(|errno| stays.contains(&errno))
 }
 
-/// The copy that an interrupted change of a file has left, if there is one.
+/// The copy that an interrupted change of a file has left, if there is one. It has the content from
+/// before that change. Nothing removes it but the user, who has to compare the two.
 #[must_use]
 pub fn recovery_copy(path: &Path) -> Option<PathBuf> {
     let path = behind_links(path).ok()?;

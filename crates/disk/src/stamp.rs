@@ -4,7 +4,8 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
 
 /// Device, inode, size and times of a file. If two are equal, the content is the same as far as the
-/// file system can say.
+/// file system can say. It can't say everything: two changes within one tick of its clock, of the
+/// same length, have the same stamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
     device: u64,
@@ -32,7 +33,6 @@ impl Stamp {
         sent
     }
 
-    /// The file's length.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes
@@ -44,7 +44,6 @@ impl Stamp {
         self.inode
     }
 
-    /// The stamp of a file from its metadata.
     #[must_use]
     pub fn of(about: &Metadata) -> Self {
         Self {

@@ -12,10 +12,8 @@ use crate::read::read_text;
 /// Six thousand lines. Further events are not counted, which is reported.
 const BYTES_MAX: u64 = 64 * 1024;
 
-/// The contents of a count file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// How often it happened.
     pub count: u64,
     /// Whether it may have happened more often: the file is full.
     pub is_full: bool,
@@ -23,7 +21,8 @@ pub struct Tally {
     pub last_s: Option<u64>,
 }
 
-/// The open file of a count, for a program that may not be able to open files later.
+/// The open file of a count, for a program that may not be able to open files later. One that could
+/// not be opened counts nothing.
 #[derive(Debug)]
 pub struct Counter(Option<File>);
 
@@ -37,7 +36,7 @@ impl Counter {
         Self(OpenOptions::new().append(true).create(true).mode(0o600).open(path).ok())
     }
 
-    /// Counts one more.
+    /// Counts one more, unless the file is full or could not be opened.
     pub fn add(&self) {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let line = format!("{}\n", now.as_secs());
@@ -49,7 +48,8 @@ impl Counter {
     }
 }
 
-/// Counts one more.
+/// Counts one more. For one event; a program that counts several, or will be confined, keeps a
+/// [`Counter`].
 pub fn add(path: &Path) {
     Counter::open(path).add();
 }

@@ -22,29 +22,28 @@ use crate::proxy::{Through, for_address};
 use crate::response::{Head, Meaning, judge};
 use crate::speed::Speed;
 
-/// Bytes that are read at once.
 const READ_BYTES: usize = 128 * 1024;
-/// Between two reports of progress: often enough for a moving bar.
 const REPORT_EVERY: Duration = Duration::from_millis(200);
-/// Bytes between two looks at the free space.
+/// Bytes between two looks at the free space: other programs fill the disk, too, and a file of some
+/// gigabytes takes a while.
 const SPACE_EVERY_BYTES: u64 = 64 * 1024 * 1024;
-/// Longest head of an answer.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// An answer whose body was not read.
 pub(crate) type Answer = ureq::http::Response<Body>;
 
-/// What a try needs.
+/// What a try needs. `report` gets progress, and when the file starts over; `space` is asked now
+/// and then with the bytes that are still missing, and fails if the disk has no room for them.
 pub(crate) struct Attempt<'a> {
     pub(crate) request: &'a FetchRequest,
     pub(crate) permission: &'a Permission,
     pub(crate) report: &'a mut dyn FnMut(FetchEvent),
-    /// Checked now and then; fails if the disk is nearly full.
     pub(crate) space: &'a dyn Fn(u64) -> Result<(), AttemptError>,
 }
 
-/// The HTTP agent for all tries: trusts the system's own roots. Each address is requested through
-/// the proxy that the environment names for it.
+/// The HTTP agent for all tries: trusts the system's own roots. What the library would decide by
+/// itself is switched off and decided here instead: redirects, so that each hop is checked;
+/// proxies, since it ignores those that it does not understand; and what a status means.
 pub(crate) fn agent(limits: &FetchLimits) -> Agent {
     let connect = Some(Duration::from_millis(limits.connect_ms));
     let stall = Some(Duration::from_millis(limits.stall_ms));
@@ -68,7 +67,8 @@ pub(crate) fn agent(limits: &FetchLimits) -> Agent {
 }
 
 impl Attempt<'_> {
-    /// Ends with the whole file in `partial`, or with an error.
+    /// Ends with the whole file in `partial`, or with an error. What arrived before an error stays
+    /// in `partial`: the next try continues there.
     pub(crate) fn run(
         &mut self,
         agent: &Agent,
@@ -78,6 +78,8 @@ impl Attempt<'_> {
         let hosts = Hosts(&self.request.hosts);
         let redirects = self.request.limits.redirects;
         let answer = follow(&hosts, url, redirects, |to| {
+            // The version is kept under the first address and not under the one that it redirects
+            // to: mirrors and signed addresses change from one request to the next.
             let from = (partial.bytes() > 0).then(|| partial.bytes());
             ask((agent, self.permission), to, from, partial.etag(without_query(url)))
         })?;
@@ -96,12 +98,17 @@ impl Attempt<'_> {
             Meaning::Complete => return Ok(()),
             Meaning::From(from) => from,
         };
+        // The server begins earlier than asked. The bytes that are there may be of another version,
+        // so they are written again and not skipped.
         if from < partial.bytes() {
             let reason = "the server does not go on where the file ended".to_owned();
             (self.report)(FetchEvent::Restarted { reason });
             partial.cut(from).map_err(|error| disk(&error))?;
         }
         let etag = text(answer.headers(), &ETAG);
+        // Before the first byte: bytes of which nobody knows where they are from can't be resumed.
+        // The query is left out, since it may have a signature that differs each time, and is a
+        // secret.
         partial.comes_from(without_query(url), etag.as_deref()).map_err(|error| disk(&error))?;
         self.write(answer.into_body(), partial)
     }
@@ -135,6 +142,8 @@ impl Attempt<'_> {
                 let message = "the server sends more than the file has";
                 return Err(AttemptError::new(FetchFailure::WrongFile, Retry::Elsewhere, message));
             }
+            // Before the check of the magic bytes, which reads them from the file: they may arrive
+            // in several parts.
             partial.append(&buffer[..read]).map_err(|error| disk(&error))?;
             self.check_magic(partial, read)?;
             let now = begun.elapsed();
@@ -160,6 +169,8 @@ impl Attempt<'_> {
     }
 
     /// Checked as soon as the first bytes have arrived: an error page is not downloaded to its end.
+    /// `read` is how many bytes came last; once the magic bytes were there before, nothing is
+    /// checked again.
     fn check_magic(&self, partial: &Partial, read: usize) -> Result<(), AttemptError> {
         let magic = self.request.magic.as_bytes();
         let there = usize::try_from(partial.bytes()).unwrap_or(usize::MAX);
@@ -176,7 +187,9 @@ impl Attempt<'_> {
     }
 }
 
-/// Requests an address and follows redirects until an answer is not one.
+/// Requests an address and follows redirects until an answer is not one. Each address is checked
+/// before it is requested; there are `redirects` hops at most. `ask` gets addresses that were
+/// checked and no others.
 pub(crate) fn follow(
     hosts: &Hosts<'_>,
     url: &str,
@@ -199,17 +212,20 @@ pub(crate) fn follow(
     Err(AttemptError::new(FetchFailure::Redirect, Retry::Elsewhere, message))
 }
 
-/// Requests the bytes from `from` on, provided that they are still of this version; else all.
+/// Requests the bytes from `from` on, provided that they are still of the version `etag`; else all.
+/// Without an `etag` the server is trusted with that, and the digest finds out.
 pub(crate) fn ask(
     (agent, permission): (&Agent, &Permission),
     to: &Url,
     from: Option<u64>,
     etag: Option<&str>,
 ) -> Result<Answer, AttemptError> {
+    // For each hop and not once a download: a user who turns the air gap on means now.
     permission.check_again()?;
     let through = for_address(to, |name| std::env::var_os(name))?;
     let proxy = through.as_ref().map(|it| it.proxy.clone());
     let request = agent.get(to.as_str()).config().proxy(proxy).build();
+    // Compressed bytes have other positions and another digest.
     let mut request = request.header("accept-encoding", "identity");
     if let Some(from) = from {
         request = request.header("range", format!("bytes={from}-"));
@@ -312,7 +328,8 @@ fn unreached_through(error: &ureq::Error, to: &Url, through: &Through) -> Attemp
     }
 }
 
-/// What the HTTP library reports about a proxy's answer, in words, and whether a retry may help.
+/// What the HTTP library reports about a proxy's answer, in words, and whether a retry may help. It
+/// has the status as a part of a sentence only, so a number of three digits is looked for.
 fn refusal(said: &str) -> (String, Retry) {
     let status = said.split(|c: char| !c.is_ascii_digit()).find(|it| it.len() == 3);
     match status {

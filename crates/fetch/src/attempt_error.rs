@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use localcoder_protocol::FetchFailure;
 
-/// Why there will be no file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failed {
     pub(crate) failure: FetchFailure,
@@ -19,20 +18,16 @@ impl Failed {
     }
 }
 
-/// What may help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Retry {
     /// The same request again, after a pause; a server may have said how long.
     Again(Option<Duration>),
-    /// The same request from the beginning of the file.
     StartOver,
-    /// Another address for the file.
     Elsewhere,
     /// Nothing: the fault is on this machine.
     Nothing,
 }
 
-/// Why one try ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AttemptError {
     pub(crate) failed: Failed,
@@ -49,7 +44,8 @@ impl AttemptError {
     }
 }
 
-/// The disk failed: a full disk is not the same error as a broken one.
+/// The disk failed, which no server can help. A full disk is not the same error as a broken one:
+/// the user can do something about it.
 pub(crate) fn disk(error: &std::io::Error) -> AttemptError {
     use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
     let failure = match error.kind() {

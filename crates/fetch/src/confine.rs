@@ -15,7 +15,9 @@ use crate::partial::boot_id;
 /// Variables by which users name their own root certificates: a file, and a list of folders.
 const OWN_ROOTS: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
-/// From here on this process can do nothing but its task.
+/// From here on this process can do nothing but its task. It must be single-threaded, and must have
+/// opened what it needs outside of its folders (the count of refusals). What holds is reported to
+/// the caller: a system without these walls does not keep a user from downloading.
 pub(crate) fn confine(task: &FetchTask, places: &Places) -> Confined {
     // Read now: it is in a folder that can't be read any more afterward.
     boot_id();

@@ -19,13 +19,16 @@ const PROGRESS_BYTES: u64 = 1024 * 1024;
 /// For small files, this fraction of the file counts as progress.
 const PROGRESS_PARTS: u64 = 64;
 
-/// Downloads the file that a checked request names, or says why it can't.
+/// Downloads the file that a checked request names, or says why it can't. If the target exists,
+/// nothing is requested: files get this name only when they are right. A file that comes whole and
+/// wrong is thrown away and downloaded once more; a second wrong one is an error.
 pub(crate) fn download(
     request: &FetchRequest,
     permission: &Permission,
     report: &mut dyn FnMut(FetchEvent),
 ) -> Result<(), Failed> {
     let (folder, target) = (Path::new(&request.folder), Path::new(&request.target));
+    // Before looking at the target: who had the lock before may have just finished it.
     let _lock = lock(folder, &request.sha256)?;
     if target.exists() {
         return Ok(());
@@ -37,6 +40,7 @@ pub(crate) fn download(
         .map_err(|error| disk(&error).failed)
     };
     let mut partial = open(report)?;
+    // What is missing and not the whole file: the rest is on the disk already.
     space(request, request.bytes - partial.bytes()).map_err(|error| error.failed)?;
     let mut wrong_before = false;
     loop {
@@ -46,6 +50,7 @@ pub(crate) fn download(
             Ok(Verdict::Wrong(digest)) => digest,
             Err(error) => return Err(disk(&error).failed),
         };
+        // Also when it is an error in the end: nobody could make anything of these bytes.
         partial.discard().map_err(|error| disk(&error).failed)?;
         let message = format!("its digest is {digest}, and the one wanted is {}", request.sha256);
         if wrong_before {
@@ -59,7 +64,8 @@ pub(crate) fn download(
     }
 }
 
-/// A digest becomes part of file names, so it must not contain anything else.
+/// Refuses a malformed request. A digest becomes part of file names, so it must not contain
+/// anything else (a slash); a length of zero has no first byte to ask for.
 pub(crate) fn check(request: &FetchRequest) -> Result<(), Failed> {
     let invalid = |message: &str| Err(Failed::new(FetchFailure::Invalid, message));
     if !is_sha256(&request.sha256) {
@@ -71,7 +77,9 @@ pub(crate) fn check(request: &FetchRequest) -> Result<(), Failed> {
     Ok(())
 }
 
-/// The lock is held as long as the value lives; the system releases it when this process ends.
+/// Two downloads of one file would write into the same unfinished one. The lock is held as long as
+/// the value lives; the system releases it when this process ends. The lock file stays: removing it
+/// would let two processes lock two files of one name.
 fn lock(folder: &Path, sha256: &str) -> Result<File, Failed> {
     let path = folder.join(format!("{sha256}.lock"));
     let failed = |error: std::io::Error| disk(&error).failed;
@@ -99,7 +107,8 @@ fn lock(folder: &Path, sha256: &str) -> Result<File, Failed> {
     }
 }
 
-/// Fails unless the disk has room for this many more bytes.
+/// Fails unless the disk has room for this many more bytes and what must stay free. Counts what
+/// this user may still write and not what is free for root only (`f_bavail`).
 fn space(request: &FetchRequest, bytes: u64) -> Result<(), AttemptError> {
     let stat = rustix::fs::statvfs(&request.folder).map_err(|error| disk(&error.into()))?;
     let free = stat.f_bavail.saturating_mul(stat.f_frsize);
@@ -118,7 +127,6 @@ fn space(request: &FetchRequest, bytes: u64) -> Result<(), AttemptError> {
     Err(AttemptError::new(FetchFailure::NoSpace, Retry::Nothing, message))
 }
 
-/// Bytes for people, in the units of disks.
 fn size(bytes: u64) -> String {
     match bytes {
         0..1_000_000 => format!("{} kB", bytes.div_ceil(1_000)),
@@ -127,11 +135,12 @@ fn size(bytes: u64) -> String {
     }
 }
 
-/// Tries until the file has all its bytes.
+/// Tries until the file has all its bytes. Each address may fail in its own way, so two things are
+/// counted: tries without progress, which end the download at the request's limit, and addresses in
+/// a row that can't have the file.
 struct Tries<'a> {
     request: &'a FetchRequest,
     permission: &'a Permission,
-    /// The address in use.
     address: usize,
     /// How many addresses in a row have refused.
     refusals: usize,
@@ -187,7 +196,9 @@ impl<'a> Tries<'a> {
         progressed
     }
 
-    /// Decides what is tried next, and how long to wait before that.
+    /// Decides what is tried next, and how long to wait before that. An error ends the download.
+    /// Starting over is free once; a second time without progress it counts as an ordinary failure,
+    /// or a server that never resumes would be asked without end.
     fn next(
         &mut self,
         error: AttemptError,
@@ -228,7 +239,8 @@ impl<'a> Tries<'a> {
         Ok(wait)
     }
 
-    /// Bytes of another file must not be resumed.
+    /// Bytes of another file must not be resumed: the next address would continue a web page. If
+    /// the bytes begin as the file does, the error was about later ones, and what is there stays.
     fn forget_wrong(&self, failed: &Failed, partial: &mut Partial) -> Result<(), Failed> {
         if failed.failure != FetchFailure::WrongFile {
             return Ok(());
@@ -241,8 +253,9 @@ impl<'a> Tries<'a> {
         partial.cut(0).map_err(|error| disk(&error).failed)
     }
 
-    /// Doubles after each try, with a random part, so that clients that failed at the same moment
-    /// don't all return at once.
+    /// Doubles after each try, up to the request's limit, with a random part: half of it at least,
+    /// so that it stays a pause. Clients that failed at the same moment don't all return at once.
+    /// The clock is random enough for that.
     fn pause(&self) -> Duration {
         let limits = &self.request.limits;
         let doubled = limits.pause_ms.saturating_mul(1 << (self.count - 1).min(16));

@@ -6,12 +6,10 @@ use url::{Host, Url};
 
 use crate::attempt_error::{AttemptError, Retry};
 
-/// The allowed hosts of a request.
 #[derive(Debug)]
 pub(crate) struct Hosts<'a>(pub(crate) &'a [String]);
 
 impl Hosts<'_> {
-    /// The parsed address, if it may be requested.
     pub(crate) fn check(&self, url: &str) -> Result<Url, AttemptError> {
         let parsed = Url::parse(url).map_err(|error| {
             forbidden(format!("`{}` is not an address: {error}", without_query(url)))
@@ -19,11 +17,12 @@ impl Hosts<'_> {
         self.allow(parsed)
     }
 
-    /// Where a redirect leads.
     pub(crate) fn follow(&self, from: &Url, location: &str) -> Result<Url, AttemptError> {
         let to = from.join(location).map_err(|error| {
             forbidden(format!("the server leads to `{}`: {error}", without_query(location)))
         })?;
+        // Asked before `allow`, which lets plain HTTP through to this machine: a server must not
+        // lead there.
         if from.scheme() == "https" && to.scheme() != "https" {
             let host = to.host_str().unwrap_or_default();
             return Err(forbidden(format!("the server leads to {host} without encryption")));
@@ -31,6 +30,8 @@ impl Hosts<'_> {
         self.allow(to)
     }
 
+    /// What holds for a first address and for each hop alike: the host is on the list, it is
+    /// encrypted unless it is this machine, and it has no user name or password.
     fn allow(&self, url: Url) -> Result<Url, AttemptError> {
         let Some(host) = url.host_str() else {
             return Err(forbidden("an address without a host".to_owned()));
@@ -56,11 +57,13 @@ impl Hosts<'_> {
 /// `.example.org` allows the subdomains of `example.org`; any other entry allows only itself.
 fn matches(allowed: &str, host: &str) -> bool {
     if allowed.starts_with('.') {
+        // The dot of the entry is compared as well, so `notexample.org` does not match.
         return host.len() > allowed.len() && host.ends_with(allowed);
     }
     host == allowed
 }
 
+/// By the address alone: `localhost` is a name, and a name is looked up.
 fn is_this_machine(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),

@@ -62,6 +62,7 @@ fn main() -> ExitCode {
 }
 
 fn run(task: &FetchTask, permission: &Permission) -> Result<(), Failed> {
+    // Before the confinement, which needs the folders of a request that is well-formed.
     if let FetchTask::File(request) = task {
         download::check(request)?;
     }
@@ -76,6 +77,9 @@ fn run(task: &FetchTask, permission: &Permission) -> Result<(), Failed> {
     }
 }
 
+/// The request, from one line. Read twice: whether the network is allowed is looked at before
+/// anything else, so that a request of another version that lacks it is refused as that, and not as
+/// malformed.
 fn read_task() -> Result<FetchTask, Failed> {
     let mut line = String::new();
     std::io::Read::take(std::io::stdin().lock(), REQUEST_BYTES_MAX)
@@ -96,7 +100,9 @@ fn invalid(why: &str) -> Failed {
     Failed { failure: FetchFailure::Invalid, message: format!("the request is malformed: {why}") }
 }
 
-/// What has been written so far is on disk, or can be fetched again: there is nothing to clean up.
+/// Ends this process when the caller does, or cancels by closing our standard input. What has been
+/// written so far is on disk, or can be fetched again: there is nothing to clean up, and so the
+/// whole process can be aborted from any point.
 fn end_with_the_host() {
     std::thread::spawn(|| {
         let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());

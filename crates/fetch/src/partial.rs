@@ -22,28 +22,29 @@ use sha2::{Digest as _, Sha256};
 const MARK_BYTES: u64 = 8 * 1024 * 1024;
 /// Longest mark file: an address has a few hundred bytes.
 const MARK_FILE_BYTES_MAX: u64 = 64 * 1024;
-/// Bytes that are read at once.
 const READ_BYTES: usize = 256 * 1024;
-/// Accessible to its user only.
 const UNFINISHED_MODE: u32 = 0o600;
 /// Readable by its user only, and read-only: files in the store never change.
 const FINISHED_MODE: u32 = 0o400;
-/// The id changes with every start of the system.
+/// Changes with every start of the system; on one without this file no byte is trusted but those
+/// that were synced.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
-/// The contents of the mark file.
+/// The contents of the mark file: how many bytes are certain to be on the disk, in which run of the
+/// system (`boot_id`) the file was written, and where its bytes are from. A mark that is missing,
+/// torn or of another version counts as zero bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Mark {
-    /// Bytes that are certain to be on the disk.
     durable_bytes: u64,
-    /// The run of the system in which the file was written.
     boot: String,
     /// The address that the bytes came from, without its query, and the version that it had there.
     url: String,
     etag: Option<String>,
 }
 
+/// The file, and the state of its hash after `bytes` bytes, which is also where the file's cursor
+/// is. One process has it at a time: the lock is up to the download.
 #[derive(Debug)]
 pub(crate) struct Partial {
     path: PathBuf,
@@ -54,18 +55,16 @@ pub(crate) struct Partial {
     marker: Marker,
 }
 
-/// How a finished file turned out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It has its final name.
     Right,
-    /// It has this digest instead.
     Wrong(String),
 }
 
 impl Partial {
-    /// Opens the unfinished file, or creates it. `checking` gets how many of how many bytes have
-    /// been read again.
+    /// Opens the unfinished file, or creates it, and reads what is in it for the hash: a large file
+    /// takes seconds, so `checking` gets how many of how many bytes have been read. It has `most`
+    /// bytes at most afterward; what can't be trusted is cut off.
     pub(crate) fn open(
         folder: &Path,
         sha256: &str,
@@ -105,7 +104,8 @@ impl Partial {
         self.bytes
     }
 
-    /// The version that the bytes belong to, if they came from this address.
+    /// The version that the bytes belong to, if they came from this address: another server's tag
+    /// for the same version may be another one, and the same tag may mean another version.
     pub(crate) fn etag(&self, url: &str) -> Option<&str> {
         self.mark.etag.as_deref().filter(|_| self.bytes > 0 && self.mark.url == url)
     }
@@ -115,13 +115,15 @@ impl Partial {
     pub(crate) fn comes_from(&mut self, url: &str, etag: Option<&str>) -> io::Result<()> {
         self.mark.url = url.to_owned();
         self.mark.etag = etag.map(str::to_owned);
+        // One place, so that the thread never waits for this end.
         let (done, written) = sync_channel(1);
         self.marker.put(Order { mark: self.mark.clone(), done: Some(done) })?;
         // If the thread ended without an answer, that is a failure; stopping it returns the error.
         written.recv().or_else(|_| self.marker.stop())
     }
 
-    /// Adds bytes to its end.
+    /// Adds bytes to its end, and orders a mark whenever another [`MARK_BYTES`] have come. That
+    /// waits only if the disk has not finished the mark before.
     pub(crate) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all(bytes)?;
         self.hasher.update(bytes);
@@ -134,7 +136,8 @@ impl Partial {
         Ok(())
     }
 
-    /// Truncates it to its first bytes.
+    /// Truncates it to its first bytes, and orders a mark that vouches for none of them: what comes
+    /// next replaces bytes that the earlier mark counts as certain.
     pub(crate) fn cut(&mut self, bytes: u64) -> io::Result<()> {
         if bytes == self.bytes {
             return Ok(());
@@ -145,7 +148,9 @@ impl Partial {
         self.read_again(bytes, &mut |_, _| {})
     }
 
-    /// Syncs the whole file, compares its digest and gives it its final name.
+    /// Compares the digest and, if it is the wanted one, syncs the whole file, makes it read-only
+    /// and gives it its final name. A wrong file is left as it is, for the caller to discard. After
+    /// an error it can be opened and finished again, without downloading anything.
     pub(crate) fn finish(&mut self, sha256: &str, target: &Path) -> io::Result<Verdict> {
         let digest = HEXLOWER.encode(&self.hasher.clone().finalize());
         if digest != sha256 {
@@ -186,14 +191,14 @@ impl Partial {
         Ok(())
     }
 
-    /// Removes the unfinished file, which is not a part of the wanted one.
+    /// Removes the unfinished file, whose bytes are not those of the wanted one. The mark goes
+    /// first: without it, a file that could not be removed counts as empty.
     pub(crate) fn discard(mut self) -> io::Result<()> {
         self.marker.stop()?;
         let _ = std::fs::remove_file(&self.marker.path);
         fs_err::remove_file(&self.path)
     }
 
-    /// The beginning of the file, up to `length` bytes.
     pub(crate) fn beginning(&self, length: usize) -> io::Result<Vec<u8>> {
         use std::os::unix::fs::FileExt as _;
         let there = usize::try_from(self.bytes).unwrap_or(usize::MAX).min(length);
@@ -215,12 +220,12 @@ fn unfinished(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// Whether an existing file could be made writable again.
+/// Whether an existing file could be made writable again. The permission is this user's own to
+/// give, so it fails only for a file that is somebody else's.
 fn reopen(path: &Path) -> bool {
     std::fs::set_permissions(path, PermissionsExt::from_mode(UNFINISHED_MODE)).is_ok()
 }
 
-/// A mark to write, and a channel to report that it is written.
 #[derive(Debug)]
 struct Order {
     mark: Mark,
@@ -239,19 +244,20 @@ struct Marker {
 impl Marker {
     /// `durable_bytes`: the number in the mark on the disk.
     fn start(file: File, path: PathBuf, durable_bytes: u64) -> Self {
+        // No queue: an order is handed over when the thread is done with the one before.
         let (marks, orders) = sync_channel(0);
         let to = path.clone();
         let thread = std::thread::spawn(move || write_marks(&file, (&to, durable_bytes), &orders));
         Self { path, marks: Some(marks), thread: Some(thread) }
     }
 
-    /// Waits until the previous mark is written, so that the disk is never far behind.
+    /// Hands an order to the thread. Waits until the previous mark is written, so that the disk is
+    /// never far behind. If the thread has failed, returns its error.
     fn put(&mut self, order: Order) -> io::Result<()> {
         let sent = self.marks.as_ref().is_some_and(|marks| marks.send(order).is_ok());
         if sent { Ok(()) } else { self.stop() }
     }
 
-    /// Ends the thread and returns its result.
     fn stop(&mut self) -> io::Result<()> {
         self.marks = None;
         match self.thread.take().map(JoinHandle::join) {
@@ -272,6 +278,7 @@ fn write_marks(
         let says_more = mark.durable_bytes != durable_bytes;
         durable_bytes = mark.durable_bytes;
         if says_more {
+            // Before the mark is written: it must never say more than there is.
             file.sync_data()?;
         }
         let options = if says_more { Options::PRIVATE } else { Options::CACHE };

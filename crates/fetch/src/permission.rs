@@ -8,10 +8,10 @@ use localcoder_settings::{AirGap, Places, air_gap};
 
 use crate::attempt_error::{AttemptError, Failed, Retry};
 
-/// The beginning of the message, before the reason.
 const WHAT: &str = "nothing is downloaded";
 
-/// Proof that the settings have allowed it, and where they are.
+/// Proof that the settings have allowed it, and where they are. Only [`Permission::ask`] makes one,
+/// so code that connects can't have forgotten to ask.
 #[derive(Debug)]
 pub(crate) struct Permission {
     places: Places,
@@ -35,7 +35,6 @@ impl Permission {
         permission.check().map(|()| permission)
     }
 
-    /// Checks the settings again before a connection, since they may have changed.
     pub(crate) fn check_again(&self) -> Result<(), AttemptError> {
         self.check().map_err(|failed| AttemptError { failed, retry: Retry::Nothing })
     }

@@ -16,17 +16,13 @@ use crate::attempt_error::{AttemptError, Retry};
 /// In order of precedence for an encrypted address. All of them count for any address: a user who
 /// has set one of them does not want anything to be requested without a proxy.
 const FOR_HTTPS: [&str; 6] = PROXY_VARIABLES;
-/// In order of precedence for an address that is not encrypted.
 const FOR_HTTP: [&str; 6] =
     ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "https_proxy", "HTTPS_PROXY"];
-/// Hosts that are requested without a proxy.
 const EXCEPT: [&str; 2] = ["no_proxy", "NO_PROXY"];
-/// The supported kinds, for messages about others.
 const KINDS: &str = "`http`, `https`, `socks4`, `socks4a`, `socks5` and `socks5h` are";
 /// How much of an unknown kind's name is shown; the longest known one has 7 characters.
 const KIND_LENGTH_MAX: usize = 16;
 
-/// A proxy, and the variable that names it.
 #[derive(Debug, Clone)]
 pub(crate) struct Through {
     pub(crate) proxy: Proxy,
@@ -49,7 +45,9 @@ impl Through {
     }
 }
 
-/// The proxy for an address; `None` if the environment names none for it.
+/// The proxy for an address; `None` if the environment names none for it. `variable` reads the
+/// environment, so that tests need not change the process's own, which other threads read.
+/// Variables that are set but empty count as not set, as in other programs.
 ///
 /// # Errors
 /// If it names one that can't be used.
@@ -130,6 +128,7 @@ fn without_port(entry: &str) -> (&str, Option<u16>) {
 fn matches(entry: &str, host: &Host<&str>) -> bool {
     let address = match host {
         Host::Domain(name) => {
+            // `*.example.org`, `.example.org` and `example.org` mean the same.
             let entry = entry.trim_start_matches('*').trim_start_matches('.').to_ascii_lowercase();
             let parent = name.strip_suffix(&entry);
             return !entry.is_empty()
@@ -149,13 +148,15 @@ fn matches(entry: &str, host: &Host<&str>) -> bool {
     }
 }
 
-/// Whether the first `bits` bits of two addresses are equal.
+/// Whether the first `bits` bits of two addresses are equal; never for two of different kinds.
+/// `u32::MAX` means all of them.
 fn is_within(address: IpAddr, network: IpAddr, bits: u32) -> bool {
     let (differs, width) = match (address, network) {
         (IpAddr::V4(a), IpAddr::V4(b)) => (u128::from(a.to_bits() ^ b.to_bits()), 32),
         (IpAddr::V6(a), IpAddr::V6(b)) => (a.to_bits() ^ b.to_bits(), 128),
         _ => return false,
     };
+    // Shifting by the whole width, as for `::/0`, overflows: then all addresses are within.
     differs.checked_shr(width - bits.min(width)).unwrap_or(0) == 0
 }
 

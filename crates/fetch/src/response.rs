@@ -8,7 +8,6 @@ use localcoder_protocol::{FetchFailure, FetchLimits};
 
 use crate::attempt_error::{AttemptError, Retry};
 
-/// The parts of an answer's head that matter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Head {
     pub(crate) status: u16,
@@ -19,16 +18,15 @@ pub(crate) struct Head {
     pub(crate) retry_after: Option<String>,
 }
 
-/// What to do with an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Meaning {
-    /// The body begins at this byte of the file.
     From(u64),
-    /// Nothing more will come.
     Complete,
 }
 
-/// Judges an answer to a request for the bytes from `at` of a file of `total` bytes.
+/// Judges an answer to a request for the bytes from `at` of a file of `total` bytes;
+/// [`Meaning::From`] is never beyond `at`. What can't be placed makes the download start over, and
+/// what is about another file sends it to another address.
 pub(crate) fn judge(
     head: &Head,
     at: u64,
@@ -52,6 +50,7 @@ pub(crate) fn judge(
     if range.total.is_some_and(|said| said != total) {
         return Err(wrong(&length(range.total.unwrap_or(0), total)));
     }
+    // Earlier is fine: then some bytes are written again. A gap could not be filled.
     if range.start > at {
         return Err(start_over("the server leaves a gap in the file"));
     }
@@ -92,12 +91,14 @@ fn whole(head: &Head, total: u64) -> Result<Meaning, AttemptError> {
 fn refused(status: u16, head: &Head, limits: &FetchLimits) -> AttemptError {
     let said = format!("the server answers with {status}");
     match status {
+        // From a proxy that answers a plain request itself; for a tunnel the library reports it.
         407 => AttemptError::new(
             FetchFailure::Proxy,
             Retry::Nothing,
             "the proxy wants a user name and a password",
         ),
         408 | 425 | 429 | 500..=599 => {
+            // Only seconds are understood; a date would need this machine's clock to be right.
             let wait = head.retry_after.as_deref().and_then(|text| text.trim().parse().ok());
             let most = Duration::from_millis(limits.retry_after_max_ms);
             let wait = wait.map(|seconds| Duration::from_secs(seconds).min(most));

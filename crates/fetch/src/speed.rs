@@ -8,10 +8,8 @@ use localcoder_protocol::FetchLimits;
 
 /// The window for the speed that is shown: steady enough to read, quick enough to be believed.
 const SHOWN_WINDOW: Duration = Duration::from_secs(5);
-/// Least time between two samples.
 const SAMPLE_EVERY: Duration = Duration::from_millis(100);
 
-/// The bytes of one connection over time.
 #[derive(Debug)]
 pub(crate) struct Speed {
     /// Time since the start, and how many bytes had arrived by then.
@@ -29,19 +27,21 @@ impl Speed {
         }
     }
 
-    /// Takes how many bytes have arrived by now; returns whether that is too slow.
+    /// Takes how many bytes have arrived by now; returns whether that is too slow. Only after a
+    /// whole window: a connection may begin slowly. A server that sends a byte now and then keeps
+    /// within every timeout, and only this ends it.
     pub(crate) fn is_too_slow(&mut self, now: Duration, bytes: u64) -> bool {
         if self.samples.back().is_none_or(|(last, _)| now >= *last + SAMPLE_EVERY) {
             self.samples.push_back((now, bytes));
         }
         let keep = self.slow_window.max(SHOWN_WINDOW);
+        // One sample before the window is kept: the speed is measured from it.
         while self.samples.get(1).is_some_and(|(at, _)| *at + keep <= now) {
             self.samples.pop_front();
         }
         now >= self.slow_window && self.over(self.slow_window, now, bytes) < self.slow_bytes_per_s
     }
 
-    /// The speed to show.
     pub(crate) fn bytes_per_s(&self, now: Duration, bytes: u64) -> u64 {
         self.over(SHOWN_WINDOW, now, bytes)
     }

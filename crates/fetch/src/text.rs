@@ -50,6 +50,7 @@ fn attempt_once(
     answer
         .into_body()
         .into_reader()
+        // One byte more than allowed shows that the text is too long.
         .take(request.bytes_max + 1)
         .read_to_end(&mut bytes)
         .map_err(|error| broken(&error))?;

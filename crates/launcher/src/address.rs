@@ -13,18 +13,13 @@ use crate::error::LauncherError;
 /// the page use it.
 pub(crate) const AUTHORITY: &str = "localcoder";
 
-/// The content of a window.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Target {
-    /// No folder.
     Empty,
-    /// A folder.
     Folder(String),
     /// Files, in the window of the folder that contains them.
     Files {
-        /// The folder.
         folder: String,
-        /// Absolute paths of the files.
         files: Vec<String>,
     },
 }
@@ -47,6 +42,7 @@ impl Target {
                 continue;
             }
             let parent = utf8(path.parent().unwrap_or(Path::new("/")))?;
+            // Files of one folder share a window, in the order in which they were given.
             let same = targets.iter_mut().find_map(|target| match target {
                 Self::Files { folder, files } if *folder == parent => Some(files),
                 _ => None,
@@ -60,7 +56,6 @@ impl Target {
         Ok(targets)
     }
 
-    /// The query of the window's URL.
     pub(crate) fn query(&self) -> String {
         match self {
             Self::Empty => "ew=true".to_owned(),
@@ -85,7 +80,8 @@ fn utf8(path: &Path) -> Result<String, LauncherError> {
     path.to_str().map(str::to_owned).ok_or_else(|| LauncherError::NotUtf8(path.to_owned()))
 }
 
-/// The query that a window was opened with, from its URL.
+/// The query that a window was opened with, from its URL and without the ticket; that of an empty
+/// window if nothing is left. Two windows that show the same have the same query.
 pub(crate) fn query_of(url: &str) -> String {
     let (_, query) = url.split_once('?').unwrap_or((url, ""));
     let kept = query.split('&').filter(|part| !part.is_empty() && !part.starts_with("ticket="));
@@ -93,7 +89,8 @@ pub(crate) fn query_of(url: &str) -> String {
     if kept.is_empty() { Target::Empty.query() } else { kept.join("&") }
 }
 
-/// The folder in a window's URL, decoded.
+/// The folder in a window's URL, decoded and absolute. `None` if it shows none, or the URL is
+/// malformed.
 pub(crate) fn folder_of(url: &str) -> Option<String> {
     let (_, query) = url.split_once('?')?;
     let value = query.split('&').find_map(|part| part.strip_prefix("folder="))?;
@@ -106,7 +103,9 @@ pub(crate) fn folder_of(url: &str) -> Option<String> {
     path.starts_with('/').then_some(path)
 }
 
-/// Characters that are escaped in a query: all but letters, digits and these.
+/// Characters that are escaped in a query: all but letters, digits and these. More than a query
+/// requires, because a file's path is escaped once as a part of its URI and that again in the
+/// payload.
 const ENCODED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 

@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Counts failures of one thing.
 #[derive(Debug)]
 pub(crate) struct Budget {
     allowed: usize,
@@ -17,7 +16,8 @@ impl Budget {
         Self { allowed, within, failures: VecDeque::new() }
     }
 
-    /// Notes a failure; returns whether one more try is allowed.
+    /// Notes a failure at `now`; returns whether one more try is allowed. A refused one is not
+    /// noted, so the window is not extended by failing further.
     pub(crate) fn spend(&mut self, now: Instant) -> bool {
         while self.failures.front().is_some_and(|&first| now - first >= self.within) {
             self.failures.pop_front();

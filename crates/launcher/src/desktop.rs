@@ -20,7 +20,6 @@ const STOP_TIME: Duration = Duration::from_secs(4);
 /// a process that left its group still holds the pipe.
 const LAST_EVENTS_TIME: Duration = Duration::from_secs(1);
 
-/// A running window program.
 #[derive(Debug)]
 pub(crate) struct Desktop {
     group: Group,
@@ -58,6 +57,7 @@ impl Desktop {
                 child.stdin.take()
             },
             move |status| {
+                // Nothing is ever sent: this returns when the reader drops its end.
                 let _ = read_out.recv_timeout(LAST_EVENTS_TIME);
                 on_end(status);
             },
@@ -78,11 +78,14 @@ impl Desktop {
         line.push(b'\n');
         if let Err(error) = stdin.write_all(&line).and_then(|()| stdin.flush()) {
             tracing::debug!(%error, "the window program takes no commands");
+            // Not tried again: a line that was cut in the middle would make the next one
+            // unreadable.
             self.stdin = None;
         }
     }
 
-    /// Closes the windows and ends the program.
+    /// Closes the windows and ends the program. Its standard input is closed after the command,
+    /// which means the same to it. It is sent a signal only if it ignores both.
     pub(crate) fn stop(mut self) {
         self.send(&Command::Quit);
         drop(self.stdin.take());
@@ -92,7 +95,9 @@ impl Desktop {
     }
 }
 
-/// Reads events until the pipe ends, then drops `reading`.
+/// Reads events until the pipe ends, then drops `reading`: that is how the end of the program,
+/// which is noticed elsewhere, waits for its last events. A window that moved just before a crash
+/// would otherwise be opened again where it had been before.
 fn spawn_reader(
     stdout: impl Read + Send + 'static,
     on_event: impl Fn(Event) + Send + 'static,
@@ -103,6 +108,8 @@ fn spawn_reader(
         let mut reader = BufReader::new(stdout);
         loop {
             let mut line = Vec::new();
+            // Of a longer line the rest is read as another one; neither is JSON, so both are passed
+            // over below.
             match (&mut reader).take(LINE_BYTES_MAX).read_until(b'\n', &mut line) {
                 Ok(0) | Err(_) => return,
                 Ok(_) => {}
@@ -130,6 +137,8 @@ fn software_rendering() -> impl Iterator<Item = (&'static str, &'static str)> {
     variables.into_iter().filter(move |(name, _)| needed && std::env::var_os(name).is_none())
 }
 
+/// Whether there is a render node that this user may open. A card without one (`card0` alone) only
+/// shows pictures and can't draw.
 fn has_gpu(folder: &Path) -> bool {
     let Ok(entries) = std::fs::read_dir(folder) else { return false };
     entries.flatten().any(|entry| {

@@ -8,7 +8,6 @@ use std::process::Command;
 /// `ide/overlay/overlay.json` removes them there.
 const PREFIXES: [&str; 4] = ["VSCODE_", "ELECTRON_", "CS_", "CODE_SERVER_"];
 
-/// Single variables.
 const NAMES: [&str; 7] = [
     // Both make Node.js load code.
     "NODE_OPTIONS",
@@ -24,7 +23,7 @@ const NAMES: [&str; 7] = [
 ];
 
 /// Nothing in the IDE calls out; WebKit would send even requests to the loopback address to a
-/// proxy.
+/// proxy. `NO_PROXY` stays: without a proxy it has no effect.
 pub(crate) const PROXIES: [&str; 8] = [
     "http_proxy",
     "https_proxy",
@@ -36,7 +35,6 @@ pub(crate) const PROXIES: [&str; 8] = [
     "FTP_PROXY",
 ];
 
-/// Removes them from the environment of a command.
 pub(crate) fn clean(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         if is_foreign(&name.to_string_lossy()) {

@@ -7,9 +7,9 @@ use std::process::ExitStatus;
 
 use localcoder_transport::TransportError;
 
-/// An error of a run. Its message says what happened, in one clause.
+/// An error of a run. Its message says what happened, in one clause, without a hint: that is up to
+/// `explain`, which matches on all of them.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the text of each variant says what it is")]
 pub enum LauncherError {
     #[error("`{}` is not a path", path.display())]
     NotAPath { path: PathBuf, source: io::Error },

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 
 use crate::process::Group;
 
-/// How often it is asked.
 const EVERY: Duration = Duration::from_secs(2);
 /// How long one answer may take. A working server needs some milliseconds.
 const ANSWER_TIME: Duration = Duration::from_secs(2);
@@ -30,9 +29,13 @@ struct Silence {
 }
 
 impl Silence {
-    /// Notes whether a question was answered; returns whether the server is hung.
+    /// Notes whether a question was answered; returns whether the server is hung. Silence counts
+    /// from the first unanswered question and not from the last answer, which may be a sleep of the
+    /// machine ago.
     fn note(&mut self, now: Instant, answered: bool) -> bool {
         let gap = self.last.replace(now).is_some_and(|last| now - last > GAP_TIME);
+        // After a gap the silence starts over: the server slept as long as we did, and gets its ten
+        // seconds again.
         if answered || gap {
             self.since = None;
         }
@@ -43,13 +46,16 @@ impl Silence {
     }
 }
 
-/// Watches on a thread of its own until the group has ended; calls `on_hang` once at most.
+/// Watches on a thread of its own until the group has ended; calls `on_hang` once at most. Without
+/// a thread the server runs unwatched: that is better than no server.
 pub(crate) fn watch(socket: PathBuf, group: Group, on_hang: impl FnOnce(&Group) + Send + 'static) {
     let watch = move || {
         let mut silence = Silence::default();
         while !group.wait(EVERY) {
             let answered = answers(&socket, ANSWER_TIME);
             if silence.note(Instant::now(), answered) {
+                // It kills the server, so there is nothing left to watch; the next one gets a watch
+                // of its own.
                 return on_hang(&group);
             }
         }
@@ -60,7 +66,6 @@ pub(crate) fn watch(socket: PathBuf, group: Group, on_hang: impl FnOnce(&Group) 
     }
 }
 
-/// Whether an HTTP server answers anything within the time.
 fn answers(socket: &Path, time: Duration) -> bool {
     let ask = || -> io::Result<usize> {
         let mut stream = connect(socket)?;
@@ -81,6 +86,8 @@ fn connect(socket: &Path) -> io::Result<UnixStream> {
     let stream = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
     rustix::net::connect(&stream, &SocketAddrUnix::new(socket)?)?;
     let stream = UnixStream::from(stream);
+    // Only connecting must not wait; reading and writing have time limits, which need a blocking
+    // socket.
     stream.set_nonblocking(false)?;
     Ok(stream)
 }

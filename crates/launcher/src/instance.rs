@@ -22,7 +22,6 @@ const LINE_BYTES_MAX: u64 = 1024 * 1024;
 /// How long a later start waits for the first one. That one may still be starting the editor
 /// server, for which it has 30 s itself.
 const ANSWER_MS: u64 = 45_000;
-/// How long a connected start may take to say what it wants.
 const REQUEST_MS: u64 = 5_000;
 /// How long a mere question waits. A later start may be served before it, whose answer takes
 /// longer.
@@ -30,14 +29,13 @@ const ABOUT_MS: u64 = 5_000;
 /// How long to try for a socket that belongs to the holder of the lock.
 const CONNECT_MS: u64 = 5_000;
 
-/// What one start asks another to do.
+/// What one start asks another to do. Paths are absolute, since the two have different working
+/// folders. It is part of the protocol between versions: after an update, a start may meet an older
+/// launcher.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Ask {
-    /// Absolute paths.
     pub(crate) paths: Vec<PathBuf>,
-    /// Print an address and open no window.
     pub(crate) browser: bool,
-    /// Open another window even if one shows the folder.
     pub(crate) new_window: bool,
 }
 
@@ -49,40 +47,34 @@ enum Line {
     Tell { tell: Subject },
 }
 
-/// What can be asked for.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 enum Subject {
-    /// What is running.
     Running,
 }
 
-/// The answer: what was done, or why not.
 pub(crate) type Answer = Result<String, ErrorInfo>;
 
-/// A request of a later start, and where its answer goes.
 #[derive(Debug)]
 pub(crate) struct Asked {
     pub(crate) ask: Ask,
     pub(crate) answer: mpsc::SyncSender<Answer>,
 }
 
-/// Whether this launcher is the first.
 #[derive(Debug)]
 pub(crate) enum Claim {
-    /// It is.
     First(Instance),
-    /// Another one is, and this is what it did.
     Running(String),
 }
 
-/// Held by the first launcher for as long as it lives.
 #[derive(Debug)]
 pub(crate) struct Instance {
     only: OnlyListener,
 }
 
-/// Becomes the first launcher, or hands the request to it; an error may be that launcher's.
+/// Becomes the first launcher, or hands the request to it; an error may be that launcher's. Tries
+/// both by turns until one works, because each can fail for a moment: the first launcher may be
+/// about to bind its socket, or about to end.
 pub(crate) fn claim(runtime: &Path, ask: &Ask) -> Result<Claim, ErrorInfo> {
     let socket = socket(runtime);
     let deadline = Instant::now() + Duration::from_millis(CONNECT_MS);
@@ -92,6 +84,8 @@ pub(crate) fn claim(runtime: &Path, ask: &Ask) -> Result<Claim, ErrorInfo> {
         }
         match UnixStream::connect(&socket) {
             Ok(stream) => {
+                // Without an answer the other launcher was ending. Then the lock is free in a
+                // moment.
                 if let Some(answer) = hand_over(&stream, ask)? {
                     return answer.map(Claim::Running);
                 }
@@ -106,7 +100,8 @@ pub(crate) fn claim(runtime: &Path, ask: &Ask) -> Result<Claim, ErrorInfo> {
     }
 }
 
-/// What the running launcher reports about itself; `None` if none is running.
+/// What the running launcher reports about itself; `None` if none is running. Does not touch the
+/// lock: trying it for a moment would make a real start believe that somebody else is first.
 pub(crate) fn ask_about(runtime: &Path) -> Result<Option<Running>, LauncherError> {
     let socket = socket(runtime);
     let stream = match UnixStream::connect(&socket) {
@@ -145,7 +140,9 @@ fn try_first(runtime: &Path, socket: &Path) -> Result<Option<Instance>, Launcher
     Ok(only.map(|only| Instance { only }))
 }
 
-/// `None` if the other side ended before it answered; then this start may become the first.
+/// Sends the request and waits for its answer. `None` if the other side ended before it answered;
+/// then this start may become the first. A timeout is an error and not `None`: that launcher lives,
+/// and a second one would not get the lock.
 fn hand_over(stream: &UnixStream, ask: &Ask) -> Result<Option<Answer>, LauncherError> {
     let talk = || {
         stream.set_read_timeout(Some(Duration::from_millis(ANSWER_MS)))?;
@@ -216,6 +213,7 @@ fn write_line(mut stream: &UnixStream, message: &impl Serialize) -> io::Result<(
     stream.write_all(&line)
 }
 
+/// One message. A line without an end was cut, or is longer than the limit.
 fn read_line<T: for<'a> Deserialize<'a>>(stream: &UnixStream) -> io::Result<T> {
     let mut line = Vec::new();
     BufReader::new(stream).take(LINE_BYTES_MAX).read_until(b'\n', &mut line)?;

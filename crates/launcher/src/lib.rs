@@ -34,51 +34,48 @@ pub use running::{Opened, Refused, Running, running};
 pub use localcoder_transport::local::private_folder;
 pub use localcoder_transport::private::{close_umask, with_users_umask};
 
-/// What to open.
 #[derive(Debug, Clone, Default)]
 pub struct OpenRequest {
     /// Folders and files; relative ones are taken from the working folder. If empty, the folder
     /// that was last open, if it still exists.
     pub paths: Vec<PathBuf>,
-    /// Print an address for a browser and open no window.
     pub browser: bool,
     /// Open another window even if one shows the folder already; otherwise that one comes to the
     /// front.
     pub new_window: bool,
 }
 
-/// Where the files are and which programs are run.
+/// Where the files are and which programs are run. Tests give one of their own, with shell scripts
+/// as programs.
 #[derive(Debug, Clone)]
 pub struct Setup {
     /// Server data, user data, extensions and window data; created if missing.
     pub editor: PathBuf,
     /// Lock and sockets; made private to the user.
     pub runtime: PathBuf,
-    /// `editor-server.log` goes here.
     pub logs: PathBuf,
-    /// The file with the editor's user settings.
     pub settings: PathBuf,
     /// The user's copy of the sample project, which is trusted without asking.
     pub sample: PathBuf,
     /// `LOCALCODER_HOME` for the editor, if this is a private installation.
     pub home: Option<PathBuf>,
-    /// The Node.js that runs the editor server.
     pub node: PathBuf,
-    /// The editor server's `server-main.js`.
     pub server_main: PathBuf,
     /// The `localcoder` program, for the extension.
     pub localcoder: PathBuf,
     /// The `localcoder-desktop` program. Without it, or without a display, the address is reported
     /// instead.
     pub desktop: PathBuf,
-    /// Whether windows can be shown; see [`has_display`].
     pub display: bool,
     /// Start the editor server, and so its extensions and terminals, without network.
     pub air_gapped: bool,
 }
 
 impl Setup {
-    /// The setup of an assembled IDE at `ide`, with its programs next to `localcoder`.
+    /// The setup of an assembled IDE at `ide`, with its programs next to `localcoder`. Looks at the
+    /// environment (`LOCALCODER_HOME`, display) but not at the disk: what is missing is an error
+    /// when it is started. Air-gapped mode is off until the caller, who has read the settings, sets
+    /// it.
     #[must_use]
     pub fn assembled(ide: &Path, localcoder: &Path, folders: &Folders) -> Self {
         let suffix = std::env::consts::EXE_SUFFIX;
@@ -102,54 +99,38 @@ impl Setup {
     }
 }
 
-/// The folders of an installation that the launcher uses.
+/// The folders of an installation that the launcher uses; each is described in [`Setup`].
 #[derive(Debug, Clone)]
 pub struct Folders {
-    /// See [`Setup::editor`].
     pub editor: PathBuf,
-    /// See [`Setup::runtime`].
     pub runtime: PathBuf,
-    /// See [`Setup::logs`].
     pub logs: PathBuf,
-    /// See [`Setup::settings`].
     pub settings: PathBuf,
-    /// See [`Setup::sample`].
     pub sample: PathBuf,
 }
 
-/// How a run ended without an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// A launcher was already running and did what was asked.
     HandedOver,
-    /// The last window was closed.
     Closed,
-    /// A signal ended it.
     Interrupted,
 }
 
-/// What a user should see while the IDE runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
-    /// Windows are being opened.
     Opening,
     /// No window could be shown, or none was wanted: the address for a browser.
     Address {
         /// The address opens one session, so only the user may see it.
         url: String,
-        /// Why there is no window.
         reason: String,
     },
-    /// Another launcher took the request.
     HandedOver {
-        /// What that launcher did.
         message: String,
     },
     /// The IDE is air-gapped: how far that reaches on this system, as sentences.
     AirGapped(String),
-    /// The editor server ended unexpectedly and was started again.
     ServerRestarted,
-    /// The window program ended unexpectedly; its windows were opened again.
     WindowsReopened,
     /// Something failed; the IDE continues as far as it can.
     Problem(ErrorInfo),
@@ -210,7 +191,9 @@ pub fn open(
     }
 }
 
-/// Whether a window can be shown here. On Linux: whether the environment announces X11 or Wayland.
+/// Whether a window can be shown here. On Linux: whether the environment announces X11 or Wayland,
+/// which is what a session over SSH lacks. Whether a display answers is found out by the window
+/// program.
 #[must_use]
 pub fn has_display() -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());

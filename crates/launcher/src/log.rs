@@ -10,13 +10,11 @@ use localcoder_disk::LogRing;
 
 /// Of the file, and of the one before it.
 const FILE_BYTES_MAX: u64 = 2 * 1024 * 1024;
-/// Lines kept for an error message.
 const TAIL_LINES: usize = 20;
 /// A longer line is cut: those of stack traces are shorter, and output without line ends must not
 /// fill the memory.
 pub(crate) const LINE_BYTES_MAX: u64 = 8 * 1024;
 
-/// Shared by the two readers.
 #[derive(Debug)]
 pub(crate) struct Log {
     path: PathBuf,
@@ -30,7 +28,8 @@ struct State {
 }
 
 impl Log {
-    /// Where the file can't be opened, the log is kept in memory only.
+    /// Never fails: where the file can't be opened, the log is kept in memory only, and the file is
+    /// tried again later.
     pub(crate) fn open(path: PathBuf) -> Self {
         let file = LogRing::new(path.clone(), FILE_BYTES_MAX, 1);
         Self { path, state: Mutex::new(State { file, tail: VecDeque::new() }) }
@@ -50,7 +49,6 @@ impl Log {
         let _ = state.file.write_all(format!("{line}\n").as_bytes());
     }
 
-    /// The last lines.
     pub(crate) fn tail(&self) -> String {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         Vec::from_iter(state.tail.iter().map(String::as_str)).join("\n")

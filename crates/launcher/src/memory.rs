@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 /// A larger file is not ours: a path has 4096 bytes at most.
 const BYTES_MAX: u64 = 64 * 1024;
 
-/// The file `launcher.json` in the editor's folder.
 #[derive(Debug)]
 pub(crate) struct Memory {
     path: PathBuf,
@@ -23,7 +22,6 @@ struct Kept {
 }
 
 impl Memory {
-    /// Reads the file.
     pub(crate) fn load(editor: &Path) -> Self {
         let path = editor.join("launcher.json");
         let read = read(&path, BYTES_MAX).ok();
@@ -36,7 +34,9 @@ impl Memory {
         self.kept.last_folder.as_deref().filter(|folder| folder.is_dir())
     }
 
-    /// Remembers the folder that is open now.
+    /// Remembers the folder that is open now. A window without a folder (`None`) does not erase the
+    /// last one: that is what the next start is to open. Written at once, since a launcher may be
+    /// killed.
     pub(crate) fn keep_folder(&mut self, folder: Option<String>) {
         if folder.is_some() {
             self.kept.last_folder = folder.map(PathBuf::from);

@@ -20,7 +20,6 @@ use std::process::Command;
 
 use serde::{Deserialize, Serialize};
 
-/// What keeps a program off the network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Confinement {
@@ -29,15 +28,15 @@ pub enum Confinement {
     Namespace,
     /// A filter of system calls: only Unix sockets can be created, so there is no loopback either.
     Filter,
-    /// Nothing.
     None {
         /// Why nothing does, as a clause.
         why: String,
     },
 }
 
-/// Finds the best method that works here. This takes some milliseconds and two processes, so it is
-/// done once.
+/// Finds the best method that works here: [`Confinement::Namespace`] before
+/// [`Confinement::Filter`], since it leaves programs a loopback of their own. This takes some
+/// milliseconds and two processes, so it is done once and the result is passed on.
 #[must_use]
 pub fn probe() -> Confinement {
     #[cfg(target_os = "linux")]

@@ -12,13 +12,14 @@ use localcoder_transport::private::users_umask;
 
 use crate::error::LauncherError;
 
-/// The private folder for sockets that the editor's processes make for each other.
 pub(crate) fn ipc_folder(runtime: &Path) -> PathBuf {
     runtime.join("ipc")
 }
 
 /// Gives the command the umask that this program was started with: files that are saved in a
-/// project or built in a terminal must not get other permissions because the IDE was used.
+/// project or built in a terminal must not get other permissions because the IDE was used. Set in
+/// the child, because a umask belongs to the whole process and our other threads need the closed
+/// one.
 #[expect(unsafe_code, reason = "std can't set a child's umask")]
 pub(crate) fn restore_umask(command: &mut Command) {
     let mask = users_umask();

@@ -11,7 +11,9 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
-/// A running group. Dropping it does not stop it; [`Group::stop`] does.
+/// A running group. Dropping it does not stop it; [`Group::stop`] does. Clones mean the same group.
+/// `ended` is true once the leader is reaped: from then on its number may belong to somebody else,
+/// so signals are sent under its lock.
 #[derive(Debug, Clone)]
 pub(crate) struct Group {
     pid: Pid,
@@ -26,6 +28,8 @@ impl Group {
         prepare: impl FnOnce(&mut Child) -> T + Send + 'static,
         on_end: impl FnOnce(ExitStatus) + Send + 'static,
     ) -> io::Result<(Self, T)> {
+        // A group of its own also keeps Ctrl-C in the terminal from it: the launcher decides in
+        // which order things end.
         command.process_group(0);
         die_with_parent(&mut command);
         let (sender, receiver) = mpsc::sync_channel(1);
@@ -49,10 +53,13 @@ impl Group {
     }
 
     /// Waits for the leader, kills the rest of its group while its number can't be reused, and only
-    /// then releases the number.
+    /// then releases the number. Waiting in the usual way would release it first: the kernel could
+    /// give it to a new process, and the kill would hit a stranger's group.
     fn reap(&self, child: &mut Child) -> ExitStatus {
         wait_without_reaping(self.pid);
         let (ended, changed) = &*self.ended;
+        // Held across the kill and the release, so that `signal` sees either a leader that is not
+        // reaped, or the end.
         let mut ended = ended.lock().unwrap_or_else(PoisonError::into_inner);
         kill_group(self.pid, Signal::KILL);
         let status = child.wait().unwrap_or_default();
@@ -69,7 +76,6 @@ impl Group {
         }
     }
 
-    /// Waits; returns whether it ended within the time.
     pub(crate) fn wait(&self, time: Duration) -> bool {
         let (ended, changed) = &*self.ended;
         let ended = ended.lock().unwrap_or_else(PoisonError::into_inner);
@@ -79,7 +85,8 @@ impl Group {
         *ended
     }
 
-    /// Asks it to end, waits, then kills it. Returns when it is gone.
+    /// Asks the whole group to end (SIGTERM), waits for at most `patience`, then kills it. Returns
+    /// when it is gone, or after [`Group::kill`]'s own limit.
     pub(crate) fn stop(&self, patience: Duration) {
         self.signal(Signal::TERM);
         if !self.wait(patience) {
@@ -87,7 +94,6 @@ impl Group {
         }
     }
 
-    /// Kills it. Returns when it is gone.
     pub(crate) fn kill(&self) {
         self.signal(Signal::KILL);
         // A killed process in an uninterruptible call can take its time; waiting forever would gain
@@ -150,7 +156,6 @@ mod tests {
         !alive(pid)
     }
 
-    /// A shell with a child of its own; returns both pids.
     fn spawn_two(script: &str) -> (Group, mpsc::Receiver<ExitStatus>, i32) {
         let mut command = Command::new("/bin/sh");
         command.arg("-c").arg(script).stdout(Stdio::piped());

@@ -18,37 +18,32 @@ use crate::offline::Confinement;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Running {
-    /// The launcher's process.
     pub pid: u32,
     /// Known once the front is open.
     pub opened: Option<Opened>,
-    /// What the front has refused since then, for all reasons.
     pub refused: Vec<Refused>,
 }
 
-/// The front, and what the editor server runs in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Opened {
-    /// Where the front listens, on loopback.
     pub port: u16,
     /// What keeps the editor off the network, if it was started in air-gapped mode.
     pub confinement: Option<Confinement>,
 }
 
-/// How often something was refused for one reason.
+/// How often something was refused for one reason. `kind` is a word for scripts, `text` says in
+/// words what was counted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Refused {
-    /// The reason in a word.
     pub kind: String,
-    /// What was counted.
     pub text: String,
-    /// How often.
     pub count: u64,
 }
 
-/// Where the launcher puts this together.
+/// Where the launcher puts this together. Shared between the session, which fills it, and the
+/// thread that answers; neither waits for the other.
 #[derive(Debug, Default)]
 pub(crate) struct About {
     pub(crate) refusals: Arc<Refusals>,

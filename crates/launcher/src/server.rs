@@ -30,15 +30,15 @@ const LISTENING: &str = "Extension host agent listening on ";
 /// Printed if it can't listen; the server then stays alive, doing nothing.
 const NOT_LISTENING: &str = "Error: listen ";
 
-/// A server that is listening.
 #[derive(Debug)]
 pub(crate) struct Server {
     group: Group,
 }
 
 impl Server {
-    /// Starts the server and waits until it listens. `on_end` is called when it ends, whether it
-    /// was asked to or not; not if this returns an error.
+    /// Starts the server and blocks until it listens, half a minute at most. `on_end` is called
+    /// when it ends, whether it was asked to or not; not if this returns an error, which has the
+    /// last lines of the log as its cause.
     pub(crate) fn start(
         setup: &Setup,
         confinement: Option<&Confinement>,
@@ -73,10 +73,14 @@ impl Server {
         match wait_until_it_listens(&listens, &group) {
             Ok(()) => {
                 let _ = started.send(());
+                // Only now: a server that is still starting does not answer, and has a time limit
+                // of its own.
                 kill_when_hung(socket, &group, log);
                 Ok(Self { group })
             }
             Err(why) => {
+                // It may be alive and hung, or have printed that it can't listen, after which it
+                // does nothing.
                 group.kill();
                 let tail = log.tail();
                 let cause = if tail.is_empty() { why } else { format!("{why}\n{tail}") };
@@ -85,7 +89,6 @@ impl Server {
         }
     }
 
-    /// Ends it with all its children.
     pub(crate) fn stop(&self) {
         self.group.stop(STOP_TIME);
     }
@@ -101,7 +104,8 @@ fn clear(socket: &Path) -> Result<(), LauncherError> {
     }
 }
 
-/// Turns a server that hangs into one that has ended, which the session can handle.
+/// Turns a server that hangs into one that has ended, which the session can handle: killing it
+/// makes the thread that waits for it report its end like any other.
 fn kill_when_hung(socket: PathBuf, group: &Group, log: &Arc<Log>) {
     let log = Arc::clone(log);
     health::watch(socket, group.clone(), move |group| {
@@ -111,11 +115,12 @@ fn kill_when_hung(socket: PathBuf, group: &Group, log: &Arc<Log>) {
     });
 }
 
-/// An error that says where to read more.
 pub(crate) fn failed(log: &Log, why: impl Into<String>) -> LauncherError {
     LauncherError::Server { why: why.into(), log: log.path().to_owned() }
 }
 
+/// The command line and the environment of the server. Everything of its own (data, extensions,
+/// sockets) is put below our folders, so that it shares nothing with a VS Code of the user's.
 fn command(setup: &Setup, socket: &Path) -> Result<Command, LauncherError> {
     for file in [&setup.node, &setup.server_main] {
         if !file.is_file() {
@@ -180,7 +185,8 @@ fn spawn_reader(
     }
 }
 
-/// One line without its end, cut at the length bound; `None` at the end of the stream.
+/// One line without its end; `None` at the end of the stream. At the length bound a line is cut and
+/// continues as another one.
 fn read_line(reader: &mut impl BufRead) -> io::Result<Option<String>> {
     let mut bytes = Vec::new();
     if reader.take(LINE_BYTES_MAX).read_until(b'\n', &mut bytes)? == 0 {
@@ -189,6 +195,8 @@ fn read_line(reader: &mut impl BufRead) -> io::Result<Option<String>> {
     Ok(Some(String::from_utf8_lossy(&bytes).trim_end().to_owned()))
 }
 
+/// Waits for the line that says that it listens. Looks at the process ten times a second besides,
+/// because nothing else would report a server that ends without a word.
 fn wait_until_it_listens(
     listens: &mpsc::Receiver<Result<(), String>>,
     group: &Group,

@@ -31,7 +31,6 @@ use crate::{Notice, Outcome, Setup};
 
 /// Crashes are counted over this time, as VS Code does for its extension host.
 const CRASH_TIME: Duration = Duration::from_secs(300);
-/// How often the editor server is started again in that time.
 const SERVER_RESTARTS: usize = 3;
 /// How often windows are opened again in that time. The text in them may be what crashes them.
 const WINDOW_RESTARTS: usize = 1;
@@ -41,7 +40,6 @@ const WINDOW_RESTARTS: usize = 1;
 /// interrupted has no script that could.
 const RELOAD_TIME: Duration = Duration::from_secs(5);
 
-/// Pages that have to reload from the new server.
 struct Reloading {
     by: Instant,
     missing: BTreeSet<u32>,
@@ -56,11 +54,8 @@ enum Event {
     Signal,
 }
 
-/// The result for a start.
 enum Done {
-    /// Its windows are open or will be.
     Windows,
-    /// It gets an address instead.
     Address(Notice),
 }
 
@@ -71,20 +66,16 @@ struct Session<'a> {
     front: Front,
     log: Arc<Log>,
     memory: Memory,
-    /// What keeps the server off the network, if it is to be.
     confinement: Option<Confinement>,
     /// `None` after it has failed too often.
     server: Option<Server>,
     server_generation: u32,
     server_crashes: Budget,
-    /// The pages to be reloaded after the last restart of the server.
     reloading: Option<Reloading>,
     desktop: Option<Desktop>,
     desktop_generation: u32,
     desktop_crashes: Budget,
-    /// Open windows with their URLs.
     windows: BTreeMap<u32, String>,
-    /// URLs of windows that were requested and are not open yet.
     opening: Vec<String>,
     /// An address was given out, so the run lasts until a signal arrives.
     in_browser: bool,
@@ -92,7 +83,10 @@ struct Session<'a> {
     failure: Option<ErrorInfo>,
 }
 
-/// Runs the IDE until its last window is closed or a signal arrives.
+/// Runs the IDE until its last window is closed or a signal arrives. Watches signals and takes
+/// requests before anything is started: a signal or a second start that comes during the start is
+/// then handled after it, and does not meet a process without either. Whatever the outcome, windows
+/// and server are taken down before this returns.
 pub(crate) fn run(
     instance: &Instance,
     ask: &Ask,
@@ -103,6 +97,8 @@ pub(crate) fn run(
     watch_signals(sender.clone())?;
     let asks = sender.clone();
     let about = Arc::<About>::default();
+    // From here on later starts are accepted; their requests wait in the channel until the server
+    // is up.
     instance.serve(Arc::clone(&about), move |asked| asks.send(Event::Asked(asked)).is_ok())?;
 
     let mut session = Session::prepare(setup, notice, sender, &about)?;
@@ -134,6 +130,9 @@ fn watch_signals(sender: mpsc::Sender<Event>) -> Result<(), LauncherError> {
 }
 
 impl<'a> Session<'a> {
+    /// Everything short of starting a process: folders, the trial of the confinement, the front.
+    /// The front is opened before the server is started, because its port must be ours for the
+    /// whole run: a server that dies would otherwise give its port to whoever asks for one.
     fn prepare(
         setup: &'a Setup,
         notice: &'a (dyn Fn(Notice) + Sync),
@@ -153,11 +152,13 @@ impl<'a> Session<'a> {
         let log = Arc::new(Log::open(setup.logs.join("editor-server.log")));
         let server = front::server_socket(&setup.runtime);
         let kept = setup.editor.join("state");
+        // Before the front is open, and so before any page is.
         if let Err(error) = front::trust_once(&kept, &setup.sample) {
             tracing::warn!(%error, "the sample project is not trusted ahead");
         }
         let front = Front::open(server, kept, &log, &about.refusals)?;
         let opened = Opened { port: front.port(), confinement: confinement.clone() };
+        // Set once for a run, so it can't be set already.
         let _ = about.opened.set(opened);
         Ok(Self {
             setup,
@@ -181,16 +182,20 @@ impl<'a> Session<'a> {
         })
     }
 
+    /// Starts it and blocks until it listens, for half a minute at most. Events wait meanwhile. The
+    /// generation is raised first, so that an event of the server before is recognized as old.
     fn start_server(&mut self) -> Result<(), LauncherError> {
         self.server_generation += 1;
         let (generation, events) = (self.server_generation, self.events.clone());
+        // The channel outlives the session only while it ends; nobody needs the event then.
         let on_end = move |status| drop(events.send(Event::ServerEnded { generation, status }));
         self.server =
             Some(Server::start(self.setup, self.confinement.as_ref(), &self.log, on_end)?);
         Ok(())
     }
 
-    /// The next event; also reloads pages that have not reloaded themselves in time.
+    /// The next event. While pages are due to reload, it waits no longer than they have time for,
+    /// and then has all of them reloaded. `None` if no sender is left.
     fn next(&mut self, receiver: &mpsc::Receiver<Event>) -> Option<Event> {
         if let Some(reloading) = &self.reloading {
             let time = reloading.by.saturating_duration_since(Instant::now());
@@ -217,7 +222,11 @@ impl<'a> Session<'a> {
                 }
                 Event::Window { generation, event } if generation == self.desktop_generation => {
                     self.window_event(event);
+                    // A window that was asked for and is not open yet counts: otherwise closing one
+                    // window while another is being opened would end the run.
                     if self.windows.is_empty() && self.opening.is_empty() {
+                        // Pages in a browser are not counted anywhere, so once an address was given
+                        // out only a signal ends the run. The window program alone is ended then.
                         if !self.in_browser {
                             return self.failure.take().map_or(Ok(Outcome::Closed), Err);
                         }
@@ -234,6 +243,7 @@ impl<'a> Session<'a> {
                         Done::Windows => "Opened in the LocalCoder IDE that is running.".to_owned(),
                         Done::Address(address) => address.to_string(),
                     });
+                    // The start may have given up waiting; what it asked for is done all the same.
                     let _ = asked.answer.send(answer.map_err(ErrorInfo::from));
                 }
                 Event::Signal => return Ok(Outcome::Interrupted),
@@ -250,15 +260,19 @@ impl<'a> Session<'a> {
         Err(LauncherError::EventsEnded.into())
     }
 
-    /// Opens what a start asks for, be it this one's own or a later one's.
+    /// Opens what a start asks for, be it this one's own or a later one's; without paths, the
+    /// folder that was last open, or an empty window. A later start's error is its own, and the run
+    /// continues.
     fn answer(&mut self, ask: &Ask) -> Result<Done, LauncherError> {
         let mut targets = Target::of_paths(&ask.paths)?;
         if targets.is_empty() {
             targets.push(self.last_or_empty());
         }
+        // The server has failed for good: a new window would show nothing but an error page.
         if self.server.is_none() {
             return Err(failed(&self.log, "it ended too often"));
         }
+        // Without windows only the first target gets an address.
         if let Some(reason) = self.why_no_window(ask.browser) {
             self.in_browser = true;
             let url = self.front.address(&targets[0].query())?;
@@ -312,6 +326,8 @@ impl<'a> Session<'a> {
 
     fn open_window(&mut self, query: &str) -> Result<(), LauncherError> {
         let url = self.front.address(query)?;
+        // Noted as opening only once it was sent: an address that never got out would keep the run
+        // alive forever.
         self.send(&Command::Open { url: url.clone() })?;
         self.opening.push(url);
         Ok(())
@@ -334,6 +350,8 @@ impl<'a> Session<'a> {
     fn window_event(&mut self, event: window::Event) {
         match event {
             window::Event::Opened { window, url } => {
+                // Compared by what they show: the ticket that it was opened with is not reported
+                // back.
                 let asked = self.opening.iter().position(|asked| same_page(asked, &url));
                 if let Some(index) = asked {
                     self.opening.swap_remove(index);
@@ -356,7 +374,6 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// A window has reloaded.
     fn has_come(&mut self, window: u32) {
         let Some(reloading) = &mut self.reloading else { return };
         reloading.missing.remove(&window);
@@ -383,6 +400,8 @@ impl<'a> Session<'a> {
             Ok(()) => {
                 (self.notice)(Notice::ServerRestarted);
                 // The new server does not know the old server's pages.
+                // Each page reloads by itself when it loses the connection, after it has kept what
+                // is unsaved. Making it reload at once would cut that off.
                 let missing: BTreeSet<u32> = self.windows.keys().copied().collect();
                 let by = Instant::now() + RELOAD_TIME;
                 self.reloading = (!missing.is_empty()).then_some(Reloading { by, missing });
@@ -393,6 +412,7 @@ impl<'a> Session<'a> {
                     "The windows stay open so that you can copy unsaved text. Close them, then \
                      start LocalCoder IDE again.",
                 );
+                // Without windows the error is what the run returns, and would be shown twice.
                 if self.desktop.is_some() {
                     (self.notice)(Notice::Problem(told));
                 }
@@ -401,15 +421,19 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Not reached if the windows were closed: then the run ends before the program does.
+    /// The window program ended by itself: its windows are opened again, within limits. Beyond
+    /// these, or without a server, it is an error that ends the run. Not reached if the windows
+    /// were closed, since the run ends before the program does then.
     fn windows_ended(&mut self, status: ExitStatus) -> Result<(), LauncherError> {
         tracing::warn!(%status, "the window program ended");
         self.desktop = None;
         self.reloading = None;
+        // Also those that were not open yet: their command went down with the program.
         let lost: Vec<String> =
             std::mem::take(&mut self.windows).into_values().chain(self.opening.drain(..)).collect();
         if self.server.is_some() && self.desktop_crashes.spend(Instant::now()) {
             for url in lost {
+                // With a new ticket: the one in the address is used up.
                 self.open_window(&query_of(&url))?;
             }
             (self.notice)(Notice::WindowsReopened);
@@ -426,6 +450,8 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Takes everything down, in the order in which it depends on each other. Errors are of no use
+    /// to anyone here and are not reported.
     fn shut_down(&mut self) {
         // Windows first: they still write backups to the server.
         self.close_desktop();
@@ -436,7 +462,6 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Whether two URLs show the same page, whatever ticket they are opened with.
 fn same_page(a: &str, b: &str) -> bool {
     query_of(a) == query_of(b)
 }

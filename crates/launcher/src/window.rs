@@ -14,7 +14,6 @@ pub use crate::explain::OUTPUT_FAILED;
 /// Longest line either side accepts, in bytes. An address with a long path is a few KiB.
 pub const LINE_BYTES_MAX: u64 = 256 * 1024;
 
-/// Commands from the launcher to the desktop program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "kebab-case")]
 pub enum Command {
@@ -28,14 +27,10 @@ pub enum Command {
         /// The proxy for everything else. It refuses, so that no name is even looked up.
         proxy: String,
     },
-    /// Open a new window.
     Open {
-        /// Its first address, within the origin above.
         url: String,
     },
-    /// Bring a window to the front.
     Focus {
-        /// The number from [`Event::Opened`].
         window: u32,
     },
     /// Load every page again, because the editor server was restarted and a page has not reloaded
@@ -45,42 +40,29 @@ pub enum Command {
     Quit,
 }
 
-/// What the desktop program reports.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
-    /// A window has opened.
     Opened {
         /// Its number, which is never reused.
         window: u32,
-        /// Its first address, without the ticket.
         url: String,
     },
-    /// A window shows another address, such as another folder.
     Moved {
-        /// Its number.
         window: u32,
-        /// Its present address, without the ticket.
         url: String,
     },
-    /// A page has been loaded.
     Loaded {
-        /// The window's number.
         window: u32,
     },
-    /// A window has been closed.
     Closed {
-        /// Its number.
         window: u32,
     },
-    /// A link was passed to the system's browser.
     Browser {
         /// Its scheme and host; the rest could be private.
         origin: String,
     },
-    /// Something went wrong that does not end the program.
     Problem {
-        /// What happened, as a sentence.
         message: String,
     },
 }

@@ -15,6 +15,8 @@ use crate::{Profile, Walls};
 /// GPU drivers open their devices for writing, and keep compiled programs on disk.
 const HAS_DRIVERS: bool = cfg!(feature = "drivers");
 
+/// Puts up both walls, each of them whether or not the other could be. The filter counts as closed
+/// only once it was seen to hold.
 pub(super) fn close(profile: &Profile<'_>, walls: Walls) -> Confined {
     let files = match walls {
         Walls::All => files::close(profile),
@@ -43,6 +45,7 @@ const NO_FAMILY: AddressFamily = AddressFamily::from_raw(0x7fff);
 /// allowed.
 fn tried(profile: &Profile<'_>) -> io::Result<()> {
     let socket = rustix::net::socket(NO_FAMILY, SocketType::STREAM, None);
+    // Opening is what a worker is refused by the filter alone; the others may open files.
     let opens = match profile {
         Profile::Worker { .. } => !HAS_DRIVERS && std::fs::File::open("/dev/null").is_ok(),
         Profile::Host { .. } | Profile::Called { .. } | Profile::Fetch { .. } => false,

@@ -10,18 +10,16 @@ use serde_json::Value;
 
 use crate::{Id, Message, Outbox, TransportError, spawn_reader, spawn_writer};
 
-/// What came from the peer.
 #[derive(Debug)]
 pub enum ClientEvent {
     /// The answer to the call with this number.
     Answer(i64, Result<Value, ErrorInfo>),
-    /// A notification: method and parameters.
     Notification(String, Value),
-    /// The connection ended.
     Closed,
 }
 
-/// One connection to a host or a worker.
+/// One connection to a host or a worker, with a thread for each direction. Dropping it closes the
+/// sending half; the reader ends with the stream.
 #[derive(Debug)]
 pub struct Client {
     outbox: Outbox,
@@ -63,13 +61,14 @@ impl Client {
         Ok(Self { outbox, events, next_id: 1, closed: false })
     }
 
-    /// The number that the next call will have.
+    /// The number that the next call will have, for a file that is handed over before it.
     #[must_use]
     pub fn next_number(&self) -> i64 {
         self.next_id
     }
 
-    /// Sends a call and returns its number.
+    /// Sends a call and returns its number, without waiting: its answer is among the
+    /// [`Client::events`].
     ///
     /// # Errors
     /// If the connection is gone.
@@ -80,20 +79,22 @@ impl Client {
         sent.map(|()| id).map_err(|_| TransportError::Lost)
     }
 
-    /// Whether an error means that the peer has closed the connection.
+    /// Whether the connection was found closed by a call that waited. `false` says nothing: the
+    /// peer may have gone since.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.closed
     }
 
-    /// Everything that arrives, in order.
+    /// Everything that arrives, in order. What is taken here, [`Client::call`] does not see.
     #[must_use]
     pub fn events(&self) -> &Receiver<ClientEvent> {
         &self.events
     }
 
-    /// Calls and waits. Notifications go to `on_notification`. `deadline` is the caller's own, in
-    /// addition to the request's.
+    /// Calls and waits for as long as the request allows (`R::DEADLINE_MS`; without one, for as
+    /// long as it takes). Notifications go to `on_notification` meanwhile. Answers to other calls
+    /// are dropped: whoever has several under way reads [`Client::events`].
     ///
     /// # Errors
     /// The peer's error, a lost connection, or a passed deadline.
@@ -119,6 +120,7 @@ impl Client {
                 ClientEvent::Answer(answered, result) if answered == id => {
                     return read_answer::<R>(result);
                 }
+                // To an earlier call whose deadline has passed.
                 ClientEvent::Answer(..) => {}
                 ClientEvent::Notification(method, params) => on_notification(&method, params),
                 ClientEvent::Closed => {

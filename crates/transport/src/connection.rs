@@ -19,25 +19,24 @@ use crate::{FrameError, Message, MessageError, read_frame, spawn_thread, write_f
 /// that reads none of it for this long has hung, and what is queued for it costs memory.
 pub const QUEUE_MESSAGES: usize = 256;
 
-/// Why a message was not queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum OutboxError {
-    /// The peer does not read.
     #[error("the peer does not keep up: {QUEUE_MESSAGES} messages wait for it")]
     Full,
-    /// The peer is gone.
     #[error("the peer is gone")]
     Closed,
 }
 
-/// The sending half. Cheap to clone; the writer ends when the last clone is dropped.
+/// The sending half: a bounded queue before the thread that writes. Cheap to clone; the writer ends
+/// when the last clone is dropped, after it has written what is queued.
 #[derive(Debug, Clone)]
 pub struct Outbox {
     queue: Sender<Message>,
 }
 
 impl Outbox {
-    /// Queues a message without waiting.
+    /// Queues a message without waiting, so that one slow peer can't hold up code that serves
+    /// several. What becomes of a peer that does not keep up is the caller's decision.
     ///
     /// # Errors
     /// If the queue is full or the writer has ended.
@@ -57,7 +56,6 @@ impl Outbox {
         self.queue.send(message).map_err(|_| OutboxError::Closed)
     }
 
-    /// How many messages wait.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.queue.len()
@@ -82,6 +80,7 @@ pub fn spawn_writer(
     let (outbox, queue) = Outbox::memory(QUEUE_MESSAGES);
     let thread = spawn_thread(format!("{name}-writer"), move || {
         for message in queue {
+            // The queue is dropped with the thread, so whoever sends next gets `Closed`.
             if write_frame(&mut stream, &message.to_bytes()).is_err() {
                 return;
             }
@@ -90,7 +89,6 @@ pub fn spawn_writer(
     Ok((outbox, thread))
 }
 
-/// Why a reader has no message to hand over.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The stream or its framing is broken: nothing more can be read.
@@ -141,25 +139,31 @@ pub fn spawn_careful_reader(
             } else {
                 stream.get_mut().frame_begins();
             }
+            // Waits for the first byte and leaves it in the buffer: the time of a frame begins with
+            // it and not with the wait for it.
             if stream.fill_buf()?.is_empty() {
                 return Ok(None);
             }
             stream.get_mut().frame_begins();
+            // Asked for each frame, so that a peer can be given a larger limit once it has said who
+            // it is.
             read_frame(&mut stream, bytes_max.load(Ordering::Acquire))
         };
         hand_over(next, &mut on_message);
     })
 }
 
-/// Answers the first request of a peer that can't stay, and closes the connection. It uses no
-/// thread, since there may be none left, and takes no longer than `within` for each direction. If
-/// the peer says nothing in that time, the connection is only closed.
+/// Answers the first request of a peer that can't stay, and closes the connection: a client that is
+/// only cut off could not say why. It uses no thread, since there may be none left, and takes no
+/// longer than `within` for each direction. If the peer says nothing in that time, or something
+/// that is not a request, the connection is only closed.
 pub fn answer_and_close(
     stream: UnixStream,
     within: Duration,
     bytes_max: usize,
     answer: impl FnOnce(&str) -> Result<Value, ErrorInfo>,
 ) {
+    // Without a limit, a peer that does not read would keep the caller here.
     if stream.set_write_timeout(Some(within)).is_err() {
         return;
     }
@@ -174,7 +178,6 @@ pub fn answer_and_close(
     }
 }
 
-/// Hands over what is read until the end of the stream, or until the receiver wants no more.
 fn hand_over(
     mut next: impl FnMut() -> Result<Option<Vec<u8>>, FrameError>,
     on_message: &mut impl FnMut(Option<Result<Message, ReadError>>) -> bool,
@@ -184,6 +187,8 @@ fn hand_over(
             Ok(None) => None,
             Ok(Some(bytes)) => Some(Message::from_bytes(&bytes).map_err(ReadError::from)),
             Err(error) => {
+                // After a broken frame nothing tells where the next one begins, so the stream ends
+                // here, unlike after a frame that is not a message.
                 on_message(Some(Err(error.into())));
                 on_message(None);
                 return;

@@ -8,9 +8,9 @@ use std::process::Command;
 
 use rustix::process::{Resource, getrlimit};
 
-/// The first descriptor after the three standard streams.
 const FIRST: RawFd = 3;
-/// How many descriptors a process can have: Linux's own limit, unless an administrator raised it.
+/// How many descriptors a process can have at most: Linux's own limit, unless an administrator
+/// raised it. Bounds the loop where the limit is unlimited or absurd.
 const COUNT_MAX: RawFd = 1 << 20;
 
 /// Has the command start with its standard streams alone. What it is to inherit besides must be
@@ -26,9 +26,11 @@ pub fn pass_none_on(command: &mut Command) {
 }
 
 /// Marks everything above standard error to be closed when this process becomes another program.
-/// Async-signal-safe.
+/// Marked and not closed: std's own pipe, by which a failed exec is reported, is among them.
+/// Async-signal-safe, so it can be called between fork and exec.
 pub fn close_on_exec() {
     if !mark_all() {
+        // By the limit and not by the list in `/proc/self/fd`: reading a folder allocates.
         let limit = getrlimit(Resource::Nofile).current;
         let end = limit.and_then(|limit| RawFd::try_from(limit).ok()).unwrap_or(COUNT_MAX);
         mark_each(end.min(COUNT_MAX));
@@ -74,7 +76,6 @@ mod tests {
         file
     }
 
-    /// The numbers of the descriptors that are open in a child.
     fn open_in(command: &mut Command) -> Vec<RawFd> {
         let output = command.args(["-1", "/proc/self/fd"]).output().unwrap();
         let printed = String::from_utf8(output.stdout).unwrap();

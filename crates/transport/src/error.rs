@@ -9,7 +9,6 @@ use rustix::io::Errno;
 
 /// An error of a connection or a private folder. Its message says what happened, in one clause.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the text of each variant says what it is")]
 pub enum TransportError {
     #[error("the folder `{}` can't be used for private files", path.display())]
     Folder { path: PathBuf, holds: Holds, source: NotPrivate },
@@ -31,7 +30,6 @@ pub enum TransportError {
 
 /// Why a folder can't hold private files. A clause.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the text of each variant says what it is")]
 pub enum NotPrivate {
     #[error(transparent)]
     Disk(#[from] io::Error),
@@ -53,13 +51,10 @@ pub enum NotPrivate {
     NotClosed(io::Error),
 }
 
-/// What a folder that should be private contains.
+/// What a folder that should be private contains. It decides under which error code it is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Holds {
-    /// The product's files.
     Files,
-    /// Installed models.
     Models,
-    /// Sockets and locks.
     Sockets,
 }

@@ -12,6 +12,7 @@ use crate::shortage::Shortage;
 impl From<TransportError> for ErrorInfo {
     fn from(error: TransportError) -> Self {
         let (code, message) = (code(&error), error.to_string());
+        // What the system is short of has words of its own, by the error number.
         if let TransportError::NoThread(error) = &error {
             return shortage(code, message, error);
         }

@@ -5,26 +5,23 @@ use std::io::{self, BufRead, Read, Write};
 /// Longest header block in bytes. Ours is one line; LSP peers send at most two.
 pub const HEADER_BYTES_MAX: usize = 1024;
 
-/// Why no frame could be read.
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
     /// The stream failed or ended inside a frame.
     #[error("the stream failed: {0}")]
     Io(#[from] io::Error),
-    /// The header is malformed.
     #[error("the frame header is malformed: {0}")]
     Header(&'static str),
-    /// The frame is longer than allowed.
     #[error("a frame of {bytes} bytes is longer than the {max} bytes allowed")]
     TooLong {
         /// What the header says.
         bytes: usize,
-        /// What is allowed.
         max: usize,
     },
 }
 
-/// Reads one frame; `None` if the stream ended between frames.
+/// Reads one frame; `None` if the stream ended between frames. After an error the position in the
+/// stream is unknown, and nothing more can be read from it.
 ///
 /// # Errors
 /// If the stream fails, the header is malformed or the frame is longer than `max_bytes`.
@@ -33,6 +30,7 @@ pub fn read_frame(
     max_bytes: usize,
 ) -> Result<Option<Vec<u8>>, FrameError> {
     let Some(length) = read_header(reader)? else { return Ok(None) };
+    // Before the allocation: a stranger's header costs nothing but its own bytes.
     if length > max_bytes {
         return Err(FrameError::TooLong { bytes: length, max: max_bytes });
     }
@@ -65,6 +63,8 @@ fn read_header(reader: &mut impl BufRead) -> Result<Option<usize>, FrameError> {
         let line = std::str::from_utf8(line).map_err(|_| FrameError::Header("it is not ASCII"))?;
         let (name, value) =
             line.split_once(':').ok_or(FrameError::Header("a line has no colon"))?;
+        // Other headers are skipped; LSP peers send `Content-Type` as well. Of several lengths the
+        // last one counts.
         if name.eq_ignore_ascii_case("Content-Length") {
             let value = value.trim().parse();
             length = Some(value.map_err(|_| FrameError::Header("Content-Length is not a number"))?);

@@ -14,15 +14,12 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 
-/// The end that gives files.
 #[derive(Debug)]
 pub struct Giver(UnixDatagram);
 
-/// The end that takes files.
 #[derive(Debug)]
 pub struct Taker(UnixDatagram);
 
-/// A file that was taken.
 #[derive(Debug)]
 pub struct Handed {
     /// Open for reading; its position is unspecified.
@@ -31,7 +28,9 @@ pub struct Handed {
 }
 
 impl Handed {
-    /// Whether it is still as it was when it was checked, as far as the file system can say.
+    /// Whether it is still as it was when it was checked, as far as the file system can say. The
+    /// open file can't be exchanged any more, but another program may write into it. A change of
+    /// its name does not count.
     ///
     /// # Errors
     /// If the file system can't say.
@@ -40,7 +39,6 @@ impl Handed {
     }
 }
 
-/// Bytes of a request's number.
 const NUMBER_BYTES: usize = size_of::<i64>();
 /// More than a number and a stamp take.
 const MESSAGE_BYTES_MAX: usize = 128;
@@ -66,8 +64,9 @@ impl Giver {
         self.give(request, file, &Stamp::of(&file.metadata()?))
     }
 
-    /// Gives a file for the request with this number, which must be sent after it; `checked` is the
-    /// stamp from when the file was checked.
+    /// Gives a file for the request with this number, which must be sent after it, so that the file
+    /// is there when the request arrives; `checked` is the stamp from when the file was checked.
+    /// The file stays open here as well.
     ///
     /// # Errors
     /// If the other end is gone, or has not taken the earlier files.
@@ -86,8 +85,9 @@ impl Giver {
 }
 
 impl Taker {
-    /// Takes the file that was given for the request with this number. Files for earlier requests
-    /// that were never taken are closed.
+    /// Takes the file that was given for the request with this number, without waiting. Files
+    /// before it in the queue, for requests that never took theirs, are closed on the way: a
+    /// request must take its file before the next one does.
     ///
     /// # Errors
     /// `NotFound` if none was given.
@@ -98,6 +98,7 @@ impl Taker {
             let mut control = RecvAncillaryBuffer::new(&mut space);
             let mut into = [IoSliceMut::new(&mut message)];
             let received = match recvmsg(&self.0, &mut into, &mut control, RecvFlags::empty()) {
+                // The file is sent before its request, so one that is not here yet will not come.
                 Err(rustix::io::Errno::AGAIN) => return Err(io::ErrorKind::NotFound.into()),
                 received => received?,
             };
@@ -106,10 +107,13 @@ impl Taker {
                 _ => None,
             });
             let file = files.flatten().next();
+            // A message that is too short is passed over; its file is closed with it.
             let Some((number, checked)) = message[..received.bytes].split_at_checked(NUMBER_BYTES)
             else {
                 continue;
             };
+            // Another number belongs to a request that failed before it took its file. That file is
+            // closed by being dropped.
             if number == request.to_le_bytes() {
                 let file = file.map(File::from).ok_or(io::ErrorKind::NotFound)?;
                 return Ok(Handed { file, checked: checked.to_vec() });
@@ -119,14 +123,12 @@ impl Taker {
 }
 
 impl From<OwnedFd> for Taker {
-    /// From an inherited descriptor.
     fn from(descriptor: OwnedFd) -> Self {
         Self(descriptor.into())
     }
 }
 
 impl From<Taker> for OwnedFd {
-    /// To be inherited.
     fn from(taker: Taker) -> Self {
         taker.0.into()
     }

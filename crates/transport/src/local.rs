@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Holds, NotPrivate, TransportError};
 
-/// `sun_path` holds 104 bytes on macOS and 108 on Linux, one of them for the closing zero.
+/// The smaller of both systems' limits: `sun_path` holds 104 bytes on macOS and 108 on Linux, one
+/// of them for the closing zero.
 const SOCKET_PATH_BYTES_MAX: usize = 103;
 
 /// Creates the folder with mode 0700, or checks an existing one: it must be a folder, not a link,
@@ -27,21 +28,27 @@ pub fn private_folder(path: &Path) -> Result<(), TransportError> {
 
 fn make_private(path: &Path) -> Result<(), NotPrivate> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    // Looked at after it was created, and not only if it existed: another user could create it, or
+    // a link, at this very moment.
     let meta = std::fs::symlink_metadata(path)?;
     if !meta.is_dir() {
         return Err(NotPrivate::LinkOrFile);
     }
+    // Another user who owns it could exchange what is in it at any time, whatever its mode is now.
     if meta.uid() != rustix::process::geteuid().as_raw() {
         return Err(NotPrivate::AnotherUsers);
     }
     if meta.mode() & 0o077 != 0 {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))?;
     }
+    // A folder of our own may still be read-only. Found out here, the error names the folder.
     rustix::fs::access(path, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)
         .map_err(NotPrivate::NotWritable)
 }
 
-/// A bound socket and the lock that makes its holder the only one.
+/// A bound socket and the lock that makes its holder the only one. The lock is the kernel's and
+/// ends with the process, however that ends; the socket file stays after a crash, and the next
+/// holder removes it.
 #[derive(Debug)]
 pub struct OnlyListener {
     socket: UnixListener,
@@ -67,6 +74,7 @@ impl OnlyListener {
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => return Err(refuse(lock, error)),
         }
+        // Only under the lock: whatever has the name now belongs to a process that is gone.
         match std::fs::remove_file(socket) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
                 return Err(refuse(socket, error));
@@ -79,7 +87,6 @@ impl OnlyListener {
         Ok(Some(Self { socket: bound, path: socket.to_owned(), _lock: file }))
     }
 
-    /// The socket.
     #[must_use]
     pub fn socket(&self) -> &UnixListener {
         &self.socket
@@ -99,7 +106,8 @@ fn note_holder(mut file: &File) {
     let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
 }
 
-/// The process that took the lock last, if it could write that down.
+/// The process that took the lock last, if it could write that down. It may have ended since, and
+/// its number may be another process's by now: whether the lock is held is only known by trying it.
 #[must_use]
 pub fn holder(lock: &Path) -> Option<u32> {
     std::fs::read_to_string(lock).ok()?.trim().parse().ok()

@@ -8,50 +8,35 @@ use crate::error::TransportError;
 /// Code of every error on the wire: the detail is in `data`, as an [`ErrorInfo`].
 const APPLICATION_ERROR: i64 = -32_000;
 
-/// Ties an answer to its request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Id {
-    /// Used by this product's own clients.
     Number(i64),
     /// Also allowed by JSON-RPC.
     Text(String),
 }
 
-/// One message.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Message {
-    /// A call.
     Request {
-        /// Chosen by the caller.
         id: Id,
-        /// What is called.
         method: String,
-        /// Its parameters.
         params: Value,
     },
-    /// The answer to a call.
     Response {
-        /// The id of the call.
         id: Id,
-        /// The result, or the error.
         result: Result<Value, ErrorInfo>,
     },
-    /// A message without an answer.
+    /// Nobody answers it, not even with an error.
     Notification {
-        /// What it is.
         method: String,
-        /// Its parameters.
         params: Value,
     },
 }
 
-/// Why some bytes are not a message.
 #[derive(Debug, thiserror::Error)]
 pub enum MessageError {
-    /// Not JSON.
     #[error("the frame is not JSON: {0}")]
     Json(#[from] serde_json::Error),
-    /// JSON of another shape.
     #[error("the frame is not a JSON-RPC 2.0 message: {0}")]
     Shape(&'static str),
 }
@@ -107,13 +92,16 @@ impl Message {
             Self::Response { id, result: Err(error) } => json!({
                 "jsonrpc": "2.0",
                 "id": id.to_json(),
+                // `message` and `code` are for clients that know JSON-RPC only; ours read `data`.
                 "error": {"code": APPLICATION_ERROR, "message": error.to_string(), "data": error},
             }),
         };
         serde_json::to_vec(&value).expect("values serialize")
     }
 
-    /// Reads the JSON of one frame. serde_json's own limit of 128 bounds the nesting.
+    /// Reads the JSON of one frame. serde_json's own limit of 128 bounds the nesting. What a
+    /// message is follows from which fields it has; others are ignored, so that a newer peer can
+    /// add some.
     ///
     /// # Errors
     /// If the bytes are not JSON or not a message.
@@ -124,12 +112,14 @@ impl Message {
         if map.get("jsonrpc").and_then(Value::as_str) != Some("2.0") {
             return Err(MessageError::Shape("`jsonrpc` is not \"2.0\""));
         }
+        // Taken out and not copied: parameters may be some megabytes of text.
         let id = map.remove("id").map(Id::from_json).transpose()?;
         let method = match map.remove("method") {
             None => None,
             Some(Value::String(method)) => Some(method),
             Some(_) => return Err(MessageError::Shape("`method` is not a string")),
         };
+        // JSON-RPC allows leaving them out; methods without parameters have an empty object here.
         let params = map.remove("params").unwrap_or(Value::Object(Map::new()));
         match (id, method) {
             (Some(id), Some(method)) => Ok(Self::Request { id, method, params }),
@@ -148,6 +138,8 @@ fn read_result(mut map: Map<String, Value>) -> Result<Result<Value, ErrorInfo>, 
         return Err(MessageError::Shape("it has neither `result` nor `error`"));
     };
     let message = error.remove("message").and_then(|it| it.as_str().map(str::to_owned));
+    // From a peer that is not ours, or newer and with other codes: then its message is all there
+    // is.
     let info = error.remove("data").and_then(|it| serde_json::from_value(it).ok());
     Ok(Err(info.unwrap_or_else(|| TransportError::Unexplained(message).into())))
 }

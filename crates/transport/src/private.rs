@@ -15,12 +15,14 @@ use rustix::process::{geteuid, umask};
 
 use crate::error::{Holds, NotPrivate, TransportError};
 
-/// The umask that this program was started with.
+/// The umask that this program was started with; until [`close_umask`] has stored it, the closed
+/// one, so that nothing is ever opened by mistake.
 static USERS_UMASK: AtomicU32 = AtomicU32::new(0o077);
 
 /// From now on this program creates files and sockets that only its user can access, whatever umask
 /// it was started with. For the first line of `main`, while there is only one thread.
 pub fn close_umask() {
+    // The system has no call that only reads it: setting it returns the one before.
     USERS_UMASK.store(umask(Mode::from_raw_mode(0o077)).as_raw_mode(), Ordering::Relaxed);
 }
 
@@ -31,7 +33,8 @@ pub fn users_umask() -> Mode {
 }
 
 /// Runs a function with the user's umask: what it creates is the user's document and not a file of
-/// ours, or another program that it starts. Other threads have that umask meanwhile, too.
+/// ours, or another program that it starts. Other threads have that umask meanwhile, too, so it
+/// must be short.
 pub fn with_users_umask<T>(what: impl FnOnce() -> T) -> T {
     let ours = umask(users_umask());
     let result = what();
@@ -44,17 +47,11 @@ pub fn with_users_umask<T>(what: impl FnOnce() -> T) -> T {
 pub struct PrivateFolders<'a> {
     /// `LOCALCODER_HOME`, or the user's data folder.
     pub data: &'a Path,
-    /// Settings and the user's own catalog.
     pub config: &'a Path,
-    /// Files that can be created again.
     pub cache: &'a Path,
-    /// Logs.
     pub logs: &'a Path,
-    /// Sockets and locks.
     pub runtime: &'a Path,
-    /// Installed models.
     pub models: &'a Path,
-    /// The editor's own data.
     pub editor: &'a Path,
 }
 
@@ -62,7 +59,6 @@ pub struct PrivateFolders<'a> {
 /// window's data.
 const EDITOR_FOLDERS: [&str; 4] = ["server", "user", "extensions", "window"];
 
-/// What other users may do with a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Others {
     /// Nothing: it holds the user's text, or programs that run with the user's rights.
@@ -97,7 +93,8 @@ pub fn check(folders: &PrivateFolders<'_>) -> Result<Vec<String>, TransportError
     Ok(closed)
 }
 
-/// Checks and closes one folder; returns what was done, or why it can't be used.
+/// Checks and closes one folder; returns a line for the log if it was open, `None` if there was
+/// nothing to do or the folder does not exist.
 fn close(path: &Path, others: Others) -> Result<Option<String>, NotPrivate> {
     let link = match std::fs::symlink_metadata(path) {
         Ok(meta) => meta,
@@ -126,6 +123,8 @@ fn close(path: &Path, others: Others) -> Result<Option<String>, NotPrivate> {
         Others::Nothing => 0o077,
         Others::Look => 0o022,
     };
+    // Only what is too much is taken away: a user may have closed it further, or set the group's
+    // bit.
     let mode = meta.mode() & 0o7777;
     if mode & open == 0 {
         return Ok(None);
@@ -150,7 +149,6 @@ mod tests {
     use std::os::unix::fs::{chown, lchown, symlink};
     use std::path::PathBuf;
 
-    /// Another user.
     const STRANGER: u32 = 65534;
 
     struct Home(tempfile::TempDir);

@@ -18,17 +18,16 @@ pub fn spawn_thread(
     Builder::new().name(name.into()).spawn(work)
 }
 
-/// Whether something was refused because too much of it is in use, and not for another reason.
+/// Whether something was refused because too much of it is in use, and not for another reason. Then
+/// it may work later, or after the user has closed something.
 #[must_use]
 pub fn is_shortage(error: &io::Error) -> bool {
     words(error).is_some()
 }
 
-/// What the system lacks, and how to free some of it.
+/// What the system lacks, and how to free some of it; both are clauses.
 pub(crate) struct Shortage {
-    /// A clause.
     pub(crate) cause: String,
-    /// A clause.
     pub(crate) hint: &'static str,
 }
 

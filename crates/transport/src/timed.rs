@@ -5,14 +5,13 @@ use std::io::{self, ErrorKind, Read};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-/// A socket with a time limit for each frame.
 #[derive(Debug)]
 pub(crate) struct TimedStream {
     stream: UnixStream,
     frame_within: Duration,
-    /// When the current frame was begun.
+    /// When the current frame was begun; `None` between frames, when there is no limit.
     begun: Option<Instant>,
-    /// Whether the socket has a time limit now.
+    /// Whether a limit is set in the kernel, so that it is only changed when it has to be.
     limited: bool,
 }
 
@@ -21,12 +20,12 @@ impl TimedStream {
         Self { stream, frame_within, begun: None, limited: false }
     }
 
-    /// The next thing to wait for is the beginning of a frame.
     pub(crate) fn between_frames(&mut self) {
         self.begun = None;
     }
 
-    /// The first bytes of a frame have arrived.
+    /// The first bytes of a frame have arrived, or are due now: from here on the whole frame has
+    /// its time.
     pub(crate) fn frame_begins(&mut self) {
         self.begun = Some(Instant::now());
     }
@@ -45,6 +44,8 @@ impl Read for TimedStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = match self.begun {
             Some(begun) => {
+                // What is left of the time for the whole frame: a limit on each read alone would
+                // let a peer send a byte now and then forever.
                 let left = self.frame_within.saturating_sub(begun.elapsed());
                 Some(left).filter(|left| !left.is_zero()).ok_or_else(|| self.late())?.into()
             }

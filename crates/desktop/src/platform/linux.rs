@@ -22,20 +22,21 @@ use crate::page::{EventSender, PageEvent};
 /// WebKitGTK refuses pages that read the clipboard by script, so this script asks us for it.
 pub(crate) const CLIPBOARD_SCRIPT: &str = include_str!("../clipboard.js");
 
-/// Reads the clipboard's text, which may take a while: another program may own it.
+/// Reads the clipboard's text. `got` is called on the main thread, some time later: another program
+/// may own the text and has to be asked. Text that can't be had is empty.
 pub(crate) fn read_clipboard(got: impl FnOnce(&str) + 'static) {
     let clipboard = gtk::Clipboard::get(&gtk::gdk::SELECTION_CLIPBOARD);
     clipboard.request_text(|_, text| got(text.unwrap_or_default()));
 }
 
-/// Puts text on the clipboard, where it stays after the window is gone.
+/// Puts text on the clipboard, where it stays after the window is gone: storing it hands it to the
+/// desktop's clipboard manager, without which it would end with this process.
 pub(crate) fn write_clipboard(text: &str) {
     let clipboard = gtk::Clipboard::get(&gtk::gdk::SELECTION_CLIPBOARD);
     clipboard.set_text(text);
     clipboard.store();
 }
 
-/// Puts the view into the window.
 pub(crate) fn build(builder: WebViewBuilder<'_>, window: &Window) -> wry::Result<WebView> {
     let container = window.default_vbox().ok_or(wry::Error::InitScriptError)?;
     builder.build_gtk(container)
@@ -55,7 +56,8 @@ pub(crate) fn refuse_all_but(view: &WebView, origin: &str, proxy: &str) {
     }
 }
 
-/// Sends the events that the builder has no handler for.
+/// Sends the events that the builder has no handler for, and refuses what a page may ask a browser
+/// for.
 pub(crate) fn watch(view: &WebView, events: &EventSender) {
     let native = view.webview();
     if let Some(settings) = WebViewExt::settings(&native) {
@@ -110,6 +112,7 @@ fn forbid_hints(settings: &webkit2gtk::Settings) {
                 transmute::<*mut c_void, Unref>(symbol(c"webkit_feature_list_unref")?),
             ))
         })();
+        // An older library: see above.
         let Some((all, length, get, identifier, enable, unref)) = functions else { return };
         let features = all();
         for at in 0..length(features) {
@@ -134,7 +137,9 @@ pub(crate) fn ask_to_close(view: &WebView, events: &EventSender) {
 }
 
 /// A window that another window's page fills and closes, as for an editor that is moved out. It
-/// belongs to that page's process and shows nothing from elsewhere.
+/// belongs to that page's process (a related view), because the page writes into it directly, and
+/// shows nothing from elsewhere. It is not one of the application's windows: no handler of ours is
+/// on it.
 pub(crate) fn blank_window(features: &NewWindowFeatures) -> NewWindowResponse {
     let webview = webkit2gtk::WebView::with_related_view(&features.opener.webview);
     let window = gtk::Window::new(gtk::WindowType::Toplevel);

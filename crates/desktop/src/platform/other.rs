@@ -8,15 +8,12 @@ use crate::page::{EventSender, PageEvent};
 /// The view's own clipboard works for pages.
 pub(crate) const CLIPBOARD_SCRIPT: &str = "";
 
-/// Never called without the script.
 pub(crate) fn read_clipboard(got: impl FnOnce(&str) + 'static) {
     got("");
 }
 
-/// Never called without the script.
 pub(crate) fn write_clipboard(_text: &str) {}
 
-/// Puts the view into the window.
 pub(crate) fn build(builder: WebViewBuilder<'_>, window: &Window) -> wry::Result<WebView> {
     builder.build(window)
 }
@@ -24,7 +21,6 @@ pub(crate) fn build(builder: WebViewBuilder<'_>, window: &Window) -> wry::Result
 /// Here the content security policy keeps a page from other addresses.
 pub(crate) fn refuse_all_but(_view: &WebView, _origin: &str, _proxy: &str) {}
 
-/// Here all events come from the builder's handlers.
 pub(crate) fn watch(_view: &WebView, _events: &EventSender) {}
 
 /// The view has no call that asks a page. Unsaved text is in the editor's backups, which it

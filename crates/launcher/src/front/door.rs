@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 
 use crate::error::LauncherError;
 
-/// Unused tickets that are kept, and sessions; the oldest are dropped. Each window uses one of
-/// each.
+/// Unused tickets that are kept, and sessions; the oldest are dropped, so that neither list grows
+/// with a long run. Each window uses one of each, so far fewer are in use at once.
 const KEPT_MAX: usize = 64;
 /// How long an address stays valid until it is used, for instance by pasting it into a browser.
 const TICKET_TIME: Duration = Duration::from_secs(15 * 60);
 
-/// Name of the session's cookie.
 pub(super) const COOKIE: &str = "localcoder-session";
 
-/// Random bytes as hexadecimal digits. It has no `Debug`, so that no log can print it.
+/// Random bytes as hexadecimal digits, which are safe in a host name, a path, a cookie and a query
+/// alike. It has no `Debug`, so that no log can print it.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Secret(String);
 
@@ -33,7 +33,9 @@ impl Secret {
         &self.0
     }
 
-    /// Compares in a time that does not depend on where the texts begin to differ.
+    /// Compares in a time that does not depend on where the texts begin to differ: a program on
+    /// this machine could otherwise measure its way to a secret, byte by byte. The length is not a
+    /// secret.
     pub(super) fn is(&self, text: &str) -> bool {
         let (ours, theirs) = (self.0.as_bytes(), text.as_bytes());
         ours.len() == theirs.len()
@@ -46,7 +48,8 @@ struct Ticket {
     until: Instant,
 }
 
-/// The names, tickets and sessions of a run.
+/// The names, tickets and sessions of a run. All of it is in memory only: with the process, every
+/// address and cookie that was given out becomes worthless.
 pub(super) struct Door {
     /// `HOST:PORT` of the editor, with a random name under `localhost`: browsers do not look such
     /// names up anywhere. It shares no cookies or page storage with other local servers, and what a
@@ -104,7 +107,8 @@ impl Door {
         Ok(secret)
     }
 
-    /// Exchanges a ticket for a new session. `None` if there is no such ticket (any more).
+    /// Exchanges a ticket for a new session. `None` if there is no such ticket, or no longer. The
+    /// ticket is used up even if the answer never reaches the browser.
     ///
     /// # Errors
     /// If the system has no random numbers.
@@ -114,10 +118,13 @@ impl Door {
         now: Instant,
     ) -> Result<Option<Secret>, LauncherError> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        // There is no timer: stale tickets are dropped when somebody comes with one, and `issue`
+        // bounds how many can wait for that.
         state.tickets.retain(|ticket| ticket.until > now);
         let Some(index) = state.tickets.iter().position(|it| it.secret.is(ticket)) else {
             return Ok(None);
         };
+        // Before the ticket is removed: if there are no random numbers, it stays usable.
         let session = Secret::random(32)?;
         state.tickets.remove(index);
         state.sessions.push_back(session.clone());
@@ -127,12 +134,13 @@ impl Door {
         Ok(Some(session))
     }
 
-    /// Whether a `Cookie` header names an open session.
+    /// Whether a `Cookie` header names an open session. Any of several cookies of our name will do:
+    /// a webview's subdomain can set one for this host, and must not be able to sign the editor
+    /// out.
     pub(super) fn knows(&self, cookies: &str) -> bool {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         cookie::Cookie::split_parse(cookies)
             .filter_map(Result::ok)
-            // There may be several with this name: a subdomain can set one for us.
             .filter(|cookie| cookie.name() == COOKIE)
             .any(|cookie| state.sessions.iter().any(|session| session.is(cookie.value())))
     }

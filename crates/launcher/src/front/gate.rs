@@ -17,27 +17,21 @@ const FRAME_NAME_BYTES: usize = 52;
 /// extension gallery.
 const SERVER_PATHS: [&str; 4] = ["/", "/version", "/vscode-remote-resource", "/callback"];
 
-/// A request that is passed on.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Pass {
     /// A ticket to be exchanged, and the rest of the query.
     Open {
-        /// The ticket as it was sent.
+        /// As it was sent: whether it is valid is not known yet.
         ticket: String,
-        /// What the window shows.
         query: String,
     },
     /// For the editor server: path and query.
     Server(String),
-    /// A request for the editor server whose connection becomes a WebSocket.
     Socket(String),
-    /// What the page keeps under this name, to be read or written.
     State(String),
-    /// A file for the frame of a webview.
     Frame(&'static str),
 }
 
-/// A request that is not passed on.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     /// The connection is closed without an answer: it is not for us, or not from a permitted
@@ -45,14 +39,12 @@ pub(super) enum Refusal {
     Silent(Reason),
     /// A browser prefetches addresses that its user may never open; that must not use up a ticket.
     Ahead,
-    /// It knows the address but has no session.
     NoSession,
     /// It is let in, but asks for something that does not exist.
     NotThere(Reason),
 }
 
 impl Refusal {
-    /// The reason under which it is counted.
     pub(super) fn reason(&self) -> Reason {
         match *self {
             Self::Silent(reason) | Self::NotThere(reason) => reason,
@@ -62,7 +54,13 @@ impl Refusal {
     }
 }
 
-/// Judges a request by its head.
+/// Judges a request by its head alone. The order of the checks decides what a stranger learns:
+/// until the host and the secret path are right, every refusal is silent, and only someone who
+/// already knows the address is told that a session is missing.
+///
+/// A page on another site can reach this port through the browser of the user. `Host` keeps out DNS
+/// rebinding, the path keeps out who can only guess, `Origin` and `Sec-Fetch-Site` keep out pages
+/// that have learned the address, and the cookie keeps out other programs.
 pub(super) fn judge(request: &Parts, door: &Door) -> Result<Pass, Refusal> {
     // This is how a proxy is addressed: the front is the native window's proxy, so that whatever
     // that requests from elsewhere ends here.
@@ -84,10 +82,14 @@ fn editor(request: &Parts, door: &Door) -> Result<Pass, Refusal> {
     let (path, query) = (request.uri.path(), request.uri.query().unwrap_or_default());
     let site = only(&request.headers, SEC_FETCH_SITE);
     let origin = Origin::of(&request.headers, door.authority());
+    // A ticket is taken before everything else: whoever has one has neither the path nor a cookie
+    // yet, and comes from the terminal, another program or a link of another site.
     if path == "/open" {
         return open(request, query, origin);
     }
     let (first, rest) = split(path).ok_or(Refusal::Silent(Reason::Token))?;
+    // Before the origin and the session: an answer of any kind would tell a scanner that it has
+    // found the right port.
     if !door.path().is(first) {
         return Err(Refusal::Silent(Reason::Token));
     }
@@ -103,10 +105,13 @@ fn editor(request: &Parts, door: &Door) -> Result<Pass, Refusal> {
         return Err(Refusal::Silent(Reason::Origin));
     }
     let state = rest.strip_prefix("/-/state/");
+    // Only the state is ever written; the server has no request that a page would have to POST to.
     let methods = [Method::GET, if state.is_some() { Method::POST } else { Method::HEAD }];
     if !methods.contains(&request.method) {
         return Err(Refusal::NotThere(Reason::Method));
     }
+    // A list of what is allowed and not of what is forbidden: a new base brings new paths, and they
+    // are closed until someone has looked at them.
     let known =
         state.map_or_else(|| SERVER_PATHS.contains(&rest) || is_server_folder(rest), is_state_name);
     if !known {
@@ -127,6 +132,7 @@ fn editor(request: &Parts, door: &Door) -> Result<Pass, Refusal> {
 }
 
 fn open(request: &Parts, query: &str, origin: Origin) -> Result<Pass, Refusal> {
+    // Both spellings: Chromium sends `Sec-Purpose`, older browsers `Purpose`.
     let purpose = only(&request.headers, SEC_PURPOSE).or(only(&request.headers, PURPOSE));
     if purpose.is_some_and(|purpose| purpose.contains("prefetch")) {
         return Err(Refusal::Ahead);
@@ -134,9 +140,11 @@ fn open(request: &Parts, query: &str, origin: Origin) -> Result<Pass, Refusal> {
     if request.method != Method::GET {
         return Err(Refusal::Silent(Reason::Method));
     }
+    // Following a link or typing an address sends no `Origin`; a script that fetches it does.
     if origin != Origin::None {
         return Err(Refusal::Silent(Reason::Origin));
     }
+    // Taken out of the query as text: the rest goes to the page exactly as it was encoded.
     let mut parts: Vec<&str> = query.split('&').collect();
     let index = parts.iter().position(|part| part.starts_with("ticket="));
     let ticket = parts.remove(index.ok_or(Refusal::Silent(Reason::Ticket))?);
@@ -146,6 +154,9 @@ fn open(request: &Parts, query: &str, origin: Origin) -> Result<Pass, Refusal> {
 fn frame(request: &Parts, door: &Door, host: &str) -> Result<Pass, Refusal> {
     let (first, rest) = split(request.uri.path()).ok_or(Refusal::Silent(Reason::Token))?;
     let site = only(&request.headers, SEC_FETCH_SITE);
+    // A frame's first request comes from the editor's page (`same-site`), later ones from the frame
+    // itself. It has no cookie: the session belongs to the editor's host, and a webview must not
+    // get it.
     let ours = Origin::of(&request.headers, host) != Origin::Other
         && matches!(site, None | Some("same-origin" | "same-site"));
     let checks = [
@@ -164,19 +175,16 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SEC_PURPOSE: HeaderName = HeaderName::from_static("sec-purpose");
 const PURPOSE: HeaderName = HeaderName::from_static("purpose");
 
-/// Whose page sent a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Origin {
-    /// The request does not say.
     None,
-    /// A page of this host and port.
     Own,
-    /// A page from anywhere else.
     Other,
 }
 
 impl Origin {
     fn of(headers: &HeaderMap, authority: &str) -> Self {
+        // A header that occurs twice must not count as absent, so this is asked before `only`.
         if !headers.contains_key(header::ORIGIN) {
             return Self::None;
         }
@@ -186,14 +194,14 @@ impl Origin {
     }
 }
 
-/// The value of a header that occurs exactly once.
+/// The value of a header that occurs exactly once and is visible ASCII. Twice is treated like
+/// absent, because the front and the server could each look at another one.
 fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?.to_str().ok()?;
     values.next().is_none().then_some(value)
 }
 
-/// Splits `/first/rest` into its first part and `/rest`.
 fn split(path: &str) -> Option<(&str, &str)> {
     let path = path.strip_prefix('/')?;
     Some(path.split_at(path.find('/')?))
@@ -203,7 +211,8 @@ fn with_query(path: &str, uri: &Uri) -> String {
     uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"))
 }
 
-/// Whether a path is `/stable-COMMIT`, or below it.
+/// Whether a path is `/stable-COMMIT`, or below it: the folder of the server's files, whose name
+/// changes with each base, and the address of its WebSocket.
 fn is_server_folder(path: &str) -> bool {
     let first = path.get(1..).unwrap_or_default().split('/').next().unwrap_or_default();
     let Some((quality, commit)) = first.split_once('-') else { return false };
@@ -213,10 +222,14 @@ fn is_server_folder(path: &str) -> bool {
         && commit.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
+/// Whether a subdomain can be the name of a webview. VS Code writes the hash with the digits and
+/// `a` to `v`. Any other name below ours is refused like a foreign host.
 fn is_frame_name(name: &str) -> bool {
     name.len() == FRAME_NAME_BYTES && name.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'v'))
 }
 
+/// A name becomes a file name (`State::file`): without dots, slashes and capitals it can't lead out
+/// of the folder, nor mean another file on a file system that ignores case.
 fn is_state_name(name: &str) -> bool {
     (1..=80).contains(&name.len())
         && name.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'z' | b'-'))

@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-/// Connections that have not shown a session yet. A browser opens six at once for each window.
+/// Connections that have not shown a session yet. A browser opens six at once for each window, so
+/// this is room for ten windows that load at the same moment.
 pub(super) const WAITING_MAX: usize = 64;
 /// Connections that have shown a session. A window has two, six more while it loads, and some for
 /// each webview; each costs two of the 1,024 descriptors that systems commonly allow.
 pub(super) const IN_MAX: usize = 320;
 
-/// The connections of a front.
 #[derive(Default)]
 pub(super) struct Connections {
     waiting: Mutex<VecDeque<Arc<Connection>>>,
@@ -29,7 +29,8 @@ pub(super) struct Connection {
 
 impl Connections {
     /// Adds a connection that has not identified itself; the longest waiting one may be dropped for
-    /// it.
+    /// it. Dropping the oldest instead of refusing the newest means that nobody can keep the user
+    /// out by holding all places: our own clients need theirs for a moment only.
     pub(super) fn add(self: &Arc<Self>) -> Guest {
         let connection = Arc::<Connection>::default();
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -37,6 +38,8 @@ impl Connections {
         if waiting.len() > WAITING_MAX
             && let Some(oldest) = waiting.pop_front()
         {
+            // Its place is free from here on, although its task may end a little later.
+            // `notify_one` is remembered if the task does not wait for it yet.
             oldest.go.notify_one();
         }
         drop(waiting);
@@ -49,18 +52,23 @@ impl Connections {
     }
 }
 
-/// A connection's place, for as long as it lives.
+/// A connection's place, for as long as it lives: dropping it frees the place, so it is held by
+/// whatever keeps the connection going, first the request's task and then the WebSocket's.
 pub(super) struct Guest {
     all: Arc<Connections>,
     connection: Arc<Connection>,
 }
 
 impl Guest {
-    /// The connection has shown that it may come in; returns whether there is room.
+    /// The connection has shown that it may come in; returns whether there is room. To be called
+    /// for each request: only the first one takes a place. Without room the connection stays among
+    /// the waiting, and may be dropped.
     pub(super) fn enter(&self) -> bool {
         if self.connection.entered.load(Ordering::Relaxed) {
             return true;
         }
+        // Counted first and taken back: two connections that enter at once could otherwise both see
+        // the last place.
         if self.all.inside.fetch_add(1, Ordering::Relaxed) >= IN_MAX {
             self.all.inside.fetch_sub(1, Ordering::Relaxed);
             return false;
@@ -74,7 +82,7 @@ impl Guest {
         self.connection.entered.load(Ordering::Relaxed)
     }
 
-    /// Completes when the connection has to go.
+    /// Completes when the connection has to go. Never completes for one that is in.
     pub(super) async fn told_to_go(&self) {
         self.connection.go.notified().await;
         // It may have come in at this very moment, and then it stays.

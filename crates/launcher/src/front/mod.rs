@@ -46,7 +46,6 @@ pub(crate) use refusals::{Reason, Refusals};
 /// How long a connection may take to show that it may come in. Browsers open some in advance, and
 /// open another one if such a connection is closed.
 const WAIT_TIME: Duration = Duration::from_secs(5);
-/// How long a page may take to send a change to what it keeps.
 const CHANGE_TIME: Duration = Duration::from_secs(30);
 /// Longest head of a request, in bytes: an address may contain a long path.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
@@ -58,12 +57,14 @@ const BACKLOG: i32 = 4096;
 /// How long to wait before accepting again if the system has no descriptor left.
 const REST_TIME: Duration = Duration::from_millis(50);
 
-/// The front. It ends with the process.
+/// The front as the session holds it: what is needed to make addresses. Dropping it closes nothing;
+/// listeners and connections belong to a thread that ends with the process.
 pub(crate) struct Front {
     door: Arc<Door>,
     port: u16,
 }
 
+/// What all connections share. They all run on one thread, so its locks are never contended.
 struct Shared {
     door: Arc<Door>,
     policy: Policy,
@@ -75,8 +76,10 @@ struct Shared {
 }
 
 impl Front {
-    /// Begins to listen. `server` is the editor server's socket, which need not exist yet; `kept`
-    /// is the folder for what the page keeps; `refusals` counts what is refused.
+    /// Begins to listen, on a thread of its own; when this returns, connections are accepted by the
+    /// system. `server` is the editor server's socket, which need not exist yet: until it does,
+    /// pages are told to come again. `kept` is the folder for what the page keeps; `refusals`
+    /// counts what is refused.
     ///
     /// # Errors
     /// If no port or no random number is available.
@@ -120,7 +123,6 @@ impl Front {
         Ok(Self { door, port })
     }
 
-    /// The port on loopback where it listens.
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
@@ -130,12 +132,16 @@ impl Front {
         format!("http://{}", self.door.authority())
     }
 
-    /// The address of a proxy that refuses everything except the editor: for the native window.
+    /// The address of a proxy that refuses everything except the editor, for the native window: the
+    /// front's own, since `gate` refuses whatever is addressed to a proxy. It is an IP address, so
+    /// that the proxy itself needs no look-up.
     pub(crate) fn refusing_proxy(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// The address that opens a window with this query, once.
+    /// The address that opens a window with this query (`Target::query`), once: it has a ticket in
+    /// it, so it may only be passed on where other users can't read it. The ticket goes stale after
+    /// a quarter of an hour.
     ///
     /// # Errors
     /// If the system has no random numbers.
@@ -152,6 +158,8 @@ fn listen() -> io::Result<(Vec<TcpListener>, u16)> {
     loop {
         let four = TcpListener::bind(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0))?;
         let port = four.local_addr()?.port();
+        // The IPv4 port comes from the system; the same one on IPv6 may be somebody's. Then both
+        // are tried again with another, and the first listener is dropped.
         match TcpListener::bind(SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), port)) {
             Ok(six) => return Ok((vec![four, six], port)),
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && tries < PORT_TRIES => {
@@ -174,10 +182,15 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, log: Arc<Log>) {
         Err(error) => return log.line(&format!("[the editor's front can't listen: {error}]")),
     };
     loop {
+        // Accepting fails for lack of descriptors, or since the peer has already gone. Neither is a
+        // reason to end the front; without the pause, the first would keep a core busy until a
+        // descriptor is free.
         let Ok((stream, peer)) = listener.accept().await else {
             tokio::time::sleep(REST_TIME).await;
             continue;
         };
+        // Before a task is spawned and a byte is read: whoever is refused here costs one question
+        // to the kernel, and can't take a place among the waiting.
         if shared.peers.of(peer, here) == Peer::Foreign {
             let so_far = shared.refusals.count(Reason::OtherUser);
             // There may be tens of thousands.
@@ -208,6 +221,8 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>, guest: Arc<Guest>) {
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
+    // hyper's own limit on a head begins again with each request; this one is on the connection,
+    // and holds until it has shown a session.
     let too_late = async {
         tokio::time::sleep(WAIT_TIME).await;
         if guest.is_in() {
@@ -227,12 +242,15 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>, guest: Arc<Guest>) {
     }
 }
 
-/// Answers a request; an error closes the connection without an answer.
+/// Answers a request; an error closes the connection without an answer, which is how a silent
+/// refusal looks to its sender: hyper has nothing to write then. What the user can do something
+/// about becomes a page instead.
 async fn answer(
     mut request: Request<Incoming>,
     shared: &Shared,
     guest: Arc<Guest>,
 ) -> io::Result<Response<Body>> {
+    // Before the request is taken apart: the handle for the upgrade is among its extensions.
     let client = hyper::upgrade::on(&mut request);
     let (head, body) = request.into_parts();
     let pass = match gate::judge(&head, &shared.door) {
@@ -247,6 +265,8 @@ async fn answer(
     };
     let frame = if let Pass::Frame(file) = pass { Some(file) } else { None };
     let answered = match pass {
+        // Exchanged here and not in the gate, which stays pure: a request can be judged twice, a
+        // ticket can't be used twice.
         Pass::Open { ticket, query } => {
             let session =
                 shared.door.exchange(&ticket, Instant::now()).map_err(io::Error::other)?;
@@ -255,6 +275,9 @@ async fn answer(
             }
             return Ok(pages::open(&shared.door, session.as_ref(), &query));
         }
+        // Only what has passed the gate gets a place inside, which it keeps for as long as the
+        // connection lasts. A ticket does not need one: its connection is one of the waiting, and
+        // the browser's next request on it enters.
         _ if !guest.enter() => {
             shared.refusals.count(Reason::Crowded);
             return Ok(pages::full());
@@ -274,6 +297,8 @@ async fn answer(
             return Ok(pages::no_server());
         }
     };
+    // In one place for all answers of the server, so that none can be forgotten. An answer that
+    // becomes a WebSocket is not a page.
     if let Some(file) = frame {
         shared.policy.put_on_frame(file, answer.headers_mut());
     } else if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
@@ -282,7 +307,6 @@ async fn answer(
     Ok(answer)
 }
 
-/// Reads or changes what the page keeps.
 async fn keep(
     method: &Method,
     name: &str,
@@ -292,6 +316,7 @@ async fn keep(
     let json = if *method == Method::GET {
         shared.state.read(name)
     } else {
+        // A page could declare any length: the limit is on what arrives.
         let change = Limited::new(body, state::CHANGE_BYTES_MAX).collect();
         let change = tokio::time::timeout(CHANGE_TIME, change).await?;
         let change = change.map_err(io::Error::other)?.to_bytes();

@@ -11,7 +11,8 @@ use super::policy;
 use super::upstream::Body;
 
 /// Gives the browser its session and sends it to the editor. Not by a redirect: a browser that
-/// comes from another site would not send the new cookie with that.
+/// comes from another site would not send the new cookie (`SameSite=Strict`) with that. A page that
+/// refreshes itself is a navigation of our own origin.
 pub(super) fn open(door: &Door, session: Option<&Secret>, query: &str) -> Response<Body> {
     let Some(session) = session else {
         return page(
@@ -26,6 +27,9 @@ pub(super) fn open(door: &Door, session: Option<&Secret>, query: &str) -> Respon
     let target = format!("/{}/?{query}", door.path().reveal());
     let refresh = format!(r#"<meta http-equiv="refresh" content="0;url={}">"#, escape(&target));
     let mut answer = page(StatusCode::OK, "LocalCoder IDE", "It opens in a moment.", &refresh);
+    // `Path` is the secret one: cookies are shared by all ports of a host, and a server on another
+    // port must not be sent this one. It has no lifetime, so it ends with the browser, and no
+    // `Secure`, since loopback is plain HTTP.
     let cookie = format!(
         "{COOKIE}={}; Path=/{}/; HttpOnly; SameSite=Strict",
         session.reveal(),
@@ -36,7 +40,6 @@ pub(super) fn open(door: &Door, session: Option<&Secret>, query: &str) -> Respon
     answer
 }
 
-/// The page for a refusal that is answered at all.
 pub(super) fn refuse(refusal: &Refusal) -> Response<Body> {
     match refusal {
         Refusal::NoSession => page(
@@ -47,6 +50,7 @@ pub(super) fn refuse(refusal: &Refusal) -> Response<Body> {
             "",
         ),
         Refusal::Ahead => page(StatusCode::SERVICE_UNAVAILABLE, "Not ahead of time.", "", ""),
+        // The silent ones do not get here: `answer` closes their connection.
         Refusal::Silent(_) | Refusal::NotThere(_) => {
             page(StatusCode::NOT_FOUND, "There is nothing here.", "", "")
         }

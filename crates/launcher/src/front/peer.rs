@@ -5,14 +5,14 @@
 #[cfg(any(test, not(target_os = "linux")))]
 use std::net::SocketAddr;
 
-/// Whether the other end may talk to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Peer {
     /// It is this user's, or the superuser's, from whom nothing can be withheld.
     Ours,
     /// It is another user's, or it is already gone.
     Foreign,
-    /// The system can't say.
+    /// The system can't say. Such connections are let on to the token and the limits: keeping them
+    /// out would lock every user out where the kernel lacks this service.
     Unknown,
 }
 
@@ -29,12 +29,12 @@ mod linux {
 
     use super::Peer;
 
-    /// An answer about one socket has a few hundred bytes.
     const ANSWER_BYTES: usize = 8 * 1024;
     /// The kernel's "any": the socket is identified by its addresses.
     const NO_COOKIE: [u8; 8] = [0xff; 8];
 
-    /// Asks the kernel about connections.
+    /// Asks the kernel about connections, through the service that `ss` uses (`NETLINK_SOCK_DIAG`).
+    /// It answers for one connection in a single exchange, where `/proc/net/tcp` lists all of them.
     #[derive(Debug)]
     pub(crate) struct Peers {
         socket: Option<Socket>,
@@ -49,6 +49,8 @@ mod linux {
             let open = || -> io::Result<Socket> {
                 let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
                 socket.bind_auto()?;
+                // To the kernel itself, so that `send` needs no address and no other process can
+                // answer.
                 socket.connect(&netlink_sys::SocketAddr::new(0, 0))?;
                 let nobody = if listening.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
                 let nobody = nobody.parse().map_err(io::Error::other)?;
@@ -62,7 +64,6 @@ mod linux {
             Self { socket: socket.ok(), user: rustix::process::geteuid().as_raw() }
         }
 
-        /// Whose connection from `peer` to `here` it is.
         pub(crate) fn of(&self, peer: SocketAddr, here: SocketAddr) -> Peer {
             let Some(socket) = &self.socket else { return Peer::Unknown };
             match owner(socket, peer, here) {
@@ -70,6 +71,8 @@ mod linux {
                 Ok(Some((state, user))) if state == TCP_ESTABLISHED => {
                     if user == self.user || user == 0 { Peer::Ours } else { Peer::Foreign }
                 }
+                // A client that is gone by the time that we ask may have sent its request before,
+                // and whose it was can't be found out any more.
                 Ok(_) => Peer::Foreign,
                 Err(error) => {
                     tracing::debug!(%error, "the system does not tell whose a connection is");
@@ -79,7 +82,9 @@ mod linux {
         }
     }
 
-    /// State and user of the socket at the other end; `None` if it no longer exists.
+    /// State and user of the socket at the other end; `None` if it no longer exists. `peer` and
+    /// `here` are as the front sees them. Asks and waits for the kernel's answer, which comes at
+    /// once: nothing else uses this socket.
     fn owner(socket: &Socket, peer: SocketAddr, here: SocketAddr) -> io::Result<Option<(u8, u32)>> {
         let family = if peer.is_ipv4() { AF_INET } else { AF_INET6 };
         let request = InetRequest {
@@ -88,6 +93,7 @@ mod linux {
             extensions: ExtensionFlags::empty(),
             states: StateFlags::all(),
             socket_id: SocketId {
+                // From the client's point of view: its socket is the one whose owner is wanted.
                 source_port: peer.port(),
                 destination_port: here.port(),
                 source_address: peer.ip(),

@@ -25,7 +25,8 @@ const SHIPPED_SCRIPTS: &str = "'self' 'unsafe-inline' 'unsafe-eval' blob: data:"
 const NOTHING: &str = "default-src 'none'; sandbox";
 
 /// The only part of the editor server's own policy that is used: the scripts that it put into its
-/// page. `None` if it allows none.
+/// page, which have hashes or nonces that change with each build. `None` if its policy allows none,
+/// or can't be read; then nothing is allowed.
 fn scripts_of(headers: &HeaderMap) -> Option<&str> {
     let Some(policy) = headers.get(header::CONTENT_SECURITY_POLICY) else {
         return Some(SHIPPED_SCRIPTS);
@@ -38,7 +39,8 @@ fn scripts_of(headers: &HeaderMap) -> Option<&str> {
 /// are listed.
 const OWN: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Both policies, and the headers that go with them.
+/// Both policies, and the headers that go with them. Made once for a run, as they name its host.
+/// The editor's is text that ends in `script-src `, to which each page's own scripts are added.
 pub(super) struct Policy {
     editor: String,
     frame: HeaderValue,
@@ -71,14 +73,12 @@ impl Policy {
         Self { editor, frame, connections }
     }
 
-    /// For an answer of the editor server to its own page.
     pub(super) fn put_on_editor(&self, headers: &mut HeaderMap) {
         let policy = scripts_of(headers)
             .and_then(|scripts| HeaderValue::try_from(format!("{}{scripts}", self.editor)).ok());
         put(headers, policy.unwrap_or(HeaderValue::from_static(NOTHING)));
     }
 
-    /// For a file of a webview's frame.
     pub(super) fn put_on_frame(&self, file: &str, headers: &mut HeaderMap) {
         put(headers, self.frame.clone());
         // Chromium 156 closes a page with this header together with the page around it, so only the
@@ -89,13 +89,14 @@ impl Policy {
     }
 }
 
-/// For an answer of the front itself.
 pub(super) fn put_on_own(headers: &mut HeaderMap) {
     put(headers, HeaderValue::from_static(OWN));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }
 
 fn put(headers: &mut HeaderMap, policy: HeaderValue) {
+    // Replaces the server's own: of two policies browsers apply both, and what ours allows would be
+    // blocked.
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     for (name, value) in OTHERS {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));

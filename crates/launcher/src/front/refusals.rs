@@ -8,33 +8,23 @@ use crate::running::Refused;
 /// Why something is refused; each is a row of [`REASONS`], in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reason {
-    /// The connection belongs to another user.
     OtherUser,
-    /// There is no room for it.
     Crowded,
-    /// It is not HTTP that the front can read.
     Unreadable,
-    /// It is meant for a proxy.
     Proxy,
-    /// `Host` names something else.
     Host,
-    /// The path is not that of this run.
     Token,
-    /// It comes from a foreign page.
     Origin,
-    /// It has no session.
     Session,
-    /// Its ticket is not valid.
     Ticket,
-    /// The method is not one that the path supports.
     Method,
-    /// There is nothing at the path.
     Path,
-    /// The browser prefetches the address, without the user having opened it.
     Ahead,
 }
 
-/// The name in printed output for each reason, and what was counted.
+/// For each reason its name in printed output, which scripts may read, and what was counted. An
+/// array indexed by the reason, so that counting is one addition without a lock; a test holds the
+/// order.
 const REASONS: [(Reason, &str, &str); 12] = [
     (Reason::OtherUser, "otherUser", "connections of other users of this machine"),
     (
@@ -63,19 +53,18 @@ const REASONS: [(Reason, &str, &str); 12] = [
     (Reason::Ahead, "ahead", "addresses that a browser wanted to load before they were opened"),
 ];
 
-/// The counts of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Refusals {
     counts: [AtomicU64; REASONS.len()],
 }
 
 impl Refusals {
-    /// Counts one more; returns how many there are now.
     pub(crate) fn count(&self, reason: Reason) -> u64 {
         self.counts[reason as usize].fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// All reasons, including those with a count of zero.
+    /// All reasons, including those with a count of zero: a reader sees what is watched, not only
+    /// what happened.
     pub(crate) fn all(&self) -> Vec<Refused> {
         let rows = REASONS.iter().zip(&self.counts).map(|((_, kind, text), count)| Refused {
             kind: (*kind).to_owned(),

@@ -22,29 +22,29 @@ const DATABASE_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// removed.
 const DATABASES_MAX: usize = 500;
 
-/// Stores of a database, each with values by key.
 type Stores = BTreeMap<String, BTreeMap<String, String>>;
 
-/// One change of one store.
+/// One change of one store: the condition is tested first, then the store is cleared, then values
+/// are put and deleted; all of it is done or nothing. Unknown fields are an error and not ignored:
+/// a page of a newer base that asks for more must not believe that it got it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Change {
     store: String,
-    /// First remove all values.
     clear: bool,
     put: BTreeMap<String, String>,
     delete: Vec<String>,
-    /// Change nothing unless the condition holds.
     only_if: Option<Condition>,
 }
 
+/// What must hold for a change: the key has this value, or is absent for `None`. Two windows share
+/// a database, and both may believe to be the first to write a key.
 #[derive(Debug, Deserialize)]
 struct Condition {
     key: String,
     value: Option<String>,
 }
 
-/// The result of a change.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Changed {
@@ -54,7 +54,8 @@ pub(super) struct Changed {
     current: Option<String>,
 }
 
-/// All databases.
+/// All databases. Each is read whole when it is first asked for and kept in memory; every change
+/// writes the whole file, which is fine for the some hundred kilobytes that the page keeps.
 pub(super) struct State {
     folder: PathBuf,
     open: Mutex<HashMap<String, Stores>>,
@@ -66,7 +67,8 @@ impl State {
         Self { folder, open: Mutex::default() }
     }
 
-    /// A whole database, as JSON.
+    /// A whole database as JSON, stores by name; `{}` if there is none or its file is damaged.
+    /// Waits while a change is written.
     pub(super) fn read(&self, name: &str) -> Vec<u8> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         serde_json::to_vec(self.stores(&mut open, name)).expect("texts are always JSON")
@@ -82,6 +84,8 @@ impl State {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let stores = self.stores(&mut open, name);
         let values = stores.entry(change.store).or_default();
+        // Under the lock that is held until the file is written: nobody can change the value
+        // between the test and the change.
         if let Some(Condition { key, value }) = change.only_if
             && values.get(&key) != value.as_ref()
         {
@@ -96,7 +100,8 @@ impl State {
         }
         let written = write(&self.file(name), stores);
         if written.is_err() {
-            // What is on disk counts.
+            // What is on disk counts: the change is already in memory, and the page is told that it
+            // failed. So the database is read again when it is next asked for.
             open.remove(name);
         }
         written.map(|()| Changed { changed: true, current: None })
@@ -108,6 +113,8 @@ impl State {
             if !file.exists() {
                 make_room(&self.folder);
             }
+            // A file that can't be read and one that is damaged both count as empty. It is
+            // overwritten by the next change.
             let bytes = fs_err::read(&file).unwrap_or_default();
             serde_json::from_slice(&bytes).unwrap_or_default()
         })
@@ -125,6 +132,8 @@ fn write(file: &Path, stores: &Stores) -> io::Result<()> {
     }
     let folder = file.parent().expect("a file in a folder");
     fs_err::create_dir_all(folder)?;
+    // Written beside it and renamed, so that a kill in the middle leaves the earlier database
+    // whole. The name is always the same: what a crash leaves is overwritten and does not add up.
     let new = file.with_extension("json.new");
     let mut options = fs_err::OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
@@ -132,7 +141,8 @@ fn write(file: &Path, stores: &Stores) -> io::Result<()> {
     fs_err::rename(&new, file)
 }
 
-/// Removes the database that was written longest ago, if there are too many.
+/// Removes the database that was written longest ago, if there are too many. One is enough, since
+/// it is called for each database that is added; a failure only means one more file.
 fn make_room(folder: &Path) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     let mut files: Vec<_> = entries

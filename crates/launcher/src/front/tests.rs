@@ -8,12 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 
-/// Longest that a test waits for an answer.
 const DEADLINE: Duration = Duration::from_secs(30);
 
 struct House {
     front: Front,
-    /// Requests that reached the server.
     reached: Arc<AtomicUsize>,
     refusals: Arc<Refusals>,
     dir: tempfile::TempDir,
@@ -33,7 +31,6 @@ impl House {
         house
     }
 
-    /// Without a server.
     fn empty() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let log = Arc::new(Log::open(dir.path().join("log")));

@@ -18,13 +18,16 @@ const KEY: &str = "content.trust.model.key";
 const OWN_STORE: &str = "localcoder";
 const SAID: &str = "sample";
 
-/// Has the page trust a folder, unless the same one was marked before. `kept` is the folder for
-/// what the page keeps; no page may be open.
+/// Has the page trust a folder, unless the same one was marked before: the note of that stays when
+/// the user revokes the trust, so it is not given a second time. `kept` is the folder for what the
+/// page keeps; no page may be open, since it would write its own list over this one.
 ///
 /// # Errors
 /// If it can't be written; then the page asks.
 pub(crate) fn trust_once(kept: &Path, folder: &Path) -> io::Result<()> {
     let state = State::new(kept.to_owned());
+    // As the page will name it: it compares texts, and a link on the path would make it another
+    // folder.
     let folder = real(folder);
     let Some(path) = folder.to_str() else { return Ok(()) };
     let kept: Value = serde_json::from_slice(&state.read(DATABASE))?;
@@ -39,6 +42,8 @@ pub(crate) fn trust_once(kept: &Path, folder: &Path) -> io::Result<()> {
         trusted.push(json!({"uri": uri, "trusted": true}));
     }
     let value = format!("s{}", json!({"uriTrustInfo": trusted}));
+    // The trust before the note: if the second fails, the next start finds the folder in the list
+    // and adds nothing.
     for change in [
         json!({"store": STORE, "put": {KEY: value}}),
         json!({"store": OWN_STORE, "put": {SAID: said}}),

@@ -17,7 +17,6 @@ use tokio::net::UnixStream;
 
 use super::limits::Guest;
 
-/// The body of an answer.
 pub(super) type Body = BoxBody<Bytes, Error>;
 
 /// How long the server may take until it begins to answer. A working server needs milliseconds; a
@@ -26,7 +25,8 @@ const ANSWER_TIME: Duration = Duration::from_secs(30);
 /// Buffer for a WebSocket's data, in bytes for each direction. Whole files pass through it.
 const COPY_BYTES: usize = 256 * 1024;
 
-/// The headers of a request that the server gets; it needs no others.
+/// The headers of a request that the server gets. Cookies and `Origin` are not among them: they are
+/// the front's affair, and were checked here.
 const PASSED: [HeaderName; 7] = [
     header::ACCEPT,
     header::ACCEPT_ENCODING,
@@ -36,7 +36,6 @@ const PASSED: [HeaderName; 7] = [
     header::RANGE,
     header::USER_AGENT,
 ];
-/// The headers of a request that becomes a WebSocket.
 const PASSED_UPGRADE: [HeaderName; 6] = [
     header::CONNECTION,
     header::UPGRADE,
@@ -68,7 +67,6 @@ const TOLD_UPGRADE: [HeaderName; 5] = [
     header::SEC_WEBSOCKET_PROTOCOL,
 ];
 
-/// The way to the editor server.
 #[derive(Debug)]
 pub(super) struct Upstream {
     socket: PathBuf,
@@ -79,7 +77,8 @@ impl Upstream {
         Self { socket }
     }
 
-    /// Passes a request on; the answer's body streams.
+    /// Passes a request on without its body, which neither GET nor HEAD has; the answer's body
+    /// streams. The time limit ends with the answer's head: a large file may take longer.
     pub(super) async fn get(
         &self,
         method: &Method,
@@ -96,8 +95,9 @@ impl Upstream {
         Ok(Response::from_parts(parts, body.map_err(Error::other).boxed()))
     }
 
-    /// Passes on a request that becomes a WebSocket, and then its data. `guest` is kept until it is
-    /// closed.
+    /// Passes on a request that becomes a WebSocket, and then its data, on a task that outlives the
+    /// request. `guest` is kept until it is closed: hyper's connection ends with the upgrade, and
+    /// the place inside would be free too early.
     pub(super) async fn upgrade(
         &self,
         path: &str,
@@ -115,6 +115,8 @@ impl Upstream {
         let server = hyper::upgrade::on(&mut answer);
         tokio::spawn(async move {
             let _guest = guest;
+            // Both complete only once our own answer has been sent, so this can't be awaited before
+            // returning it.
             let (Ok(client), Ok(server)) = (client.await, server.await) else { return };
             let (mut client, mut server) = (TokioIo::new(client), TokioIo::new(server));
             // Either end going away ends both; there is no one to report that to.

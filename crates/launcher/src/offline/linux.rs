@@ -27,7 +27,6 @@ const IN_NAMESPACE: &[c_int] = &[libc::AF_UNIX, libc::AF_NETLINK, libc::AF_INET,
 /// the machine's addresses.
 const IN_FILTER: &[c_int] = &[libc::AF_UNIX, libc::AF_NETLINK];
 
-/// Calls that create a socket of a family.
 const MAKING: &[libc::c_long] = &[libc::SYS_socket, libc::SYS_socketpair];
 /// Calls that get a socket, or do what the filter forbids, without those calls: a ring creates and
 /// uses sockets with no further system call; a descriptor can be taken from another process; and a
@@ -41,10 +40,8 @@ const OTHER_ABIS: &[libc::c_long] = &[0, 0x4000_0000];
 #[cfg(not(target_arch = "x86_64"))]
 const OTHER_ABIS: &[libc::c_long] = &[0];
 
-/// Everything that is needed between fork and exec.
 #[derive(Debug)]
 struct Prepared {
-    /// Whether to make a namespace.
     namespace: bool,
     filter: BpfProgram,
     /// Maps of the user namespace, in which the user is the same as outside.
@@ -53,6 +50,7 @@ struct Prepared {
 }
 
 impl Prepared {
+    /// Everything that allocates happens here, in the parent; `confine` runs in the child.
     fn new(confinement: &Confinement) -> io::Result<Self> {
         let namespace = *confinement == Confinement::Namespace;
         let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
@@ -64,7 +62,8 @@ impl Prepared {
         })
     }
 
-    /// Confines the calling process. Async-signal-safe.
+    /// Confines the calling process. Async-signal-safe. The filter comes last, since it can't be
+    /// lifted again and the steps before it make sockets and enter namespaces.
     fn confine(&self) -> io::Result<()> {
         // A descriptor could be a connection.
         descriptors::close_on_exec();
@@ -82,6 +81,8 @@ impl Prepared {
 
     /// Directly if root; else within a user namespace, whose owner may create one.
     fn enter_namespace(&self) -> io::Result<()> {
+        // Without a user namespace first: root would lose its rights on files of other users in
+        // one, which maps a single user.
         match unshare(libc::CLONE_NEWNET) {
             Err(error) if error.raw_os_error() == Some(libc::EPERM) => {}
             result => return result,
@@ -95,8 +96,10 @@ impl Prepared {
     }
 }
 
-/// Lets sockets of these families be created and no others, by any call. Calls of another
-/// architecture, which have other numbers, end the program: 32-bit programs don't run.
+/// Lets sockets of these families be created and no others, by any call; everything else is
+/// allowed, since it is about the network alone. Refused calls fail with EACCES, which programs
+/// report as lack of permission. Calls of another architecture, which have other numbers, end the
+/// program: 32-bit programs don't run.
 fn filter(families: &[c_int]) -> io::Result<BpfProgram> {
     let other = |error: seccompiler::BackendError| io::Error::other(error.to_string());
     let differs = |family: &c_int| {
@@ -146,7 +149,9 @@ pub(super) fn probe() -> Confinement {
     Confinement::None { why: why.join(", and ") }
 }
 
-/// Confines a child and has it check whether that holds. It never becomes another program.
+/// Confines a child and has it check whether that holds: a container's own filter may ignore or
+/// refuse any of it, and a call that succeeds proves nothing. The child never becomes another
+/// program; `/` can't be executed, in case it tries.
 fn attempt(confinement: &Confinement) -> io::Result<()> {
     let prepared = Prepared::new(confinement)?;
     let mut child = Command::new("/");
@@ -169,6 +174,8 @@ fn holds(namespace: bool) -> io::Result<()> {
         Err(error) if error.raw_os_error() == Some(libc::EACCES) => Ok(()),
         _ => Err(broken()),
     };
+    // Must fail with the filter's own error: a kernel without this family refuses it, too, with
+    // another one.
     forbidden(libc::AF_VSOCK)?;
     drop(socket(libc::AF_UNIX)?);
     if !namespace {
@@ -188,7 +195,6 @@ fn unshare(flags: c_int) -> io::Result<()> {
     number(unsafe { libc::unshare(flags) }).map(drop)
 }
 
-/// A socket that closes itself when dropped.
 #[derive(Debug)]
 struct Socket(c_int);
 

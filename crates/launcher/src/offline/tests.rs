@@ -17,10 +17,8 @@ use super::{Confinement, probe};
 
 /// Tells the program inside what to try: addresses, or a call that ends it.
 const TASK: &str = "OFFLINE_TEST";
-/// The unprivileged user of every Linux.
 const NOBODY: u32 = 65534;
 
-/// What the test offers on the outside.
 struct Outside {
     tcp: TcpListener,
     udp: UdpSocket,
@@ -52,7 +50,6 @@ impl Outside {
         format!("{tcp} {udp} {} {}", self.leaking.as_raw_fd(), unix.display())
     }
 
-    /// The result of each attempt; `ok` or the error.
     fn run(&self, confinement: &Confinement) -> BTreeMap<String, String> {
         let output = start(confinement, &self.task()).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
@@ -163,7 +160,6 @@ const X32: libc::c_long = 0x4000_0000;
 
 const FORBIDDEN: &str = "Permission denied (os error 13)";
 
-/// What holds for both methods.
 fn assert_offline(seen: &BTreeMap<String, String>, outside: &Outside) {
     for whose in ["", "grandchild "] {
         let how = |name: &str| seen[&format!("{whose}{name}")].as_str();

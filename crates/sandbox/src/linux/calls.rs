@@ -29,14 +29,15 @@ const NETWORK: &[libc::c_long] = &[
     libc::SYS_recvmmsg,
 ];
 
-/// Starting other programs.
 const PROGRAMS: &[libc::c_long] = &[libc::SYS_execve];
 
-/// Starting other programs through a descriptor, and from memory.
+/// Starting other programs through a descriptor, and from memory: a file that never had a name
+/// passes by every rule on files.
 const HIDDEN_PROGRAMS: &[libc::c_long] =
     &[libc::SYS_execveat, libc::SYS_memfd_create, libc::SYS_memfd_secret];
 
-/// Ending other processes, and related calls.
+/// Ending other processes, and related calls. `tgkill` is not among them: it is how a process
+/// aborts, and is refused by its argument in [`in_part`].
 const SIGNALS: &[libc::c_long] = &[
     libc::SYS_pidfd_open,
     libc::SYS_pidfd_send_signal,
@@ -58,7 +59,8 @@ const OTHERS: &[libc::c_long] = &[
     libc::SYS_move_pages,
 ];
 
-/// Parts of the kernel that are large, seldom used, and often had vulnerabilities.
+/// Parts of the kernel that are large, seldom used, and often had vulnerabilities. `io_uring` is
+/// the most important of them: a ring opens files and sockets without a call that this filter sees.
 const KERNEL: &[libc::c_long] = &[
     libc::SYS_io_uring_setup,
     libc::SYS_io_uring_enter,
@@ -117,7 +119,8 @@ const FILES: &[libc::c_long] = &[
     libc::SYS_truncate,
 ];
 
-/// Changes to what the system keeps of a file besides its content, which file rules don't cover.
+/// Changes to what the system keeps of a file besides its content, which file rules don't cover:
+/// without this, a program could open the user's files to others even where it may not write them.
 const ATTRIBUTES: &[libc::c_long] = &[
     libc::SYS_fchmod,
     libc::SYS_fchmodat,
@@ -147,7 +150,6 @@ const OLD_FILES: &[libc::c_long] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const OLD_FILES: &[libc::c_long] = &[];
 
-/// The calls of [`ATTRIBUTES`] under names that only x86-64 has.
 #[cfg(target_arch = "x86_64")]
 const OLD_ATTRIBUTES: &[libc::c_long] = &[
     libc::SYS_chmod,
@@ -166,7 +168,6 @@ const OLD_PROCESSES: &[libc::c_long] = &[libc::SYS_fork, libc::SYS_vfork];
 #[cfg(not(target_arch = "x86_64"))]
 const OLD_PROCESSES: &[libc::c_long] = &[];
 
-/// The calls of [`KERNEL`] under names that only x86-64 has.
 #[cfg(target_arch = "x86_64")]
 const OLD_KERNEL: &[libc::c_long] =
     &[libc::SYS_inotify_init, libc::SYS_iopl, libc::SYS_ioperm, libc::SYS_kexec_file_load];
@@ -174,7 +175,8 @@ const OLD_KERNEL: &[libc::c_long] =
 const OLD_KERNEL: &[libc::c_long] = &[];
 
 /// Newer calls whose arguments are in memory, where a filter can't see them. They are reported as
-/// missing, so that the C library uses the older call.
+/// missing (ENOSYS) and not as forbidden, so that the C library uses the older call, whose flags
+/// are in registers; on EPERM it would give up, and no thread could be started.
 const MISSING: &[libc::c_long] = &[libc::SYS_clone3, libc::SYS_openat2];
 
 /// The same calls in x86-64's third ABI, which the filter can't tell apart by the architecture.
@@ -183,7 +185,6 @@ const ABIS: &[libc::c_long] = &[0, 0x4000_0000];
 #[cfg(not(target_arch = "x86_64"))]
 const ABIS: &[libc::c_long] = &[0];
 
-/// All ways of opening files.
 #[cfg(target_arch = "x86_64")]
 const OPENING: &[libc::c_long] = &[libc::SYS_openat, libc::SYS_open];
 #[cfg(not(target_arch = "x86_64"))]
@@ -212,7 +213,10 @@ const NAMESPACES: &[libc::c_int] = &[
 const CONNECTING: &[libc::c_int] =
     &[libc::AF_INET, libc::AF_INET6, libc::AF_UNIX, libc::AF_NETLINK];
 
+/// Sets two filters, because one filter has one error for everything that it refuses: EPERM for
+/// what is forbidden and ENOSYS for what is to look missing. The kernel applies both.
 pub(super) fn close(profile: &Profile<'_>) -> io::Result<()> {
+    // `apply_filter` first renounces new privileges, without which only root may set a filter.
     for filter in [refusing(profile)?, missing()?] {
         seccompiler::apply_filter(&filter).map_err(|error| match error {
             seccompiler::Error::Prctl(error) | seccompiler::Error::Seccomp(error) => error,
@@ -222,7 +226,8 @@ pub(super) fn close(profile: &Profile<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// Calls that a profile is refused entirely, whatever their arguments.
+/// Calls that a profile is refused entirely, whatever their arguments. A call that is also in
+/// [`in_part`] gets the rule from there.
 fn whole(profile: &Profile<'_>) -> Vec<&'static [libc::c_long]> {
     let all = [OTHERS, KERNEL, OLD_KERNEL];
     let more: &[&[libc::c_long]] = match profile {
@@ -254,7 +259,9 @@ fn whole(profile: &Profile<'_>) -> Vec<&'static [libc::c_long]> {
 
 type Rules = BTreeMap<libc::c_long, Vec<SeccompRule>>;
 
-/// Calls that a profile is refused with some arguments only.
+/// Calls that a profile is refused with some arguments only. It runs after [`whole`] and replaces
+/// entries of it: a worker is refused `recvmsg` except on the one socket through which it gets
+/// files. Each rule says when a call is refused.
 fn in_part(profile: &Profile<'_>, rules: &mut Rules, abi: libc::c_long) -> io::Result<()> {
     // A thread shares this process; anything else is a new one.
     let thread = vec![masked(0, value(libc::CLONE_THREAD), 0)?];
@@ -263,6 +270,8 @@ fn in_part(profile: &Profile<'_>, rules: &mut Rules, abi: libc::c_long) -> io::R
             if let Some(files_from) = files_from {
                 let number = value(files_from.as_raw_fd());
                 let rule = vec![compared(0, SeccompCmpOp::Ne, number)?];
+                // A descriptor's number can be given to another file later, but a worker can't
+                // create a socket to put there.
                 rules.insert(libc::SYS_recvmsg | abi, rule);
             }
             rules.insert(libc::SYS_clone | abi, thread);
@@ -274,6 +283,7 @@ fn in_part(profile: &Profile<'_>, rules: &mut Rules, abi: libc::c_long) -> io::R
             for call in [libc::SYS_socket, libc::SYS_socketpair] {
                 rules.insert(call | abi, vec![none_of(&[libc::AF_UNIX])?]);
             }
+            // One rule for each flag: any of them is enough to be refused.
             let spaces = NAMESPACES.iter().map(|&flag| masked(0, value(flag), value(flag)));
             rules.insert(libc::SYS_clone | abi, spaces.collect::<io::Result<_>>()?);
         }
@@ -316,7 +326,8 @@ fn value(flag: libc::c_int) -> u64 {
     u64::from(flag.unsigned_abs())
 }
 
-/// A rule that the first argument is none of these.
+/// A rule that matches if the first argument is none of these: the conditions of one rule must all
+/// hold.
 fn none_of(values: &[libc::c_int]) -> io::Result<SeccompRule> {
     let conditions = values.iter().map(|&it| condition(0, SeccompCmpOp::Ne, value(it)));
     SeccompRule::new(conditions.collect::<io::Result<_>>()?).map_err(other)

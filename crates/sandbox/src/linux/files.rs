@@ -11,7 +11,8 @@ use landlock::{
 use super::HAS_DRIVERS;
 use crate::Profile;
 
-/// The version that is asked for; an older kernel supports part of it.
+/// The version that is asked for; an older kernel supports part of it. The sixth is the first that
+/// keeps a process from signaling others and from abstract Unix sockets ([`Scope`]).
 const ABI_WANTED: ABI = ABI::V6;
 
 /// Where name resolution and certificates are configured on the usual distributions. A rule applies
@@ -42,9 +43,11 @@ const SYSTEM: &[&str] = &[
     "/run/host/etc",
 ];
 
-/// One rule: what may be done below a path.
 type Rule<'a> = (&'a Path, BitFlags<AccessFs>);
 
+/// Allows what the profile lists and refuses the rest of what is handled. A right that is not
+/// handled stays as it is: so host and called code, of which only writing is handled, read
+/// everything.
 pub(super) fn close(profile: &Profile<'_>) -> io::Result<()> {
     let reading = AccessFs::ReadFile | AccessFs::ReadDir;
     // Starting programs is left to the filter.
@@ -82,6 +85,8 @@ pub(super) fn close(profile: &Profile<'_>) -> io::Result<()> {
     restrict(handled, &rules, profile)
 }
 
+/// Builds the rules and applies them to this thread and what it starts. Best effort: rights that
+/// this kernel does not know are left out, and only a kernel without any rules is an error.
 fn restrict(
     handled: BitFlags<AccessFs>,
     rules: &[Rule<'_>],
@@ -94,6 +99,8 @@ fn restrict(
     if !matches!(profile, Profile::Host { .. }) {
         ruleset = ruleset.and_then(|rules| rules.scope(Scope::from_all(ABI_WANTED)));
     }
+    // No profile may listen on TCP. Only a download connects; to which ports is not limited, since
+    // a server or a proxy may be on any.
     let net = match profile {
         Profile::Fetch { .. } => AccessNet::BindTcp.into(),
         Profile::Worker { .. } | Profile::Host { .. } | Profile::Called { .. } => {
@@ -113,6 +120,7 @@ fn restrict(
     }
     match ruleset.restrict_self().map_err(wrong)?.ruleset {
         RulesetStatus::NotEnforced => Err(io::Error::other("the kernel has none")),
+        // Partly is what an older kernel gives; the filter of calls is there as well.
         RulesetStatus::PartiallyEnforced | RulesetStatus::FullyEnforced => Ok(()),
     }
 }
