@@ -17,7 +17,8 @@ use super::wanted::{Fitting, refusal_of_large};
 use crate::ModelFile;
 use crate::core::event::ClientId;
 
-/// A survey whose files are being inspected.
+/// A survey whose files are being inspected. Each reference is inspected by itself, through the
+/// same queue of looks as requests, so answers arrive in any order and may be shared.
 #[derive(Debug)]
 pub(super) struct Survey {
     asker: Asker,
@@ -27,7 +28,6 @@ pub(super) struct Survey {
     free_bytes: Option<u64>,
 }
 
-/// All surveys in progress.
 #[derive(Debug, Default)]
 pub(super) struct Surveys(Vec<Survey>);
 
@@ -51,6 +51,7 @@ impl Surveys {
             .profiles
             .iter()
             .flat_map(|profile| [profile.code_model.clone(), profile.general_model.clone()]);
+        // The map also makes them unique: profiles share models.
         let wanted = of_profiles.chain(params.models.iter().cloned()).filter(|it| !it.is_empty());
         let found: BTreeMap<_, _> = wanted.map(|reference| (reference, None)).collect();
         let references = found.keys().cloned().collect();
@@ -65,6 +66,8 @@ impl Surveys {
         result: &Result<ModelFile, ErrorInfo>,
         free_bytes: Option<u64>,
     ) -> Vec<Survey> {
+        // A list of several is a request's: its result is the first that exists, which says nothing
+        // of the others.
         let [reference] = references else { return Vec::new() };
         for survey in &mut self.0 {
             if let Some(found) = survey.found.get_mut(reference) {
@@ -176,7 +179,8 @@ impl Survey {
     }
 }
 
-/// The verdict in words, if room is not what prevents the model.
+/// The verdict in words, if room is not what prevents the model. An unusable one has its error as
+/// text instead.
 fn in_words(verdict: Verdict, bytes: u64, free: u64, tokens: u32) -> String {
     let needed = fit::up(bytes);
     match verdict {

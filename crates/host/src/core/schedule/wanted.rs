@@ -12,20 +12,15 @@ use super::ladder::Ladder;
 use crate::ModelFile;
 use crate::core::pool::{Phase, PoolView, SlotId};
 
-/// In stability mode one layer in this many stays off the GPU.
 const CAREFUL_LAYERS_OFF: u32 = 4;
 
-/// How a model may be run for a request.
 pub(super) struct Wanted {
     pub(super) file: ModelFile,
-    /// The profile with the smallest acceptable window.
     pub(super) profile: LoadProfile,
-    /// Tokens of the largest window that helps.
     most_tokens: u32,
 }
 
 impl Wanted {
-    /// Whether a loaded model will do, also with less if there was no room for more.
     fn is(&self, file: &ModelFile, profile: &LoadProfile) -> bool {
         let LoadProfile { context_tokens, batch_tokens, kv, .. } = *profile;
         let full = &self.profile;
@@ -61,7 +56,6 @@ impl Wanted {
     }
 }
 
-/// Tokens that are computed in one batch.
 pub(super) fn batch_tokens(mode: Mode) -> u32 {
     match mode {
         Mode::Performance => BATCH_TOKENS,
@@ -77,20 +71,17 @@ fn careful_layers(file: &ModelFile) -> Option<u32> {
     Some((layers - layers / CAREFUL_LAYERS_OFF).max(1))
 }
 
-/// Refuses a large model unless the profile allows it.
 pub(super) fn refusal_of_large(file: &ModelFile, settings: &Settings) -> Option<ErrorInfo> {
     let large = file.header.as_ref().is_some_and(|header| fit::is_large(header));
     (large && !settings.profile.large_models).then(|| fit::not_allowed(file, settings))
 }
 
-/// Where the model that a request wants is.
 pub(super) enum Standing {
     Ready(SlotId),
     Coming(SlotId, f32),
     Elsewhere,
 }
 
-/// What decides how a model is run.
 #[derive(Clone, Copy)]
 pub(super) struct Fitting<'a> {
     pub(super) ladder: &'a Ladder,
@@ -141,7 +132,6 @@ impl Fitting<'_> {
         Standing::Elsewhere
     }
 
-    /// The window of a loaded model that will do for these settings.
     pub(super) fn loaded_tokens(&self, file: &ModelFile, settings: &Settings) -> Option<u32> {
         match self.standing(&self.wanted(file.clone(), settings)) {
             Standing::Ready(slot) => Some(self.pool.engine(slot).loaded()?.profile.context_tokens),
