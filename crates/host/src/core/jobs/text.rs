@@ -13,7 +13,6 @@ pub(in crate::core) struct TextJob {
     thoughts: Thoughts,
     /// Keeps control tokens out of what is shown.
     filter: Explanation,
-    /// The text so far, without what must not be shown.
     text: String,
 }
 

@@ -9,21 +9,17 @@ use super::step::Step;
 /// What a one-line notification can hold; an assertion can print a whole file.
 const GIST_CHARS_MAX: usize = 160;
 
-/// The test that a client has named with its request.
 #[derive(Debug)]
 pub(super) struct Trial {
-    /// Its result before the edit.
     before: TestRun,
     /// Whether the edit is to make it pass, since it fails now.
     wants_fix: bool,
     /// How many trials were begun; also the number of the last one.
     number: u32,
-    /// The edit that is being tried.
     candidate: Option<Finished>,
     spent_ms: u32,
 }
 
-/// What a trial says of an edit.
 #[derive(Debug, PartialEq)]
 pub(super) enum Said {
     /// It does what the test wants.
@@ -58,7 +54,6 @@ impl Trial {
         is_told.then(|| format!("`{name}` could not be run: {said}."))
     }
 
-    /// How long all trials have taken together, in milliseconds.
     pub(super) fn spent_ms(&self) -> u32 {
         self.spent_ms
     }

@@ -10,7 +10,6 @@ use super::slot::SlotId;
 use crate::ModelFile;
 use crate::core::errors::Doing;
 
-/// What the schedule can ask of a loaded model.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::core) enum Question {
     /// How many tokens each of these texts has.
@@ -32,7 +31,6 @@ pub(in crate::core) struct GenerateCall {
     pub(in crate::core) block_end: Option<BlockEnd>,
 }
 
-/// A worker that ended without being asked to.
 #[derive(Debug)]
 pub(in crate::core) struct Died {
     pub(in crate::core) doing: Doing,
@@ -48,7 +46,6 @@ pub(in crate::core) struct Died {
     pub(in crate::core) recent_crashes: usize,
 }
 
-/// What happened in a slot of the pool.
 #[derive(Debug)]
 pub(in crate::core) enum Outcome {
     /// A call has ended that requests may have been waiting for.

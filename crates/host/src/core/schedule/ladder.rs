@@ -265,6 +265,7 @@ pub(super) enum StepDown {
 pub(super) enum SmallerModel {
     /// No request waits for it any more: the settings have changed, or it was forgotten.
     NotNeeded,
+    /// It takes the other's place, which is said in half a sentence.
     Found { how: String },
     /// There is none; holds the error for which it was looked for.
     NoneSmaller(ErrorInfo),
