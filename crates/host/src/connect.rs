@@ -120,7 +120,6 @@ pub fn is_there(places: &Places) -> bool {
     UnixStream::connect(places.host_socket()).is_ok()
 }
 
-/// Adds to the error that the host runs and gave no answer, if that is so.
 fn blame_host(error: ErrorInfo, host: Option<Unresponsive>, closed: bool) -> ErrorInfo {
     match host {
         Some(host) if error.code == ErrorCode::HostUnreachable && host.stays() => {
@@ -209,7 +208,6 @@ fn not_started(why: String) -> ErrorInfo {
         .with_hint("start it by hand, with `host run`: it says what goes wrong")
 }
 
-/// Reads up to the end of a line or of the stream, and waits no longer than a start may take.
 fn read_line(mut stdout: ChildStdout) -> std::io::Result<Vec<u8>> {
     let deadline = Instant::now() + START_DEADLINE;
     let mut line = Vec::new();

@@ -17,20 +17,17 @@ const MONTHS_MAX: usize = 1_000;
 /// Longest model name that is written.
 const NAME_CHARS_MAX: usize = 60;
 
-/// What edits that are counted together have in common.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct About {
     /// Id of the command, as in [`localcoder_protocol::CommandSpec::id`].
     pub command: String,
-    /// Whether the user said in words what to do.
     pub instructed: bool,
     /// The id of the model, or the name that its file gives.
     pub model: String,
     /// The digest of the model; `None` if it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
-    /// The prompt set with which the model was asked.
     pub prompt: String,
     /// The document's language; `other` for one that is not in our table.
     pub language: String,
@@ -38,14 +35,10 @@ pub struct About {
     pub profile: String,
 }
 
-/// An edit that is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
-    /// Id by which decisions refer to the edit.
     pub edit_id: EditId,
-    /// The group in which it is counted.
     pub about: About,
-    /// How often the model was asked for it.
     pub attempts: u32,
     /// Whether it is shown as one that may well be wrong.
     pub unsure: bool,
@@ -105,7 +98,6 @@ pub fn model_name(of_header: Option<&str>) -> String {
     if name.is_empty() { "a file of your own".to_owned() } else { name }
 }
 
-/// An edit that was shown, as far as the lines tell.
 #[derive(Debug)]
 struct Edit {
     shown: Shown,
@@ -152,7 +144,6 @@ fn decided(before: Option<Decision>, next: Decision) -> Decision {
     }
 }
 
-/// The contents of a ledger file: edits with their decisions, and the sums of past months.
 #[derive(Debug, Default)]
 pub struct Ledger {
     months: BTreeMap<(String, About), EditCounts>,
@@ -201,14 +192,12 @@ impl Ledger {
         of_months.chain(self.edits.iter().map(|edit| (&edit.shown.about, edit.counts())))
     }
 
-    /// The first month or day that was counted.
     #[must_use]
     pub fn since(&self) -> Option<&str> {
         let month = self.months.keys().next().map(|(month, _)| month.as_str());
         month.or_else(|| self.edits.iter().map(|edit| edit.day.as_str()).min())
     }
 
-    /// Lines that could not be read.
     #[must_use]
     pub fn unread_lines(&self) -> u64 {
         self.unread_lines
@@ -237,7 +226,6 @@ impl Ledger {
     }
 }
 
-/// Adds two counts.
 #[must_use]
 pub fn sum(one: EditCounts, other: EditCounts) -> EditCounts {
     // A file that was edited by hand may contain any numbers, so the sum must not overflow.
@@ -297,7 +285,6 @@ mod tests {
         ledger.counts().fold(EditCounts::default(), |all, (_, counts)| sum(all, counts))
     }
 
-    /// The counts of one edit after these decisions.
     fn after(decisions: &[Decision]) -> EditCounts {
         let mut text = shown_line(&shown(1), "2026-01-31".to_owned());
         for decision in decisions {

@@ -26,7 +26,6 @@ impl Process {
             && system::started(self.pid).as_ref() == Some(&self.started)
     }
 
-    /// Sends it a signal, if it still exists.
     pub(crate) fn signal(&self, signal: Signal) {
         if self.runs()
             && let Some(pid) = number(self.pid)
@@ -47,12 +46,10 @@ impl Process {
         true
     }
 
-    /// Whether it was stopped by a signal or a debugger.
     pub(crate) fn is_stopped(&self) -> bool {
         system::state(self.pid).is_some_and(|state| state.starts_with(['T', 't']))
     }
 
-    /// Name of the program file that it runs.
     pub(crate) fn program(&self) -> Option<String> {
         system::program(self.pid)
     }
@@ -62,7 +59,6 @@ fn number(pid: u32) -> Option<Pid> {
     Pid::from_raw(i32::try_from(pid).ok()?)
 }
 
-/// What the system reports about a process.
 #[cfg(target_os = "linux")]
 mod system {
     /// The fields after the name, which is in parentheses and may contain anything.
@@ -92,7 +88,6 @@ mod system {
     }
 }
 
-/// The same functions as on Linux, by means of `ps`.
 #[cfg(not(target_os = "linux"))]
 mod system {
     fn ask(pid: u32, what: &str) -> Option<String> {

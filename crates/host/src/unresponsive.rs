@@ -18,7 +18,6 @@ const TERM_WITHIN: Duration = Duration::from_secs(2);
 /// A killed process is gone by then, unless it waits for a dead disk.
 const KILL_WITHIN: Duration = Duration::from_secs(5);
 
-/// The process of a host that runs and does not answer.
 #[derive(Debug, Clone)]
 pub struct Unresponsive {
     process: Process,
@@ -41,7 +40,6 @@ impl Unresponsive {
         is_ours.then_some(Self { process })
     }
 
-    /// Its process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.process.pid
@@ -52,7 +50,6 @@ impl Unresponsive {
         !self.process.ends(ENDING_WITHIN)
     }
 
-    /// The error to be reported about it.
     #[must_use]
     pub fn error(&self) -> ErrorInfo {
         let pid = self.pid();

@@ -9,7 +9,6 @@ pub(super) struct Configuration {
     file: Contents,
     editor: Contents,
     settings: Settings,
-    /// What of either is not used, for the status.
     notes: Vec<String>,
 }
 
@@ -46,7 +45,6 @@ impl Configuration {
         (before, ConfigureAnswer { errors: resolved.errors })
     }
 
-    /// The settings, overridden by a command's options.
     pub(super) fn with(&self, overrides: &Map<String, Value>) -> Result<Settings, ErrorInfo> {
         if overrides.is_empty() {
             return Ok(self.settings.clone());
@@ -72,7 +70,6 @@ impl Configuration {
     }
 }
 
-/// The settings that result from both layers.
 fn layered(file: &Contents, editor: &Contents) -> Resolved {
     resolve(&[(Layer::File, file), (Layer::Editor, editor)])
 }

@@ -41,7 +41,8 @@ impl Life {
         &self.confined
     }
 
-    /// Notes the time of the first event; returns whether this is the first.
+    /// Notes the time of the first event; returns whether this is the first. The host has no clock,
+    /// so its life begins with an event.
     pub(super) fn begin(&mut self, now_ms: u64) -> bool {
         let first = self.started_ms.is_none();
         self.started_ms.get_or_insert(now_ms);
@@ -52,7 +53,6 @@ impl Life {
         now_ms - self.started_ms.unwrap_or(now_ms)
     }
 
-    /// From now on no new work is accepted.
     pub(super) fn drain(&mut self) {
         self.draining = true;
     }
@@ -99,7 +99,8 @@ impl Life {
         leaves
     }
 
-    /// Ends once no worker runs; returns whether that is now.
+    /// Ends once no worker runs; returns whether that is now. Until then the process is needed: it
+    /// is what ends its workers.
     pub(super) fn exit(&mut self, workers_run: bool) -> bool {
         let exits = self.stage == Stage::Leaving && !workers_run;
         if exits {

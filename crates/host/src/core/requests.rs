@@ -16,7 +16,6 @@ use serde_json::{Map, Value};
 use super::errors;
 use super::jobs::{Counting, EditWish, Job};
 
-/// A request of a client.
 #[derive(Debug)]
 pub(super) enum Asked {
     Hello(HelloParams),
@@ -38,7 +37,6 @@ pub(super) enum Asked {
     Complete(Box<Suggest>),
     /// A next edit, which can often be answered without a model.
     PredictEdit(Box<Predict>),
-    /// A request that waits for its turn at a model.
     Work(Box<Work>),
 }
 
@@ -50,7 +48,6 @@ pub(super) struct Suggest {
     pub(super) fill: Box<Fill>,
 }
 
-/// The next edit that a client asks for.
 #[derive(Debug)]
 pub(super) struct Predict {
     pub(super) request_id: RequestId,
@@ -59,7 +56,6 @@ pub(super) struct Predict {
     pub(super) task: Box<NextEditTask>,
 }
 
-/// Work for a model.
 #[derive(Debug)]
 pub(super) struct Work {
     pub(super) request_id: RequestId,
@@ -70,7 +66,6 @@ pub(super) struct Work {
     pub(super) kind: Kind,
 }
 
-/// The kinds of work.
 #[derive(Debug)]
 pub(super) enum Kind {
     Prepare(Task),
@@ -180,7 +175,6 @@ const READERS: &[(&str, Reader)] = &[
     }),
 ];
 
-/// Reads a request.
 pub(super) fn request(method: &str, params: Value) -> Result<Asked, ErrorInfo> {
     match READERS.iter().find(|(name, _)| *name == method) {
         Some((_, reader)) => reader(params),
@@ -223,7 +217,6 @@ fn work(
     Ok(Asked::Work(Box::new(Work { request_id, model, overrides, kind })))
 }
 
-/// Where edits belong in a document.
 pub(super) fn locate_edits(params: &LocateEditsParams) -> Result<LocateEditsAnswer, ErrorInfo> {
     let LocateEditsParams { document, edits, check_syntax } = params;
     if edits.len() > LOCATED_EDITS_MAX {

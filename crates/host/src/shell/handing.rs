@@ -14,11 +14,9 @@ use super::inspector::Load;
 #[derive(Debug, Default)]
 pub(super) struct Handing(HashMap<u64, VecDeque<Message>>);
 
-/// What to do with a message to a worker.
 #[derive(Debug, PartialEq)]
 pub(super) enum Next {
     Send(Message),
-    /// Open the load's file first.
     Open(Load, PathBuf),
     /// It waits for its turn after the others.
     Wait,
@@ -45,13 +43,11 @@ impl Handing {
         Some((waiting.pop_front()?, waiting))
     }
 
-    /// The worker is gone, and the messages for it are dropped.
     pub(super) fn forget(&mut self, generation: u64) {
         self.0.remove(&generation);
     }
 }
 
-/// The number of a load and the path in it.
 fn load(message: &Message) -> Option<(i64, PathBuf)> {
     let Message::Request { id: Id::Number(number), method, params } = message else { return None };
     if ![LoadModel::METHOD, LoadDraft::METHOD].contains(&method.as_str()) {

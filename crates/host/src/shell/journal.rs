@@ -24,9 +24,7 @@ const BUILD_CHARS_MAX: usize = 40;
 
 #[derive(Default)]
 pub(super) struct Journal {
-    /// Clients' requests, by connection.
     requests: HashMap<(ClientId, Id), Awaited>,
-    /// The host's calls, by worker.
     calls: HashMap<(u64, Id), Awaited>,
 }
 
@@ -180,7 +178,6 @@ fn load_begins(generation: u64, params: &Value) {
     );
 }
 
-/// A worker has answered the host's call.
 fn answered(method: &str, ms: u64, generation: u64, result: &Result<Value, ErrorInfo>) {
     match result {
         Err(error) if [LoadModel::METHOD, LoadDraft::METHOD].contains(&method) => {

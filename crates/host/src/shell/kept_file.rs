@@ -18,12 +18,10 @@ impl KeptFile {
         Self { path }
     }
 
-    /// The text that was kept.
     pub(super) fn read(&self) -> Option<String> {
         read_text(&self.path, BYTES_MAX).ok()
     }
 
-    /// Deletes what was kept.
     pub(super) fn forget(&self) {
         if let Err(error) = fs_err::remove_file(&self.path)
             && error.kind() != std::io::ErrorKind::NotFound

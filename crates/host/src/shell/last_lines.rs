@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, bounded};
 use localcoder_transport::spawn_thread;
 
-/// The lines' target in the log.
 pub(super) const TARGET: &str = "worker";
 
 /// Lines kept for the report of a worker's end.
@@ -47,9 +46,7 @@ pub(super) fn collect(
 struct Lines<L> {
     log: L,
     last: VecDeque<String>,
-    /// How many lines may be logged now.
     allowed: u32,
-    /// Time up to which the allowance was counted.
     counted: Instant,
     /// Lines left out since one was last logged.
     left_out: u64,
@@ -155,7 +152,6 @@ impl<L: FnMut(&str)> Lines<L> {
 mod tests {
     use super::*;
 
-    /// What is logged for this stderr, and what is kept.
     fn read(stderr: &[u8]) -> (Vec<String>, Vec<String>) {
         let mut logged = Vec::new();
         let mut lines = Lines::new(|line: &str| logged.push(line.to_owned()), Instant::now());

@@ -19,20 +19,17 @@ const FOLDED_FROM_BYTES: u64 = 2 * 1024 * 1024;
 /// A larger file is not ours.
 const BYTES_MAX: u64 = 8 * 1024 * 1024;
 
-/// The ledger on disk, for the host that appends to it and the commands that read or delete it.
 #[derive(Debug)]
 pub struct LedgerFile {
     path: PathBuf,
 }
 
 impl LedgerFile {
-    /// The ledger at this path; the file need not exist.
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
         Self { path }
     }
 
-    /// The file's path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

@@ -31,14 +31,10 @@ const FRAME_WITHIN: Duration = Duration::from_millis(FRAME_WITHIN_MS);
 /// others wait; each is given a quarter of what is left. Our clients send theirs at once, though a
 /// busy machine takes a while, and a hundred that send nothing must not keep one of ours waiting.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// The least time that each of them is given.
 const REFUSED_WITHIN_MIN: Duration = Duration::from_millis(10);
-/// The file that the spare descriptor is opened on.
 const NOTHING: &str = "/dev/null";
-/// The pause before the next attempt to accept a connection.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The host's socket.
 pub(super) struct Listener {
     only: OnlyListener,
 }
@@ -227,7 +223,6 @@ fn is_hello(message: &Message) -> bool {
     matches!(message, Message::Request { method, .. } if method == Hello::METHOD)
 }
 
-/// Sends to a client.
 pub(super) struct ClientWriter {
     pub(super) outbox: Outbox,
     thread: JoinHandle<()>,
@@ -236,7 +231,6 @@ pub(super) struct ClientWriter {
 }
 
 impl ClientWriter {
-    /// Closes at once.
     pub(super) fn close(self) {
         let _ = self.stream.shutdown(std::net::Shutdown::Both);
     }

@@ -30,13 +30,9 @@ const SUGGESTER_TIMES_SMALLER: u64 = 2;
 /// Where references are looked up.
 #[derive(Debug, Clone)]
 pub(super) struct Models {
-    /// The bundled model.
     pub(super) demo: Option<PathBuf>,
-    /// Folder of the installed models.
     pub(super) installed: PathBuf,
-    /// The user's own catalog.
     pub(super) catalog: PathBuf,
-    /// What is known of files that were named by their paths.
     pub(super) recognition: Recognition,
 }
 
@@ -126,7 +122,6 @@ pub(super) struct Checked {
     pub(super) stamp: Stamp,
 }
 
-/// What a look needs.
 #[derive(Debug)]
 pub(super) struct Look<'a> {
     pub(super) models: &'a Models,

@@ -35,7 +35,6 @@ impl Orphans {
         }
     }
 
-    /// Notes a worker that was just started.
     pub(super) fn started(&mut self, pid: u32) {
         self.running.retain(Process::runs);
         self.running.extend(Process::of(pid));

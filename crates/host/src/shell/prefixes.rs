@@ -51,7 +51,6 @@ impl Prefixes {
         u64::try_from(state.len()).ok()
     }
 
-    /// Keeps a state that the worker has written.
     pub(super) fn keep(&self, key: &str, state: &[u8]) {
         let kept = self.write(key, state);
         match kept {
