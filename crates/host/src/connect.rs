@@ -56,7 +56,6 @@ pub fn connect_raw(places: &Places) -> Result<Option<Client>, ErrorInfo> {
     reach(places)?.map(open).transpose()
 }
 
-/// The host's socket; `None` if no host listens.
 fn reach(places: &Places) -> Result<Option<UnixStream>, ErrorInfo> {
     check_owner(&places.runtime)?;
     let socket = places.host_socket();
@@ -114,7 +113,6 @@ fn check_owner(runtime: &Path) -> Result<(), ErrorInfo> {
     }
 }
 
-/// Whether a host listens, whatever it answers.
 #[must_use]
 pub fn is_there(places: &Places) -> bool {
     UnixStream::connect(places.host_socket()).is_ok()

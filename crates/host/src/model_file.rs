@@ -16,13 +16,11 @@ use localcoder_protocol::ModelInfo;
 pub struct ModelFile {
     pub path: PathBuf,
     pub info: ModelInfo,
-    /// Its id and digest in the store or a catalog; `None` if neither knows it.
     pub pinned: Option<Pinned>,
     pub modified: Option<SystemTime>,
     /// A chat template to be used instead of the file's own.
     pub chat_template: Option<String>,
     pub sampling: Sampling,
-    /// The header's content; `None` if it was not read.
     pub header: Option<Arc<Header>>,
 }
 

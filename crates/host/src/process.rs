@@ -16,12 +16,15 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// The process that has this id now.
+    /// The process that has this id now; `None` if there is none, or one that only waits for its
+    /// parent.
     pub(crate) fn of(pid: u32) -> Option<Self> {
         Some(Self { pid, started: system::started(pid)? })
     }
 
     pub(crate) fn runs(&self) -> bool {
+        // Both: the number may be another process's by now, and a process that is gone but not yet
+        // waited for still takes signals.
         number(self.pid).is_some_and(|pid| test_kill_process(pid).is_ok())
             && system::started(self.pid).as_ref() == Some(&self.started)
     }
@@ -34,9 +37,9 @@ impl Process {
         }
     }
 
-    /// Waits for its end; returns whether it came in time.
     pub(crate) fn ends(&self, within: Duration) -> bool {
         let deadline = Instant::now() + within;
+        // Polled: a process that is not a child of ours can't be waited for.
         while self.runs() {
             if Instant::now() > deadline {
                 return false;
@@ -88,6 +91,7 @@ mod system {
     }
 }
 
+/// The same functions as on Linux, by means of `ps`, since there is no `/proc`.
 #[cfg(not(target_os = "linux"))]
 mod system {
     fn ask(pid: u32, what: &str) -> Option<String> {

@@ -61,6 +61,8 @@ pub(super) fn worker_ended(doing: Doing, ending: &WorkerEnding, will_restart: bo
     ErrorInfo::new(code, what).with_cause(cause).with_hint(hint).with_action(action)
 }
 
+/// Whether a worker ended for lack of memory, judged by the system's report or by its last words:
+/// an allocation that fails ends it as well, and then the system has killed nothing.
 fn ran_out_of_memory(ending: &WorkerEnding) -> bool {
     let says = |line: &String| says_out_of_memory(line);
     ending.death == Death::OutOfMemory || ending.last_lines.iter().rev().take(LAST_WORDS).any(says)
@@ -69,6 +71,8 @@ fn ran_out_of_memory(ending: &WorkerEnding) -> bool {
 /// How many of the last lines can tell why the worker ended.
 const LAST_WORDS: usize = 5;
 
+/// The refusal of a model that has taken its worker down too often. What it says to change is what
+/// gives it another budget: each way of running a model has its own.
 pub(super) fn left_alone(name: &str, wait_ms: u64) -> ErrorInfo {
     let minutes = wait_ms.div_ceil(60_000);
     let plural = if minutes == 1 { "" } else { "s" };

@@ -91,10 +91,8 @@ pub enum Event {
     ClientGone(ClientId),
     /// Answer to [`Effect::InspectModel`].
     ModelInspected {
-        /// The references of the question.
         references: Vec<String>,
         result: Box<Result<ModelFile, ErrorInfo>>,
-        /// Memory that was available at that moment, if the system reports it.
         free_bytes: Option<u64>,
     },
     /// Answer to [`Effect::FindHelper`].
@@ -102,7 +100,6 @@ pub enum Event {
         path: PathBuf,
         help: Help,
         found: Box<Result<ModelFile, ErrorInfo>>,
-        /// Memory that was available then, if the system reports it.
         free_bytes: Option<u64>,
     },
     /// Answer to [`Effect::FindSmaller`].
@@ -115,7 +112,6 @@ pub enum Event {
     SettingsRead {
         client: ClientId,
         id: Id,
-        /// What `settings.json` says now, or why it can't be read.
         contents: Box<Contents>,
     },
     /// Answer to [`Effect::StartWorker`]: the process runs, or could not be started.
@@ -163,7 +159,6 @@ pub enum Effect {
         result: Result<Reply, ErrorInfo>,
     },
     Notify(ClientId, Notice),
-    /// Close a connection after everything was sent.
     Close(ClientId),
     /// Check a model file; answered by [`Event::ModelInspected`].
     InspectModel {
@@ -185,7 +180,6 @@ pub enum Effect {
     },
     /// Start a worker process; answered by [`Event::WorkerStarted`].
     StartWorker {
-        /// Identifies the worker in every later event.
         generation: u64,
     },
     SendWorker {
@@ -236,12 +230,10 @@ pub enum Effect {
         edit_id: EditId,
         decision: Decision,
     },
-    /// End the host after everything was sent.
     Exit,
 }
 
 impl Effect {
-    /// The message that goes to a client; `None` for effects that send none.
     #[must_use]
     pub fn message(&self) -> Option<(ClientId, Message)> {
         match self {

@@ -31,7 +31,6 @@ const LAST_COUNTS: f64 = 0.3;
 struct Own {
     held: Option<Held>,
     kept: VecDeque<KnownSuggestion>,
-    /// Marks of places for which a model had no suggestion.
     refused: VecDeque<u64>,
 }
 
@@ -74,7 +73,6 @@ impl Ghost {
         off.or_else(|| fill.silence())
     }
 
-    /// Why nothing is suggested in a language unless the user asks.
     pub(super) fn silence_in(
         &self,
         now_ms: u64,
@@ -114,6 +112,7 @@ impl Ghost {
         references: &[String],
         spot: &Spot,
     ) -> Option<CompleteAnswer> {
+        // The newest first: what was suggested last is what the user sees.
         let kept = self.clients.get(&client)?.kept.iter().rev();
         let found =
             kept.filter(|kept| kept.references == references).find_map(|kept| match &kept.text {

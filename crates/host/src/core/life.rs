@@ -6,7 +6,6 @@ use localcoder_protocol::Confined;
 pub(super) struct Life {
     pid: u32,
     confined: Confined,
-    /// Milliseconds without a connected client after which the host ends.
     idle_exit_ms: u64,
     started_ms: Option<u64>,
     draining: bool,
@@ -83,7 +82,6 @@ impl Life {
         stays
     }
 
-    /// When the host will have been without clients for long enough to end.
     pub(super) fn unused_from_ms(&self, alone_since_ms: Option<u64>) -> Option<u64> {
         Some(alone_since_ms? + self.idle_exit_ms)
     }

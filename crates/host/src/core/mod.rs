@@ -51,20 +51,17 @@ const DECISIONS_MAX: usize = 16 * QUEUE_MAX;
 
 #[derive(Debug, Clone)]
 pub struct HostConfig {
-    /// Its process id, for `status`.
     pub pid: u32,
     pub confined: Confined,
     pub file_settings: Contents,
     /// The last settings of the editor: a model may be loaded before an editor has connected and
     /// sent them.
     pub editor_settings: Contents,
-    /// Milliseconds without a connected client after which the host ends.
     pub idle_exit_ms: u64,
     /// Source of the seeds of requests without one.
     pub seed: u64,
     pub heartbeat_ms: u64,
     pub machine: String,
-    /// The text of the last [`Effect::KeepMeasurements`]; `None` if there is none.
     pub measurements: Option<String>,
     /// The text of an [`Effect::LoadBegins`] that no [`Effect::LoadEnded`] followed: that load took
     /// the host down, or the machine.
@@ -509,7 +506,6 @@ impl Host {
         Ok(None)
     }
 
-    /// A next edit: one that follows without doubt is the answer at once.
     fn predict_edit(&mut self, asker: Asker, predict: Predict) -> Result<Option<Reply>, ErrorInfo> {
         let Predict { request_id, model, overrides, task } = predict;
         let settings = self.configuration.with(&overrides)?;
@@ -561,6 +557,7 @@ impl Host {
             });
         }
         let suggestion = answer.suggestion.clone();
+        // Also from a computation ahead: it is kept under the place that the cursor may reach.
         if let Some(text) = &suggestion {
             self.ghost.keep(owner, &references, fill.spot(), Some(text.clone()));
         }
@@ -647,12 +644,12 @@ impl Host {
         if self.life.leave(self.now_ms, alone, self.schedule.is_done()) {
             self.pool.leave(self.now_ms, &mut self.effects);
         }
+        // After the pool was told to end: without a worker, the host is gone within this event.
         if self.life.exit(self.pool.runs()) {
             self.effects.push(Effect::Exit);
         }
     }
 
-    /// The status of the host for a client that asks.
     pub fn status(&mut self) -> HostStatus {
         let status = self.ask(|schedule, cx, _| schedule.status(cx));
         let ScheduleStatus { requests, engine, slot, model, device, .. } = status;

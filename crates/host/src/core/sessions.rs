@@ -46,10 +46,8 @@ struct Feed {
     /// Whether something may have changed. Then the status is built and compared after the event;
     /// most events of an answer leave it alone.
     changed: bool,
-    /// Whether something has changed of which the watching clients do not know yet.
     due: bool,
     sent_ms: u64,
-    /// The status that was last sent, without the values that change all the time.
     sent: Option<HostStatus>,
 }
 
@@ -92,7 +90,6 @@ impl Sessions {
         true
     }
 
-    /// Removes a client; returns whether there was one.
     pub(super) fn disconnect(&mut self, now_ms: u64, client: ClientId) -> bool {
         if self.clients.remove(&client).is_none() {
             return false;
@@ -105,7 +102,6 @@ impl Sessions {
         true
     }
 
-    /// Whether a client may ask this now; `None` if it is not connected.
     pub(super) fn admit(&self, client: ClientId, method: &str) -> Option<Result<(), ErrorInfo>> {
         let state = self.clients.get(&client)?;
         Some(if state.kind.is_some() || FROZEN.contains(&method) {

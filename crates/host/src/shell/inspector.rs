@@ -33,7 +33,6 @@ const QUICK_MAX: usize = 4;
 /// How many inspections may hang, with no request waiting for them any more. Each holds a thread,
 /// and a system on which this many hang needs fixing before it needs another.
 const HUNG_MAX: usize = 8;
-/// How many looks may run at once, including slow ones that may yet hang.
 const RUNNING_MAX: usize = HUNG_MAX + QUICK_MAX;
 
 /// What the inspector is asked. Equal questions share a look that has not begun.
@@ -66,7 +65,6 @@ pub(super) struct Inspector {
 }
 
 impl Inspector {
-    /// `answer` gets one result for each question, within [`ANSWER_WITHIN`].
     pub(super) fn new(
         models: Models,
         answer: impl Fn(Inspected) + Send + 'static,
@@ -96,6 +94,8 @@ impl Inspector {
         answer: impl Fn(Inspected) + Send + 'static,
         within: Duration,
     ) -> io::Result<Self> {
+        // Unbounded: the shell must never wait for this thread, and the core asks few questions at
+        // once.
         let (sender, messages) = unbounded();
         let desk = Desk {
             work,
@@ -139,7 +139,6 @@ type Work = dyn Fn(&Wanted, &Place) -> Inspected + Send + Sync;
 
 enum Message {
     Wanted(Wanted),
-    /// The look of this number has returned, with its result.
     Back(u64, Box<Inspected>),
 }
 
@@ -230,6 +229,7 @@ impl<A: Fn(Inspected)> Desk<A> {
         if look.due.is_empty() {
             tracing::info!(ms = millis(look.begun), "a look at a model's file came back too late");
         }
+        // Each question has its own answer, since each is counted by whoever asked.
         for _ in look.due {
             (self.answer)(inspected.clone());
         }
@@ -287,6 +287,8 @@ impl<A: Fn(Inspected)> Desk<A> {
         let place = Arc::new(Place::default());
         let (work, back) = (Arc::clone(&self.work), self.back.clone());
         let (asked, at) = (wanted.clone(), Arc::clone(&place));
+        // A thread for each look: a named pipe given as a model once kept every later request
+        // waiting.
         let started = spawn_thread("model-look", move || {
             let _ = back.send(Message::Back(number, Box::new(work(&asked, &at))));
         });

@@ -30,7 +30,6 @@ impl KeptFile {
         }
     }
 
-    /// Replaces what was kept, either completely or not at all.
     pub(super) fn keep(&self, text: &str) {
         self.write(text, Options::CACHE);
     }

@@ -57,7 +57,6 @@ const IDLE_EXIT_MS: u64 = 5 * 60 * 1_000;
 
 enum Input {
     Event(Event),
-    /// A new connection, ahead of any of its messages.
     Accepted(ClientId, ClientWriter),
     /// A client for which there is no room asks for the status.
     HowIsIt(Sender<HostStatus>),
@@ -100,6 +99,7 @@ pub fn run(places: &Places, mut ready: impl Write) -> Result<(), ErrorInfo> {
                 tracing::warn!("{line}");
             }
             let _ = writeln!(ready, "{}", json!({"ready": true}));
+            // Flushed and closed at once: a client waits for this line.
             let _ = ready.flush();
             drop(ready);
             shell.run();
@@ -228,6 +228,9 @@ impl Shell {
             pending: VecDeque::new(),
             journal: Journal::default(),
         };
+        // Last: before it, nobody can connect to a host that may not come to be. Threads that are
+        // started on demand once died of a limit on memory, and every later request waited without
+        // an end.
         listener.accept_into(shell.sender.clone()).map_err(no_thread)?;
         Ok(shell)
     }
@@ -380,6 +383,8 @@ impl Shell {
     fn send(&mut self, effect: &Effect) {
         let Some((client, message)) = effect.message() else { return };
         let slow =
+            // A full outbox means that the client does not read: it is closed instead of waited
+            // for, since this thread serves all.
             self.clients.get(&client).is_some_and(|writer| writer.outbox.send(message).is_err());
         if slow {
             tracing::warn!(client, "disconnected: it does not read");
@@ -421,7 +426,6 @@ impl Shell {
         }
     }
 
-    /// Closes a connection; its reader notices and reports that the client is gone.
     fn close(&mut self, client: ClientId) {
         if let Some(writer) = self.clients.remove(&client) {
             writer.close();
@@ -443,6 +447,7 @@ fn inspected(sender: Sender<Input>) -> impl Fn(Inspected) + Send {
             Inspected::First(references, result) => Event::ModelInspected {
                 references,
                 result: Box::new(result),
+                // Read after the inspection, which may have taken seconds.
                 free_bytes: localcoder_model_store::free_bytes(),
             },
             Inspected::Helper(path, help, found) => Event::HelperFound {

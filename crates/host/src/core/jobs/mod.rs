@@ -98,7 +98,6 @@ impl Job {
         Self::Generate(GenerateJob::new(params, set))
     }
 
-    /// `owner`: the client that asked; `held`: what its last prompt had.
     pub(super) fn complete(fill: Box<Fill>, owner: ClientId, held: Option<Held>) -> Self {
         Self::Complete(CompleteJob::new(fill, owner, held))
     }

@@ -19,7 +19,6 @@ pub(in crate::core) struct NextEditJob {
     first: Box<NextEditTask>,
     owner: ClientId,
     text: String,
-    /// For all places together.
     usage: Usage,
 }
 
@@ -64,7 +63,6 @@ impl NextEditJob {
         }
     }
 
-    /// Asks about the next place; ends with `reason` if there is none.
     fn ask(
         &mut self,
         model: ModelView<'_>,

@@ -15,7 +15,6 @@ use crate::ledger::Shown;
 #[derive(Debug, Clone, Copy)]
 pub(in crate::core) struct ModelView<'a> {
     pub(in crate::core) file: &'a ModelFile,
-    /// The context window that the worker allocated.
     pub(in crate::core) context_tokens: u32,
 }
 
@@ -38,16 +37,13 @@ impl ModelView<'_> {
 
 #[derive(Debug, Clone, Copy)]
 pub(in crate::core) enum Input<'a> {
-    /// The model is loaded, and it is this job's turn.
     Ready,
     Counted(&'a [u32]),
     Text(&'a str),
     Generated(&'a WorkerGenerateAnswer),
-    /// The user's own test was run on the edit with this number.
     Tried(u32, &'a TestRun),
 }
 
-/// What a job needs next.
 #[derive(Debug)]
 pub(in crate::core) enum Step {
     /// Nothing: it waits for more.
@@ -95,12 +91,9 @@ pub(in crate::core) struct Predicted {
 
 #[derive(Debug)]
 pub(in crate::core) struct Answer {
-    /// Text that is still to be streamed.
     pub(in crate::core) rest: String,
     pub(in crate::core) reply: Reply,
-    /// The ledger's entry, if it is an edit that is to be counted.
     pub(in crate::core) shown: Option<Box<Shown>>,
-    /// For all attempts together.
     pub(in crate::core) usage: Usage,
 }
 

@@ -61,6 +61,7 @@ impl TextJob {
             return Step::Fail(AssistError::ThinksTooLong(tokens).into());
         }
         let mut filter = std::mem::take(&mut self.filter);
+        // The filter comes last, since it holds back what may still become a control token.
         let rest = filter.push(&self.thoughts.finish()) + &filter.finish();
         self.text.push_str(&rest);
         let text = std::mem::take(&mut self.text);

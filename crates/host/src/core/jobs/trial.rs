@@ -35,7 +35,6 @@ impl Trial {
         Self { before, wants_fix, number: 0, candidate: None, spent_ms: 0 }
     }
 
-    /// Whether the edit is to be tried. A test that could not be run before can't be run now.
     pub(super) fn is_of_use(&self, edit: &Finished) -> bool {
         let is_known = match self.before.kind {
             // Code that gives something else each time can't be compared.
@@ -58,7 +57,6 @@ impl Trial {
         self.spent_ms
     }
 
-    /// Whether the test can be relied on to tell a right edit from a wrong one.
     pub(super) fn decides(&self) -> bool {
         self.wants_fix && self.before.outcome == TestOutcome::Failed
     }
@@ -74,6 +72,7 @@ impl Trial {
     /// The edit that was tried and what the trial says of it; `None` if the result belongs to
     /// another trial, or none is under way.
     pub(super) fn tried(&mut self, number: u32, run: &TestRun) -> Option<(Finished, Said)> {
+        // A late result of an earlier trial says nothing about this edit.
         if number != self.number {
             return None;
         }
@@ -119,7 +118,6 @@ impl Trial {
     }
 }
 
-/// The most telling line of a test's output: the last error, else the last line.
 fn gist(said: &str) -> String {
     let mut lines = said.lines().rev().map(str::trim).filter(|line| !line.is_empty());
     let is_error = |line: &&str| line.contains("Error") || line.contains("panicked");

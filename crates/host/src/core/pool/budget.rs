@@ -30,7 +30,6 @@ pub(super) struct Budgets {
 /// The crashes of one way of running a model.
 #[derive(Debug, Default)]
 struct Crashes {
-    /// Those of the last [`RESTARTS_WITHIN_MS`].
     recent_ms: Vec<u64>,
     /// How many were not forgiven yet.
     held: usize,
@@ -109,7 +108,6 @@ impl Budgets {
         }
     }
 
-    /// How many of its crashes are recent.
     pub(super) fn recent(&self, run: &Run, now_ms: u64) -> usize {
         let recent = self.by_run.get(run).map_or(&[][..], |crashes| &crashes.recent_ms);
         recent.iter().filter(|at| now_ms < **at + RESTARTS_WITHIN_MS).count()

@@ -50,7 +50,6 @@ pub(in crate::core) struct Drafting {
 pub(in crate::core) struct Loading {
     pub(in crate::core) file: ModelFile,
     pub(in crate::core) profile: LoadProfile,
-    /// From 0 to 1.
     pub(in crate::core) fraction: f32,
 }
 
@@ -93,7 +92,6 @@ pub(in crate::core) struct Engine {
     pub(super) restart_at_ms: Option<u64>,
     /// The call for the request that is being worked on; `None` as soon as it is cancelled.
     pub(super) current: Option<i64>,
-    /// A cancelled call that the worker has not ended yet.
     pub(super) cancelled: Option<i64>,
 }
 

@@ -34,14 +34,11 @@ pub(in crate::core) enum Phase {
     #[default]
     Dead,
     Spawning,
-    /// It runs and has not said hello yet.
     Handshake,
-    /// It runs without a model.
     Empty,
     Loading,
     Ready,
     Busy,
-    /// It was asked to stop computing and has not stopped yet.
     Draining,
     Stopping,
 }
@@ -73,7 +70,6 @@ pub(super) enum Signal {
 pub(super) enum EndReason {
     /// The host ends, which is not a crash.
     HostLeaves,
-    /// An unload failed.
     MemoryKept,
     OtherVersion,
     MalformedAnswer,
@@ -109,7 +105,6 @@ impl Display for EndReason {
 pub(super) struct Lifecycle {
     phase: Phase,
     since_ms: u64,
-    /// Whether it has yet to answer something.
     watched: bool,
     /// The last sign of life; while it is watched, at the earliest when it was asked something.
     heard_ms: u64,
@@ -220,6 +215,7 @@ impl Lifecycle {
             _ => {
                 let silent = next(self.heard_ms, SILENCE_REPORTED_MS, SILENCE_MS);
                 let due = silent.min(self.moved_ms + self.stall_ms());
+                // A cancel has a limit from its beginning, whatever progress is made.
                 if self.phase == Draining { due.min(self.since_ms + DRAIN_MS) } else { due }
             }
         };
@@ -252,6 +248,7 @@ impl Lifecycle {
     }
 
     fn hangs(&self, now_ms: u64) -> Option<EndReason> {
+        // Before the check of `watched`: a cancelled call is awaited in any case.
         if self.phase == Draining && now_ms >= self.since_ms + DRAIN_MS {
             return Some(EndReason::NotCancelled);
         }
@@ -396,6 +393,8 @@ mod tests {
     }
 
     #[test]
+    // A step that was cut by sleep was once taken for a long one, which would have let a worker
+    // hang for hours (found by the simulator).
     fn sleep_is_not_silence_and_nothing_is_awaited_of_one_that_rests() {
         let mut life = watched(TO_BUSY);
         life.slept(3_600_000);
@@ -414,6 +413,7 @@ mod tests {
 
     #[test]
     fn it_is_asked_then_told_then_killed_then_given_up() {
+        // What is found while it ends must neither speed it up nor change its reason.
         let mut life = watched(TO_BUSY);
         assert_eq!(life.end(0, false, EndReason::MemoryKept), Some(Signal::Stop));
         assert_eq!(life.end(1, true, EndReason::Silent), None, "it is under way");

@@ -67,11 +67,9 @@ pub(super) struct Pool {
     generations: u64,
     calls: i64,
     budgets: Budgets,
-    /// The devices that models can be computed on, once a worker has reported them.
     devices: Vec<Device>,
     random: Random,
     heartbeat_ms: u64,
-    /// When the last event came, to tell sleep from silence.
     seen_ms: u64,
     /// Workers are being ended because the host is about to end, so that none of these ends is a
     /// crash.
@@ -124,11 +122,14 @@ impl Pool {
         let mut outcomes = Vec::new();
         for slot in 0..SLOTS {
             let engine = &mut self.engines[slot];
+            // Nothing is started here: the schedule plans again and starts what is still wanted.
             if engine.restart_at_ms.take_if(|at| *at <= now_ms).is_some() {
                 outcomes.push((slot, Outcome::Settled));
             }
             let Some(signal) = engine.life.look(now_ms) else { continue };
             match signal {
+                // The slot is used again as if the process were gone; its memory may not be, which
+                // the next reading of the free memory shows.
                 Signal::GiveUp => {
                     let ending = WorkerEnding::from(Death::LeftAlone);
                     let generation = engine.generation;
@@ -534,7 +535,6 @@ impl Pool {
         Some(Outcome::Loaded { file: Box::new(file), profile, memory })
     }
 
-    /// Looks for a kept state for the model that was just loaded.
     fn look_for_prefix(&mut self, slot: SlotId, effects: &mut Vec<Effect>) {
         let engine = &mut self.engines[slot];
         let (Some(loaded), Some(greeting)) = (&engine.loaded, &engine.greeting) else { return };
@@ -586,6 +586,8 @@ impl Pool {
     ) {
         let engine = &mut self.engines[slot];
         let Prefix::Saving(key) = std::mem::take(&mut engine.prefix) else { return };
+        // Zero tokens: the cache does not hold the beginning, so there is nothing to keep; the next
+        // load tries again.
         if let Some(answer) = prefix::answer(result).filter(|answer| answer.tokens > 0) {
             let (generation, bytes) = (engine.generation, answer.bytes);
             effects.push(Effect::KeepPrefix { generation, key, bytes });

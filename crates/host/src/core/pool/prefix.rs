@@ -10,7 +10,6 @@ use crate::ModelFile;
 
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) enum Prefix {
-    /// Nothing: there is no model, or no more to do.
     #[default]
     Done,
     Looking(String),

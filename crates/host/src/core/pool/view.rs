@@ -35,7 +35,6 @@ impl<'a> PoolView<'a> {
         self.devices.iter().find(|device| wants && device.gpu)
     }
 
-    /// Until when a model is not loaded because it has taken its worker down too often.
     pub(in crate::core) fn left_alone_until(
         &self,
         file: &ModelFile,

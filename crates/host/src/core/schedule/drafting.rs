@@ -25,6 +25,7 @@ impl Schedule {
             return;
         }
         for (_, engine) in cx.pool.engines() {
+            // No search for a model that is in use: its worker would not load anything now.
             let Some(loaded) = engine.loaded().filter(|_| residency::is_unused(engine)) else {
                 continue;
             };
@@ -152,6 +153,7 @@ impl Schedule {
     ) -> bool {
         let mut dropped = true;
         for (slot, engine) in cx.pool.engines() {
+            // Every slot is looked at: the same small model may draft for two.
             let draft = engine.loaded().and_then(|loaded| loaded.draft.as_ref());
             if !draft.is_some_and(|draft| is_it(&draft.file)) {
                 continue;

@@ -88,6 +88,8 @@ impl Knowledge {
         measured: Measured,
     ) {
         let key = self.key(engine, file, profile);
+        // Written only where something has changed, so that equal measurements do not keep the disk
+        // busy.
         if insert_bounded(&mut self.kept.models, key, measured, MODELS_MAX) {
             self.changed(now_ms);
         }

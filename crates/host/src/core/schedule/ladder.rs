@@ -35,11 +35,8 @@ struct Lowered {
     name: String,
     /// The steps that are in force.
     taken: Vec<Rung>,
-    /// Steps that can't be taken: tried without success, or not applicable.
     refused: Vec<Rung>,
-    /// How many were taken since the last answer.
     steps: usize,
-    /// Reference and name of the model that is used instead.
     instead: Option<(String, String)>,
     /// While a smaller model is being looked for, the error that made it necessary; it becomes the
     /// request's error where there is none.
@@ -140,6 +137,7 @@ impl Ladder {
             Rung::Batch => shortage.profile.batch_tokens > SMALL_BATCH_TOKENS,
             Rung::Kv => shortage.profile.kv == KvStorage::F16,
             // A window that is larger than the settings' minimum was our own choice.
+            // `settings.context_tokens` is the smallest that the user accepts.
             Rung::Window => shortage.profile.context_tokens > shortage.settings.context_tokens,
             Rung::Smaller => !shortage.named && !shortage.file.info.demo,
             Rung::Cpu => shortage.on_gpu && shortage.settings.acceleration == Acceleration::Auto,
@@ -151,6 +149,7 @@ impl Ladder {
         if rung == Rung::Smaller {
             lowered.looking = Some(shortage.error.clone());
             // With smaller weights, what the model takes besides them shrinks, too.
+            // Unknown free memory is no limit; then the file's size alone bounds the search.
             let room = shortage.free_bytes.unwrap_or(u64::MAX);
             let bytes = shortage.file.info.size_bytes.min(room);
             return StepDown::Seek { path: path.clone(), bytes };
@@ -225,6 +224,7 @@ impl Ladder {
         let lowered = self.by_path.get(&file.path);
         let taken = lowered.map_or(&[][..], |lowered| &lowered.taken);
         let error = ErrorInfo { code: ErrorCode::OutOfMemory, ..error };
+        // A more telling action, of whoever found the error, is not replaced.
         let error = match error.action {
             Some(_) => error,
             None => error.with_action(ErrorAction::SwitchProfile),

@@ -78,7 +78,6 @@ pub(super) struct Context<'a> {
 #[derive(Debug)]
 struct OpenTrial {
     number: u32,
-    /// Name of the command that is run.
     name: String,
     kind: TestKind,
     /// When the client must have reported its end.
@@ -106,7 +105,6 @@ pub(super) struct Schedule {
     /// The model whose last load never ended, because the host or the machine went down in it. It
     /// is not loaded ahead until a user has asked for it.
     suspect: Option<Suspect>,
-    /// Memory that was available when a file was last inspected.
     free_bytes: Option<u64>,
     residency: Residency,
     knowledge: Knowledge,
@@ -178,7 +176,6 @@ impl Schedule {
         self.active.iter().chain(&self.queue)
     }
 
-    /// When a model must be unloaded, something must be kept, or a trial has taken too long.
     pub(super) fn deadline_ms(&self, settings: &Settings, pool: PoolView<'_>) -> Option<u64> {
         let unload = self.residency.deadline_ms(settings, pool, |slot| self.wants(slot));
         let others =
@@ -247,7 +244,6 @@ impl Schedule {
         self.queue.push_back(ticket);
     }
 
-    /// Queues work of the host itself, which has no client to answer.
     fn queue_own(
         &mut self,
         references: Vec<String>,
@@ -276,6 +272,7 @@ impl Schedule {
         {
             end(ticket, out);
         }
+        // Searched from the start after each, since a removal moves what is behind it.
         while let Some(index) = self.queue.iter().position(yields) {
             self.changed = true;
             if let Some(ticket) = self.queue.remove(index) {
@@ -344,6 +341,7 @@ impl Schedule {
 
     pub(super) fn client_gone(&mut self, client: ClientId, out: &mut Vec<Action>) {
         self.changed = true;
+        // Without answers: there is nobody to receive them.
         self.queue.retain(|ticket| !ticket.is_of(client));
         self.surveys.forget_client(client);
         if self.active.as_ref().is_some_and(|ticket| ticket.is_of(client)) {
@@ -353,6 +351,7 @@ impl Schedule {
 
     pub(super) fn stop(&mut self, error: &ErrorInfo, out: &mut Vec<Action>) {
         self.changed = true;
+        // The active one first, so that its worker stops before its client hears of it.
         self.fail_active(error.clone(), out);
         let waiting = self.queue.drain(..).filter_map(|ticket| ticket.asker);
         let askers = waiting.chain(self.surveys.take_askers());
@@ -420,7 +419,6 @@ impl Schedule {
         out.push(Action::Unload(slot));
     }
 
-    /// The machine was asleep, so models may have been paged out.
     pub(super) fn woke(&mut self, cx: &Context<'_>, out: &mut Vec<Action>) {
         if !self.works_ahead(cx.settings) || !cx.has_clients {
             return;
@@ -530,7 +528,6 @@ impl Schedule {
     }
 }
 
-/// Ends a request without an answer. For one that was only made ahead, that is not an error.
 fn refuse(ticket: Ticket, error: ErrorInfo, out: &mut Vec<Action>) {
     let Some(asker) = ticket.asker else { return };
     let result = match ticket.job {

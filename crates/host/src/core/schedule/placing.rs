@@ -18,7 +18,6 @@ pub(super) enum Held {
     /// much memory it takes is not settled.
     Moving,
     Model {
-        /// All memory that it takes.
         bytes: u64,
         /// The part that is pages of its file. The system counts these as free, since it can drop
         /// them; a model that is in use reads all of them for each token.
@@ -64,6 +63,7 @@ pub(super) fn place(
         Held::Model { used_ms, .. } => (own != Some(*slot), used_ms),
         _ => (true, 0),
     });
+    // A model of the same file must leave in any case, so at least one does.
     let least = usize::from(own.is_some());
     // Keeping models loaded counts more than a large window, so as few as possible leave.
     // A busy model is waited for rather than passed over for a more recently used idle one: the

@@ -431,6 +431,7 @@ impl Schedule {
         in_front: &mut InFront,
         out: &mut Vec<Action>,
     ) -> Turn {
+        // Also slots that are claimed already: claims only add up until the next plan.
         for slot in slots {
             in_front.claimed[*slot] = true;
         }

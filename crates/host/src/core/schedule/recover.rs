@@ -187,6 +187,7 @@ impl Schedule {
     ) -> bool {
         // A bad file fails on a CPU, too, and lack of memory has its own ladder.
         if error.code != ErrorCode::ModelLoadFailed || cx.pool.gpu_of(profile).is_none() {
+            // Without a GPU in use there is nothing to fall back from.
             return false;
         }
         self.gpu_failed(error, cx);
@@ -270,6 +271,7 @@ impl Schedule {
     ) -> bool {
         let on_gpu = cx.pool.gpu_of(profile).is_some();
         let (profile, free_bytes) = (*profile, self.free_bytes);
+        // The last reading for any request: it decides only how large a smaller model may be.
         let shortage = MemoryShortage { file, profile, on_gpu, settings, named, free_bytes, error };
         match self.ladder.step_down(&shortage) {
             StepDown::Nothing => return false,
@@ -280,7 +282,6 @@ impl Schedule {
         true
     }
 
-    /// The search for a smaller model has ended.
     pub(in crate::core) fn smaller_found(
         &mut self,
         path: &Path,

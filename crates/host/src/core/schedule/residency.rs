@@ -37,9 +37,7 @@ impl Unloaded {
 pub(super) struct Residency {
     pub(super) saves_power: bool,
     pub(super) short_of_memory: bool,
-    /// Why the last model was unloaded; `None` once one is loaded.
     pub(super) unloaded: Option<Unloaded>,
-    /// Until when to wait and see whether unloading draft models was enough.
     waits_until_ms: u64,
 }
 
@@ -52,7 +50,6 @@ impl Residency {
         self.waits_until_ms = now_ms + RELIEF_MS;
     }
 
-    /// When the next model must be unloaded; `wanted` are the slots that requests wait for.
     pub(super) fn deadline_ms(
         &self,
         settings: &Settings,
@@ -96,12 +93,10 @@ impl Residency {
     }
 }
 
-/// Whether a model is loaded and not in use.
 pub(super) fn is_unused(engine: &Engine) -> bool {
     engine.loaded().is_some() && engine.is_idle()
 }
 
-/// Whether a loaded model was not used for so long that it may be paged out.
 pub(super) fn is_cold(engine: &Engine, now_ms: u64) -> bool {
     now_ms >= engine.used_ms() + COLD_AFTER_MS
 }

@@ -115,6 +115,7 @@ impl Schedule {
         cx: &Context<'_>,
         out: &mut Vec<Action>,
     ) {
+        // Both must match: the number alone could be another client's guess.
         let is_it = |ticket: &Ticket| ticket.is(client, &tried.request_id);
         if self.active.as_ref().is_some_and(is_it)
             && self.trial.take_if(|trial| trial.number == tried.trial).is_some()

@@ -13,15 +13,12 @@ use crate::ModelFile;
 const REQUESTS: usize = 5;
 /// An answer shorter than this, or a prompt of which less was read, says little about the speed.
 const TOKENS_MIN: u32 = 16;
-/// The profile that is suggested.
 const FAST: &str = "fast";
 
 #[derive(Debug, Default)]
 pub(super) struct Speeds {
-    /// Tokens written per second in the last answers, by model.
     recent: BTreeMap<String, VecDeque<f64>>,
     last: BTreeMap<String, Speed>,
-    /// The suggestion to be made once the fast model's file was inspected.
     pending: Option<Pending>,
 }
 
@@ -81,6 +78,8 @@ impl Speeds {
         let mut sorted: Vec<f64> = recent.iter().copied().collect();
         sorted.sort_by(f64::total_cmp);
         let threshold = settings.slow_tokens_per_s;
+        // All of the last ones must be slow, and not their mean: one fast answer shows that the
+        // model can be fast here.
         let is_slow = sorted.len() == REQUESTS && sorted.iter().all(|it| *it < threshold);
         if !is_slow || !may_suggest(&key) {
             return None;

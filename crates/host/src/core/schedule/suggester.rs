@@ -10,7 +10,6 @@ use crate::ModelFile;
 pub(super) const SLOW_MS: f64 = 300.0;
 /// Weight of the latest suggestion in the running mean.
 const LAST_COUNTS: f64 = 0.3;
-/// Suggestions that must have been timed: the first ones read all of their prompt.
 const TIMED_MIN: u32 = 4;
 
 #[derive(Debug, Default)]
@@ -19,7 +18,6 @@ pub(super) struct Suggester {
     /// together; 0 before the first.
     pub(super) took_ms: f64,
     timed: u32,
-    /// The model for code for which one was looked for since it was loaded.
     pub(super) sought: Option<PathBuf>,
     pub(super) file: Option<ModelFile>,
     /// Why there is none though the user named one.

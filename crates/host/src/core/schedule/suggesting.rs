@@ -107,6 +107,7 @@ impl Schedule {
                 return;
             }
         };
+        // The model for code may have been unloaded or replaced while the shell was looking.
         let is_loaded = code_model(cx).is_some_and(|loaded| loaded.path == path);
         if !is_loaded || !self.wants_suggester(cx) {
             // It will be looked for again when there is time.
@@ -154,7 +155,6 @@ impl Schedule {
     }
 }
 
-/// The loaded model for code, where nothing is computed with it.
 fn code_model<'a>(cx: &Context<'a>) -> Option<&'a ModelFile> {
     let wanted = cx.settings.code_models();
     cx.pool.engines().find_map(|(_, engine)| {

@@ -23,7 +23,6 @@ use crate::core::event::ClientId;
 pub(super) struct Survey {
     asker: Asker,
     models: Vec<String>,
-    /// The result for each reference; `None` until its file was inspected.
     found: BTreeMap<String, Option<Result<ModelFile, ErrorInfo>>>,
     free_bytes: Option<u64>,
 }
@@ -59,7 +58,6 @@ impl Surveys {
         Ok(references)
     }
 
-    /// A file was inspected; returns the surveys that were waiting only for it.
     pub(super) fn inspected(
         &mut self,
         references: &[String],
@@ -75,6 +73,7 @@ impl Surveys {
                 survey.free_bytes = free_bytes;
             }
         }
+        // Only whole surveys are answered: their answers compare models.
         let done = |survey: &mut Survey| survey.found.values().all(Option::is_some);
         self.0.extract_if(.., done).collect()
     }
@@ -83,7 +82,6 @@ impl Surveys {
         self.0.retain(|survey| survey.asker.client != client);
     }
 
-    /// The host ends; returns the clients that still wait.
     pub(super) fn take_askers(&mut self) -> Vec<Asker> {
         std::mem::take(&mut self.0).into_iter().map(|survey| survey.asker).collect()
     }
@@ -145,6 +143,7 @@ impl Survey {
         let free = free_bytes.unwrap_or(u64::MAX);
         let best = profiles.iter().find(|profile| needed(profile).bytes <= free);
         let loaded = fitting.loaded_tokens(file, settings);
+        // What is loaded is reported as it is, not as it would be loaded now.
         let chosen = match loaded {
             Some(tokens) => {
                 profiles.first().map(|profile| LoadProfile { context_tokens: tokens, ..*profile })

@@ -24,6 +24,8 @@ impl Wanted {
     fn is(&self, file: &ModelFile, profile: &LoadProfile) -> bool {
         let LoadProfile { context_tokens, batch_tokens, kv, .. } = *profile;
         let full = &self.profile;
+        // With less memory than wanted, too: a model that was lowered for lack of it must not be
+        // loaded again for each request.
         let windows = full.context_tokens..=self.most_tokens;
         let batches = [full.batch_tokens, full.batch_tokens.min(SMALL_BATCH_TOKENS)];
         self.file == *file
@@ -95,6 +97,7 @@ impl Fitting<'_> {
         let careful = settings.mode == Mode::Stability;
         let trained = file.info.trained_context_tokens;
         let mut profile = LoadProfile {
+            // Never more than it was trained for.
             context_tokens: settings.context_tokens.min(trained),
             batch_tokens: batch_tokens(settings.mode),
             repack: !careful,
@@ -117,6 +120,7 @@ impl Fitting<'_> {
             if engine.phase() == Phase::Stopping {
                 continue;
             }
+            // An outdated one must be loaded again, though it would do for its profile.
             if let Some(loaded) = engine.loaded()
                 && wanted.is(&loaded.file, &loaded.profile)
                 && !loaded.outdated
@@ -152,6 +156,8 @@ impl Fitting<'_> {
             let (bytes, measured) = known(profile);
             measured.then(|| bytes.saturating_sub(computed(profile)))
         };
+        // The largest of what the measured ones took beyond the arithmetic: too little would make a
+        // load fail, too much only a window smaller.
         let beyond = profiles.iter().filter_map(beyond).max().unwrap_or(0);
         let needed = |profile: &LoadProfile| match known(profile) {
             (bytes, true) => bytes,
