@@ -145,6 +145,8 @@ pub fn connect_or_start(
     }
     start(program)?;
     let deadline = Instant::now() + CONNECT_DEADLINE;
+    // A host that found another one running says so as soon as it has tried the lock, and the
+    // other's socket may come a moment later.
     loop {
         if let Some(client) = connect(places, kind)? {
             return Ok(client);
@@ -194,6 +196,8 @@ fn start(program: &Path) -> Result<(), ErrorInfo> {
     match said.get("error") {
         Some(error) => Err(serde_json::from_value(error.clone())
             .unwrap_or_else(|_| not_started(error.to_string()))),
+        // Also where it says that another host runs: a second client has started one at the same
+        // time, and either will do.
         None => Ok(()),
     }
 }
@@ -213,6 +217,7 @@ fn read_line(mut stdout: ChildStdout) -> std::io::Result<Vec<u8>> {
     while line.len() < START_BYTES_MAX && !line.contains(&b'\n') {
         let left = deadline.saturating_duration_since(Instant::now());
         let left = Timespec::try_from(left).map_err(std::io::Error::other)?;
+        // A read of a pipe has no time limit of its own.
         let ready = match poll(&mut [PollFd::new(&stdout, PollFlags::IN)], Some(&left)) {
             Err(rustix::io::Errno::INTR) => continue,
             other => other?,

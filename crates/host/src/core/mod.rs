@@ -349,6 +349,8 @@ impl Host {
                 let reply = Reply::PredictEdit(Box::new(answer));
                 self.sessions.finish(asker, Ok(reply), effects);
             }
+            // There is one of these for each key. It says how long to wait after the next one, and
+            // the status is not compared: suggestions are not among the requests that it counts.
             Action::Reply(asker, Ok(Reply::Complete(answer))) => {
                 let reply = Reply::Complete(Box::new(self.ghost.paced(*answer)));
                 self.sessions.finish(asker, Ok(reply), effects);
@@ -479,20 +481,25 @@ impl Host {
         if let Some(reason) = self.ghost.silence_at(now, &fill, &settings) {
             return say(&self.ghost, reason);
         }
+        // Before anything that was kept is looked up, since that is kept by model.
         let (references, settings) = match model {
             Some(model) => (vec![model], settings),
             None => self.ask(|schedule, cx, _| schedule.suggestion_models(settings, cx)),
         };
         let kept = || self.ghost.kept(client, &references, &fill.spot());
+        // An option of this request may change what is suggested; what is kept was made without.
         let kept = overrides.is_empty().then(kept).flatten();
         // A user who asks again where there was no suggestion wants it computed.
         let kept = kept.filter(|kept| kept.suggestion.is_some() || !fill.is_explicit());
         if let Some(answer) = kept {
+            // The line before was accepted as it was suggested, and only now the next one is
+            // computed.
             if let (None, Some(next)) = (&answer.suggestion, fill.next_line()) {
                 self.complete_ahead(next, client, (references, settings));
             }
             return Ok(Some(Reply::Complete(Box::new(answer))));
         }
+        // After what is kept, which costs nothing to show.
         let pauses = self.schedule.ghost_silence(&settings).filter(|_| !fill.is_explicit());
         if let Some(reason) = pauses {
             return say(&self.ghost, reason);
@@ -511,12 +518,14 @@ impl Host {
         let settings = self.configuration.with(&overrides)?;
         self.schedule.check_request_id(asker.client, &request_id)?;
         let say = |found| Ok(Some(Reply::PredictEdit(Box::new(next_edit_answer(found)))));
+        // A place that the model had nothing to say about is not asked about again.
         let task = task.without(|mark| self.ghost.is_refused(asker.client, mark));
         let is_explicit = task.is_explicit();
         let off = self.ghost.silence_in(self.now_ms, task.language(), &settings);
         if let Some(reason) = off.filter(|_| !is_explicit) {
             return say(Err(reason));
         }
+        // Where the code leaves no choice, no model is asked.
         match task.known() {
             Ok(Some(edit)) => {
                 let answer = next_edit_answer(Ok(edit));

@@ -124,6 +124,8 @@ impl Sessions {
         params: &HelloParams,
         pid: u32,
     ) -> Result<HelloAnswer, ErrorInfo> {
+        // The connection stays: whoever speaks another version may still look at this host and end
+        // it.
         if params.protocol_version != PROTOCOL_VERSION {
             return Err(version_mismatch(params.protocol_version, &params.build_id));
         }
@@ -144,6 +146,7 @@ impl Sessions {
         result: Result<Reply, ErrorInfo>,
         effects: &mut Vec<Effect>,
     ) {
+        // It may have gone while its request ran.
         if self.clients.contains_key(&client) {
             effects.push(Effect::Reply { client, id, result });
         }

@@ -183,6 +183,7 @@ impl<A: Fn(Inspected)> Desk<A> {
                 // Can't happen, since the desk holds a sender itself.
                 Err(RecvTimeoutError::Disconnected) => return,
             }
+            // In this order: what is late must not begin any more.
             self.give_up(Instant::now());
             self.begin();
         }

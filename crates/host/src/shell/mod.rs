@@ -79,6 +79,7 @@ pub fn run(places: &Places, mut ready: impl Write) -> Result<(), ErrorInfo> {
             return Err(error);
         }
     };
+    // Before any thread is started, so that all of them inherit it.
     let confined = confine(places);
     let bound = Listener::bind(places);
     // A host that ends at once because another runs must not write to the other's log.
@@ -236,6 +237,7 @@ impl Shell {
     }
 
     fn run(mut self) {
+        // These only give hints: the host works without them, so that they may fail to start.
         let sender = self.sender.clone();
         power::watch(move |saves| sender.send(Input::Event(Event::PowerSaving(saves))).is_ok());
         let sender = self.sender.clone();

@@ -141,6 +141,7 @@ impl EditJob {
                     return Step::Fail(AssistError::ThinksTooLong(tokens).into());
                 }
                 self.text.push_str(&text);
+                // What there is to change, in words, is not shown: it is not the edit.
                 if self.stage == Stage::Plan || self.text.is_empty() {
                     return Step::Wait;
                 }
@@ -212,6 +213,7 @@ impl EditJob {
 
     fn seconded(&mut self, model: ModelView<'_>, finish: FinishReason) -> Step {
         let Some((proposed, run)) = self.proposed.take() else { return too_early() };
+        // Only the text must be the same; what was noted about it may differ.
         match self.task.finish(&self.text, finish, Attempt::Last) {
             Outcome::Done(second) if second.edit.replacement == proposed.edit.replacement => {
                 self.propose(model, proposed, run)

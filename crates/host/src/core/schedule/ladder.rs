@@ -75,6 +75,7 @@ impl Ladder {
             match rung {
                 Rung::Batch => profile.batch_tokens = SMALL_BATCH_TOKENS.min(profile.batch_tokens),
                 Rung::Kv => profile.kv = KvStorage::Q8_0,
+                // Only the smallest window of the settings is left then.
                 Rung::Window => *most_tokens = profile.context_tokens,
                 Rung::Cpu => profile.gpu_layers = Some(0),
                 // Not a change of this profile: the request's list of models is changed instead.
@@ -101,6 +102,7 @@ impl Ladder {
     /// does not find it again.
     pub(super) fn lost(&mut self, references: &[String]) {
         let Some(first) = references.first() else { return };
+        // Several models may have it in their place.
         for lowered in self.by_path.values_mut() {
             if lowered.instead.take_if(|(reference, _)| reference == first).is_some() {
                 lowered.taken.retain(|rung| *rung != Rung::Smaller);
@@ -149,7 +151,8 @@ impl Ladder {
         if rung == Rung::Smaller {
             lowered.looking = Some(shortage.error.clone());
             // With smaller weights, what the model takes besides them shrinks, too.
-            // Unknown free memory is no limit; then the file's size alone bounds the search.
+            // Free memory that is not known limits nothing; then the size of the file bounds the
+            // search alone.
             let room = shortage.free_bytes.unwrap_or(u64::MAX);
             let bytes = shortage.file.info.size_bytes.min(room);
             return StepDown::Seek { path: path.clone(), bytes };

@@ -27,11 +27,14 @@ impl Wanted {
         // With less memory than wanted, too: a model that was lowered for lack of it must not be
         // loaded again for each request.
         let windows = full.context_tokens..=self.most_tokens;
+        // All of these were acceptable when the model was loaded; see [`Self::profiles`].
         let batches = [full.batch_tokens, full.batch_tokens.min(SMALL_BATCH_TOKENS)];
         self.file == *file
             && windows.contains(&context_tokens)
             && batches.contains(&batch_tokens)
             && [full.kv, KvStorage::Q8_0].contains(&kv)
+            // What is left must be just as wanted: with other threads or layers it is another way
+            // of running it.
             && LoadProfile { context_tokens, batch_tokens, kv, ..self.profile } == *profile
     }
 
@@ -51,6 +54,7 @@ impl Wanted {
             profiles.push(LoadProfile { batch_tokens: SMALL_BATCH_TOKENS, ..self.profile });
         }
         if self.profile.kv == KvStorage::F16 {
+            // With the smaller batch, which alone was not enough.
             let batch_tokens = self.profile.batch_tokens.min(SMALL_BATCH_TOKENS);
             profiles.push(LoadProfile { batch_tokens, kv: KvStorage::Q8_0, ..self.profile });
         }
@@ -118,6 +122,7 @@ impl Fitting<'_> {
     pub(super) fn standing(&self, wanted: &Wanted) -> Standing {
         for (slot, engine) in self.pool.engines() {
             if engine.phase() == Phase::Stopping {
+                // It is about to end, whatever is in it.
                 continue;
             }
             // An outdated one must be loaded again, though it would do for its profile.
