@@ -119,6 +119,7 @@ pub fn is_there(places: &Places) -> bool {
 }
 
 fn blame_host(error: ErrorInfo, host: Option<Unresponsive>, closed: bool) -> ErrorInfo {
+    // Any other error is an answer of the host's.
     match host {
         Some(host) if error.code == ErrorCode::HostUnreachable && host.stays() => {
             if closed {

@@ -110,7 +110,6 @@ impl Edit {
             attempts: u64::from(self.shown.attempts),
             ..EditCounts::default()
         };
-        // Exactly one of these, so that they add up to what was shown.
         let count = match self.decision {
             Some(Decision::Kept) => &mut counts.kept,
             Some(Decision::KeptInPart { .. }) => &mut counts.kept_in_part,
@@ -121,7 +120,6 @@ impl Edit {
             None => &mut counts.undecided,
         };
         *count = 1;
-        // At most one of the two is 1.
         counts.unsure_kept = counts.unsure * (counts.kept + counts.kept_in_part);
         counts
     }
@@ -157,7 +155,6 @@ impl Ledger {
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
             match serde_json::from_str(line) {
                 Ok(Line::Shown { shown: edit_id, day, about, attempts, unsure }) => {
-                    // An id twice would count one edit twice.
                     if places.contains_key(&edit_id) {
                         continue;
                     }

@@ -35,6 +35,7 @@ pub(super) enum Doing {
 
 pub(super) fn worker_ended(doing: Doing, ending: &WorkerEnding, will_restart: bool) -> ErrorInfo {
     let (code, what) = match doing {
+        // Whatever it was doing: lack of memory has a ladder of its own, which goes by this code.
         _ if ran_out_of_memory(ending) => {
             (ErrorCode::OutOfMemory, "the worker ended because memory ran out")
         }

@@ -93,6 +93,7 @@ impl Ghost {
 
     pub(super) fn snooze(&mut self, now_ms: u64, minutes: u32) {
         let until = now_ms.saturating_add(u64::from(minutes) * 60_000);
+        // No minutes end a pause.
         self.snoozed_until_ms = (minutes > 0).then_some(until);
     }
 

@@ -90,6 +90,7 @@ impl Life {
     /// any client.
     pub(super) fn leave(&mut self, now_ms: u64, alone_since_ms: Option<u64>, done: bool) -> bool {
         let unused = self.unused_from_ms(alone_since_ms).is_some_and(|due| now_ms >= due);
+        // Unused also with work left: nobody is connected who could receive what comes of it.
         let leaves = self.stage == Stage::Serving && (unused || (self.draining && done));
         if leaves {
             self.stage = Stage::Leaving;

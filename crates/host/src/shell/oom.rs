@@ -9,6 +9,8 @@ pub(super) fn kills() -> u64 {
         .filter_map(|line| line.strip_prefix("0::"))
         .map(|group| count(&read(&format!("/sys/fs/cgroup{group}/memory.events"))))
         .sum::<u64>();
+    // A worker of this group is counted twice. That does not matter: only whether the number grows
+    // does.
     count(&read("/proc/vmstat")).saturating_add(own)
 }
 

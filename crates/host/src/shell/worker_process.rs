@@ -334,6 +334,7 @@ fn end(child: &Shared<Child>, last_lines: &Receiver<Vec<String>>) -> WorkerEndin
 }
 
 fn blame_protocol(ending: &mut WorkerEnding, broken: Option<String>) {
+    // One that died of something else at the same time keeps its own reason.
     if let Some(broken) = broken.filter(|_| ending.death == KILLED) {
         ending.death = Death::Malformed(broken);
     }

@@ -522,6 +522,7 @@ mod tests {
         assert_eq!(edit.attempts, 2);
     }
 
+    // It would be lost if it were set before `retry`, which empties the text.
     #[test]
     fn what_the_answer_was_begun_with_is_a_part_of_it() {
         let file = sample();

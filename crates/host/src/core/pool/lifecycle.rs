@@ -297,7 +297,8 @@ impl Lifecycle {
         let next = match signal {
             Signal::Stop => Signal::Terminate,
             Signal::Terminate => Signal::Kill,
-            // Not repeated in fact: after giving up, the pool treats the process as ended.
+            // Never acted upon a second time: after giving up, the pool treats the process as
+            // ended.
             Signal::Kill | Signal::GiveUp => Signal::GiveUp,
         };
         (self.since_ms, self.stop) = (now_ms, Some((next, reason)));
@@ -392,9 +393,9 @@ mod tests {
         assert_eq!(life.stall_ms(), 40_000);
     }
 
-    #[test]
     // A step that was cut by sleep was once taken for a long one, which would have let a worker
     // hang for hours (found by the simulator).
+    #[test]
     fn sleep_is_not_silence_and_nothing_is_awaited_of_one_that_rests() {
         let mut life = watched(TO_BUSY);
         life.slept(3_600_000);

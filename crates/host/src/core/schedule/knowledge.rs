@@ -250,6 +250,7 @@ mod tests {
         assert_eq!(unread.middle(&file.path, None), None);
     }
 
+    // Speeds came later than the number of the version, so that files of that version have none.
     #[test]
     fn what_a_host_of_an_earlier_version_has_kept_is_read() {
         let kept = r#"{"version":2,"models":{},"memories":{},"suggested":["a"],"gpuFailure":null}"#;

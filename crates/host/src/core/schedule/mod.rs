@@ -272,7 +272,6 @@ impl Schedule {
         {
             end(ticket, out);
         }
-        // Searched from the start after each, since a removal moves what is behind it.
         while let Some(index) = self.queue.iter().position(yields) {
             self.changed = true;
             if let Some(ticket) = self.queue.remove(index) {
@@ -351,7 +350,6 @@ impl Schedule {
 
     pub(super) fn stop(&mut self, error: &ErrorInfo, out: &mut Vec<Action>) {
         self.changed = true;
-        // The active one first, so that its worker stops before its client hears of it.
         self.fail_active(error.clone(), out);
         let waiting = self.queue.drain(..).filter_map(|ticket| ticket.asker);
         let askers = waiting.chain(self.surveys.take_askers());
@@ -531,9 +529,8 @@ impl Schedule {
 fn refuse(ticket: Ticket, error: ErrorInfo, out: &mut Vec<Action>) {
     let Some(asker) = ticket.asker else { return };
     let result = match ticket.job {
-        // A suggestion that was not asked for ends with "nothing, and why", never with an error:
-        // the editor would show one for every key.
         Job::Prepare(_) => Ok(Reply::Prepare(PrepareAnswer { prepared: false })),
+        // A suggestion that was not asked for ends with "nothing, and why", never with an error.
         _ if ticket.job.is_suggestion()
             && (ticket.job.is_ahead_of_need() || error.code == ErrorCode::Cancelled) =>
         {

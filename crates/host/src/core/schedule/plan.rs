@@ -236,8 +236,8 @@ impl Schedule {
         } else if ticket.job.is_ahead_of_need() {
             self.fail_active(errors::cancelled(), out);
         } else if let Some(ticket) = self.end_active(out) {
-            // In front: it had its turn already.
             out.extend(ticket.asker.clone().map(Action::Restarted));
+            // In front: it had its turn already.
             self.queue.push_front(ticket.restarted());
         }
     }
@@ -337,8 +337,8 @@ impl Schedule {
             return Turn::Decided;
         }
         // `claimed`: whoever waits for the slot comes first, otherwise a stream of requests for the
-        // loaded model would keep it out forever. `settles`: the answer to a cancelled call must
-        // not be taken for this request's.
+        // loaded model would keep it out forever. `settles`: the worker still computes what was
+        // cancelled, or reads the kept state that this request would begin with.
         if self.active.is_some() || in_front.claimed[slot] || engine.settles() {
             in_front.used[slot] = true;
             return Turn::Waits;
@@ -370,7 +370,7 @@ impl Schedule {
             self.fail_queued(index, error, out);
             return Turn::Decided;
         }
-        // An asker gets the attempt and its error, the host does not bother itself with it again.
+        // A user's request gets the attempt and its error; the host's own does not try it again.
         if self.is_suspect(file, ahead) || (own && self.useless.contains(file)) {
             self.end_warm(index, false, out);
             return Turn::Decided;
@@ -431,7 +431,6 @@ impl Schedule {
         in_front: &mut InFront,
         out: &mut Vec<Action>,
     ) -> Turn {
-        // Also slots that are claimed already: claims only add up until the next plan.
         for slot in slots {
             in_front.claimed[*slot] = true;
         }

@@ -117,8 +117,6 @@ impl Speeds {
                 SuggestionParams {
                     message: format!(
                         "{seen} The profile fast uses {}, which should write about {:.0}.",
-                        // A job that the user did not ask for must not make the status move from
-                        // one model to the other.
                         file.info.name,
                         tokens_per_s * gain
                     ),

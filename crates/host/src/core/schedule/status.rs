@@ -49,6 +49,8 @@ impl Schedule {
     /// The slot at work, else one that is loading, else the one with the model for code, else the
     /// one used last. The status has one line for a model; `residents` lists all.
     fn slot_in_use(&self, cx: &Context<'_>) -> SlotId {
+        // A job that the user did not ask for must not make the status move from one model to the
+        // other.
         let works = self.active.as_ref().filter(|it| it.is_wanted()).and_then(|ticket| ticket.slot);
         let comes = || cx.pool.engines().find(|(_, engine)| engine.loading().is_some());
         works.or_else(|| comes().map(|(slot, _)| slot)).unwrap_or_else(|| {
@@ -119,10 +121,9 @@ impl Schedule {
                 "`{first}` of the profile `{profile}` is not installed, so `{reference}` is used"
             ));
         }
+        // Only the batch and the cache are compared; the window has a note of its own.
         let mut full = LoadProfile {
             batch_tokens: wanted::batch_tokens(cx.settings.mode),
-            // Only the batch and the cache are compared. The window has a note of its own, and the
-            // device is decided by the settings.
             kv: KvStorage::F16,
             ..loaded.profile
         };
