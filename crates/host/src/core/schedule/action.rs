@@ -86,8 +86,8 @@ pub(in crate::core) enum Action {
     Stream(Asker, String),
     /// Show a client its edit as far as it has been written.
     Draft(Asker, SoFar),
-    /// The request starts over: what its client was sent so far does not count. Sent before any
-    /// progress of the second attempt, so that a client that shows a draft can clear it.
+    /// The request starts over: what its client was sent so far does not count. Comes before any
+    /// progress of the second attempt, so that text which has gathered for the first is dropped.
     Restarted(Asker),
     /// Count an edit that is shown.
     CountShown(Box<Shown>),

@@ -63,7 +63,7 @@ pub(super) fn too_large(
 }
 
 /// What the user can do if there is no room. A smaller window is only proposed where the arithmetic
-/// says that it fits, and never one below the smallest that the settings allow.
+/// says that it fits, and never one below [`CONTEXT_TOKENS_MIN`].
 pub(super) fn instead(file: &ModelFile, profile: &LoadProfile, free: u64) -> String {
     let fits = |tokens: &u32| {
         *tokens < profile.context_tokens

@@ -26,8 +26,7 @@ enum Rung {
     Cpu,
 }
 
-/// All of them, in the order in which they are tried: what the user notices least comes first. A
-/// smaller model comes before the CPU because it still answers at the speed of the GPU.
+/// All of them, in the order in which they are tried.
 const RUNGS: [Rung; 5] = [Rung::Batch, Rung::Kv, Rung::Window, Rung::Smaller, Rung::Cpu];
 
 #[derive(Debug, Default, Clone)]

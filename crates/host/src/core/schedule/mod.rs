@@ -218,8 +218,7 @@ impl Schedule {
 
     /// Queues a request, or ends it at once where it is of use only now: what has a lower rank than
     /// a request that is asked for does not wait for it, because its answer would come too late to
-    /// be seen. Requests that yield to this one are ended first, so that their workers stop
-    /// computing before this one's file is inspected.
+    /// be seen. Requests that yield to this one are ended first.
     pub(super) fn queue(&mut self, ticket: Ticket, cx: &Context<'_>, out: &mut Vec<Action>) {
         self.changed = true;
         // A load can run next to the current request; everything else needs the processor.
@@ -377,9 +376,9 @@ impl Schedule {
         self.changed = true;
     }
 
-    /// Unloads a model whose memory or file is needed, named by its reference or its path; all
-    /// loaded copies and a draft model of that file are meant. Nothing is unloaded that a request
-    /// uses or waits for: the answer says so, and the client asks again.
+    /// Unloads a model whose memory or file is needed, named by its reference or its path; a draft
+    /// model of that file is meant as well. Nothing is unloaded that a request uses or waits for,
+    /// which the answer says.
     pub(super) fn unload(
         &mut self,
         model: &str,
@@ -394,7 +393,6 @@ impl Schedule {
             .filter(|(_, engine)| engine.loaded().is_some_and(|loaded| is_it(&loaded.file)))
             .collect();
         let unused = |slot: SlotId| residency::is_unused(cx.pool.engine(slot)) && !self.wants(slot);
-        // All or none: a caller that wants to replace the file gains nothing from one copy less.
         let unloaded = found.iter().all(|(slot, _)| unused(*slot));
         if unloaded {
             for (slot, _) in found {
