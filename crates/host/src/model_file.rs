@@ -24,7 +24,7 @@ pub struct ModelFile {
     pub header: Option<Arc<Header>>,
 }
 
-/// A name that stands for one particular content, so that two machines mean the same by it.
+/// A name that stands for one particular content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pinned {
     pub id: String,

@@ -31,6 +31,7 @@ impl Schedule {
             };
             let path = &loaded.file.path;
             let does_without = self.drafts.without.contains_key(path);
+            // `insert` comes last: it notes that one was looked for.
             if loaded.draft.is_none() && !does_without && self.drafts.sought.insert(path.clone()) {
                 let named = cx.settings.draft_model.name().map(str::to_owned);
                 out.push(Action::FindHelper { path: path.clone(), help: Help::Drafts, named });

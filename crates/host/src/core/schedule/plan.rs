@@ -234,6 +234,7 @@ impl Schedule {
             }
             self.fail_active(error.clone(), out);
         } else if ticket.job.is_ahead_of_need() {
+            // Nobody waits for it, so it is not worth another load.
             self.fail_active(errors::cancelled(), out);
         } else if let Some(ticket) = self.end_active(out) {
             out.extend(ticket.asker.clone().map(Action::Restarted));
@@ -284,6 +285,7 @@ impl Schedule {
             }
             Standing::Coming(slot, fraction) => {
                 let ticket = &mut self.queue[index];
+                // Reported here only the first time; the rest comes from [`Self::load_progress`].
                 if ticket.slot.replace(slot) != Some(slot) {
                     let message = format!("Loading {}", wanted.file.info.name);
                     ticket.report_fraction(Stage::Loading, Some(fraction), message, true, out);
@@ -417,6 +419,7 @@ impl Schedule {
                         self.fail_queued(index, error, out);
                         return Turn::Decided;
                     }
+                    // What was lowered is a part of what is wanted now.
                     profiles = self.fitting(cx).wanted(file.clone(), &settings).profiles();
                 }
             }
@@ -535,6 +538,8 @@ impl Schedule {
         if runs(slot) {
             return slot;
         }
+        // That the worker is empty is not enough: its unload may not have been answered, and its
+        // memory not be free.
         let other = (0..SLOTS).find(|it| runs(*it) && self.held_in(*it, pool) == Held::Nothing);
         other.unwrap_or(slot)
     }

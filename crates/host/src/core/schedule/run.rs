@@ -99,6 +99,7 @@ impl Schedule {
             self.knowledge.note_speed(cx.now_ms, &loaded.file, written);
         }
         let knowledge = &self.knowledge;
+        // It is made once for each model, so not while no editor is there to show it.
         let may_suggest = |model: &str| !knowledge.was_suggested(model) && cx.is_watched;
         if let Some(fast) = self.speeds.note(&loaded.file, usage, &settings, may_suggest) {
             out.push(Action::Inspect(vec![fast]));

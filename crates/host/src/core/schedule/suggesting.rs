@@ -122,6 +122,7 @@ impl Schedule {
                 self.suggester.why_not = None;
                 let references = vec![file.info.reference.clone()];
                 self.suggester.file = Some(file);
+                // `beside`: it ends rather than take the place of another model.
                 let ticket = Ticket::new(None, references, Job::Warm, settings);
                 self.queue(ticket.ahead(true).beside(), cx, out);
             }

@@ -138,6 +138,7 @@ impl Survey {
         let profiles = fitting.wanted(file.clone(), settings).profiles();
         let needed = |profile: &LoadProfile| {
             fit::needed(file, profile, fitting.knowledge.memory_of(file, profile))
+                // Only files of tests have no header.
                 .unwrap_or(Need { bytes: file.info.size_bytes, measured: false })
         };
         let free = free_bytes.unwrap_or(u64::MAX);
