@@ -56,7 +56,6 @@ pub fn connect_raw(places: &Places) -> Result<Option<Client>, ErrorInfo> {
     reach(places)?.map(open).transpose()
 }
 
-/// The host's socket; `None` if no host listens.
 fn reach(places: &Places) -> Result<Option<UnixStream>, ErrorInfo> {
     check_owner(&places.runtime)?;
     let socket = places.host_socket();
@@ -114,14 +113,13 @@ fn check_owner(runtime: &Path) -> Result<(), ErrorInfo> {
     }
 }
 
-/// Whether a host listens, whatever it answers.
 #[must_use]
 pub fn is_there(places: &Places) -> bool {
     UnixStream::connect(places.host_socket()).is_ok()
 }
 
-/// Adds to the error that the host runs and gave no answer, if that is so.
 fn blame_host(error: ErrorInfo, host: Option<Unresponsive>, closed: bool) -> ErrorInfo {
+    // Any other error is an answer of the host's.
     match host {
         Some(host) if error.code == ErrorCode::HostUnreachable && host.stays() => {
             if closed {
@@ -148,6 +146,8 @@ pub fn connect_or_start(
     }
     start(program)?;
     let deadline = Instant::now() + CONNECT_DEADLINE;
+    // A host that found another one running says so as soon as it has tried the lock, and the
+    // other's socket may come a moment later.
     loop {
         if let Some(client) = connect(places, kind)? {
             return Ok(client);
@@ -197,6 +197,8 @@ fn start(program: &Path) -> Result<(), ErrorInfo> {
     match said.get("error") {
         Some(error) => Err(serde_json::from_value(error.clone())
             .unwrap_or_else(|_| not_started(error.to_string()))),
+        // Also where it says that another host runs: a second client has started one at the same
+        // time, and either will do.
         None => Ok(()),
     }
 }
@@ -209,7 +211,6 @@ fn not_started(why: String) -> ErrorInfo {
         .with_hint("start it by hand, with `host run`: it says what goes wrong")
 }
 
-/// Reads up to the end of a line or of the stream, and waits no longer than a start may take.
 fn read_line(mut stdout: ChildStdout) -> std::io::Result<Vec<u8>> {
     let deadline = Instant::now() + START_DEADLINE;
     let mut line = Vec::new();
@@ -217,6 +218,7 @@ fn read_line(mut stdout: ChildStdout) -> std::io::Result<Vec<u8>> {
     while line.len() < START_BYTES_MAX && !line.contains(&b'\n') {
         let left = deadline.saturating_duration_since(Instant::now());
         let left = Timespec::try_from(left).map_err(std::io::Error::other)?;
+        // A read of a pipe has no time limit of its own.
         let ready = match poll(&mut [PollFd::new(&stdout, PollFlags::IN)], Some(&left)) {
             Err(rustix::io::Errno::INTR) => continue,
             other => other?,

@@ -9,45 +9,32 @@ use std::collections::{BTreeMap, HashMap};
 use localcoder_protocol::{Decision, EditCounts, EditId, is_edit_id};
 use serde::{Deserialize, Serialize};
 
-/// Edits that are kept one by one; older ones are only counted in the sums of their months.
 const EDITS_MAX: usize = 1_000;
 /// Rows of months that are kept. A user of every command in five languages has about twenty a
 /// month.
 const MONTHS_MAX: usize = 1_000;
-/// Longest model name that is written.
 const NAME_CHARS_MAX: usize = 60;
 
-/// What edits that are counted together have in common.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct About {
-    /// Id of the command, as in [`localcoder_protocol::CommandSpec::id`].
     pub command: String,
-    /// Whether the user said in words what to do.
     pub instructed: bool,
-    /// The id of the model, or the name that its file gives.
     pub model: String,
     /// The digest of the model; `None` if it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
-    /// The prompt set with which the model was asked.
     pub prompt: String,
-    /// The document's language; `other` for one that is not in our table.
     pub language: String,
     /// The active profile; `own` for one that the user defined.
     pub profile: String,
 }
 
-/// An edit that is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
-    /// Id by which decisions refer to the edit.
     pub edit_id: EditId,
-    /// The group in which it is counted.
     pub about: About,
-    /// How often the model was asked for it.
     pub attempts: u32,
-    /// Whether it is shown as one that may well be wrong.
     pub unsure: bool,
 }
 
@@ -81,14 +68,12 @@ impl Line {
     }
 }
 
-/// The line for an edit that is shown. `day`: in the form of [`day_of`].
 #[must_use]
 pub fn shown_line(shown: &Shown, day: String) -> String {
     let Shown { edit_id, about, attempts, unsure } = shown.clone();
     Line::Shown { shown: edit_id, day, about, attempts, unsure }.text()
 }
 
-/// The line for a decision.
 #[must_use]
 pub fn decided_line(edit_id: &str, decision: Decision) -> String {
     Line::Decided { decided: edit_id.to_owned(), decision }.text()
@@ -105,7 +90,6 @@ pub fn model_name(of_header: Option<&str>) -> String {
     if name.is_empty() { "a file of your own".to_owned() } else { name }
 }
 
-/// An edit that was shown, as far as the lines tell.
 #[derive(Debug)]
 struct Edit {
     shown: Shown,
@@ -115,6 +99,7 @@ struct Edit {
 
 impl Edit {
     fn month(&self) -> String {
+        // The form is ours, so the month is its beginning.
         self.day.chars().take("2026-01".len()).collect()
     }
 
@@ -152,7 +137,6 @@ fn decided(before: Option<Decision>, next: Decision) -> Decision {
     }
 }
 
-/// The contents of a ledger file: edits with their decisions, and the sums of past months.
 #[derive(Debug, Default)]
 pub struct Ledger {
     months: BTreeMap<(String, About), EditCounts>,
@@ -162,7 +146,8 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Reads a ledger's text; lines that can't be read are counted and skipped.
+    /// Reads a ledger's text; lines that can't be read are counted and skipped, since one of them
+    /// (cut off by a crash, or of a later version) must not cost the others.
     #[must_use]
     pub fn read(text: &str) -> Self {
         let mut ledger = Self::default();
@@ -195,20 +180,19 @@ impl Ledger {
         ledger
     }
 
-    /// What was counted; the same [`About`] may occur several times.
+    /// What was counted; the same [`About`] may occur several times, once for each month and once
+    /// for each edit that is still kept by itself.
     pub fn counts(&self) -> impl Iterator<Item = (&About, EditCounts)> {
         let of_months = self.months.iter().map(|((_, about), counts)| (about, *counts));
         of_months.chain(self.edits.iter().map(|edit| (&edit.shown.about, edit.counts())))
     }
 
-    /// The first month or day that was counted.
     #[must_use]
     pub fn since(&self) -> Option<&str> {
         let month = self.months.keys().next().map(|(month, _)| month.as_str());
         month.or_else(|| self.edits.iter().map(|edit| edit.day.as_str()).min())
     }
 
-    /// Lines that could not be read.
     #[must_use]
     pub fn unread_lines(&self) -> u64 {
         self.unread_lines
@@ -225,19 +209,21 @@ impl Ledger {
             let sums = self.months.entry(key).or_default();
             *sums = sum(*sums, counts);
         }
+        // The map is ordered by month, so the first are the oldest.
         let dropped = self.months.len().saturating_sub(MONTHS_MAX);
         let months = self.months.into_iter().skip(dropped);
         let months = months.map(|((month, about), counts)| Line::Month { month, about, counts });
         let mut lines: Vec<String> = months.map(|line| line.text()).collect();
         for Edit { shown, day, decision } in &self.edits {
             lines.push(shown_line(shown, day.clone()));
+            // One line for what may have been many decisions: only what came of them is kept.
             lines.extend(decision.map(|decision| decided_line(&shown.edit_id, decision)));
         }
         lines.iter().map(|line| format!("{line}\n")).collect()
     }
 }
 
-/// Adds two counts.
+/// Adds two counts, up to the largest number.
 #[must_use]
 pub fn sum(one: EditCounts, other: EditCounts) -> EditCounts {
     // A file that was edited by hand may contain any numbers, so the sum must not overflow.
@@ -297,7 +283,6 @@ mod tests {
         ledger.counts().fold(EditCounts::default(), |all, (_, counts)| sum(all, counts))
     }
 
-    /// The counts of one edit after these decisions.
     fn after(decisions: &[Decision]) -> EditCounts {
         let mut text = shown_line(&shown(1), "2026-01-31".to_owned());
         for decision in decisions {

@@ -14,28 +14,20 @@ use localcoder_protocol::ModelInfo;
 /// the same.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelFile {
-    /// The absolute path.
     pub path: PathBuf,
-    /// What users see of it.
     pub info: ModelInfo,
-    /// Its id and digest in the store or a catalog; `None` if neither knows it.
     pub pinned: Option<Pinned>,
-    /// When it was last written.
     pub modified: Option<SystemTime>,
     /// A chat template to be used instead of the file's own.
     pub chat_template: Option<String>,
-    /// Sampling that its maker recommends for answers that are not code.
     pub sampling: Sampling,
-    /// The header's content; `None` if it was not read.
     pub header: Option<Arc<Header>>,
 }
 
 /// A name that stands for one particular content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pinned {
-    /// Its id.
     pub id: String,
-    /// Its digest.
     pub sha256: String,
 }
 
@@ -64,7 +56,6 @@ impl ModelFile {
     }
 }
 
-/// A file for tests that need any file.
 #[cfg(test)]
 pub(crate) fn sample() -> ModelFile {
     ModelFile {

@@ -16,17 +16,19 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// The process that has this id now.
+    /// The process that has this id now; `None` if there is none, or one that only waits for its
+    /// parent.
     pub(crate) fn of(pid: u32) -> Option<Self> {
         Some(Self { pid, started: system::started(pid)? })
     }
 
     pub(crate) fn runs(&self) -> bool {
+        // Both: the number may be another process's by now, and a process that is gone but not yet
+        // waited for still takes signals.
         number(self.pid).is_some_and(|pid| test_kill_process(pid).is_ok())
             && system::started(self.pid).as_ref() == Some(&self.started)
     }
 
-    /// Sends it a signal, if it still exists.
     pub(crate) fn signal(&self, signal: Signal) {
         if self.runs()
             && let Some(pid) = number(self.pid)
@@ -35,9 +37,9 @@ impl Process {
         }
     }
 
-    /// Waits for its end; returns whether it came in time.
     pub(crate) fn ends(&self, within: Duration) -> bool {
         let deadline = Instant::now() + within;
+        // Polled: a process that is not a child of ours can't be waited for.
         while self.runs() {
             if Instant::now() > deadline {
                 return false;
@@ -47,12 +49,10 @@ impl Process {
         true
     }
 
-    /// Whether it was stopped by a signal or a debugger.
     pub(crate) fn is_stopped(&self) -> bool {
         system::state(self.pid).is_some_and(|state| state.starts_with(['T', 't']))
     }
 
-    /// Name of the program file that it runs.
     pub(crate) fn program(&self) -> Option<String> {
         system::program(self.pid)
     }
@@ -62,7 +62,6 @@ fn number(pid: u32) -> Option<Pid> {
     Pid::from_raw(i32::try_from(pid).ok()?)
 }
 
-/// What the system reports about a process.
 #[cfg(target_os = "linux")]
 mod system {
     /// The fields after the name, which is in parentheses and may contain anything.
@@ -92,7 +91,7 @@ mod system {
     }
 }
 
-/// The same functions as on Linux, by means of `ps`.
+/// The same functions as on Linux, by means of `ps`, since there is no `/proc`.
 #[cfg(not(target_os = "linux"))]
 mod system {
     fn ask(pid: u32, what: &str) -> Option<String> {

@@ -15,10 +15,8 @@ use crate::process::Process;
 const ENDING_WITHIN: Duration = Duration::from_millis(500);
 /// A host that can end by itself does so in milliseconds.
 const TERM_WITHIN: Duration = Duration::from_secs(2);
-/// A killed process is gone by then, unless it waits for a dead disk.
 const KILL_WITHIN: Duration = Duration::from_secs(5);
 
-/// The process of a host that runs and does not answer.
 #[derive(Debug, Clone)]
 pub struct Unresponsive {
     process: Process,
@@ -33,15 +31,15 @@ impl Unresponsive {
         Self::behind(&stream, places)
     }
 
-    /// The process at the other end of a connection to the host's socket.
     pub(crate) fn behind(stream: &UnixStream, places: &Places) -> Option<Self> {
         let process = Process::of(listener(stream, places)?)?;
+        // The socket's owner may be any process that has been given it; nothing is ended unless it
+        // is this program.
         let ours = std::env::current_exe().ok()?;
         let is_ours = process.program().as_deref() == ours.file_name()?.to_str();
         is_ours.then_some(Self { process })
     }
 
-    /// Its process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.process.pid
@@ -52,7 +50,6 @@ impl Unresponsive {
         !self.process.ends(ENDING_WITHIN)
     }
 
-    /// The error to be reported about it.
     #[must_use]
     pub fn error(&self) -> ErrorInfo {
         let pid = self.pid();
@@ -68,7 +65,6 @@ impl Unresponsive {
             .with_action(ErrorAction::RestartEngine)
     }
 
-    /// The error to be reported if it closes every connection without an answer.
     pub(crate) fn closes(&self) -> ErrorInfo {
         let message = format!(
             "the LocalCoder host (process {}) closed the connection without an answer",
@@ -88,6 +84,7 @@ impl Unresponsive {
     /// # Errors
     /// If it still runs after it was killed.
     pub fn end(&self) -> Result<(), ErrorInfo> {
+        // Asked first: the host then ends its workers itself.
         self.process.signal(Signal::TERM);
         // A stopped process receives other signals only once it continues.
         self.process.signal(Signal::CONT);

@@ -9,7 +9,8 @@ pub(super) struct Configuration {
     file: Contents,
     editor: Contents,
     settings: Settings,
-    /// What of either is not used, for the status.
+    /// What of either is not used, for the status. Kept, because it must be said for as long as it
+    /// holds, not only once.
     notes: Vec<String>,
 }
 
@@ -28,6 +29,7 @@ impl Configuration {
     pub(super) fn set_editor(&mut self, settings: Map<String, Value>) -> Option<String> {
         let settings = Contents::from(settings);
         // If some of the last ones could not be read, they are written again, too.
+        // `Contents` compares what could not be read as well.
         let changed = self.editor != settings;
         let text = changed.then(|| Value::Object(settings.values.clone()).to_string());
         self.editor = settings;
@@ -46,11 +48,14 @@ impl Configuration {
         (before, ConfigureAnswer { errors: resolved.errors })
     }
 
-    /// The settings, overridden by a command's options.
+    /// The settings, overridden by a command's options. An option that is wrong refuses the
+    /// request; what is wrong in the files does not.
     pub(super) fn with(&self, overrides: &Map<String, Value>) -> Result<Settings, ErrorInfo> {
         if overrides.is_empty() {
             return Ok(self.settings.clone());
         }
+        // What is wrong in the files is not the command's fault, and is reported by the status
+        // already.
         let known = layered(&self.file, &self.editor).errors;
         let overrides = Contents::from(overrides.clone());
         let layers = [
@@ -72,7 +77,6 @@ impl Configuration {
     }
 }
 
-/// The settings that result from both layers.
 fn layered(file: &Contents, editor: &Contents) -> Resolved {
     resolve(&[(Layer::File, file), (Layer::Editor, editor)])
 }

@@ -25,7 +25,6 @@ pub(super) fn document_too_large(path: &str, bytes: usize) -> ErrorInfo {
     .with_hint("split the file, or work on a part of it in a new file")
 }
 
-/// What the worker was doing when it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Doing {
     Nothing,
@@ -36,6 +35,7 @@ pub(super) enum Doing {
 
 pub(super) fn worker_ended(doing: Doing, ending: &WorkerEnding, will_restart: bool) -> ErrorInfo {
     let (code, what) = match doing {
+        // Whatever it was doing: lack of memory has a ladder of its own, which goes by this code.
         _ if ran_out_of_memory(ending) => {
             (ErrorCode::OutOfMemory, "the worker ended because memory ran out")
         }
@@ -62,7 +62,8 @@ pub(super) fn worker_ended(doing: Doing, ending: &WorkerEnding, will_restart: bo
     ErrorInfo::new(code, what).with_cause(cause).with_hint(hint).with_action(action)
 }
 
-/// Whether a worker ended for lack of memory, judged by the system's report or by its last words.
+/// Whether a worker ended for lack of memory, judged by the system's report or by its last words:
+/// an allocation that fails ends it as well, and then the system has killed nothing.
 fn ran_out_of_memory(ending: &WorkerEnding) -> bool {
     let says = |line: &String| says_out_of_memory(line);
     ending.death == Death::OutOfMemory || ending.last_lines.iter().rev().take(LAST_WORDS).any(says)
@@ -71,7 +72,8 @@ fn ran_out_of_memory(ending: &WorkerEnding) -> bool {
 /// How many of the last lines can tell why the worker ended.
 const LAST_WORDS: usize = 5;
 
-/// The refusal of a model that has taken its worker down too often.
+/// The refusal of a model that has taken its worker down too often. What it says to change is what
+/// gives it another budget: each way of running a model has its own.
 pub(super) fn left_alone(name: &str, wait_ms: u64) -> ErrorInfo {
     let minutes = wait_ms.div_ceil(60_000);
     let plural = if minutes == 1 { "" } else { "s" };

@@ -15,17 +15,12 @@ use crate::ledger::Shown;
 /// Names a connection for the host's lifetime.
 pub type ClientId = u64;
 
-/// How a worker process died.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Death {
-    /// It is not known how.
     #[default]
     Unknown,
-    /// It exited by itself, with this code.
     Exit(i32),
-    /// It was ended by this signal.
     Signal(i32),
-    /// The system ended it for lack of memory.
     OutOfMemory,
     /// The host ended it because what it wrote can't be understood; says what is wrong with it.
     Malformed(String),
@@ -62,10 +57,8 @@ impl Display for Death {
     }
 }
 
-/// The end of a worker process.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WorkerEnding {
-    /// How it died.
     pub death: Death,
     /// The last lines it wrote to stderr, the newest last.
     pub last_lines: Vec<String>,
@@ -77,7 +70,6 @@ impl From<Death> for WorkerEnding {
     }
 }
 
-/// What a smaller model does for the one in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Help {
     /// It guesses what that one writes next.
@@ -89,88 +81,66 @@ pub enum Help {
     },
 }
 
-/// What happened.
+/// What happened. Each is handled completely before the next one, in the order in which the shell
+/// got them; one that comes too late, of a client or a worker that is gone, is ignored.
 #[derive(Debug)]
 pub enum Event {
-    /// A client connected.
     ClientConnected(ClientId),
-    /// A client sent a message.
     ClientMessage(ClientId, Message),
-    /// A client sent a frame that is not a message.
     ClientMalformed(ClientId, String),
-    /// A client is gone.
     ClientGone(ClientId),
     /// Answer to [`Effect::InspectModel`].
     ModelInspected {
-        /// The references of the question.
         references: Vec<String>,
-        /// The checked file of the first reference that exists.
         result: Box<Result<ModelFile, ErrorInfo>>,
-        /// Memory that was available at that moment, if the system reports it.
         free_bytes: Option<u64>,
     },
     /// Answer to [`Effect::FindHelper`].
     HelperFound {
-        /// The model that is to be helped.
         path: PathBuf,
-        /// The help in the question.
         help: Help,
-        /// A model that can, or why there is none.
         found: Box<Result<ModelFile, ErrorInfo>>,
-        /// Memory that was available then, if the system reports it.
         free_bytes: Option<u64>,
     },
     /// Answer to [`Effect::FindSmaller`].
     SmallerFound {
-        /// The path in the question.
         path: PathBuf,
         /// The largest model that takes less, checked; `None` if there is none.
         found: Box<Option<ModelFile>>,
     },
     /// Answer to [`Effect::ReadSettings`].
     SettingsRead {
-        /// The client in the effect.
         client: ClientId,
-        /// The request's id in the effect.
         id: Id,
-        /// What `settings.json` says now, or why it can't be read.
         contents: Box<Contents>,
     },
     /// Answer to [`Effect::StartWorker`]: the process runs, or could not be started.
     WorkerStarted {
-        /// The number in the effect.
         generation: u64,
         /// Its process id, or why there is none.
         result: Result<u32, ErrorInfo>,
     },
-    /// A worker sent a message.
+    /// A worker sent a message. Which worker is said by the number, since another one may run in
+    /// its slot by now.
     WorkerMessage {
-        /// Which worker.
         generation: u64,
-        /// What it sent.
         message: Message,
     },
-    /// A worker process ended.
+    /// A worker process ended: exactly once for each one that was started, after its last message.
     WorkerEnded {
-        /// Which worker.
         generation: u64,
-        /// How it ended.
         ending: WorkerEnding,
     },
     /// The wanted state is in the worker's exchange file, or there is none.
     PrefixFound {
-        /// The worker whose exchange file it is.
         generation: u64,
-        /// The key of the wanted state.
         key: String,
         /// The state's length; `None` if there is none.
         bytes: Option<u64>,
     },
     /// The system begins or stops saving power.
     PowerSaving(bool),
-    /// Memory begins or stops running short.
     MemoryShort(bool),
-    /// The machine has woken from sleep.
     Woke,
     /// Time has passed: the deadline of [`super::Host::next_deadline_ms`] was reached.
     Tick,
@@ -178,21 +148,17 @@ pub enum Event {
     Terminate,
 }
 
-/// What the shell must do, in order.
+/// What the shell must do, in this order: what is to be kept before a load is on the disk when the
+/// worker is asked.
 #[derive(Debug, PartialEq)]
 pub enum Effect {
     /// Answer a client's request; the shell disconnects a client that does not keep up.
     Reply {
-        /// Which client.
         client: ClientId,
-        /// The request's id.
         id: Id,
-        /// The answer.
         result: Result<Reply, ErrorInfo>,
     },
-    /// Notify a client of something that it did not ask for.
     Notify(ClientId, Notice),
-    /// Close a connection after everything was sent.
     Close(ClientId),
     /// Check a model file; answered by [`Event::ModelInspected`].
     InspectModel {
@@ -201,70 +167,52 @@ pub enum Effect {
     },
     /// Look for an installed model that takes less memory; answered by [`Event::SmallerFound`].
     FindSmaller {
-        /// The model that takes too much.
         path: PathBuf,
         /// The limit: the length of that model's file, or the free memory if that is less.
         bytes: u64,
     },
     /// Look for a smaller model that takes work off this one; answered by [`Event::HelperFound`].
     FindHelper {
-        /// The model that is to be helped.
         path: PathBuf,
-        /// What the smaller one is for.
         help: Help,
         /// The one that the user named; if `None`, any that is installed and much smaller.
         named: Option<String>,
     },
     /// Start a worker process; answered by [`Event::WorkerStarted`].
     StartWorker {
-        /// Identifies the worker in every later event.
         generation: u64,
     },
-    /// Send a message to a worker.
     SendWorker {
-        /// Which worker.
         generation: u64,
-        /// The message.
         message: Message,
     },
     /// Close a worker's input, which tells it to end; [`Event::WorkerEnded`] follows.
     StopWorker {
-        /// Which worker.
         generation: u64,
     },
     /// Ask a worker to end by a signal that it can ignore.
     TerminateWorker {
-        /// Which worker.
         generation: u64,
     },
     /// Kill a worker; [`Event::WorkerEnded`] follows.
     KillWorker {
-        /// Which worker.
         generation: u64,
     },
     /// Put the state that was kept under a key into a worker's exchange file; answered by
     /// [`Event::PrefixFound`].
     FindPrefix {
-        /// The worker whose exchange file it is.
         generation: u64,
-        /// The key of the state.
         key: String,
     },
-    /// Keep the state that a worker has written to its exchange file.
     KeepPrefix {
-        /// The worker whose exchange file it is.
         generation: u64,
-        /// The key of the state.
         key: String,
-        /// The state's length.
         bytes: u64,
     },
     /// Read `settings.json` again before anything else happens: a client has reported, by the
     /// request of this id, that it was changed.
     ReadSettings {
-        /// The client that sent it.
         client: ClientId,
-        /// The request's id.
         id: Id,
     },
     /// Keep this text for [`super::HostConfig::measurements`] of the next host.
@@ -276,21 +224,16 @@ pub enum Effect {
     LoadBegins(String),
     /// Forget that text: the load has ended, well or not, and this host has survived it.
     LoadEnded,
-    /// Count an edit that is shown.
     CountShown(Box<Shown>),
-    /// Count what became of an edit that was shown.
     CountDecision {
         /// The edit; it need not be one that was counted.
         edit_id: EditId,
-        /// The user's decision.
         decision: Decision,
     },
-    /// End the host after everything was sent.
     Exit,
 }
 
 impl Effect {
-    /// The message that goes to a client; `None` for effects that send none.
     #[must_use]
     pub fn message(&self) -> Option<(ClientId, Message)> {
         match self {

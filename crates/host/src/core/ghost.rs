@@ -25,20 +25,18 @@ const PAUSE_MAX_MS: f64 = 400.0;
 /// Weight of the latest answer in the running mean.
 const LAST_COUNTS: f64 = 0.3;
 
-/// What is kept for one client.
+/// What is kept for one client. It goes with the connection, and nothing of it is written to a
+/// file: it is the user's code.
 #[derive(Debug, Default)]
 struct Own {
     held: Option<Held>,
     kept: VecDeque<KnownSuggestion>,
-    /// Marks of places for which a model had no suggestion.
     refused: VecDeque<u64>,
 }
 
-/// A place and what is suggested there.
 #[derive(Debug)]
 struct KnownSuggestion {
     spot: Spot,
-    /// The models of the request.
     references: Vec<String>,
     /// What is suggested there; `None` if the model ended its text at once.
     text: Option<GhostText>,
@@ -52,7 +50,6 @@ pub(super) struct Ghost {
 }
 
 impl Ghost {
-    /// Why nothing is suggested at any place.
     pub(super) fn silence(&self, now_ms: u64, settings: &Settings) -> Option<Silence> {
         if !settings.ghost_text {
             Some(Silence::Off)
@@ -76,7 +73,6 @@ impl Ghost {
         off.or_else(|| fill.silence())
     }
 
-    /// Why nothing is suggested in a language unless the user asks.
     pub(super) fn silence_in(
         &self,
         now_ms: u64,
@@ -87,18 +83,17 @@ impl Ghost {
         self.silence(now_ms, settings).or_else(|| is_off().then_some(Silence::LanguageOff))
     }
 
-    /// When the pause ends.
     pub(super) fn deadline_ms(&self) -> Option<u64> {
         self.snoozed_until_ms
     }
 
-    /// Whether the pause has just ended.
     pub(super) fn wakes(&mut self, now_ms: u64) -> bool {
         self.snoozed_until_ms.take_if(|until| *until <= now_ms).is_some()
     }
 
     pub(super) fn snooze(&mut self, now_ms: u64, minutes: u32) {
         let until = now_ms.saturating_add(u64::from(minutes) * 60_000);
+        // No minutes end a pause.
         self.snoozed_until_ms = (minutes > 0).then_some(until);
     }
 
@@ -118,6 +113,7 @@ impl Ghost {
         references: &[String],
         spot: &Spot,
     ) -> Option<CompleteAnswer> {
+        // The newest first: what was suggested last is what the user sees.
         let kept = self.clients.get(&client)?.kept.iter().rev();
         let found =
             kept.filter(|kept| kept.references == references).find_map(|kept| match &kept.text {
@@ -128,7 +124,8 @@ impl Ghost {
         Some(self.paced(answer))
     }
 
-    /// Keeps the suggestion made for a client's place, or that there is none.
+    /// Keeps the suggestion made for a client's place, or that there is none. A later one for the
+    /// same place replaces it; the oldest of all is forgotten.
     pub(super) fn keep(
         &mut self,
         client: ClientId,
@@ -157,8 +154,8 @@ impl Ghost {
         self.clients.get(&client).is_some_and(|own| own.refused.contains(&mark))
     }
 
-    /// Notes how long a suggestion took.
     pub(super) fn note(&mut self, usage: Usage) {
+        // One that was answered without computing says nothing about the time.
         let took = usage.prefill_ms + usage.decode_ms;
         if took > 0.0 {
             let mean = self.took_ms.unwrap_or(took);
@@ -166,7 +163,6 @@ impl Ghost {
         }
     }
 
-    /// An answer that says how long to wait before the next request.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

@@ -6,7 +6,6 @@ use localcoder_protocol::Confined;
 pub(super) struct Life {
     pid: u32,
     confined: Confined,
-    /// Milliseconds without a connected client after which the host ends.
     idle_exit_ms: u64,
     started_ms: Option<u64>,
     draining: bool,
@@ -41,7 +40,8 @@ impl Life {
         &self.confined
     }
 
-    /// Notes the time of the first event; returns whether this is the first.
+    /// Notes the time of the first event; returns whether this is the first. The host has no clock,
+    /// so its life begins with an event.
     pub(super) fn begin(&mut self, now_ms: u64) -> bool {
         let first = self.started_ms.is_none();
         self.started_ms.get_or_insert(now_ms);
@@ -52,7 +52,6 @@ impl Life {
         now_ms - self.started_ms.unwrap_or(now_ms)
     }
 
-    /// From now on no new work is accepted.
     pub(super) fn drain(&mut self) {
         self.draining = true;
     }
@@ -83,7 +82,6 @@ impl Life {
         stays
     }
 
-    /// When the host will have been without clients for long enough to end.
     pub(super) fn unused_from_ms(&self, alone_since_ms: Option<u64>) -> Option<u64> {
         Some(alone_since_ms? + self.idle_exit_ms)
     }
@@ -92,6 +90,7 @@ impl Life {
     /// any client.
     pub(super) fn leave(&mut self, now_ms: u64, alone_since_ms: Option<u64>, done: bool) -> bool {
         let unused = self.unused_from_ms(alone_since_ms).is_some_and(|due| now_ms >= due);
+        // Unused also with work left: nobody is connected who could receive what comes of it.
         let leaves = self.stage == Stage::Serving && (unused || (self.draining && done));
         if leaves {
             self.stage = Stage::Leaving;
@@ -99,7 +98,8 @@ impl Life {
         leaves
     }
 
-    /// Ends once no worker runs; returns whether that is now.
+    /// Ends once no worker runs; returns whether that is now. Until then the process is needed: it
+    /// is what ends its workers.
     pub(super) fn exit(&mut self, workers_run: bool) -> bool {
         let exits = self.stage == Stage::Leaving && !workers_run;
         if exits {

@@ -49,34 +49,28 @@ use sessions::Sessions;
 /// reached. A fault in the schedule must not turn the host into one that does nothing else.
 const DECISIONS_MAX: usize = 16 * QUEUE_MAX;
 
-/// What the host is started with.
 #[derive(Debug, Clone)]
 pub struct HostConfig {
-    /// Its process id, for `status`.
     pub pid: u32,
-    /// What the system denies it, for `status` as well.
     pub confined: Confined,
-    /// What `settings.json` says.
     pub file_settings: Contents,
     /// The last settings of the editor: a model may be loaded before an editor has connected and
     /// sent them.
     pub editor_settings: Contents,
-    /// Milliseconds without a connected client after which the host ends.
     pub idle_exit_ms: u64,
     /// Source of the seeds of requests without one.
     pub seed: u64,
-    /// How often a worker must give a sign of life.
     pub heartbeat_ms: u64,
-    /// Identifies the processor, for measurements that were made on it.
     pub machine: String,
-    /// The text of the last [`Effect::KeepMeasurements`]; `None` if there is none.
     pub measurements: Option<String>,
     /// The text of an [`Effect::LoadBegins`] that no [`Effect::LoadEnded`] followed: that load took
     /// the host down, or the machine.
     pub unfinished_load: Option<String>,
 }
 
-/// The host: feed it events through [`Host::handle`], and carry out the effects.
+/// The host: feed it events through [`Host::handle`], carry out the effects, and call it again with
+/// a tick when [`Host::next_deadline_ms`] has come. It owns the four machines, and is the only one
+/// that sees all of them.
 #[derive(Debug)]
 pub struct Host {
     now_ms: u64,
@@ -92,7 +86,6 @@ pub struct Host {
 }
 
 impl Host {
-    /// A host that was just started.
     #[must_use]
     pub fn new(config: HostConfig) -> Self {
         let HostConfig { machine, measurements, unfinished_load, seed, .. } = config;
@@ -116,7 +109,14 @@ impl Host {
         }
     }
 
-    /// Takes one event; the time must never run backwards. Returns what to do, in order.
+    /// Takes one event; returns what to do, in order. A time before the last one counts as the last
+    /// one.
+    ///
+    /// The steps are the same for each event: the event itself; whatever has become due by itself;
+    /// turns, until nothing more can be decided; text that has gathered; one status for all of
+    /// that; and last, since it depends on everything before, whether the host may end. Each step
+    /// may leave work for a later one, none for an earlier one, so nothing waits for the next event
+    /// that this one has made possible.
     pub fn handle(&mut self, now_ms: u64, event: Event) -> Vec<Effect> {
         self.now_ms = self.now_ms.max(now_ms);
         let now = self.now_ms;
@@ -228,7 +228,6 @@ impl Host {
         }
     }
 
-    /// Does whatever has become due by itself.
     fn follow_time(&mut self, pool_is_due: bool) {
         let now = self.now_ms;
         if pool_is_due {
@@ -246,7 +245,8 @@ impl Host {
         }
     }
 
-    /// Gives the schedule a result of the pool's work. A piece of text changes nothing else.
+    /// Gives the schedule a result of the pool's work. Text and the progress of reading, of which
+    /// there are many in a second, change nothing in the status, so it is not compared after them.
     fn outcome(&mut self, slot: SlotId, outcome: Outcome) {
         if !matches!(outcome, Outcome::Text(_) | Outcome::PrefillProgress(_)) {
             self.sessions.status_changed();
@@ -272,7 +272,9 @@ impl Host {
         });
     }
 
-    /// Asks the schedule something and carries out its decisions.
+    /// Asks the schedule something and carries out its decisions before it returns, so that whoever
+    /// asks next sees the pool as these have left it. The context is made for each question, since
+    /// it borrows the pool, which the decisions change.
     fn ask<T>(
         &mut self,
         ask: impl FnOnce(&mut Schedule, &Context<'_>, &mut Vec<Action>) -> T,
@@ -293,7 +295,10 @@ impl Host {
         result
     }
 
-    /// Gives turns until no further request can have one.
+    /// Gives turns until no further request can have one. Each decision changes the pool, and with
+    /// it what the others may do (an unload makes room, a load takes it), so the schedule is asked
+    /// again after each, until it has nothing to decide. A host that leaves gives no turns: its
+    /// workers are being ended.
     fn plan(&mut self) {
         if self.life.is_leaving() {
             return;
@@ -344,6 +349,8 @@ impl Host {
                 let reply = Reply::PredictEdit(Box::new(answer));
                 self.sessions.finish(asker, Ok(reply), effects);
             }
+            // There is one of these for each key. It says how long to wait after the next one, and
+            // the status is not compared: suggestions are not among the requests that it counts.
             Action::Reply(asker, Ok(Reply::Complete(answer))) => {
                 let reply = Reply::Complete(Box::new(self.ghost.paced(*answer)));
                 self.sessions.finish(asker, Ok(reply), effects);
@@ -378,7 +385,8 @@ impl Host {
         }
     }
 
-    /// Does what a client asks. Returns the answer if there is one at once.
+    /// Does what a client asks. Returns the answer if there is one at once; `None` if it comes
+    /// later, as an effect.
     fn asked(&mut self, asker: Asker, asked: Asked) -> Result<Option<Reply>, ErrorInfo> {
         let client = asker.client;
         Ok(Some(match asked {
@@ -447,7 +455,8 @@ impl Host {
         }))
     }
 
-    /// Loads a model ahead of its use, unless nothing is to be done ahead.
+    /// Loads a model ahead of its use. Where nothing is to be done ahead, the answer says so at
+    /// once: that is not an error of the client.
     fn warm(&mut self, asker: Asker, params: WarmParams) -> Result<Option<Reply>, ErrorInfo> {
         let settings = self.configuration.settings();
         if params.ahead && !self.schedule.works_ahead(settings) {
@@ -472,20 +481,25 @@ impl Host {
         if let Some(reason) = self.ghost.silence_at(now, &fill, &settings) {
             return say(&self.ghost, reason);
         }
+        // Before anything that was kept is looked up, since that is kept by model.
         let (references, settings) = match model {
             Some(model) => (vec![model], settings),
             None => self.ask(|schedule, cx, _| schedule.suggestion_models(settings, cx)),
         };
         let kept = || self.ghost.kept(client, &references, &fill.spot());
+        // An option of this request may change what is suggested; what is kept was made without.
         let kept = overrides.is_empty().then(kept).flatten();
         // A user who asks again where there was no suggestion wants it computed.
         let kept = kept.filter(|kept| kept.suggestion.is_some() || !fill.is_explicit());
         if let Some(answer) = kept {
+            // The line before was accepted as it was suggested, and only now the next one is
+            // computed.
             if let (None, Some(next)) = (&answer.suggestion, fill.next_line()) {
                 self.complete_ahead(next, client, (references, settings));
             }
             return Ok(Some(Reply::Complete(Box::new(answer))));
         }
+        // After what is kept, which costs nothing to show.
         let pauses = self.schedule.ghost_silence(&settings).filter(|_| !fill.is_explicit());
         if let Some(reason) = pauses {
             return say(&self.ghost, reason);
@@ -499,18 +513,19 @@ impl Host {
         Ok(None)
     }
 
-    /// A next edit: one that follows without doubt is the answer at once.
     fn predict_edit(&mut self, asker: Asker, predict: Predict) -> Result<Option<Reply>, ErrorInfo> {
         let Predict { request_id, model, overrides, task } = predict;
         let settings = self.configuration.with(&overrides)?;
         self.schedule.check_request_id(asker.client, &request_id)?;
         let say = |found| Ok(Some(Reply::PredictEdit(Box::new(next_edit_answer(found)))));
+        // A place that the model had nothing to say about is not asked about again.
         let task = task.without(|mark| self.ghost.is_refused(asker.client, mark));
         let is_explicit = task.is_explicit();
         let off = self.ghost.silence_in(self.now_ms, task.language(), &settings);
         if let Some(reason) = off.filter(|_| !is_explicit) {
             return say(Err(reason));
         }
+        // Where the code leaves no choice, no model is asked.
         match task.known() {
             Ok(Some(edit)) => {
                 let answer = next_edit_answer(Ok(edit));
@@ -551,6 +566,7 @@ impl Host {
             });
         }
         let suggestion = answer.suggestion.clone();
+        // Also from a computation ahead: it is kept under the place that the cursor may reach.
         if let Some(text) = &suggestion {
             self.ghost.keep(owner, &references, fill.spot(), Some(text.clone()));
         }
@@ -570,7 +586,8 @@ impl Host {
         self.complete_ahead(next, owner, (references, settings));
     }
 
-    /// Computes a suggestion for a place that the cursor has not reached yet.
+    /// Computes a suggestion for a place that the cursor has not reached yet. Nobody is answered;
+    /// what comes of it is kept for the place.
     fn complete_ahead(
         &mut self,
         next: Fill,
@@ -624,7 +641,8 @@ impl Host {
         answer
     }
 
-    /// Ends now; every running request fails with that as the reason.
+    /// Ends: no new work is taken, and every running request fails with that as the reason. The
+    /// host leaves by the end of this event and is gone once its workers are.
     fn stop(&mut self) {
         self.life.drain();
         self.ask(|schedule, _, out| schedule.stop(&errors::draining(), out));
@@ -635,12 +653,12 @@ impl Host {
         if self.life.leave(self.now_ms, alone, self.schedule.is_done()) {
             self.pool.leave(self.now_ms, &mut self.effects);
         }
+        // After the pool was told to end: without a worker, the host is gone within this event.
         if self.life.exit(self.pool.runs()) {
             self.effects.push(Effect::Exit);
         }
     }
 
-    /// The status of the host for a client that asks.
     pub fn status(&mut self) -> HostStatus {
         let status = self.ask(|schedule, cx, _| schedule.status(cx));
         let ScheduleStatus { requests, engine, slot, model, device, .. } = status;
@@ -676,7 +694,6 @@ impl Host {
         }
     }
 
-    /// Why nothing is suggested at any place; `None` if nothing prevents it.
     fn no_ghost_text(&self, slot: SlotId) -> Option<Silence> {
         let settings = self.configuration.settings();
         let off = self.ghost.silence(self.now_ms, settings);

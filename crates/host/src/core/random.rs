@@ -10,7 +10,6 @@ impl Random {
         Self(fastrand::Rng::with_seed(seed))
     }
 
-    /// An id that no other edit has by chance.
     pub(super) fn edit_id(&mut self) -> EditId {
         format!("{:08x}{:08x}", self.next(), self.next())
     }

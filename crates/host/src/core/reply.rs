@@ -10,43 +10,28 @@ use localcoder_transport::Message;
 use serde::Serialize;
 use serde_json::Value;
 
-/// The answer to a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reply {
     /// To `drain` and `stop`.
     Nothing,
-    /// To `hello`.
     Hello(HelloAnswer),
-    /// To `status`.
     Status(Box<HostStatus>),
     /// To `configure` and `configureFile`.
     Configure(ConfigureAnswer),
-    /// To `cancel`.
     Cancel(CancelAnswer),
-    /// To `locateEdits`.
     LocateEdits(LocateEditsAnswer),
-    /// To `scopes`.
     Scopes(Box<ScopesAnswer>),
-    /// To `survey`.
     Survey(SurveyAnswer),
-    /// To `unload`.
     Unload(UnloadAnswer),
-    /// To `warm`.
     Warm(WarmAnswer),
-    /// To `prepare`.
     Prepare(PrepareAnswer),
-    /// To `assist`.
     Assist(Box<AssistAnswer>),
-    /// To `generate`.
     Generate(Box<GenerateAnswer>),
-    /// To `complete`.
     Complete(Box<CompleteAnswer>),
-    /// To `predictEdit`.
     PredictEdit(Box<NextEditAnswer>),
 }
 
 impl Reply {
-    /// The value that is sent to the client.
     #[must_use]
     pub fn to_value(&self) -> Value {
         match self {
@@ -73,25 +58,17 @@ fn json(answer: &impl Serialize) -> Value {
     serde_json::to_value(answer).expect("protocol types serialize")
 }
 
-/// What a client is sent without having asked.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Notice {
-    /// Progress of a request.
     Progress(ProgressParams),
-    /// A piece of a streamed answer.
     Delta(DeltaParams),
-    /// An edit as far as it has been written.
     Draft(DraftParams),
-    /// An edit on which the client must run its test.
     TryEdit(TryEditParams),
-    /// A setting that the user may want to change.
     Suggestion(SuggestionParams),
-    /// The host's status has changed.
     Status(Box<HostStatus>),
 }
 
 impl Notice {
-    /// The message that is sent to the client.
     #[must_use]
     pub fn to_message(&self) -> Message {
         match self {

@@ -16,7 +16,6 @@ use serde_json::{Map, Value};
 use super::errors;
 use super::jobs::{Counting, EditWish, Job};
 
-/// A request of a client.
 #[derive(Debug)]
 pub(super) enum Asked {
     Hello(HelloParams),
@@ -38,7 +37,6 @@ pub(super) enum Asked {
     Complete(Box<Suggest>),
     /// A next edit, which can often be answered without a model.
     PredictEdit(Box<Predict>),
-    /// A request that waits for its turn at a model.
     Work(Box<Work>),
 }
 
@@ -50,7 +48,6 @@ pub(super) struct Suggest {
     pub(super) fill: Box<Fill>,
 }
 
-/// The next edit that a client asks for.
 #[derive(Debug)]
 pub(super) struct Predict {
     pub(super) request_id: RequestId,
@@ -59,7 +56,6 @@ pub(super) struct Predict {
     pub(super) task: Box<NextEditTask>,
 }
 
-/// Work for a model.
 #[derive(Debug)]
 pub(super) struct Work {
     pub(super) request_id: RequestId,
@@ -70,7 +66,6 @@ pub(super) struct Work {
     pub(super) kind: Kind,
 }
 
-/// The kinds of work.
 #[derive(Debug)]
 pub(super) enum Kind {
     Prepare(Task),
@@ -79,7 +74,8 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// The use for which the settings name a model, if the request names none.
+    /// The use for which the settings name a model, if the request names none. A client's own
+    /// prompt is not about code, as far as is known.
     pub(super) fn model_use(&self) -> ModelUse {
         match self {
             Self::Prepare(task) | Self::Assist(task, _) => task.spec().model,
@@ -87,7 +83,7 @@ impl Kind {
         }
     }
 
-    /// `counting`: called if the work is an edit.
+    /// `counting` is called for commands alone: it draws the id of an edit.
     pub(super) fn job(
         self,
         settings: &localcoder_settings::Settings,
@@ -112,6 +108,8 @@ type Reader = fn(Value) -> Result<Asked, ErrorInfo>;
 /// Everything a client can ask. `tests::every_request_has_a_reader` holds it complete.
 const READERS: &[(&str, Reader)] = &[
     (Hello::METHOD, |params| Ok(Asked::Hello(read::<Hello>(params)?))),
+    // Parameters are read even where there are none to read, so that a malformed request is refused
+    // like any other.
     (Status::METHOD, |params| read::<Status>(params).map(|_| Asked::Status)),
     (Drain::METHOD, |params| read::<Drain>(params).map(|_| Asked::Drain)),
     (Stop::METHOD, |params| read::<Stop>(params).map(|_| Asked::Stop)),
@@ -123,6 +121,8 @@ const READERS: &[(&str, Reader)] = &[
     (Tried::METHOD, |params| Ok(Asked::Tried(read::<Tried>(params)?))),
     (RecordDecision::METHOD, |params| {
         let params = read::<RecordDecision>(params)?;
+        // The id becomes a line of the ledger: only our own form of it may, or a client could write
+        // text into the file.
         match is_edit_id(&params.edit_id) {
             true => Ok(Asked::RecordDecision(params)),
             false => Err(ErrorInfo::new(ErrorCode::Protocol, "no edit is named like that")),
@@ -134,6 +134,7 @@ const READERS: &[(&str, Reader)] = &[
     (Snooze::METHOD, |params| Ok(Asked::Snooze(read::<Snooze>(params)?))),
     (Complete::METHOD, |params| {
         let params = read::<Complete>(params)?;
+        // Before anything is parsed: a parser's time goes with the length of the document.
         checked(&params.document)?;
         let fill = Box::new(Fill::new(&params)?);
         let (request_id, model) = (params.request_id, params.model);
@@ -162,6 +163,7 @@ const READERS: &[(&str, Reader)] = &[
             None => task(&document, selection, command)?,
         };
         let mut task = task.with_diagnostics(&params.diagnostics);
+        // A conversation belongs to questions; an edit is asked by its instruction alone.
         if task.spec().answer == AnswerKind::Text {
             task = task.with_conversation(&params.conversation);
         }
@@ -180,7 +182,8 @@ const READERS: &[(&str, Reader)] = &[
     }),
 ];
 
-/// Reads a request.
+/// Reads a request. All checks that need no state are made here, so that what the rest of the core
+/// gets is well formed.
 pub(super) fn request(method: &str, params: Value) -> Result<Asked, ErrorInfo> {
     match READERS.iter().find(|(name, _)| *name == method) {
         Some((_, reader)) => reader(params),
@@ -223,7 +226,6 @@ fn work(
     Ok(Asked::Work(Box::new(Work { request_id, model, overrides, kind })))
 }
 
-/// Where edits belong in a document.
 pub(super) fn locate_edits(params: &LocateEditsParams) -> Result<LocateEditsAnswer, ErrorInfo> {
     let LocateEditsParams { document, edits, check_syntax } = params;
     if edits.len() > LOCATED_EDITS_MAX {

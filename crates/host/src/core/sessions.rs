@@ -24,18 +24,15 @@ const STATUS_EVERY_MS: u64 = 100;
 /// Understood before hello and in every version, so that any client can retire any host.
 const FROZEN: &[&str] = &[Hello::METHOD, Status::METHOD, Drain::METHOD, Stop::METHOD];
 
-/// What a client was sent for one of its requests.
 #[derive(Debug, Default)]
 struct Stream {
-    /// Text that has not been sent yet.
+    /// Text that has not been sent yet; at most what is written within [`REPORT_EVERY_MS`].
     unsent: String,
     /// Whether any text has arrived.
     begun: bool,
-    /// When anything was last sent.
     last_reported_ms: Option<u64>,
 }
 
-/// One connection.
 #[derive(Debug, Default)]
 struct Client {
     /// Set by `hello`.
@@ -44,22 +41,19 @@ struct Client {
     streams: BTreeMap<RequestId, Stream>,
 }
 
-/// Changes of the status that are to be sent.
 #[derive(Debug, Default)]
 struct Feed {
-    /// Whether something may have changed.
+    /// Whether something may have changed. Then the status is built and compared after the event;
+    /// most events of an answer leave it alone.
     changed: bool,
-    /// Whether something has changed of which the watching clients do not know yet.
     due: bool,
     sent_ms: u64,
-    /// The status that was last sent, without the values that change all the time.
     sent: Option<HostStatus>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     clients: BTreeMap<ClientId, Client>,
-    /// Since when no client has been connected.
     alone_since_ms: Option<u64>,
     /// The request with text that was not sent yet: only one is worked on at a time.
     unsent: Option<(ClientId, RequestId)>,
@@ -76,19 +70,17 @@ impl Sessions {
         self.alone_since_ms
     }
 
-    /// The host starts, without clients.
     pub(super) fn begin(&mut self, now_ms: u64) {
         self.alone_since_ms = Some(now_ms);
     }
 
-    /// Whether any client watches for changes.
     pub(super) fn is_watched(&self) -> bool {
         self.clients.values().any(|client| client.wants_status)
     }
 
-    /// Accepts a connection if there is room for one.
     pub(super) fn connect(&mut self, client: ClientId, effects: &mut Vec<Effect>) -> bool {
         if self.clients.len() >= CLIENTS_MAX {
+            // Without a word: there is no request to answer yet.
             effects.push(Effect::Close(client));
             return false;
         }
@@ -98,7 +90,6 @@ impl Sessions {
         true
     }
 
-    /// Removes a client; returns whether there was one.
     pub(super) fn disconnect(&mut self, now_ms: u64, client: ClientId) -> bool {
         if self.clients.remove(&client).is_none() {
             return false;
@@ -111,7 +102,6 @@ impl Sessions {
         true
     }
 
-    /// Whether a client may ask this now; `None` if it is not connected.
     pub(super) fn admit(&self, client: ClientId, method: &str) -> Option<Result<(), ErrorInfo>> {
         let state = self.clients.get(&client)?;
         Some(if state.kind.is_some() || FROZEN.contains(&method) {
@@ -134,6 +124,8 @@ impl Sessions {
         params: &HelloParams,
         pid: u32,
     ) -> Result<HelloAnswer, ErrorInfo> {
+        // The connection stays: whoever speaks another version may still look at this host and end
+        // it.
         if params.protocol_version != PROTOCOL_VERSION {
             return Err(version_mismatch(params.protocol_version, &params.build_id));
         }
@@ -141,12 +133,12 @@ impl Sessions {
             state.kind = Some(params.client);
             state.wants_status = params.wants_status;
         }
+        // A client that begins to watch is sent the status, though nothing has changed.
         self.feed.due |= params.wants_status;
         let build_id = BUILD_ID.to_owned();
         Ok(HelloAnswer { protocol_version: PROTOCOL_VERSION, build_id, pid })
     }
 
-    /// Answers a request that is answered at once.
     pub(super) fn reply(
         &self,
         client: ClientId,
@@ -154,6 +146,7 @@ impl Sessions {
         result: Result<Reply, ErrorInfo>,
         effects: &mut Vec<Effect>,
     ) {
+        // It may have gone while its request ran.
         if self.clients.contains_key(&client) {
             effects.push(Effect::Reply { client, id, result });
         }
@@ -173,6 +166,8 @@ impl Sessions {
             let state = self.clients.get_mut(&client);
             let stream = state.and_then(|state| state.streams.remove(&request_id));
             let text = stream.map(|stream| stream.unsent).unwrap_or_default();
+            // What has gathered belongs before the answer. With an error it is dropped, since the
+            // client drops what it has.
             if result.is_ok() && !text.is_empty() {
                 let delta = Notice::Delta(DeltaParams { request_id, text });
                 effects.push(Effect::Notify(client, delta));
@@ -181,7 +176,8 @@ impl Sessions {
         self.reply(client, id, result, effects);
     }
 
-    /// A request starts over: what its client received of it does not count.
+    /// A request starts over: what its client received of it does not count. Text that has gathered
+    /// is dropped, and the first piece of the next attempt is sent at once again.
     pub(super) fn restarted(&mut self, asker: &Asker) {
         let Some(request_id) = &asker.request_id else { return };
         if let Some(client) = self.clients.get_mut(&asker.client) {
@@ -199,7 +195,6 @@ impl Sessions {
         streams.get_mut(request_id)
     }
 
-    /// Sends the progress of a request.
     pub(super) fn report(&mut self, now_ms: u64, report: Report, effects: &mut Vec<Effect>) {
         let Report { asker, stage, fraction, message, throttled } = report;
         let (client, Some(request_id)) = (asker.client, asker.request_id) else { return };
@@ -213,7 +208,6 @@ impl Sessions {
         effects.push(Effect::Notify(client, Notice::Progress(params)));
     }
 
-    /// Has an edit tried by the client that asked for it.
     pub(super) fn try_edit(&self, asker: &Asker, trial: Trial, effects: &mut Vec<Effect>) {
         let Some(request_id) = asker.request_id.clone() else { return };
         if self.clients.contains_key(&asker.client) {
@@ -223,7 +217,6 @@ impl Sessions {
         }
     }
 
-    /// Sends an edit as far as it has been written.
     pub(super) fn draft(&self, asker: Asker, so_far: SoFar, effects: &mut Vec<Effect>) {
         let (client, Some(request_id)) = (asker.client, asker.request_id) else { return };
         if self.clients.contains_key(&client) {
@@ -233,7 +226,8 @@ impl Sessions {
         }
     }
 
-    /// Takes a piece of an answer. The first is sent at once, later ones gather for a moment.
+    /// Takes a piece of an answer. The first is sent at once, since it is what the user waits for;
+    /// later ones gather for a moment.
     pub(super) fn delta(
         &mut self,
         now_ms: u64,
@@ -261,7 +255,6 @@ impl Sessions {
         Some(stream.last_reported_ms.map_or(now_ms, |told| told + REPORT_EVERY_MS))
     }
 
-    /// Sends the text that has gathered, if it is time.
     pub(super) fn flush(&mut self, now_ms: u64, effects: &mut Vec<Effect>) {
         if self.unsent_due_ms(now_ms).is_none_or(|due| due > now_ms) {
             return;
@@ -283,7 +276,6 @@ impl Sessions {
         effects.extend(watching.map(|(id, _)| Effect::Notify(*id, notice())));
     }
 
-    /// Notes that the host's status may have changed.
     pub(super) fn status_changed(&mut self) {
         self.feed.changed = true;
     }
@@ -298,7 +290,6 @@ impl Sessions {
         status.into_iter().chain(self.unsent_due_ms(now_ms)).min()
     }
 
-    /// Whether the status must be compared with the one that was last sent.
     pub(super) fn wants_status(&self) -> bool {
         self.feed.changed || self.feed.due
     }

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::ModelFile;
 
-/// The model whose load never ended.
+/// The model whose load never ended. Name and path alone are kept: the file may be another one by
+/// then, and a false suspicion costs only the load ahead.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Suspect {
     name: String,
@@ -23,12 +24,10 @@ impl Suspect {
         serde_json::from_str(text).ok()
     }
 
-    /// The text that is kept while the load is in progress.
     pub(super) fn to_text(&self) -> String {
         serde_json::to_string(self).expect("plain data is always JSON")
     }
 
-    /// What users are shown about it.
     pub(super) fn note(&self) -> String {
         format!(
             "the last load of {} never ended, because LocalCoder or the machine went down: it is \

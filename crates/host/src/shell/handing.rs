@@ -10,24 +10,22 @@ use localcoder_transport::{Id, Message};
 
 use super::inspector::Load;
 
-/// For each worker, by generation, the messages that wait; the load is the first.
 #[derive(Debug, Default)]
 pub(super) struct Handing(HashMap<u64, VecDeque<Message>>);
 
-/// What to do with a message to a worker.
 #[derive(Debug, PartialEq)]
 pub(super) enum Next {
     Send(Message),
-    /// Open the load's file first.
     Open(Load, PathBuf),
     /// It waits for its turn after the others.
     Wait,
 }
 
 impl Handing {
-    /// Decides what to do with a message to a worker.
     pub(super) fn next(&mut self, generation: u64, message: Message) -> Next {
         if let Some(waiting) = self.0.get_mut(&generation) {
+            // Whatever it is: the worker must get its messages in the order in which they were
+            // sent.
             waiting.push_back(message);
             return Next::Wait;
         }
@@ -40,18 +38,18 @@ impl Handing {
     /// the worker is gone.
     pub(super) fn opened(&mut self, load: Load) -> Option<(Message, VecDeque<Message>)> {
         let is_it = |message: &Message| self::load(message).is_some_and(|it| it.0 == load.request);
+        // A load of an earlier worker, or one that was given up, is not what waits now.
         self.0.get(&load.generation)?.front().filter(|message| is_it(message))?;
         let mut waiting = self.0.remove(&load.generation)?;
         Some((waiting.pop_front()?, waiting))
     }
 
-    /// The worker is gone, and the messages for it are dropped.
     pub(super) fn forget(&mut self, generation: u64) {
         self.0.remove(&generation);
     }
 }
 
-/// The number of a load and the path in it.
+/// The number of a load and the path in it; `None` if the message is not a load of either kind.
 fn load(message: &Message) -> Option<(i64, PathBuf)> {
     let Message::Request { id: Id::Number(number), method, params } = message else { return None };
     if ![LoadModel::METHOD, LoadDraft::METHOD].contains(&method.as_str()) {

@@ -33,10 +33,9 @@ const QUICK_MAX: usize = 4;
 /// How many inspections may hang, with no request waiting for them any more. Each holds a thread,
 /// and a system on which this many hang needs fixing before it needs another.
 const HUNG_MAX: usize = 8;
-/// How many looks may run at once, including slow ones that may yet hang.
 const RUNNING_MAX: usize = HUNG_MAX + QUICK_MAX;
 
-/// What the inspector is asked.
+/// What the inspector is asked. Equal questions share a look that has not begun.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Wanted {
     First(Vec<String>),
@@ -47,23 +46,17 @@ enum Wanted {
     Open(Load, PathBuf),
 }
 
-/// The load for which a file is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Load {
     pub(super) generation: u64,
     pub(super) request: i64,
 }
 
-/// The answers, each with what was asked.
 #[derive(Debug, Clone)]
 pub(super) enum Inspected {
-    /// The first of several that exists.
     First(Vec<String>, Result<ModelFile, ErrorInfo>),
-    /// A model that takes work off another.
     Helper(PathBuf, Help, Result<ModelFile, ErrorInfo>),
-    /// A model that takes less memory than another.
     Smaller(PathBuf, Option<ModelFile>),
-    /// The opened file that a worker is about to load.
     Opened(Load, Result<Arc<Checked>, ErrorInfo>),
 }
 
@@ -72,7 +65,6 @@ pub(super) struct Inspector {
 }
 
 impl Inspector {
-    /// `answer` gets one result for each question, within [`ANSWER_WITHIN`].
     pub(super) fn new(
         models: Models,
         answer: impl Fn(Inspected) + Send + 'static,
@@ -102,6 +94,8 @@ impl Inspector {
         answer: impl Fn(Inspected) + Send + 'static,
         within: Duration,
     ) -> io::Result<Self> {
+        // Unbounded: the shell must never wait for this thread, and the core asks few questions at
+        // once.
         let (sender, messages) = unbounded();
         let desk = Desk {
             work,
@@ -139,29 +133,28 @@ impl Inspector {
     }
 }
 
-/// What a look does; it notes in the place where it is.
+/// What a look does. It notes in the place which file it is at, so that a look that hangs can be
+/// reported with the file that is to blame.
 type Work = dyn Fn(&Wanted, &Place) -> Inspected + Send + Sync;
 
-/// Messages to the desk.
 enum Message {
     Wanted(Wanted),
-    /// The look of this number has returned, with its result.
     Back(u64, Box<Inspected>),
 }
 
-/// A request that waits for an inspection that has not begun.
 struct Waiting {
     wanted: Wanted,
     due: Instant,
 }
 
-/// A look that has not returned.
 struct Running {
     number: u64,
     wanted: Wanted,
     place: Arc<Place>,
     begun: Instant,
-    /// The deadlines of the requests that wait for it; empty once they were told that it hangs.
+    /// The deadlines of the requests that wait for it; empty once they were told that it hangs. The
+    /// look itself stays in the list: a thread in a system call that does not return can't be
+    /// ended.
     due: Vec<Instant>,
 }
 
@@ -190,16 +183,17 @@ impl<A: Fn(Inspected)> Desk<A> {
                 // Can't happen, since the desk holds a sender itself.
                 Err(RecvTimeoutError::Disconnected) => return,
             }
+            // In this order: what is late must not begin any more.
             self.give_up(Instant::now());
             self.begin();
         }
     }
 
-    /// The next time at which something is due even if no message comes.
     fn wakes(&self) -> Option<Instant> {
         let due = self.running.iter().flat_map(|look| look.due.iter().copied());
         let due = due.chain(self.waiting.iter().map(|it| it.due));
         let now = Instant::now();
+        // A look that becomes slow makes room for one that waits.
         let slow = self.running.iter().map(|look| look.begun + SLOW_AFTER);
         let slow = slow.filter(|at| *at > now && !self.waiting.is_empty());
         due.chain(slow).min()
@@ -236,12 +230,14 @@ impl<A: Fn(Inspected)> Desk<A> {
         if look.due.is_empty() {
             tracing::info!(ms = millis(look.begun), "a look at a model's file came back too late");
         }
+        // Each question has its own answer, since each is counted by whoever asked.
         for _ in look.due {
             (self.answer)(inspected.clone());
         }
     }
 
-    /// Reports to those who have waited for too long.
+    /// Reports to those who have waited for too long, and warns once for each look that no one
+    /// waits for any more.
     fn give_up(&mut self, now: Instant) {
         for look in &mut self.running {
             let before = look.due.len();
@@ -259,11 +255,15 @@ impl<A: Fn(Inspected)> Desk<A> {
         }
     }
 
-    /// Begins as many of the waiting looks as are allowed at once.
+    /// Begins as many of the waiting looks as are allowed at once. Slow ones do not count as long
+    /// as there is room for them, so that one dead disk does not keep the models of another from
+    /// being looked at.
     fn begin(&mut self) {
         while !self.waiting.is_empty() {
             let hung = self.running.iter().filter(|look| look.due.is_empty()).count();
             if hung >= HUNG_MAX {
+                // An error now is better than the same one after the deadline: none of these will
+                // begin.
                 for late in std::mem::take(&mut self.waiting) {
                     (self.answer)(refused(late.wanted, self.others_hang()));
                 }
@@ -288,6 +288,8 @@ impl<A: Fn(Inspected)> Desk<A> {
         let place = Arc::new(Place::default());
         let (work, back) = (Arc::clone(&self.work), self.back.clone());
         let (asked, at) = (wanted.clone(), Arc::clone(&place));
+        // A thread for each look: a named pipe given as a model once kept every later request
+        // waiting.
         let started = spawn_thread("model-look", move || {
             let _ = back.send(Message::Back(number, Box::new(work(&asked, &at))));
         });
@@ -319,7 +321,6 @@ fn millis(begun: Instant) -> u64 {
     u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The answer to a question that no look could answer.
 fn refused(wanted: Wanted, error: ErrorInfo) -> Inspected {
     match wanted {
         Wanted::First(references) => Inspected::First(references, Err(error)),
@@ -383,7 +384,6 @@ mod tests {
             self.inspector.inspect(vec![reference.to_owned()]);
         }
 
-        /// The next answer: the reference and the error.
         fn answer(&self) -> (String, ErrorInfo) {
             match self.answers.recv_timeout(PATIENCE).unwrap() {
                 Inspected::First(references, Err(error)) => (references[0].clone(), error),
@@ -391,7 +391,6 @@ mod tests {
             }
         }
 
-        /// Asks for a file that hangs and waits until that is reported.
         fn hang(&self, reference: &str) {
             self.ask(reference);
             let (asked, error) = self.answer();

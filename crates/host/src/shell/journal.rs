@@ -24,9 +24,7 @@ const BUILD_CHARS_MAX: usize = 40;
 
 #[derive(Default)]
 pub(super) struct Journal {
-    /// Clients' requests, by connection.
     requests: HashMap<(ClientId, Id), Awaited>,
-    /// The host's calls, by worker.
     calls: HashMap<(u64, Id), Awaited>,
 }
 
@@ -36,7 +34,6 @@ struct Awaited {
 }
 
 impl Journal {
-    /// Logs an event; called before the core gets it.
     pub(super) fn happened(&mut self, now_ms: u64, event: &Event) {
         match event {
             Event::ClientMessage(client, Message::Request { id, method, params }) => {
@@ -61,7 +58,6 @@ impl Journal {
         }
     }
 
-    /// Logs an effect; called before the shell carries it out.
     pub(super) fn wanted(&mut self, now_ms: u64, effect: &Effect) {
         match effect {
             Effect::Reply { client, id, result } => {
@@ -74,6 +70,8 @@ impl Journal {
                 if method == LoadModel::METHOD {
                     load_begins(*generation, params);
                 }
+                // Only what is not logged suffers: without a bound, a client that never reads would
+                // make this grow.
                 if self.calls.len() < AWAITED_MAX {
                     let call = Awaited { method, since_ms: now_ms };
                     self.calls.insert((*generation, id.clone()), call);
@@ -87,8 +85,11 @@ impl Journal {
         if method == Hello::METHOD {
             hello(client, params);
         }
+        // The name is looked up in our own table: what a client sends as a method may be any text,
+        // and the log has none of the user's.
         let Some(method) = method_of(HOST_REQUESTS, method) else { return };
         let command = params["command"].as_str().filter(|_| method == Assist::METHOD);
+        // All commands are one method, so the command is logged as the kind.
         let method = command.and_then(CommandSpec::of).map_or(method, |spec| spec.id);
         tracing::debug!(client, kind = method, "a request begins");
         if self.requests.len() < AWAITED_MAX {
@@ -97,6 +98,7 @@ impl Journal {
     }
 
     fn worker_ended(&mut self, now_ms: u64, generation: u64) {
+        // What was asked and not answered is gone with its worker; only a load is worth a line.
         for ((of, _), call) in &self.calls {
             if *of == generation && call.method == LoadModel::METHOD {
                 let ms = now_ms - call.since_ms;
@@ -180,7 +182,6 @@ fn load_begins(generation: u64, params: &Value) {
     );
 }
 
-/// A worker has answered the host's call.
 fn answered(method: &str, ms: u64, generation: u64, result: &Result<Value, ErrorInfo>) {
     match result {
         Err(error) if [LoadModel::METHOD, LoadDraft::METHOD].contains(&method) => {

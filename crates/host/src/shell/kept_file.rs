@@ -18,12 +18,10 @@ impl KeptFile {
         Self { path }
     }
 
-    /// The text that was kept.
     pub(super) fn read(&self) -> Option<String> {
         read_text(&self.path, BYTES_MAX).ok()
     }
 
-    /// Deletes what was kept.
     pub(super) fn forget(&self) {
         if let Err(error) = fs_err::remove_file(&self.path)
             && error.kind() != std::io::ErrorKind::NotFound
@@ -32,7 +30,6 @@ impl KeptFile {
         }
     }
 
-    /// Replaces what was kept, either completely or not at all.
     pub(super) fn keep(&self, text: &str) {
         self.write(text, Options::CACHE);
     }

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, bounded};
 use localcoder_transport::spawn_thread;
 
-/// The lines' target in the log.
 pub(super) const TARGET: &str = "worker";
 
 /// Lines kept for the report of a worker's end.
@@ -28,7 +27,8 @@ const LINES_TO_GO_ON: u32 = 50;
 /// Of the lines left out, this many are logged after all when the worker ends: its last words.
 const LAST_WORDS: usize = 10;
 
-/// Reads on a thread of its own; sends the last lines when the stream ends.
+/// Reads on a thread of its own; sends the last lines when the stream ends. The stream is read to
+/// its end in any case, since a worker whose pipe is full would stand still.
 pub(super) fn collect(
     generation: u64,
     stderr: impl Read + Send + 'static,
@@ -47,9 +47,7 @@ pub(super) fn collect(
 struct Lines<L> {
     log: L,
     last: VecDeque<String>,
-    /// How many lines may be logged now.
     allowed: u32,
-    /// Time up to which the allowance was counted.
     counted: Instant,
     /// Lines left out since one was last logged.
     left_out: u64,
@@ -61,7 +59,6 @@ impl<L: FnMut(&str)> Lines<L> {
         Self { log, last, allowed: LINES_AT_ONCE, counted: now, left_out: 0 }
     }
 
-    /// Reads to the end; an error counts as the end.
     fn read(&mut self, mut stderr: impl BufRead) {
         let mut line = Vec::new();
         let mut cut = false;
@@ -76,6 +73,7 @@ impl<L: FnMut(&str)> Lines<L> {
             let part = &piece[..end.unwrap_or(piece.len())];
             let room = LINE_BYTES_MAX - line.len();
             line.extend_from_slice(&part[..room.min(part.len())]);
+            // What does not fit is read and dropped: the worker must not block on a full pipe.
             cut |= part.len() > room;
             let used = end.map_or(piece.len(), |end| end + 1);
             stderr.consume(used);
@@ -85,6 +83,7 @@ impl<L: FnMut(&str)> Lines<L> {
                 cut = false;
             }
         }
+        // The last line may have no end.
         self.line(&line, cut, Instant::now());
     }
 
@@ -121,6 +120,8 @@ impl<L: FnMut(&str)> Lines<L> {
             self.allowed = self.allowed.saturating_add(more).min(LINES_AT_ONCE);
             self.counted = now;
         }
+        // In a flood, each single line that is allowed would be surrounded by notes of what was
+        // left out.
         let wanted = if self.left_out > 0 { LINES_TO_GO_ON } else { 1 };
         if self.allowed < wanted {
             return false;
@@ -155,7 +156,6 @@ impl<L: FnMut(&str)> Lines<L> {
 mod tests {
     use super::*;
 
-    /// What is logged for this stderr, and what is kept.
     fn read(stderr: &[u8]) -> (Vec<String>, Vec<String>) {
         let mut logged = Vec::new();
         let mut lines = Lines::new(|line: &str| logged.push(line.to_owned()), Instant::now());

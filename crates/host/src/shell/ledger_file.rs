@@ -14,25 +14,21 @@ use rustix::fs::OFlags;
 
 use crate::ledger::{Ledger, Shown, day_of, decided_line, shown_line};
 
-/// At this size it is folded, which leaves less than half.
 const FOLDED_FROM_BYTES: u64 = 2 * 1024 * 1024;
 /// A larger file is not ours.
 const BYTES_MAX: u64 = 8 * 1024 * 1024;
 
-/// The ledger on disk, for the host that appends to it and the commands that read or delete it.
 #[derive(Debug)]
 pub struct LedgerFile {
     path: PathBuf,
 }
 
 impl LedgerFile {
-    /// The ledger at this path; the file need not exist.
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
         Self { path }
     }
 
-    /// The file's path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -43,6 +39,7 @@ impl LedgerFile {
     /// # Errors
     /// If there is a file and it can't be read.
     pub fn read(&self) -> Result<(Ledger, u64), ReadError> {
+        // Also if it is too large to be ours: that is an error, and nothing is overwritten.
         let bytes = match read(&self.path, BYTES_MAX) {
             Ok(contents) => contents.bytes,
             Err(error) if error.is_missing(&self.path) => Vec::new(),
@@ -97,6 +94,8 @@ impl LedgerFile {
         if !about.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file"));
         }
+        // If the last line was cut off, it stays unreadable alone and does not take this one with
+        // it.
         let begin = if ends_with_a_line(&mut file, about.len())? { "" } else { "\n" };
         file.write_all(format!("{begin}{line}\n").as_bytes())?;
         if about.len() >= FOLDED_FROM_BYTES { self.fold(&file) } else { Ok(()) }

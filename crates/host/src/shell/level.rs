@@ -3,16 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
-/// The worker for every processor.
 const WORKER: &str = "localcoder-worker";
 
 /// How a worker's name ends, and whether this processor can run it.
 type Level = (&'static str, fn() -> bool);
 
-/// The levels, the best first.
 const LEVELS: &[Level] = &[("-avx512", has_avx512)];
 
-/// The best worker in the folder that this processor can run.
 pub(super) fn worker(folder: &Path) -> PathBuf {
     best(folder, LEVELS)
 }

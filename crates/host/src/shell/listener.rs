@@ -31,27 +31,25 @@ const FRAME_WITHIN: Duration = Duration::from_millis(FRAME_WITHIN_MS);
 /// others wait; each is given a quarter of what is left. Our clients send theirs at once, though a
 /// busy machine takes a while, and a hundred that send nothing must not keep one of ours waiting.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// The least time that each of them is given.
 const REFUSED_WITHIN_MIN: Duration = Duration::from_millis(10);
-/// The file that the spare descriptor is opened on.
 const NOTHING: &str = "/dev/null";
-/// The pause before the next attempt to accept a connection.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The host's socket.
 pub(super) struct Listener {
     only: OnlyListener,
 }
 
 impl Listener {
-    /// Makes this process the one host. `None` if another runs.
+    /// Makes this process the one host. `None` if another runs: the lock decides, since a socket
+    /// stays behind when its host dies.
     pub(super) fn bind(places: &Places) -> Result<Option<Self>, ErrorInfo> {
         private_folder(&places.runtime)?;
         let only = OnlyListener::claim(&places.host_lock(), &places.host_socket())?;
         Ok(only.map(|only| Self { only }))
     }
 
-    /// Accepts connections on a thread of its own for the host's life.
+    /// Accepts connections on a thread of its own for the host's life. It starts the threads of a
+    /// client itself, so that one for which there is no thread can be told so on its socket.
     pub(super) fn accept_into(&self, sender: Sender<Input>) -> io::Result<()> {
         let socket = self.only.socket().try_clone()?;
         // A host that could not even refuse would keep every client waiting.
@@ -69,7 +67,6 @@ struct Door {
     sender: Sender<Input>,
     /// Held once for each connected client.
     open: Arc<()>,
-    /// A spare descriptor: when none is left, it makes room to tell a client why it is refused.
     spare: Option<File>,
     next: ClientId,
     /// What is left of [`PATIENCE`].
@@ -84,6 +81,8 @@ impl Door {
                     tracing::warn!("refused a connection of another user");
                 }
                 Ok((stream, _)) => {
+                    // Here and below: a descriptor may have become free by a client that has gone
+                    // meanwhile.
                     self.hold_spare();
                     if !self.take(stream) {
                         return;
@@ -108,6 +107,7 @@ impl Door {
     /// Accepts a client, or tells it why not; returns whether the host still wants clients.
     fn take(&mut self, stream: UnixStream) -> bool {
         // Each connected client holds one reference, and so does the door.
+        // Counted here and not by the core: whoever can't stay must not cost a thread.
         if Arc::strong_count(&self.open) > CLIENTS_MAX {
             return self.refuse(stream, &too_many());
         }
@@ -122,6 +122,8 @@ impl Door {
             Ok((outbox, thread)) => {
                 let place = Arc::clone(&self.open);
                 let writer = ClientWriter { outbox, thread, stream, _place: place };
+                // Before the gate is opened, so that the core hears of the client before its first
+                // message.
                 let goes_on = self.sender.send(Input::Accepted(self.next, writer)).is_ok();
                 drop(close_gate);
                 goes_on
@@ -147,9 +149,12 @@ impl Door {
         let bytes_max = Arc::new(AtomicUsize::new(STRANGER_FRAME_BYTES_MAX));
         let limit = Arc::clone(&bytes_max);
         spawn_careful_reader(&name, reading, FRAME_WITHIN, bytes_max, move |message| {
+            // Waits for the first message only: once the gate is gone, this returns at once.
             let _ = gate.recv();
             let event = match message {
                 Some(Ok(message)) => {
+                    // Whoever says hello may send documents; a stranger's frame has a small limit,
+                    // so that it can't make the host take memory.
                     if is_hello(&message) {
                         limit.store(FRAME_BYTES_MAX, Ordering::Release);
                     }
@@ -181,12 +186,14 @@ impl Door {
     /// the host: it must be possible to inspect and retire a host that is full.
     fn refuse(&mut self, stream: UnixStream, why: &ErrorInfo) -> bool {
         let mut ends = false;
+        // Patience is for a crowd; a single client has all the time.
         if !self.others_wait() {
             self.patience = PATIENCE;
         }
         let begun = Instant::now();
         let within = (self.patience / 4).max(REFUSED_WITHIN_MIN);
         answer_and_close(stream, within, STRANGER_FRAME_BYTES_MAX, |method| {
+            // The host is told below, after the answer was sent.
             ends = method == Stop::METHOD;
             match method {
                 Stop::METHOD => Ok(json!({})),
@@ -227,7 +234,8 @@ fn is_hello(message: &Message) -> bool {
     matches!(message, Message::Request { method, .. } if method == Hello::METHOD)
 }
 
-/// Sends to a client.
+/// Sends to a client. It also holds the client's place among [`CLIENTS_MAX`], which becomes free
+/// when this is dropped.
 pub(super) struct ClientWriter {
     pub(super) outbox: Outbox,
     thread: JoinHandle<()>,
@@ -236,7 +244,8 @@ pub(super) struct ClientWriter {
 }
 
 impl ClientWriter {
-    /// Closes at once.
+    /// Closes at once, what is queued is lost. The shutdown also wakes the client's reader, which
+    /// then reports that it is gone.
     pub(super) fn close(self) {
         let _ = self.stream.shutdown(std::net::Shutdown::Both);
     }

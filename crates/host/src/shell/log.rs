@@ -71,7 +71,6 @@ fn end_on_panic() {
 mod tests {
     use super::*;
 
-    /// Runs itself as another process, which the panic ends.
     #[test]
     fn a_panic_in_any_thread_ends_the_process() {
         use std::os::unix::process::ExitStatusExt as _;

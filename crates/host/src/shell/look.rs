@@ -30,13 +30,9 @@ const SUGGESTER_TIMES_SMALLER: u64 = 2;
 /// Where references are looked up.
 #[derive(Debug, Clone)]
 pub(super) struct Models {
-    /// The bundled model.
     pub(super) demo: Option<PathBuf>,
-    /// Folder of the installed models.
     pub(super) installed: PathBuf,
-    /// The user's own catalog.
     pub(super) catalog: PathBuf,
-    /// What is known of files that were named by their paths.
     pub(super) recognition: Recognition,
 }
 
@@ -83,16 +79,19 @@ pub(super) struct Headers {
 const HEADERS_MAX: usize = 16;
 
 impl Headers {
-    /// The header, and the file's stamp when it was read.
     fn of(&self, path: &Path, file: &mut File) -> Result<(Stamp, Arc<Header>), ErrorInfo> {
         let about = file.metadata().map_err(|error| cannot_open(path, &error))?;
         let stamp = Stamp::of(&about);
+        // The lock is not held while the file is read below; two looks may read the same header,
+        // which costs only time.
         let known = lock(&self.known).get(path).filter(|(known, _)| *known == stamp).cloned();
         if let Some(known) = known {
             return Ok(known);
         }
         let header = Arc::new(checked_header(path, file)?);
         let mut known = lock(&self.known);
+        // All at once: which one is used least is not known, and a header is read again in
+        // milliseconds.
         if known.len() >= HEADERS_MAX {
             known.clear();
         }
@@ -119,14 +118,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// An open file whose header was checked, and its stamp at that time.
 #[derive(Debug)]
 pub(super) struct Checked {
     pub(super) file: File,
     pub(super) stamp: Stamp,
 }
 
-/// What a look needs.
 #[derive(Debug)]
 pub(super) struct Look<'a> {
     pub(super) models: &'a Models,
@@ -141,6 +138,7 @@ impl Look<'_> {
         let mut missing = None;
         for reference in references {
             match self.inspect(reference) {
+                // Only where there is none: a damaged first choice is reported.
                 Err(error) if error.code == ErrorCode::ModelNotFound => {
                     missing.get_or_insert(error);
                 }
@@ -154,6 +152,7 @@ impl Look<'_> {
     /// The largest installed model that takes less than `bytes`. One of the same kind comes before
     /// any other, so that another quantization of the same model is found first.
     pub(super) fn smaller(&self, path: &Path, bytes: u64) -> Option<ModelFile> {
+        // `Place` first: listing the folder may hang as well.
         self.place.set(&self.models.installed);
         let store = Store::existing(&self.models.installed)?;
         let installed: Vec<Installed> = store.list().ok()?.into_iter().map(|it| it.model).collect();
@@ -165,6 +164,7 @@ impl Look<'_> {
             let akin = own.is_some_and(|own| *own.0 == model.architecture);
             (!same, !akin, std::cmp::Reverse(model.bytes))
         });
+        // The first that can be used: another may be damaged, or of a kind that is not supported.
         smaller.iter().find_map(|model| self.inspect(&model.id).ok())
     }
 
@@ -202,6 +202,7 @@ impl Look<'_> {
             installed.into_iter().partition(|model| model.bytes <= bytes_most);
         fast.sort_by_key(|model| std::cmp::Reverse(model.bytes));
         slow.sort_by_key(|model| model.bytes);
+        // Opened one after another and only until one fits: each may be on a slow disk.
         let mut found = fast.iter().chain(&slow).filter_map(|model| self.inspect(&model.id).ok());
         let fills = |model: &ModelFile| model.header.as_ref().is_some_and(|it| it.fim.is_some());
         found.find(fills).ok_or_else(none)
@@ -223,6 +224,7 @@ impl Look<'_> {
         installed.sort_by_key(|model| model.bytes);
         let drafts = |model: &ModelFile| {
             let header = model.header.as_ref();
+            // A model that folds what it reads into a state can't take a guess back.
             header.is_some_and(|it| it.shares_vocabulary(&own) && !it.folds())
         };
         let mut found = installed.iter().filter_map(|model| self.inspect(&model.id).ok());
@@ -249,6 +251,7 @@ impl Look<'_> {
         self.place.set(path);
         let (mut file, meta) = open(path)?;
         let (stamp, header) = self.headers.of(path, &mut file)?;
+        // What is ours is known already; only a file of the user's is looked up by its digest.
         let is_ours = installed.is_some() || reference == DEMO;
         let recognition = &self.models.recognition;
         let entry = (!is_ours).then(|| recognition.of(path, stamp, &self.models.catalog)).flatten();
@@ -304,7 +307,6 @@ fn open(path: &Path) -> Result<(File, Metadata), ErrorInfo> {
     Ok((file, meta))
 }
 
-/// Refuses anything that is not a regular file, and says what it is.
 fn no_file(path: &Path, kind: FileType) -> Result<(), ErrorInfo> {
     let what = if kind.is_file() {
         return Ok(());

@@ -55,15 +55,11 @@ const EVENTS_MAX: usize = 1024;
 /// (other local servers use the same keep-alive).
 const IDLE_EXIT_MS: u64 = 5 * 60 * 1_000;
 
-/// What the shell receives from its threads.
 enum Input {
-    /// An event for the core.
     Event(Event),
-    /// A new connection, ahead of any of its messages.
     Accepted(ClientId, ClientWriter),
     /// A client for which there is no room asks for the status.
     HowIsIt(Sender<HostStatus>),
-    /// A model's file was opened for its worker, or could not be.
     Opened(Load, Result<Arc<Checked>, ErrorInfo>),
 }
 
@@ -83,6 +79,7 @@ pub fn run(places: &Places, mut ready: impl Write) -> Result<(), ErrorInfo> {
             return Err(error);
         }
     };
+    // Before any thread is started, so that all of them inherit it.
     let confined = confine(places);
     let bound = Listener::bind(places);
     // A host that ends at once because another runs must not write to the other's log.
@@ -103,6 +100,7 @@ pub fn run(places: &Places, mut ready: impl Write) -> Result<(), ErrorInfo> {
                 tracing::warn!("{line}");
             }
             let _ = writeln!(ready, "{}", json!({"ready": true}));
+            // Flushed and closed at once: a client waits for this line.
             let _ = ready.flush();
             drop(ready);
             shell.run();
@@ -160,7 +158,8 @@ struct Shell {
     sender: Sender<Input>,
     inputs: Receiver<Input>,
     clients: HashMap<ClientId, ClientWriter>,
-    /// Events that the shell itself caused and the core has not handled yet.
+    /// Events that the shell itself caused and the core has not handled yet. They come before the
+    /// next input, and never within an effect: the core handles one event at a time.
     pending: VecDeque<Event>,
     workers: Workers,
     measurements: KeptFile,
@@ -230,17 +229,22 @@ impl Shell {
             pending: VecDeque::new(),
             journal: Journal::default(),
         };
+        // Last: before it, nobody can connect to a host that may not come to be. Threads that are
+        // started on demand once died of a limit on memory, and every later request waited without
+        // an end.
         listener.accept_into(shell.sender.clone()).map_err(no_thread)?;
         Ok(shell)
     }
 
     fn run(mut self) {
+        // These only give hints: the host works without them, so that they may fail to start.
         let sender = self.sender.clone();
         power::watch(move |saves| sender.send(Input::Event(Event::PowerSaving(saves))).is_ok());
         let sender = self.sender.clone();
         pressure::watch(move |short| sender.send(Input::Event(Event::MemoryShort(short))).is_ok());
         let sender = self.sender.clone();
         sleep::watch(move || sender.send(Input::Event(Event::Woke)).is_ok());
+        // The first event gives the core the time.
         let mut event = Event::Tick;
         loop {
             if self.apply(event) {
@@ -262,7 +266,9 @@ impl Shell {
         }
     }
 
-    /// Waits for the next event; `None` if what happened does not concern the core.
+    /// Waits for the next event; `None` if what happened does not concern the core. A deadline that
+    /// has come is looked at before the channel, so that a flood of messages does not keep the host
+    /// from noticing a hang.
     fn wait(&mut self) -> Option<Event> {
         let now = self.now_ms();
         let input = match self.host.next_deadline_ms() {
@@ -295,13 +301,12 @@ impl Shell {
         u64::try_from(elapsed).expect("fewer than 500 million years")
     }
 
-    /// Converts milliseconds of its clock to real time, rounded up.
     fn real(&self, ms: u64) -> Duration {
         Duration::from_micros((ms * 1_000).div_ceil(self.time_scale))
     }
 
-    /// Passes the event to the core and carries out the effects; returns whether the host ends.
     fn apply(&mut self, event: Event) -> bool {
+        // First, so that no effect of this event is sent to it.
         if let Event::ClientGone(client) = event {
             self.clients.remove(&client);
         }
@@ -338,6 +343,7 @@ impl Shell {
                 }
                 Effect::KeepMeasurements(text) => self.measurements.keep(&text),
                 Effect::KeepEditorSettings(text) => self.editor_settings.keep(&text),
+                // On the disk before the worker is asked: this load may take the machine down.
                 Effect::LoadBegins(text) => self.loading.keep_durably(&text),
                 Effect::LoadEnded => self.loading.forget(),
                 Effect::CountShown(shown) => self.ledger.shown(&shown),
@@ -379,6 +385,8 @@ impl Shell {
     fn send(&mut self, effect: &Effect) {
         let Some((client, message)) = effect.message() else { return };
         let slow =
+            // A full outbox means that the client does not read: it is closed instead of waited
+            // for, since this thread serves all.
             self.clients.get(&client).is_some_and(|writer| writer.outbox.send(message).is_err());
         if slow {
             tracing::warn!(client, "disconnected: it does not read");
@@ -402,7 +410,8 @@ impl Shell {
         }
     }
 
-    /// Takes the state out of the exchange file at once, and writes it on a thread of its own.
+    /// Takes the state out of the exchange file at once, before the worker can write the next one
+    /// into it, and writes it to the cache on a thread of its own.
     fn keep_prefix(&self, generation: u64, key: String, bytes: u64) {
         let prefixes = self.prefixes.clone();
         let Some(exchange) = self.workers.exchange(generation) else { return };
@@ -419,7 +428,6 @@ impl Shell {
         }
     }
 
-    /// Closes a connection; its reader notices and reports that the client is gone.
     fn close(&mut self, client: ClientId) {
         if let Some(writer) = self.clients.remove(&client) {
             writer.close();
@@ -427,6 +435,7 @@ impl Shell {
     }
 
     fn leave(self) {
+        // Clients first: their last messages need not wait for workers to be gone.
         for (_, writer) in self.clients {
             writer.finish();
         }
@@ -434,13 +443,13 @@ impl Shell {
     }
 }
 
-/// Turns the inspector's answers into events.
 fn inspected(sender: Sender<Input>) -> impl Fn(Inspected) + Send {
     move |inspected| {
         let event = match inspected {
             Inspected::First(references, result) => Event::ModelInspected {
                 references,
                 result: Box::new(result),
+                // Read after the inspection, which may have taken seconds.
                 free_bytes: localcoder_model_store::free_bytes(),
             },
             Inspected::Helper(path, help, found) => Event::HelperFound {

@@ -2,7 +2,6 @@
 //! each control group. A worker that was killed while the count went up was one of them. Other
 //! systems do not report it.
 
-/// How many processes the system has ended for lack of memory so far.
 pub(super) fn kills() -> u64 {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let own = read("/proc/self/cgroup")
@@ -10,6 +9,8 @@ pub(super) fn kills() -> u64 {
         .filter_map(|line| line.strip_prefix("0::"))
         .map(|group| count(&read(&format!("/sys/fs/cgroup{group}/memory.events"))))
         .sum::<u64>();
+    // A worker of this group is counted twice. That does not matter: only whether the number grows
+    // does.
     count(&read("/proc/vmstat")).saturating_add(own)
 }
 

@@ -10,7 +10,6 @@ use rustix::process::Signal;
 
 use crate::process::Process;
 
-/// A killed process is gone by then, unless it waits for a dead disk.
 const GONE_WITHIN: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
@@ -24,18 +23,20 @@ impl Orphans {
         Self { path, running: Vec::new() }
     }
 
-    /// Ends the workers that an earlier host has left, and waits until they are gone.
+    /// Ends the workers that an earlier host has left, and waits until they are gone. A file that
+    /// can't be read is an empty one: the host must start.
     pub(super) fn end_left(&self) {
         let text = fs_err::read_to_string(&self.path).unwrap_or_default();
         let left: Vec<Process> = serde_json::from_str(&text).unwrap_or_default();
         for worker in left.into_iter().filter(Process::runs) {
             tracing::warn!(pid = worker.pid, "a worker of an earlier host is ended");
             worker.signal(Signal::KILL);
+            // One after another: what they hold must be free before the first load.
             worker.ends(GONE_WITHIN);
         }
     }
 
-    /// Notes a worker that was just started.
+    /// Notes a worker that was just started; those that are gone are forgotten.
     pub(super) fn started(&mut self, pid: u32) {
         self.running.retain(Process::runs);
         self.running.extend(Process::of(pid));

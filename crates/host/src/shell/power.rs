@@ -42,7 +42,6 @@ fn has_low_power_profile(path: &std::path::Path) -> bool {
         .is_ok_and(|profile| matches!(profile.trim(), "low-power" | "quiet"))
 }
 
-/// Low Power Mode, as reported by `pmset -g`.
 #[cfg(target_os = "macos")]
 fn saves_power() -> bool {
     let output = std::process::Command::new("/usr/bin/pmset").arg("-g").output();

@@ -32,6 +32,7 @@ impl Prefixes {
         let path = self.path(key);
         let mut bytes = Vec::new();
         let limit = PREFIX_BYTES_MAX + DIGEST_BYTES as u64;
+        // The limit is one of what we write; a longer file is cut, and its digest fails.
         File::open(&path).ok()?.take(limit).read_to_end(&mut bytes).ok()?;
         let Some((digest, state)) = bytes.split_at_checked(DIGEST_BYTES) else {
             self.discard(&path, "it is too short");
@@ -41,6 +42,7 @@ impl Prefixes {
             self.discard(&path, "its digest is wrong");
             return None;
         }
+        // Shortened first: an earlier state may have been longer.
         let put = exchange.set_len(0).and_then(|()| exchange.write_all_at(state, 0));
         if let Err(error) = put {
             tracing::warn!(%error, "a kept state is not used");
@@ -51,7 +53,6 @@ impl Prefixes {
         u64::try_from(state.len()).ok()
     }
 
-    /// Keeps a state that the worker has written.
     pub(super) fn keep(&self, key: &str, state: &[u8]) {
         let kept = self.write(key, state);
         match kept {
@@ -77,6 +78,7 @@ impl Prefixes {
                 Some((metadata.modified().ok()?, metadata.len(), entry.path()))
             })
             .collect();
+        // By time, then by size: what was used longest ago is first.
         files.sort();
         let mut all: u64 = files.iter().map(|(_, bytes, _)| bytes).sum();
         for (_, bytes, path) in files {
@@ -89,11 +91,13 @@ impl Prefixes {
     }
 
     fn discard(&self, path: &Path, why: &str) {
+        // The path has only a digest in it.
         tracing::info!(path = %path.display(), why, "a kept state is removed");
         let _ = std::fs::remove_file(path);
     }
 
     fn path(&self, key: &str) -> PathBuf {
+        // Half of the digest is enough to tell a few files apart, and a key is too long for a name.
         let digest = Sha256::digest(key.as_bytes());
         self.folder.join(data_encoding::HEXLOWER.encode(&digest[..16]))
     }

@@ -12,6 +12,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 pub(super) fn watch(report: impl Fn(bool) -> bool + Send + 'static) {
     let watch = move || {
         let mut was_short = false;
+        // The first state is reported only if it is a shortage.
         loop {
             let short = is_short(was_short);
             if short != was_short {
@@ -42,6 +43,7 @@ fn stalls(root: &std::path::Path) -> Option<f64> {
     let groups = std::fs::read_to_string(root.join("proc/self/cgroup")).unwrap_or_default();
     let group = groups.lines().find_map(|line| line.strip_prefix("0::/"));
     let of_group =
+        // A container has a limit of its own, which the system's numbers do not show.
         group.map(|group| root.join("sys/fs/cgroup").join(group).join("memory.pressure"));
     let files = [Some(root.join("proc/pressure/memory")), of_group];
     let read = |file: std::path::PathBuf| full_avg10(&std::fs::read_to_string(file).ok()?);
@@ -65,7 +67,6 @@ fn stalls_mean_short(percent: f64, was_short: bool) -> bool {
     percent >= if was_short { ENDS_PERCENT } else { BEGINS_PERCENT }
 }
 
-/// The level is 1 for normal, 2 for a warning, 4 for critical.
 #[cfg(target_os = "macos")]
 fn is_short(_: bool) -> bool {
     let mut sysctl = std::process::Command::new("/usr/sbin/sysctl");

@@ -11,7 +11,6 @@ use localcoder_disk::Stamp;
 use localcoder_model_store::{Catalog, Entry, Store};
 use localcoder_transport::spawn_thread;
 
-/// How many files are remembered; settings name a few.
 const FILES_MAX: usize = 16;
 
 /// Clones share what is known.
@@ -40,6 +39,7 @@ impl Recognition {
         if known.len() >= FILES_MAX {
             known.clear();
         }
+        // Noted before the thread starts, so that a second look does not start another one.
         known.insert(path.to_owned(), Seen { stamp, entry: None });
         drop(known);
         if catalog.models.iter().any(|entry| entry.bytes == stamp.bytes()) {
@@ -50,7 +50,6 @@ impl Recognition {
         None
     }
 
-    /// Path of the file that is known to be the catalog's model of this id.
     pub(super) fn place_of(&self, id: &str) -> Option<PathBuf> {
         let is_it = |seen: &Seen| seen.entry.as_ref().is_some_and(|entry| entry.id == id);
         let is_same = |path: &Path, seen: &Seen| {
@@ -63,6 +62,7 @@ impl Recognition {
 
     fn read(&self, path: &Path, stamp: Stamp, catalog: &Catalog) {
         let found = Store::recognize(path, catalog, &mut |_, _| true).ok().flatten();
+        // The digest is of what was read; the file may have been written to meanwhile.
         let is_same = std::fs::metadata(path).is_ok_and(|about| Stamp::of(&about) == stamp);
         if let Some(entry) = found.filter(|_| is_same) {
             tracing::info!(id = entry.id, "a file that is named by its path is a catalog's");

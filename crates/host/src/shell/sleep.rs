@@ -17,6 +17,7 @@ pub(super) fn watch(report: impl Fn() -> bool + Send + 'static) {
         loop {
             std::thread::sleep(LOOK_EVERY);
             let now = (SystemTime::now(), Instant::now());
+            // A calendar that was set back is not a sleep.
             let by_calendar = now.0.duration_since(last.0).unwrap_or_default();
             if slept(by_calendar, now.1.duration_since(last.1)) {
                 tracing::info!("the machine was asleep");

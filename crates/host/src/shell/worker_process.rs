@@ -29,7 +29,6 @@ use super::orphans::Orphans;
 use super::{Input, last_lines, oom, worker_environment};
 use crate::core::{Death, Event, WorkerEnding};
 
-/// The same number on every Unix.
 const SIGKILL: i32 = 9;
 
 type Shared<T> = Arc<Mutex<T>>;
@@ -41,7 +40,8 @@ struct Table {
 }
 
 struct Running {
-    /// The only writer of the worker's input; dropped to tell the worker to end.
+    /// The only writer of the worker's input; dropped to tell the worker to end, which it also does
+    /// by itself when this process dies.
     outbox: Option<Outbox>,
     child: Shared<Child>,
     shared: Ours,
@@ -51,9 +51,7 @@ struct Running {
 
 /// The host's ends of what a worker inherits in addition to its streams.
 struct Ours {
-    /// Shared with the worker, for data that is too large for a message.
     exchange: Option<File>,
-    /// Hands the worker the files of models.
     giver: Giver,
 }
 
@@ -99,7 +97,6 @@ impl Workers {
         }
     }
 
-    /// The file that a running worker shares with the host.
     pub(super) fn exchange(&self, generation: u64) -> Option<File> {
         let table = lock(&self.table);
         table.running.get(&generation)?.shared.exchange.as_ref()?.try_clone().ok()
@@ -123,7 +120,6 @@ impl Workers {
         })
     }
 
-    /// Closes the worker's input, which tells it to end.
     pub(super) fn stop(&self, generation: u64) {
         if let Some(running) = lock(&self.table).running.get_mut(&generation) {
             running.unwanted = true;
@@ -149,6 +145,7 @@ impl Workers {
             running.unwanted = true;
             Arc::clone(&running.child)
         });
+        // The table is free again by now: others must not wait for this child.
         if let Some(child) = child {
             tracing::info!(generation, "the host ends a worker");
             how(&mut lock(&child));
@@ -157,6 +154,7 @@ impl Workers {
 
     /// Ends all workers, and waits until they are gone.
     pub(super) fn finish(self) {
+        // With the entries gone, the readers report no end of theirs as news.
         let running: Vec<Running> = lock(&self.table).running.drain().map(|(_, it)| it).collect();
         for Running { child, .. } in running {
             let mut child = lock(&child);
@@ -188,6 +186,7 @@ impl Spawner {
     fn spawn(&mut self, generation: u64) -> Result<u32, ErrorInfo> {
         let prepared = prepared(&self.program);
         let (mut command, shared) = prepared.map_err(|error| not_started(&self.program, &error))?;
+        // Counted before the process exists, so that its own end is not among these.
         let killed_before = oom::kills();
         let mut child = command
             .stdin(Stdio::piped())
@@ -196,11 +195,13 @@ impl Spawner {
             .spawn()
             .map_err(|error| not_started(&self.program, &error))?;
         let pid = child.id();
+        // At once, so that the next host finds it if this one dies now.
         self.orphans.started(pid);
         tracing::info!(generation, pid, program = %self.program.display(), "a worker was started");
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let child = Arc::new(Mutex::new(child));
         self.serve(generation, pid, pipes, &child, shared, killed_before).map_err(|error| {
+            // Nobody else knows of this process yet, so it is ended and waited for here.
             lock(&self.table).running.remove(&generation);
             let mut child = lock(&child);
             let _ = child.kill();
@@ -210,7 +211,6 @@ impl Spawner {
         Ok(pid)
     }
 
-    /// Starts the threads for the pipes of a process.
     fn serve(
         &self,
         generation: u64,
@@ -228,6 +228,8 @@ impl Spawner {
         let child = Arc::clone(child);
         let running =
             Running { outbox: Some(outbox), child: Arc::clone(&child), shared, unwanted: false };
+        // Before the reader's thread begins, which removes it: a worker that ends at once would
+        // leave its entry for ever.
         lock(&self.table).running.insert(generation, running);
         let (sender, table) = (self.sender.clone(), Arc::clone(&self.table));
         let mut broken = None;
@@ -239,6 +241,7 @@ impl Spawner {
                     if let ReadError::Frame(error) = error {
                         broken = Some(error.to_string());
                     }
+                    // The end of the stream follows, and that is what is reported.
                     return true;
                 }
                 None => {
@@ -266,7 +269,6 @@ impl Spawner {
     }
 }
 
-/// The worker's pipes, for the host to write to and read from.
 type Pipes = (Option<ChildStdin>, Option<ChildStdout>, Option<ChildStderr>);
 
 fn not_started(program: &Path, error: &std::io::Error) -> ErrorInfo {
@@ -286,6 +288,7 @@ fn prepared(program: &Path) -> std::io::Result<(Command, Ours)> {
     command.envs(WORKER_ENVIRONMENT.iter().copied());
     // Must come first: it closes the numbers to which the shared files are then mapped.
     descriptors::pass_none_on(&mut command);
+    // A pair for each worker: a file that is handed over can't reach another one.
     let (giver, taker) = handover::pair()?;
     let mut shared = vec![FdMapping { parent_fd: taker.into(), child_fd: WORKER_MODELS_FD }];
     command.env(MODELS_FD, WORKER_MODELS_FD.to_string());
@@ -330,14 +333,13 @@ fn end(child: &Shared<Child>, last_lines: &Receiver<Vec<String>>) -> WorkerEndin
     }
 }
 
-/// Adds that we killed a worker because it no longer spoke its protocol, if that is so.
 fn blame_protocol(ending: &mut WorkerEnding, broken: Option<String>) {
+    // One that died of something else at the same time keeps its own reason.
     if let Some(broken) = broken.filter(|_| ending.death == KILLED) {
         ending.death = Death::Malformed(broken);
     }
 }
 
-/// Adds that the system ended a killed worker for lack of memory, if that is so.
 fn blame_memory(ending: &mut WorkerEnding, killed_before: u64) {
     if ending.death == KILLED && oom::kills() > killed_before {
         ending.death = Death::OutOfMemory;

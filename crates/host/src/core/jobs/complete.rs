@@ -19,7 +19,6 @@ pub(in crate::core) struct CompleteJob {
     owner: ClientId,
     /// Whether it is computed ahead, for a place where the cursor is not yet.
     ahead: bool,
-    /// What the client's last prompt had.
     held: Option<Held>,
     infill: Option<Infill>,
     text: String,
@@ -30,7 +29,6 @@ impl CompleteJob {
         Self { fill, owner, ahead: false, held, infill: None, text: String::new() }
     }
 
-    /// The job for the place that an accepted suggestion leads to.
     pub(in crate::core) fn ahead(fill: Fill, owner: ClientId, held: Option<Held>) -> Self {
         Self { ahead: true, ..Self::new(Box::new(fill), owner, held) }
     }
@@ -63,6 +61,8 @@ impl CompleteJob {
                 let is_enough = text.contains('\n') && self.fill.is_enough(&self.text);
                 match is_enough {
                     true => {
+                        // Ending here also stops the worker: what would follow would be cut off
+                        // anyway.
                         let finished = self.fill.finish(&self.text, true, None);
                         self.end(model, finished, None)
                     }
@@ -111,6 +111,8 @@ impl CompleteJob {
         let certainty = answer.mean_log_probability;
         let doubt = || self.fill.doubt(certainty).map(WhyNothing::from);
         let asked_for = self.is_explicit() && answer.suggestion.is_some();
+        // Whoever asked for a suggestion gets one that would not be shown unasked, with what speaks
+        // against it.
         let answer = match asked_for {
             true => CompleteAnswer { nothing: doubt(), ..answer },
             false => answer,
@@ -127,12 +129,10 @@ impl CompleteJob {
     }
 }
 
-/// Whether the model was stopped before it was finished.
 fn is_cut(written: &WorkerGenerateAnswer) -> bool {
     matches!(written.finish, FinishReason::TokenLimit | FinishReason::ContextFull)
 }
 
-/// An answer with a suggestion, or with the reason why there is none, and nothing else.
 pub(in crate::core) fn answer(finished: Result<GhostText, Silence>) -> CompleteAnswer {
     let (suggestion, nothing) = match finished {
         Ok(suggestion) => (Some(suggestion), None),
@@ -165,7 +165,6 @@ pub(in crate::core) fn failed(error: &ErrorInfo) -> CompleteAnswer {
     answer(Err(reason))
 }
 
-/// How a model is asked to fill a gap; `None` if it can't be.
 pub(in crate::core) fn way(file: &ModelFile) -> Option<FillWay> {
     let header = file.header.as_ref();
     if let Some(fim) = header.and_then(|header| header.fim) {

@@ -9,10 +9,8 @@ use crate::ledger::{About, Shown, model_name};
 
 #[derive(Debug, Clone, Default)]
 pub(in crate::core) struct Counting {
-    /// The id by which the client refers to the edit.
     pub(super) edit_id: EditId,
     profile: &'static str,
-    /// Whether the ledger is on.
     is_on: bool,
 }
 
@@ -30,6 +28,7 @@ impl Counting {
         model: ModelView<'_>,
         answer: &EditAnswer,
     ) -> Option<Box<Shown>> {
+        // There is nothing that the user could keep or drop.
         if !self.is_on || answer.unchanged {
             return None;
         }
@@ -41,6 +40,7 @@ impl Counting {
             model: match &file.pinned {
                 _ if file.info.demo => DEMO.to_owned(),
                 Some(pinned) => pinned.id.clone(),
+                // The name in the header, not the file's: a user may have called the file anything.
                 None => model_name(of_header()),
             },
             sha256: file.pinned.as_ref().map(|pinned| pinned.sha256.clone()),

@@ -41,29 +41,21 @@ const VARIATIONS_FROM: u32 = 1_000;
 /// have one.
 const VARIED_TEMPERATURE: f32 = 0.6;
 
-/// What the model is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// Writing the code for the first time.
     First,
     /// Writing the code again, knowing what was wrong with it or what there is to change.
     Again,
-    /// Saying what there is to change.
     Plan,
-    /// Another answer to the first question.
     Sample(u32),
-    /// Answering the first question again, to see whether it comes to the proposed change.
     Second(u32),
 }
 
-/// How a client wants its edit.
 #[derive(Debug, Clone, Default)]
 pub(in crate::core) struct EditWish {
     /// The user's own test, if the client can run it on an edit.
     pub(in crate::core) test: Option<TestRun>,
-    /// The number of the other answer that the user asks for; `None` for the usual one.
     pub(in crate::core) variation: Option<u32>,
-    /// Whether it is shown while it is written.
     pub(in crate::core) drafts: bool,
 }
 
@@ -72,10 +64,8 @@ pub(in crate::core) struct EditJob {
     task: Box<Task>,
     variation: Option<u32>,
     drafts: bool,
-    /// The part of the answer that was last shown.
     shown: Option<SoFar>,
     counting: Counting,
-    /// The prompt of the first attempt.
     layout: Option<Layout>,
     stage: Stage,
     thoughts: Thoughts,
@@ -83,19 +73,13 @@ pub(in crate::core) struct EditJob {
     /// lines of that so far.
     text: String,
     line_breaks: usize,
-    /// A change that nothing but the model asks for, with what calls of it gave.
     proposed: Option<(Finished, Option<TestRun>)>,
     /// The first answer, if it was doubtful.
     doubtful: Option<(String, FinishReason)>,
-    /// The model's own words on what there is to change.
     plan: Option<String>,
-    /// The user's own test.
     trial: Option<Trial>,
-    /// The answers that can be shown, each with the test's result on it.
     usable: Vec<(Finished, Option<TestRun>)>,
-    /// An answer that changed nothing though it should have.
     unchanged: Option<Finished>,
-    /// Why the last unusable answer can't be shown.
     refusal: Option<ErrorInfo>,
     attempts: u32,
     usage: Usage,
@@ -133,6 +117,7 @@ impl EditJob {
     }
 
     pub(super) fn again(self) -> Self {
+        // The test is with the trial already, with its result before the edit.
         let wish = EditWish { test: None, variation: self.variation, drafts: self.drafts };
         Self::with(*self.task, self.trial.map(Trial::again), &wish, self.counting)
     }
@@ -150,10 +135,13 @@ impl EditJob {
             }),
             Input::Text(text) => {
                 let text = self.thoughts.push(text);
+                // After each piece: a model that only thinks would write until its limit, with
+                // nothing to show.
                 if let Some(tokens) = self.thoughts.endless(false) {
                     return Step::Fail(AssistError::ThinksTooLong(tokens).into());
                 }
                 self.text.push_str(&text);
+                // What there is to change, in words, is not shown: it is not the edit.
                 if self.stage == Stage::Plan || self.text.is_empty() {
                     return Step::Wait;
                 }
@@ -203,6 +191,7 @@ impl EditJob {
         };
         let Some(layout) = &self.layout else { return too_early() };
         let temperature = self.needs_reason(model).filter(|_| asked < OPINIONS && self.has_time());
+        // That there is nothing to change needs no second opinion.
         match temperature.filter(|_| !done.unchanged) {
             Some(temperature) => {
                 let mut call = layout_call(layout, Purpose::Edit);
@@ -224,6 +213,7 @@ impl EditJob {
 
     fn seconded(&mut self, model: ModelView<'_>, finish: FinishReason) -> Step {
         let Some((proposed, run)) = self.proposed.take() else { return too_early() };
+        // Only the text must be the same; what was noted about it may differ.
         match self.task.finish(&self.text, finish, Attempt::Last) {
             Outcome::Done(second) if second.edit.replacement == proposed.edit.replacement => {
                 self.propose(model, proposed, run)
@@ -249,6 +239,7 @@ impl EditJob {
         let Some(layout) = self.layout.clone() else { return too_early() };
         match said {
             // That it does what it did before is no reason for a change.
+            // Without this, 15 of 44 right functions were changed; with it, 5.
             Said::Right if run.kind == TestKind::Calls => {
                 self.propose(model, done, Some(run.clone()))
             }
@@ -297,7 +288,6 @@ impl EditJob {
         }
     }
 
-    /// Asks again, with what was wrong.
     fn once_more(
         &mut self,
         model: ModelView<'_>,
@@ -305,9 +295,13 @@ impl EditJob {
         finish: FinishReason,
         reason: String,
     ) -> Step {
+        // A model that writes the whole file instead of the selection is cut off before it comes to
+        // it, and would be cut off again: its answer is begun for it with the selection's first
+        // word. Two attempts ended like that for 2 of 29 instructions.
         let (next, begun) = self.task.begun_layout(layout, &self.text).unwrap_or_else(|| {
             (self.task.retry_layout(model.prompts(), layout, &reason), String::new())
         });
+        // It may be the best of all in the end.
         self.doubtful = Some((std::mem::take(&mut self.text), finish));
         let step = self.retry(Stage::Again, layout_call(&next, Purpose::Edit), reason);
         // Only now: `retry` has emptied the text, which begins with what was written for the model.
@@ -315,7 +309,6 @@ impl EditJob {
         step
     }
 
-    /// Has the model make the change that it described.
     fn planned(&mut self, model: ModelView<'_>, layout: &Layout) -> Step {
         let plan = first_paragraph(&self.text);
         let Some(next) = self.task.planned_layout(model.prompts(), layout, &plan) else {
@@ -350,7 +343,8 @@ impl EditJob {
         self.sample(model, layout)
     }
 
-    /// Asks for another answer if there is time for one; else the best is shown.
+    /// Asks for another answer if there is time for one and the model has a temperature for it
+    /// (greedily it would write the same again); else the best is shown.
     fn sample(&mut self, model: ModelView<'_>, layout: &Layout) -> Step {
         let number = if let Stage::Sample(number) = self.stage { number + 1 } else { 1 };
         let temperature = model.prompts().sampling_temperature();
@@ -366,10 +360,10 @@ impl EditJob {
         }
     }
 
-    /// Whether one more attempt can be expected to end in time.
     fn has_time(&self) -> bool {
         let tests_ms = self.trial.as_ref().map_or(0, Trial::spent_ms);
         let spent_ms = self.usage.prefill_ms + self.usage.decode_ms + f64::from(tests_ms);
+        // Without reading: the prompt is in the worker's cache by then.
         let expected_ms = self.usage.decode_ms / f64::from(self.attempts);
         spent_ms + expected_ms <= ATTEMPTS_MS_MAX
     }
@@ -382,7 +376,6 @@ impl EditJob {
         Step::Retry { call, reason }
     }
 
-    /// Makes room for the text of the next attempt.
     fn clear(&mut self) {
         self.text.clear();
         self.thoughts = Thoughts::new(self.task.selected());
@@ -391,6 +384,7 @@ impl EditJob {
     /// Shows the answer with the fewest objections: of equals the one that the model gave most
     /// often, of these the one that was written knowing what was wrong with the one before.
     fn best(&mut self, model: ModelView<'_>) -> Step {
+        // Only now it is judged as a last attempt, in which a reason to ask again is a warning.
         if let Some((text, finish)) = self.doubtful.take()
             && let Outcome::Done(done) = self.task.finish(&text, finish, Attempt::Last)
             && !(done.unchanged && self.task.is_instructed())
@@ -405,6 +399,7 @@ impl EditJob {
         let cost = |one: &Finished| (one.warnings.len(), std::cmp::Reverse(same(one)));
         let best = usable.iter().min_by_key(|(one, _)| cost(one)).cloned();
         match best.or(self.unchanged.take().map(|done| (done, None))) {
+            // A change that nothing asks for must be without doubt.
             Some((done, _)) if done.unsure.is_some() && self.needs_reason(model).is_some() => {
                 self.nothing(model, &done.unsure.unwrap_or_default())
             }
@@ -443,7 +438,6 @@ impl EditJob {
     }
 }
 
-/// The sampling for another answer, also for models that are otherwise asked only once.
 fn varied(model: ModelView<'_>, seed: u32) -> SamplingParams {
     sampling(model.prompts().sampling_temperature().unwrap_or(VARIED_TEMPERATURE), seed)
 }
@@ -457,7 +451,6 @@ fn too_early() -> Step {
     Step::Fail(ErrorInfo::new(ErrorCode::Internal, text))
 }
 
-/// What a model says before it turns to something else.
 fn first_paragraph(text: &str) -> String {
     let text = text.trim();
     text.split("\n\n").next().unwrap_or_default().replace('\n', " ")
@@ -496,7 +489,6 @@ mod tests {
         prepare(&document, LineRange { start, end }, command).expect("a good request")
     }
 
-    /// A job whose prompt was sent.
     fn writing(model: ModelView<'_>) -> EditJob {
         asked(model, None)
     }
@@ -530,6 +522,7 @@ mod tests {
         assert_eq!(edit.attempts, 2);
     }
 
+    // It would be lost if it were set before `retry`, which empties the text.
     #[test]
     fn what_the_answer_was_begun_with_is_a_part_of_it() {
         let file = sample();
@@ -588,7 +581,6 @@ mod tests {
 
     const DOUBTFUL: &str = "def f(x):\n    return elsewhere(x)\n";
 
-    /// A job whose first two answers use an undefined name.
     fn doubted(model: ModelView<'_>, decode_ms: f64) -> (EditJob, Step) {
         let mut job = asked(model, Some("Ask elsewhere."));
         let mut written = written();

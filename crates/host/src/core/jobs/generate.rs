@@ -82,7 +82,6 @@ impl GenerateJob {
     }
 }
 
-/// The request's values, else the user's, else the model's own.
 fn sampling(asked: SamplingParams, set: SamplingParams, model: Sampling) -> SamplingParams {
     SamplingParams {
         temperature: asked.temperature.or(set.temperature).or(model.temperature),

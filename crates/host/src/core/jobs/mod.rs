@@ -36,7 +36,8 @@ use text::TextJob;
 use super::event::ClientId;
 use super::reply::Reply;
 
-/// The work for one request.
+/// The work for one request. Its progress is in the job alone, so that a request can start over
+/// with [`Job::again`] wherever it was.
 #[derive(Debug)]
 pub(super) enum Job {
     /// Only load the model. It ends when the model is ready and makes no step.
@@ -44,17 +45,12 @@ pub(super) enum Job {
     /// Only compute a little, so that the next answer comes as soon as possible: the memory of a
     /// model that was not used for a while is no longer at hand.
     KeepWarm(KeepWarmJob),
-    /// Only read the code.
+    /// Only read the code: the edit that follows finds it in the worker's cache.
     Prepare(PrepareJob),
-    /// Rewrite code.
     Edit(Box<EditJob>),
-    /// Write about code.
     Text(TextJob),
-    /// Write what a client asks for.
     Generate(GenerateJob),
-    /// Suggest what comes next at the cursor.
     Complete(CompleteJob),
-    /// Suggest what has to be changed next.
     NextEdit(NextEditJob),
 }
 
@@ -102,12 +98,10 @@ impl Job {
         Self::Generate(GenerateJob::new(params, set))
     }
 
-    /// `owner`: the client that asked; `held`: what its last prompt had.
     pub(super) fn complete(fill: Box<Fill>, owner: ClientId, held: Option<Held>) -> Self {
         Self::Complete(CompleteJob::new(fill, owner, held))
     }
 
-    /// The job for the place that an accepted suggestion leads to.
     pub(super) fn complete_ahead(fill: Fill, owner: ClientId, held: Option<Held>) -> Self {
         Self::Complete(CompleteJob::ahead(fill, owner, held))
     }
@@ -147,7 +141,6 @@ impl Job {
         }
     }
 
-    /// The job from its beginning.
     pub(super) fn again(self) -> Self {
         match self {
             Self::Edit(job) => Self::Edit(Box::new(job.again())),
@@ -172,12 +165,10 @@ impl Job {
         }
     }
 
-    /// Whether it is shown while the user does something else.
     pub(super) fn is_suggestion(&self) -> bool {
         matches!(self, Self::Complete(_) | Self::NextEdit(_))
     }
 
-    /// The answer that nothing is suggested.
     pub(super) fn nothing(&self, reason: Silence) -> Reply {
         match self {
             Self::NextEdit(_) => Reply::PredictEdit(Box::new(next_edit_answer(Err(reason)))),
@@ -185,7 +176,6 @@ impl Job {
         }
     }
 
-    /// The answer that nothing is suggested because of an error.
     pub(super) fn nothing_for(&self, error: &ErrorInfo) -> Reply {
         let answer = failed(error);
         match self {
@@ -198,16 +188,19 @@ impl Job {
         }
     }
 
-    /// Whether it reads code after what all prompts begin with.
+    /// Whether it reads code after what all prompts begin with, so that the worker holds that
+    /// beginning when it has ended.
     pub(super) fn reads_code(&self) -> bool {
         matches!(self, Self::Prepare(_) | Self::Edit(_) | Self::Text(_))
     }
 
-    /// Whether the client has been shown a part of its answer.
+    /// Whether the client has been shown a part of its answer that can't be taken back.
     pub(super) fn has_shown(&self) -> bool {
         match self {
             Self::Text(job) => job.has_shown(),
             Self::Generate(job) => job.has_shown(),
+            // An edit is shown as a draft, which the next one replaces whole; suggestions come in
+            // one piece.
             Self::Warm
             | Self::KeepWarm(_)
             | Self::Prepare(_)

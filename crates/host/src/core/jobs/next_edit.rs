@@ -14,11 +14,11 @@ use crate::core::pool::GenerateCall;
 #[derive(Debug)]
 pub(in crate::core) struct NextEditJob {
     task: Box<NextEditTask>,
-    /// The task as it was at the beginning.
+    /// The task as it was at the beginning, for a second attempt: `task` has been moved on past the
+    /// places that were asked about.
     first: Box<NextEditTask>,
     owner: ClientId,
     text: String,
-    /// For all places together.
     usage: Usage,
 }
 
@@ -63,7 +63,6 @@ impl NextEditJob {
         }
     }
 
-    /// Asks about the next place; ends with `reason` if there is none.
     fn ask(
         &mut self,
         model: ModelView<'_>,
@@ -106,7 +105,6 @@ impl NextEditJob {
     }
 }
 
-/// How a model is asked; `None` if it can't be.
 fn way(model: ModelView<'_>) -> Option<NextEditWay> {
     let file = model.file;
     let fim = file.header.as_ref().and_then(|header| header.fim);
@@ -125,7 +123,6 @@ fn way_of(name: &str, begins_file: Option<u32>, takes_words: bool) -> Option<Nex
     }
 }
 
-/// An answer with an edit, or with the reason why there is none, and nothing else.
 pub(in crate::core) fn answer(found: Result<NextEdit, Silence>) -> NextEditAnswer {
     let (edit, nothing) = match found {
         Ok(edit) => (Some(edit), None),

@@ -20,6 +20,8 @@ impl PrepareJob {
         match input {
             Input::Ready => Step::Count(self.task.texts_to_count(model.prompts())),
             Input::Counted(counts) => lay_out(&self.task, model, counts, |layout| {
+                // Nothing is to be written: the prompt is all that the command on this code will
+                // need.
                 let only_read = Layout { max_tokens: 0, draft: String::new(), ..layout };
                 layout_call(&only_read, Purpose::Edit)
             }),

@@ -12,16 +12,13 @@ use crate::core::pool::GenerateCall;
 use crate::core::reply::Reply;
 use crate::ledger::Shown;
 
-/// The model that a job works with.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::core) struct ModelView<'a> {
     pub(in crate::core) file: &'a ModelFile,
-    /// The context window that the worker allocated.
     pub(in crate::core) context_tokens: u32,
 }
 
 impl ModelView<'_> {
-    /// The words for this model.
     pub(super) fn prompts(&self) -> &'static Prompts {
         Prompts::of(&self.file.info)
     }
@@ -38,22 +35,15 @@ impl ModelView<'_> {
     }
 }
 
-/// What has arrived.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::core) enum Input<'a> {
-    /// The model is loaded, and it is this job's turn.
     Ready,
-    /// The token counts that the job asked for.
     Counted(&'a [u32]),
-    /// A piece of the text.
     Text(&'a str),
-    /// The text has ended.
     Generated(&'a WorkerGenerateAnswer),
-    /// The user's own test was run on the edit with this number.
     Tried(u32, &'a TestRun),
 }
 
-/// What a job needs next.
 #[derive(Debug)]
 pub(in crate::core) enum Step {
     /// Nothing: it waits for more.
@@ -82,7 +72,6 @@ pub(in crate::core) enum Step {
     Fail(ErrorInfo),
 }
 
-/// The result of a ghost text job.
 #[derive(Debug)]
 pub(in crate::core) struct Completed {
     pub(in crate::core) fill: Box<Fill>,
@@ -93,28 +82,23 @@ pub(in crate::core) struct Completed {
     pub(in crate::core) ended: bool,
 }
 
-/// The result of a next edit job.
 #[derive(Debug)]
 pub(in crate::core) struct Predicted {
     pub(in crate::core) owner: ClientId,
-    /// Places that need not be asked about again.
     pub(in crate::core) refused: Vec<u64>,
     pub(in crate::core) answer: NextEditAnswer,
 }
 
-/// The result of a job.
 #[derive(Debug)]
 pub(in crate::core) struct Answer {
-    /// Text that is still to be streamed.
     pub(in crate::core) rest: String,
     pub(in crate::core) reply: Reply,
-    /// The ledger's entry, if it is an edit that is to be counted.
     pub(in crate::core) shown: Option<Box<Shown>>,
-    /// For all attempts together.
     pub(in crate::core) usage: Usage,
 }
 
-/// Begins a task whose turn it is: its tokens are counted, unless the model is unsuitable for it.
+/// Begins a task whose turn it is: its tokens are counted, unless the model is unsuitable for it. A
+/// base model is refused only here, for edits and texts: it can still fill gaps.
 pub(super) fn begin(task: &Task, model: ModelView<'_>) -> Step {
     if model.file.says_base() {
         return Step::Fail(AssistError::BaseModel(model.file.info.name.clone()).into());
@@ -136,7 +120,6 @@ pub(super) fn lay_out(
     }
 }
 
-/// A task's prompt as a call.
 pub(super) fn layout_call(layout: &Layout, purpose: Purpose) -> Box<GenerateCall> {
     Box::new(GenerateCall {
         purpose,
@@ -149,7 +132,8 @@ pub(super) fn layout_call(layout: &Layout, purpose: Purpose) -> Box<GenerateCall
     })
 }
 
-/// Sampling for what is shown unasked: always the likeliest token, whatever is set for answers.
+/// Sampling for what is shown unasked: always the likeliest token, whatever is set for answers. The
+/// same place then has the same suggestion, which may be kept.
 pub(super) fn likeliest() -> SamplingParams {
     SamplingParams {
         temperature: Some(0.0),
@@ -158,7 +142,6 @@ pub(super) fn likeliest() -> SamplingParams {
     }
 }
 
-/// Adds up the usage of several attempts.
 pub(super) fn add_usage(all: &mut Usage, one: Usage) {
     all.prompt_tokens += one.prompt_tokens;
     all.cached_tokens += one.cached_tokens;

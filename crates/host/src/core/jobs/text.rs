@@ -13,7 +13,6 @@ pub(in crate::core) struct TextJob {
     thoughts: Thoughts,
     /// Keeps control tokens out of what is shown.
     filter: Explanation,
-    /// The text so far, without what must not be shown.
     text: String,
 }
 
@@ -62,6 +61,7 @@ impl TextJob {
             return Step::Fail(AssistError::ThinksTooLong(tokens).into());
         }
         let mut filter = std::mem::take(&mut self.filter);
+        // The filter comes last, since it holds back what may still become a control token.
         let rest = filter.push(&self.thoughts.finish()) + &filter.finish();
         self.text.push_str(&rest);
         let text = std::mem::take(&mut self.text);

@@ -9,21 +9,17 @@ use super::step::Step;
 /// What a one-line notification can hold; an assertion can print a whole file.
 const GIST_CHARS_MAX: usize = 160;
 
-/// The test that a client has named with its request.
 #[derive(Debug)]
 pub(super) struct Trial {
-    /// Its result before the edit.
     before: TestRun,
     /// Whether the edit is to make it pass, since it fails now.
     wants_fix: bool,
     /// How many trials were begun; also the number of the last one.
     number: u32,
-    /// The edit that is being tried.
     candidate: Option<Finished>,
     spent_ms: u32,
 }
 
-/// What a trial says of an edit.
 #[derive(Debug, PartialEq)]
 pub(super) enum Said {
     /// It does what the test wants.
@@ -39,7 +35,6 @@ impl Trial {
         Self { before, wants_fix, number: 0, candidate: None, spent_ms: 0 }
     }
 
-    /// Whether the edit is to be tried. A test that could not be run before can't be run now.
     pub(super) fn is_of_use(&self, edit: &Finished) -> bool {
         let is_known = match self.before.kind {
             // Code that gives something else each time can't be compared.
@@ -58,12 +53,10 @@ impl Trial {
         is_told.then(|| format!("`{name}` could not be run: {said}."))
     }
 
-    /// How long all trials have taken together, in milliseconds.
     pub(super) fn spent_ms(&self) -> u32 {
         self.spent_ms
     }
 
-    /// Whether the test can be relied on to tell a right edit from a wrong one.
     pub(super) fn decides(&self) -> bool {
         self.wants_fix && self.before.outcome == TestOutcome::Failed
     }
@@ -79,6 +72,7 @@ impl Trial {
     /// The edit that was tried and what the trial says of it; `None` if the result belongs to
     /// another trial, or none is under way.
     pub(super) fn tried(&mut self, number: u32, run: &TestRun) -> Option<(Finished, Said)> {
+        // A late result of an earlier trial says nothing about this edit.
         if number != self.number {
             return None;
         }
@@ -124,7 +118,6 @@ impl Trial {
     }
 }
 
-/// The most telling line of a test's output: the last error, else the last line.
 fn gist(said: &str) -> String {
     let mut lines = said.lines().rev().map(str::trim).filter(|line| !line.is_empty());
     let is_error = |line: &&str| line.contains("Error") || line.contains("panicked");

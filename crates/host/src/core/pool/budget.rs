@@ -12,11 +12,13 @@ use crate::ModelFile;
 
 /// How often one crash is forgiven (as Chromium does with its GPU process).
 const FORGIVEN_EVERY_MS: u64 = 60 * 60 * 1_000;
-/// Unforgiven crashes with which a model that crashes now and then is no longer started, either.
+/// Unforgiven crashes with which a model that crashes now and then is no longer started, either:
+/// such a model never exceeds what may happen within minutes.
 const HELD_MAX: usize = 6;
 /// Waits before the first, second and third start after a crash (policy).
 const BACKOFF_MS: [u64; RESTARTS_MAX] = [250, 1_000, 4_000];
-/// Ways of running models that are remembered; the one that crashed longest ago is forgotten.
+/// Ways of running models that are remembered; the one that crashed longest ago is forgotten. Each
+/// step of the ladder is a way of its own.
 const RUNS_MAX: usize = 32;
 
 #[derive(Debug, Default)]
@@ -28,11 +30,9 @@ pub(super) struct Budgets {
 /// The crashes of one way of running a model.
 #[derive(Debug, Default)]
 struct Crashes {
-    /// Those of the last [`RESTARTS_WITHIN_MS`].
     recent_ms: Vec<u64>,
     /// How many were not forgiven yet.
     held: usize,
-    /// When one was last forgiven; if none was yet, when the first of those held happened.
     forgiven_ms: u64,
 }
 
@@ -41,7 +41,10 @@ impl Crashes {
         self.recent_ms.retain(|at| now_ms < at + RESTARTS_WITHIN_MS);
         self.recent_ms.push(now_ms);
         let forgiven = self.forgiven(now_ms);
+        // Never below zero: what can be forgiven is bounded by what is held.
         self.held -= forgiven;
+        // By whole hours and not to the present: with a crash every 59 minutes none would ever be
+        // forgiven.
         self.forgiven_ms += FORGIVEN_EVERY_MS * forgiven as u64;
         if self.held == 0 {
             self.forgiven_ms = now_ms;
@@ -49,7 +52,6 @@ impl Crashes {
         self.held += 1;
     }
 
-    /// How many more can be forgiven by now.
     fn forgiven(&self, now_ms: u64) -> usize {
         let times = now_ms.saturating_sub(self.forgiven_ms) / FORGIVEN_EVERY_MS;
         usize::try_from(times).unwrap_or(usize::MAX).min(self.held)
@@ -58,6 +60,7 @@ impl Crashes {
     /// The time until which one more crash would be too many, if this many may happen within
     /// [`RESTARTS_WITHIN_MS`].
     fn burst_until(&self, most: usize) -> Option<u64> {
+        // For one more to be allowed, the oldest of the last `most + 1` must leave the time window.
         let at = self.recent_ms.len().checked_sub(most + 1)?;
         Some(self.recent_ms[at] + RESTARTS_WITHIN_MS)
     }
@@ -84,7 +87,8 @@ impl Run {
 }
 
 impl Budgets {
-    /// Notes a crash; returns the wait before the worker may be started again, if it may.
+    /// Notes a crash; returns the wait before the worker may be started again, `None` if it may not
+    /// be. The wait grows with the crashes of this way of running it alone.
     pub(super) fn crashed(&mut self, run: &Run, now_ms: u64) -> Option<u64> {
         if self.by_run.len() >= RUNS_MAX && !self.by_run.contains_key(run) {
             let last = |crashes: &Crashes| crashes.recent_ms.last().copied();
@@ -92,6 +96,8 @@ impl Budgets {
             let oldest = oldest.map(|(run, _)| run.clone());
             oldest.and_then(|run| self.by_run.remove(&run));
         }
+        // Counted over all ways as well: on a machine where everything crashes, each way for itself
+        // would have its three starts.
         self.all.note(now_ms);
         let crashes = self.by_run.entry(run.clone()).or_default();
         crashes.note(now_ms);
@@ -102,13 +108,13 @@ impl Budgets {
         }
     }
 
-    /// How many of its crashes are recent.
     pub(super) fn recent(&self, run: &Run, now_ms: u64) -> usize {
         let recent = self.by_run.get(run).map_or(&[][..], |crashes| &crashes.recent_ms);
         recent.iter().filter(|at| now_ms < **at + RESTARTS_WITHIN_MS).count()
     }
 
-    /// Until when it is not started; `None` if it may be.
+    /// Until when it is not started; `None` if it may be. The later of its own limit and the one
+    /// for all.
     pub(super) fn spent_until(&self, run: &Run, now_ms: u64) -> Option<u64> {
         let own = self.by_run.get(run).and_then(|crashes| crashes.spent_until(now_ms));
         own.max(self.all.burst_until(RESTARTS_MAX_OF_ALL).filter(|until| *until > now_ms))

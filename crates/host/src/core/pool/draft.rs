@@ -10,7 +10,6 @@ use super::{Effect, Outcome, Pool, SlotId, read};
 use crate::ModelFile;
 
 impl Pool {
-    /// Loads a draft model for the loaded one.
     pub(in crate::core) fn load_draft(
         &mut self,
         now_ms: u64,
@@ -32,6 +31,8 @@ impl Pool {
         effects: &mut Vec<Effect>,
     ) {
         let engine = &mut self.engines[slot];
+        // A draft model that is still being loaded is not wanted any more; its answer finds nothing
+        // to be noted.
         engine.coming_draft = None;
         if let Some(loaded) = engine.loaded.as_mut() {
             loaded.draft = None;

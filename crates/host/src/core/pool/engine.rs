@@ -9,7 +9,6 @@ use super::lifecycle::{Lifecycle, Phase};
 use super::prefix::Prefix;
 use crate::ModelFile;
 
-/// What a worker reported about itself in its hello.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Greeting {
     pub(super) pid: u32,
@@ -17,14 +16,12 @@ pub(super) struct Greeting {
     pub(super) confined: Confined,
 }
 
-/// A model in a worker.
 #[derive(Debug, Clone)]
 pub(in crate::core) struct Loaded {
     pub(in crate::core) file: ModelFile,
     pub(in crate::core) profile: LoadProfile,
     pub(in crate::core) context_tokens: u32,
     pub(in crate::core) memory: MemoryUse,
-    /// Tokens in its KV cache after the last answer.
     pub(in crate::core) held_tokens: u32,
     pub(in crate::core) device: String,
     /// Whether it must be loaded with another profile before its next use.
@@ -33,7 +30,6 @@ pub(in crate::core) struct Loaded {
 }
 
 impl Loaded {
-    /// Memory of the model and its draft model.
     pub(in crate::core) fn all_memory(&self) -> MemoryUse {
         let draft = self.draft.as_ref().map_or(MemoryUse::NONE, |draft| draft.memory);
         MemoryUse {
@@ -44,7 +40,6 @@ impl Loaded {
     }
 }
 
-/// A model that drafts for a loaded one.
 #[derive(Debug, Clone)]
 pub(in crate::core) struct Drafting {
     pub(in crate::core) file: ModelFile,
@@ -55,11 +50,9 @@ pub(in crate::core) struct Drafting {
 pub(in crate::core) struct Loading {
     pub(in crate::core) file: ModelFile,
     pub(in crate::core) profile: LoadProfile,
-    /// From 0 to 1.
     pub(in crate::core) fraction: f32,
 }
 
-/// What a call to the worker is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Call {
     Hello,
@@ -70,9 +63,7 @@ pub(super) enum Call {
     Unload,
     RestorePrefix,
     SavePrefix,
-    /// Counts tokens for the current request.
     Count,
-    /// Generates text for the current request.
     Generate,
     Cancel,
 }
@@ -85,23 +76,22 @@ impl Call {
 
 #[derive(Debug, Default)]
 pub(in crate::core) struct Engine {
+    /// Number of the incarnation that runs, or of the last one.
     pub(super) generation: u64,
     pub(super) life: Lifecycle,
     pub(super) greeting: Option<Greeting>,
     pub(super) loaded: Option<Loaded>,
     pub(super) loading: Option<Loading>,
+    /// Calls that the worker has not answered, by their numbers.
     pub(super) calls: BTreeMap<i64, Call>,
-    /// What is known of the kept state that the loaded model could start from.
     pub(super) prefix: Prefix,
-    /// The draft model that is being loaded for the other model.
     pub(super) coming_draft: Option<ModelFile>,
     /// When the model was last used, or else loaded.
     pub(super) used_ms: u64,
     /// When the worker may be started again after a crash.
     pub(super) restart_at_ms: Option<u64>,
-    /// The call for the request that is being worked on.
+    /// The call for the request that is being worked on; `None` as soon as it is cancelled.
     pub(super) current: Option<i64>,
-    /// A cancelled call that the worker has not ended yet.
     pub(super) cancelled: Option<i64>,
 }
 
@@ -124,7 +114,6 @@ impl Engine {
         Some((*pid, llama_build))
     }
 
-    /// What the system denies its worker.
     pub(in crate::core) fn confined(&self) -> Confined {
         self.greeting.as_ref().map(|it| it.confined.clone()).unwrap_or_default()
     }
@@ -141,7 +130,8 @@ impl Engine {
         matches!(self.life.phase(), Phase::Spawning | Phase::Handshake)
     }
 
-    /// Whether a crash was counted and the next start only waits for its time.
+    /// Whether a crash was counted and the next start only waits for its time. The schedule does
+    /// not start a worker meanwhile, since that would skip the pause.
     pub(in crate::core) fn restarts_soon(&self) -> bool {
         self.life.phase() == Phase::Dead && self.restart_at_ms.is_some()
     }
@@ -156,7 +146,8 @@ impl Engine {
         self.cancelled.is_some() || self.prefix.is_awaited()
     }
 
-    /// Whether the worker has not yet reported its devices: they decide what a failed load means.
+    /// Whether the worker has not yet reported its devices: they decide what a failed load means,
+    /// so no load begins before.
     pub(in crate::core) fn awaits_devices(&self) -> bool {
         self.awaits(&[Call::Devices])
     }

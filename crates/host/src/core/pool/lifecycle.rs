@@ -29,33 +29,22 @@ const STOP_MS: [u64; 3] = [3_000, 2_000, 30_000];
 /// have been sleep.
 const LOOK_EVERY_MS: u64 = 2_000;
 
-/// Where a worker is in its life.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::core) enum Phase {
-    /// No process.
     #[default]
     Dead,
-    /// The process is being started.
     Spawning,
-    /// It runs and has not said hello yet.
     Handshake,
-    /// It runs without a model.
     Empty,
-    /// It is loading a model.
     Loading,
-    /// It has a model and nothing to do.
     Ready,
-    /// It computes for a request.
     Busy,
-    /// It was asked to stop computing and has not stopped yet.
     Draining,
-    /// It is being ended.
     Stopping,
 }
 
 use Phase::{Busy, Dead, Draining, Empty, Handshake, Loading, Ready, Spawning, Stopping};
 
-/// Which phases may follow. Any running process may end, by itself or by us.
 const NEXT: &[(Phase, &[Phase])] = &[
     (Dead, &[Spawning]),
     (Spawning, &[Handshake, Stopping, Dead]),
@@ -68,42 +57,28 @@ const NEXT: &[(Phase, &[Phase])] = &[
     (Stopping, &[Dead]),
 ];
 
-/// What the pool must do with the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Signal {
-    /// Close its input, which asks it to end.
     Stop,
-    /// Ask it to end by a signal.
     Terminate,
     Kill,
     /// It can't be killed: continue without it.
     GiveUp,
 }
 
-/// Why a worker is ended by the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EndReason {
     /// The host ends, which is not a crash.
     HostLeaves,
-    /// An unload failed.
     MemoryKept,
-    /// Its hello named another version.
     OtherVersion,
-    /// Its answer to a load could not be read.
     MalformedAnswer,
-    /// No hello came.
     NotStarted,
-    /// A cancelled generation did not end.
     NotCancelled,
-    /// No heartbeat came.
     Silent,
-    /// A load made no progress.
     LoadStalled,
-    /// Reading a prompt made no progress.
     PrefillStalled,
-    /// Writing an answer made no progress.
     DecodeStalled,
-    /// Any other request was not answered.
     NotAnswered,
 }
 
@@ -129,21 +104,22 @@ impl Display for EndReason {
 #[derive(Debug, Default)]
 pub(super) struct Lifecycle {
     phase: Phase,
-    /// When the phase began; while stopping, when the last step of ending it was taken.
     since_ms: u64,
-    /// Whether it has yet to answer something.
     watched: bool,
-    /// The last sign of life, or when it was asked something.
+    /// The last sign of life; while it is watched, at the earliest when it was asked something.
     heard_ms: u64,
     /// The number of the last heartbeat.
     progress: u64,
     /// When it last computed anything, or when it was asked something.
     moved_ms: u64,
-    /// Longest time between two signs of progress of this process.
+    /// Longest time between two signs of progress of this process, by which a slow machine is told
+    /// from a hang.
     longest_step_ms: u64,
-    /// Whether the answer to the current request has begun.
+    /// Whether the answer to the current request has begun; until then the longer limit of reading
+    /// a prompt holds.
     writes: bool,
-    /// How far the attempt to end it has come, and why it is being ended.
+    /// How far the attempt to end it has come, and why it is being ended. The first reason stays,
+    /// whatever else is found while it ends.
     stop: Option<(Signal, EndReason)>,
 }
 
@@ -152,17 +128,17 @@ impl Lifecycle {
         self.phase
     }
 
-    /// Why it is being ended; `None` if it is not.
     pub(super) fn end_reason(&self) -> Option<EndReason> {
         self.stop.map(|(_, reason)| reason)
     }
 
-    /// Moves to a phase.
+    /// Moves to a phase. What is measured of a process is forgotten with it.
     pub(super) fn enter(&mut self, now_ms: u64, phase: Phase) {
         debug_assert!(may_follow(self.phase, phase), "{phase:?} may not follow {:?}", self.phase);
         if phase == Dead || phase == Spawning {
             *self = Self::default();
         }
+        // `writes` belongs to one request, and each request enters `Busy`.
         (self.phase, self.since_ms, self.writes) = (phase, now_ms, false);
     }
 
@@ -174,17 +150,15 @@ impl Lifecycle {
         }
     }
 
-    /// Notes that it has answered everything it was asked.
     pub(super) fn record_idle(&mut self) {
         self.watched = false;
     }
 
-    /// Notes that a message came.
     pub(super) fn record_message(&mut self, now_ms: u64) {
         self.heard_ms = now_ms;
     }
 
-    /// Notes that it has computed something.
+    /// Notes that it has computed something. Time in which nothing was asked of it is not a step.
     pub(super) fn record_progress(&mut self, now_ms: u64) {
         if self.watched {
             self.longest_step_ms = self.longest_step_ms.max(now_ms.saturating_sub(self.moved_ms));
@@ -192,12 +166,14 @@ impl Lifecycle {
         self.moved_ms = now_ms;
     }
 
-    /// Notes a token of the answer.
     pub(super) fn record_token(&mut self, now_ms: u64) {
         self.record_progress(now_ms);
         self.writes = true;
     }
 
+    /// Takes a heartbeat. It is a sign of life in any case; it is progress only if its number has
+    /// changed, which the worker counts up as it computes. A worker whose threads live while the
+    /// computation hangs beats on with the same number.
     pub(super) fn record_heartbeat(&mut self, now_ms: u64, progress: u64) {
         if progress != self.progress {
             self.progress = progress;
@@ -214,7 +190,8 @@ impl Lifecycle {
         }
     }
 
-    /// How long it may go without progress before it counts as hung.
+    /// How long it may go without progress before it counts as hung. The longest step counts only
+    /// for an answer: a load has one limit that holds for slow disks as well.
     fn stall_ms(&self) -> u64 {
         let steps = STALL_STEPS * self.longest_step_ms;
         match self.phase {
@@ -238,6 +215,7 @@ impl Lifecycle {
             _ => {
                 let silent = next(self.heard_ms, SILENCE_REPORTED_MS, SILENCE_MS);
                 let due = silent.min(self.moved_ms + self.stall_ms());
+                // A cancel has a limit from its beginning, whatever progress is made.
                 if self.phase == Draining { due.min(self.since_ms + DRAIN_MS) } else { due }
             }
         };
@@ -247,10 +225,13 @@ impl Lifecycle {
     /// The machine, or this process, stood still until now, so that silence means nothing, and no
     /// step took that long. To be called before any event that came after it.
     pub(super) fn slept(&mut self, now_ms: u64) {
+        // The beginning of the phase as well, since the limits of a start and of a cancel count
+        // from it.
         (self.heard_ms, self.moved_ms, self.since_ms) = (now_ms, now_ms, now_ms);
     }
 
-    /// What must be done about it now.
+    /// What must be done about it now. To be called when [`Self::deadline_ms`] has come; calling it
+    /// earlier does nothing.
     pub(super) fn look(&mut self, now_ms: u64) -> Option<Signal> {
         match self.phase {
             Dead => None,
@@ -267,6 +248,7 @@ impl Lifecycle {
     }
 
     fn hangs(&self, now_ms: u64) -> Option<EndReason> {
+        // Before the check of `watched`: a cancelled call is awaited in any case.
         if self.phase == Draining && now_ms >= self.since_ms + DRAIN_MS {
             return Some(EndReason::NotCancelled);
         }
@@ -286,7 +268,8 @@ impl Lifecycle {
         })
     }
 
-    /// Ends it: at once, or by asking first. `None` if that is under way already.
+    /// Ends it: at once, or by asking first. `None` if that is under way already, with whatever
+    /// reason came first.
     pub(super) fn end(&mut self, now_ms: u64, at_once: bool, reason: EndReason) -> Option<Signal> {
         if matches!(self.phase, Dead | Stopping) {
             return None;
@@ -314,6 +297,8 @@ impl Lifecycle {
         let next = match signal {
             Signal::Stop => Signal::Terminate,
             Signal::Terminate => Signal::Kill,
+            // Never acted upon a second time: after giving up, the pool treats the process as
+            // ended.
             Signal::Kill | Signal::GiveUp => Signal::GiveUp,
         };
         (self.since_ms, self.stop) = (now_ms, Some((next, reason)));
@@ -329,7 +314,6 @@ fn may_follow(before: Phase, after: Phase) -> bool {
 mod tests {
     use super::*;
 
-    /// A lifecycle that went through these phases at time 0 and has something to do.
     fn watched(phases: &[Phase]) -> Lifecycle {
         let mut life = Lifecycle::default();
         for phase in phases {
@@ -409,6 +393,8 @@ mod tests {
         assert_eq!(life.stall_ms(), 40_000);
     }
 
+    // A step that was cut by sleep was once taken for a long one, which would have let a worker
+    // hang for hours (found by the simulator).
     #[test]
     fn sleep_is_not_silence_and_nothing_is_awaited_of_one_that_rests() {
         let mut life = watched(TO_BUSY);
@@ -428,6 +414,7 @@ mod tests {
 
     #[test]
     fn it_is_asked_then_told_then_killed_then_given_up() {
+        // What is found while it ends must neither speed it up nor change its reason.
         let mut life = watched(TO_BUSY);
         assert_eq!(life.end(0, false, EndReason::MemoryKept), Some(Signal::Stop));
         assert_eq!(life.end(1, true, EndReason::Silent), None, "it is under way");

@@ -67,13 +67,12 @@ pub(super) struct Pool {
     generations: u64,
     calls: i64,
     budgets: Budgets,
-    /// The devices that models can be computed on, once a worker has reported them.
     devices: Vec<Device>,
     random: Random,
     heartbeat_ms: u64,
-    /// When the last event came, to tell sleep from silence.
     seen_ms: u64,
-    /// Workers are being ended because the host is about to end.
+    /// Workers are being ended because the host is about to end, so that none of these ends is a
+    /// crash.
     leaving: bool,
 }
 
@@ -97,12 +96,10 @@ impl Pool {
         PoolView { engines, budgets, devices, now_ms }
     }
 
-    /// How many workers have been started.
     pub(super) fn generations(&self) -> u64 {
         self.generations
     }
 
-    /// Whether any worker process runs.
     pub(super) fn runs(&self) -> bool {
         self.engines.iter().any(Engine::is_running)
     }
@@ -111,7 +108,6 @@ impl Pool {
         self.engines.iter().filter_map(|engine| engine.deadline_ms(self.seen_ms)).min()
     }
 
-    /// To be called before every event: messages may have waited while the machine slept.
     pub(super) fn notice_time(&mut self, now_ms: u64) {
         if now_ms - self.seen_ms > SLEEP_MS {
             for engine in &mut self.engines {
@@ -126,11 +122,14 @@ impl Pool {
         let mut outcomes = Vec::new();
         for slot in 0..SLOTS {
             let engine = &mut self.engines[slot];
+            // Nothing is started here: the schedule plans again and starts what is still wanted.
             if engine.restart_at_ms.take_if(|at| *at <= now_ms).is_some() {
                 outcomes.push((slot, Outcome::Settled));
             }
             let Some(signal) = engine.life.look(now_ms) else { continue };
             match signal {
+                // The slot is used again as if the process were gone; its memory may not be, which
+                // the next reading of the free memory shows.
                 Signal::GiveUp => {
                     let ending = WorkerEnding::from(Death::LeftAlone);
                     let generation = engine.generation;
@@ -157,11 +156,15 @@ impl Pool {
 
     pub(super) fn load(&mut self, now_ms: u64, load: Load, effects: &mut Vec<Effect>) {
         let Load { slot, file, profile, measured } = load;
+        // Written to the disk before the worker is asked: if the load takes the machine down, the
+        // next host must find it.
         effects.push(Effect::LoadBegins(Suspect::of(&file).to_text()));
         let model_ref = file.path.to_string_lossy().into_owned();
         let chat_template = file.chat_template.clone();
         let params = LoadModelParams { model_ref, chat_template, profile, measured };
         self.call::<LoadModel>(now_ms, slot, Call::Load, &params, effects);
+        // The slot counts as empty from here on, although the worker may hold the old model until
+        // it reads this.
         let engine = &mut self.engines[slot];
         engine.loaded = None;
         engine.coming_draft = None;
@@ -181,7 +184,6 @@ impl Pool {
         self.call::<UnloadModel>(now_ms, slot, Call::Unload, &Nothing {}, effects);
     }
 
-    /// Asks the loaded model something for the current request.
     pub(super) fn ask(
         &mut self,
         now_ms: u64,
@@ -198,7 +200,8 @@ impl Pool {
             Question::Generate(call, sampling) => {
                 let GenerateCall { purpose, prompt, max_tokens, stop, draft, block_end, .. } =
                     *call;
-                // A generation is identified by the number of its call.
+                // A generation is identified by the number of its call, which `call` below counts
+                // up to.
                 let request_id = (self.calls + 1).unsigned_abs();
                 let params = WorkerGenerateParams {
                     request_id,
@@ -217,9 +220,14 @@ impl Pool {
         self.engines[slot].current = Some(call);
     }
 
-    /// Asks the worker to stop the current call, whose answer is no longer needed.
+    /// Asks the worker to stop the current call, whose answer is no longer needed. From now on
+    /// nothing that it says of that call reaches a request; the slot takes the next one once the
+    /// worker has answered the call itself, for which it has a limit of its own (`Draining`). Does
+    /// nothing if no call is open.
     pub(super) fn cancel(&mut self, now_ms: u64, slot: SlotId, effects: &mut Vec<Effect>) {
         let engine = &mut self.engines[slot];
+        // Taken even if the worker is being ended, so that the end is not taken for that of an
+        // answer.
         let Some(call) = engine.current.take() else { return };
         // A worker that is being ended need not be asked.
         if engine.life.phase() != Phase::Busy {
@@ -231,7 +239,6 @@ impl Pool {
         self.call::<WorkerCancel>(now_ms, slot, Call::Cancel, &params, effects);
     }
 
-    /// Notes that the model was in use until now.
     pub(super) fn release(&mut self, now_ms: u64, slot: SlotId) {
         self.engines[slot].used_ms = now_ms;
     }
@@ -240,6 +247,7 @@ impl Pool {
     /// if none is kept yet.
     pub(super) fn save_prefix(&mut self, now_ms: u64, slot: SlotId, effects: &mut Vec<Effect>) {
         let engine = &mut self.engines[slot];
+        // `Missing` alone: a state that was restored, or is being saved, is not saved again.
         if let (Prefix::Missing(key), Some(loaded)) = (&engine.prefix, &engine.loaded) {
             let params = SavePrefixParams { prompt: prefix::prompt(&loaded.file) };
             engine.prefix = Prefix::Saving(key.clone());
@@ -247,26 +255,25 @@ impl Pool {
         }
     }
 
-    /// Counts a failure of a model as a crash even though its worker lives.
+    /// Counts a failure of a model as a crash even though its worker lives. The wait is not used:
+    /// there is no process to start.
     pub(super) fn count_crash(&mut self, now_ms: u64, file: &ModelFile, profile: &LoadProfile) {
         let _ = self.budgets.crashed(&Run::of(file, profile), now_ms);
     }
 
-    /// The user changed how models are run, so earlier crashes do not count.
     pub(super) fn forget_crashes(&mut self) {
         self.budgets.forget();
     }
 
-    /// These files must be loaded with another profile before their next use.
     pub(super) fn outdate(&mut self, paths: &[std::path::PathBuf]) {
         for loaded in self.engines.iter_mut().filter_map(|engine| engine.loaded.as_mut()) {
             loaded.outdated |= paths.contains(&loaded.file.path);
         }
     }
 
-    /// The host is about to end, so all workers are ended.
     pub(super) fn leave(&mut self, now_ms: u64, effects: &mut Vec<Effect>) {
         self.leaving = true;
+        // This load ends because the host wants it, so the model is not suspect.
         if self.engines.iter().any(|engine| engine.loading.is_some()) {
             effects.push(Effect::LoadEnded);
         }
@@ -275,7 +282,6 @@ impl Pool {
         }
     }
 
-    /// The host stays after all.
     pub(super) fn stay(&mut self) {
         self.leaving = false;
     }
@@ -316,6 +322,8 @@ impl Pool {
         id
     }
 
+    /// The slot in which this incarnation runs. Messages and ends of processes are reported by the
+    /// number, since by the time that they arrive another worker may be in the slot.
     fn of_generation(&self, generation: u64) -> Option<SlotId> {
         self.engines.iter().position(|engine| engine.running_generation() == Some(generation))
     }
@@ -331,6 +339,7 @@ impl Pool {
         let Some(slot) = self.of_generation(generation).filter(starts) else {
             return match result {
                 // The start was given up, but the process came after all.
+                // It was started too late to be of use, and nothing else would end it.
                 Ok(_) => {
                     effects.push(Effect::KillWorker { generation });
                     None
@@ -366,6 +375,8 @@ impl Pool {
     ) -> Option<At> {
         let slot = self.of_generation(generation)?;
         let engine = &mut self.engines[slot];
+        // The requests that it served are answered when it has ended; a late answer now would make
+        // the slot ready for others.
         if engine.life.phase() == Phase::Stopping {
             return None;
         }
@@ -398,18 +409,23 @@ impl Pool {
     ) -> Option<Outcome> {
         let engine = &mut self.engines[slot];
         let call = engine.calls.remove(&id)?;
+        // An answer of any kind is progress, also one that nobody waits for any more.
         engine.life.record_progress(now_ms);
         if engine.calls.is_empty() {
             engine.life.record_idle();
         }
         engine.cancelled.take_if(|cancelled| *cancelled == id);
         let is_current = engine.current.take_if(|current| *current == id).is_some();
+        // Not while a cancelled call is open: the phase stays `Draining` until that one is
+        // answered, and the answer to `cancel` itself changes nothing.
         if call.is_for_a_job() && engine.cancelled.is_none() {
             engine.life.enter(now_ms, Phase::Ready);
         }
         Some(match call {
             Call::Hello => self.greeted(now_ms, slot, result, effects),
             Call::Devices => {
+                // If the question failed, the list stays empty, and the next worker that says hello
+                // is asked.
                 if let Ok(DevicesAnswer { devices, .. }) = read::<Devices>(result) {
                     self.devices = devices;
                 }
@@ -441,6 +457,7 @@ impl Pool {
                 }
                 Outcome::Unloaded
             }
+            // Nobody waits for the words of a cancelled call, but a request may wait for the slot.
             Call::Cancel | Call::Count | Call::Generate => Outcome::Settled,
         })
     }
@@ -465,6 +482,7 @@ impl Pool {
                 let WorkerHelloAnswer { pid, llama_build, confined, .. } = hello;
                 engine.greeting = Some(Greeting { pid, llama_build, confined });
                 engine.life.enter(now_ms, Phase::Empty);
+                // Once for all workers, which run on the same machine.
                 if self.devices.is_empty() {
                     self.call::<Devices>(now_ms, slot, Call::Devices, &Nothing {}, effects);
                 }
@@ -517,7 +535,6 @@ impl Pool {
         Some(Outcome::Loaded { file: Box::new(file), profile, memory })
     }
 
-    /// Looks for a kept state for the model that was just loaded.
     fn look_for_prefix(&mut self, slot: SlotId, effects: &mut Vec<Effect>) {
         let engine = &mut self.engines[slot];
         let (Some(loaded), Some(greeting)) = (&engine.loaded, &engine.greeting) else { return };
@@ -537,6 +554,7 @@ impl Pool {
         let slot = self.of_generation(generation)?;
         let engine = &self.engines[slot];
         let loaded = engine.loaded.as_ref()?;
+        // Another model may have been loaded while the shell was looking.
         if !matches!(&engine.prefix, Prefix::Looking(it) if it == key) {
             return None;
         }
@@ -568,6 +586,8 @@ impl Pool {
     ) {
         let engine = &mut self.engines[slot];
         let Prefix::Saving(key) = std::mem::take(&mut engine.prefix) else { return };
+        // Zero tokens: the cache does not hold the beginning, so there is nothing to keep; the next
+        // load tries again.
         if let Some(answer) = prefix::answer(result).filter(|answer| answer.tokens > 0) {
             let (generation, bytes) = (engine.generation, answer.bytes);
             effects.push(Effect::KeepPrefix { generation, key, bytes });
@@ -586,6 +606,7 @@ impl Pool {
         match method {
             Token::METHOD => {
                 let TokenParams { request_id, text, .. } = serde_json::from_value(params).ok()?;
+                // Recorded for a cancelled call, too: a worker that still writes does not hang.
                 engine.life.record_token(now_ms);
                 is_current(request_id).then_some(Outcome::Text(text))
             }
@@ -614,6 +635,15 @@ impl Pool {
         }
     }
 
+    /// A process has ended: by itself, by a signal of ours, or because it could not be ended and is
+    /// given up. Everything that was in it is taken out of the slot, and with the phase `Dead` its
+    /// number names nothing any more, so that late messages, or a second report of the same end,
+    /// find no slot.
+    ///
+    /// An end that the host wanted is not a crash and counts nowhere. Any other is counted for the
+    /// model and the way in which it was run, whatever the reason, and that count decides whether
+    /// another worker is started; what becomes of the requests is the schedule's decision, for
+    /// which the outcome says what was lost and what the worker was doing.
     pub(super) fn worker_ended(
         &mut self,
         now_ms: u64,
@@ -634,6 +664,7 @@ impl Pool {
         } else {
             Doing::Nothing
         };
+        // Read before `Dead` is entered, which forgets it.
         let reason = engine.life.end_reason();
         let had_draft = engine.coming_draft.take().is_some();
         let had_draft = had_draft || engine.loaded.as_ref().is_some_and(|it| it.draft.is_some());
@@ -650,21 +681,25 @@ impl Pool {
         if self.leaving || reason == Some(EndReason::HostLeaves) {
             return Some((slot, Outcome::Left));
         }
+        // The model that was being loaded is the one that is blamed; a worker without any has a
+        // budget of its own.
         let ran = loading.as_ref().map(|it| Run::of(&it.file, &it.profile));
         let ran = ran.or(lost.as_ref().map(|(file, profile)| Run::of(file, profile)));
         let run = ran.unwrap_or_default();
         let restarts = self.plan_restart(now_ms, slot, &run);
+        // If the host ended it, its own reason says more than the signal that it sent.
         let killed = reason.map(|it| WorkerEnding::from(Death::Ended(it.to_string())));
         let error = errors::worker_ended(doing, killed.as_ref().unwrap_or(ending), restarts);
+        // After the crash was counted, so that this one is included.
         let recent_crashes = self.budgets.recent(&run, now_ms);
         let died = Died { doing, lost, had_draft, loading, error, restarts, recent_crashes };
         Some((slot, Outcome::Died(Box::new(died))))
     }
 
-    /// Counts the crash; returns whether the worker is started again by itself.
     fn plan_restart(&mut self, now_ms: u64, slot: SlotId, run: &Run) -> bool {
         let Some(wait) = self.budgets.crashed(run, now_ms) else { return false };
         let spread = wait * JITTER_PERCENT / 100;
+        // From `wait - spread` to `wait + spread`.
         let jitter = u64::from(self.random.next()) % (2 * spread + 1);
         self.engines[slot].restart_at_ms = Some(now_ms + wait - spread + jitter);
         true
@@ -680,7 +715,6 @@ fn send_signal(generation: u64, signal: Signal) -> Effect {
     }
 }
 
-/// Decodes a worker's answer, or passes on why there is none.
 fn read<R: Request>(result: Result<Value, ErrorInfo>) -> Result<R::Answer, ErrorInfo>
 where
     R::Answer: DeserializeOwned,

@@ -10,12 +10,9 @@ use super::slot::SlotId;
 use crate::ModelFile;
 use crate::core::errors::Doing;
 
-/// What the schedule can ask of a loaded model.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::core) enum Question {
-    /// How many tokens each of these texts has.
     Count(Vec<String>),
-    /// A text to be generated, with the settings' sampling.
     Generate(Box<GenerateCall>, WorkerSampling),
 }
 
@@ -32,7 +29,6 @@ pub(in crate::core) struct GenerateCall {
     pub(in crate::core) block_end: Option<BlockEnd>,
 }
 
-/// A worker that ended without being asked to.
 #[derive(Debug)]
 pub(in crate::core) struct Died {
     pub(in crate::core) doing: Doing,
@@ -48,36 +44,26 @@ pub(in crate::core) struct Died {
     pub(in crate::core) recent_crashes: usize,
 }
 
-/// What happened in a slot of the pool.
+/// What happened in a slot of the pool, for the schedule. `Settled` is a call that has ended and
+/// for which a request may have waited, without anything else to say; `Unloaded` also comes where
+/// the worker is being ended because it kept the memory; `DraftLoaded` holds the error if there was
+/// one; `Text`, `Counted`, `Generated` and `Failed` are of the current call only; `Left` is an end
+/// that the host wanted. Fractions are from 0 to 1.
 #[derive(Debug)]
 pub(in crate::core) enum Outcome {
-    /// A call has ended that requests may have been waiting for.
     Settled,
-    /// Progress of a load, 0 to 1.
     LoadProgress(f32),
-    /// The process could not be started, or is of another version.
     StartFailed(ErrorInfo),
-    /// A model is loaded.
     Loaded { file: Box<ModelFile>, profile: LoadProfile, memory: MemoryUse },
-    /// A model could not be loaded.
     LoadFailed { loading: Box<Loading>, error: ErrorInfo },
-    /// A draft model is loaded, or could not be, for the given reason.
     DraftLoaded(Option<Box<ErrorInfo>>),
-    /// A model was unloaded, or its worker is being ended because it kept the memory.
     Unloaded,
-    /// The token counts that the current request asked for.
     Counted(Vec<u32>),
-    /// Part of the current prompt was read, 0 to 1.
     PrefillProgress(f32),
-    /// Text for the current request.
     Text(String),
-    /// The current text has ended.
     Generated(Box<WorkerGenerateAnswer>),
-    /// The current request can't be answered.
     Failed(ErrorInfo),
-    /// The worker ended.
     Died(Box<Died>),
-    /// The worker ended as it was asked to, by a host that is about to end itself.
     Left,
 }
 

@@ -8,24 +8,21 @@ use serde_json::Value;
 
 use crate::ModelFile;
 
-/// What is happening with the state for the loaded model.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) enum Prefix {
-    /// Nothing: there is no model, or no more to do.
     #[default]
     Done,
-    /// The shell is looking for the state of this key.
     Looking(String),
-    /// The worker is reading the state of this key.
     Restoring(String),
-    /// There is no state for this key; it must be saved after the next answer.
+    /// There is no state for this key; it must be saved after the next answer, when the worker's
+    /// cache holds it anyway.
     Missing(String),
-    /// The worker is writing the state of this key.
     Saving(String),
 }
 
 impl Prefix {
-    /// Whether a job has to wait for it. Looking and reading both take milliseconds.
+    /// Whether a job has to wait for it. Looking and reading both take milliseconds, and a job that
+    /// did not wait would read the same text itself.
     pub(super) fn is_awaited(&self) -> bool {
         matches!(self, Self::Looking(_) | Self::Restoring(_))
     }
@@ -54,7 +51,8 @@ pub(super) fn answer(result: Result<Value, ErrorInfo>) -> Option<PrefixAnswer> {
     serde_json::from_value(result.ok()?).ok()
 }
 
-/// The common beginning of a model's prompts as a prompt of its own.
+/// The common beginning of a model's prompts as a prompt of its own. It must be the same text that
+/// the jobs' prompts begin with, or nothing of the state is used.
 pub(in crate::core) fn prompt(file: &ModelFile) -> WorkerPrompt {
     let (system, user) = Prompts::of(&file.info).beginning();
     let message = |role, content: &str| ChatMessage { role, content: content.to_owned() };

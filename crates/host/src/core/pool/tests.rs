@@ -15,7 +15,6 @@ const PROFILE: LoadProfile = LoadProfile {
     repack: true,
 };
 
-/// Id and method of the last call.
 fn last_call(effects: &[Effect]) -> (i64, &str) {
     let call = |effect| match effect {
         &Effect::SendWorker {
@@ -37,7 +36,6 @@ fn answer(
     pool.worker_message(1, 1, message, effects)
 }
 
-/// A pool with a model in its first slot.
 fn loaded() -> (Pool, Vec<Effect>) {
     let (mut pool, mut effects) = (Pool::new(HEARTBEAT_MS, 1), Vec::new());
     pool.start(0, 0, &mut effects);

@@ -28,13 +28,13 @@ impl<'a> PoolView<'a> {
         self.devices
     }
 
-    /// The GPU that a load with this profile uses.
+    /// The GPU that a load with this profile uses; `None` if it uses none or the devices are not
+    /// known yet.
     pub(in crate::core) fn gpu_of(&self, profile: &LoadProfile) -> Option<&'a Device> {
         let wants = profile.gpu_layers != Some(0);
         self.devices.iter().find(|device| wants && device.gpu)
     }
 
-    /// Until when a model is not loaded because it has taken its worker down too often.
     pub(in crate::core) fn left_alone_until(
         &self,
         file: &ModelFile,
@@ -44,7 +44,6 @@ impl<'a> PoolView<'a> {
         until(&Run::of(file, profile)).max(until(&Run::default()))
     }
 
-    /// Recent crashes of a model when run in this way.
     pub(in crate::core) fn recent_crashes(&self, file: &ModelFile, profile: &LoadProfile) -> usize {
         self.budgets.recent(&Run::of(file, profile), self.now_ms)
     }

@@ -15,17 +15,16 @@ use crate::core::pool::{Load, Question, SlotId};
 use crate::core::reply::Reply;
 use crate::ledger::Shown;
 
-/// The client to answer, and which of its requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::core) struct Asker {
     pub(in crate::core) client: ClientId,
     /// The id of the request in the protocol.
     pub(in crate::core) id: Id,
-    /// The name that the client gave the request, if any, for progress and cancel.
+    /// The name that the client gave the request, by which it cancels it. Progress is only sent to
+    /// requests that have one.
     pub(in crate::core) request_id: Option<RequestId>,
 }
 
-/// Progress of a request.
 #[derive(Debug)]
 pub(in crate::core) struct Report {
     pub(in crate::core) asker: Asker,
@@ -37,30 +36,33 @@ pub(in crate::core) struct Report {
     pub(in crate::core) throttled: bool,
 }
 
-/// An edit on which a client must run its test.
 #[derive(Debug)]
 pub(in crate::core) struct Trial {
     pub(in crate::core) number: u32,
     pub(in crate::core) edits: Vec<Edit>,
 }
 
+/// What the schedule decides. The host carries out a list of these in its order, so the order in
+/// which they are pushed is a part of the decision: a cancel before the release of its slot, the
+/// last piece of a text before its reply.
 #[derive(Debug)]
 pub(in crate::core) enum Action {
     /// Start the worker of a slot.
     Start(SlotId),
     /// Load a model.
     Load(Box<Load>),
-    /// Unload a slot's model.
+    /// Unload a slot's model. The worker stays.
     Unload(SlotId),
     /// Ask the model something for the current request.
     Ask(SlotId, Question),
-    /// Cancel the current question.
+    /// Stop the current question, if one is open; its answer is not needed any more.
     Cancel(SlotId),
-    /// The current request no longer needs its model.
+    /// The model was in use until now: its idle time starts.
     Release(SlotId),
     /// Save the state of the prompts' common beginning.
     SavePrefix(SlotId),
-    /// Count a failure as a crash of this model in this profile.
+    /// Count a failure as a crash of this model in this profile, though its worker lives: a GPU
+    /// that writes nonsense does not end its process.
     CountCrash(Box<ModelFile>, LoadProfile),
     /// Load these models again before their next use: their profile has changed.
     Outdate(Vec<PathBuf>),
@@ -84,7 +86,8 @@ pub(in crate::core) enum Action {
     Stream(Asker, String),
     /// Show a client its edit as far as it has been written.
     Draft(Asker, SoFar),
-    /// The request starts over: what its client was sent so far does not count.
+    /// The request starts over: what its client was sent so far does not count. Comes before any
+    /// progress of the second attempt, so that text which has gathered for the first is dropped.
     Restarted(Asker),
     /// Count an edit that is shown.
     CountShown(Box<Shown>),
@@ -94,7 +97,8 @@ pub(in crate::core) enum Action {
     Completed(Option<Asker>, Box<Completed>, Box<(Vec<String>, Settings)>),
     /// A request for a next edit has ended.
     Predicted(Asker, Box<Predicted>),
-    /// A request has ended.
+    /// A request has ended. Each gets exactly one of these, [`Action::Completed`] or
+    /// [`Action::Predicted`], unless its client is gone.
     Reply(Asker, Result<Reply, ErrorInfo>),
     /// Send editors a suggestion of a setting to change.
     Suggest(SuggestionParams),

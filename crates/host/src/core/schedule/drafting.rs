@@ -20,17 +20,18 @@ const UNUSED_ANSWERS_MAX: u32 = 12;
 const TOKENS_MIN: u32 = 16;
 
 impl Schedule {
-    /// Starts the search for a draft model for a loaded model without one.
     pub(super) fn seek_draft(&mut self, cx: &Context<'_>, out: &mut Vec<Action>) {
         if !self.may_help(&cx.settings.draft_model, cx) {
             return;
         }
         for (_, engine) in cx.pool.engines() {
+            // No search for a model that is in use: its worker would not load anything now.
             let Some(loaded) = engine.loaded().filter(|_| residency::is_unused(engine)) else {
                 continue;
             };
             let path = &loaded.file.path;
             let does_without = self.drafts.without.contains_key(path);
+            // `insert` comes last: it notes that one was looked for.
             if loaded.draft.is_none() && !does_without && self.drafts.sought.insert(path.clone()) {
                 let named = cx.settings.draft_model.name().map(str::to_owned);
                 out.push(Action::FindHelper { path: path.clone(), help: Help::Drafts, named });
@@ -38,7 +39,9 @@ impl Schedule {
         }
     }
 
-    /// The search has ended, with a draft model or without.
+    /// The search has ended, with a draft model or without. `path` is the model that it was for: it
+    /// may have been unloaded or replaced while the shell looked at files, and then the result is
+    /// dropped.
     pub(in crate::core) fn draft_found(
         &mut self,
         path: &Path,
@@ -53,6 +56,7 @@ impl Schedule {
         let Some((slot, engine)) = cx.pool.engines().find(is_it) else { return };
         let Some(loaded) = engine.loaded() else { return };
         let file = match found {
+            // The user can name as the draft model what is then chosen as the model.
             Ok(file) if file.path == path => {
                 self.drafts.give_up(path, Some("it is the same model".to_owned()));
                 return;
@@ -64,6 +68,8 @@ impl Schedule {
                 return;
             }
         };
+        // Checked again, since a request may have begun while the shell was looking; a load would
+        // compete with it for the processor.
         if !self.may_help(&cx.settings.draft_model, cx) || !residency::is_unused(engine) {
             // It will be looked for again when there is time.
             self.drafts.sought.remove(path);
@@ -80,7 +86,6 @@ impl Schedule {
         }
     }
 
-    /// Loading a draft model has ended.
     pub(in crate::core) fn draft_loaded(
         &mut self,
         slot: SlotId,
@@ -94,6 +99,7 @@ impl Schedule {
         if let Some(error) = error {
             let is_told = cx.settings.draft_model != Helper::Auto;
             self.drafts.give_up(&loaded.file.path, is_told.then(|| error.to_string()));
+            // The setting was changed while the draft model was being loaded.
         } else if cx.settings.draft_model == Helper::Without {
             out.push(Action::UnloadDraft(slot));
         }
@@ -122,7 +128,7 @@ impl Schedule {
     }
 
     /// Memory is needed: idle draft models are unloaded before any other model. Returns whether any
-    /// was.
+    /// was; the caller then decides again after that, since what is free has changed.
     pub(super) fn drop_drafts(&mut self, cx: &Context<'_>, out: &mut Vec<Action>) -> bool {
         let mut any = false;
         for (slot, engine) in cx.pool.engines() {
@@ -138,7 +144,8 @@ impl Schedule {
         any
     }
 
-    /// The memory or the file of a draft model is needed; returns whether it is free now.
+    /// The memory or the file of a draft model is needed; returns whether it is free now. One that
+    /// is in use stays.
     pub(super) fn drop_draft(
         &mut self,
         is_it: impl Fn(&ModelFile) -> bool,
@@ -147,6 +154,7 @@ impl Schedule {
     ) -> bool {
         let mut dropped = true;
         for (slot, engine) in cx.pool.engines() {
+            // Every slot is looked at: the same small model may draft for two.
             let draft = engine.loaded().and_then(|loaded| loaded.draft.as_ref());
             if !draft.is_some_and(|draft| is_it(&draft.file)) {
                 continue;
@@ -160,7 +168,6 @@ impl Schedule {
         dropped
     }
 
-    /// Whether the request that is being worked on uses this slot.
     fn works_in(&self, slot: SlotId) -> bool {
         self.active.as_ref().is_some_and(|ticket| ticket.slot == Some(slot))
     }
@@ -178,7 +185,8 @@ impl Schedule {
         had_draft
     }
 
-    /// The settings have changed: decisions made under the old ones do not count.
+    /// The settings have changed: decisions made under the old ones do not count. Draft models are
+    /// unloaded even if the new settings want the same one, which is then found again.
     pub(super) fn drafts_changed(&mut self, cx: &Context<'_>, out: &mut Vec<Action>) {
         self.drafts = Drafts::default();
         for (slot, engine) in cx.pool.engines() {

@@ -3,25 +3,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// All by the path of the loaded model.
+/// All by the path of the loaded model, since slots change and a decision outlives a load.
 #[derive(Debug, Default)]
 pub(super) struct Drafts {
-    /// Models for which one was looked for since they were loaded.
+    /// Models for which one was looked for since they were loaded, so that a search that found
+    /// nothing is not repeated after each answer.
     pub(super) sought: BTreeSet<PathBuf>,
     /// Models that do without, and why if that is to be reported.
     pub(super) without: BTreeMap<PathBuf, Option<String>>,
-    /// Answers in a row in which no drafted token was used.
     pub(super) unused: BTreeMap<PathBuf, u32>,
 }
 
 impl Drafts {
-    /// A model was loaded, so that the free memory has changed.
     pub(super) fn model_loaded(&mut self, path: &Path) {
         self.sought.remove(path);
         self.unused.remove(path);
     }
 
-    /// Makes a model do without a draft model.
+    /// Makes a model do without a draft model until the settings change. `why`: what the status
+    /// says of it; `None` where the user did not ask for one and need not know.
     pub(super) fn give_up(&mut self, path: &Path, why: Option<String>) {
         self.without.insert(path.to_owned(), why);
     }

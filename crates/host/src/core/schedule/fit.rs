@@ -31,7 +31,6 @@ pub(super) fn is_large(header: &Header) -> bool {
     header.parameters >= LARGE_PARAMETERS
 }
 
-/// What was lowered for lack of room, as half sentences.
 pub(super) fn lowered(profile: &LoadProfile, wanted: &LoadProfile) -> Vec<String> {
     let mut lowered = Vec::new();
     if profile.batch_tokens < wanted.batch_tokens {
@@ -63,7 +62,8 @@ pub(super) fn too_large(
     ))
 }
 
-/// What the user can do if there is no room.
+/// What the user can do if there is no room. A smaller window is only proposed where the arithmetic
+/// says that it fits, and never one below [`CONTEXT_TOKENS_MIN`].
 pub(super) fn instead(file: &ModelFile, profile: &LoadProfile, free: u64) -> String {
     let fits = |tokens: &u32| {
         *tokens < profile.context_tokens
@@ -78,7 +78,6 @@ pub(super) fn instead(file: &ModelFile, profile: &LoadProfile, free: u64) -> Str
     }
 }
 
-/// The refusal of a large model under a profile that does not allow it.
 pub(super) fn not_allowed(file: &ModelFile, settings: &Settings) -> ErrorInfo {
     let profile = &settings.profile.name;
     let parameters = file.header.as_ref().map_or(0, |header| header.parameters);

@@ -8,7 +8,9 @@ use super::{Context, Schedule, fit, placing};
 use crate::ModelFile;
 
 impl Schedule {
-    /// Whether now is the time for it. Memory that is short counts even where the user named it.
+    /// Whether now is the time for it. It never competes with a request. A helper that the user
+    /// named is loaded also where the host does not work ahead, in stability mode or while power is
+    /// saved; memory that is short counts nevertheless.
     pub(super) fn may_help(&self, wanted: &Helper, cx: &Context<'_>) -> bool {
         let allowed = match wanted {
             Helper::Without => false,

@@ -11,11 +11,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::ModelFile;
 
-/// How many models are remembered; more than users have installed.
+/// How many models are remembered; more than users have installed. The file would otherwise grow
+/// with each path and each time of writing that a model ever had.
 const MODELS_MAX: usize = 32;
 /// The file is written at most this often, since it changes a little with every answer.
 const KEEP_EVERY_MS: u64 = 30_000;
-/// A file of another version is not read.
+/// A file of another version is not read: everything in it can be measured again. New fields that
+/// are missing in older files have a default instead (`speeds`).
 const VERSION: u32 = 2;
 /// How many memory measurements are remembered (by window and KV cache), over all models.
 const MEMORIES_MAX: usize = 128;
@@ -25,9 +27,11 @@ const ANSWERS_MAX: usize = 5;
 
 #[derive(Debug, Default)]
 pub(super) struct Knowledge {
-    /// The processor it was measured on.
+    /// The processor it was measured on. It is a part of the keys, so that a home folder that moves
+    /// to another machine does not bring its speeds along.
     machine: String,
     kept: StoredKnowledge,
+    /// When the first change came that was not kept yet; `None` if there is none.
     changed_ms: Option<u64>,
 }
 
@@ -42,7 +46,7 @@ struct StoredKnowledge {
     speeds: BTreeMap<String, Vec<f64>>,
     /// Models for which another profile was suggested.
     suggested: BTreeSet<String>,
-    /// The machine whose GPU failed, and the failure.
+    /// The machine whose GPU failed, and the failure; not used on another machine.
     gpu_failure: Option<(String, String)>,
 }
 
@@ -63,13 +67,11 @@ impl Knowledge {
         Self { machine, kept, changed_ms: None }
     }
 
-    /// How the GPU of this machine failed under an earlier host; `None` if it did not.
     pub(super) fn gpu_failure(&self) -> Option<String> {
         let (machine, failure) = self.kept.gpu_failure.clone()?;
         (machine == self.machine).then_some(failure)
     }
 
-    /// What is known of a model that a worker with this engine is about to load.
     pub(super) fn measured(
         &self,
         engine: &str,
@@ -79,7 +81,6 @@ impl Knowledge {
         self.kept.models.get(&self.key(engine, file, profile)).cloned().unwrap_or_default()
     }
 
-    /// Notes what a worker has measured of a loaded model.
     pub(super) fn learn(
         &mut self,
         now_ms: u64,
@@ -87,17 +88,17 @@ impl Knowledge {
         measured: Measured,
     ) {
         let key = self.key(engine, file, profile);
+        // Written only where something has changed, so that equal measurements do not keep the disk
+        // busy.
         if insert_bounded(&mut self.kept.models, key, measured, MODELS_MAX) {
             self.changed(now_ms);
         }
     }
 
-    /// Memory that a worker reported for such a load.
     pub(super) fn memory_of(&self, file: &ModelFile, profile: &LoadProfile) -> Option<MemoryUse> {
         self.kept.memories.get(&memory_key(file, profile)).copied()
     }
 
-    /// Notes how much memory a load took.
     pub(super) fn note_memory(
         &mut self,
         now_ms: u64,
@@ -110,7 +111,6 @@ impl Knowledge {
         }
     }
 
-    /// Notes how fast a model wrote an answer.
     pub(super) fn note_speed(&mut self, now_ms: u64, file: &ModelFile, tokens_per_s: f64) {
         let key = speed_key(&self.machine, file.written(), &file.path);
         let mut speeds = self.kept.speeds.get(&key).cloned().unwrap_or_default();
@@ -135,7 +135,6 @@ impl Knowledge {
         self.changed(now_ms);
     }
 
-    /// Notes how the GPU of this machine failed, or that it is trusted again.
     pub(super) fn set_gpu_failure(&mut self, now_ms: u64, failure: Option<String>) {
         self.kept.gpu_failure = failure.map(|failure| (self.machine.clone(), failure));
         self.changed(now_ms);
@@ -145,11 +144,14 @@ impl Knowledge {
         self.changed_ms.get_or_insert(now_ms);
     }
 
+    /// When the text must be kept. Counted from the first change, not the last one: with an answer
+    /// every few seconds it would otherwise never come.
     pub(super) fn deadline_ms(&self) -> Option<u64> {
         self.changed_ms.map(|changed| changed + KEEP_EVERY_MS)
     }
 
-    /// The text to be kept, if anything is new and it is time, or the host ends.
+    /// The text to be kept, if anything is new and it is time, or the host ends. Nothing is counted
+    /// as kept by the shell's success: the file is a cache, and a failed write costs a measurement.
     pub(super) fn take_kept(&mut self, now_ms: u64, ends: bool) -> Option<String> {
         let due = self.deadline_ms()?;
         if due > now_ms && !ends {
@@ -160,7 +162,8 @@ impl Knowledge {
         Some(serde_json::to_string_pretty(&kept).expect("plain data is always JSON"))
     }
 
-    /// Everything that a speed depends on: the machine, the engine, the device, and the file.
+    /// Everything that a speed depends on: the machine, the engine, the device, and the file with
+    /// its time of writing, since a file may be replaced under the same path.
     fn key(&self, engine: &str, file: &ModelFile, profile: &LoadProfile) -> String {
         let written = file.written().map_or(0, |since| since.as_secs());
         let (path, layers) = (file.path.display(), profile.gpu_layers);
@@ -168,7 +171,6 @@ impl Knowledge {
     }
 }
 
-/// How fast the models wrote their last answers on a machine, as a host has kept it.
 #[derive(Debug, Clone, Default)]
 pub struct KeptSpeeds {
     machine: String,
@@ -195,7 +197,7 @@ impl KeptSpeeds {
     }
 }
 
-/// The key of a speed: the machine and the file.
+/// The key of a speed that is shown beside a model, where no engine runs yet to name its build.
 fn speed_key(machine: &str, written: Option<Duration>, path: &Path) -> String {
     let written = written.map_or(0, |since| since.as_secs());
     format!("{machine}|{written}|{}", path.display())
@@ -248,6 +250,7 @@ mod tests {
         assert_eq!(unread.middle(&file.path, None), None);
     }
 
+    // Speeds came later than the number of the version, so that files of that version have none.
     #[test]
     fn what_a_host_of_an_earlier_version_has_kept_is_read() {
         let kept = r#"{"version":2,"models":{},"memories":{},"suggested":["a"],"gpuFailure":null}"#;

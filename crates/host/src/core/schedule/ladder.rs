@@ -17,7 +17,6 @@ const STEPS_MAX: usize = 3;
 /// How many models are remembered; more than users have installed.
 const MODELS_MAX: usize = 32;
 
-/// One way to take less memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rung {
     Batch,
@@ -30,19 +29,16 @@ enum Rung {
 /// All of them, in the order in which they are tried.
 const RUNGS: [Rung; 5] = [Rung::Batch, Rung::Kv, Rung::Window, Rung::Smaller, Rung::Cpu];
 
-/// What was lowered for one model.
 #[derive(Debug, Default, Clone)]
 struct Lowered {
     name: String,
     /// The steps that are in force.
     taken: Vec<Rung>,
-    /// Steps that can't be taken: tried without success, or not applicable.
     refused: Vec<Rung>,
-    /// How many were taken since the last answer.
     steps: usize,
-    /// Reference and name of the model that is used instead.
     instead: Option<(String, String)>,
-    /// While a smaller model is being looked for, the error that made it necessary.
+    /// While a smaller model is being looked for, the error that made it necessary; it becomes the
+    /// request's error where there is none.
     looking: Option<ErrorInfo>,
 }
 
@@ -52,13 +48,15 @@ pub(super) struct Ladder {
 }
 
 impl Ladder {
-    /// The settings have changed: everything is tried in full again. Returns the affected files.
+    /// The settings have changed: everything is tried in full again. Returns the affected files,
+    /// whose loaded models must not be taken for what the settings ask for.
     pub(super) fn forget(&mut self) -> Vec<PathBuf> {
         std::mem::take(&mut self.by_path).into_keys().collect()
     }
 
     fn of(&mut self, file: &ModelFile) -> &mut Lowered {
         if self.by_path.len() >= MODELS_MAX && !self.by_path.contains_key(&file.path) {
+            // Any one will do: forgetting one means that it is tried in full once more.
             self.by_path.pop_first();
         }
         let new = || Lowered { name: file.info.name.clone(), ..Lowered::default() };
@@ -76,14 +74,15 @@ impl Ladder {
             match rung {
                 Rung::Batch => profile.batch_tokens = SMALL_BATCH_TOKENS.min(profile.batch_tokens),
                 Rung::Kv => profile.kv = KvStorage::Q8_0,
+                // Only the smallest window of the settings is left then.
                 Rung::Window => *most_tokens = profile.context_tokens,
                 Rung::Cpu => profile.gpu_layers = Some(0),
+                // Not a change of this profile: the request's list of models is changed instead.
                 Rung::Smaller => {}
             }
         }
     }
 
-    /// The model that is used instead of this one, if any.
     pub(super) fn instead_of(&self, path: &Path) -> Option<&str> {
         self.by_path.get(path)?.instead.as_ref().map(|(reference, _)| reference.as_str())
     }
@@ -97,9 +96,12 @@ impl Ladder {
         }
     }
 
-    /// The first of these models can't be used, so it no longer takes another's place.
+    /// The first of these models can't be used, so it no longer takes another's place; the smaller
+    /// model was gone, damaged or not supported. It is refused for good, so that the same search
+    /// does not find it again.
     pub(super) fn lost(&mut self, references: &[String]) {
         let Some(first) = references.first() else { return };
+        // Several models may have it in their place.
         for lowered in self.by_path.values_mut() {
             if lowered.instead.take_if(|(reference, _)| reference == first).is_some() {
                 lowered.taken.retain(|rung| *rung != Rung::Smaller);
@@ -108,12 +110,12 @@ impl Ladder {
         }
     }
 
-    /// Whether a smaller model is being looked for, so that this one's requests wait.
     pub(super) fn is_looking(&self, path: &Path) -> bool {
         self.by_path.get(path).is_some_and(|lowered| lowered.looking.is_some())
     }
 
-    /// The model works: the next lack of memory counts as a new one.
+    /// The model works: the next lack of memory counts as a new one. What was lowered stays
+    /// lowered.
     pub(super) fn works(&mut self, path: &Path) {
         if let Some(lowered) = self.by_path.get_mut(path) {
             lowered.steps = 0;
@@ -125,6 +127,7 @@ impl Ladder {
     pub(super) fn step_down(&mut self, shortage: &MemoryShortage<'_>) -> StepDown {
         let path = &shortage.file.path;
         let lowered = self.of(shortage.file);
+        // Several requests can wait for the same model; the first one's search is for all of them.
         if lowered.looking.is_some() {
             return StepDown::Looking;
         }
@@ -135,6 +138,7 @@ impl Ladder {
             Rung::Batch => shortage.profile.batch_tokens > SMALL_BATCH_TOKENS,
             Rung::Kv => shortage.profile.kv == KvStorage::F16,
             // A window that is larger than the settings' minimum was our own choice.
+            // `settings.context_tokens` is the smallest that the user accepts.
             Rung::Window => shortage.profile.context_tokens > shortage.settings.context_tokens,
             Rung::Smaller => !shortage.named && !shortage.file.info.demo,
             Rung::Cpu => shortage.on_gpu && shortage.settings.acceleration == Acceleration::Auto,
@@ -146,6 +150,8 @@ impl Ladder {
         if rung == Rung::Smaller {
             lowered.looking = Some(shortage.error.clone());
             // With smaller weights, what the model takes besides them shrinks, too.
+            // Free memory that is not known limits nothing; then the size of the file bounds the
+            // search alone.
             let room = shortage.free_bytes.unwrap_or(u64::MAX);
             let bytes = shortage.file.info.size_bytes.min(room);
             return StepDown::Seek { path: path.clone(), bytes };
@@ -155,7 +161,6 @@ impl Ladder {
         StepDown::Lowered { how: self.describe(path, rung) }
     }
 
-    /// The search for a smaller model has ended.
     pub(super) fn smaller_found(&mut self, path: &Path, found: Option<&ModelFile>) -> SmallerModel {
         let Some(lowered) = self.by_path.get_mut(path) else { return SmallerModel::NotNeeded };
         let Some(error) = lowered.looking.take() else { return SmallerModel::NotNeeded };
@@ -175,7 +180,7 @@ impl Ladder {
     }
 
     /// Whether the last step made a load fail; that step is then taken back for good: not every
-    /// model works with a quantized cache.
+    /// model works with a quantized cache. No other step is suspected of that.
     pub(super) fn takes_back_kv(&mut self, file: &ModelFile, profile: &LoadProfile) -> bool {
         if profile.kv == KvStorage::F16 || !self.took(&file.path, Rung::Kv) {
             return false;
@@ -186,7 +191,6 @@ impl Ladder {
         true
     }
 
-    /// What a step did, as half a sentence.
     fn describe(&self, path: &Path, rung: Rung) -> String {
         match rung {
             Rung::Batch => format!("prompts are read {SMALL_BATCH_TOKENS} tokens at a time"),
@@ -202,7 +206,6 @@ impl Ladder {
         }
     }
 
-    /// What users are shown of everything that was lowered.
     pub(super) fn notes(&self) -> Vec<String> {
         let lowered = self.by_path.iter().filter(|(_, lowered)| !lowered.taken.is_empty());
         let note = |(path, lowered): (&PathBuf, &Lowered)| {
@@ -223,6 +226,7 @@ impl Ladder {
         let lowered = self.by_path.get(&file.path);
         let taken = lowered.map_or(&[][..], |lowered| &lowered.taken);
         let error = ErrorInfo { code: ErrorCode::OutOfMemory, ..error };
+        // A more telling action, of whoever found the error, is not replaced.
         let error = match error.action {
             Some(_) => error,
             None => error.with_action(ErrorAction::SwitchProfile),
@@ -239,10 +243,8 @@ impl Ladder {
     }
 }
 
-/// A load or an answer for which memory did not suffice.
 pub(super) struct MemoryShortage<'a> {
     pub(super) file: &'a ModelFile,
-    /// The profile that was tried.
     pub(super) profile: LoadProfile,
     pub(super) on_gpu: bool,
     pub(super) settings: &'a Settings,
@@ -253,23 +255,17 @@ pub(super) struct MemoryShortage<'a> {
     pub(super) error: &'a ErrorInfo,
 }
 
-/// What follows a lack of memory.
 #[derive(Debug, PartialEq)]
 pub(super) enum StepDown {
-    /// Nothing is left to try.
     Nothing,
-    /// A smaller model is being looked for already.
     Looking,
-    /// A smaller model must be looked for.
     Seek { path: PathBuf, bytes: u64 },
-    /// It is tried again with less, which is said in half a sentence.
     Lowered { how: String },
 }
 
-/// The result of the search for a smaller model.
 #[derive(Debug, PartialEq)]
 pub(super) enum SmallerModel {
-    /// No request waits for it any more.
+    /// No request waits for it any more: the settings have changed, or it was forgotten.
     NotNeeded,
     /// It takes the other's place, which is said in half a sentence.
     Found { how: String },

@@ -61,7 +61,8 @@ use wanted::Fitting;
 /// How many files are remembered that can't be loaded; users have fewer.
 const USELESS_MAX: usize = 16;
 
-/// What the schedule reads but does not own.
+/// What the schedule reads but does not own. It is passed to each call and never held: no machine
+/// of the core holds another, so that a change of one can't reach into the others.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Context<'a> {
     pub(super) now_ms: u64,
@@ -69,17 +70,14 @@ pub(super) struct Context<'a> {
     pub(super) pool: PoolView<'a>,
     /// Whether the host takes no new work.
     pub(super) draining: bool,
-    /// Whether any client is connected.
     pub(super) has_clients: bool,
     /// Whether any client watches for changes.
     pub(super) is_watched: bool,
 }
 
-/// A trial whose end has not been reported.
 #[derive(Debug)]
 struct OpenTrial {
     number: u32,
-    /// Name of the command that is run.
     name: String,
     kind: TestKind,
     /// When the client must have reported its end.
@@ -89,19 +87,24 @@ struct OpenTrial {
 #[derive(Debug)]
 pub(super) struct Schedule {
     queue: VecDeque<Ticket>,
-    /// The request that is being worked on.
+    /// The request being worked on; it has left `queue`. There is at most one over all models,
+    /// since two would share the processor.
     active: Option<Ticket>,
     resolutions: Resolutions,
     ladder: Ladder,
-    /// Files that could not be loaded and never will be.
+    /// Files that were found damaged or are not supported. The host neither loads them by itself
+    /// again nor takes them as the smaller model; a user who asks for one still gets the attempt,
+    /// and the error.
     useless: VecDeque<ModelFile>,
-    /// How the GPU failed; `None` if it did not.
+    /// The words of the error with which the GPU failed; while it is set, all layers are computed
+    /// on the CPU. The next host starts with it (see [`Knowledge`]), so that it does not fail in
+    /// the same way first.
     gpu_failure: Option<String>,
     /// The last failure, until something works again.
     failed: Option<ErrorInfo>,
-    /// The model whose last load never ended, until a user asks for it.
+    /// The model whose last load never ended, because the host or the machine went down in it. It
+    /// is not loaded ahead until a user has asked for it.
     suspect: Option<Suspect>,
-    /// Memory that was available when a file was last inspected.
     free_bytes: Option<u64>,
     residency: Residency,
     knowledge: Knowledge,
@@ -109,10 +112,11 @@ pub(super) struct Schedule {
     drafts: Drafts,
     suggester: Suggester,
     surveys: Surveys,
-    /// An edit on which the client of the active request runs its test.
     trial: Option<OpenTrial>,
     seeds: Random,
-    /// Whether anything has changed that may give a request its turn.
+    /// Whether anything has changed that may give a request its turn. Every event that may have
+    /// sets it and [`Schedule::plan`] takes it, so that a piece of text, which changes nothing
+    /// here, does not make the whole queue be considered again.
     changed: bool,
 }
 
@@ -156,12 +160,10 @@ impl Schedule {
         }
     }
 
-    /// Whether work is done that no client has asked for yet.
     pub(super) fn works_ahead(&self, settings: &Settings) -> bool {
         self.residency.works_ahead(settings)
     }
 
-    /// Whether no request is left.
     pub(super) fn is_done(&self) -> bool {
         self.nobody_waits() && self.surveys.is_empty()
     }
@@ -174,7 +176,6 @@ impl Schedule {
         self.active.iter().chain(&self.queue)
     }
 
-    /// When a model must be unloaded, something must be kept, or a trial has taken too long.
     pub(super) fn deadline_ms(&self, settings: &Settings, pool: PoolView<'_>) -> Option<u64> {
         let unload = self.residency.deadline_ms(settings, pool, |slot| self.wants(slot));
         let others =
@@ -182,12 +183,10 @@ impl Schedule {
         others.into_iter().flatten().min()
     }
 
-    /// Whether a request waits for the model of a slot.
     fn wants(&self, slot: SlotId) -> bool {
         self.tickets().any(|ticket| ticket.slot == Some(slot))
     }
 
-    /// Notes that something has changed that may give a request its turn.
     pub(super) fn touch(&mut self) {
         self.changed = true;
     }
@@ -197,7 +196,6 @@ impl Schedule {
         self.knowledge.take_kept(now_ms, ends)
     }
 
-    /// Refuses a request if the queue is full.
     pub(super) fn check_room(&self) -> Result<(), ErrorInfo> {
         if self.queue.len() < QUEUE_MAX {
             return Ok(());
@@ -206,7 +204,6 @@ impl Schedule {
         Err(ErrorInfo::new(ErrorCode::Busy, text).with_hint("wait for them, or cancel some"))
     }
 
-    /// Refuses a request id that another running request of the client already has.
     pub(super) fn check_request_id(&self, client: ClientId, id: &str) -> Result<(), ErrorInfo> {
         if id.is_empty() || id.len() > REQUEST_ID_BYTES_MAX {
             let text = format!("a `requestId` has 1 to {REQUEST_ID_BYTES_MAX} bytes");
@@ -219,7 +216,9 @@ impl Schedule {
         Ok(())
     }
 
-    /// Queues a request.
+    /// Queues a request, or ends it at once where it is of use only now: what has a lower rank than
+    /// a request that is asked for does not wait for it, because its answer would come too late to
+    /// be seen. Requests that yield to this one are ended first.
     pub(super) fn queue(&mut self, ticket: Ticket, cx: &Context<'_>, out: &mut Vec<Action>) {
         self.changed = true;
         // A load can run next to the current request; everything else needs the processor.
@@ -227,6 +226,7 @@ impl Schedule {
             self.make_way(&ticket, out);
         }
         let busy = |it: &Ticket| !it.job.is_warm() && it.job.rank() == Rank::Asked;
+        // Answered instead of queued: a suggestion is of use only before the next key.
         if ticket.job.rank() == Rank::Ghost && self.tickets().any(busy) {
             say_nothing(ticket, Silence::Busy, out);
             return;
@@ -243,7 +243,6 @@ impl Schedule {
         self.queue.push_back(ticket);
     }
 
-    /// Queues work of the host itself, which has no client to answer.
     fn queue_own(
         &mut self,
         references: Vec<String>,
@@ -257,6 +256,7 @@ impl Schedule {
     /// Ends requests that yield to this one: those of a lower rank, and earlier suggestions for the
     /// same client, which no longer looks at them.
     fn make_way(&mut self, ticket: &Ticket, out: &mut Vec<Action>) {
+        // Jobs ahead of need don't wait for one another: the latest replaces the earlier ones.
         let (rank, owner) = (ticket.job.rank(), ticket.job.ghost_owner());
         let same = |it: &Ticket| owner.is_some() && it.job.ghost_owner() == owner;
         let yields = |it: &Ticket| {
@@ -297,7 +297,6 @@ impl Schedule {
         }
     }
 
-    /// Queues a question about which models fit.
     pub(super) fn survey(
         &mut self,
         asker: Asker,
@@ -314,7 +313,10 @@ impl Schedule {
         }
     }
 
-    /// Ends a client's request; returns whether there was one.
+    /// Ends a client's request; returns whether there was one. The client is answered now, not when
+    /// its worker has stopped: tokens that are still on their way find no active request in that
+    /// slot and are dropped, and the slot takes no other request until the worker has ended the
+    /// call ([`crate::core::pool::Engine::settles`]).
     pub(super) fn cancel(
         &mut self,
         client: ClientId,
@@ -335,9 +337,9 @@ impl Schedule {
         found
     }
 
-    /// A client is gone: its requests are dropped.
     pub(super) fn client_gone(&mut self, client: ClientId, out: &mut Vec<Action>) {
         self.changed = true;
+        // Without answers: there is nobody to receive them.
         self.queue.retain(|ticket| !ticket.is_of(client));
         self.surveys.forget_client(client);
         if self.active.as_ref().is_some_and(|ticket| ticket.is_of(client)) {
@@ -345,7 +347,6 @@ impl Schedule {
         }
     }
 
-    /// Ends all requests with this error.
     pub(super) fn stop(&mut self, error: &ErrorInfo, out: &mut Vec<Action>) {
         self.changed = true;
         self.fail_active(error.clone(), out);
@@ -375,7 +376,9 @@ impl Schedule {
         self.changed = true;
     }
 
-    /// Unloads a model whose memory or file is needed.
+    /// Unloads a model whose memory or file is needed, named by its reference or its path; a draft
+    /// model of that file is meant as well. Nothing is unloaded that a request uses or waits for,
+    /// which the answer says.
     pub(super) fn unload(
         &mut self,
         model: &str,
@@ -396,11 +399,15 @@ impl Schedule {
                 self.unload_slot(slot, out);
             }
         }
+        // Not lazily after `unloaded`: a draft model is unloaded even where the model itself can't
+        // be.
         let unloaded = self.drop_draft(is_it, cx, out) && unloaded;
         UnloadAnswer { unloaded }
     }
 
     fn unload_slot(&mut self, slot: SlotId, out: &mut Vec<Action>) {
+        // They look for a place again; with the slot still noted, `wants` would keep the next idle
+        // model of that slot in memory for them.
         for ticket in self.queue.iter_mut().filter(|ticket| ticket.slot == Some(slot)) {
             ticket.slot = None;
         }
@@ -408,7 +415,6 @@ impl Schedule {
         out.push(Action::Unload(slot));
     }
 
-    /// The machine was asleep, so models may have been paged out.
     pub(super) fn woke(&mut self, cx: &Context<'_>, out: &mut Vec<Action>) {
         if !self.works_ahead(cx.settings) || !cx.has_clients {
             return;
@@ -419,7 +425,6 @@ impl Schedule {
         }
     }
 
-    /// Prepares a model that is about to be used, so that it answers fast.
     fn keep_warm(&mut self, slot: SlotId, cx: &Context<'_>, out: &mut Vec<Action>) {
         let Some(loaded) = cx.pool.engine(slot).loaded() else { return };
         if self.nobody_waits() {
@@ -463,7 +468,6 @@ impl Schedule {
         }
     }
 
-    /// The free memory has changed: requests that still wait for a slot inspect their files again.
     fn look_again(&mut self) {
         self.changed = true;
         // If a file is being inspected, the result will include what is free then.
@@ -479,6 +483,8 @@ impl Schedule {
         let ticket = self.active.take()?;
         self.changed = true;
         self.trial = None;
+        // Cancelled even if the worker has just ended: the pool knows whether a call is open, and
+        // ignores the action if none is.
         if let Some(slot) = ticket.slot {
             out.push(Action::Cancel(slot));
             out.push(Action::Release(slot));
@@ -492,7 +498,6 @@ impl Schedule {
         }
     }
 
-    /// Ends a request that did not reach its model.
     fn fail_queued(&mut self, index: usize, error: ErrorInfo, out: &mut Vec<Action>) {
         self.changed = true;
         if let Some(ticket) = self.queue.remove(index) {
@@ -500,7 +505,6 @@ impl Schedule {
         }
     }
 
-    /// Ends all waiting requests that the filter selects.
     fn fail_waiting(
         &mut self,
         is_meant: impl Fn(&Ticket) -> bool,
@@ -512,7 +516,6 @@ impl Schedule {
         }
     }
 
-    /// Ends a request to load a model.
     fn end_warm(&mut self, index: usize, loaded: bool, out: &mut Vec<Action>) {
         self.changed = true;
         let asker = self.queue.remove(index).and_then(|ticket| ticket.asker);
@@ -521,11 +524,11 @@ impl Schedule {
     }
 }
 
-/// Ends a request without an answer. For one that was only made ahead, that is not an error.
 fn refuse(ticket: Ticket, error: ErrorInfo, out: &mut Vec<Action>) {
     let Some(asker) = ticket.asker else { return };
     let result = match ticket.job {
         Job::Prepare(_) => Ok(Reply::Prepare(PrepareAnswer { prepared: false })),
+        // A suggestion that was not asked for ends with "nothing, and why", never with an error.
         _ if ticket.job.is_suggestion()
             && (ticket.job.is_ahead_of_need() || error.code == ErrorCode::Cancelled) =>
         {
@@ -536,7 +539,6 @@ fn refuse(ticket: Ticket, error: ErrorInfo, out: &mut Vec<Action>) {
     out.push(Action::Reply(asker, result));
 }
 
-/// Ends a request for ghost text without a suggestion.
 fn say_nothing(ticket: Ticket, reason: Silence, out: &mut Vec<Action>) {
     let Some(asker) = ticket.asker else { return };
     out.push(Action::Reply(asker, Ok(ticket.job.nothing(reason))));

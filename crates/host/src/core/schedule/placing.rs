@@ -9,39 +9,34 @@ use crate::core::pool::{SLOTS, SlotId};
 /// programs that are opened later (Ollama has this rule, too).
 const BESIDE_PERCENT: u64 = 80;
 
-/// What is in a slot.
+/// What is in a slot, as far as memory is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Held {
     /// No model: an empty worker, or no worker.
     Nothing,
-    /// A model is being loaded or unloaded; how much memory it takes is not settled.
+    /// A model is being loaded or unloaded, or the slot is claimed by a request further ahead; how
+    /// much memory it takes is not settled.
     Moving,
-    /// A loaded model.
     Model {
-        /// All memory that it takes.
         bytes: u64,
-        /// The part that is pages of its file, which the system counts as free.
+        /// The part that is pages of its file. The system counts these as free, since it can drop
+        /// them; a model that is in use reads all of them for each token.
         mapped_bytes: u64,
-        /// When it was last used.
         used_ms: u64,
-        /// Whether nothing is computed with it.
         idle: bool,
     },
 }
 
-/// What to do with a model that must be loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Place {
-    /// Load the model in this slot, with the window of this index.
     Here {
-        /// An empty slot.
         slot: SlotId,
-        /// Index into `needed`.
         window: usize,
     },
     /// Unload these, then ask again.
     After(Vec<SlotId>),
-    /// Wait until these are idle, and give them to no other request.
+    /// Wait until these are idle, and give them to no other request. Empty if what is awaited is a
+    /// load or an unload, whose end is an event of its own.
     Wait(Vec<SlotId>),
     /// There is no room even if all others are gone; holds the bytes that would be free then.
     NoRoom(u64),
@@ -56,6 +51,8 @@ pub(super) fn place(
     slots: &[Held; SLOTS],
     own: Option<SlotId>,
 ) -> Place {
+    // Nothing is planned on top of a number that is about to change: a plan made now would count
+    // memory twice, or give up where an unload is about to make room.
     if slots.contains(&Held::Moving) {
         return Place::Wait(Vec::new());
     }
@@ -66,14 +63,22 @@ pub(super) fn place(
         Held::Model { used_ms, .. } => (own != Some(*slot), used_ms),
         _ => (true, 0),
     });
+    // A model of the same file must leave in any case, so at least one does.
     let least = usize::from(own.is_some());
     // Keeping models loaded counts more than a large window, so as few as possible leave.
+    // A busy model is waited for rather than passed over for a more recently used idle one: the
+    // order of use decides alone, so that a model that is in use all the time does not keep its
+    // place by being busy.
     for gone in least..=models.len() {
         let (leave, stay) = models.split_at(gone);
         let Some(room) = room(free_bytes, slots, leave, stay) else { continue };
         let Some(window) = needed.iter().position(|bytes| *bytes <= room) else { continue };
+        // The slot of a model that leaves counts as empty, since the plan is made again after the
+        // unload.
         let Some(slot) = (0..SLOTS).find(|slot| !stay.contains(slot)) else { continue };
         let busy = |slot: &&SlotId| matches!(slots[**slot], Held::Model { idle: false, .. });
+        // Unloads are decisions of their own: after each, the free memory is read again, because
+        // what a process returns is not always what it took.
         return match leave {
             [] => Place::Here { slot, window },
             leave if leave.iter().any(|slot| busy(&slot)) => Place::Wait(leave.to_vec()),
@@ -83,7 +88,8 @@ pub(super) fn place(
     Place::NoRoom(room(free_bytes, slots, &models, &[]).unwrap_or(u64::MAX))
 }
 
-/// Memory that something may take next to all loaded models; `None` if that is not known.
+/// Memory that something may take next to all loaded models; `None` if that is not known, because
+/// the system does not report it, a load is under way, or no model is loaded.
 pub(super) fn beside(free_bytes: Option<u64>, slots: &[Held; SLOTS]) -> Option<u64> {
     let models = |held: &Held| matches!(held, Held::Model { .. });
     let stay: Vec<SlotId> = (0..SLOTS).filter(|slot| models(&slots[*slot])).collect();
@@ -93,7 +99,6 @@ pub(super) fn beside(free_bytes: Option<u64>, slots: &[Held; SLOTS]) -> Option<u
     room(free_bytes, slots, &[], &stay)
 }
 
-/// Memory that a model may take if some leave and others stay; `None` if that is not known.
 fn room(
     free_bytes: Option<u64>,
     slots: &[Held; SLOTS],
@@ -103,6 +108,8 @@ fn room(
     let total = |slots_of: &[SlotId], of: fn(&Held) -> u64| -> u64 {
         slots_of.iter().map(|slot| of(&slots[*slot])).fold(0, u64::saturating_add)
     };
+    // Without a reading, one model is loaded and the system decides; two are a risk that nothing
+    // here can judge.
     let Some(free) = free_bytes else {
         return stay.is_empty().then_some(u64::MAX);
     };
@@ -116,6 +123,7 @@ fn room(
     };
     // Pages of files count as free, but the models that stay need theirs.
     let room = free.saturating_add(total(leave, all)).saturating_sub(total(stay, mapped));
+    // The first model may take everything there is; something is spared only beside another one.
     Some(if stay.is_empty() { room } else { room / 100 * BESIDE_PERCENT })
 }
 

@@ -16,11 +16,12 @@ use crate::core::jobs::Job;
 use crate::core::pool::{Died, Loading, SlotId};
 
 /// One crash during an answer may have other reasons than the GPU; this many within the time window
-/// do not.
+/// do not. A crash during a load counts at once.
 const GPU_CRASHES_MAX: usize = 2;
 
 impl Schedule {
-    /// A worker could not be started, or can't be used.
+    /// A worker could not be started, or can't be used. Only the requests for this slot end;
+    /// nothing is tried again by itself, because a missing or mismatched program stays so.
     pub(in crate::core) fn start_failed(
         &mut self,
         slot: SlotId,
@@ -32,16 +33,17 @@ impl Schedule {
         self.fail_waiting(|ticket| ticket.slot == Some(slot), error, out);
     }
 
-    /// A model is loaded.
     pub(in crate::core) fn loaded(
         &mut self,
         (file, profile): (&ModelFile, &LoadProfile),
         memory: MemoryUse,
         cx: &Context<'_>,
     ) {
+        // Something works again, so the status shows no earlier failure.
         self.failed = None;
         self.residency.unloaded = None;
         self.knowledge.note_memory(cx.now_ms, (file, profile), memory);
+        // How fast it is may have changed: other settings, or another device.
         self.speeds.forget(file);
         self.drafts.model_loaded(&file.path);
         self.suggester.model_loaded(&file.path);
@@ -49,12 +51,13 @@ impl Schedule {
         self.look_again();
     }
 
-    /// A model was unloaded, so more memory is free.
     pub(in crate::core) fn unloaded(&mut self) {
         self.look_again();
     }
 
-    /// A model could not be loaded.
+    /// A model could not be loaded, and its worker lives. Another way is looked for first, since
+    /// each of them is an answer for the user and an error is none; only if there is none do the
+    /// waiting requests end.
     pub(in crate::core) fn load_failed(
         &mut self,
         slot: SlotId,
@@ -67,6 +70,7 @@ impl Schedule {
         if self.load_falls_back_to_cpu(&loading.profile, &error, cx)
             || self.loads_with_less(slot, loading, &error, cx, out)
         {
+            // They find their place again with what was lowered; no request ends or begins here.
             self.look_again();
             return;
         }
@@ -77,6 +81,7 @@ impl Schedule {
         };
         self.failed = Some(error.clone());
         self.fail_waiting(|ticket| ticket.slot == Some(slot), &error, out);
+        // Nothing about these gets better by waiting or by more memory.
         if matches!(error.code, ErrorCode::ModelDamaged | ErrorCode::ModelUnsupported) {
             self.ladder.lost(std::slice::from_ref(&file.info.reference));
             // All requests that wait for it fail, whichever slot it would have been loaded into.
@@ -88,7 +93,11 @@ impl Schedule {
         }
     }
 
-    /// A worker has ended.
+    /// A worker has ended by itself. Three things are decided, in this order: whether the next load
+    /// is done in another way (that must be known before the requests look for a place again), what
+    /// becomes of the active request (asked again once if nothing of it was shown), and what
+    /// becomes of those that wait for a load in that slot. If nobody waits, the lost model is
+    /// loaded again, so that the next request does not pay for the crash.
     pub(in crate::core) fn died(
         &mut self,
         slot: SlotId,
@@ -100,12 +109,16 @@ impl Schedule {
         self.failed = Some(error.clone());
         // With less memory, or on the CPU, the load may succeed at once.
         let other_way = match (&loading, &lost) {
+            // If the crash budget is spent, the worker is left alone; lowering something would be
+            // for nothing.
             _ if !restarts => false,
             (Some(loading), _) => {
                 self.loads_with_less(slot, loading, &error, cx, out)
                     || self.crash_falls_back(doing, recent_crashes, &loading.profile, &error, cx)
             }
             (None, Some((file, profile))) => {
+                // The draft model goes first: it is the last thing that was added, and the model
+                // has run without it.
                 self.do_without(&file.path, had_draft, &error)
                     || self.answers_with_less(&error, file, profile, cx, out)
                     || self.crash_falls_back(doing, recent_crashes, profile, &error, cx)
@@ -114,17 +127,22 @@ impl Schedule {
         };
         if self.active.as_ref().is_some_and(|ticket| ticket.slot == Some(slot)) {
             let message = "The engine ended; asking a new one";
+            // Whether or not there is another way: a second attempt in the same way is made, too,
+            // once.
             if !(restarts && self.begin_again(message, out)) {
                 self.fail_active(error.clone(), out);
             }
         }
         match doing {
+            // They look for a place with less, and this attempt does not count as theirs: each step
+            // has its own bound.
             Doing::Loading if other_way => {}
             Doing::Starting | Doing::Loading if restarts => {
                 self.wait_once_more(slot, &error, out);
             }
             _ => self.fail_waiting(|ticket| ticket.slot == Some(slot), &error, out),
         }
+        // After the requests above have been put back, since these load it anyway.
         let comes_back = restarts && self.nobody_waits() && !cx.draining;
         if let Some((file, _)) = lost.filter(|_| comes_back) {
             // The status should return to "ready" by itself.
@@ -134,13 +152,16 @@ impl Schedule {
         self.look_again();
     }
 
-    /// Requests that wait for a model that was not loaded wait for the next worker, once.
+    /// Requests that wait for a model that was not loaded wait for the next worker, once. Without
+    /// the bound, a model that takes its worker down in each load would be tried until the budget
+    /// is spent, with the user waiting.
     fn wait_once_more(&mut self, slot: SlotId, error: &ErrorInfo, out: &mut Vec<Action>) {
         let waits = |ticket: &Ticket| ticket.slot == Some(slot);
         self.fail_waiting(|ticket| waits(ticket) && !ticket.may_begin_again(), error, out);
         while let Some(index) = self.queue.iter().position(waits) {
             let Some(ticket) = self.queue.remove(index) else { return };
             let ticket = restart(ticket, "The engine ended; restarting it", out);
+            // At the same index: it has lost its worker, not its turn.
             self.queue.insert(index, ticket);
         }
     }
@@ -156,7 +177,8 @@ impl Schedule {
         true
     }
 
-    /// Whether a failed load is repeated on the CPU.
+    /// Whether a failed load is repeated on the CPU. `true` means that the GPU is given up for all
+    /// models from now on.
     fn load_falls_back_to_cpu(
         &mut self,
         profile: &LoadProfile,
@@ -165,13 +187,13 @@ impl Schedule {
     ) -> bool {
         // A bad file fails on a CPU, too, and lack of memory has its own ladder.
         if error.code != ErrorCode::ModelLoadFailed || cx.pool.gpu_of(profile).is_none() {
+            // Without a GPU in use there is nothing to fall back from.
             return false;
         }
         self.gpu_failed(error, cx);
         true
     }
 
-    /// Falls back to the CPU after a worker ended or a GPU wrote nonsense.
     pub(super) fn crash_falls_back(
         &mut self,
         doing: Doing,
@@ -198,7 +220,6 @@ impl Schedule {
         self.look_again();
     }
 
-    /// Whether a failed load is repeated with less memory.
     fn loads_with_less(
         &mut self,
         slot: SlotId,
@@ -208,9 +229,12 @@ impl Schedule {
         out: &mut Vec<Action>,
     ) -> bool {
         let Loading { file, profile, .. } = loading;
+        // A cache of a kind that a model can't have is reported as a plain load error.
         if error.code == ErrorCode::ModelLoadFailed {
             return self.ladder.takes_back_kv(file, profile);
         }
+        // Steps are taken for the settings of a request that waits; without one, nobody needs the
+        // model.
         let waits = self.queue.iter().find(|ticket| ticket.slot == Some(slot));
         let Some(ticket) = waits.filter(|_| error.code == ErrorCode::OutOfMemory) else {
             return false;
@@ -219,7 +243,8 @@ impl Schedule {
         self.lower((file, profile), (&settings, named), error, cx, out)
     }
 
-    /// An answer failed for lack of memory: before the next one the model is loaded with less.
+    /// An answer failed for lack of memory: before the next one the model is loaded with less,
+    /// under the settings of the request that failed.
     pub(super) fn answers_with_less(
         &mut self,
         error: &ErrorInfo,
@@ -246,6 +271,7 @@ impl Schedule {
     ) -> bool {
         let on_gpu = cx.pool.gpu_of(profile).is_some();
         let (profile, free_bytes) = (*profile, self.free_bytes);
+        // The last reading for any request: it decides only how large a smaller model may be.
         let shortage = MemoryShortage { file, profile, on_gpu, settings, named, free_bytes, error };
         match self.ladder.step_down(&shortage) {
             StepDown::Nothing => return false,
@@ -256,7 +282,6 @@ impl Schedule {
         true
     }
 
-    /// The search for a smaller model has ended.
     pub(in crate::core) fn smaller_found(
         &mut self,
         path: &Path,
@@ -264,6 +289,7 @@ impl Schedule {
         cx: &Context<'_>,
         out: &mut Vec<Action>,
     ) {
+        // A damaged smaller model would be found again and again.
         let found = found.filter(|found| !self.useless.contains(found));
         match self.ladder.smaller_found(path, found.as_ref()) {
             SmallerModel::NotNeeded => return,
@@ -273,7 +299,8 @@ impl Schedule {
         self.look_again();
     }
 
-    /// There is no smaller model: the next step is taken, or all requests that wait for it end.
+    /// There is no smaller model: the next step is taken, or all requests that wait for it end. The
+    /// profile that was tried is derived again, because the load that failed is long forgotten.
     fn none_is_smaller(
         &mut self,
         path: &Path,
@@ -306,7 +333,6 @@ impl Schedule {
     }
 }
 
-/// Starts a request over, and reports the reason to its client.
 fn restart(ticket: Ticket, message: &str, out: &mut Vec<Action>) -> Ticket {
     let ticket = ticket.again();
     out.extend(ticket.asker.clone().map(Action::Restarted));

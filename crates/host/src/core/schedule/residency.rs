@@ -14,12 +14,10 @@ const COLD_AFTER_MS: u64 = 120_000;
 /// seconds, and this host checks every other second.
 const RELIEF_MS: u64 = 15_000;
 
-/// Why the last model was unloaded.
+/// Why the last model was unloaded; the status says so until one is loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unloaded {
-    /// There was no request for this many minutes.
     Unused(u64),
-    /// Other programs needed the memory.
     Pressure,
 }
 
@@ -35,31 +33,23 @@ impl Unloaded {
     }
 }
 
-/// What the system reports, and what followed from it.
 #[derive(Debug, Default)]
 pub(super) struct Residency {
-    /// Whether the system saves power.
     pub(super) saves_power: bool,
-    /// Whether memory runs short.
     pub(super) short_of_memory: bool,
-    /// Why the last model was unloaded; `None` once one is loaded.
     pub(super) unloaded: Option<Unloaded>,
-    /// Until when to wait and see whether unloading draft models was enough.
     waits_until_ms: u64,
 }
 
 impl Residency {
-    /// Whether work is done that no client has asked for yet.
     pub(super) fn works_ahead(&self, settings: &Settings) -> bool {
         settings.mode == Mode::Performance && !self.saves_power && !self.short_of_memory
     }
 
-    /// Notes that draft models were unloaded because memory ran short.
     pub(super) fn draft_went(&mut self, now_ms: u64) {
         self.waits_until_ms = now_ms + RELIEF_MS;
     }
 
-    /// When the next model must be unloaded; `wanted` are the slots that requests wait for.
     pub(super) fn deadline_ms(
         &self,
         settings: &Settings,
@@ -67,6 +57,7 @@ impl Residency {
         wanted: impl Fn(SlotId) -> bool,
     ) -> Option<u64> {
         let idle = settings.idle_unload_ms();
+        // A model that a request waits for is in use, though nothing is computed with it yet.
         let unused = pool.engines().filter(|(slot, engine)| is_unused(engine) && !wanted(*slot));
         let due = |(_, engine): (SlotId, &Engine)| {
             let pressed = self.short_of_memory.then_some(self.waits_until_ms);
@@ -90,6 +81,8 @@ impl Residency {
         unused.find_map(|(slot, engine)| {
             let due = idle.filter(|idle| now_ms >= engine.used_ms() + idle);
             match due {
+                // Short memory comes before the idle time: it is the reason that the user should
+                // see where both hold.
                 _ if self.short_of_memory && now_ms >= self.waits_until_ms => {
                     Some((slot, Unloaded::Pressure))
                 }
@@ -100,12 +93,10 @@ impl Residency {
     }
 }
 
-/// Whether a model is loaded and not in use.
 pub(super) fn is_unused(engine: &Engine) -> bool {
     engine.loaded().is_some() && engine.is_idle()
 }
 
-/// Whether a loaded model was not used for so long that it may be paged out.
 pub(super) fn is_cold(engine: &Engine, now_ms: u64) -> bool {
     now_ms >= engine.used_ms() + COLD_AFTER_MS
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use crate::ModelFile;
 
-/// How many lists of references are remembered; a user has a few.
 const RESOLUTIONS_MAX: usize = 16;
 
 #[derive(Debug, Default)]

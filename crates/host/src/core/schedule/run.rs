@@ -18,18 +18,15 @@ use crate::core::pool::{GenerateCall, Question, SlotId};
 const READS: &str = "Reading the code";
 
 impl Schedule {
-    /// Its model is loaded: the job itself starts.
     pub(super) fn begin(&mut self, cx: &Context<'_>, out: &mut Vec<Action>) {
         self.failed = None;
         self.step(Input::Ready, cx, out);
     }
 
-    /// Whether messages from a slot are for the active request.
     fn is_active_in(&self, slot: SlotId) -> bool {
         self.active.as_ref().is_some_and(|ticket| ticket.slot == Some(slot))
     }
 
-    /// The token counts that the active request asked for.
     pub(in crate::core) fn counted(
         &mut self,
         slot: SlotId,
@@ -37,12 +34,12 @@ impl Schedule {
         cx: &Context<'_>,
         out: &mut Vec<Action>,
     ) {
+        // A cancelled request's numbers arrive late, and the slot may have another one by then.
         if self.is_active_in(slot) {
             self.step(Input::Counted(counts), cx, out);
         }
     }
 
-    /// A piece of its text has arrived.
     pub(in crate::core) fn text(
         &mut self,
         slot: SlotId,
@@ -55,7 +52,6 @@ impl Schedule {
         }
     }
 
-    /// How much of its prompt was read, from 0 to 1.
     pub(in crate::core) fn prefill_progress(
         &self,
         slot: SlotId,
@@ -68,7 +64,8 @@ impl Schedule {
         }
     }
 
-    /// Its text has ended.
+    /// Its text has ended. What was learned of the model is noted first, also for a request that is
+    /// gone; then the job decides what follows, and only if it has ended is the speed noted.
     pub(in crate::core) fn generated(
         &mut self,
         slot: SlotId,
@@ -80,31 +77,38 @@ impl Schedule {
         let (Some(loaded), Some((_, llama_build))) = (engine.loaded(), engine.worker()) else {
             return;
         };
+        // Noted even if the request is gone: that the model answered is true of the model.
         self.ladder.works(&loaded.file.path);
         let ran = (llama_build, &loaded.file, &loaded.profile);
         self.knowledge.learn(cx.now_ms, ran, answer.measured.clone());
         self.draft_used(slot, (answer.usage.generated_tokens, answer.draft), cx, out);
         let Some(ticket) = self.active.as_ref().filter(|_| self.is_active_in(slot)) else { return };
         let reads_code = ticket.job.reads_code();
+        // Taken before the step, after which the ticket is gone.
         let settings = ticket.is_wanted().then(|| ticket.settings.clone());
         let total = self.step(Input::Generated(answer), cx, out);
         if reads_code {
+            // After the answer, so that nobody waits for it.
             out.push(Action::SavePrefix(slot));
         }
         // A request that asks again is still active: its usage is counted at its end.
         let Some(settings) = settings.filter(|_| self.active.is_none()) else { return };
         let usage = total.unwrap_or(answer.usage);
+        // The speed over all attempts: one number for each request that a user waited for.
         if let Some(written) = super::speed::written_tokens_per_s(usage) {
             self.knowledge.note_speed(cx.now_ms, &loaded.file, written);
         }
         let knowledge = &self.knowledge;
+        // It is made once for each model, so not while no editor is there to show it.
         let may_suggest = |model: &str| !knowledge.was_suggested(model) && cx.is_watched;
         if let Some(fast) = self.speeds.note(&loaded.file, usage, &settings, may_suggest) {
             out.push(Action::Inspect(vec![fast]));
         }
     }
 
-    /// A client reports the result of its test on an edit; ignored if no request waits for it.
+    /// A client reports the result of its test on an edit. Ignored if no request waits for it: it
+    /// may be late, of an earlier trial, or of another client, and only the number of the open
+    /// trial counts.
     pub(in crate::core) fn tried(
         &mut self,
         client: ClientId,
@@ -112,6 +116,7 @@ impl Schedule {
         cx: &Context<'_>,
         out: &mut Vec<Action>,
     ) {
+        // Both must match: the number alone could be another client's guess.
         let is_it = |ticket: &Ticket| ticket.is(client, &tried.request_id);
         if self.active.as_ref().is_some_and(is_it)
             && self.trial.take_if(|trial| trial.number == tried.trial).is_some()
@@ -120,10 +125,11 @@ impl Schedule {
         }
     }
 
-    /// Acts on what has become due: a trial that has not ended by then has no result.
     pub(in crate::core) fn look(&mut self, cx: &Context<'_>, out: &mut Vec<Action>) {
         self.changed = true;
         let Some(trial) = self.trial.take_if(|trial| trial.due_ms <= cx.now_ms) else { return };
+        // "Not run" instead of an error: the client is gone or hangs, and the edit itself may be
+        // good.
         let run = TestRun {
             name: trial.name,
             outcome: TestOutcome::NotRun,
@@ -166,6 +172,7 @@ impl Schedule {
             }
             ErrorCode::GenerateFailed if cx.pool.gpu_of(profile).is_some() => {
                 out.push(Action::CountCrash(Box::new(file.clone()), *profile));
+                // Plus one, since the action above is only carried out after this.
                 let crashes = cx.pool.recent_crashes(file, profile) + 1;
                 self.crash_falls_back(Doing::Answering, crashes, profile, &error, cx);
                 "The GPU failed; trying again"
@@ -180,7 +187,7 @@ impl Schedule {
     }
 
     /// Passes input to the job and carries out what it wants. Returns the total usage if the job
-    /// has ended.
+    /// has ended, `None` while it continues and where it failed.
     fn step(&mut self, input: Input<'_>, cx: &Context<'_>, out: &mut Vec<Action>) -> Option<Usage> {
         let ticket = self.active.as_mut()?;
         let slot = ticket.slot?;
@@ -259,6 +266,7 @@ impl Schedule {
             temperature: temperature.unwrap_or(usual.temperature),
             top_p: top_p.unwrap_or(usual.top_p),
             repeat_penalty: repeat_penalty.unwrap_or(usual.repeat_penalty),
+            // A seed of our own for each text, so that asking once more can give another answer.
             seed: seed.unwrap_or_else(|| self.seeds.next()),
         };
         out.push(Action::Ask(slot, Question::Generate(call, sampling)));

@@ -8,51 +8,50 @@ use localcoder_settings::Settings;
 
 use crate::ModelFile;
 
-/// This many requests in a row must be slow.
+/// This many requests in a row must be slow: one is slow whenever the machine is busy with
+/// something else.
 const REQUESTS: usize = 5;
 /// An answer shorter than this, or a prompt of which less was read, says little about the speed.
 const TOKENS_MIN: u32 = 16;
-/// The profile that is suggested.
 const FAST: &str = "fast";
 
 #[derive(Debug, Default)]
 pub(super) struct Speeds {
-    /// Tokens written per second in the last answers, by model.
     recent: BTreeMap<String, VecDeque<f64>>,
-    /// Speed of the last answer, by model.
     last: BTreeMap<String, Speed>,
-    /// The suggestion to be made once the fast model's file was inspected.
     pending: Option<Pending>,
 }
 
 #[derive(Debug)]
 struct Pending {
-    /// The slow model: key, name and file size.
+    /// The slow model: its key, by which it is remembered as suggested, its name and the size of
+    /// its file.
     slow: (String, String, u64),
     tokens_per_s: f64,
     threshold: f64,
     fast: String,
 }
 
-/// The suggestion, and the model that it is about.
 pub(super) struct Suggested {
     pub(super) model: String,
     pub(super) params: SuggestionParams,
 }
 
 impl Speeds {
-    /// Speed of a model's last answer since it was loaded.
     pub(super) fn last(&self, file: &ModelFile) -> Option<Speed> {
         self.last.get(&key(file)).copied()
     }
 
-    /// A model was loaded: how fast it is now is not known yet.
+    /// A model was loaded: how fast it is now is not known yet. `recent` stays, since what counts
+    /// there is the model on this machine.
     pub(super) fn forget(&mut self, file: &ModelFile) {
         self.last.remove(&key(file));
     }
 
     /// Notes how long an answer took. Returns the model whose file must be inspected if the profile
-    /// *fast* may be suggested; `may_suggest` takes the key of the slow model.
+    /// *fast* may be suggested; `may_suggest` takes the key of the slow model. The suggestion waits
+    /// for that inspection, because it names the gain, and one that is not installed is another
+    /// suggestion.
     pub(super) fn note(
         &mut self,
         file: &ModelFile,
@@ -79,6 +78,8 @@ impl Speeds {
         let mut sorted: Vec<f64> = recent.iter().copied().collect();
         sorted.sort_by(f64::total_cmp);
         let threshold = settings.slow_tokens_per_s;
+        // All of the last ones must be slow, and not their mean: one fast answer shows that the
+        // model can be fast here.
         let is_slow = sorted.len() == REQUESTS && sorted.iter().all(|it| *it < threshold);
         if !is_slow || !may_suggest(&key) {
             return None;
@@ -133,7 +134,6 @@ impl Speeds {
     }
 }
 
-/// How fast an answer was written; `None` if it is too short to tell.
 pub(super) fn written_tokens_per_s(usage: Usage) -> Option<f64> {
     let Usage { generated_tokens, decode_ms, .. } = usage;
     (generated_tokens >= TOKENS_MIN).then(|| per_second(generated_tokens, decode_ms))

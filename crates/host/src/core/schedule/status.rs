@@ -11,10 +11,8 @@ use crate::core::suspect::Suspect;
 
 #[derive(Debug)]
 pub(in crate::core) struct ScheduleStatus {
-    /// Requests that run or wait.
     pub(in crate::core) requests: u32,
     pub(in crate::core) engine: EngineState,
-    /// The slot that a user cares about.
     pub(in crate::core) slot: SlotId,
     pub(in crate::core) model: Option<ModelInfo>,
     pub(in crate::core) device: String,
@@ -49,8 +47,10 @@ impl Schedule {
     }
 
     /// The slot at work, else one that is loading, else the one with the model for code, else the
-    /// one used last.
+    /// one used last. The status has one line for a model; `residents` lists all.
     fn slot_in_use(&self, cx: &Context<'_>) -> SlotId {
+        // A job that the user did not ask for must not make the status move from one model to the
+        // other.
         let works = self.active.as_ref().filter(|it| it.is_wanted()).and_then(|ticket| ticket.slot);
         let comes = || cx.pool.engines().find(|(_, engine)| engine.loading().is_some());
         works.or_else(|| comes().map(|(slot, _)| slot)).unwrap_or_else(|| {
@@ -74,6 +74,8 @@ impl Schedule {
     fn engine_state(&self, cx: &Context<'_>) -> EngineState {
         let works = self.active.as_ref().is_some_and(|ticket| !ticket.job.is_ahead_of_need());
         let engines = || cx.pool.engines().map(|(_, engine)| engine);
+        // The order is the order of what a user must know first: a hang before the work that hangs,
+        // work before a failure that is over, a failure before a model that is ready beside it.
         if engines().any(|engine| engine.is_unresponsive(cx.now_ms)) {
             EngineState::Unresponsive
         } else if works {
@@ -102,7 +104,6 @@ impl Schedule {
         ))
     }
 
-    /// What differs from the settings.
     fn notes(&self, loaded: Option<&Loaded>, cx: &Context<'_>) -> Vec<String> {
         let suspect = self.suspect.as_ref().map(Suspect::note);
         let mut notes: Vec<String> = self.gpu_note(cx).into_iter().chain(suspect).collect();
@@ -120,6 +121,7 @@ impl Schedule {
                 "`{first}` of the profile `{profile}` is not installed, so `{reference}` is used"
             ));
         }
+        // Only the batch and the cache are compared; the window has a note of its own.
         let mut full = LoadProfile {
             batch_tokens: wanted::batch_tokens(cx.settings.mode),
             kv: KvStorage::F16,

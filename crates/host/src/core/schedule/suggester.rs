@@ -10,16 +10,14 @@ use crate::ModelFile;
 pub(super) const SLOW_MS: f64 = 300.0;
 /// Weight of the latest suggestion in the running mean.
 const LAST_COUNTS: f64 = 0.3;
-/// Suggestions that must have been timed: the first ones read all of their prompt.
 const TIMED_MIN: u32 = 4;
 
-/// What is known of the smaller model.
 #[derive(Debug, Default)]
 pub(super) struct Suggester {
-    /// How long the model for code takes, and how many of its suggestions were timed.
+    /// Running mean of how long the model for code takes for a suggestion, reading and writing
+    /// together; 0 before the first.
     pub(super) took_ms: f64,
     timed: u32,
-    /// The model for code for which one was looked for since it was loaded.
     pub(super) sought: Option<PathBuf>,
     pub(super) file: Option<ModelFile>,
     /// Why there is none though the user named one.
@@ -37,17 +35,19 @@ impl Suggester {
         self.timed >= TIMED_MIN && self.took_ms > SLOW_MS
     }
 
-    /// Whether the smaller model alone is meant.
+    /// Whether the smaller model alone is meant, as the host's own requests for suggestions name
+    /// it.
     pub(super) fn is(&self, references: &[String]) -> bool {
         let file = self.file.as_ref();
         file.is_some_and(|file| references == std::slice::from_ref(&file.info.reference))
     }
 
-    /// A model was loaded, so that the free memory has changed.
     pub(super) fn model_loaded(&mut self, path: &Path) {
         self.sought.take_if(|sought| sought == path);
     }
 
+    /// Memory is short now, or is no longer: what was found not to fit may fit, so it is looked for
+    /// again.
     pub(super) fn memory_changed(&mut self) {
         self.sought = None;
     }

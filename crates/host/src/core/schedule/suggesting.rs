@@ -17,7 +17,9 @@ use crate::core::event::Help;
 use crate::core::jobs::Job;
 
 impl Schedule {
-    /// The models for a suggestion, the best first, and the settings under which they run.
+    /// The models for a suggestion, the best first, and the settings under which they run. The
+    /// smaller one only while it is loaded: a suggestion never waits for a load. It is the only one
+    /// in the list, so that it counts as named and nothing takes its place.
     pub(in crate::core) fn suggestion_models(
         &self,
         settings: Settings,
@@ -37,7 +39,8 @@ impl Schedule {
         (is_loaded && settings.suggestion_model != Helper::Without).then_some(file)
     }
 
-    /// Notes how long a suggestion took.
+    /// Notes how long a suggestion took, if the model for code made it; how fast the smaller one is
+    /// decides nothing.
     pub(in crate::core) fn suggestion_took(&mut self, model: &str, usage: Usage, cx: &Context<'_>) {
         let took_ms = usage.prefill_ms + usage.decode_ms;
         let is_for_code = cx.settings.code_models().iter().any(|it| it == model);
@@ -58,6 +61,7 @@ impl Schedule {
             return;
         }
         let Some(file) = code_model(cx) else { return };
+        // One search for each load, whatever it found.
         if self.suggester.sought.as_ref() == Some(&file.path) {
             return;
         }
@@ -85,7 +89,6 @@ impl Schedule {
         may && cx.settings.ghost_text && cx.has_clients
     }
 
-    /// The search has ended, with a smaller model or without: it is loaded if there is ample room.
     pub(in crate::core) fn suggester_found(
         &mut self,
         path: &Path,
@@ -104,6 +107,7 @@ impl Schedule {
                 return;
             }
         };
+        // The model for code may have been unloaded or replaced while the shell was looking.
         let is_loaded = code_model(cx).is_some_and(|loaded| loaded.path == path);
         if !is_loaded || !self.wants_suggester(cx) {
             // It will be looked for again when there is time.
@@ -118,6 +122,7 @@ impl Schedule {
                 self.suggester.why_not = None;
                 let references = vec![file.info.reference.clone()];
                 self.suggester.file = Some(file);
+                // `beside`: it ends rather than take the place of another model.
                 let ticket = Ticket::new(None, references, Job::Warm, settings);
                 self.queue(ticket.ahead(true).beside(), cx, out);
             }
@@ -127,7 +132,8 @@ impl Schedule {
         }
     }
 
-    /// The settings have changed: decisions made under the old ones do not count.
+    /// The settings have changed: decisions made under the old ones do not count. Timings are
+    /// forgotten as well, since the model for code may be another one.
     pub(super) fn suggester_changed(&mut self, cx: &Context<'_>, out: &mut Vec<Action>) {
         let before = std::mem::take(&mut self.suggester);
         let is_it = |file: &ModelFile| Some(file) == before.file.as_ref();
@@ -150,7 +156,6 @@ impl Schedule {
     }
 }
 
-/// The loaded model for code, where nothing is computed with it.
 fn code_model<'a>(cx: &Context<'a>) -> Option<&'a ModelFile> {
     let wanted = cx.settings.code_models();
     cx.pool.engines().find_map(|(_, engine)| {

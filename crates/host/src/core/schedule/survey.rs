@@ -17,17 +17,16 @@ use super::wanted::{Fitting, refusal_of_large};
 use crate::ModelFile;
 use crate::core::event::ClientId;
 
-/// A survey whose files are being inspected.
+/// A survey whose files are being inspected. Each reference is inspected by itself, through the
+/// same queue of looks as requests, so answers arrive in any order and may be shared.
 #[derive(Debug)]
 pub(super) struct Survey {
     asker: Asker,
     models: Vec<String>,
-    /// The result for each reference; `None` until its file was inspected.
     found: BTreeMap<String, Option<Result<ModelFile, ErrorInfo>>>,
     free_bytes: Option<u64>,
 }
 
-/// All surveys in progress.
 #[derive(Debug, Default)]
 pub(super) struct Surveys(Vec<Survey>);
 
@@ -51,6 +50,7 @@ impl Surveys {
             .profiles
             .iter()
             .flat_map(|profile| [profile.code_model.clone(), profile.general_model.clone()]);
+        // The map also makes them unique: profiles share models.
         let wanted = of_profiles.chain(params.models.iter().cloned()).filter(|it| !it.is_empty());
         let found: BTreeMap<_, _> = wanted.map(|reference| (reference, None)).collect();
         let references = found.keys().cloned().collect();
@@ -58,13 +58,14 @@ impl Surveys {
         Ok(references)
     }
 
-    /// A file was inspected; returns the surveys that were waiting only for it.
     pub(super) fn inspected(
         &mut self,
         references: &[String],
         result: &Result<ModelFile, ErrorInfo>,
         free_bytes: Option<u64>,
     ) -> Vec<Survey> {
+        // A list of several is a request's: its result is the first that exists, which says nothing
+        // of the others.
         let [reference] = references else { return Vec::new() };
         for survey in &mut self.0 {
             if let Some(found) = survey.found.get_mut(reference) {
@@ -72,6 +73,7 @@ impl Surveys {
                 survey.free_bytes = free_bytes;
             }
         }
+        // Only whole surveys are answered: their answers compare models.
         let done = |survey: &mut Survey| survey.found.values().all(Option::is_some);
         self.0.extract_if(.., done).collect()
     }
@@ -80,7 +82,6 @@ impl Surveys {
         self.0.retain(|survey| survey.asker.client != client);
     }
 
-    /// The host ends; returns the clients that still wait.
     pub(super) fn take_askers(&mut self) -> Vec<Asker> {
         std::mem::take(&mut self.0).into_iter().map(|survey| survey.asker).collect()
     }
@@ -137,11 +138,13 @@ impl Survey {
         let profiles = fitting.wanted(file.clone(), settings).profiles();
         let needed = |profile: &LoadProfile| {
             fit::needed(file, profile, fitting.knowledge.memory_of(file, profile))
+                // Only files of tests have no header.
                 .unwrap_or(Need { bytes: file.info.size_bytes, measured: false })
         };
         let free = free_bytes.unwrap_or(u64::MAX);
         let best = profiles.iter().find(|profile| needed(profile).bytes <= free);
         let loaded = fitting.loaded_tokens(file, settings);
+        // What is loaded is reported as it is, not as it would be loaded now.
         let chosen = match loaded {
             Some(tokens) => {
                 profiles.first().map(|profile| LoadProfile { context_tokens: tokens, ..*profile })
@@ -176,7 +179,8 @@ impl Survey {
     }
 }
 
-/// The verdict in words, if room is not what prevents the model.
+/// The verdict in words, if room is not what prevents the model. An unusable one has its error as
+/// text instead.
 fn in_words(verdict: Verdict, bytes: u64, free: u64, tokens: u32) -> String {
     let needed = fit::up(bytes);
     match verdict {

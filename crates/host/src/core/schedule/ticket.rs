@@ -14,40 +14,26 @@ use crate::core::pool::SlotId;
 /// free memory has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Nothing was done yet.
     Queued,
-    /// The model's file is being checked.
     Inspecting,
-    /// The file is known; the worker or the model is not ready.
     Placing,
 }
 
 #[derive(Debug)]
 pub(in crate::core) struct Ticket {
-    /// The client to answer; `None` for work of the host itself.
     pub(super) asker: Option<Asker>,
-    /// Models that are acceptable, the best first.
     pub(super) references: Vec<String>,
-    /// The settings at the time of the request, with the request's own values.
     pub(super) settings: Box<Settings>,
     pub(super) job: Job,
-    /// Whether no one waits for it.
     pub(super) ahead: bool,
-    /// Whether its model must not take the place of another.
     pub(super) beside: bool,
-    /// Whether this is its second attempt, after its worker died or failed.
     began_again: bool,
-    /// Whether the user named this very model, so that no other will do.
     pub(super) named: bool,
     pub(super) step: Step,
-    /// The slot in which its model is, or will be, loaded.
     pub(super) slot: Option<SlotId>,
     pub(super) file: Option<ModelFile>,
-    /// Whether its file is assumed to be unchanged: it is being inspected while the work continues.
     pub(super) unverified: bool,
-    /// Memory that was available when the file was inspected.
     pub(super) free_bytes: Option<u64>,
-    /// When the file was inspected; `None` if it is assumed to be unchanged.
     pub(super) inspected_ms: Option<u64>,
 }
 
@@ -76,12 +62,10 @@ impl Ticket {
         }
     }
 
-    /// Sets whether it is done ahead, with no one waiting for it.
     pub(in crate::core) fn ahead(self, ahead: bool) -> Self {
         Self { ahead, ..self }
     }
 
-    /// For a model that is loaded only where there is room beside the others.
     pub(in crate::core) fn beside(self) -> Self {
         Self { beside: true, ..self }
     }
@@ -92,14 +76,12 @@ impl Ticket {
         !self.began_again && !self.job.has_shown() && !self.job.is_ahead_of_need()
     }
 
-    /// The ticket for a second and last attempt from the beginning.
     pub(super) fn again(self) -> Self {
         let Self { asker, references, settings, job, ahead, beside, named, .. } = self;
         let ticket = Self::new(asker, references, job.again(), *settings);
         Self { ahead, beside, named, began_again: true, ..ticket }
     }
 
-    /// Starts it over with another inspection of its file; this does not count as an attempt.
     pub(super) fn restarted(self) -> Self {
         let began_again = self.began_again;
         Self { began_again, ..self.again() }
@@ -109,13 +91,11 @@ impl Ticket {
         self.asker.as_ref().is_some_and(|asker| asker.client == client)
     }
 
-    /// Whether it is the request that the client calls `request_id`.
     pub(super) fn is(&self, client: ClientId, request_id: &str) -> bool {
         self.is_of(client)
             && self.asker.as_ref().is_some_and(|it| it.request_id.as_deref() == Some(request_id))
     }
 
-    /// Whether a user waits for it.
     pub(super) fn is_wanted(&self) -> bool {
         self.asker.is_some() && !self.job.is_ahead_of_need()
     }
@@ -124,12 +104,10 @@ impl Ticket {
         self.file.as_ref() == Some(file)
     }
 
-    /// Reports its progress to its client.
     pub(super) fn report(&self, stage: Stage, message: String, out: &mut Vec<Action>) {
         self.report_fraction(stage, None, message, false, out);
     }
 
-    /// Reports its progress with the fraction of the stage that is done, from 0 to 1.
     pub(super) fn report_fraction(
         &self,
         stage: Stage,

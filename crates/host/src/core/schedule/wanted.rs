@@ -12,29 +12,29 @@ use super::ladder::Ladder;
 use crate::ModelFile;
 use crate::core::pool::{Phase, PoolView, SlotId};
 
-/// In stability mode one layer in this many stays off the GPU.
 const CAREFUL_LAYERS_OFF: u32 = 4;
 
-/// How a model may be run for a request.
 pub(super) struct Wanted {
     pub(super) file: ModelFile,
-    /// The profile with the smallest acceptable window.
     pub(super) profile: LoadProfile,
-    /// Tokens of the largest window that helps.
     most_tokens: u32,
 }
 
 impl Wanted {
-    /// Whether a loaded model will do, also with less if there was no room for more.
     fn is(&self, file: &ModelFile, profile: &LoadProfile) -> bool {
         let LoadProfile { context_tokens, batch_tokens, kv, .. } = *profile;
         let full = &self.profile;
+        // With less memory than wanted, too: a model that was lowered for lack of it must not be
+        // loaded again for each request.
         let windows = full.context_tokens..=self.most_tokens;
+        // All of these were acceptable when the model was loaded; see [`Self::profiles`].
         let batches = [full.batch_tokens, full.batch_tokens.min(SMALL_BATCH_TOKENS)];
         self.file == *file
             && windows.contains(&context_tokens)
             && batches.contains(&batch_tokens)
             && [full.kv, KvStorage::Q8_0].contains(&kv)
+            // What is left must be just as wanted: with other threads or layers it is another way
+            // of running it.
             && LoadProfile { context_tokens, batch_tokens, kv, ..self.profile } == *profile
     }
 
@@ -54,6 +54,7 @@ impl Wanted {
             profiles.push(LoadProfile { batch_tokens: SMALL_BATCH_TOKENS, ..self.profile });
         }
         if self.profile.kv == KvStorage::F16 {
+            // With the smaller batch, which alone was not enough.
             let batch_tokens = self.profile.batch_tokens.min(SMALL_BATCH_TOKENS);
             profiles.push(LoadProfile { batch_tokens, kv: KvStorage::Q8_0, ..self.profile });
         }
@@ -61,7 +62,6 @@ impl Wanted {
     }
 }
 
-/// Tokens that are computed in one batch.
 pub(super) fn batch_tokens(mode: Mode) -> u32 {
     match mode {
         Mode::Performance => BATCH_TOKENS,
@@ -77,20 +77,17 @@ fn careful_layers(file: &ModelFile) -> Option<u32> {
     Some((layers - layers / CAREFUL_LAYERS_OFF).max(1))
 }
 
-/// Refuses a large model unless the profile allows it.
 pub(super) fn refusal_of_large(file: &ModelFile, settings: &Settings) -> Option<ErrorInfo> {
     let large = file.header.as_ref().is_some_and(|header| fit::is_large(header));
     (large && !settings.profile.large_models).then(|| fit::not_allowed(file, settings))
 }
 
-/// Where the model that a request wants is.
 pub(super) enum Standing {
     Ready(SlotId),
     Coming(SlotId, f32),
     Elsewhere,
 }
 
-/// What decides how a model is run.
 #[derive(Clone, Copy)]
 pub(super) struct Fitting<'a> {
     pub(super) ladder: &'a Ladder,
@@ -104,6 +101,7 @@ impl Fitting<'_> {
         let careful = settings.mode == Mode::Stability;
         let trained = file.info.trained_context_tokens;
         let mut profile = LoadProfile {
+            // Never more than it was trained for.
             context_tokens: settings.context_tokens.min(trained),
             batch_tokens: batch_tokens(settings.mode),
             repack: !careful,
@@ -124,8 +122,10 @@ impl Fitting<'_> {
     pub(super) fn standing(&self, wanted: &Wanted) -> Standing {
         for (slot, engine) in self.pool.engines() {
             if engine.phase() == Phase::Stopping {
+                // It is about to end, whatever is in it.
                 continue;
             }
+            // An outdated one must be loaded again, though it would do for its profile.
             if let Some(loaded) = engine.loaded()
                 && wanted.is(&loaded.file, &loaded.profile)
                 && !loaded.outdated
@@ -141,7 +141,6 @@ impl Fitting<'_> {
         Standing::Elsewhere
     }
 
-    /// The window of a loaded model that will do for these settings.
     pub(super) fn loaded_tokens(&self, file: &ModelFile, settings: &Settings) -> Option<u32> {
         match self.standing(&self.wanted(file.clone(), settings)) {
             Standing::Ready(slot) => Some(self.pool.engine(slot).loaded()?.profile.context_tokens),
@@ -162,6 +161,8 @@ impl Fitting<'_> {
             let (bytes, measured) = known(profile);
             measured.then(|| bytes.saturating_sub(computed(profile)))
         };
+        // The largest of what the measured ones took beyond the arithmetic: too little would make a
+        // load fail, too much only a window smaller.
         let beyond = profiles.iter().filter_map(beyond).max().unwrap_or(0);
         let needed = |profile: &LoadProfile| match known(profile) {
             (bytes, true) => bytes,
