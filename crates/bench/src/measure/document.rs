@@ -27,16 +27,17 @@ measured there.
 What an edit gains depends on what a step of many tokens costs beside a step of one, so it differs
 from processor to processor: each has a part of its own.
 ";
-/// How the part for a machine begins.
 const PART: &str = "\n## ";
 
 pub(super) fn write(rows: &[Row], setting: &Setting) -> Result<()> {
     let path = places::root().join("docs/reference/performance.md");
+    // A missing page is an empty one: the first run on a fresh checkout writes it.
     let before = fs_err::read_to_string(&path).unwrap_or_default();
     Ok(fs_err::write(path, page(rows, setting, &before))?)
 }
 
-/// The page with this machine's part first, and the parts for others unchanged.
+/// The page with this machine's part first, and the parts for others unchanged. Parts are found by
+/// their heading alone, so a text in them must not begin a line with `## `.
 fn page(rows: &[Row], setting: &Setting, before: &str) -> String {
     let own = format!("{}\n", setting.machine);
     let others = before.split(PART).skip(1).filter(|other| !other.starts_with(&own));
@@ -46,6 +47,7 @@ fn page(rows: &[Row], setting: &Setting, before: &str) -> String {
 }
 
 fn part(rows: &[Row], setting: &Setting) -> String {
+    // A ratio without the version of both sides can't be compared with a later one.
     let package = setting.server_package.as_deref().unwrap_or("not measured");
     let mut page = format!("{}\n\n", setting.machine);
     let _ = writeln!(page, "- engine: {}", setting.llama_build);
