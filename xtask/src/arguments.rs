@@ -27,13 +27,14 @@ mod tests {
         Arguments::try_parse_from(["xtask"].into_iter().chain(line.split(' ')))
     }
 
-    /// What is wrong with a command line as documents write it, with names in place of values.
     fn unknown(line: &str) -> Option<String> {
         let mut words = line.split_whitespace();
+        // `COMMAND` is how documents write any of them.
         let name = words.next().filter(|name| *name != "COMMAND" && *name != "help")?;
         let all = Arguments::command();
         let Some(command) = all.find_subcommand(name) else { return Some(name.to_owned()) };
         let has = |flag: &str| command.get_arguments().any(|it| it.get_long() == Some(flag));
+        // Flags of another program, which are not known here, are handed on unread.
         let hands_on = command.get_arguments().any(clap::Arg::is_trailing_var_arg_set);
         let flags = words.filter_map(|word| word.strip_prefix("--"));
         flags.filter(|flag| !hands_on && !has(flag)).map(str::to_owned).next()
@@ -49,6 +50,7 @@ mod tests {
         let root = places::root();
         let mut lines = 0;
         for file in files::list(&root).unwrap() {
+            // The change log tells of commands as they were.
             if file.extension().is_none_or(|it| it != "md") || file == Path::new("CHANGELOG.md") {
                 continue;
             }
@@ -59,6 +61,7 @@ mod tests {
                 assert_eq!(unknown(line), None, "{}: `cargo xtask {line}`", file.display());
             }
         }
+        // Otherwise another way of quoting would make this test pass without checking anything.
         assert!(lines > 20, "only {lines} lines were found");
         assert_eq!(unknown("polish"), Some("polish".to_owned()));
         assert_eq!(unknown("run --polish"), Some("polish".to_owned()));

@@ -8,7 +8,6 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
-/// A running Xvfb with openbox on it.
 pub(crate) struct Display {
     name: String,
     server: Child,
@@ -16,7 +15,6 @@ pub(crate) struct Display {
 }
 
 impl Display {
-    /// Starts them; the server chooses a free display number itself.
     pub(crate) fn start() -> Result<Self> {
         let mut server = Command::new("Xvfb")
             .args(["-displayfd", "1", "-screen", "0", "1440x900x24", "-nolisten", "tcp"])
@@ -31,6 +29,7 @@ impl Display {
         BufReader::new(stdout).read_line(&mut number).context("reading from `Xvfb`")?;
         let mut display = Self { name: format!(":{}", number.trim()), server, manager: None };
         if number.trim().is_empty() {
+            // Kept first, so that the server is ended by `drop` if it has no number.
             bail!("`Xvfb` ended without opening a display");
         }
         let manager = display.on(&mut Command::new("openbox")).spawn();
@@ -38,13 +37,11 @@ impl Display {
         Ok(display)
     }
 
-    /// Makes the command use only this display, without input or output.
     fn on<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         self.set(command);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null())
     }
 
-    /// Makes the command use only this display.
     pub(crate) fn set(&self, command: &mut Command) {
         command.env("DISPLAY", &self.name).env_remove("WAYLAND_DISPLAY");
         // Otherwise GTK would try the user's Wayland display first.
@@ -54,6 +51,7 @@ impl Display {
 
 impl Drop for Display {
     fn drop(&mut self) {
+        // The manager first, which lives on the server.
         for child in self.manager.iter_mut().chain([&mut self.server]) {
             // It may have ended by itself, which is just as well.
             let _ = child.kill();
@@ -62,7 +60,6 @@ impl Drop for Display {
     }
 }
 
-/// Whether there is a display already.
 pub(crate) fn is_there() -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     !cfg!(target_os = "linux") || set("DISPLAY") || set("WAYLAND_DISPLAY")

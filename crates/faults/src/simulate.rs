@@ -13,7 +13,6 @@ use serde_json::{Value, json};
 use crate::options::Simulate;
 use crate::{places, report};
 
-/// How many seeds a thread takes at once.
 const AT_A_TIME: u64 = 64;
 const REPORT_EVERY: Duration = Duration::from_secs(5);
 const MS_A_YEAR: f64 = 365.25 * 24.0 * 3_600_000.0;
@@ -25,7 +24,6 @@ pub(super) fn run(options: &Simulate) -> Result<()> {
     }
 }
 
-/// Runs one world and prints everything that happens in it.
 fn replay(seed: u64) -> Result<()> {
     let (result, lines) = localcoder_simulator::replay(seed);
     for line in lines {
@@ -49,6 +47,8 @@ fn simulate(from: u64, seeds: u64) -> Result<()> {
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
+                // Seeds that were taken are finished even after a failure, so the lowest failing
+                // seed of those is found.
                 while !stop.load(Ordering::Relaxed) {
                     let first = next.fetch_add(AT_A_TIME, Ordering::Relaxed);
                     if first >= seeds {
@@ -59,6 +59,8 @@ fn simulate(from: u64, seeds: u64) -> Result<()> {
                     all.0.add(&some.0);
                     if let Some(broken) = some.1 {
                         stop.store(true, Ordering::Relaxed);
+                        // Threads do not finish in order; the smallest seed is reported, so that a
+                        // run can be compared with another.
                         let first = all.1.as_ref().is_none_or(|known| broken.seed < known.seed);
                         all.1 = if first { Some(broken) } else { all.1.take() };
                     }
@@ -87,7 +89,8 @@ fn simulate(from: u64, seeds: u64) -> Result<()> {
     }
 }
 
-/// Runs several worlds, up to the first in which an invariant does not hold.
+/// Runs several worlds, up to the first in which an invariant does not hold. The tally has only
+/// those before it.
 fn some(seeds: std::ops::Range<u64>) -> (Tally, Option<Broken>) {
     let mut tally = Tally::default();
     for seed in seeds {
@@ -99,10 +102,10 @@ fn some(seeds: std::ops::Range<u64>) -> (Tally, Option<Broken>) {
     (tally, None)
 }
 
-/// Reports progress now and then.
 fn report_progress(next: &AtomicU64, stop: &AtomicBool, seeds: u64, begun: Instant) {
     let mut reported_at = begun;
     loop {
+        // The scope ends only with this thread, so it must notice the end soon.
         std::thread::sleep(Duration::from_millis(50));
         let done = next.load(Ordering::Relaxed);
         if done >= seeds || stop.load(Ordering::Relaxed) {

@@ -21,14 +21,13 @@ use serde_json::{Map, json};
 use crate::options::Soak;
 use crate::{places, report};
 
-/// Windows that send requests at the same time.
 const CLIENTS: u64 = 4;
-/// Threads that only compute, per processor: this leaves the worker a third of one.
+/// Threads that only compute, per processor: this leaves the worker a third of one. The deadlines
+/// of the host are meant to hold on such a machine without a false kill.
 const LOAD_PER_PROCESSOR: usize = 2;
 /// An answer that takes longer means a hang that was not detected.
 const ANSWER_WITHIN: Duration = Duration::from_secs(600);
 
-/// The outcomes of the requests.
 #[derive(Default)]
 struct Counts {
     answered: AtomicU64,
@@ -41,6 +40,7 @@ pub(super) fn run(options: Soak) -> Result<()> {
     let folder = programs.unwrap_or_else(|| places::target().join("debug"));
     let home = tempfile::tempdir()?;
     let result = soak(&folder, home.path(), Duration::from_secs(minutes * 60));
+    // Before the result is looked at: the host must not outlive a failed soak.
     let _ = localcoder(&folder, home.path(), &["host", "stop"]).status();
     let result = result?;
     let path = places::target().join("faults/soak.json");
@@ -66,6 +66,7 @@ fn soak(folder: &Path, home: &Path, time: Duration) -> Result<serde_json::Value>
             })
             .collect();
         let watched = watch(home, &first, begun + time, &counts);
+        // Set also if the watch has failed, or the scope would wait for its threads forever.
         over.store(true, Ordering::Release);
         for client in clients {
             client.join().map_err(|_| anyhow!("a client panicked"))??;
@@ -73,6 +74,8 @@ fn soak(folder: &Path, home: &Path, time: Duration) -> Result<serde_json::Value>
         watched
     })?;
     let number = |count: &AtomicU64| count.load(Ordering::Acquire);
+    // A panic or an error of a client has ended this function before, so only refused requests are
+    // left.
     let failed = number(&counts.failed);
     ensure!(failed == 0, "{failed} requests failed");
     Ok(json!({
@@ -82,12 +85,14 @@ fn soak(folder: &Path, home: &Path, time: Duration) -> Result<serde_json::Value>
         "answered": number(&counts.answered),
         "cancelled": number(&counts.cancelled),
         "failed": failed,
+        // Anything else has failed in `watch`.
         "falseKills": 0,
         "unresponsiveSeen": watched,
     }))
 }
 
-/// The status after loading a model, which shows the first worker.
+/// The status after loading a model, which shows the first worker. All later ones are compared with
+/// it: another process id or incarnation means that a healthy worker was killed.
 fn first_status(home: &Path) -> Result<HostStatus> {
     let mut client = connect(home)?;
     client.call::<Generate>(&generation("first", 1, 1), |_, _| {})?;
@@ -124,12 +129,14 @@ fn keep_busy(over: &AtomicBool) {
     let mut number = 1_u64;
     while !over.load(Ordering::Relaxed) {
         for _ in 0..10_000 {
+            // `black_box`, or the loop would be optimized away.
             number = std::hint::black_box(number.wrapping_mul(6_364_136_223_846_793_005) + 1);
         }
     }
 }
 
-/// One window: long and short answers, some of them cancelled, with pauses between them.
+/// One window: long and short answers, one in four of them cancelled, with pauses between them. Any
+/// end but an answer or its own cancel counts as failed.
 fn ask(home: &Path, number: u64, over: &AtomicBool, counts: &Counts) -> Result<()> {
     let mut client = connect(home)?;
     let mut random = Random::new(number + 1);
@@ -157,7 +164,6 @@ fn ask(home: &Path, number: u64, over: &AtomicBool, counts: &Counts) -> Result<(
     Ok(())
 }
 
-/// Waits for the answer to a call, and cancels the call after a while if requested.
 fn outcome(
     client: &mut Client,
     call: i64,
@@ -166,6 +172,7 @@ fn outcome(
     let begun = Instant::now();
     let mut cancel = cancel;
     loop {
+        // A call that was cancelled waits from its beginning, not from the cancel.
         let wait = cancel.map_or(ANSWER_WITHIN, |(_, after)| after);
         match client.events().recv_timeout(wait.saturating_sub(begun.elapsed())) {
             Ok(ClientEvent::Answer(answered, result)) if answered == call => {
@@ -173,6 +180,7 @@ fn outcome(
             }
             Ok(ClientEvent::Closed) => return Err(anyhow!("the host is gone")),
             Ok(_) => {}
+            // The first timeout is the moment to cancel; a second one is a hang.
             Err(_) => {
                 let (id, _) = cancel.take().context("an answer took ten minutes")?;
                 client.start::<Cancel>(&CancelParams { request_id: id.clone() })?;

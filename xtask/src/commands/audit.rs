@@ -11,13 +11,13 @@ use anyhow::{Result, bail};
 
 use crate::{files, node, places, process, report};
 
-/// The message if crates can't be checked.
 const NO_CARGO_DENY: &str = "cargo-deny is not installed, so no crate was looked at: \
                              `cargo install --locked cargo-deny`, then this command again";
 
 pub(super) fn run() -> Result<()> {
     report::line("This asks the databases of RustSec and of npm's registry: it needs the network.");
     let mut problems = Vec::new();
+    // All parts are tried, so that one run lists all findings.
     let mut look = |name: &str, work: &dyn Fn() -> Result<()>| {
         if let Err(error) = report::stage(name, work) {
             problems.push(format!("{name}: {error:#}"));
@@ -46,7 +46,6 @@ fn crates() -> Result<()> {
     process::run(process::cargo(&places::root()).args(["deny", "--locked", "check"]))
 }
 
-/// The folders of all npm lock files.
 fn locked() -> Result<Vec<PathBuf>> {
     let root = places::root();
     let mut folders: Vec<PathBuf> = files::list(&root)?
@@ -64,7 +63,6 @@ mod tests {
 
     use super::*;
 
-    /// The quoted words of a list in `deny.toml`.
     fn list(name: &str) -> BTreeSet<String> {
         let text = files::read(&places::root().join("deny.toml")).unwrap();
         let (_, rest) = text.split_once(&format!("\n{name} = [")).unwrap();

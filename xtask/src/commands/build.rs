@@ -44,7 +44,7 @@ pub(super) fn worker() -> Result<()> {
     })
 }
 
-/// Builds [`PROGRAMS`], as the tests use them too.
+/// Builds [`PROGRAMS`], as the tests use them too. Metal's library goes beside them.
 pub(super) fn programs() -> Result<()> {
     report::stage("build", || {
         let mut cargo = process::cargo(&places::root());
@@ -80,7 +80,6 @@ mod tests {
         assert_eq!(there, built);
     }
 
-    /// The packages of the workspace and what they depend on, each with its features.
     fn packages(edges: &str) -> BTreeSet<String> {
         let mut cargo = process::cargo(&places::root());
         cargo.args(["tree", "--locked", "--workspace", "--prefix", "none", "--no-dedupe"]);
@@ -90,6 +89,7 @@ mod tests {
 
     #[test]
     fn tests_compile_nothing_of_the_programs_a_second_time() {
+        // A program that is built with other features for tests would be compiled twice by `test`.
         let programs = packages("normal,build");
         let tests = packages("normal,build,dev");
         let again: Vec<_> = programs.difference(&tests).collect();

@@ -18,7 +18,6 @@ use super::printed_json::print_json;
 use crate::tidy::crates_page;
 use crate::{files, places, report};
 
-/// A generated file: its path relative to the root, and the contents that it must have.
 pub(crate) struct Generated {
     pub(crate) path: PathBuf,
     pub(crate) text: String,
@@ -26,10 +25,10 @@ pub(crate) struct Generated {
 
 const PACKAGE: &str = "editors/code/package.json";
 
-/// The id under which the editor calls the extension in inline chat.
+/// The id under which the editor calls the extension in inline chat. The extension registers the
+/// same.
 const INLINE_CHAT: &str = "localcoder.inlineChat";
 
-/// The file with the texts that the manifest's names stand for.
 const WORDS: &str = "editors/code/package.nls.json";
 
 /// What can be given to `codegen`.
@@ -46,6 +45,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
     let mut stale = Vec::new();
     for file in generated(&root)? {
         let path = root.join(&file.path);
+        // A file that can't be read is not fresh either: it is written.
         if std::fs::read_to_string(&path).is_ok_and(|text| text == file.text) {
             continue;
         }
@@ -61,8 +61,10 @@ pub(super) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Every generated file with its correct contents.
+/// Every generated file with its correct contents. Also called by `tidy`, which refuses a tree in
+/// which one is stale.
 pub(crate) fn generated(root: &Path) -> Result<Vec<Generated>> {
+    // Settings, commands and chat add their words, so the file of words comes after them.
     let mut words = Words::default();
     let package = with_settings(&files::read(&root.join(PACKAGE))?, &mut words)?;
     let package = with_commands(&package, &mut words)?;
@@ -97,7 +99,6 @@ pub(crate) fn generated(root: &Path) -> Result<Vec<Generated>> {
     Ok(generated)
 }
 
-/// Folder in which the schemas of printed JSON are published.
 const OUTPUT: &str = "docs/reference/output";
 
 fn schema_path(row: &PrintedCommand) -> String {
@@ -108,7 +109,6 @@ fn schema_file(row: &PrintedCommand) -> String {
     format!("{}.schema.json", row.command.replace(" --", "-").replace(' ', "-"))
 }
 
-/// The reference page about printed JSON.
 fn output_page() -> String {
     let mut page = String::from(
         "# What is printed with `--json`\n\n\
@@ -128,11 +128,11 @@ fn output_page() -> String {
         let file = schema_file(row);
         let _ = writeln!(page, "| {} | [{}]({file}) |", commands.join(", "), row.answer);
     }
+    // Not a `Printed` type: it is a schema already.
     page.push_str("| `config schema` | The schema of `settings.json` itself |\n");
     page
 }
 
-/// The reference page of the error codes.
 fn errors() -> String {
     let mut page = String::from(
         "# Error codes\n\n\
@@ -153,7 +153,6 @@ fn errors() -> String {
     page
 }
 
-/// The anchor of a code on its page, as links to headings have it.
 fn anchor(code: ErrorCode) -> String {
     code.as_str().to_lowercase()
 }
@@ -202,7 +201,9 @@ fn with_commands(package: &str, words: &mut Words) -> Result<String> {
         (&["contributes", "menus", "editor/context"], menu.collect()),
     ];
     let mut text = package.to_owned();
+    // Rows of the table first, then those that people have written, in their order.
     for (path, mut rows) in parts {
+        // `/` in a key is `~1` in a JSON pointer.
         let pointer = path.iter().map(|key| format!("/{}", key.replace('/', "~1")));
         let before = manifest.pointer(&pointer.collect::<String>()).and_then(Value::as_array);
         rows.extend(before.into_iter().flatten().filter(|row| !is_of_table(row)).cloned());
@@ -211,7 +212,6 @@ fn with_commands(package: &str, words: &mut Words) -> Result<String> {
     Ok(text)
 }
 
-/// The manifest with the participant that answers inline chat, and its slash commands.
 fn with_inline_chat(package: &str, words: &mut Words) -> Result<String> {
     let commands = COMMANDS.iter().flat_map(|spec| spec.entries).filter_map(|entry| {
         let name = entry.slash?;
@@ -237,20 +237,23 @@ fn is_of_table(row: &Value) -> bool {
     COMMANDS.iter().flat_map(|spec| spec.entries).any(|entry| entry.command == name)
 }
 
-/// A JSON document with another value at a path. The rest of the text stays byte for byte.
+/// A JSON document with another value at a path. The rest of the text stays byte for byte, which
+/// reading and writing the whole as JSON would not do.
 fn with_value(document: &str, path: &[&str], value: &Value) -> Result<String> {
     let span = span_of(document, path)
         .with_context(|| format!("`{PACKAGE}` has no `{}` to fill", path.join(".")))?;
     let before = &document[..span.start];
     let line = before.rsplit('\n').next().unwrap_or_default();
     let indent = line.len() - line.trim_start().len();
+    // The value is indented like the line on which it begins, as prettier would have it.
     let mut text = before.to_owned();
     print_json(value, indent, 0, &mut text);
     text.push_str(&document[span.end..]);
     Ok(text)
 }
 
-/// The offsets of the object or list at a path.
+/// The offsets of the object or list at a path. Keys are found by their text, one after another, so
+/// a path must name keys that occur first where they are meant; braces within strings do not count.
 fn span_of(package: &str, path: &[&str]) -> Option<std::ops::Range<usize>> {
     let mut at = 0;
     for key in path {
@@ -261,6 +264,7 @@ fn span_of(package: &str, path: &[&str]) -> Option<std::ops::Range<usize>> {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for (offset, byte) in package[start..].bytes().enumerate() {
         match byte {
+            // First of all arms: whatever comes after a backslash is part of the string.
             _ if escaped => escaped = false,
             b'\\' if in_string => escaped = true,
             b'"' => in_string = !in_string,

@@ -41,7 +41,8 @@ pub(super) fn run(options: Options) -> Result<()> {
     process::run(&mut tool)
 }
 
-/// The folder after `--work`, removed from the words.
+/// The folder after `--work`, removed from the words. The parser leaves it there if it comes after
+/// the first word, since everything from that on is the tool's.
 fn take_work(words: &mut Vec<String>) -> Option<String> {
     let at = words.iter().position(|word| word == "--work" || word.starts_with("--work="))?;
     let word = words.remove(at);
@@ -70,12 +71,15 @@ pub(super) fn test() -> Result<()> {
         let output = process::output(&mut import)?;
         let said = String::from_utf8_lossy(&output.stderr);
         let last = said.lines().last().unwrap_or_default();
+        // Only a missing package is excused; any other error of an import fails when the module is
+        // run.
         if last.starts_with("ModuleNotFoundError") && !trained_here {
             report::line(format!("   left out here: {module} ({last})"));
         } else {
             modules.push(module);
         }
     }
+    // The order of a folder differs from machine to machine.
     modules.sort();
     if modules.is_empty() {
         return Ok(());

@@ -39,6 +39,7 @@ pub(super) fn run(options: Options) -> Result<()> {
             Some(model) => stories::of_model(model),
             None => stories::browser(),
         };
+        // All runs are done: how many of them fail is what is asked.
         if let Err(error) = report::stage(&name, run_stories) {
             report::failure(&error);
             failed += 1;

@@ -15,7 +15,6 @@ use super::{build, stories};
 use crate::setup::{self, Group};
 use crate::{places, report};
 
-/// With `--quick`, only every Nth task is done.
 const QUICK_EVERY: &str = "4";
 
 /// Options that are not passed on.
@@ -77,6 +76,7 @@ pub(super) fn run(options: Options) -> Result<()> {
         command.arg("--out").arg(&out);
     }
     let status = command.status();
+    // The host must not outlive its home, whatever became of the command.
     let _ = localcoder().args(["host", "stop"]).status();
     if !status?.success() {
         bail!("`localcoder eval` failed");

@@ -9,13 +9,13 @@ use crate::setup::{self, Group};
 /// CPU time of the first build of everything, with llama.cpp and the window's libraries. Measured
 /// on a virtual AMD EPYC (`cargo xtask build` in a fresh clone: 6 min 30 s on two processors).
 const BUILD_CPU: Duration = Duration::from_secs(13 * 60);
-/// However many processors there are, one program is linked after everything else.
+/// However many processors there are, one program is linked after everything else, so more of them
+/// do not make it less than this.
 const BUILD_AT_LEAST: Duration = Duration::from_secs(90);
 /// Downloading the editor's base from npm, building its two native modules, and the assembly, on an
 /// ordinary connection.
 const ASSEMBLY: Duration = Duration::from_secs(2 * 60);
 
-/// What exists already.
 #[derive(Debug, Clone, Copy)]
 struct There {
     missing_packages: usize,
@@ -24,7 +24,6 @@ struct There {
     processors: u32,
 }
 
-/// The sentence for what exists now.
 pub(super) fn of_run(groups: &[Group]) -> String {
     text(There {
         missing_packages: setup::missing_count(groups),
@@ -77,7 +76,7 @@ fn processors(count: u32) -> String {
     if count == 1 { "one processor".to_owned() } else { format!("{count} processors") }
 }
 
-/// In whole minutes, since it is an estimate.
+/// In whole minutes, rounded up: it is an estimate, and should rather be too long than too short.
 fn minutes(time: Duration) -> String {
     format!("{} min", time.as_secs().div_ceil(60))
 }

@@ -19,7 +19,6 @@ const OF_A_CPU: &[&str] = &[
     "the_memory_that_was_taken_is_reported",
     "an_edit_is_the_same_with_a_draft_and_takes_fewer_rounds",
 ];
-/// A text for the demo model to continue.
 const PROMPT: &str = "def total(items):\n    ";
 
 /// What can be given to `gpu`.
@@ -40,6 +39,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
         cargo
     };
     report::stage("build the worker with Vulkan", || process::run(&mut cargo("build")))?;
+    // The host and the command line are those of the usual build: only the worker differs.
     super::build::programs()?;
     report::stage("both devices give the same text", || {
         let worker = folder.join("debug/localcoder-worker");
@@ -59,6 +59,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
 }
 
 /// What the product writes with this worker and value of `localcoder.acceleration`, and on which
+/// device. Greedy, so that both devices must write the same.
 /// device.
 fn generate(worker: &std::path::Path, acceleration: &str) -> Result<(String, String)> {
     let home = tempfile::Builder::new().prefix("lcg").tempdir_in("/tmp")?;
@@ -77,5 +78,6 @@ fn generate(worker: &std::path::Path, acceleration: &str) -> Result<(String, Str
     localcoder(&["host", "stop"])?;
     let status: serde_json::Value = serde_json::from_str(&status)?;
     let device = status["status"]["worker"]["device"].as_str().unwrap_or_default().to_owned();
+    // The error of the text is looked at last, so that the host is stopped in any case.
     Ok((text?, device))
 }

@@ -17,6 +17,8 @@ pub(super) const FAULTS: &str = "localcoder-faults";
 
 pub(super) fn bench(options: &Bench) -> Result<()> {
     setup::ensure(&[Group::Engine, Group::Window], options.yes)?;
+    // With a model of the user's only the worker is measured; the rest of the product need not be
+    // built.
     if options.model.is_some() && options.infill.is_none() {
         build::worker()?;
     } else {
@@ -47,7 +49,8 @@ pub(super) fn soak(options: &Soak) -> Result<()> {
     start(FAULTS, typed())
 }
 
-/// For `simulate` and `fuzz`, which need none of the product's programs.
+/// For `simulate` and `fuzz`, which need none of the product's programs: the code under test is
+/// linked into the program that runs it.
 pub(super) fn without_programs() -> Result<()> {
     start(FAULTS, typed())
 }
@@ -59,7 +62,6 @@ pub(super) fn few_faults() -> Result<()> {
     start(FAULTS, words.map(OsString::from))
 }
 
-/// The words that were typed after `cargo xtask`.
 fn typed() -> impl Iterator<Item = OsString> {
     std::env::args_os().skip(1)
 }
@@ -69,6 +71,7 @@ fn typed() -> impl Iterator<Item = OsString> {
 fn start(program: &str, words: impl IntoIterator<Item = OsString>) -> Result<()> {
     report::stage(&format!("build {program}"), || {
         let mut cargo = process::cargo(&places::root());
+        // Built now and not with the products: most commands never need it.
         process::run(cargo.args(["build", "--locked", "--bin", program]))
     })?;
     process::run(Command::new(places::program(program)).args(words))

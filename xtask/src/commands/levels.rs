@@ -8,7 +8,6 @@ use anyhow::{Result, ensure};
 
 use crate::{places, process, report};
 
-/// A level of x86-64.
 struct Level {
     /// What the worker's name ends with; the host has the same list.
     suffix: &'static str,
@@ -29,7 +28,8 @@ const LEVELS: &[Level] = &[
     },
 ];
 
-/// Builds all levels and tries one request with those that run here.
+/// Builds all levels and tries one request with those that run here. Each has a target folder of
+/// its own: with other flags for the processor, nothing can be shared.
 pub(super) fn build() -> Result<()> {
     let folder = places::target().join("levels");
     let programs = folder.join("bin");
@@ -40,10 +40,12 @@ pub(super) fn build() -> Result<()> {
             let mut cargo = process::cargo(&places::root());
             cargo.args(["build", "--locked", "--package", "localcoder-worker"]);
             cargo.args(["--package", "localcoder-cli", "--target-dir"]).arg(&built);
+            // Through the environment, since a flag in the configuration would hold for all builds.
             cargo.env("RUSTFLAGS", format!("-C target-cpu={}", level.cpu));
             process::run(cargo.envs(level.ggml.iter().copied()))?;
             let worker = programs.join(format!("localcoder-worker{}", level.suffix));
             fs_err::copy(built.join("debug/localcoder-worker"), worker)?;
+            // The command line is the same for all; that of the lowest level runs everywhere.
             if level.suffix.is_empty() {
                 fs_err::copy(built.join("debug/localcoder"), programs.join("localcoder"))?;
             }
@@ -53,11 +55,13 @@ pub(super) fn build() -> Result<()> {
     answer(&programs)
 }
 
-/// The host in the folder must choose a worker that answers.
+/// The host in the folder must choose a worker that answers: a level that is too high for this
+/// machine would be killed by an illegal instruction.
 fn answer(programs: &Path) -> Result<()> {
     let home = tempfile::Builder::new().prefix("lcl").tempdir_in("/tmp")?;
     let model: PathBuf = places::root().join("models/demo/localcoder-demo.gguf");
     let mut generate = process::command(programs.join("localcoder"), home.path());
+    // A worker that is set for tests would be taken instead of those in the folder.
     generate.env("LOCALCODER_HOME", home.path()).env_remove("LOCALCODER_WORKER");
     generate.args(["generate", "--max-tokens", "4", "--prompt", "x = 1", "--model"]).arg(model);
     let answered = process::read(&mut generate);

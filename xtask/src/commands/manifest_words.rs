@@ -10,10 +10,8 @@ use serde_json::{Map, Value};
 
 use super::printed_json::print_json;
 
-/// The prefix of the settings' names.
 const SETTINGS: &str = "settings.";
 
-/// Texts by their names.
 #[derive(Default)]
 pub(super) struct Words(BTreeMap<String, String>);
 
@@ -24,7 +22,8 @@ impl Words {
         format!("%{name}%")
     }
 
-    /// The settings with names in place of their texts.
+    /// The settings with names in place of their texts. A name is made from the setting's path, not
+    /// its position, so adding one setting renames no other.
     pub(super) fn of_settings(&mut self, mut properties: Value) -> Value {
         for (key, property) in properties.as_object_mut().into_iter().flatten() {
             self.of_schema(&key.replacen("localcoder.", SETTINGS, 1), property);
@@ -51,15 +50,18 @@ impl Words {
                         self.of_schema(&format!("{name}.{key}"), schema);
                     }
                 }
+                // `additionalProperties` may be `true`; `of_schema` then finds no object.
                 ("additionalProperties", schema) => self.of_schema(name, schema),
                 _ => {}
             }
         }
     }
 
-    /// `package.nls.json` with these texts and with those that people have written there.
+    /// `package.nls.json` with these texts and with those that people have written there. Names
+    /// from tables are all replaced, so that those of removed settings go.
     pub(super) fn among(&self, written: &str) -> Result<String> {
         let mut all: Map<String, Value> = serde_json::from_str(written)?;
+        // First all of the tables go, so that names of settings that are gone do not stay.
         all.retain(|name, _| !is_of_table(name));
         all.extend(self.0.iter().map(|(name, words)| (name.clone(), words.as_str().into())));
         let mut text = String::new();
@@ -68,7 +70,8 @@ impl Words {
     }
 }
 
-/// Whether a name belongs to a table's text, now or formerly.
+/// Whether a name belongs to a table's text. Settings are recognized by their prefix, so those that
+/// are gone are found, too; a command that is gone is not, and stays until it is deleted by hand.
 fn is_of_table(name: &str) -> bool {
     let command = name.strip_prefix("commands.").unwrap_or_default();
     let of_table =

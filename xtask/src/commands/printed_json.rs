@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-/// Longest line that prettier does not break.
+/// Longest line that prettier does not break, its default.
 const LINE_CHARS: usize = 80;
 
 /// Writes JSON as prettier does: objects with one key per line, arrays on one line if they fit.
@@ -35,6 +35,7 @@ pub(super) fn print_json(value: &Value, indent: usize, taken: usize, text: &mut 
         Value::Array(items) if !items.is_empty() => {
             let words: Vec<String> = items.iter().map(ToString::to_string).collect();
             let line = format!("[{}]", words.join(", "));
+            // `<`, not `<=`: a comma may follow the value.
             if indent + taken + line.chars().count() < LINE_CHARS {
                 text.push_str(&line);
                 return;

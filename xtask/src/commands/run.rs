@@ -32,12 +32,14 @@ pub(crate) struct Options {
 pub(super) fn run(options: Options) -> Result<()> {
     let Options { smoke, browser, yes, path } = options;
     let mut groups = vec![Group::Engine, Group::Ide, Group::Window];
+    // Only where there is none, and a virtual one must be installed.
     if smoke && !browser && !display::is_there() {
         groups.push(Group::Display);
     }
     if smoke && browser {
         groups.push(Group::Tests);
     }
+    // Before anything is installed or built, since that is what takes the time.
     report::line(forecast::of_run(&groups));
     setup::ensure(&groups, yes)?;
     build::programs()?;
@@ -59,7 +61,8 @@ pub(super) fn run(options: Options) -> Result<()> {
     process::run(editor.arg(path))
 }
 
-/// The user's copy of the sample project; created once and never overwritten.
+/// The user's copy of the sample project; created once and never overwritten, since users try edits
+/// in it.
 fn sample(ide: &std::path::Path) -> Result<PathBuf> {
     let places = Places::resolve().map_err(|error| anyhow!("{error}"))?;
     let sample = places.sample();

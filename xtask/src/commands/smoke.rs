@@ -22,13 +22,12 @@ use crate::{files, places, process, report};
 /// A fresh editor profile, a cold model and a slow machine together take less than this.
 const REPORT_DEADLINE: Duration = Duration::from_secs(180);
 
-/// How long the IDE may take to end after it is asked to.
 const END_DEADLINE: Duration = Duration::from_secs(15);
 
-/// The function of the sample that is improved: a small one, which the demo model can handle.
+/// The function of the sample that is improved: a small one, which the demo model can handle. Its
+/// file is given to the extension relative to the sample.
 const FUNCTION: (&str, &str) = ("inventory.py", "def restock");
 
-/// How often files and processes are checked.
 const POLL: Duration = Duration::from_millis(100);
 
 pub(super) fn run(ide: &Path, browser: bool) -> Result<()> {
@@ -38,8 +37,10 @@ pub(super) fn run(ide: &Path, browser: bool) -> Result<()> {
         let folder = tempfile::Builder::new().prefix("lcs-").tempdir_in(base)?;
         let sample = folder.path().join("sample");
         files::copy_folder(&ide.join("sample"), &sample)?;
+        // Kept until the end of the stage: dropping it would take the screen from the window.
         let display = if browser || display::is_there() { None } else { Some(Display::start()?) };
         let mut session = Session::start(folder.path(), &sample, browser, display.as_ref())?;
+        // Ended before it is judged, whatever came out.
         let outcome = session.wait_for_report();
         session.end();
         let judged = outcome.and_then(|report| judge(&report, &ide.join("sample"), &sample));
@@ -50,7 +51,8 @@ pub(super) fn run(ide: &Path, browser: bool) -> Result<()> {
     })
 }
 
-/// The lines of [`FUNCTION`], as `A-B`.
+/// The lines of [`FUNCTION`], as `A-B` from 1. Looked up and not written down, so that the sample
+/// may be edited.
 fn lines_of_function(sample: &Path) -> Result<String> {
     let (file, function) = FUNCTION;
     let text = files::read(&sample.join(file))?;
@@ -62,7 +64,6 @@ fn lines_of_function(sample: &Path) -> Result<String> {
     Ok(format!("{}-{}", start + 1, start + count))
 }
 
-/// The running IDE.
 struct Session {
     home: PathBuf,
     report: PathBuf,
@@ -106,12 +107,14 @@ impl Session {
         Ok(session)
     }
 
-    /// Loads the page in a headless browser, as a user would in one.
+    /// Loads the page in a headless browser, as a user would in one, with a profile of its own. No
+    /// answer of the browser is read: the extension's report says whether the page works.
     fn open_page(&mut self, folder: &Path) -> Result<()> {
         let deadline = Instant::now() + REPORT_DEADLINE;
         let address = loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let line = self.lines.recv_timeout(left).context("the IDE printed no address")?;
+            // The address has a ticket for one use, which must not get into a log.
             report::line(format!("   {}", without_ticket(&line)));
             if let Some(at) = line.find("http://") {
                 break line[at..].trim().to_owned();
@@ -131,7 +134,6 @@ impl Session {
         Ok(())
     }
 
-    /// Waits until the extension has written its report.
     fn wait_for_report(&mut self) -> Result<Value> {
         let deadline = Instant::now() + REPORT_DEADLINE;
         loop {
@@ -155,7 +157,6 @@ impl Session {
         }
     }
 
-    /// The last lines of every log, for finding out why.
     fn show_logs(&self) {
         let mut folders = vec![self.home.clone()];
         while let Some(folder) = folders.pop() {
@@ -170,7 +171,8 @@ impl Session {
         }
     }
 
-    /// Ends the window, the editor server, the host and its worker.
+    /// Ends the window, the editor server, the host and its worker: first by asking, then by a
+    /// signal to the whole group.
     fn end(&mut self) {
         if let Some(mut page) = self.page.take() {
             // It may be gone already.
@@ -179,20 +181,22 @@ impl Session {
         }
         let group = format!("-{}", self.launcher.id());
         let launcher = self.launcher.id().to_string();
+        // The launcher alone first, so that it can end the others.
         process::succeeds(Command::new("kill").args(["-TERM", &launcher]));
         let deadline = Instant::now() + END_DEADLINE;
         while matches!(self.launcher.try_wait(), Ok(None)) && Instant::now() < deadline {
             std::thread::sleep(POLL);
         }
+        // Then whatever is left of its group.
         process::succeeds(Command::new("kill").args(["-KILL", "--", &group]));
         let _ = self.launcher.wait();
+        // The host is not in the group: it outlives launchers on purpose.
         let mut stop = process::command(places::program("localcoder"), Path::new("/"));
         stop.args(["host", "stop"]).env("LOCALCODER_HOME", &self.home);
         process::succeeds(&mut stop);
     }
 }
 
-/// Prints the last lines of a log, if it has any.
 fn show_end(path: &Path) {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
@@ -205,10 +209,10 @@ fn show_end(path: &Path) {
     }
 }
 
-/// Forwards the lines of a stream until it ends.
 fn forward(stream: Option<impl Read + Send + 'static>, sender: mpsc::Sender<String>) {
     let Some(stream) = stream else { return };
     std::thread::spawn(move || {
+        // A line that is not UTF-8 ends it like the stream's end.
         for line in BufReader::new(stream).lines().map_while(Result::ok) {
             if sender.send(line).is_err() {
                 return;
@@ -217,7 +221,8 @@ fn forward(stream: Option<impl Read + Send + 'static>, sender: mpsc::Sender<Stri
     });
 }
 
-/// A line that can be shown: without the ticket of an address.
+/// A line that can be shown: without the ticket of an address, which opens the IDE to whoever has
+/// it.
 fn without_ticket(line: &str) -> String {
     let Some(at) = line.find("ticket=") else { return line.to_owned() };
     let (start, rest) = line.split_at(at + "ticket=".len());
@@ -225,7 +230,6 @@ fn without_ticket(line: &str) -> String {
     format!("{start}…{}", &rest[end..])
 }
 
-/// Prints what was done, and fails unless the file on disk agrees with the report.
 fn judge(report: &Value, before: &Path, after: &Path) -> Result<()> {
     if report["ok"] != true {
         bail!("the extension could not improve the sample: {}", report["error"]);
@@ -235,6 +239,7 @@ fn judge(report: &Value, before: &Path, after: &Path) -> Result<()> {
     let (old, new) = (files::read(&before.join(relative))?, files::read(&after.join(relative))?);
     ensure!(old != new, "`{}` is as it was, although an edit was applied", relative.display());
     let wanted = report["after"].as_str().unwrap_or_default().trim_end();
+    // Trimmed, because the edit's last line break may belong to the file.
     ensure!(new.contains(wanted), "`{}` does not hold the edit", relative.display());
     report::line(format!("improved {} with {}:", relative.display(), report["model"]));
     report::line(changed_lines(&old, &new));
@@ -242,12 +247,15 @@ fn judge(report: &Value, before: &Path, after: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The lines that differ, without what both texts begin and end with.
+/// The lines that differ, without what both texts begin and end with. One hunk is enough for one
+/// edit.
 fn changed_lines(old: &str, new: &str) -> String {
     let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
     let start = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
     let rest = |lines: &[&str]| lines.len() - start;
     let end = old.iter().rev().zip(new.iter().rev()).take_while(|(a, b)| a == b).count();
+    // In repetitive texts the common end may reach into the common beginning; no line counts for
+    // both.
     let end = end.min(rest(&old)).min(rest(&new));
     let mut text = format!("  @@ line {} @@\n", start + 1);
     for line in &old[start..old.len() - end] {

@@ -8,12 +8,12 @@ use anyhow::{Context as _, Result, bail};
 use crate::display::Display;
 use crate::{node, places, process};
 
-/// The stories in headless Chromium.
 pub(super) fn browser() -> Result<()> {
     let folder = places::root().join("e2e");
     node::install(&folder)?;
     let (measured, others): (Vec<_>, Vec<_>) =
         files(&folder, &[])?.into_iter().partition(|file| is_named(file, MEASURED));
+    // In two runs of node, each with its own number of files at once.
     for (files, at_once) in [(measured, 1), (others, files_at_once())] {
         let mut node = process::command("node", &folder);
         node.args(node_tests(at_once)).args(files);
@@ -22,7 +22,8 @@ pub(super) fn browser() -> Result<()> {
     Ok(())
 }
 
-/// Stories that measure how long something takes, which another one beside them would distort.
+/// Stories that measure how long something takes, which another one beside them would distort. They
+/// run first, alone.
 const MEASURED: &[&str] = &["door."];
 
 /// How many files of stories run at once. On two cores two at once took seven tenths of the time of
@@ -33,7 +34,6 @@ fn files_at_once() -> usize {
     if cores < 2 { 1 } else { (cores / 2).clamp(2, 4) }
 }
 
-/// The story of a model whose file the user has.
 pub(super) fn of_model(file: &Path) -> Result<()> {
     let folder = places::root().join("e2e");
     node::install(&folder)?;
@@ -51,11 +51,12 @@ pub(super) fn diagnostics(file: &Path) -> Result<()> {
     process::run(&mut node)
 }
 
-/// The native window's story.
 pub(super) fn native() -> Result<()> {
     let folder = places::root().join("e2e");
     node::install(&folder)?;
     let mut node = story(&folder, &folder.join("native"))?;
+    // macOS has a screen of its own for a window; on Linux a virtual one is started, also if there
+    // is a real one.
     let display = if cfg!(target_os = "linux") { Some(Display::start()?) } else { None };
     if let Some(display) = &display {
         display.set(&mut node);
@@ -63,10 +64,8 @@ pub(super) fn native() -> Result<()> {
     process::run(&mut node)
 }
 
-/// What network the stories have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Network {
-    /// The machine's own network.
     Usual,
     /// A network of their own that has loopback and no way out.
     None,
@@ -90,6 +89,7 @@ pub(super) fn traced(names: &[String], traces: &Path, network: Network) -> Resul
             Network::None => apart("node", &package),
         };
         node.env("LOCALCODER_TRACES", traces);
+        // What the user has set is for a machine that only they know.
         if std::env::var_os(PATIENCE).is_none() {
             node.env(PATIENCE, TRACED_PATIENCE_S.to_string());
         }
@@ -114,7 +114,8 @@ const PATIENCE: &str = "LOCALCODER_PATIENCE_S";
 /// Three times the usual: traced programs are slower, most of all those that start many others.
 const TRACED_PATIENCE_S: u32 = 180;
 
-/// A program in a network with nothing but loopback. Needs the rights to create one.
+/// A program in a network with nothing but loopback. Needs the rights to create one. Loopback is
+/// down in a new network, and the programs speak to each other over it.
 fn apart(program: &str, folder: &Path) -> std::process::Command {
     let mut command = process::command("unshare", folder);
     command.args(["--net", "sh", "-c", "ip link set lo up && exec \"$@\"", "sh", program]);
@@ -126,6 +127,7 @@ fn apart(program: &str, folder: &Path) -> std::process::Command {
 pub(super) fn strace(file: &Path) -> Result<std::process::Command> {
     let folder = places::root().join("e2e");
     let mut node = process::command("node", &folder);
+    // The options are the stories' own, so that the control traces exactly what they trace.
     let script = "import('./support/trace.mjs').then(it => \
                   console.log(JSON.stringify(it.strace(process.argv[1]))))";
     let words: Vec<String> =
@@ -136,13 +138,11 @@ pub(super) fn strace(file: &Path) -> Result<std::process::Command> {
     Ok(command)
 }
 
-/// Node's own test runner, with this many files at once.
 fn node_tests(at_once: usize) -> [String; 3] {
     let at_once = format!("--test-concurrency={at_once}");
     ["--test".to_owned(), at_once, "--test-reporter=spec".to_owned()]
 }
 
-/// Node's own test runner for the stories in a folder, one after another.
 fn story(package: &Path, folder: &Path) -> Result<std::process::Command> {
     let files = files(folder, &[])?;
     if files.is_empty() {
@@ -154,6 +154,7 @@ fn story(package: &Path, folder: &Path) -> Result<std::process::Command> {
 }
 
 /// The story files in a folder whose names begin with one of `names`; all if there are none.
+/// Sorted, so that a failure can be repeated in the same order.
 fn files(folder: &Path, names: &[String]) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(folder)
         .with_context(|| format!("there are no stories in `{}`", folder.display()))?;
@@ -166,7 +167,6 @@ fn files(folder: &Path, names: &[String]) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Whether a file's name begins with one of these.
 fn is_named(file: &Path, names: &[impl AsRef<str>]) -> bool {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     names.iter().any(|it| name.starts_with(it.as_ref()))

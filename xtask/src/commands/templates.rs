@@ -16,13 +16,12 @@ use sha2::{Digest as _, Sha256};
 use crate::files::{self, Stamp};
 use crate::{node, places, process, report};
 
-/// A package that contains llama.cpp's sources, with its templates.
+/// A package that contains llama.cpp's sources, with its templates. Its digest is checked here,
+/// since pip downloads whatever the registry has under that version.
 const PACKAGE: &str = "llama-cpp-python==0.3.36";
 const PACKAGE_SHA256: &str = "832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e";
-/// Where the templates are in it.
 const IN_PACKAGE: &str = "vendor/llama.cpp/models/templates";
 
-/// The result of one conversation with one template.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 struct Line {
     template: String,
@@ -35,28 +34,22 @@ struct Line {
     /// What comes before the answer in our engine's result and is not the template's.
     #[serde(default)]
     opening: Option<String>,
-    /// Digest of the template's text.
     #[serde(default)]
     sha256: Option<String>,
-    /// Why this engine can't render it.
     #[serde(default)]
     failed: Option<String>,
 }
 
-/// Results by template and conversation.
 type Lines = BTreeMap<(String, String), Line>;
 
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Kept {
     /// Our own templates with their results; `None` if they refuse.
     own: BTreeMap<String, BTreeMap<String, Option<String>>>,
-    /// The package that the other templates come from.
     package: String,
-    /// The templates of llama.cpp.
     others: BTreeMap<String, Other>,
 }
 
-/// A template of llama.cpp.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Other {
     sha256: String,
@@ -86,6 +79,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
     let mut kept = Kept { package: PACKAGE.to_owned(), ..Kept::default() };
     for (name, folder) in [("own", reference().join("templates")), ("llama.cpp's", others)] {
         let results = compare(name, &folder, &work, &python, &mut problems)?;
+        // Our own are kept in full, others' only as digests, because of their licenses.
         for ((template, conversation), line) in results {
             if name == "own" {
                 kept.own.entry(template).or_default().insert(conversation, line.text);
@@ -100,6 +94,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
     let path = reference().join("kept.json");
     if keep {
         files::write(&path, &(serde_json::to_string_pretty(&kept)? + "\n"))?;
+    // Without `--keep`, what is kept must be what the references say now.
     } else if serde_json::from_str::<Kept>(&files::read(&path)?)? != kept {
         problems.push(format!("{} is not what the references say: `--keep`", path.display()));
     }
@@ -126,6 +121,7 @@ fn compare(
     let given = work.join("given.jsonl");
     files::write(&given, &said)?;
     let mut program = process::command("node", &reference());
+    // A template may print the date.
     program.env("TZ", "UTC").arg("render.mjs").arg(folder).arg(&given);
     let javascript = lines(&process::read(&mut program)?)?;
     let lay_out = places::target().join("debug/examples/lay_out");
@@ -135,6 +131,7 @@ fn compare(
     for (key, line) in &jinja2 {
         let own = ours.get(key).with_context(|| format!("{key:?} is missing"))?;
         if line.text != own.text {
+            // Collected, so that one run shows every template that differs.
             problems.push(format!("{key:?}: ours {:?}, Jinja2 {:?}", own.text, line.text));
         }
         if let Some(opening) = own.opening.as_ref().filter(|it| !it.is_empty()) {
@@ -142,6 +139,7 @@ fn compare(
         }
         match javascript.get(key) {
             Some(other) if other.text == line.text => same += 1,
+            // An engine that can't render a template is listed and not a problem of ours.
             Some(other) if other.text.is_none() => {
                 let why = other.failed.as_deref().unwrap_or("it renders nothing");
                 unable.insert(&key.0, why);
@@ -182,7 +180,8 @@ fn digest_of(bytes: &[u8]) -> String {
     data_encoding::HEXLOWER.encode(&Sha256::digest(bytes))
 }
 
-/// Python with Jinja2, in an environment of its own.
+/// Python with Jinja2, in an environment of its own. The stamp is the text of the requirements, so
+/// that a changed pin makes a new environment.
 fn python(work: &Path) -> Result<PathBuf> {
     let venv = work.join("venv");
     let python = venv.join("bin/python");
@@ -200,7 +199,8 @@ fn python(work: &Path) -> Result<PathBuf> {
     Ok(python)
 }
 
-/// The folder of llama.cpp's templates.
+/// The folder of llama.cpp's templates. Only this folder is unpacked, and it gets its place by a
+/// rename when it is complete.
 fn fetch(work: &Path, python: &Path) -> Result<PathBuf> {
     let folder = work.join("llama.cpp");
     let stamp = Stamp::new("templates-of-llama-cpp", PACKAGE_SHA256.to_owned());
@@ -208,6 +208,7 @@ fn fetch(work: &Path, python: &Path) -> Result<PathBuf> {
         return Ok(folder);
     }
     stamp.clear();
+    // Registries name archives with underscores, and a hyphen before the version.
     let name = format!("{}.tar.gz", PACKAGE.replace("==", "-").replace('-', "_"));
     let archive = work.join(name.replacen("_0.", "-0.", 1));
     if !archive.is_file() {
@@ -215,6 +216,7 @@ fn fetch(work: &Path, python: &Path) -> Result<PathBuf> {
         pip.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check"]);
         process::run(pip.args(["--no-binary", ":all:", "--no-deps", "--dest", ".", PACKAGE]))?;
     }
+    // Also of an archive that was there: a download that was interrupted is found here.
     let digest = digest_of(&fs_err::read(&archive)?);
     if digest != PACKAGE_SHA256 {
         bail!("{} has the digest {digest}, and {PACKAGE_SHA256} is meant", archive.display());

@@ -17,7 +17,8 @@ struct Stage {
     run: fn() -> Result<()>,
 }
 
-/// All stages, in order.
+/// All stages, in order: the cheapest first, so that most mistakes are reported within a minute.
+/// The programs come before what runs them.
 const STAGES: &[Stage] = &[
     Stage { name: "tidy", run: tidy::check },
     Stage { name: "format", run: format },
@@ -28,6 +29,7 @@ const STAGES: &[Stage] = &[
     Stage { name: "scripts", run: scripts },
     Stage { name: "demo-model", run: demo_model::test },
     Stage { name: "ide", run: assemble },
+    // After the assembly, which writes the notices.
     Stage { name: "notices", run: notices },
     Stage { name: "stories", run: stories::browser },
     Stage { name: "native", run: stories::native },
@@ -52,23 +54,27 @@ pub(super) fn run(options: Options) -> Result<()> {
         STAGES.iter().filter(|stage| only.as_ref().is_none_or(|only| only == stage.name)).collect();
     let begin = Instant::now();
     let mut rows: Vec<(&str, &str, Duration)> = Vec::new();
+    // Also with `--only`: a stage alone needs the same packages.
     let mut failure = time("setup", &mut rows, || setup::ensure(Group::ALL, yes));
     for stage in chosen {
         if failure.is_some() {
+            // In the table nevertheless: a reader must see that these say nothing.
             rows.push((stage.name, "not run", Duration::ZERO));
             continue;
         }
         failure = time(stage.name, &mut rows, stage.run);
     }
+    // The table comes last, also after a failure: whoever looks at the end of a long output should
+    // find what happened.
     report::line("");
     for (name, verdict, duration) in &rows {
         report::line(format!("{name:<12} {verdict:<8} {:>12}", report::time(*duration)));
     }
     report::line(format!("{:<12} {:<8} {:>12}", "all", "", report::time(begin.elapsed())));
+    // After the table, so that the last lines of the output are both: the table and the reason.
     failure.map_or(Ok(()), Err)
 }
 
-/// Runs a stage and records its result.
 fn time(
     name: &'static str,
     rows: &mut Vec<(&str, &str, Duration)>,
@@ -96,7 +102,6 @@ fn rust() -> Result<()> {
     process::run(process::cargo(&places::root()).args(["test", "--locked", "--workspace"]))
 }
 
-/// The extension's types, style and tests.
 fn extension() -> Result<()> {
     let folder = places::root().join("editors/code");
     node::install(&folder)?;
@@ -122,6 +127,8 @@ fn assemble() -> Result<()> {
 }
 
 /// Everything that the product is built on is listed with its license in the notices shipped with
+/// it. Only the names of the largest parts are looked for; the notices are made from what is really
+/// there.
 /// it.
 fn notices() -> Result<()> {
     let path = places::target().join("ide/NOTICES.txt");

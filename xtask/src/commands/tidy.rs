@@ -4,7 +4,6 @@ use anyhow::{Result, bail};
 
 use crate::{places, report, tidy};
 
-/// Checks every rule and reports everything that is wrong, not only the first problem.
 pub(super) fn check() -> Result<()> {
     let repository = tidy::Repository::open(places::root())?;
     let mut count = 0;

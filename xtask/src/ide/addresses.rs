@@ -20,17 +20,14 @@ use super::tree;
 const NOWHERE: &str = "http://127.0.0.1:9";
 /// Files that can be run: a host in a text or in a manifest does not open a connection.
 const EXECUTABLE: [&str; 4] = ["js", "mjs", "cjs", "html"];
-/// Schemes that code connects with.
 const SCHEMES: [&str; 4] = ["https", "http", "wss", "ws"];
 
-/// `addresses.json`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Addresses {
     entries: Vec<Entry>,
 }
 
-/// Hosts with the same verdict.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
@@ -40,7 +37,6 @@ struct Entry {
     reason: String,
 }
 
-/// Why a host does no harm.
 #[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 enum Verdict {
@@ -54,7 +50,6 @@ enum Verdict {
     Link,
     /// A namespace, a schema's name, a comment, an example: never contacted.
     Name,
-    /// This machine.
     Own,
 }
 
@@ -63,7 +58,9 @@ impl Addresses {
         read_json(&overlay.join("addresses.json"))
     }
 
-    /// Removes what has to be removed, and fails if inventory and tree differ.
+    /// Removes what has to be removed, and fails if inventory and tree differ. Both directions
+    /// fail: a new host has not been judged, and a verdict without a host would cover a later one
+    /// that nobody has looked at.
     pub(super) fn apply(&self, vscode: &Path) -> Result<()> {
         let verdicts = self.verdicts()?;
         let mut seen: BTreeSet<String> = BTreeSet::new();
@@ -77,14 +74,19 @@ impl Addresses {
             }
             let path = vscode.join(&file);
             let bytes = fs::read(&path)?;
+            // A script may have bytes that are not UTF-8; addresses are ASCII. Only what is changed
+            // is written back.
             let text = String::from_utf8_lossy(&bytes);
             let (changed, hosts) = take_out(&text, &|host| {
                 verdicts.get(host).is_some_and(|verdict| *verdict == Verdict::Removed)
             });
             for host in hosts {
                 if !verdicts.contains_key(host.as_str()) {
+                    // One file of those that name it is enough to find it.
                     unknown.insert(host.clone(), file.display().to_string());
                 }
+                // Also those that are removed: the verdict is needed as long as the base names
+                // them.
                 seen.insert(host);
             }
             if let Some(changed) = changed {
@@ -113,12 +115,14 @@ impl Addresses {
 }
 
 /// The hosts that a text names, and the text without those that have to go, if there are any.
+/// Scheme, host and port are replaced and the path stays.
 fn take_out(text: &str, goes: &dyn Fn(&str) -> bool) -> (Option<String>, BTreeSet<String>) {
     let mut hosts = BTreeSet::new();
     let mut changed = String::new();
     let mut kept = 0;
     for (at, _) in text.match_indices("://") {
         let before = &text[..at];
+        // Other schemes, such as `vscode-file`, open no connection.
         let Some(scheme) = SCHEMES.iter().find(|scheme| before.ends_with(*scheme)) else {
             continue;
         };
@@ -126,6 +130,8 @@ fn take_out(text: &str, goes: &dyn Fn(&str) -> bool) -> (Option<String>, BTreeSe
         let length = rest
             .find(|c: char| !(c.is_ascii_alphanumeric() || "._-".contains(c)))
             .unwrap_or(rest.len());
+        // A sentence's full stop after an address in a comment is not part of the name, and hosts
+        // are the same in any case.
         let host = rest[..length].trim_end_matches('.').to_ascii_lowercase();
         if host.is_empty() {
             continue;
@@ -144,7 +150,6 @@ fn take_out(text: &str, goes: &dyn Fn(&str) -> bool) -> (Option<String>, BTreeSe
     (Some(changed), hosts)
 }
 
-/// How much of what follows a host is its port.
 fn port_length(rest: &str) -> usize {
     let Some(digits) = rest.strip_prefix(':') else { return 0 };
     let length = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());

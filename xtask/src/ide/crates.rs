@@ -11,7 +11,6 @@ use serde_json::Value;
 use super::licenses;
 use crate::process;
 
-/// Workspace members that are not in the product.
 const NOT_SHIPPED: [&str; 6] = [
     "xtask",
     "localcoder-automation",
@@ -21,20 +20,19 @@ const NOT_SHIPPED: [&str; 6] = [
     "localcoder-test-support",
 ];
 
-/// A crate written by others.
 pub(super) struct Crate {
     pub(super) name: String,
     pub(super) version: String,
     /// As it says itself, as an SPDX expression.
     pub(super) license: String,
-    /// Where its sources are.
     pub(super) folder: PathBuf,
 }
 
-/// All of them, by name.
 pub(super) fn shipped(root: &Path) -> Result<Vec<Crate>> {
     let mut command = process::cargo(root);
     command.args(["metadata", "--locked", "--format-version=1"]);
+    // For this machine only: dependencies of other platforms are in the metadata, too, and not
+    // linked.
     command.args(["--filter-platform", &rustc_host(root)?]);
     let metadata: Value = serde_json::from_str(&process::read(&mut command)?)
         .context("cargo metadata did not write JSON")?;
@@ -43,6 +41,7 @@ pub(super) fn shipped(root: &Path) -> Result<Vec<Crate>> {
     let mut crates = Vec::new();
     for package in metadata["packages"].as_array().into_iter().flatten() {
         let text = |key: &str| package[key].as_str().unwrap_or_default().to_owned();
+        // Without a source it is a member of the workspace, that is, ours.
         if package["source"].is_null() || !linked.contains(package["id"].as_str().unwrap_or("")) {
             continue;
         }
@@ -58,13 +57,11 @@ pub(super) fn shipped(root: &Path) -> Result<Vec<Crate>> {
 }
 
 impl Crate {
-    /// The folder of llama.cpp's sources, in the crate that contains them.
     pub(super) fn llama_cpp(&self) -> Option<PathBuf> {
         Some(self.folder.join("llama.cpp")).filter(|folder| folder.is_dir())
     }
 }
 
-/// The version of llama.cpp, from its sources, in its own format.
 pub(super) fn llama_cpp_version(sources: &Path) -> Result<String> {
     let text = fs::read_to_string(sources.join("CMakeLists.txt"))?;
     let part = |name: &str| {
@@ -82,7 +79,8 @@ fn rustc_host(root: &Path) -> Result<String> {
     Ok(host.context("rustc -vV names no host")?.to_owned())
 }
 
-/// The ids of the packages reached from our shipped programs by normal dependencies.
+/// The ids of the packages reached from our shipped programs by normal dependencies. A member that
+/// is not shipped is followed only if a shipped one uses it.
 fn linked(metadata: &Value) -> BTreeSet<&str> {
     let nodes: BTreeMap<&str, &Value> = metadata["resolve"]["nodes"]
         .as_array()
@@ -99,12 +97,14 @@ fn linked(metadata: &Value) -> BTreeSet<&str> {
     let mut waiting: Vec<&str> = members.filter_map(Value::as_str).filter(|id| ours(id)).collect();
     let mut found = BTreeSet::new();
     while let Some(id) = waiting.pop() {
+        // A crate may be reached in several ways and is followed once.
         if !found.insert(id) {
             continue;
         }
         for dependency in
             nodes.get(id).and_then(|node| node["deps"].as_array()).into_iter().flatten()
         {
+            // Build dependencies and those of tests have a kind.
             let normal = |kind: &Value| kind["kind"].is_null();
             if dependency["dep_kinds"].as_array().is_some_and(|kinds| kinds.iter().any(normal)) {
                 waiting.extend(dependency["pkg"].as_str());

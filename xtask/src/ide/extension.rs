@@ -38,7 +38,6 @@ const PAGES: [&str; 5] = [
     "reference/errors.md",
 ];
 
-/// All shipped pages, below `docs`.
 fn pages(root: &Path) -> Result<Vec<PathBuf>> {
     let guides = tree::files(&root.join("docs/guides"))?;
     let guides = guides.into_iter().map(|path| Path::new("guides").join(path));
@@ -47,17 +46,16 @@ fn pages(root: &Path) -> Result<Vec<PathBuf>> {
 
 pub(super) struct Extension {
     folder: PathBuf,
-    /// The repository's pages for users.
     docs: PathBuf,
-    /// The pages that are shipped.
     pages: Vec<PathBuf>,
-    /// The version in its package.json.
     pub(super) version: String,
-    /// Digest of everything in it that is shipped.
+    /// Over everything in it that is shipped, pages included: it decides whether the editor is
+    /// assembled again.
     pub(super) digest: String,
 }
 
-/// The built extension, or `None` if it has not been built.
+/// The built extension, or `None` if it has not been built. Only looks at files: whether the build
+/// is up to date is for those who call this.
 pub(super) fn find(root: &Path) -> Result<Option<Extension>> {
     let folder = root.join("editors/code");
     if !folder.join("dist/extension.js").is_file() {
@@ -66,6 +64,8 @@ pub(super) fn find(root: &Path) -> Result<Option<Extension>> {
     let mut digest = Digest::new("extension");
     for name in SHIPPED {
         let path = folder.join(name);
+        // The name goes in also where there is no such file, so that its appearance changes the
+        // digest.
         digest.text(name);
         if path.is_dir() {
             digest.tree(&path)?;
@@ -85,7 +85,6 @@ pub(super) fn find(root: &Path) -> Result<Option<Extension>> {
 }
 
 impl Extension {
-    /// Copies what is shipped.
     pub(super) fn copy(&self, to: &Path) -> Result<()> {
         fs::create_dir_all(to)?;
         for name in SHIPPED {
@@ -96,6 +95,7 @@ impl Extension {
                 fs::copy(&source, &target)?;
             }
         }
+        // After the copy and not left out of it, since `dist` is copied whole.
         if to.join(MAP).is_file() {
             fs::remove_file(to.join(MAP))?;
         }
@@ -114,7 +114,6 @@ mod tests {
 
     use super::*;
 
-    /// The headings of a page in the form that links use.
     fn anchors(text: &str) -> BTreeSet<String> {
         let headings = text.lines().filter_map(|line| line.strip_prefix('#'));
         let headings = headings.map(|it| it.trim_start_matches('#').trim().to_lowercase());

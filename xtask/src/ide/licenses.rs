@@ -11,7 +11,6 @@ use serde::Deserialize;
 use super::packages::{self, Package};
 use super::tree;
 
-/// `licenses.json`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Rules {
@@ -22,7 +21,6 @@ pub(super) struct Rules {
     pub(super) components: Vec<Component>,
 }
 
-/// A package that is allowed although its license is not on the list.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Exception {
@@ -32,7 +30,6 @@ struct Exception {
     reason: String,
 }
 
-/// A part of a name that must not occur in anything shipped.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Refused {
@@ -40,7 +37,6 @@ struct Refused {
     reason: String,
 }
 
-/// Something shipped that is not a package, with its license text.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Component {
@@ -69,7 +65,9 @@ pub(crate) fn accepted() -> Vec<String> {
     excepted.chain(rules.allowed.iter().cloned()).collect()
 }
 
-/// What must not be shipped in the editor in `ide`, each with its reason. Empty if all is well.
+/// What must not be shipped in the editor in `ide`, each with its reason. Empty if all is well. All
+/// problems are collected, and a folder that can't be read is one of them: what was not seen is not
+/// allowed.
 pub(crate) fn check(ide: &Path) -> Vec<String> {
     let rules = rules();
     let mut problems = Vec::new();
@@ -98,6 +96,7 @@ impl Rules {
     fn judge(&self, package: &Package) -> Vec<String> {
         let Package { name, license, .. } = package;
         let mut problems: Vec<String> = self.refuse_name(name).into_iter().collect();
+        // By name and license: an exception ends as soon as the package changes its license.
         let excepted = self.packages.iter().any(|e| e.name == *name && e.license == *license);
         if license.is_empty() {
             problems.push(format!("`{name}` names no license"));
@@ -108,11 +107,13 @@ impl Rules {
     }
 
     /// Whether an SPDX expression can be met with allowed licenses. `/` is an old form of `OR`.
+    /// `AND` binds more tightly than `OR`, as SPDX has it; whatever does not parse is refused.
     pub(super) fn allows(&self, expression: &str) -> bool {
         let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
         let words: Vec<&str> = spaced.split_whitespace().collect();
         let mut at = 0;
         let met = self.any_of(&words, &mut at);
+        // A rest means an expression of another form, which is refused.
         met && at == words.len()
     }
 
@@ -120,6 +121,7 @@ impl Rules {
         let mut met = self.all_of(words, at);
         while words.get(*at) == Some(&"OR") {
             *at += 1;
+            // Not short-circuited: the other side must be consumed in any case.
             met |= self.all_of(words, at);
         }
         met
@@ -145,6 +147,8 @@ impl Rules {
             *at += 1;
             return met && closed;
         }
+        // The exception is judged on its own: a license that is allowed alone may not be with a
+        // condition added.
         let mut met = self.allowed.iter().any(|license| license == word);
         if words.get(*at) == Some(&"WITH") {
             met &= words.get(*at + 1).is_some_and(|&exception| {

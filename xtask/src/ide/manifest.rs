@@ -11,12 +11,10 @@ use serde_json::{Value, json};
 use super::extension::Extension;
 use super::{overlay, toolchain};
 
-/// Where the Node.js program is in the assembled editor.
 pub(super) fn node_path() -> &'static str {
     "node/bin/node"
 }
 
-/// The product's version, from the workspace's Cargo.toml.
 pub(super) fn product_version(root: &Path) -> Result<String> {
     let text = fs::read_to_string(root.join("Cargo.toml"))?;
     let package = text.split("[workspace.package]").nth(1).context("no [workspace.package]")?;
@@ -28,7 +26,7 @@ pub(super) fn product_version(root: &Path) -> Result<String> {
         .context("Cargo.toml names no version in [workspace.package]")
 }
 
-/// Writes `ide.json`.
+/// Writes `ide.json`, the last file of an assembly.
 pub(super) fn write(root: &Path, folder: &Path, extension: Option<&Extension>) -> Result<()> {
     let product: Value = overlay::read_json(&folder.join("vscode/product.json"))?;
     let base: Value = overlay::read_json(&root.join("ide/base/package.json"))?;
@@ -43,6 +41,7 @@ pub(super) fn write(root: &Path, folder: &Path, extension: Option<&Extension>) -
             .as_object()
             .into_iter()
             .flatten()
+            // The lock file has the Node.js of every platform; only one of them is shipped here.
             .find(|(path, _)| path.ends_with(toolchain::platform()))
             .map(|(_, package)| package["version"].clone()),
         "extension": extension.map(|found| json!({

@@ -54,6 +54,8 @@ pub(crate) fn assemble(root: &Path) -> Result<PathBuf> {
     for key in [&toolchain.key, &parts.key] {
         inputs.text(key);
     }
+    // This folder's own code is an input as well: a change of how it is assembled must assemble
+    // again.
     for folder in ["ide/overlay", "ide/sample", "xtask/src/ide"] {
         inputs.tree(&root.join(folder))?;
     }
@@ -61,6 +63,8 @@ pub(crate) fn assemble(root: &Path) -> Result<PathBuf> {
     for file in ["Cargo.lock", "Cargo.toml"] {
         inputs.file(&root.join(file))?;
     }
+    // Without the extension the editor is assembled nevertheless, and that it is not a product is
+    // an error at the end.
     inputs.text(extension.as_ref().map_or("no extension", |found| &found.digest));
 
     Stage { name: "editor", folder: target.clone(), key: inputs.finish() }.run(
@@ -76,7 +80,10 @@ pub(crate) fn assemble(root: &Path) -> Result<PathBuf> {
                 folder.join("NOTICES.txt"),
                 notices::text(root, folder, &parts, &toolchain)?,
             )?;
+            // Written last, so that a folder with `ide.json` is complete.
             manifest::write(root, folder, extension.as_ref())?;
+            // Within the stage: what may not be shipped gets no stamp and never becomes
+            // `target/ide`.
             refuse(&licenses::check(folder))
         },
     )?;
@@ -93,7 +100,6 @@ pub(crate) fn assemble(root: &Path) -> Result<PathBuf> {
     Ok(target)
 }
 
-/// Turns problems into one error that lists them.
 fn refuse(problems: &[String]) -> Result<()> {
     if problems.is_empty() {
         return Ok(());

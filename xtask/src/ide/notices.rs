@@ -15,17 +15,16 @@ use super::sources::Sources;
 use super::toolchain::Toolchain;
 use super::{crates, licenses, packages};
 
-/// Something shipped.
 struct Item {
     name: String,
     license: String,
     texts: Vec<String>,
 }
 
-/// The contents of the file, for the editor assembled in `ide`.
 pub(super) fn text(root: &Path, ide: &Path, parts: &Sources, node: &Toolchain) -> Result<String> {
     let mut items = components(root, parts, node)?;
     for package in packages::find(ide)? {
+        // Ours, which is not a work of others.
         if package.folder.ends_with("extensions/localcoder") {
             continue;
         }
@@ -39,7 +38,6 @@ pub(super) fn text(root: &Path, ide: &Path, parts: &Sources, node: &Toolchain) -
     Ok(render(&items))
 }
 
-/// Everything that is neither an npm package nor a crate.
 fn components(root: &Path, parts: &Sources, node: &Toolchain) -> Result<Vec<Item>> {
     let mut items = Vec::new();
     for component in licenses::rules().components {
@@ -60,7 +58,6 @@ fn components(root: &Path, parts: &Sources, node: &Toolchain) -> Result<Vec<Item
     Ok(items)
 }
 
-/// The crates that cargo links into our programs, and llama.cpp, which one of them contains.
 fn crates(root: &Path) -> Result<Vec<Item>> {
     let mut items = Vec::new();
     for linked in crates::shipped(root)? {
@@ -77,7 +74,6 @@ fn crates(root: &Path) -> Result<Vec<Item>> {
     Ok(items)
 }
 
-/// Writes the list, then each text once under the names of everything that uses it.
 fn render(items: &[Item]) -> String {
     let mut out = String::from(
         "LocalCoder IDE: notices\n\
@@ -91,11 +87,13 @@ fn render(items: &[Item]) -> String {
             if item.texts.is_empty() { " (the package carries no license text)" } else { "" };
         let _ = writeln!(out, "- {}: {}{note}", item.name, item.license);
         for text in &item.texts {
+            // Copies differ in their line breaks at the end.
             shared.entry(text.trim()).or_default().push(&item.name);
         }
     }
     let mut sections: Vec<(Vec<&str>, &str)> =
         shared.into_iter().map(|(text, names)| (names, text)).collect();
+    // By name and not by text, so that a new text does not move the others.
     sections.sort();
     for (names, text) in sections {
         let _ = write!(out, "\n{}\n{}\n\n{text}\n", "-".repeat(78), names.join("\n"));

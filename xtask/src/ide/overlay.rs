@@ -22,7 +22,6 @@ use super::strings::Strings;
 use super::tree;
 use super::user_settings::UserSettings;
 
-/// `overlay.json`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Overlay {
@@ -33,7 +32,6 @@ struct Overlay {
     shim: Shim,
 }
 
-/// A file of the tree, and a file of the overlay that is merged into it or replaces it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct With {
@@ -43,7 +41,8 @@ struct With {
     reason: String,
 }
 
-/// A text in a file, and its replacement.
+/// A text in a file, and its replacement. It must occur exactly once: see [`replace_once`].
+/// Minified names in it change with each version of the base, so such an edit must be found again.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Edit {
@@ -54,23 +53,28 @@ struct Edit {
     reason: String,
 }
 
-/// Makes `folder/vscode` from its sources and the overlay.
+/// Makes `folder/vscode` from its sources and the overlay. The tree is linked rather than copied;
+/// [`tree::write`] keeps the cache as it was.
 pub(super) fn build(root: &Path, folder: &Path, sources: &Sources) -> Result<()> {
     let overlay = root.join("ide/overlay");
     let vscode = folder.join("vscode");
     tree::link(&sources.base.join("lib/vscode"), &vscode)?;
     tree::link(&sources.modules, &vscode.join("node_modules"))?;
     tree::link(&sources.extension_modules, &vscode.join("extensions/node_modules"))?;
+    // First, so that nothing later finds its text in a file that is not shipped.
     Removed::read(&overlay)?.apply(&vscode)?;
     apply(&overlay, &vscode, &super::manifest::product_version(root)?)?;
     // After the edits, which refer to the base's own text.
     let users = UserSettings::read(&overlay)?;
+    // Checked on the base as it declares its settings, before the registry is changed.
     ProgramSettings::read(&overlay)?.check(&vscode, &users)?;
     users.apply(&vscode)?;
+    // Last: addresses are to be gone from what the edits have put in, too.
     Addresses::read(&overlay)?.apply(&vscode)
 }
 
-/// Applies the overlay to a pruned tree.
+/// Applies the overlay to a pruned tree: merges, then whole files, then edits, then the page's
+/// script, which has the finished product file in it, and the texts at last.
 pub(super) fn apply(overlay: &Path, vscode: &Path, version: &str) -> Result<()> {
     let list: Overlay = read_json(&overlay.join("overlay.json"))?;
     for entry in &list.merge {
@@ -89,11 +93,12 @@ pub(super) fn apply(overlay: &Path, vscode: &Path, version: &str) -> Result<()> 
     }
     add(&list.add, overlay, vscode)?;
     edit(&list.edit, vscode)?;
+    // With the product as it is now: the page gets a copy of it.
     list.shim.apply(overlay, vscode, &product)?;
     Strings::read(overlay)?.apply(vscode)
 }
 
-/// Adds files of ours; one that the base has now must be reviewed again.
+/// Adds files of ours; one that the base has now must be reviewed again, since ours would hide it.
 fn add(entries: &[With], overlay: &Path, vscode: &Path) -> Result<()> {
     for entry in entries {
         let path = vscode.join(&entry.file);
@@ -110,6 +115,7 @@ fn add(entries: &[With], overlay: &Path, vscode: &Path) -> Result<()> {
 fn edit(edits: &[Edit], vscode: &Path) -> Result<()> {
     let mut texts: BTreeMap<&str, String> = BTreeMap::new();
     for edit in edits {
+        // Taken out and put back, so that the next edit of the file sees this one.
         let text = match texts.remove(edit.file.as_str()) {
             Some(text) => text,
             None => fs::read_to_string(vscode.join(&edit.file))?,
@@ -118,10 +124,12 @@ fn edit(edits: &[Edit], vscode: &Path) -> Result<()> {
             .with_context(|| format!("editing `{}`", edit.file))?;
         texts.insert(&edit.file, text);
     }
+    // Only after all edits have matched: a tree that is half edited is never written.
     texts.iter().try_for_each(|(file, text)| tree::write(&vscode.join(file), text))
 }
 
-/// Sets our version, and makes sure that the product file names no address of anyone's.
+/// Sets our version, and makes sure that the product file names no address of anyone's, since the
+/// editor would contact what it names.
 fn finish_product(path: &Path, version: &str) -> Result<Value> {
     let mut product: Value = read_json(path)?;
     // The About dialog shows this as the version of the whole product.
@@ -137,6 +145,8 @@ fn finish_product(path: &Path, version: &str) -> Result<Value> {
 /// The texts in a value that are addresses outside this machine.
 fn addresses(value: &Value) -> Vec<&str> {
     match value {
+        // The overlay may point a field that must have an address at this machine, where nothing
+        // listens.
         Value::String(text) if text.contains("://") && !text.contains("://127.0.0.1") => vec![text],
         Value::Array(items) => items.iter().flat_map(addresses).collect(),
         Value::Object(entries) => entries.values().flat_map(addresses).collect(),
@@ -144,7 +154,8 @@ fn addresses(value: &Value) -> Vec<&str> {
     }
 }
 
-/// Merges `over` into `value`: objects key by key, null removes a key, anything else replaces.
+/// Merges `over` into `value`: objects key by key, null removes a key, anything else replaces. This
+/// is JSON Merge Patch, by which lists are replaced as a whole.
 pub(super) fn merge(value: &mut Value, over: &Value) {
     let (Value::Object(entries), Value::Object(over)) = (&mut *value, over) else {
         *value = over.clone();
@@ -159,7 +170,8 @@ pub(super) fn merge(value: &mut Value, over: &Value) {
     }
 }
 
-/// Replaces a text that must occur exactly once.
+/// Replaces a text that must occur exactly once. None means that the base has changed; several mean
+/// that the text does not say which one is meant, and the next version could change their order.
 pub(super) fn replace_once(text: &str, find: &str, put: &str) -> Result<String> {
     match text.matches(find).count() {
         1 => Ok(text.replacen(find, put, 1)),
@@ -167,7 +179,6 @@ pub(super) fn replace_once(text: &str, find: &str, put: &str) -> Result<String> 
     }
 }
 
-/// Reads a JSON file, with an error that names it.
 pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let text = fs::read_to_string(path)?;
     serde_json::from_str(&text).with_context(|| format!("`{}` is not as expected", path.display()))

@@ -20,7 +20,6 @@ pub(super) struct Package {
     pub(super) folder: PathBuf,
 }
 
-/// All packages under a folder, by name.
 pub(super) fn find(root: &Path) -> Result<Vec<Package>> {
     let mut found = Vec::new();
     for file in tree::files(root)? {
@@ -29,6 +28,7 @@ pub(super) fn find(root: &Path) -> Result<Vec<Package>> {
             found.push(read(&root.join(folder))?);
         }
     }
+    // The version as well: a package may be there in several.
     found.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
     Ok(found)
 }
@@ -55,7 +55,8 @@ fn read(folder: &Path) -> Result<Package> {
     })
 }
 
-/// The texts of the license and notice files in a folder.
+/// The texts of the license and notice files in a folder, sorted by file name; empty if it has
+/// none. Names are compared in upper case, and both spellings of license occur.
 pub(super) fn license_texts(folder: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder)? {

@@ -19,23 +19,20 @@ use super::user_settings::{
     Keys, UserSettings, declared_by_extensions, declared_by_the_core, description, keys, word_in,
 };
 
-/// Scopes in which a folder's value is ignored, in manifests and as the core's numbers.
+/// Scopes in which a folder's value is ignored, in manifests and as the core's numbers, which is
+/// what the minifier leaves of its enum.
 const NO_FOLDERS: [&str; 6] = ["application", "machine", "application-machine", "1", "2", "3"];
-/// Types that can't contain a name.
 const NO_NAMES: [&str; 4] = ["boolean", "number", "integer", "null"];
 
-/// `program-settings.json`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct ProgramSettings {
     /// Beginnings of words: if one is in a setting's name or description, the setting needs a
     /// review.
     words: Vec<String>,
-    /// The settings that have been reviewed.
     looked_at: Vec<Keys>,
 }
 
-/// Settings that a folder can give any text, and why they need a review.
 type Found = BTreeMap<String, String>;
 
 impl ProgramSettings {
@@ -44,6 +41,8 @@ impl ProgramSettings {
     }
 
     /// Compares it with what the base declares; `users` are the settings that a folder can't set.
+    /// Fails for one that has not been reviewed and for one that is listed but gone, so that the
+    /// list stays the size of what must be reviewed.
     pub(super) fn check(&self, vscode: &Path, users: &UserSettings) -> Result<()> {
         let problems = self.problems(&self.found(vscode, users)?);
         if !problems.is_empty() {
@@ -87,7 +86,6 @@ impl ProgramSettings {
         Ok(found)
     }
 
-    /// Records a setting that mentions programs, or that the base itself calls dangerous.
     fn look(&self, found: &mut Found, key: &str, text: &str, restricted: bool) {
         // The names of these languages do not mean scripts.
         let text = format!("{key} {text}").replace("TypeScript", "").replace("JavaScript", "");
@@ -107,7 +105,8 @@ fn holds_names(value: &Value) -> bool {
     value.get("enum").is_none() && !types_without
 }
 
-/// As [`holds_names`], for a declaration in the core's code.
+/// As [`holds_names`], for a declaration in the core's code. A type that is not written as a
+/// literal could be any, so it counts as one that can.
 fn core_holds_names(declaration: &str) -> bool {
     let kinds = top_level(declaration, "type").unwrap_or_default();
     let kinds: Vec<&str> = kinds.split('"').skip(1).step_by(2).collect();
@@ -115,7 +114,8 @@ fn core_holds_names(declaration: &str) -> bool {
     top_level(declaration, "enum").is_none() && !types_without
 }
 
-/// The value of a name directly in an object literal, not in a nested one.
+/// The value of a name directly in an object literal, not in a nested one. A `scope` or `enum` of a
+/// nested property says nothing about the setting itself.
 fn top_level<'a>(declaration: &'a str, name: &str) -> Option<&'a str> {
     let mut begins = None;
     for (at, byte, depth) in outside_of_texts(declaration) {
@@ -124,6 +124,7 @@ fn top_level<'a>(declaration: &'a str, name: &str) -> Option<&'a str> {
                 return declaration.get(begin..at);
             }
             (None, b':') if depth == 1 => {
+                // The name must be whole: `type` also ends other names.
                 let before = declaration[..at].strip_suffix(name);
                 let whole = before.is_some_and(|before| before.ends_with([',', '{']));
                 begins = whole.then_some(at + 1);
@@ -134,7 +135,8 @@ fn top_level<'a>(declaration: &'a str, name: &str) -> Option<&'a str> {
     None
 }
 
-/// The bytes of code outside of string literals, with the bracket depth of each.
+/// The bytes of code outside of string literals, with the bracket depth of each. Regular
+/// expressions are not recognized, which declarations of settings do not have.
 fn outside_of_texts(code: &str) -> impl Iterator<Item = (usize, u8, usize)> {
     let (mut depth, mut quote, mut escaped) = (0_usize, None, false);
     code.bytes().enumerate().filter_map(move |(at, byte)| {
@@ -145,6 +147,7 @@ fn outside_of_texts(code: &str) -> impl Iterator<Item = (usize, u8, usize)> {
             escaped = !escaped && byte == b'\\';
             return None;
         }
+        // An opening bracket is reported with the depth outside of it.
         let inside = depth;
         match byte {
             b'"' | b'\'' | b'`' => quote = Some(byte),

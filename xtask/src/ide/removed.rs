@@ -11,7 +11,6 @@ use serde::Deserialize;
 
 use super::{toolchain, tree};
 
-/// The whole list.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Removed {
@@ -21,7 +20,6 @@ pub(super) struct Removed {
     not_installed: Vec<NotInstalled>,
 }
 
-/// One path or pattern to remove.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
@@ -32,7 +30,6 @@ struct Entry {
     reason: String,
 }
 
-/// A folder in which only some entries stay.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KeepOnly {
@@ -42,7 +39,6 @@ struct KeepOnly {
     reason: String,
 }
 
-/// Packages that are not in our own lock file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NotInstalled {
@@ -56,12 +52,12 @@ impl Removed {
         super::overlay::read_json(&overlay.join("removed.json"))
     }
 
-    /// Whether a path of the tree is itself listed.
+    /// Whether a path of the tree is itself listed, not only by a pattern. The bill of materials
+    /// leaves such packages out.
     pub(super) fn names(&self, path: &str) -> bool {
         self.remove.iter().any(|entry| entry.path == path)
     }
 
-    /// Removes everything listed from a tree.
     pub(super) fn apply(&self, tree: &Path) -> Result<()> {
         for entry in &self.remove {
             let found = tree::matching(tree, &entry.path)?;
@@ -75,6 +71,8 @@ impl Removed {
         for entry in &self.keep_only {
             entry.apply(tree)?;
         }
+        // These are not removed here but missing from our own lock file; if one comes back as a
+        // dependency of another, it must be noticed.
         for package in self.not_installed.iter().flat_map(|entry| &entry.packages) {
             if tree.join("node_modules").join(package).exists() {
                 bail!("removed.json says `{package}` is not installed, and it is");
@@ -92,6 +90,8 @@ impl KeepOnly {
             .iter()
             .map(|name| name.replace("${platform}", toolchain::platform()))
             .collect();
+        // Before anything is removed: a name that the base has changed would lose the file that was
+        // meant to be kept.
         for name in &keep {
             if !folder.join(name).exists() {
                 bail!("removed.json keeps `{}/{name}`, which the base does not have", self.folder);

@@ -15,7 +15,6 @@ use serde_json::{Value, json};
 use super::removed::Removed;
 use super::{crates, licenses, manifest, overlay, packages, toolchain};
 
-/// Lock files of what is shipped; others are for building and testing.
 const LOCKS: [&str; 4] = [
     "ide/base/vscode/package-lock.json",
     "ide/base/extensions/package-lock.json",
@@ -26,23 +25,21 @@ const LOCKS: [&str; 4] = [
 /// parts that are not shipped.
 const BASE: (&str, &str) = ("ide/base/package-lock.json", "code-server");
 
-/// The document, and sentences about what it lacks.
 pub(crate) struct Sbom {
     pub(crate) document: Value,
     pub(crate) lacks: Vec<String>,
 }
 
-/// One thing that is shipped.
 struct Component {
     kind: &'static str,
     name: String,
     version: Option<String>,
     license: Option<String>,
-    /// Its package URL.
     purl: Option<String>,
 }
 
-/// The list; `ide` is the folder of the assembled editor, if there is one.
+/// The list; `ide` is the folder of the assembled editor. If there is none, the list is made
+/// without it, and what it then lacks is said in `lacks`.
 pub(crate) fn make(root: &Path, ide: &Path) -> Result<Sbom> {
     let mut lacks = Vec::new();
     let version = manifest::product_version(root)?;
@@ -75,7 +72,8 @@ pub(crate) fn make(root: &Path, ide: &Path) -> Result<Sbom> {
 }
 
 impl Component {
-    /// Its name within the document.
+    /// Its name within the document: the package URL, by which programs that compare documents know
+    /// it.
     fn reference(&self) -> String {
         let version = self.version.as_deref().unwrap_or("unknown");
         self.purl.clone().unwrap_or_else(|| format!("{}@{version}", self.name))
@@ -103,7 +101,6 @@ impl Component {
     }
 }
 
-/// What is not a package: the base, the components in the assembly's rules, and the demo model.
 fn parts(root: &Path, ide: &Path, lacks: &mut Vec<String>) -> Result<Vec<Component>> {
     let made: Option<Value> = overlay::read_json(&ide.join("ide.json")).ok();
     let vscode = made.and_then(|made| made["vscode"]["version"].as_str().map(str::to_owned));
@@ -134,7 +131,6 @@ fn parts(root: &Path, ide: &Path, lacks: &mut Vec<String>) -> Result<Vec<Compone
     Ok(components)
 }
 
-/// Crates, and llama.cpp.
 fn rust(root: &Path) -> Result<Vec<Component>> {
     let mut components = Vec::new();
     for linked in crates::shipped(root)? {
@@ -162,6 +158,7 @@ fn rust(root: &Path) -> Result<Vec<Component>> {
 /// assembled editor does.
 fn npm(root: &Path, ide: &Path, lacks: &mut Vec<String>) -> Result<Vec<Component>> {
     let removed = Removed::read(&root.join("ide/overlay"))?;
+    // Without an assembled editor there are none, which is reported as what the list lacks.
     let installed = packages::find(ide).unwrap_or_default();
     let mut components = Vec::new();
     let mut unnamed = 0;
@@ -172,6 +169,7 @@ fn npm(root: &Path, ide: &Path, lacks: &mut Vec<String>) -> Result<Vec<Component
         }
         let mut component = entry.component();
         if component.license.is_none() {
+            // The same version at another place has the same license.
             let same = installed
                 .iter()
                 .find(|package| package.name == entry.name && package.version == entry.version);
@@ -187,7 +185,6 @@ fn npm(root: &Path, ide: &Path, lacks: &mut Vec<String>) -> Result<Vec<Component
     Ok(components)
 }
 
-/// A package of a lock file.
 #[derive(Clone)]
 struct Entry {
     /// `node_modules/NAME`.
@@ -195,16 +192,16 @@ struct Entry {
     name: String,
     version: String,
     license: Option<String>,
-    /// Whether it is for this machine.
     runs_here: bool,
 }
 
-/// What a lock file lists, without what is only for building and testing.
 fn entries(root: &Path, lock: &str) -> Result<Vec<Entry>> {
     let lock: Value = overlay::read_json(&root.join(lock))?;
     let mut entries = Vec::new();
     for (path, package) in lock["packages"].as_object().into_iter().flatten() {
+        // The entry without a name is our own package.
         let Some((_, name)) = path.rsplit_once("node_modules/") else { continue };
+        // Only what is needed to build and test: `npm ci --omit=dev` leaves it out.
         if package["dev"] == true {
             continue;
         }
@@ -237,6 +234,7 @@ impl Entry {
             name: self.name.clone(),
             version: Some(self.version.clone()),
             license: self.license.clone(),
+            // A scope's `@` is encoded, as the format asks; the slash after it is not.
             purl: Some(format!("pkg:npm/{}@{}", self.name.replacen('@', "%40", 1), self.version)),
         }
     }

@@ -14,7 +14,6 @@ use serde_json::Value;
 use super::overlay::{read_json, replace_once};
 use super::tree;
 
-/// Where the pieces go, and where they come from.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Shim {
@@ -27,7 +26,6 @@ pub(super) struct Shim {
 }
 
 impl Shim {
-    /// Puts script and style into the page.
     pub(super) fn apply(&self, overlay: &Path, vscode: &Path, product: &Value) -> Result<()> {
         let defaults: Value = read_json(&overlay.join(&self.configuration_defaults))?;
         let script = script(&fs::read_to_string(overlay.join(&self.script))?, product, &defaults)?;
@@ -43,7 +41,8 @@ impl Shim {
     }
 }
 
-/// The script with the product, its version and the configuration defaults filled in.
+/// The script with the product, its version and the configuration defaults filled in. Each
+/// placeholder must occur once, so that a script that was changed fails here and not in the page.
 pub(super) fn script(template: &str, product: &Value, defaults: &Value) -> Result<String> {
     let version = product["version"].as_str().unwrap_or_default();
     let script = replace_once(template, "\"@PRODUCT@\"", &literal(product)?)?;
@@ -57,5 +56,6 @@ fn literal(value: &Value) -> Result<String> {
     if json.contains("{{") {
         bail!("text put into the page must not hold `{{{{`: the server would take it for its own");
     }
+    // `</script>` within a text would end the element; the backslash is nothing in JSON.
     Ok(json.replace("</", "<\\/"))
 }

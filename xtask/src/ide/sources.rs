@@ -11,10 +11,10 @@ use super::stage::{Digest, Stage};
 use super::toolchain::{self, Toolchain};
 use crate::process;
 
-/// Native modules that come as source.
+/// Native modules that come as source. Packages are installed without running their scripts, so
+/// those that must be compiled are named here and nothing else runs.
 const COMPILED: [&str; 2] = ["@vscode/native-watchdog", "@vscode/spdlog"];
 
-/// The installed parts, each in a folder of the cache.
 pub(super) struct Sources {
     /// The package that holds the VS Code tree in `lib/vscode`.
     pub(super) base: PathBuf,
@@ -22,11 +22,10 @@ pub(super) struct Sources {
     pub(super) modules: PathBuf,
     /// `node_modules` that the built-in extensions share.
     pub(super) extension_modules: PathBuf,
-    /// Digest of everything that this was installed from.
+    /// Digest of everything that this was installed from; part of the key of the assembled editor.
     pub(super) key: String,
 }
 
-/// Installs the parts that are not in the cache yet.
 pub(super) fn install(root: &Path, cache: &Path, toolchain: &Toolchain) -> Result<Sources> {
     let base = root.join("ide/base");
     let (modules, extensions) = (base.join("vscode"), base.join("extensions"));
@@ -54,6 +53,7 @@ fn part(
 ) -> Result<String> {
     let mut inputs = Digest::new(name);
     toolchain::add_lock(&mut inputs, lock)?;
+    // Modules are compiled for one Node.js, so another one needs all of them again.
     inputs.text(&toolchain.key);
     compiled.iter().for_each(|module| inputs.text(module));
     let key = inputs.finish();

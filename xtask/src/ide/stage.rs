@@ -16,7 +16,8 @@ use crate::report;
 /// The file in a finished folder that holds the key of its inputs.
 pub(super) const STAMP: &str = ".stamp";
 
-/// A step: its name, where its result is, and the digest of everything it depends on.
+/// A step. `key` is the digest of everything that its result depends on: a dependency that is
+/// missing in it makes a stale result look fresh.
 pub(super) struct Stage {
     pub(super) name: &'static str,
     pub(super) folder: PathBuf,
@@ -24,12 +25,12 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Whether the result exists and was made from the same inputs.
     fn is_fresh(&self) -> bool {
         fs::read_to_string(self.folder.join(STAMP)).is_ok_and(|key| key == self.key)
     }
 
-    /// Does the step unless its result is up to date. `cache` is where unfinished work may be.
+    /// Does the step unless its result is up to date. `cache` is where unfinished work may be; it
+    /// must be on the file system of `folder`, since the result is moved there by a rename.
     pub(super) fn run(&self, cache: &Path, work: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
         if self.is_fresh() {
             report::line(format!("   {}: up to date", self.name));
@@ -38,12 +39,16 @@ impl Stage {
         report::stage(self.name, || {
             let partial = cache.join(format!("{}.partial", self.name));
             let old = cache.join(format!("{}.old", self.name));
+            // Left by a run that was interrupted.
             for left_over in [&partial, &old] {
                 tree::remove(left_over)?;
             }
             fs::create_dir_all(&partial)?;
             work(&partial).with_context(|| format!("the step `{}` failed", self.name))?;
+            // Last: a folder with a stamp is complete.
             fs::write(partial.join(STAMP), &self.key)?;
+            // A folder can't be renamed onto one that is not empty, so the old one is moved away
+            // first. An interruption between the two leaves none, and the step is done again.
             if self.folder.exists() {
                 fs::rename(&self.folder, &old)?;
             }
@@ -53,7 +58,8 @@ impl Stage {
     }
 }
 
-/// A digest over names, texts and files, in the order they are given.
+/// A digest over names, texts and files, in the order they are given. The order matters and must be
+/// the same on each run, which is why [`tree::files`] sorts.
 pub(super) struct Digest(Sha256);
 
 impl Digest {
@@ -75,22 +81,20 @@ impl Digest {
         self.0.update(bytes);
     }
 
-    /// Adds a file's content.
     pub(super) fn file(&mut self, path: &Path) -> Result<()> {
         self.bytes(&fs::read(path)?);
         Ok(())
     }
 
-    /// Adds the names and contents of all files in a folder.
     pub(super) fn tree(&mut self, folder: &Path) -> Result<()> {
         for file in tree::files(folder)? {
+            // The name as well as the content: a file that was renamed is a change.
             self.text(&file.to_string_lossy());
             self.file(&folder.join(&file))?;
         }
         Ok(())
     }
 
-    /// The digest in hexadecimal.
     pub(super) fn finish(self) -> String {
         data_encoding::HEXLOWER.encode(&self.0.finalize())
     }

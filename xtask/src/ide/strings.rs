@@ -13,7 +13,6 @@ use serde_json::Value;
 use super::overlay::read_json;
 use super::tree;
 
-/// The rules.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Strings {
@@ -40,7 +39,6 @@ impl Strings {
         read_json(&overlay.join("strings.json"))
     }
 
-    /// Applies the rules to all their files in the tree.
     pub(super) fn apply(&self, vscode: &Path) -> Result<()> {
         for file in &self.files {
             let path = vscode.join(file);
@@ -51,7 +49,8 @@ impl Strings {
         Ok(())
     }
 
-    /// The content of a file with its texts changed. The JSON may be wrapped in an assignment.
+    /// The content of a file with its texts changed. The JSON may be wrapped in an assignment,
+    /// whose text stays as it is.
     fn change_file(&self, text: &str) -> Result<String> {
         let start = text.find(['[', '{']).context("no JSON in it")?;
         let end = text.rfind([']', '}']).context("no JSON in it")? + 1;
@@ -62,9 +61,11 @@ impl Strings {
         Ok(format!("{}{}{}", &text[..start], serde_json::to_string(&value)?, &text[end..]))
     }
 
-    /// Changes all texts in a value.
+    /// Changes all texts in a value. A text that a rule of `whole` has changed is then given to the
+    /// rules of `parts`; the forbidden words are looked for when all rules are through.
     pub(super) fn change(&self, value: &mut Value) -> Result<()> {
         let rules: Vec<&Rule> = self.whole.iter().chain(&self.parts).collect();
+        // Counted over all texts of a file: each rule must have been needed in each of the files.
         let mut hits = vec![0_usize; rules.len()];
         let mut left = Vec::new();
         each_text(value, &mut |text| {
@@ -84,6 +85,8 @@ impl Strings {
                 left.push(text.clone());
             }
         });
+        // A rule without a match means that the base has changed its text, which may now have a
+        // name in it that no rule knows.
         if let Some(at) = hits.iter().position(|&count| count == 0) {
             bail!("strings.json: no text matches `{}`", rules[at].from);
         }

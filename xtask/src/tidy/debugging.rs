@@ -5,7 +5,6 @@ use serde_json::Value;
 
 use super::Repository;
 
-/// Configurations and tasks that are named exist.
 pub(super) fn configuration(repository: &Repository) -> Result<Vec<String>> {
     let read = |name: &str| -> Result<Value> {
         let file = repository.file(name).with_context(|| format!("there is no {name}"))?;

@@ -8,11 +8,13 @@ use super::Repository;
 
 const ARCHITECTURE: &str = "ARCHITECTURE.md";
 
-/// Every crate and every top-level folder is on the map, and nothing else is.
+/// Every crate and every top-level folder is on the map, and nothing else is. Hidden folders need
+/// not be.
 pub(super) fn map(repository: &Repository) -> Result<Vec<String>> {
     let text = &repository.file(ARCHITECTURE).context("there is no ARCHITECTURE.md")?.text;
     let start = text.find("## Code map").context("ARCHITECTURE.md has no `## Code map`")?;
     let section = &text[start..];
+    // Up to the next heading of the same level; the heading itself is skipped to find it.
     let section = section[3..].find("\n## ").map_or(section, |end| &section[..end + 3]);
     let named: BTreeSet<&str> =
         quoted(section).into_iter().filter(|word| word.ends_with('/')).collect();
@@ -44,7 +46,6 @@ pub(super) fn map(repository: &Repository) -> Result<Vec<String>> {
     Ok(complaints)
 }
 
-/// A paragraph that begins with `Held by` names tests that exist.
 pub(super) fn named_tests(repository: &Repository) -> Result<Vec<String>> {
     let text = &repository.file(ARCHITECTURE).context("there is no ARCHITECTURE.md")?.text;
     let mut complaints = Vec::new();
@@ -59,7 +60,8 @@ pub(super) fn named_tests(repository: &Repository) -> Result<Vec<String>> {
     Ok(complaints)
 }
 
-/// Files and folders that documents name exist.
+/// Files and folders that documents name exist. A word in backticks counts as a path if it begins
+/// with one of our top folders, so `application/json` does not.
 pub(super) fn paths(repository: &Repository) -> Result<Vec<String>> {
     let mut complaints = Vec::new();
     let top = |word: &str| word.split('/').next().unwrap_or_default().to_owned();
@@ -69,6 +71,7 @@ pub(super) fn paths(repository: &Repository) -> Result<Vec<String>> {
         .filter(|file| file.path.contains('/'))
         .map(|file| top(&file.path))
         .collect();
+    // The sample is a user's project, whose documents speak of that.
     for file in repository.written("md").filter(|file| !file.path.starts_with("ide/sample/")) {
         for word in quoted(&file.text) {
             let is_path = word.contains('/') && !word.contains(char::is_whitespace);
@@ -80,11 +83,12 @@ pub(super) fn paths(repository: &Repository) -> Result<Vec<String>> {
     Ok(complaints)
 }
 
-/// Whether there is a test with this name or title, or a path.
+/// Whether there is a test with this name or title, or a path, which may be the beginning of one.
 fn exists(repository: &Repository, word: &str) -> bool {
     if word.contains('/') {
         return repository.files.iter().any(|file| file.path.starts_with(word));
     }
+    // A test may be named with the module that it is in.
     let name = word.rsplit("::").next().unwrap_or(word);
     let (function, title) = (format!("fn {name}("), format!("\"{word}\""));
     let holds = |text: &str| text.contains(&function) || text.contains(&title);
@@ -94,7 +98,6 @@ fn exists(repository: &Repository, word: &str) -> bool {
         .any(|file| ["rs", "ts", "mjs", "py"].contains(&file.extension()) && holds(&file.text))
 }
 
-/// Relative links in our documents lead somewhere.
 pub(super) fn links(repository: &Repository) -> Result<Vec<String>> {
     let mut complaints = Vec::new();
     for file in repository.written("md") {
@@ -108,6 +111,7 @@ pub(super) fn links(repository: &Repository) -> Result<Vec<String>> {
             if path.is_empty() || path.contains("://") || path.starts_with("mailto:") {
                 continue;
             }
+            // On disk and not among the files, since a link may lead to a folder.
             if !repository.root.join(folder).join(path).exists() {
                 complaints.push(format!("{}: the link to `{target}` leads nowhere", file.path));
             }
@@ -116,7 +120,7 @@ pub(super) fn links(repository: &Repository) -> Result<Vec<String>> {
     Ok(complaints)
 }
 
-/// Everything between single backticks.
+/// Everything between single backticks. After an odd backtick everything is inverted.
 fn quoted(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).filter(|word| !word.is_empty()).collect()
 }

@@ -12,7 +12,6 @@ use serde_json::Value;
 use super::Repository;
 use crate::process;
 
-/// One of our crates.
 struct Row {
     name: &'static str,
     /// Our crates that it may use. The tests of all crates may use `test-support`.
@@ -23,13 +22,12 @@ struct Row {
 
 const TREE_SITTER: &[&str] = &["tree-sitter"];
 
-/// The desktop's window is the system's own web view; these are its bindings.
 const WEB_VIEW: &[&str] = &["atk-1.0", "gdk-3", "gtk-3", "web_kit2"];
 
-/// TLS arithmetic, in C and assembly.
+/// *ring*: TLS arithmetic, in C and assembly. The version is in its key, so that a change of it is
+/// seen here.
 const FETCH: &[&str] = &["ring_core_0_17_14_"];
 
-/// llama.cpp.
 const WORKER: &[&str] = &["llama"];
 
 const ROWS: &[Row] = &[
@@ -125,13 +123,12 @@ const ROWS: &[Row] = &[
     Row { name: "xtask", uses: &["automation", "protocol", "settings", "model-store"], links: &[] },
 ];
 
-/// Used by nearly all, so that arrows to them would say nothing.
+/// Left out of the picture: nearly all use them, so that arrows to them would say nothing.
 const EVERYWHERE: &[&str] = &["protocol", "disk"];
 
 const PROGRAMS: &[&str] =
     &["bench", "cli", "desktop", "faults", "fetch", "host", "simulator", "worker", "xtask"];
 
-/// The page with the diagram of the table.
 pub(crate) fn picture() -> String {
     let mut page = String::from(
         "# Which crate uses which\n\n\
@@ -152,7 +149,8 @@ pub(crate) fn picture() -> String {
     page + "```\n"
 }
 
-/// Crates that can open or encrypt a connection to another machine.
+/// Crates that can open or encrypt a connection to another machine. Names of crates and not of
+/// functions: what a dependency of a dependency can do is not visible in our code.
 const NETWORK: &[&str] = &[
     "attohttpc",
     "aws-lc-rs",
@@ -184,7 +182,6 @@ fn short(name: &str) -> &str {
     name.strip_prefix("localcoder-").unwrap_or(name)
 }
 
-/// Every crate uses only those of our crates that its row names.
 pub(super) fn uses(repository: &Repository) -> Result<Vec<String>> {
     let mut complaints = Vec::new();
     let ours = repository.our_packages()?;
@@ -198,11 +195,14 @@ pub(super) fn uses(repository: &Repository) -> Result<Vec<String>> {
         };
         let dependencies = package["dependencies"].as_array().into_iter().flatten();
         let used: BTreeSet<&str> = dependencies
+            // The tests of a crate may use what helps them.
             .filter(|dependency| dependency["kind"] != "dev")
             .filter_map(|dependency| dependency["name"].as_str())
             .filter(|used| names.contains(used))
             .map(short)
             .collect();
+        // Too much and too little are both wrong: a row that allows what is not used would let it
+        // come back unseen.
         for other in used.iter().filter(|other| !row.uses.contains(other)) {
             complaints.push(format!("{name} may not use {other}"));
         }
@@ -218,7 +218,8 @@ pub(super) fn uses(repository: &Repository) -> Result<Vec<String>> {
     Ok(complaints)
 }
 
-/// Every crate links only the native code that its row names; llama.cpp is only in the worker.
+/// Every crate links only the native code that its row names. This is how llama.cpp stays in the
+/// worker: what crashes there must not take the host with it.
 pub(super) fn native_libraries(repository: &Repository) -> Result<Vec<String>> {
     let packages = repository.packages()?;
     let mut complaints = Vec::new();
@@ -226,6 +227,7 @@ pub(super) fn native_libraries(repository: &Repository) -> Result<Vec<String>> {
         let name = package["name"].as_str().context("a package without a name")?;
         let Some(row) = ROWS.iter().find(|row| row.name == short(name)) else { continue };
         for linked in closure(repository, name)? {
+            // Most crates link nothing.
             let Some(links) = links(packages, &linked) else { continue };
             if !row.links.contains(&links) {
                 complaints.push(format!("{name} may not link `{links}` (through {linked})"));
@@ -235,7 +237,8 @@ pub(super) fn native_libraries(repository: &Repository) -> Result<Vec<String>> {
     Ok(complaints)
 }
 
-/// The features of everything in a crate's programs, as text.
+/// The features of everything in a crate's programs, as text. Of this package alone: in the
+/// workspace, cargo would unite them with what other crates request.
 fn features(repository: &Repository, name: &str) -> Result<String> {
     let mut cargo = process::cargo(&repository.root);
     cargo.args(["tree", "--locked", "--prefix", "none", "--edges", "normal"]);
@@ -253,6 +256,7 @@ fn links<'a>(packages: &'a [Value], linked: &str) -> Option<&'a str> {
 }
 
 /// Everything that ends up in the crate's programs here, as `name vVERSION`, with the features that
+/// this crate alone requests. Build dependencies are not in it, since they are not linked.
 /// this crate alone requests.
 fn closure(repository: &Repository, name: &str) -> Result<BTreeSet<String>> {
     tree(repository, name, &["--edges", "normal"])
@@ -262,11 +266,11 @@ fn tree(repository: &Repository, name: &str, what: &[&str]) -> Result<BTreeSet<S
     let mut cargo = process::cargo(&repository.root);
     cargo.args(["tree", "--locked", "--prefix", "none", "--format", "{p}"]).args(what);
     let tree = process::read(cargo.args(["--package", name]))?;
+    // The rest of a line is a path, or a mark that the package was listed before.
     let first_two = |line: &str| line.split(' ').take(2).collect::<Vec<_>>().join(" ");
     Ok(tree.lines().filter(|line| !line.is_empty()).map(first_two).collect())
 }
 
-/// The only program that may.
 const ONLINE: &str = "localcoder-fetch";
 
 /// The launcher's front speaks HTTP to its visitors, and to the editor server over a Unix socket;
@@ -278,7 +282,8 @@ const SPEAKS: &[&str] = &["hyper", "hyper-util"];
 /// The feature that gives `hyper-util` a connector.
 const CONNECTOR: &str = "client-legacy";
 
-/// No HTTP or TLS anywhere else, on any platform, not even for building or testing.
+/// No HTTP or TLS anywhere else, on any platform, not even for building or testing. The exception
+/// is the launcher's front, which listens: see [`LISTENING`].
 pub(super) fn network(repository: &Repository) -> Result<Vec<String>> {
     let mut complaints = Vec::new();
     for package in repository.our_packages()? {
@@ -286,9 +291,12 @@ pub(super) fn network(repository: &Repository) -> Result<Vec<String>> {
         if name == ONLINE {
             continue;
         }
+        // For all platforms and for building: what is compiled on somebody else's machine counts as
+        // well.
         let all = ["--edges", "normal,build,dev", "--target", "all"];
         let listening = LISTENING.iter().find(|(listed, _)| *listed == name);
         let may = |used: &str| listening.is_some_and(|(_, speaks)| speaks.contains(&used));
+        // `hyper-util` is harmless without this feature, and any dependency could turn it on.
         if listening.is_some() && features(repository, name)?.contains(CONNECTOR) {
             complaints.push(format!("{name} has `{CONNECTOR}` of hyper-util, which connects"));
         }

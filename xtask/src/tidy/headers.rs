@@ -9,14 +9,13 @@ use sha2::{Digest as _, Sha256};
 
 use super::Repository;
 
-/// The package that contains ggml, and the path of its sources in it.
 const PACKAGE: &str = "llama-cpp-sys-2";
 const SOURCES: &str = "llama.cpp/ggml/src";
 
-/// The files that repeat the headers.
 const REPEATED_IN: &str = "crates/worker/src/llama/kernels/hook.cpp and hook.rs beside it";
 
-/// Each header with the SHA-256 of the version that was repeated.
+/// Each header with the SHA-256 of the version that was repeated. Any change is reported, also of a
+/// comment: whether it matters must be judged by a person.
 const HEADERS: &[(&str, &str)] = &[
     // `tensor_traits`, `extra_buffer_type` and the list of these.
     ("ggml-cpu/traits.h", "26e1b41879091a663325848aa82a4023b459fd1e688b3b0e2a9bde3e72a3a764"),
@@ -29,7 +28,6 @@ const HEADERS: &[(&str, &str)] = &[
     ("ggml-backend-impl.h", "4e861c8e23d3d7b0d99d8e0836e68564af58f8597d75d7bbb732857d7a632fa7"),
 ];
 
-/// The headers in the package that cargo uses are those that were repeated.
 pub(super) fn unchanged(repository: &Repository) -> Result<Vec<String>> {
     let package = repository
         .packages()?
@@ -42,12 +40,12 @@ pub(super) fn unchanged(repository: &Repository) -> Result<Vec<String>> {
     Ok(differences(&folder.join(SOURCES), version))
 }
 
-/// The differences in these sources, which have this version.
 fn differences(sources: &Path, version: &str) -> Vec<String> {
     let complaint = |(name, known): &(&str, &str)| {
         let why = match std::fs::read(sources.join(name)) {
             Ok(bytes) if digest(&bytes) == *known => return None,
             Ok(bytes) => format!("has changed; its SHA-256 is {}", digest(&bytes)),
+            // Also a file that is gone is a difference.
             Err(error) => format!("can't be read: {error}"),
         };
         Some(format!(

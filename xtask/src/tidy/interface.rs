@@ -23,7 +23,6 @@ const OF_ONE: &[&str] = &[
 /// What only one of them has: a command, an option, an entry in the palette.
 const NAMES: &[&str] = &["`localcoder ", "`--", "*LocalCoder: "];
 
-/// No error's text names a command or a button.
 pub(super) fn of_errors(repository: &Repository) -> Result<Vec<String>> {
     let mut complaints = Vec::new();
     for file in repository.written("rs") {
@@ -32,8 +31,10 @@ pub(super) fn of_errors(repository: &Repository) -> Result<Vec<String>> {
         if is_test || of_one || !file.path.starts_with("crates/") {
             continue;
         }
+        // Tests may name commands; they check what is shown.
         let code = file.text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
         for (number, line) in code.lines().enumerate() {
+            // In a comment a command is for developers.
             let is_comment = line.trim_start().starts_with("//");
             for name in NAMES.iter().filter(|name| !is_comment && line.contains(**name)) {
                 complaints.push(format!("{}:{}: `{name}…`", file.path, number + 1));
@@ -43,13 +44,12 @@ pub(super) fn of_errors(repository: &Repository) -> Result<Vec<String>> {
     Ok(complaints)
 }
 
-/// Libraries with typed errors: hints are added where these become what a client shows.
+/// Libraries with typed errors: hints are added where these become what a client shows, so that a
+/// library does not word advice for an interface that it does not know.
 const TYPED: &[&str] =
     &["assist", "disk", "gguf", "launcher", "model-store", "settings", "templates", "transport"];
-/// The file of a library in which that is done.
 const EXPLAINS: &str = "src/explain.rs";
 
-/// No library with typed errors makes what a client shows, which takes a code, anywhere else.
 pub(super) fn of_libraries(repository: &Repository) -> Result<Vec<String>> {
     let mut complaints = Vec::new();
     for file in repository.written("rs") {

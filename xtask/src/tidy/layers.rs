@@ -6,7 +6,8 @@ use anyhow::Result;
 
 use super::Repository;
 
-/// The host's core, the lowest first. A folder's name is its `mod.rs`.
+/// The host's core, the lowest first. A folder's name is its `mod.rs`. The order is the rule: to
+/// let a file use another one, one of them moves in this list, which a reviewer sees.
 const CORE: &[&str] = &[
     "reply",
     "event",
@@ -68,7 +69,8 @@ const MACHINES: &[(&str, &str)] =
 
 const ROOT: &str = "crates/host/src/core/";
 
-/// No file of the core names one that comes after it.
+/// No file of the core names one that comes after it. A file that is not in the list is an error as
+/// well, or new files would be free of the rule.
 pub(super) fn upwards(repository: &Repository) -> Result<Vec<String>> {
     let mut wrong = Vec::new();
     for (file, text) in core_files(repository) {
@@ -84,7 +86,8 @@ pub(super) fn upwards(repository: &Repository) -> Result<Vec<String>> {
     Ok(wrong)
 }
 
-/// No machine of the core holds or calls another one.
+/// No machine of the core holds or calls another one. Looked for by the names of their types, in
+/// code without comments: whoever can't name a machine can't call it.
 pub(super) fn machines(repository: &Repository) -> Result<Vec<String>> {
     let mut wrong = Vec::new();
     for (file, text) in core_files(repository) {
@@ -101,7 +104,8 @@ pub(super) fn machines(repository: &Repository) -> Result<Vec<String>> {
     Ok(wrong)
 }
 
-/// The file in which a path ends, as its index in the table.
+/// The file in which a path ends, as its index in the table: the longest name that the path begins
+/// with, since the rest names items in that file.
 fn deepest(path: &str) -> Option<usize> {
     let matching = CORE.iter().enumerate().filter(|(_, file)| is_within(path, file));
     matching.max_by_key(|(_, file)| file.len()).map(|(index, _)| index)
@@ -111,7 +115,6 @@ fn is_within(path: &str, file: &str) -> bool {
     file.is_empty() || path == file || path.starts_with(&format!("{file}/"))
 }
 
-/// Every file of the core with its code, without tests and comments; `pool/mod.rs` is `pool`.
 fn core_files(repository: &Repository) -> Vec<(String, String)> {
     let own = repository.written("rs").filter_map(|file| {
         let name = file.path.strip_prefix(ROOT)?.strip_suffix(".rs")?;
@@ -126,6 +129,8 @@ fn core_files(repository: &Repository) -> Vec<(String, String)> {
 }
 
 fn code(text: &str) -> String {
+    // Tests are at the end of a file by the project's convention, so the rest is not code of the
+    // core.
     let text = text.split("#[cfg(test)]").next().unwrap_or_default();
     let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
     lines.collect::<Vec<_>>().join("\n")
@@ -141,12 +146,15 @@ fn imports(file: &str, text: &str) -> Vec<String> {
     let uses = text.split(';').filter_map(|statement| {
         let (before, path) = statement.rsplit_once("use ")?;
         let line = before.rsplit('\n').next().unwrap_or_default();
+        // Only a `use` at the beginning of its line is an import; `pub use` is a re-export, and the
+        // word may be in a string.
         line.trim().is_empty().then_some(path)
     });
     uses.flat_map(expand).filter_map(|path| resolve(file, &path)).collect()
 }
 
-/// `a::{b, c::d}` as `a::b` and `a::c::d`.
+/// `a::{b, c::d}` as `a::b` and `a::c::d`. Groups may be nested, so only commas outside of inner
+/// braces separate.
 fn expand(path: &str) -> Vec<String> {
     let path: String = path.split_whitespace().collect();
     let Some((head, rest)) = path.split_once('{') else { return vec![path] };
@@ -169,18 +177,21 @@ fn expand(path: &str) -> Vec<String> {
     named.flat_map(|part| expand(&format!("{head}{part}"))).collect()
 }
 
-/// A path relative to the core's root; `None` if it leads out of it.
+/// A path relative to the core's root; `None` if it leads out of it. `super` is resolved by the
+/// file's place, and a first name counts if it is one of the file's own children.
 fn resolve(file: &str, path: &str) -> Option<String> {
     let mut here: Vec<&str> = file.split('/').filter(|part| !part.is_empty()).collect();
     let mut parts: Vec<&str> = path.split("::").collect();
     if parts.starts_with(&["crate", "core"]) {
         return Some(parts[2..].join("/"));
     }
+    // Paths of other crates, and names that another `use` has brought in, are not the core's.
     let relative = parts[0] == "super" || is_child(file, parts[0]);
     if !relative {
         return None;
     }
     while parts.first() == Some(&"super") {
+        // One `super` of a file leads to its folder's `mod.rs`, which has the folder's name here.
         here.pop()?;
         parts.remove(0);
     }

@@ -7,7 +7,6 @@ use localcoder_protocol::limits;
 use super::Repository;
 use super::repository::SourceFile;
 
-/// The file that defines them.
 const PLACE: &str = "crates/protocol/src/limits.rs";
 
 /// Limits with words: a constant means the same if one of these is in its name, or in the name of
@@ -50,7 +49,6 @@ const MEANT_BY: &[(&str, &[&str])] = &[
     ("RESTARTS_WITHIN_MS", &["BURST", "STARTS_WITHIN"]),
 ];
 
-/// Constants that look like one of them but mean something else, and what that is.
 const OTHERS: &[(&str, &str, &str)] = &[
     ("crates/worker/src/engine/load.rs", "GPU_BATCH_TOKENS_MAX", "a step that a GPU can't give up"),
     // It uses no other crate; `model-store` checks that the two agree.
@@ -58,7 +56,7 @@ const OTHERS: &[(&str, &str, &str)] = &[
     ("crates/worker/tests/it/harness.rs", "HEARTBEAT_MS", "faster, for tests"),
 ];
 
-/// No limit is defined twice.
+/// No limit is defined twice, and none is without words by which a second one would be found.
 pub(super) fn once(repository: &Repository) -> Result<Vec<String>> {
     let known = limits::all();
     let mut complaints = Vec::new();
@@ -77,9 +75,11 @@ pub(super) fn once(repository: &Repository) -> Result<Vec<String>> {
                 continue;
             }
             let named = format!("{}_{name}", stem(&file.path)).to_uppercase();
+            // The file's name counts as well: `BYTES_MAX` in `frame.rs` is a limit on frames.
             let second = MEANT_BY.iter().find(|(limit, words)| {
                 let value = known.iter().find(|(name, ..)| name == limit);
                 let value = value.and_then(|(_, value, _)| value.parse().ok());
+                // Compared as bits, which equal decimals have alike.
                 value.is_some_and(|value: f64| values.contains(&value.to_bits()))
                     && words.iter().any(|word| named.contains(word))
             });
@@ -100,9 +100,11 @@ fn stem(path: &str) -> &str {
     name.split('.').next().unwrap_or_default()
 }
 
-/// The name of a constant that a line declares, and the numbers in its value, as bits.
+/// The name of a constant that a line declares, and the numbers in its value, as bits. A range has
+/// two. `None` for anything that is not a constant in capitals, which TypeScript has as well.
 fn constant(line: &str) -> Option<(&str, Vec<u64>)> {
     let (before, rest) = line.split_once("const ")?;
+    // A constant that a comment quotes is not a second definition.
     if before.contains("//") {
         return None;
     }
@@ -114,7 +116,8 @@ fn constant(line: &str) -> Option<(&str, Vec<u64>)> {
     is_name.then_some((name, values))
 }
 
-/// `64 * 1024`, `1 << 20`, `10.0` and `Duration::from_secs(10)`, the last in milliseconds.
+/// `64 * 1024`, `1 << 20`, `10.0` and `Duration::from_secs(10)`, the last in milliseconds, as most
+/// limits are. `None` for anything else.
 fn number(text: &str) -> Option<f64> {
     let text = text.trim();
     if let Some(inner) = text.strip_prefix("Duration::from_secs(") {
@@ -126,6 +129,8 @@ fn number(text: &str) -> Option<f64> {
     if let Some((one, by)) = text.split_once("<<") {
         return Some(number(one)? * number(by)?.exp2());
     }
+    // A factor that is not a number makes the whole none: a constant made from another one is not a
+    // second copy.
     text.split('*').map(|factor| factor.trim().replace('_', "").parse::<f64>().ok()).product()
 }
 

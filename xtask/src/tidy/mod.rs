@@ -24,9 +24,7 @@ pub(crate) use graph::picture as crates_page;
 pub(crate) use repository::Repository;
 
 pub(crate) struct Rule {
-    /// The heading of its complaints.
     pub(crate) name: &'static str,
-    /// Finds what is wrong: one line each.
     pub(crate) check: fn(&Repository) -> Result<Vec<String>>,
 }
 

@@ -18,16 +18,13 @@ pub(crate) struct SourceFile {
 }
 
 impl SourceFile {
-    /// The part of its name after the last dot.
     pub(crate) fn extension(&self) -> &str {
         let name = self.path.rsplit('/').next().unwrap_or_default();
         name.rsplit_once('.').map_or("", |(_, extension)| extension)
     }
 }
 
-/// Everything that the rules look at.
 pub(crate) struct Repository {
-    /// Its root folder.
     pub(crate) root: PathBuf,
     /// Our files, without build results and downloads.
     pub(crate) files: Vec<SourceFile>,
@@ -43,6 +40,7 @@ impl Repository {
             sources.push(SourceFile {
                 path: path.to_string_lossy().replace('\\', "/"),
                 bytes: bytes.len() as u64,
+                // A file that is not text has none, and no rule on words applies to it.
                 text: String::from_utf8(bytes).unwrap_or_default(),
             });
         }
@@ -53,7 +51,7 @@ impl Repository {
         self.files.iter().find(|file| file.path == path)
     }
 
-    /// Files of one kind that people write, without generated ones.
+    /// Files of one kind that people write, without generated ones, whose text is the generator's.
     pub(crate) fn written(&self, extension: &str) -> impl Iterator<Item = &SourceFile> {
         self.files
             .iter()
@@ -61,13 +59,15 @@ impl Repository {
             .filter(|file| !file.path.contains("/generated/"))
     }
 
-    /// What `cargo metadata` says about all packages, ours and others'.
+    /// What `cargo metadata` says about all packages, ours and others'. Asked for once and only by
+    /// those rules that need it.
     pub(crate) fn packages(&self) -> Result<&[Value]> {
         if self.metadata.get().is_none() {
             let mut cargo = process::cargo(&self.root);
             cargo.args(["metadata", "--format-version", "1", "--locked"]);
             let text = process::read(&mut cargo)?;
             let value = serde_json::from_str(&text).context("cargo metadata is not JSON")?;
+            // Nobody else can have set it: the cell is not shared between threads.
             let _ = self.metadata.set(value);
         }
         let packages = self.metadata.get().and_then(|value| value["packages"].as_array());
@@ -80,7 +80,8 @@ impl Repository {
     }
 }
 
-/// npm lock files must not name the host that packages happened to be downloaded from.
+/// npm lock files must not name the host that packages happened to be downloaded from, which others
+/// may not reach.
 pub(super) fn lock_files(repository: &Repository) -> Result<Vec<String>> {
     let mut complaints = Vec::new();
     for file in &repository.files {
@@ -91,6 +92,7 @@ pub(super) fn lock_files(repository: &Repository) -> Result<Vec<String>> {
                 file.path
             ));
         }
+        // Only manifests of what is installed: others merely set the type of modules.
         if file.path.ends_with("package.json") && file.text.contains("\"dependencies\"") {
             let lock = file.path.replace("package.json", "package-lock.json");
             if repository.file(&lock).is_none() {
@@ -101,7 +103,8 @@ pub(super) fn lock_files(repository: &Repository) -> Result<Vec<String>> {
     Ok(complaints)
 }
 
-/// Nothing that is ignored may be tracked.
+/// Nothing that is ignored may be tracked. Git itself does not mind: a file that was added before
+/// its pattern stays.
 pub(super) fn build_results(repository: &Repository) -> Result<Vec<String>> {
     let mut git = process::command("git", &repository.root);
     git.args(["ls-files", "--cached", "--ignored", "--exclude-standard"]);

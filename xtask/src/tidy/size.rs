@@ -10,23 +10,18 @@ use super::Repository;
 /// A longer file has more than one concern.
 const FILE_LINES_MAX: usize = 800;
 
-/// A longer function can't be seen at once.
 const FUNCTION_LINES_MAX: usize = 70;
 
-/// Larger files slow down every clone forever.
 const FILE_BYTES_MAX: u64 = 500_000;
 
-/// Files that are large for a reason.
 const LARGE: &[&str] = &[
     "models/demo/localcoder-demo.gguf", // the demo model itself
     "ide/base/package-lock.json",       // the editor's dependencies
     "ide/base/vscode/package-lock.json",
 ];
 
-/// Kinds of files that people write and read.
 const SOURCES: &[&str] = &["rs", "ts", "mjs", "js", "py", "css"];
 
-/// No source file beyond the limit.
 pub(super) fn file_lines(repository: &Repository) -> Result<Vec<String>> {
     let mut complaints = Vec::new();
     for extension in SOURCES {
@@ -40,7 +35,6 @@ pub(super) fn file_lines(repository: &Repository) -> Result<Vec<String>> {
     Ok(complaints)
 }
 
-/// No Rust or Python function beyond the limit.
 pub(super) fn function_lines(repository: &Repository) -> Result<Vec<String>> {
     let mut complaints = Vec::new();
     for extension in ["rs", "py"] {
@@ -58,12 +52,15 @@ pub(super) fn function_lines(repository: &Repository) -> Result<Vec<String>> {
     Ok(complaints)
 }
 
-/// Every function with its number of lines of code, without blank lines and comments.
+/// Every function with its number of lines of code, without blank lines and comments, so that
+/// explaining a function does not make it too long.
 fn functions(text: &str) -> Vec<(String, usize)> {
     let lines: Vec<&str> = text.lines().collect();
     let mut found = Vec::new();
     for (at, line) in lines.iter().enumerate() {
         let Some(name) = function_name(line) else { continue };
+        // The body is what is indented more deeply, so a macro or a string at the left margin would
+        // end it early.
         let indent = indentation(line);
         let body = lines[at + 1..].iter().take_while(|next| {
             // A signature over several lines closes with `)` at the function's own indentation.
@@ -71,6 +68,7 @@ fn functions(text: &str) -> Vec<(String, usize)> {
         });
         let code = |next: &&&str| {
             let next = next.trim();
+            // Attributes, and comments of Python.
             !next.is_empty() && !next.starts_with("//") && !next.starts_with('#')
         };
         found.push((name.to_owned(), body.filter(code).count()));
@@ -88,9 +86,12 @@ fn function_name(line: &str) -> Option<&str> {
         rest
     } else {
         let at = words.find("fn ")?;
+        // Only modifiers may come before `fn`: elsewhere it is a word of a text, or the type of a
+        // pointer.
         let modifier = |word: &str| {
             ["const", "async", "unsafe", "extern", "\"C\"", "\"C-unwind\""].contains(&word)
                 || word.starts_with("pub")
+                // Parts of `pub(in path)`.
                 || word == "in"
                 || word.ends_with(')')
         };
@@ -99,7 +100,6 @@ fn function_name(line: &str) -> Option<&str> {
     rest.split(['(', '<']).next().filter(|name| !name.is_empty())
 }
 
-/// No large file but those with a reason.
 pub(super) fn file_bytes(repository: &Repository) -> Result<Vec<String>> {
     let large = |path: &str| LARGE.contains(&path);
     let files = repository.files.iter();

@@ -5,7 +5,6 @@ use anyhow::Result;
 
 use super::Repository;
 
-/// How a module's documentation begins, by kind of file.
 const OPENINGS: &[(&str, &[&str])] =
     &[("rs", &["//! "]), ("ts", &["/**"]), ("mjs", &["/**"]), ("py", &["\"\"\""])];
 
@@ -26,11 +25,11 @@ const UNSAFE: &[(&str, &str)] = &[
     ("crates/transport/src/descriptors.rs", "open files that a child does not inherit"),
 ];
 
-/// Code that does no I/O and reads no clock, by the beginning of its path.
+/// Code that does no I/O and reads no clock, by the beginning of its path: it gets its time and its
+/// input from its callers, so that tests and the simulator can repeat whatever happened.
 const PURE: &[&str] =
     &["crates/protocol/src/", "crates/assist/src/", "crates/gguf/src/", "crates/host/src/core/"];
 
-/// What such code must not name.
 const IMPURE: &[&str] = &[
     "std::fs",
     "fs_err",
@@ -47,7 +46,6 @@ const IMPURE: &[&str] = &[
 /// Files whose text is data and may contain anything.
 const DATA: &[&str] = &["models/demo/demo_model/variation.py"];
 
-/// Every module opens by saying what it does.
 pub(super) fn module_docs(repository: &Repository) -> Result<Vec<String>> {
     let mut complaints = Vec::new();
     for (extension, openings) in OPENINGS {
@@ -56,6 +54,7 @@ pub(super) fn module_docs(repository: &Repository) -> Result<Vec<String>> {
             if file.path.starts_with("ide/sample/") || file.text.trim().is_empty() {
                 continue;
             }
+            // A script may begin with the line that names its interpreter.
             let first = file.text.lines().find(|line| !line.starts_with("#!"));
             if !openings.iter().any(|opening| first.unwrap_or_default().starts_with(opening)) {
                 complaints.push(format!(
@@ -111,7 +110,6 @@ pub(super) fn banned(repository: &Repository) -> Result<Vec<String>> {
     Ok(complaints)
 }
 
-/// Whether the line has the note as a whole word without an issue number after it.
 fn has_loose_note(line: &str, note: &str) -> bool {
     line.match_indices(note).any(|(at, _)| {
         let after = &line[at + note.len()..];
@@ -121,12 +119,15 @@ fn has_loose_note(line: &str, note: &str) -> bool {
     })
 }
 
-/// `unsafe` only in the listed places; elsewhere the compiler refuses it unless a file allows it.
+/// `unsafe` only in the listed places. The workspace denies it everywhere, so a file must allow it
+/// to have any, and that line is what is looked for.
 pub(super) fn unsafe_code(repository: &Repository) -> Result<Vec<String>> {
+    // The third is how rustfmt breaks a long attribute.
     let openers = ["allow(unsafe_code", "expect(unsafe_code", "allow(\n    unsafe_code"];
     let opens = |text: &str| openers.iter().any(|opener| text.contains(opener));
     Ok(repository
         .written("rs")
+        // This file has the texts that it looks for.
         .filter(|file| !file.path.starts_with("xtask/src/tidy/") && opens(&file.text))
         .filter(|file| !UNSAFE.iter().any(|(listed, _)| file.path.starts_with(listed)))
         .map(|file| format!("{} opens unsafe code and is not listed", file.path))
@@ -148,6 +149,7 @@ pub(super) fn listens_only(repository: &Repository) -> Result<Vec<String>> {
             continue;
         }
         let program = file.text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        // Code that only tests of one platform compile.
         let program = program.split("#[cfg(all(test,").next().unwrap_or_default();
         for word in CONNECTS.iter().filter(|word| program.contains(**word)) {
             complaints.push(format!("{} names `{word}`, and only listens", file.path));
@@ -156,7 +158,8 @@ pub(super) fn listens_only(repository: &Repository) -> Result<Vec<String>> {
     Ok(complaints)
 }
 
-/// No I/O and no clock in code that promises to do without. Tests may read fixtures.
+/// No I/O and no clock in code that promises to do without. Tests may read fixtures. Looked for by
+/// names, so an indirect use through another crate is not found.
 pub(super) fn pure(repository: &Repository) -> Result<Vec<String>> {
     let mut complaints = Vec::new();
     for file in repository.written("rs") {
@@ -164,6 +167,7 @@ pub(super) fn pure(repository: &Repository) -> Result<Vec<String>> {
         if is_test || !PURE.iter().any(|pure| file.path.starts_with(pure)) {
             continue;
         }
+        // Fixtures may be read by tests, which come at the end of a file.
         let code = file.text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
         for (number, line) in code.lines().enumerate() {
             for name in IMPURE {

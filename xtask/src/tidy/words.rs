@@ -5,7 +5,6 @@ use anyhow::Result;
 
 use super::Repository;
 
-/// Kinds of files that people read.
 const KINDS: &[&str] = &["rs", "ts", "mjs", "js", "md", "json", "toml", "html", "css", "cpp", "h"];
 
 /// Parts of paths whose files are data or others' text and may say anything, and what they are.
@@ -25,6 +24,7 @@ const OTHERS: &[(&str, &str)] = &[
 ];
 
 /// A phrase in lower case, words after which it means something else, and what to say instead.
+/// `stand in for` is fine, `stand in` is not.
 struct Struck(&'static str, &'static [&'static str], &'static str);
 
 const STRUCK: &[Struck] = &[
@@ -49,7 +49,6 @@ const STRUCK: &[Struck] = &[
     Struck("want of", &[], "lack of"),
 ];
 
-/// British spellings, as the beginning of a word.
 const BRITISH: &[(&str, &str)] = &[
     ("behaviour", "behavior"),
     ("catalogue", "catalog"),
@@ -95,7 +94,6 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("xtask/src/ide/packages.rs", "licence", "what packages call their file"),
 ];
 
-/// No text has a word that was struck.
 pub(super) fn struck(repository: &Repository) -> Result<Vec<String>> {
     let mut complaints = Vec::new();
     for file in &repository.files {
@@ -103,6 +101,7 @@ pub(super) fn struck(repository: &Repository) -> Result<Vec<String>> {
         if is_others || !KINDS.contains(&file.extension()) {
             continue;
         }
+        // A sentence may be broken between `there` and `is no`.
         let mut before = "";
         for (index, line) in file.text.lines().enumerate() {
             for (word, instead) in found(line, before) {
@@ -123,11 +122,14 @@ pub(super) fn struck(repository: &Repository) -> Result<Vec<String>> {
 fn found(line: &str, before: &str) -> Vec<(String, String)> {
     let words = words(line);
     let mut found = Vec::new();
+    // At every word, since phrases overlap: a phrase may begin within another one.
     for at in 0..words.len() {
         for Struck(phrase, but, instead) in STRUCK {
             let length = phrase.split(' ').count();
             let is_there =
                 phrase.split(' ').eq(words[at..].iter().take(length).map(String::as_str));
+            // Phrases end at commas, which are words of their own here, so none is found across two
+            // sentences.
             let next = words.get(at + length).map_or("", String::as_str);
             if is_there && !but.contains(&next) {
                 found.push(((*phrase).to_owned(), (*instead).to_owned()));

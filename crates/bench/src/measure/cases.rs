@@ -12,38 +12,32 @@ use super::report::Target;
 use super::worker::LocalCoderWorker;
 use crate::places;
 
-/// The context window of both engines.
+/// The context window of both engines. They must have the same, or the KV caches differ in size.
 pub(super) use localcoder_protocol::limits::CONTEXT_TOKENS as WINDOW_TOKENS;
 const EDIT_TOKENS: std::ops::RangeInclusive<u32> = 60..=420;
 /// Shorter code is not tried, since its answer would have too few tokens.
 const CHARACTERS_MIN: usize = 120;
 /// Tokens of an explanation: enough to time, and the demo model does not write much more.
 const EXPLANATION_TOKENS: u32 = 96;
-/// How many explanations and long prompts there are.
 const COUNT_OF_OTHERS: usize = 4;
 const LONG_TOKENS: u32 = 1_000;
-/// Tokens of a prompt that begins with the product's own words, and the number of these.
+/// Tokens of a prompt that begins with the product's own words, and how many of them those are.
+/// Today's own words are fewer; see [`begun`].
 const BEGUN_TOKENS: u32 = 500;
 const BEGINNING_TOKENS: u32 = 300;
-/// Tokens to write if only the first is measured.
 const FIRST_TOKENS: u32 = 8;
 /// A name is renamed only if it occurs this often and is not a short keyword.
 const NAME_COUNT_MIN: usize = 3;
 const NAME_LENGTH_MIN: usize = 5;
 const OLD_NAME: &str = "former_value";
-/// Lines at the start of a long file.
+/// A long document starts with this many lines before its tokens are counted one line at a time.
 const LINES_MIN: usize = 12;
 
-/// What has to be done to the code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Lines are deleted: a result that is only returned, an `else` after a return.
     Delete,
-    /// Words of a line change.
     Replace,
-    /// Lines are deleted and words changed.
     Mixed,
-    /// Nothing to improve: the answer is the code.
     Copy,
     /// A name is changed everywhere because an instruction asks for it. The demo model can't follow
     /// such an instruction, so its prompt has the new name already, and only the draft is made from
@@ -90,7 +84,8 @@ impl Kind {
         if self.renames() { Self::Copy } else { self }
     }
 
-    /// Whether the prompt contains the text to be written, which llama-server's n-grams would copy.
+    /// Whether the prompt contains the text to be written. llama-server's n-grams would copy it
+    /// from there, so such cases are left out where its n-gram settings are judged.
     pub(super) fn renames(self) -> bool {
         matches!(self, Self::Rename | Self::NewName)
     }
@@ -109,12 +104,11 @@ impl Kind {
     }
 }
 
-/// A prompt to be measured.
 #[derive(Debug, Clone)]
 pub(super) struct Case {
     pub(super) layout: Layout,
     pub(super) kind: Kind,
-    /// Tokens of the prompt and of our engine's answer.
+    /// Of the prompt and of our engine's answer; 0 until the case has been written once.
     pub(super) prompt_tokens: u32,
     pub(super) tokens: u32,
     /// The prompt as llama-server renders it by the model's own template; `None` for the shapes,
@@ -123,14 +117,17 @@ pub(super) struct Case {
 }
 
 impl Case {
-    /// The same case with a beginning that no engine has read.
+    /// The same case with a beginning that no engine has read, for measurements that must not
+    /// profit from a cache. The number is at the very start, because a cache keeps any common
+    /// beginning.
     pub(super) fn unread(&self, number: usize) -> Self {
         let mut case = self.clone();
         case.layout.system = format!("{number}. {}", case.layout.system);
         case
     }
 
-    /// The beginning of the prompt, up to the first word of the user, as a prompt of its own.
+    /// The beginning of the prompt, up to the first word of the user, as a prompt of its own: this
+    /// is the part that is the same for every request, whose state the host keeps.
     pub(super) fn beginning(&self) -> WorkerPrompt {
         let message = |role, content: &str| ChatMessage { role, content: content.to_owned() };
         WorkerPrompt::Chat {
@@ -153,7 +150,7 @@ impl Case {
         )
     }
 
-    /// A case made without a model that could count its tokens.
+    /// A case made without a model that could count its tokens: each text counts as one.
     #[cfg(test)]
     pub(super) fn for_tests(code: &str) -> Self {
         let document = document("a.py", code.to_owned());
@@ -182,6 +179,8 @@ fn document(path: &str, text: String) -> DocumentText {
 }
 
 fn records() -> Result<Vec<Value>> {
+    // The split of records that guided the demo model's training: good code, what it was degraded
+    // to, and the rest of its file.
     let text = fs_err::read_to_string(places::root().join("models/demo/choose.json"))?;
     let records: Vec<Value> = serde_json::from_str(&text)?;
     let long = |record: &Value| {
@@ -219,7 +218,6 @@ pub(super) struct Prepared {
     pub(super) asked: Case,
 }
 
-/// This many edits, with the prompts for models of which nothing is known.
 pub(super) fn prepared(worker: &mut LocalCoderWorker, count: usize) -> Result<Vec<Prepared>> {
     let records = records()?;
     let mut all = Vec::new();
@@ -240,6 +238,8 @@ fn in_its_file(record: &Value, place: Place) -> Result<(DocumentText, LineRange)
     let part = |name: &str| record[name].as_str().context("a record without text");
     let round = |name: &str| match place {
         Place::File => part(name),
+        // An empty neighborhood gives a document of the code alone, and line numbers that start at
+        // 1.
         Place::Alone => Ok(""),
     };
     let (before, code, after) = (round("before")?, part("degraded")?, round("after")?);
@@ -251,29 +251,24 @@ fn in_its_file(record: &Value, place: Place) -> Result<(DocumentText, LineRange)
     Ok((document(part("file")?, text), lines))
 }
 
-/// What surrounds the code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
-    /// The rest of its file.
     File,
     /// Nothing: a large shape reads only some twenty tokens of a prompt per second, and it is the
     /// writing that is measured.
     Alone,
 }
 
-/// All prompts. They are chosen by means of the shipped model: the widened models have its
-/// vocabulary and write the same text, at a hundred times the cost.
+/// All prompts, chosen once by means of the shipped model and used for every shape: the widened
+/// models have its vocabulary and write the same text, at a hundred times the cost.
 #[derive(Debug)]
 pub(super) struct Cases {
-    /// Edits with an answer of [`EDIT_TOKENS`], by [`Kind`], each sorted from short to long: within
-    /// their files, and alone.
+    /// Edits with an answer of [`EDIT_TOKENS`], in the order of [`Kind::ALL`], each kind sorted
+    /// from short to long: within their files (for small shapes), and alone.
     in_files: Vec<Vec<Case>>,
     alone: Vec<Vec<Case>>,
-    /// Explanations.
     pub(super) texts: Vec<Case>,
-    /// Edits in files that make prompts of about [`LONG_TOKENS`].
     pub(super) long: Vec<Case>,
-    /// A prompt of [`BEGUN_TOKENS`] of which [`BEGINNING_TOKENS`] are the product's own.
     pub(super) begun: Case,
 }
 
@@ -303,7 +298,8 @@ impl Cases {
     }
 }
 
-/// Some of each kind, from the shortest up to `1 / part` of the way to the longest.
+/// Some of each kind, from the shortest up to `1 / part` of the way to the longest. Half of the
+/// cases are plain deletions and replacements; the rest is shared by the other four kinds.
 fn chosen(by_kind: &[Vec<Case>], count: usize, part: usize) -> Vec<Case> {
     let shares = [count / 4, count / 4, count / 8, count / 8, count / 8, count / 8];
     let some = |(cases, share): (&Vec<Case>, usize)| {
@@ -313,9 +309,11 @@ fn chosen(by_kind: &[Vec<Case>], count: usize, part: usize) -> Vec<Case> {
 }
 
 /// A prompt with a longer fixed beginning than today's, to measure what keeping its state gains.
+/// The beginning repeats the system prompt with numbers, the rest is cut from a long case.
 fn begun(worker: &mut LocalCoderWorker, long: &Case) -> Result<Case> {
     let mut case = long.clone();
     let sentence = case.layout.system.clone();
+    // Counted again after every addition: joined texts do not have the sum of their tokens.
     let mut fill = |text: &mut String, more: &mut dyn Iterator<Item = String>, most: u32| {
         for next in more {
             let longer = format!("{text}{next}");
@@ -343,6 +341,8 @@ fn edits(worker: &mut LocalCoderWorker, kind: Kind, place: Place) -> Result<Vec<
         if kind.renames() {
             let Some(name) = commonest_name(&case.layout.draft) else { continue };
             let document = DocumentText { text: with_old_name(&document.text, &name), ..document };
+            // The prompt keeps the new name and only the draft gets the old one; see
+            // `Kind::Rename`.
             let instruction = format!("Rename `{OLD_NAME}` to `{name}`.");
             let command = improve((kind == Kind::Rename).then_some(instruction.as_str()));
             case.layout.draft = lay_out(worker, &document, lines, (kind, command))?.layout.draft;
@@ -357,7 +357,6 @@ fn edits(worker: &mut LocalCoderWorker, kind: Kind, place: Place) -> Result<Vec<
     Ok(cases)
 }
 
-/// The name that occurs most often in the code.
 fn commonest_name(code: &str) -> Option<String> {
     let names: Vec<&str> = words(code).filter(|word| word.len() >= NAME_LENGTH_MIN).collect();
     let count = |name: &str| names.iter().filter(|other| **other == name).count();
@@ -368,6 +367,7 @@ fn commonest_name(code: &str) -> Option<String> {
 fn with_old_name(code: &str, name: &str) -> String {
     let renamed = code.split_inclusive(|c: char| !is_of_a_word(c)).map(|part| {
         let word = part.trim_end_matches(|c: char| !is_of_a_word(c));
+        // Whole words only: a part of a longer name must not change.
         if word == name { format!("{OLD_NAME}{}", &part[word.len()..]) } else { part.to_owned() }
     });
     renamed.collect()
@@ -381,7 +381,6 @@ fn is_of_a_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// Explanations of some functions.
 fn explanations(worker: &mut LocalCoderWorker, count: usize) -> Result<Vec<Case>> {
     let mut cases = Vec::new();
     for record in spread(&records()?, count) {
@@ -395,7 +394,8 @@ fn explanations(worker: &mut LocalCoderWorker, count: usize) -> Result<Vec<Case>
     Ok(cases)
 }
 
-/// Edits in a file whose prompt has about this many tokens.
+/// The files are made of the records' good code, one after another; each next file starts in the
+/// middle of the one before, so that no two have the same beginning.
 fn long(worker: &mut LocalCoderWorker, tokens: u32, count: usize) -> Result<Vec<Case>> {
     let mut lines = Vec::new();
     for record in records()? {
@@ -420,12 +420,12 @@ fn long(worker: &mut LocalCoderWorker, tokens: u32, count: usize) -> Result<Vec<
         let timing = worker.write(&case, true)?.0;
         (case.prompt_tokens, case.tokens) = (timing.prompt_tokens, timing.tokens);
         cases.push(case);
+        // No prompt may be the beginning of another, which a cache would reuse.
         rest = &rest[(used / 2).min(rest.len())..];
     }
     Ok(cases)
 }
 
-/// This many of the items, spread evenly.
 pub(super) fn spread<T>(items: &[T], count: usize) -> impl Iterator<Item = &T> {
     let count = count.min(items.len());
     (0..count).map(move |index| &items[index * items.len() / count])

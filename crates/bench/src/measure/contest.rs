@@ -8,16 +8,16 @@ use super::llama_server::LlamaServer;
 use super::statistics::{Figure, geometric_mean};
 use super::worker::{LocalCoderWorker, Timing};
 
-/// An engine that writes answers.
+/// An engine that writes answers. Both kinds are called alike, so that no side gets a warm-up, a
+/// cache or a check that the other does not.
 pub(super) enum Contestant<'a> {
-    /// The worker, with or without drafts.
     Worker { engine: &'a mut LocalCoderWorker, drafts: bool },
-    /// llama-server with some settings.
     Server(&'a mut LlamaServer),
 }
 
 impl Contestant<'_> {
-    /// Reads the prompt, so that the next [`Contestant::write`] need not.
+    /// Reads the prompt, so that the next [`Contestant::write`] need not. What is compared is the
+    /// writing; the time to the first token has measurements of its own.
     pub(super) fn read(&mut self, case: &Case) -> Result<()> {
         match self {
             Self::Worker { engine, .. } => engine.prepare(case),
@@ -33,16 +33,18 @@ impl Contestant<'_> {
     }
 }
 
-/// Times of every side on every case.
+/// Times of every side on every case, in milliseconds. A time may be NaN where a side was left out;
+/// ratios with that side mean nothing.
 #[derive(Debug)]
 pub(super) struct Times {
-    /// Times by side, then by case, then by round.
+    // By side, then by case, then by round.
     all: Vec<Vec<Vec<f64>>>,
 }
 
 impl Times {
     /// The ratio of one side's time to another's over some of the cases: above 1 if `other` is
-    /// faster. Of several rounds the best counts, since disturbances only make a time longer.
+    /// faster. Of several rounds the best counts, since disturbances only make a time longer. The
+    /// mean is geometric: with an arithmetic one, the ratio and its inverse would not agree.
     pub(super) fn ratio(
         &self,
         side: usize,
@@ -55,14 +57,15 @@ impl Times {
         geometric_mean(&ratios)
     }
 
-    /// The best time of one side on one case.
     pub(super) fn best(&self, side: usize, case: usize) -> f64 {
         self.all[side][case].iter().copied().fold(f64::INFINITY, f64::min)
     }
 }
 
 /// Measures every side on every case in every round. The order rotates from case to case and is
-/// reversed in every other round.
+/// reversed in every other round: a side that always came after the same other one would always
+/// meet the machine as that one leaves it. `measure` gets the side and the case; its first error
+/// ends everything.
 pub(super) fn in_turns(
     cases: usize,
     rounds: usize,
@@ -74,6 +77,8 @@ pub(super) fn in_turns(
         for turn in 0..cases * sides {
             let (case, place) = (turn / sides, turn % sides);
             let place = if round % 2 == 0 { place } else { sides - 1 - place };
+            // Rotation changes who begins, but not who follows whom; only the reversal changes
+            // that.
             let side = (place + case) % sides;
             all[side][case].push(measure(side, case)?);
         }

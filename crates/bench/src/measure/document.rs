@@ -29,11 +29,11 @@ measured there.
 What an edit gains depends on what a step of many tokens costs beside a step of one, so it differs
 from processor to processor: each has a part of its own.
 ";
-/// How the part for a machine begins.
 const PART: &str = "\n## ";
 
 pub(super) fn write(rows: &[Row], setting: &Setting) -> Result<()> {
     let path = places::root().join("docs/reference/performance.md");
+    // A missing page is an empty one: the first run on a fresh checkout writes it.
     let before = fs_err::read_to_string(&path).unwrap_or_default();
     Ok(fs_err::write(path, page(rows, setting, &before))?)
 }
@@ -96,6 +96,7 @@ fn page(rows: &[Row], setting: &Setting, before: &str) -> String {
 }
 
 fn part(rows: &[Row], setting: &Setting) -> String {
+    // A ratio without the version of both sides can't be compared with a later one.
     let package = setting.server_package.as_deref().unwrap_or("not measured");
     let mut page = format!("{}\n\n", setting.machine);
     let _ = writeln!(page, "- engine: {}", setting.llama_build);

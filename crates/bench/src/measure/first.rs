@@ -12,20 +12,19 @@ use super::statistics::{geometric_mean, median, middle};
 use super::worker::{LocalCoderWorker, Timing};
 use super::{Bench, projection};
 
-/// How often both are started from nothing, and how often the model is switched.
 const STARTS: usize = 3;
-/// The first token of a prepared prompt may cost as much as a batch of this many rows.
+/// The first token of a prepared prompt may cost as much as a batch of this many rows, since no
+/// more tokens than that may be left to read of it.
 const BATCH_ROWS: u32 = 32;
-/// Milliseconds that it may cost in addition.
 const BESIDE_MS: f64 = 10.0;
 
-/// First tokens while the model is loaded.
 pub(super) fn resident(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     bench.worker.settle()?;
     let cases = bench.long.clone();
     let batch_ms = bench.worker.batch_ms(BATCH_ROWS)?;
     let (mut firsts, mut fresh) = (Vec::new(), Vec::new());
     for (number, case) in cases.iter().enumerate() {
+        // Each case begins differently, or the state of the case before would serve a part of it.
         let case = case.unread(number);
         bench.worker.prepare(&case)?;
         let (timing, usage) = bench.worker.write(&case, true)?;
@@ -45,7 +44,8 @@ pub(super) fn resident(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     }
     let mut server = bench.llama_server(&Settings::DEFAULT)?;
     let worker = &mut bench.worker;
-    // The sides: the worker with a prepared prompt, the worker without, llama-server without.
+    // The sides: the worker with a prepared prompt, the worker without, llama-server without. Every
+    // turn gets a number of its own, so that neither engine finds an earlier turn in its cache.
     let mut number = cases.len();
     let times = in_turns(cases.len(), 1, 3, |side, case| {
         number += 1;
@@ -53,6 +53,7 @@ pub(super) fn resident(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
         if side == 2 {
             return Ok(server.write(case, false)?.first_ms);
         }
+        // Outside the timing: an editor prepares while the user still writes the instruction.
         if side == 0 {
             worker.prepare(case)?;
         }
@@ -92,12 +93,16 @@ pub(super) fn start(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     }
     let case = bench.begun.clone();
     bench.worker.write(&case, true)?;
+    // The state comes from the resident worker and is given to a fresh one, as the host does when a
+    // worker is started again.
     let state = bench.worker.kept(case.beginning())?;
     let mut kept_tokens = 0;
     let mut resident = (Vec::new(), Vec::new());
     let times = in_turns(STARTS, 1, 2, |side, _| {
         let begun = Instant::now();
         let from_start = |begun: Instant, timing: Timing| {
+            // `write` measures from its own start, so the time before it is added and the time
+            // after the first token taken off.
             begun.elapsed().as_secs_f64() * 1e3 - timing.total_ms + timing.first_ms
         };
         if side == 0 {
@@ -129,7 +134,6 @@ pub(super) fn start(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     Ok(vec![from_start, loaded])
 }
 
-/// Unloading one model and loading another of the same size, compared with llama-server's start.
 pub(super) fn switch(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     if bench.peer.is_none() {
         return Ok(Vec::new());
@@ -137,6 +141,7 @@ pub(super) fn switch(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     let mut ratios = Vec::new();
     let mut note = String::new();
     for _ in 0..STARTS {
+        // A background load of faster weights must not run into the time of the switch.
         bench.worker.settle()?;
         let begun = Instant::now();
         bench.worker.reload()?;

@@ -18,7 +18,6 @@ const KINDS: [(KvStorage, KvType, &str); 2] =
 /// How far an estimate may be off, as a share of the measured value.
 const DEVIATION_MAX: f64 = 0.03;
 
-/// The worst of all estimates, and what it was for.
 pub(super) fn estimates(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     let header = header(&bench.model)?;
     let (mut deviations, mut worst) = (Vec::new(), (0.0, String::new()));
@@ -36,11 +35,13 @@ pub(super) fn estimates(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
             #[expect(clippy::cast_precision_loss, reason = "bytes")]
             let deviation = (expected as f64 / measured.total_bytes() as f64 - 1.0).abs();
             if deviation >= worst.0 {
+                // `>=`, so that even a perfect estimate names the case it was for.
                 worst = (deviation, format!("the worst with {context_tokens} tokens, {name}"));
             }
             deviations.push(deviation);
         }
     }
+    // The later measurements expect the usual window, not the last one that was tried here.
     bench.worker.reload()?;
     let figure =
         Figure { value: worst.0, low: median(&deviations), high: worst.0, n: deviations.len() };

@@ -12,13 +12,12 @@ use super::worker::LocalCoderWorker;
 
 /// Prompt tokens of the small and the large case. The demo model has a window of 2,048.
 const PROMPTS: [u32; 2] = [256, 1_536];
-/// Tokens in the context before the answer.
 const DEPTHS: [u32; 2] = [128, 1_536];
-/// Windows that are open in addition to the one that asks.
 const WINDOWS: usize = 15;
 const TRIES: usize = 5;
 
-/// All rows; none for the large shape, which would take longer and tell nothing new.
+/// All rows; none for the large shape, which would take longer and tell nothing new. There are no
+/// targets: growth is watched from one version to the next.
 pub(super) fn growth(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     if bench.shape == "7b" {
         return Ok(Vec::new());
@@ -48,11 +47,11 @@ fn depths(bench: &mut Bench<'_>) -> Result<Row> {
     Ok(bench.row(name, geometric_mean(&[large / small]), Target::None, note))
 }
 
-/// Compares the shortest third of the edits with the longest.
 fn selections(bench: &mut Bench<'_>) -> Result<Option<Row>> {
     let mut cases = bench.edits.clone();
     cases.sort_by_key(|case| case.tokens);
     let third = cases.len() / 3;
+    // With fewer than three edits, the shortest and the longest would be the same ones.
     if third == 0 {
         return Ok(None);
     }
@@ -93,6 +92,7 @@ fn windows(bench: &mut Bench<'_>) -> Result<Row> {
     let others: Result<Vec<_>> = (0..WINDOWS).map(|_| client.another_window()).collect();
     let others = others?;
     let among = time(&mut client, TRIES)?;
+    // Only now: the other windows must be open while the second time is taken.
     drop(others);
     client.stop()?;
     let name = format!("growth: an answer with {} windows to one with 1", WINDOWS + 1);

@@ -13,15 +13,14 @@ use localcoder_transport::Client;
 
 use crate::{places, process};
 
-/// Tokens of an answer whose cost is measured.
 const ANSWER_TOKENS: u32 = 64;
 
-/// Asks for ghost text as an editor does.
 pub(super) fn complete(client: &mut Client, params: &CompleteParams) -> Result<CompleteAnswer> {
     client.call::<Complete>(params, |_, _| {}).map_err(plain)
 }
 
-/// A connection to a running host.
+/// A connection to a running host, which ends with [`HostClient::stop`]; the home folder is deleted
+/// with this value, so a host that still ran would lose its files.
 pub(super) struct HostClient {
     client: Client,
     home: tempfile::TempDir,
@@ -29,7 +28,8 @@ pub(super) struct HostClient {
 
 impl HostClient {
     pub(super) fn start() -> Result<Self> {
-        // A short path, because the path of a socket may not be long.
+        // `sun_path` has 104 bytes on macOS and 108 on Linux; a checkout's `target` is often
+        // deeper.
         let home = tempfile::Builder::new().prefix("lcb").tempdir_in("/tmp")?;
         let mut start = process::command(places::program("localcoder"), home.path());
         process::read(start.args(["host", "start"]).env("LOCALCODER_HOME", home.path()))?;
@@ -37,12 +37,12 @@ impl HostClient {
         Ok(Self { client, home })
     }
 
-    /// Another client of the same host, like a second editor window.
     pub(super) fn another_window(&self) -> Result<Client> {
         connect(self.home.path(), ClientKind::Editor)
     }
 
-    /// Has a text written; returns the time from the request to the end, and the worker's counts.
+    /// Has a text written; returns the milliseconds from the request to the end, and the worker's
+    /// counts. `number` makes the prompt differ from those of other calls, so that no cache has it.
     pub(super) fn generate(&mut self, model: &Path, number: usize) -> Result<(f64, Usage)> {
         let params = GenerateParams {
             request_id: format!("cost-{number}"),

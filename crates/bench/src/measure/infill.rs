@@ -18,10 +18,12 @@ use super::projection::suggestion_ms;
 use super::statistics::{geometric_mean, median};
 use crate::{places, process, report};
 
-/// Measures and prints.
+/// Has both engines fill the same gaps, judges all answers with the product's own `eval`, and
+/// prints the shares that pass; then times the pauses of a user who types.
 pub(crate) fn run(tasks: &Path, model: &Path, every: usize) -> Result<()> {
     let (tasks, model) = (tasks.canonicalize()?, model.canonicalize()?);
     let holes = localcoder_eval::read_holes(&tasks).map_err(|why| anyhow!(why))?;
+    // `eval` gets the same step, so both sides fill the same gaps.
     let holes: Vec<Hole> = holes.into_iter().step_by(every).collect();
     let peer = peer::build(&places::target().join("bench"))?;
     let folder = places::target().join("bench/infill");
@@ -29,6 +31,7 @@ pub(crate) fn run(tasks: &Path, model: &Path, every: usize) -> Result<()> {
     let mut server = LlamaServer::start(&peer, &model, &Settings::DEFAULT)?;
     let answers = folder.join("llama-server.jsonl");
     fs_err::write(&answers, filled(&mut server, &holes)?)?;
+    // The host of this home is stopped below; the pauses start another with a home of its own.
     let home = tempfile::Builder::new().prefix("lcb").tempdir_in("/tmp")?;
     let judge = |arguments: &[&str]| -> Result<EvalRow> {
         let mut eval = process::command(places::program("localcoder"), home.path());
@@ -56,7 +59,10 @@ fn filled(server: &mut LlamaServer, holes: &[Hole]) -> Result<String> {
     for hole in holes {
         let [before, after, _] = hole.parts();
         let (text, ms, _) = server.infill([before, after, ""], false)?;
+        // The gap is in a line of its own already.
         let text = text.trim_start_matches('\n');
+        // Without this, a single-line gap would count as wrong for what was written after it; our
+        // own engine stops there by itself.
         let text = match hole.kind {
             "infill-line" => text.split('\n').next().unwrap_or_default(),
             _ => text,
@@ -68,24 +74,28 @@ fn filled(server: &mut LlamaServer, holes: &[Hole]) -> Result<String> {
     Ok(lines)
 }
 
-/// One pause of a user who types.
+/// One pause of a user who types: the times and the prompt tokens that each side had to read for
+/// it.
 #[derive(Debug)]
 struct Paused {
     host_ms: f64,
     server_ms: f64,
     host_read: u32,
     server_read: u32,
-    /// How long ours would take on an M3 Pro.
     projected_ms: f64,
+    /// Whether the host answered with a suggestion that it had, without asking the model: then
+    /// there is nothing to compute, on any machine.
     kept: bool,
 }
 
 /// The cursor is in the empty line, then the user types its first word: the pause after that is
-/// timed.
+/// timed. The request before the word is made of both and is not timed; it is what fills their
+/// caches.
 fn pauses(server: &mut LlamaServer, holes: &[Hole], model: &Path) -> Result<()> {
     let host = HostClient::start()?;
     let mut window = host.another_window()?;
     let mut paused = Vec::new();
+    // The projection scales with the bytes that a step reads; the header is negligible.
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     let bytes = fs_err::metadata(model)?.len() as f64;
     for (number, hole) in holes.iter().enumerate() {
@@ -93,6 +103,7 @@ fn pauses(server: &mut LlamaServer, holes: &[Hole], model: &Path) -> Result<()> 
         let white = right.len() - right.trim_start().len();
         let (white, right) = right.split_at(white);
         let word = right.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(right.len());
+        // A line that begins with a bracket or a quote has no word whose typing could be timed.
         if word == 0 {
             continue;
         }
@@ -112,6 +123,7 @@ fn pauses(server: &mut LlamaServer, holes: &[Hole], model: &Path) -> Result<()> 
         };
         let host_read = usage.prompt_tokens - usage.cached_tokens;
         let (read, written) = (f64::from(host_read), f64::from(usage.generated_tokens));
+        // A suggestion that was kept costs nothing on any machine.
         let projected_ms = if kept { 0.0 } else { suggestion_ms(bytes, read, written) };
         paused.push(Paused { host_ms, server_ms, host_read, server_read, projected_ms, kept });
     }
@@ -147,7 +159,6 @@ fn report_pauses(paused: &[Paused]) -> Result<()> {
     Ok(())
 }
 
-/// An editor window in which one gap is filled.
 struct Asker<'a> {
     window: &'a mut Client,
     model: &'a Path,

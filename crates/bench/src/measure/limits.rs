@@ -13,15 +13,13 @@ use super::report::{Row, Target};
 use super::statistics::{Figure, middle, percentile};
 use super::worker::LocalCoderWorker;
 
-/// Milliseconds that a cancel may take in addition to a chunk of the prompt.
 const BESIDE_CHUNK_MS: f64 = 50.0;
-/// Milliseconds that a cancel may take in addition to a step that writes.
 const BESIDE_STEP_MS: f64 = 20.0;
-/// At how many moments during a request it is cancelled.
+/// A request is cancelled at one of 19 moments. That is a prime, so that with fewer cases than this
+/// each case meets each moment in time.
 const MOMENTS: usize = 19;
 const MOMENTS_F64: f64 = 19.0;
 
-/// Cancels at moments spread over whole requests.
 pub(super) fn cancels(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     bench.worker.settle()?;
     let chunk_ms = bench.worker.batch_ms(BATCH_TOKENS)?;
@@ -30,17 +28,23 @@ pub(super) fn cancels(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     let mut cases = if bench.amount.large { Vec::new() } else { bench.long.clone() };
     cases.extend(bench.texts.iter().cloned());
     let worker = &mut bench.worker;
+    // Taken before the cancels and again after them: an answer of another length shows that a
+    // cancel left a state in the cache that is not the prompt's.
     let before = worker.write(&cases[0], true)?.0.tokens;
     let mut whole_ms = Vec::new();
+    // The whole time of each case is measured first, so that the moments spread over the request
+    // whatever the machine.
     for (number, case) in cases.iter().enumerate() {
         whole_ms.push(worker.write(&case.unread(number), false)?.0.total_ms);
     }
     let (mut reading, mut writing) = (Vec::new(), Vec::new());
     for number in 0..bench.amount.cancels {
         let which = number % cases.len();
+        // The numbers continue after those above, or the prompt would be in the cache already.
         let case = cases[which].unread(MOMENTS + number);
         let share = f64::from(u32::try_from(number % MOMENTS)?) / MOMENTS_F64;
         let after = Duration::from_secs_f64(whole_ms[which] * share / 1e3);
+        // The answer had ended before its moment came: that is not a cancel.
         let Some(cancelled) = worker.cancel(&case, after)? else { continue };
         let times = if cancelled.was_writing { &mut writing } else { &mut reading };
         times.push(cancelled.silent_ms);
@@ -58,13 +62,15 @@ pub(super) fn cancels(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     ])
 }
 
-/// The 99th percentile as a share of the allowed time, with the median and the longest time.
+/// The 99th percentile as a share of the allowed time, with the median and the longest time in the
+/// places of a spread's ends.
 fn worst(times: &[f64], allowed: f64) -> Figure {
     let share = |part: f64| percentile(times, part) / allowed;
     Figure { value: share(0.99), low: share(0.5), high: share(1.0), n: times.len() }
 }
 
-/// What it costs to bring a token from the worker through the host to a client.
+/// What it costs to bring a token from the worker through the host to a client: the client's time
+/// minus what the worker reports for reading and writing.
 pub(super) fn own_cost(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     let mut client = HostClient::start()?;
     let (mut costs, mut shares) = (Vec::new(), Vec::new());
@@ -72,6 +78,7 @@ pub(super) fn own_cost(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
         let (total_ms, usage) = client.generate(&bench.model, round)?;
         let inside_ms = usage.prefill_ms + usage.decode_ms;
         let tokens = f64::from(usage.generated_tokens.max(1));
+        // The first request also starts a worker and loads the model, so it does not count.
         if round > 0 {
             costs.push((total_ms - inside_ms) / tokens);
             shares.push((total_ms - inside_ms) / usage.decode_ms);
@@ -112,6 +119,7 @@ pub(super) fn memory(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
 /// Resident memory without pages of the file, minus the KV cache: since the weights are read in
 /// place, no copy of them is included.
 fn beside(bench: &Bench<'_>) -> Result<Row> {
+    // Without rearranged weights, which would be a copy in anonymous memory.
     let mut worker = LocalCoderWorker::start_with(&bench.model, false)?;
     worker.write(&bench.long[0], true)?;
     let own = mib(worker.pid(), ANONYMOUS)?;
@@ -124,7 +132,6 @@ fn beside(bench: &Bench<'_>) -> Result<Row> {
     Ok(bench.row(name, figure, Target::AtMost(150.0), note))
 }
 
-/// The system's name for resident memory.
 const RESIDENT: &str = "VmRSS:";
 const ANONYMOUS: &str = "RssAnon:";
 

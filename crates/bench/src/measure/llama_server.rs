@@ -14,7 +14,6 @@ use super::cases::{Case, WINDOW_TOKENS};
 use super::peer::Peer;
 use super::worker::Timing;
 
-/// How it is started.
 #[derive(Debug)]
 pub(super) struct Settings {
     arguments: &'static [&'static str],
@@ -23,14 +22,15 @@ pub(super) struct Settings {
 impl Settings {
     pub(super) const DEFAULT: Self = Self { arguments: &[] };
 
-    /// The name in tables.
     pub(super) fn name(&self) -> String {
         self.arguments.join(" ").replace("--spec-type", "type").replace("--spec-ngram", "ngram")
     }
 }
 
 /// Its drafts from earlier text: with default settings, with shorter matches and drafts, which suit
-/// edits better, two kinds one after the other, and what it recommends itself.
+/// edits better, two kinds one after the other, and what it recommends itself. The product is
+/// compared with the best of them, so that a poor choice of settings does not make the comparison
+/// easier.
 pub(super) const NGRAMS: &[Settings] = &[
     Settings {
         arguments: &[
@@ -86,12 +86,12 @@ pub(super) const NGRAMS: &[Settings] = &[
     Settings { arguments: &["--spec-default"] },
 ];
 
-/// Tokens of the text that fills a gap; ours has as many for several lines.
+/// Tokens of the text that fills a gap; ours has as many for several lines. llama-server's own
+/// default has no such end.
 const INFILL_TOKENS: u32 = 64;
 
 const START_DEADLINE: Duration = Duration::from_secs(300);
 
-/// A running server with the model.
 pub(super) struct LlamaServer {
     child: Child,
     port: u16,
@@ -106,9 +106,11 @@ impl LlamaServer {
             .arg("--model")
             .arg(model)
             .args(["--host", "127.0.0.1", "--port", &port.to_string()])
+            // One sequence, as the worker has: several would divide the context window.
             .args(["--ctx-size", &WINDOW_TOKENS.to_string(), "--parallel", "1"])
             .args(arguments)
             .stdin(Stdio::null())
+            // A pipe that nobody empties would block the server as soon as it is full.
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -122,6 +124,7 @@ impl LlamaServer {
             if Instant::now() > deadline {
                 bail!("llama-server {} does not get ready", arguments.join(" "));
             }
+            // Short, because this wait is part of the measured start.
             std::thread::sleep(Duration::from_millis(2));
         }
         Ok(server)
@@ -138,12 +141,14 @@ impl LlamaServer {
             lines.read_line(&mut status)?;
             Ok::<_, anyhow::Error>(status)
         };
+        // An error is the normal case until the server listens, and 503 until the model is loaded.
         ask().is_ok_and(|status| status.contains(" 200 "))
     }
 
     /// Sends a request; the reader that is returned starts at the status line.
     fn ask(&self, method: &str, path: &str, body: &str) -> Result<BufReader<TcpStream>> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        // Otherwise Nagle's algorithm might hold back the end of a request that is sent in pieces.
         stream.set_nodelay(true)?;
         write!(
             stream,
@@ -154,8 +159,9 @@ impl LlamaServer {
         Ok(BufReader::new(stream))
     }
 
-    /// Fills a gap with its defaults; returns what was written, how long that took, and how many
-    /// tokens of the prompt were read for it. With `one_line` it ends at the end of the line.
+    /// Fills a gap with its defaults; returns what was written, the milliseconds that took, and how
+    /// many tokens of the prompt were read for it, that is, were not in its cache. With `one_line`
+    /// it ends at the end of the line. `typed` is what is already in the line after `before`.
     pub(super) fn infill(
         &mut self,
         [before, after, typed]: [&str; 3],
@@ -195,12 +201,12 @@ impl LlamaServer {
         Ok(format!("{prompt}{prefill}"))
     }
 
-    /// Reads the prompt and writes almost nothing.
     pub(super) fn read(&mut self, case: &Case) -> Result<()> {
         self.complete(case, true, 1).map(|_| ())
     }
 
-    /// Writes the answer; with `keep`, it starts from what it has already read of the prompt.
+    /// Writes the answer. With `keep` it starts from what it has already read of the prompt;
+    /// without, its cache is not used, as on the first request of a session.
     pub(super) fn write(&mut self, case: &Case, keep: bool) -> Result<Timing> {
         self.complete(case, keep, case.layout.max_tokens)
     }
@@ -219,6 +225,7 @@ impl LlamaServer {
         let mut first_ms = None;
         // Between the events there are lines with the lengths of chunks; only events begin with
         // `data: `.
+        // The first event may have no text, so only the first with text counts.
         for line in lines {
             let line = line?;
             let Some(event) = line.strip_prefix("data: ") else { continue };
@@ -226,6 +233,7 @@ impl LlamaServer {
             if event["content"].as_str().is_some_and(|text| !text.is_empty()) {
                 first_ms.get_or_insert_with(|| begun.elapsed().as_secs_f64() * 1e3);
             }
+            // Its counts are in the last event only.
             if event["stop"] == true {
                 let total_ms = begun.elapsed().as_secs_f64() * 1e3;
                 let count = |name: &str| {
@@ -241,13 +249,17 @@ impl LlamaServer {
                 });
             }
         }
+        // Without an event that says so, the connection may have broken: a shorter time must not
+        // count.
         bail!("llama-server ended its answer early")
     }
 }
 
 impl Drop for LlamaServer {
     fn drop(&mut self) {
+        // It may have ended already; either way it must not outlive the measurement.
         let _ = self.child.kill();
+        // Reaped at once, since another server is often started right after this one.
         let _ = self.child.wait();
     }
 }

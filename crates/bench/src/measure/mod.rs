@@ -47,16 +47,14 @@ use worker::LocalCoderWorker;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
-    /// Only the small shape, and fewer cases.
+    /// Only the small shapes, and fewer cases.
     pub(crate) quick: bool,
     /// Without llama-server: only the engine compared with itself.
     pub(crate) alone: bool,
     /// Only one shape, or one part of the measurements; the other rows keep their earlier results.
     pub(crate) shape: Option<String>,
     pub(crate) part: Option<String>,
-    /// At most this many edits; fewer take less time and tell less.
     pub(crate) edits: Option<usize>,
-    /// Only edits of one kind, for its row alone.
     pub(crate) kind: Option<String>,
 }
 
@@ -75,7 +73,6 @@ impl Plan {
     }
 }
 
-/// How much is measured with a shape.
 #[derive(Debug, Clone, Copy)]
 struct Amount {
     edits: usize,
@@ -84,8 +81,7 @@ struct Amount {
     rounds: usize,
     cancels: usize,
     cost_rounds: usize,
-    /// Whether the shape is a large one: then measurements that take long and tell nothing new are
-    /// left out.
+    /// Then measurements that take long and tell nothing new are left out.
     large: bool,
 }
 
@@ -112,17 +108,18 @@ impl Amount {
     }
 }
 
-/// A model, a worker that runs it, and the requests.
+/// A model, a worker that runs it, and the requests: what each part of the measurements gets.
 struct Bench<'a> {
     shape: &'static str,
     model: PathBuf,
     amount: Amount,
     worker: LocalCoderWorker,
     peer: Option<&'a Peer>,
-    /// Settings of llama-server's drafts that are measured in addition to its default.
+    /// Settings of llama-server's drafts that are measured in addition to its default: all for
+    /// small shapes, and only the best of those for the large one.
     ngrams: Vec<&'static Settings>,
     edits: Vec<Case>,
-    /// The only kind that is measured; `None` for all.
+    /// For `--kind`; `None` for all.
     only: Option<Kind>,
     texts: Vec<Case>,
     long: Vec<Case>,
@@ -155,7 +152,8 @@ impl Bench<'_> {
 
 type Part = fn(&mut Bench<'_>) -> Result<Vec<Row>>;
 
-/// What is measured with each model, in this order.
+/// What is measured with each model, in this order. Cases are cached from part to part, so a part
+/// that needs an unread prompt changes its beginning.
 const PARTS: &[(&str, Part)] = &[
     ("edits", writing::edits),
     ("novel text", writing::novel),
@@ -169,7 +167,8 @@ const PARTS: &[(&str, Part)] = &[
     ("growth", growth::growth),
 ];
 
-/// What is measured with the shipped model: costs that a large model would hide.
+/// What is measured with the shipped model: costs that a large model would hide, since its steps
+/// take less than a millisecond.
 const DEMO_PARTS: &[(&str, Part)] = &[
     ("cancels", limits::cancels),
     ("cost beside the steps", limits::own_cost),
@@ -177,7 +176,9 @@ const DEMO_PARTS: &[(&str, Part)] = &[
     ("growth", growth::growth),
 ];
 
-/// Measures, prints the table and writes `target/bench/engine.json`.
+/// Measures, prints the table and writes `target/bench/engine.json` and the page of the
+/// documentation. Rows of earlier runs that were not measured now are kept, so that a part or a
+/// shape can be repeated alone.
 pub(crate) fn run(plan: &Plan) -> Result<()> {
     let folder = places::target().join("bench");
     fs_err::create_dir_all(&folder)?;
@@ -189,6 +190,8 @@ pub(crate) fn run(plan: &Plan) -> Result<()> {
     let cases = terminal::stage("cases", || Cases::choose(&models::shipped()))?;
     for shape in shapes {
         let model = models::make(shape, &folder, peer.as_ref())?;
+        // The large shape comes last, when the rows of the smaller ones say which settings are
+        // worth its time.
         let ngrams = match shape {
             Shape::Large => writing::best_ngrams(&rows),
             _ if plan.quick => NGRAMS.iter().take(2).collect(),
@@ -244,11 +247,11 @@ fn prepare<'a>(
     })
 }
 
-/// Name and number of the processors.
 fn processor() -> String {
     let cpus = fs_err::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let count = std::thread::available_parallelism().map_or(0, usize::from);
+    // The number counts, too: the same processor with other cores is another machine on the page.
     format!("{count} x {}", name.map_or("unknown processor", |(_, name)| name))
 }
 

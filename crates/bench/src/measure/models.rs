@@ -9,10 +9,10 @@ use super::peer::Peer;
 use crate::files::Stamp;
 use crate::{places, process, python, report};
 
-/// The model whose cost it has.
+/// The model whose cost it has. Zeros are multiplied like any other numbers, so a widened demo
+/// model takes the time and memory of the model whose shape it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
-    /// The shipped model, unchanged.
     Demo,
     /// Qwen2.5-Coder-0.5B.
     Small,
@@ -23,7 +23,6 @@ pub(super) enum Shape {
 impl Shape {
     pub(super) const ALL: [Self; 3] = [Self::Demo, Self::Small, Self::Large];
 
-    /// The name that the demo model's tools use.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Demo => "demo",
@@ -50,6 +49,7 @@ pub(super) fn make(shape: Shape, folder: &Path, peer: Option<&Peer>) -> Result<P
     let demo = fs_err::read(shipped)?;
     let digest = format!("{:x?}", Sha256::digest(&demo).as_slice());
     let stamp_of = |kind: &str| Stamp::new(&format!("bench-{name}-{kind}"), digest.clone());
+    // Also without a peer now: one of an earlier run has made it, and figures stay comparable.
     if stamp_of("q4").is_fresh() && q4.is_file() {
         return Ok(q4);
     }
@@ -58,6 +58,7 @@ pub(super) fn make(shape: Shape, folder: &Path, peer: Option<&Peer>) -> Result<P
     if stamp.is_fresh() && made.is_file() {
         return Ok(made.clone());
     }
+    // Cleared before the work: if that is interrupted, the half-written file must not look fresh.
     stamp.clear();
     report::stage(&format!("make the {name} model"), || {
         let mut widen =
@@ -68,6 +69,7 @@ pub(super) fn make(shape: Shape, folder: &Path, peer: Option<&Peer>) -> Result<P
             let mut quantize = process::command(&peer.quantize, folder);
             // Its input is already quantized to 8 bits.
             process::read(quantize.arg("--allow-requantize").args([&q8, &q4]).arg("Q4_K_M"))?;
+            // A 7B in eight bits is eight gigabytes.
             fs_err::remove_file(&q8)?;
         }
         Ok(())

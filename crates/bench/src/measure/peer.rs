@@ -8,21 +8,20 @@ use anyhow::{Context as _, Result};
 use crate::files::Stamp;
 use crate::{process, python, report};
 
-/// Contains llama.cpp 0.5.0-dev (ggml 0.25.3), the closest to ours in any registry.
+/// Contains llama.cpp 0.5.0-dev (ggml 0.25.3), the closest to ours in any registry: a peer of
+/// another age would compare versions, not engines. This text is the stamp, so the peer is built
+/// again as soon as it changes.
 const PACKAGE: &str = "llama-cpp-python==0.3.36";
 const TARGETS: [&str; 3] = ["llama-server", "llama-quantize", "llama-bench"];
 
-/// Where the peer's programs are.
 #[derive(Debug)]
 pub(super) struct Peer {
     pub(super) server: PathBuf,
     pub(super) quantize: PathBuf,
     bench: PathBuf,
-    /// Package and version, for the report.
     pub(super) version: &'static str,
 }
 
-/// Builds the programs, unless they are built already.
 pub(super) fn build(folder: &Path) -> Result<Peer> {
     let folder = folder.join("peer");
     let programs = folder.join("build/bin");
@@ -36,10 +35,13 @@ pub(super) fn build(folder: &Path) -> Result<Peer> {
     if stamp.is_fresh() && TARGETS.iter().all(|target| programs.join(target).is_file()) {
         return Ok(peer);
     }
+    // Before the build: an interrupted one leaves some programs that would look complete.
     stamp.clear();
     fs_err::create_dir_all(&folder)?;
     report::stage("build llama-server (some minutes, once)", || {
         let mut pip = process::command(python::environment()?, &folder);
+        // From source, because the wheels have the library without the programs, and without
+        // dependencies, which are Python's.
         pip.args(["-m", "pip", "download", "--quiet", "--no-binary", ":all:", "--no-deps"]);
         process::run(pip.args(["--dest", ".", PACKAGE]))?;
         let archive = archive_in(&folder)?;
@@ -66,7 +68,8 @@ fn make_arguments() -> Vec<String> {
 }
 
 impl Peer {
-    /// Milliseconds that llama-bench takes for a token after `depth` others.
+    /// Milliseconds that llama-bench takes for a token after `depth` others, the mean of two runs.
+    /// `repack`: whether its weights may be rearranged for the processor's kernels.
     pub(super) fn ms_a_token(
         &self,
         model: &Path,
@@ -102,12 +105,15 @@ fn kernels() -> Vec<String> {
         ("avx512_bf16", "AVX512_BF16"),
         ("avx_vnni", "AVX_VNNI"),
     ] {
+        // With `GGML_NATIVE` off nothing is detected, so each kernel is named; a flag that is
+        // missing here would make the peer slower than it is.
         arguments.push(format!("-DGGML_{option}={}", if has(flag) { "ON" } else { "OFF" }));
     }
     arguments
 }
 
 fn archive_in(folder: &Path) -> Result<PathBuf> {
+    // `max`, since an older version's archive may still be there.
     let entries = fs_err::read_dir(folder)?.flatten().map(|entry| entry.path());
     entries
         .filter(|path| path.to_string_lossy().ends_with(".tar.gz"))

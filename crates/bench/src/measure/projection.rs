@@ -11,20 +11,20 @@ const PROMPT_TOKENS_PER_S: f64 = 300.0;
 /// Seconds to read the file into memory at 6.4 GB/s, the published speed of reading without mmap.
 const LOAD_S: f64 = 0.73;
 
-/// Speedup of edits over decoding one token at a time, from the tokens that a step wrote and those
-/// that it computed.
+/// Speedup of edits over decoding one token at a time, from the mean tokens that a step wrote and
+/// those that it computed (the rows, of which wrong guesses are a part).
 pub(super) fn edits(written: f64, computed: f64) -> String {
     format!("{:.1}", written * STEPS[0].1 / step_ms(computed))
 }
 
-/// Time to the first token if `tokens` of the prompt are not yet read.
+/// Time to the first token if `tokens` of the prompt are not yet read. Up to the widest known step
+/// it is one step; beyond that, the published speed for prompts applies.
 pub(super) fn first_token(tokens: f64) -> String {
     let batch =
         if tokens <= STEPS[4].0 { step_ms(tokens) } else { tokens * 1e3 / PROMPT_TOKENS_PER_S };
     format!("{batch:.0} ms")
 }
 
-/// Time to the first token from the start of the process.
 pub(super) fn start(tokens: f64) -> String {
     format!("{:.1} s", LOAD_S + tokens / PROMPT_TOKENS_PER_S)
 }
@@ -38,9 +38,11 @@ pub(super) fn suggestion_ms(bytes: f64, read: f64, written: f64) -> f64 {
     (step_ms(read) + written * step_ms(1.0)) * bytes / FILE_BYTES
 }
 
-/// Time of a step with this many tokens, interpolated linearly between the known ones.
+/// Time of a step with this many tokens, interpolated linearly between the known ones; beyond the
+/// last of these, the slope of the last interval continues.
 pub(super) fn step_ms(tokens: f64) -> f64 {
     let upper = STEPS.iter().position(|(rows, _)| tokens <= *rows).unwrap_or(STEPS.len() - 1);
+    // At or below the first known step both ends are the same, and the slope would be 0 / 0.
     let ((from, low), (to, high)) = (STEPS[upper.saturating_sub(1)], STEPS[upper]);
     if to <= from { high } else { low + (high - low) * (tokens - from) / (to - from) }
 }

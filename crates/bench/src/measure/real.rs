@@ -15,7 +15,7 @@ use crate::report;
 
 const EDITS: usize = 8;
 const TOKENS: u32 = 160;
-/// How often each side is timed; the best counts.
+/// How often each side is timed; the best counts, since disturbances only make a time longer.
 const ROUNDS: usize = 2;
 /// In a draft that is mostly right, one word in this many is wrong.
 const WRONG_WORD: usize = 25;
@@ -23,7 +23,9 @@ const WRONG_WORD: usize = 25;
 /// prepared.
 const UNREAD_TOKENS_MAX: u32 = 32;
 
-/// Results of the edits of one model.
+/// Results of the edits of one model. The vectors have one entry for each edit, ratios above 1
+/// where ours is the faster; `other` counts the texts that differ from plain decoding, of all
+/// rounds.
 #[derive(Default)]
 struct Gains {
     by_selection: Vec<f64>,
@@ -33,7 +35,6 @@ struct Gains {
     other: usize,
 }
 
-/// Measures a file, or the tiny models.
 pub(crate) fn run(model: &Path, edits: Option<usize>) -> Result<()> {
     let edits = edits.unwrap_or(EDITS);
     if model != Path::new("tiny") {
@@ -69,6 +70,8 @@ fn measure(name: &str, model: &Path, edits: usize) -> Result<()> {
     gain("prepared and drafted, from the request, to nothing read", &gains.from_request);
     report::line(format!("  tokens of a prepared prompt that were read: {:?}", gains.unread));
     report::line(format!("  answers that differ from plain decoding: {}", gains.other));
+    // With our kernels a sum has the same order whatever the number of columns, so a difference is
+    // a bug; see `docs/decisions/one-order-of-addition.md`.
     if std::env::var("LOCALCODER_KERNELS").as_deref() != Ok("off") {
         ensure!(gains.other == 0, "what is written must not depend on what is guessed or kept");
     } else if gains.other > 0 {
@@ -91,11 +94,13 @@ fn measure_edit(
         best[side][0] = best[side][0].min(usage.decode_ms);
         best[side][1] = best[side][1].min(usage.decode_ms + usage.prefill_ms);
     };
+    // The plain side starts from nothing in every round; otherwise its cache would have the prompt.
     for round in 0..ROUNDS {
         plain.reload()?;
         let (expected, usage) = plain.text(&case.asked, "", TOKENS)?;
         note(0, &usage);
         for (side, draft) in [(1, case.asked.layout.draft.clone()), (2, mostly_right(&expected))] {
+            // Again for each draft: the answer before has left its own tokens in the cache.
             worker.prepare(&case.before)?;
             let (text, usage) = worker.text(&case.asked, &draft, TOKENS)?;
             note(side, &usage);
@@ -103,6 +108,8 @@ fn measure_edit(
             if round == 0 && side == 1 {
                 let unread = usage.prompt_tokens - usage.cached_tokens;
                 gains.unread.push(unread);
+                // The instruction was not known when the prompt was prepared, so its tokens are not
+                // counted as read again.
                 let command = worker.count(vec![own_words(case)])?[0];
                 ensure!(
                     unread <= UNREAD_TOKENS_MAX + command,
@@ -117,14 +124,14 @@ fn measure_edit(
     Ok(())
 }
 
-/// The part of the prompt that the prepared one did not have: the instruction.
+/// The part of the prompt that the prepared one did not have: the instruction. The last parting is
+/// where the shared part of the user's message ends.
 fn own_words(case: &Prepared) -> String {
     let user = &case.asked.layout.user;
     let shared = case.asked.layout.partings.last().copied().unwrap_or(0);
     user.get(shared as usize..).unwrap_or_default().to_owned()
 }
 
-/// An answer in which some words are replaced.
 fn mostly_right(answer: &str) -> String {
     let mut words: Vec<&str> = answer.split_inclusive(' ').collect();
     for word in words.iter_mut().skip(WRONG_WORD / 2).step_by(WRONG_WORD) {

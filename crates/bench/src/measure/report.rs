@@ -9,23 +9,20 @@ use super::models::Shape;
 use super::statistics::Figure;
 use crate::report;
 
-/// With what and where it was measured.
 #[derive(Debug, Default)]
 pub(super) struct Setting {
-    /// Version of llama.cpp in our worker.
     pub(super) llama_build: String,
-    /// The package that llama-server is from; `None` if it was not measured.
+    /// `None` if llama-server was not measured.
     pub(super) server_package: Option<String>,
-    /// The processor.
     pub(super) machine: String,
 }
 
-/// What a figure should be.
+/// What a figure should be. Kept as text in `engine.json` (`>= 2.2`), so that the file is readable
+/// without this program and earlier rows can be merged with new ones.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Target {
     AtLeast(f64),
     AtMost(f64),
-    /// There is no target; the figure is only reported.
     None,
 }
 
@@ -58,14 +55,12 @@ impl Target {
 
 #[derive(Debug, Clone)]
 pub(super) struct Row {
-    /// The model with which it was measured.
     pub(super) shape: String,
+    /// The name in tables and, with `shape`, the key by which a later run replaces the row.
     pub(super) name: String,
     pub(super) figure: Figure,
     pub(super) target: Target,
-    /// Further information, such as the figures behind a ratio.
     pub(super) note: String,
-    /// Projection for an M3 Pro, estimated from counts and bandwidth; empty if that tells nothing.
     pub(super) projection: String,
 }
 
@@ -86,7 +81,6 @@ pub(super) fn print(rows: &[Row]) {
     }
 }
 
-/// Writes `engine.json`.
 pub(super) fn write(path: &Path, rows: &[Row], setting: &Setting) -> Result<()> {
     let rows: Vec<_> = rows
         .iter()
@@ -106,7 +100,8 @@ pub(super) fn write(path: &Path, rows: &[Row], setting: &Setting) -> Result<()> 
     Ok(fs_err::write(path, serde_json::to_string_pretty(&all)? + "\n")?)
 }
 
-/// The rows of earlier runs; empty if there were none.
+/// The rows of earlier runs; empty if there were none. A file or row that can't be read counts as
+/// none: an older format is measured again rather than migrated.
 pub(super) fn read(path: &Path) -> Vec<Row> {
     let text = fs_err::read_to_string(path).unwrap_or_default();
     let all: Value = serde_json::from_str(&text).unwrap_or_default();

@@ -27,12 +27,11 @@ use serde_json::Value;
 use super::cases::{Case, WINDOW_TOKENS};
 use crate::places;
 
-/// Measuring needs an idle worker, so it is rarely asked while it may be busy.
+/// Only an answer says whether the final weights are in use, and an answer keeps the worker busy;
+/// so it is asked rarely, lest asking delay what it asks about.
 const SETTLE_EVERY: Duration = Duration::from_secs(3);
 const SETTLE_DEADLINE: Duration = Duration::from_secs(180);
-/// A cost is the best of this many attempts.
 const TRIES: usize = 4;
-/// How many tokens are written to time one.
 const DEPTH_TOKENS: u32 = 16;
 /// Characters of the text from which a batch is made, per token; more than any token has.
 const CHARACTERS_A_TOKEN: usize = 12;
@@ -40,33 +39,27 @@ const CHARACTERS_A_TOKEN: usize = 12;
 pub(super) const WITHOUT_ROLES: &str =
     "{% for message in messages %}{{ message.content }}\n\n{% endfor %}";
 
-/// A running worker with a model.
+/// A running worker with a model; it is killed when this is dropped. Unlike the host, this never
+/// decides anything: no restart, no ladder of profiles, no drafts unless asked for.
 pub(super) struct LocalCoderWorker {
     child: Child,
     client: Client,
     giver: Giver,
     model: String,
-    /// Whether the weights may be rearranged.
     repack: bool,
     /// For a model that has no template: [`WITHOUT_ROLES`].
     chat_template: Option<String>,
-    /// Memory that the model took when it was loaded.
     pub(super) memory: MemoryUse,
-    /// What steps cost, as the worker measured for its own decisions about guesses.
     measured: Measured,
-    /// The file through which kept states are exchanged.
     exchange: File,
-    /// Version of llama.cpp in it.
     pub(super) llama_build: String,
     next: u64,
 }
 
-/// How long one request took.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Timing {
     /// From the request to the first text; if there was none, to the end.
     pub(super) first_ms: f64,
-    /// From the request to the end.
     pub(super) total_ms: f64,
     pub(super) tokens: u32,
     pub(super) prompt_tokens: u32,
@@ -78,9 +71,7 @@ pub(super) struct Timing {
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cancelled {
-    /// From the cancel to the end.
     pub(super) silent_ms: f64,
-    /// Whether text had been written before.
     pub(super) was_writing: bool,
 }
 
@@ -90,6 +81,7 @@ impl LocalCoderWorker {
     }
 
     pub(super) fn start_with(model: &Path, repack: bool) -> Result<Self> {
+        // Without a name, so that it is gone with the two processes.
         let exchange = tempfile::tempfile()?;
         let parent_fd = OwnedFd::from(exchange.try_clone()?);
         let (giver, taker) = handover::pair()?;
@@ -107,6 +99,7 @@ impl LocalCoderWorker {
             .stderr(Stdio::null())
             .spawn()
             .context("the worker can't be started: run `cargo xtask build`")?;
+        // Taken, so that the pipes close with the client and not only with the child.
         let (Some(stdout), Some(stdin)) = (child.stdout.take(), child.stdin.take()) else {
             bail!("the worker has no pipes");
         };
@@ -146,6 +139,7 @@ impl LocalCoderWorker {
     pub(super) fn settle(&mut self) -> Result<()> {
         let bytes = fs_err::metadata(&self.model)?.len();
         let begun = Instant::now();
+        // Only models of this size get rearranged weights in the background.
         while bytes >= REPACKED_MODEL_BYTES_MIN && begun.elapsed() < SETTLE_DEADLINE {
             std::thread::sleep(SETTLE_EVERY);
             let prompt = WorkerPrompt::Raw { text: "a".to_owned() };
@@ -155,6 +149,7 @@ impl LocalCoderWorker {
                 return Ok(());
             }
         }
+        // After the deadline it is measured with the weights that are there.
         Ok(())
     }
 
@@ -179,19 +174,20 @@ impl LocalCoderWorker {
             measured: Measured::default(),
         };
         let file = File::open(&self.model).context("the model can't be opened")?;
+        // The number is that of the request that follows, by which the worker finds its file.
         self.giver.give_unchecked(self.client.next_number(), &file)?;
         let answer = self.client.call::<LoadModel>(&params, |_, _| {}).map_err(plain)?;
         self.memory = answer.memory;
         Ok(answer.context_tokens)
     }
 
-    /// Loads the model with another window and KV cache; returns the resulting window and memory.
     pub(super) fn memory_with(&mut self, window: u32, kv: KvStorage) -> Result<(u32, MemoryUse)> {
         let context_tokens = self.load_with(window, kv, false)?;
         Ok((context_tokens, self.memory))
     }
 
-    /// The state of a prompt's beginning that was read, as the host keeps it.
+    /// The state of a prompt's beginning that was read, as the host keeps it: it comes through a
+    /// shared file, since it is too large for a frame. Fails if nothing was read.
     pub(super) fn kept(&mut self, prompt: WorkerPrompt) -> Result<Vec<u8>> {
         let params = SavePrefixParams { prompt };
         let answer = self.client.call::<SavePrefix>(&params, |_, _| {}).map_err(plain)?;
@@ -201,7 +197,6 @@ impl LocalCoderWorker {
         Ok(state)
     }
 
-    /// Starts from a state that another worker has written; returns how many tokens it has.
     pub(super) fn begin_with(&mut self, prompt: WorkerPrompt, state: &[u8]) -> Result<u32> {
         self.exchange.write_all_at(state, 0)?;
         let params = RestorePrefixParams { prompt, bytes: u64::try_from(state.len())? };
@@ -210,18 +205,15 @@ impl LocalCoderWorker {
         Ok(answer.tokens)
     }
 
-    /// Unloads the model and loads it again.
     pub(super) fn reload(&mut self) -> Result<()> {
         self.client.call::<UnloadModel>(&Nothing {}, |_, _| {}).map_err(plain)?;
         self.load()
     }
 
-    /// Whether a generation runs.
     pub(super) fn is_busy(&mut self) -> Result<bool> {
         Ok(self.client.call::<Ping>(&Nothing {}, |_, _| {}).map_err(plain)?.busy)
     }
 
-    /// Costs of steps with guesses relative to one without, in words.
     pub(super) fn step_ratios(&self) -> String {
         let costs = &self.measured.step_costs;
         let Some(one) = costs.iter().find(|cost| cost.rows == 1) else { return String::new() };
@@ -231,18 +223,18 @@ impl LocalCoderWorker {
         format!("a step of this many to one of 1: {}", all.collect::<Vec<_>>().join(", "))
     }
 
-    /// Cost of a batch of this many prompt tokens.
     pub(super) fn batch_ms(&mut self, rows: u32) -> Result<f64> {
         let mut best = f64::INFINITY;
         for _ in 0..TRIES {
             let usage = self.write_after(rows, 1)?;
+            // The text is a little shorter than asked for where a token did not fit, so the time is
+            // scaled.
             let computed = usage.prompt_tokens - usage.cached_tokens;
             best = best.min(usage.prefill_ms * f64::from(rows) / f64::from(computed.max(1)));
         }
         Ok(best)
     }
 
-    /// Cost of writing a token after this many others.
     pub(super) fn ms_a_token_after(&mut self, depth: u32) -> Result<f64> {
         let mut best = f64::INFINITY;
         for _ in 0..TRIES {
@@ -255,15 +247,18 @@ impl LocalCoderWorker {
         Ok(best)
     }
 
-    /// Writes after a text of about this many tokens that was not read before.
+    /// Writes after a text of at most this many tokens, and hardly fewer, that was not read before.
+    /// What the text says is of no matter: only its length is measured.
     fn write_after(&mut self, tokens: u32, max_tokens: u32) -> Result<Usage> {
         self.next += 1;
         let seed = self.next + 1_000;
+        // The numbers differ from the first word on, so that no cache has the beginning.
         let words = (0..).map(|word: u64| ((word + 7) * seed).to_string());
         let length = usize::try_from(tokens)? * CHARACTERS_A_TOKEN;
         let mut text: String = words.take(length / 2).collect();
         text.truncate(length);
         let mut longer = self.count(vec![text.clone()])?[0].saturating_sub(tokens);
+        // Each cut has fewer characters than the surplus has tokens, so no cut is too deep.
         while longer > 0 {
             text.truncate(text.len() - usize::try_from(longer.div_ceil(8))?);
             longer = self.count(vec![text.clone()])?[0].saturating_sub(tokens);
@@ -337,7 +332,6 @@ impl LocalCoderWorker {
         Ok((timing, usage))
     }
 
-    /// The text of an answer of at most this many tokens, with another draft or without one.
     pub(super) fn text(
         &mut self,
         case: &Case,
@@ -360,7 +354,6 @@ impl LocalCoderWorker {
         Ok((text, answer.usage))
     }
 
-    /// Sends any other request.
     pub(super) fn call<R: Request>(
         &mut self,
         params: &R::Params,
@@ -369,7 +362,6 @@ impl LocalCoderWorker {
         self.client.call::<R>(params, on_text).map_err(plain)
     }
 
-    /// Sends a request along with a file.
     pub(super) fn give<R: Request>(
         &mut self,
         file: &Path,
@@ -379,7 +371,8 @@ impl LocalCoderWorker {
         self.call::<R>(params, |_, _| {})
     }
 
-    /// Starts an answer and cancels it after a time; `None` if it had ended by then.
+    /// Starts an answer and cancels it after a time; `None` if it had ended by then. Only what is
+    /// known at the cancel counts: text that arrives later was on its way.
     pub(super) fn cancel(&mut self, case: &Case, after: Duration) -> Result<Option<Cancelled>> {
         let params = self.params(case, false, case.layout.max_tokens);
         let begun = Instant::now();
@@ -387,6 +380,7 @@ impl LocalCoderWorker {
         let mut was_writing = false;
         let mut cancelled: Option<Instant> = None;
         loop {
+            // 0 once the moment has passed, which sends the cancel even if text keeps coming.
             let left = after.saturating_sub(begun.elapsed());
             let event = match cancelled {
                 None => self.client.events().recv_timeout(left).ok(),
@@ -394,6 +388,7 @@ impl LocalCoderWorker {
             };
             match event {
                 Some(ClientEvent::Answer(answered, result)) if answered == id => {
+                    // An answer without an error was complete before the cancel arrived.
                     let asked = cancelled.filter(|_| result.is_err());
                     let silent_ms = |asked: Instant| asked.elapsed().as_secs_f64() * 1e3;
                     return Ok(
@@ -401,8 +396,10 @@ impl LocalCoderWorker {
                     );
                 }
                 Some(ClientEvent::Notification(method, _)) => {
+                    // Text that was on its way at the cancel does not tell what was cancelled.
                     was_writing |= cancelled.is_none() && method == Token::METHOD;
                 }
+                // To the cancel itself.
                 Some(ClientEvent::Answer(..)) => {}
                 Some(ClientEvent::Closed) => bail!("the worker is gone"),
                 None => {
@@ -428,7 +425,6 @@ fn plain(error: ErrorInfo) -> anyhow::Error {
     anyhow!("{error}")
 }
 
-/// The header of a model's file.
 pub(super) fn header(model: &Path) -> Result<Header> {
     let file = fs_err::File::open(model)?;
     let bytes = file.metadata()?.len();

@@ -14,7 +14,7 @@ use super::statistics::{geometric_mean, median};
 use super::worker::LocalCoderWorker;
 use super::{Bench, projection};
 
-/// Tokens that llama-bench writes: as many as a case's explanation has.
+/// Tokens that llama-bench writes; a case's explanation may have twice as many.
 pub(super) const NOVEL_TOKENS: u32 = 48;
 /// The target of the ratio to llama-bench, which can't draft.
 const NOVEL: Target = Target::AtLeast(0.98);
@@ -33,6 +33,7 @@ pub(super) fn edits(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     let written = write_edits(bench, &settings)?;
     let times = &written.times;
     let all = |_: usize| true;
+    // The prompt of a renaming has the answer, which n-grams would copy.
     let honest = |case: usize| !bench.edits[case].kind.renames();
     let mut rows = Vec::new();
     if !bench.amount.large {
@@ -64,6 +65,7 @@ pub(super) fn edits(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     }
     for (index, settings) in settings.iter().enumerate().skip(1) {
         let name = their_gain(settings);
+        // The worker's sides come first, so a server's side is its index and 2.
         rows.push(bench.row(name, times.ratio(2, index + 2, honest), Target::None, ""));
     }
     if let Some(best) = best_of(times, settings.len(), honest) {
@@ -74,7 +76,6 @@ pub(super) fn edits(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// Edits of one kind compared with llama-server with its defaults.
 fn one_kind(bench: &mut Bench<'_>, kind: Kind) -> Result<Vec<Row>> {
     let written = write_edits(bench, &[&Settings::DEFAULT])?;
     let figure = written.times.ratio(2, 0, |_| true);
@@ -123,6 +124,7 @@ fn write_edits(bench: &mut Bench<'_>, settings: &[&Settings]) -> Result<Written>
     let (mut same, mut asked, mut tokens, mut steps, mut drafted) = (0, 0, 0, 0, 0);
     let times = in_turns(cases.len(), rounds, servers.len() + 2, |side, case| {
         let case = &cases[case];
+        // An edit without drafts takes long with a large shape, and its rows are left out there.
         if side == 1 && large {
             return Ok(f64::NAN);
         }
@@ -137,6 +139,8 @@ fn write_edits(bench: &mut Bench<'_>, settings: &[&Settings]) -> Result<Written>
             steps += timing.steps;
             drafted += timing.drafted;
         } else if side == 2 {
+            // The texts of a server are not kept; an equal length shows that both did the same
+            // work.
             asked += 1;
             same += usize::from(case.tokens == timing.tokens);
         }
@@ -151,9 +155,9 @@ fn write_edits(bench: &mut Bench<'_>, settings: &[&Settings]) -> Result<Written>
     Ok(Written { times, whole, tokens, steps, drafted, asked, same })
 }
 
-/// The side of llama-server whose n-gram settings are fastest over all cases.
 fn best_of(times: &Times, servers: usize, wanted: impl Fn(usize) -> bool) -> Option<usize> {
     let gain = |side: usize| times.ratio(2, side, &wanted).value;
+    // Side 2 is llama-server with its defaults.
     (3..servers + 2).max_by(|a, b| gain(*a).total_cmp(&gain(*b)))
 }
 
@@ -161,7 +165,8 @@ pub(super) fn their_gain(settings: &Settings) -> String {
     format!("llama-server with {}: to its default", settings.name())
 }
 
-/// The n-gram settings that were fastest in the rows of a smaller model.
+/// The n-gram settings that were fastest in the rows of a smaller model; the first ones if none
+/// were measured. Only these are tried with the large shape.
 pub(super) fn best_ngrams(rows: &[Row]) -> Vec<&'static Settings> {
     let gain = |settings: &Settings| {
         let name = their_gain(settings);
@@ -170,7 +175,6 @@ pub(super) fn best_ngrams(rows: &[Row]) -> Vec<&'static Settings> {
     NGRAMS.iter().max_by(|a, b| gain(a).total_cmp(&gain(b))).into_iter().collect()
 }
 
-/// Text without repetition, written by the worker and by llama-bench.
 pub(super) fn novel(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     let Some(peer) = bench.peer else { return Ok(Vec::new()) };
     bench.worker.settle()?;

@@ -18,7 +18,6 @@ use crate::{node, places, process, report};
 /// The default number of files: each change alone and most pairs of changes, a minute of work.
 pub(super) const FILES: u64 = 4_000;
 
-/// A reader's verdict on a file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 struct Said {
     file: String,
@@ -33,7 +32,6 @@ struct Said {
     parameters: f64,
 }
 
-/// Files on which all readers give the same verdicts.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 struct Class {
     files: u64,
@@ -41,12 +39,12 @@ struct Class {
     changes: Vec<&'static str>,
 }
 
-/// The verdicts of ours, of `gguf` and of `@huggingface/gguf`, with numbers and names left out.
 type Verdicts = [String; 3];
 
 pub(super) fn run(count: u64) -> Result<()> {
     let folder = super::folder().join("readers");
     let made = folder.join("files");
+    // The other readers read the whole folder, so files of an earlier run must go.
     if made.exists() {
         fs_err::remove_dir_all(&made)?;
     }
@@ -79,7 +77,6 @@ pub(super) fn run(count: u64) -> Result<()> {
     Ok(())
 }
 
-/// The sound files themselves, and this many changed ones.
 fn all(count: u64) -> impl Iterator<Item = (String, Vec<u8>, Vec<&'static str>)> {
     let sound: [(&str, ModelFile); 2] = [("bytes", bytes_of_text()), ("pieces", pieces_of_text())];
     let unchanged =
@@ -97,6 +94,7 @@ fn files_write(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 fn own(file: &str, bytes: &[u8]) -> Said {
+    // Our reader does not list the tensors, so they are counted by the fuzzer's own.
     let parts = ModelFile::read(bytes);
     let tensors = parts.map_or(0, |parts| parts.tensors.len() as u64);
     match Header::read(bytes, bytes.len() as u64) {
@@ -119,7 +117,8 @@ fn own(file: &str, bytes: &[u8]) -> Said {
     }
 }
 
-/// How the readers that accept a file as ours does understand it differently.
+/// How the readers that accept a file as ours does understand it differently. One that refuses what
+/// we accept is in the classes instead.
 fn disagree(own: &Said, others: [&Said; 2]) -> Vec<String> {
     let facts =
         |said: &Said| format!("{:?} {} {}", said.architecture, said.tensors, said.parameters);
@@ -133,7 +132,8 @@ fn verdict(said: &Said) -> String {
     if said.accepted { "accepts".to_owned() } else { class_of(&said.error) }
 }
 
-/// An error without anything that is specific to one file.
+/// An error without anything that is specific to one file: quoted parts and numbers become
+/// placeholders, so that all files with one fault are in one class.
 fn class_of(error: &str) -> String {
     let line = error.lines().next().unwrap_or_default();
     let mut class = String::new();
@@ -148,6 +148,7 @@ fn class_of(error: &str) -> String {
                 continue;
             }
             (None, digit) if digit.is_ascii_digit() => {
+                // One placeholder for a whole number, however long it is.
                 if !class.ends_with('N') {
                     class.push('N');
                 }
@@ -158,7 +159,6 @@ fn class_of(error: &str) -> String {
     class.chars().take(120).collect()
 }
 
-/// Runs `gguf` in a virtual environment of its own.
 fn python(folder: &Path, made: &Path) -> Result<BTreeMap<String, Said>> {
     let sources = places::root().join("fuzz/readers");
     let venv = folder.join("venv");
@@ -174,11 +174,11 @@ fn python(folder: &Path, made: &Path) -> Result<BTreeMap<String, Said>> {
         process::run(pip.arg(&requirements))?;
         stamp.set()?;
     }
+    // `-B`: no compiled modules beside the sources.
     let mut program = process::command(&python, folder);
     said(program.arg("-B").arg(sources.join("read.py")).arg(made))
 }
 
-/// Runs `@huggingface/gguf` in the version of the lock file.
 fn npm(_: &Path, made: &Path) -> Result<BTreeMap<String, Said>> {
     let sources = places::root().join("fuzz/readers");
     node::install(&sources)?;

@@ -19,14 +19,16 @@ use crate::options::Fuzz;
 use crate::{files, places, process};
 use report::Ran;
 
-/// An input that takes longer counts as a finding: readers take some microseconds.
+/// An input that takes longer counts as a finding: readers take some microseconds, so this is only
+/// a hang, also on a busy machine.
 const INPUT_SECONDS: u32 = 10;
 /// An input that takes more memory does, too: the largest frame has 4 MiB.
 const MEMORY_MIB: u32 = 1024;
 /// Longer inputs find nothing more, and are slower.
 const INPUT_BYTES_MAX: u32 = 8192;
 
-/// Bytes that the repository keeps for a target: the tests replay them within seconds.
+/// What the repository keeps of a target's inputs, in bytes and in files: the tests replay all of
+/// them within seconds.
 const KEPT_BYTES_MAX: u64 = 200_000;
 const KEPT_FILES_MAX: usize = 400;
 
@@ -76,12 +78,12 @@ fn chosen(name: Option<&str>) -> Result<Vec<&'static Target>> {
     Ok(vec![named.with_context(|| format!("there is no target `{name}`, only {}", all()))?])
 }
 
-/// The folder for everything that is not kept in the repository.
 fn folder() -> PathBuf {
     places::target().join("fuzz")
 }
 
-/// A command of the nightly toolchain, without the variables that cargo has set for this program.
+/// A command of the nightly toolchain, without the variables that cargo has set for this program:
+/// with them cargo would call the compiler that this was built by.
 fn nightly(program: &str) -> std::process::Command {
     let mut command = process::command("rustup", &places::root());
     for name in ["CARGO", "RUSTC", "RUSTDOC", "RUSTUP_TOOLCHAIN", "RUSTC_WRAPPER"] {
@@ -91,7 +93,6 @@ fn nightly(program: &str) -> std::process::Command {
     command
 }
 
-/// Builds all targets; returns the folder of their programs.
 fn build() -> Result<PathBuf> {
     if process::find("cargo-fuzz").is_none() {
         bail!(NO_CARGO_FUZZ);
@@ -108,13 +109,15 @@ fn build() -> Result<PathBuf> {
     Ok(target.join(host).join("release"))
 }
 
-/// A folder in the repository with inputs for a target.
+/// A folder in the repository with inputs for a target: `corpus`, what `--keep` has chosen, or
+/// `regressions`, inputs that once failed.
 fn of_repository(kind: &str, target: &Target) -> PathBuf {
     places::root().join("fuzz").join(kind).join(target.name)
 }
 
 fn fuzz(target: &Target, programs: &Path, minutes: f64) -> Result<Ran> {
     crate::report::line(format!("── {}: {}", target.name, target.about));
+    // libFuzzer takes whole seconds, and 0 of them would mean forever.
     let wanted = Duration::from_secs_f64((minutes * 60.0).ceil().max(1.0));
     let begun = Instant::now();
     let mut ran = once(target, programs, wanted)?;
@@ -129,7 +132,6 @@ fn fuzz(target: &Target, programs: &Path, minutes: f64) -> Result<Ran> {
     Ok(ran)
 }
 
-/// Runs a target's program until it ends or its time is over.
 fn once(target: &Target, programs: &Path, time: Duration) -> Result<Ran> {
     let work = folder().join("corpus").join(target.name);
     let found = folder().join("found").join(target.name);
@@ -138,6 +140,7 @@ fn once(target: &Target, programs: &Path, time: Duration) -> Result<Ran> {
     }
     let log = folder().join(format!("{}.log", target.name));
     let mut program = process::command(programs.join(target.name), &places::root());
+    // libFuzzer writes what it learns into the first folder only; the repository's are read.
     program.arg(&work);
     let kept = ["corpus", "regressions"].map(|kind| of_repository(kind, target));
     program.args(kept.iter().filter(|folder| folder.is_dir()));
@@ -151,12 +154,14 @@ fn once(target: &Target, programs: &Path, time: Duration) -> Result<Ran> {
     if dictionary.is_file() {
         program.arg(format!("-dict={}", dictionary.display()));
     }
+    // A finding of an earlier run is not one of this run, and is not deleted either.
     let before = listed(&found)?;
     let begun = Instant::now();
     let output = fs_err::File::create(&log)?;
     program.stdout(output.try_clone()?.into_parts().0).stderr(output.into_parts().0);
     let status = program.status().context("the fuzz target could not be started")?;
     let new: Vec<String> = listed(&found)?.into_iter().filter(|it| !before.contains(it)).collect();
+    // A failure with a new file is a finding; one without is a broken target.
     if !status.success() && new.is_empty() {
         bail!("the target `{}` ended ({status}): see {}", target.name, log.display());
     }
@@ -164,7 +169,6 @@ fn once(target: &Target, programs: &Path, time: Duration) -> Result<Ran> {
     Ran::new(target.name, begun.elapsed(), &said, new)
 }
 
-/// The files in a folder, as paths to be shown.
 fn listed(folder: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs_err::read_dir(folder)? {
@@ -175,6 +179,8 @@ fn listed(folder: &Path) -> Result<Vec<String>> {
 }
 
 /// Keeps in the repository some of the inputs that together reach all code; returns how many.
+/// `-merge=1` takes an input only if it reaches something that those before do not, so what is kept
+/// already counts as well as what was found now.
 fn kept(target: &Target, programs: &Path) -> Result<usize> {
     let merged = folder().join("merged").join(target.name);
     if merged.exists() {
@@ -195,6 +201,7 @@ fn kept(target: &Target, programs: &Path) -> Result<usize> {
     }
     sizes.sort();
     let chosen = spread(&sizes);
+    // Only now: the merge above has read these files.
     fs_err::remove_dir_all(&kept)?;
     fs_err::create_dir_all(&kept)?;
     for (_, path) in &chosen {
@@ -211,6 +218,7 @@ fn spread(sizes: &[(u64, PathBuf)]) -> Vec<&(u64, PathBuf)> {
         chosen.len() <= KEPT_FILES_MAX && bytes <= KEPT_BYTES_MAX
     };
     let every = |step| sizes.iter().step_by(step).collect::<Vec<_>>();
+    // The smallest step that fits keeps the most; the files are sorted by length.
     (1..=sizes.len()).map(every).find(fits).unwrap_or_default()
 }
 

@@ -18,7 +18,6 @@ pub(super) struct Ran {
     features: u64,
     corpus_files: u64,
     peak_mib: u64,
-    /// Inputs for which something does not hold.
     pub(super) found: Vec<String>,
 }
 
@@ -29,6 +28,7 @@ impl Ran {
         said: &str,
         found: Vec<String>,
     ) -> Result<Self> {
+        // The last line counts: the earlier ones are progress.
         let last = |name: &str| said.lines().rev().find_map(|line| number_behind(line, name));
         let wanted =
             |name: &str| last(name).with_context(|| format!("{target} does not tell its `{name}`"));
@@ -46,12 +46,12 @@ impl Ran {
         })
     }
 
-    /// Adds a further run of the same target.
     pub(super) fn add(&mut self, next: Self) {
         self.seconds += next.seconds;
         self.executions += next.executions;
         self.coverage = self.coverage.max(next.coverage);
         self.features = self.features.max(next.features);
+        // The runs share a corpus folder, so the last count is that of all.
         self.corpus_files = next.corpus_files;
         self.peak_mib = self.peak_mib.max(next.peak_mib);
         self.found.extend(next.found);
@@ -82,7 +82,6 @@ fn number_behind(line: &str, word: &str) -> Option<u64> {
     rest[..end].parse().ok()
 }
 
-/// All runs as JSON.
 pub(super) fn write(all: &[Ran]) -> Result<PathBuf> {
     super::write("report.json", &(serde_json::to_string_pretty(all)? + "\n"))
 }

@@ -19,13 +19,13 @@ use localcoder_test_support::fake_worker::unix_ns;
 use localcoder_transport::{Client, ClientEvent};
 use serde_json::{Map, Value};
 
-/// A connection to a host.
+/// A connection to a host. The stream is kept beside the client to be able to close it while the
+/// client's reader still waits on it.
 pub(super) struct Caller {
     pub(super) client: Client,
     stream: UnixStream,
 }
 
-/// How a request ended, and what was seen before that.
 #[derive(Debug, Default)]
 pub(super) struct Ended {
     /// `None` if it did not end in time.
@@ -34,7 +34,6 @@ pub(super) struct Ended {
     /// Moments at which a user could see that something was wrong: an error, a second attempt, a
     /// state.
     pub(super) signs_ns: Vec<u128>,
-    /// Whether the connection was lost.
     pub(super) lost: bool,
 }
 
@@ -58,13 +57,11 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// The kinds in rotation.
     pub(super) fn of(number: usize) -> Self {
         [Self::Generate, Self::Explain, Self::Improve][number % 3]
     }
 }
 
-/// Prompt, length and model of a plain generation.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Raw<'a> {
     pub(super) id: &'a str,
@@ -91,7 +88,7 @@ impl Raw<'_> {
 }
 
 impl Caller {
-    /// Connects, and sends nothing yet.
+    /// Connects, and sends nothing yet: some trials are about what comes before a hello.
     pub(super) fn connect(home: &Path) -> io::Result<Self> {
         let stream = UnixStream::connect(Places::under(home).host_socket())?;
         let client =
@@ -99,7 +96,6 @@ impl Caller {
         Ok(Self { client, stream })
     }
 
-    /// Connects and says hello.
     pub(super) fn greeted(home: &Path, wants_status: bool) -> Result<Self> {
         let mut caller = Self::connect(home)?;
         caller.hello(PROTOCOL_VERSION, wants_status).map_err(|error| anyhow!("hello: {error}"))?;
@@ -125,7 +121,6 @@ impl Caller {
         self.client.call::<Status>(&Nothing {}, |_, _| {})
     }
 
-    /// Sends a request about the document; returns its id.
     pub(super) fn ask(&mut self, kind: Kind, id: &str, document: &str) -> Result<i64> {
         let document = DocumentText {
             path: "trial.py".to_owned(),
@@ -147,14 +142,15 @@ impl Caller {
         started.map_err(|error| anyhow!("{error}"))
     }
 
-    /// Waits for the end of a request.
     pub(super) fn end_of(&self, call: i64, within: Duration) -> Ended {
         let mut ended = Ended::default();
         self.go_on(call, within, &mut ended, |_| false);
         ended
     }
 
-    /// Follows a request until it ends, or until `enough` of its text has arrived.
+    /// Follows a request until it ends, `enough` of its text has arrived, or the time is over;
+    /// `ended` is continued, so a request can be followed in several parts with something done
+    /// between them.
     pub(super) fn go_on(
         &self,
         call: i64,
@@ -172,6 +168,7 @@ impl Caller {
                     ended.result = Some(result);
                     return;
                 }
+                // Of another request on the same connection.
                 ClientEvent::Answer(..) => {}
                 ClientEvent::Notification(method, params) => {
                     note(&method, &params, ended);
@@ -179,6 +176,7 @@ impl Caller {
                         return;
                     }
                 }
+                // Not an end: what was asked may still be open in a host that is gone.
                 ClientEvent::Closed => {
                     ended.lost = true;
                     return;
@@ -187,7 +185,7 @@ impl Caller {
         }
     }
 
-    /// Whether a request that has ended was answered a second time.
+    /// Whether a request that has ended was answered a second time. Looks only at what has arrived.
     pub(super) fn answered_again(&self, call: i64) -> bool {
         let is_it = |event: ClientEvent| matches!(event, ClientEvent::Answer(id, _) if id == call);
         self.client.events().try_iter().any(is_it)
@@ -198,6 +196,7 @@ fn note(method: &str, params: &Value, ended: &mut Ended) {
     if method == Delta::METHOD {
         ended.text.push_str(params["text"].as_str().unwrap_or_default());
     }
+    // The first of these is when a user can know of a fault, which is what `reported` measures.
     let shows = (method == Progress::METHOD && params["stage"] == "retrying")
         || (method == StatusChanged::METHOD && params["engine"]["state"] == "failed");
     if shows {
@@ -207,11 +206,13 @@ fn note(method: &str, params: &Value, ended: &mut Ended) {
 
 impl Drop for Caller {
     fn drop(&mut self) {
+        // The client's thread holds a clone of the stream, so dropping this one would not close it.
         let _ = self.stream.shutdown(Shutdown::Both);
     }
 }
 
-/// Connects as the command line does: to the running host, or else to one that it starts.
+/// Connects as the command line does: to the running host, or else to one that it starts. `start`
+/// is called again until a host answers.
 pub(super) fn reconnect(
     home: &Path,
     mut start: impl FnMut() -> Result<()>,

@@ -16,16 +16,14 @@ use serde_json::{Value, json};
 
 use crate::{places, report};
 
-/// How many trials of each fault go with [`KILLS`] kills.
 const TRIALS: usize = 50;
-/// How often an installation is killed.
 const KILLS: usize = 500;
-/// Trials that run at once: they wait more than they compute.
 const AT_ONCE: usize = 4;
 /// About how long an installation over loopback takes here; some kills come after its end.
 const KILL_WITHIN_MS: usize = 240;
 
-/// Every fault `times` times, and a proportional number of kills.
+/// Every fault `times` times, and a proportional number of kills. Fails on the first part that has
+/// a failure.
 pub(super) fn run(times: usize) -> Result<()> {
     let times = times.max(1);
     let begun = Instant::now();
@@ -42,7 +40,6 @@ pub(super) fn run(times: usize) -> Result<()> {
     Ok(())
 }
 
-/// Every fault `times` times, each time with another seed.
 fn downloads(times: usize) -> Result<Value> {
     let program = places::program("localcoder-fetch");
     let next = AtomicUsize::new(0);
@@ -52,6 +49,8 @@ fn downloads(times: usize) -> Result<Value> {
             scope.spawn(|| {
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
+                    // All trials of a fault have consecutive numbers, and the number is also the
+                    // seed.
                     let Some(fault) = Fault::ALL.get(number / times) else { return };
                     let outcome = trial(&program, *fault, number as u64);
                     let mut outcomes = outcomes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -74,13 +73,14 @@ fn downloads(times: usize) -> Result<Value> {
 
 /// `models install`, or its `localcoder-fetch`, is killed at a random moment, again and again.
 /// After each kill, whatever is listed must be complete, and in the end the model must be
-/// installed.
+/// installed. Lost is what was listed and can't be verified; a download that starts over is not.
 fn kills(count: usize) -> Result<Value> {
     let bytes = fs_err::read(places::root().join("models/demo/localcoder-demo.gguf"))?;
     let content = Content { sha256: sha256(&bytes), bytes };
     let served = content.bytes.clone();
     let server = Server::start(move |asked| {
         let start = asked.range_start().unwrap_or(0);
+        // Slow enough that kills fall into every part of it.
         let slow = Part::Slowly(served[start..].to_vec(), 32 * 1024, Duration::from_millis(1));
         Reply { body: vec![slow], ..Reply::file(asked, &served, "\"1\"") }
     });
@@ -89,6 +89,7 @@ fn kills(count: usize) -> Result<Value> {
         home.path().join("catalog.json"),
         catalog(&content, &server.url("small.gguf")).to_string(),
     )?;
+    // A fixed seed, so that a run is like the last one as far as the machine is.
     let mut random = Random::new(1);
     let (mut installed, mut unfinished) = (0, 0);
     let mut fetches = 0;
@@ -106,13 +107,15 @@ fn kills(count: usize) -> Result<Value> {
         child.wait()?;
         if is_listed(home.path())? {
             read(&mut localcoder(home.path(), &["models", "verify", "small"]))?;
+            // Removed again, so that the next round has something to install.
             read(&mut localcoder(home.path(), &["models", "remove", "small"]))?;
             installed += 1;
         } else {
             unfinished += 1;
         }
     }
-    // The last `localcoder-fetch` may still be ending, and holds its lock until then.
+    // The last `localcoder-fetch` may still be ending, and holds its lock until then, so a few
+    // refusals are expected.
     let deadline = Instant::now() + Duration::from_secs(10);
     let install = || localcoder(home.path(), &["models", "install", "small", "--accept-license"]);
     while read(&mut install()).is_err() {
@@ -133,7 +136,7 @@ fn kills(count: usize) -> Result<Value> {
     }))
 }
 
-/// The first child of a process.
+/// The first child of a process; `None` if it has none yet, or not any more.
 fn child_of(pid: u32) -> Option<i32> {
     let children = fs_err::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
     children.split_whitespace().next()?.parse().ok()

@@ -20,19 +20,16 @@ use super::verdict::Verdict;
 use super::{Amount, peers, processes, racers, requests};
 
 const CLIENTS: usize = 4;
-/// Time after a kill within which all clients must be connected to a new host.
 const BACK_WITHIN: Duration = Duration::from_secs(5);
-/// Time until a client is connected to a host again.
 const BACK: &str = "back";
-/// Time until the worker of a dead host is gone.
 const WORKER_GONE: &str = "workerGone";
 /// How long the host is stopped, long enough to count as sleep.
 const STOPPED_S: u64 = 15;
-/// Requests that race with their cancels.
 const RACES: usize = 20;
 
 type Trial = fn(usize) -> Result<Verdict>;
 
+/// Cases: name, how many run at once, and the trial, which gets its number for what it varies.
 const CASES: &[(&str, usize, Trial)] = &[
     ("kill -9 of the host with 4 clients", 2, killed),
     ("socket and lock of a dead host", 2, stale),
@@ -73,14 +70,12 @@ pub(super) fn run(amount: &Amount) -> Result<()> {
     )
 }
 
-/// A host with a fake worker that writes for a long time.
 pub(super) fn slow(per_token_ms: u64, tokens: u32) -> Setup {
     let script =
         Script { per_token_ms: Some(per_token_ms), tokens: Some(tokens), ..Script::default() };
     Setup { scale: 1, scripts: vec![script], ..Setup::default() }
 }
 
-/// Starts an answer and waits for its first words.
 pub(super) fn begin(caller: &mut Caller, id: &str, within: Duration) -> Result<(i64, Ended)> {
     let call = caller.ask(Kind::Generate, id, DOCUMENT)?;
     let mut ended = Ended::default();
@@ -89,7 +84,8 @@ pub(super) fn begin(caller: &mut Caller, id: &str, within: Duration) -> Result<(
     Ok((call, ended))
 }
 
-/// All clients lose their connection and find one new host; the old host's worker is gone.
+/// All clients lose their connection and find one new host; the old host's worker is gone. Every
+/// client tries to start a host, as editors do, so this is also a race for the lock.
 fn killed(_: usize) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     let mut installation = Installation::start(slow(10, 1_000_000))?;
@@ -97,6 +93,7 @@ fn killed(_: usize) -> Result<Verdict> {
     let mut callers = Vec::new();
     for number in 0..CLIENTS {
         let mut caller = Caller::greeted(&home, false)?;
+        // The first client's answer is surely being written; the others may be anywhere.
         let call = if number == 0 {
             begin(&mut caller, "first", installation.patience(30))?.0
         } else {
@@ -125,6 +122,7 @@ fn killed(_: usize) -> Result<Verdict> {
         let threads: Vec<_> = threads.map(|thread| scope.spawn(thread)).collect();
         threads.into_iter().map(|it| it.join().expect("nothing panics in it")).collect()
     });
+    // With its host dead, the worker must notice by itself that it is to end.
     let gone = processes::wait(LEFT_WITHIN, || !workers.iter().any(|pid| processes::runs(*pid)));
     match gone {
         Some(_) => verdict.time(WORKER_GONE, begun.elapsed().min(LEFT_WITHIN)),
@@ -139,6 +137,7 @@ fn killed(_: usize) -> Result<Verdict> {
         }
         hosts.push(caller.status().map_err(|error| anyhow!("{error}"))?.pid);
     }
+    // Not sorted: a difference between any two fails.
     hosts.dedup();
     if hosts.len() != 1 || hosts[0] == old.pid {
         verdict.fail(format!("not one new host but {hosts:?}"));
@@ -161,7 +160,8 @@ fn finish(installation: &Installation, mut verdict: Verdict) -> Result<Verdict> 
     Ok(verdict)
 }
 
-/// Files that a host leaves behind when it had no time to clean up do not prevent the next one.
+/// Files that a host leaves behind when it had no time to clean up do not prevent the next one: a
+/// socket without a listener, a lock file that is not locked, and a torn list of workers.
 fn stale(number: usize) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     let mut installation = Installation::new(slow(1, 4))?;
@@ -170,6 +170,8 @@ fn stale(number: usize) -> Result<Verdict> {
     drop(UnixListener::bind(places.host_socket())?);
     fs_err::write(places.host_lock(), if number.is_multiple_of(2) { "" } else { "12345\n" })?;
     if number.is_multiple_of(3) {
+        // Torn: the closing bracket is missing. Its process 1 must not be killed as a leftover
+        // worker.
         fs_err::write(places.workers_file(), r#"[{"pid":1,"started":"0"}"#)?;
     }
     installation.start_host()?;
@@ -192,10 +194,12 @@ fn cancels(number: usize) -> Result<Verdict> {
         let id = format!("race-{race}");
         let raw = Raw { id: &id, prompt: "x", ..Raw::default() };
         let call = caller.client.start::<Generate>(&raw.params())?;
+        // Up to 40 ms: before the answer, in its 20 tokens of a millisecond, and after it.
         std::thread::sleep(Duration::from_micros(random.between(0, 40_000) as u64));
         caller.client.start::<Cancel>(&CancelParams { request_id: id.clone() })?;
         let ended = caller.end_of(call, installation.patience(30));
         verdict.ended(&ended);
+        // An answer may win the race; an error other than the cancel's may not.
         let is_end = match &ended.result {
             Some(Err(error)) => error.code == ErrorCode::Cancelled,
             Some(Ok(_)) => true,
@@ -209,6 +213,7 @@ fn cancels(number: usize) -> Result<Verdict> {
         }
     }
     installation.recovers(&mut caller, &mut verdict, installation.patience(30));
+    // The same process ids: a cancel is a message, not a kill.
     if processes::workers(&installation.home()) != workers {
         verdict.fail("a cancel has ended the worker");
     }

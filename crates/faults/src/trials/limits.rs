@@ -22,29 +22,24 @@ use super::verdict::Verdict;
 use super::{Amount, processes};
 use crate::{files, places};
 
-/// Trials that run at once: each has up to four programs that compute.
 const AT_ONCE: usize = 2;
-/// How many values of each limit the tests try.
 const QUICK_PLACES: usize = 4;
-/// Each request must end within this time.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-/// Without a limit, a busy machine is given more time.
+/// Without a limit, a busy machine is given more time: that request only shows that nothing was
+/// lost.
 const UNLIMITED_WITHIN: Duration = Duration::from_secs(60);
-/// Within this time a host must report that it runs, or end.
 const START_WITHIN: Duration = Duration::from_secs(10);
 /// Connections that stay silent, so that later ones are too many.
 const IDLE: usize = 100;
 /// The first of the user ids under which a host is run if that is possible: the limit on processes
 /// applies to a user, and root has none.
 const USERS_FROM: u32 = 61_000;
-/// How many such user ids there are.
 const USERS: usize = 1_000;
 /// The user's own settings, which must stay as they are.
 const SETTINGS: &str = "{\n  \"acceleration\": \"cpu\"\n}\n";
 
 /// What a client reports about a host that does not answer at all.
 const SAYS_NOTHING: &str = "runs but does not answer";
-/// Name of this outcome in the table.
 const ANSWERED: &str = "answered";
 
 /// A limit by its `prlimit` option, and the range between nothing and enough in which it is tried.
@@ -54,7 +49,7 @@ struct Limit {
     option: &'static str,
     least: f64,
     most: f64,
-    /// Whether the limit applies to a user.
+    /// Whether the limit applies to a user rather than a process.
     of_user: bool,
 }
 
@@ -93,7 +88,8 @@ pub(super) fn run(amount: &Amount) -> Result<()> {
     report::conclude(&amount.file("limits"), "the world's", &rows, begun.elapsed())
 }
 
-/// The values of a limit are closer together where they are low, since behavior changes there.
+/// The values of a limit are closer together where they are low, since behavior changes there: they
+/// grow by a constant factor.
 fn place(limit: Limit, number: usize, times: usize) -> u64 {
     let share = number as f64 / times.saturating_sub(1).max(1) as f64;
     let value = limit.least * (limit.most / limit.least).powf(share);
@@ -116,6 +112,7 @@ impl Programs {
         for made in [&bin, &models] {
             fs_err::create_dir_all(made)?;
         }
+        // Copied, because another user may not be able to enter the build folder.
         for name in ["localcoder", "localcoder-worker"] {
             fs_err::copy(places::program(name), bin.join(name))?;
         }
@@ -134,14 +131,12 @@ fn open_to_all(folder: &Path) -> Result<()> {
     Ok(fs_err::set_permissions(folder, std::fs::Permissions::from_mode(0o755))?)
 }
 
-/// An installation whose commands may be run as another user.
 struct Home<'a> {
     programs: &'a Programs,
     folder: tempfile::TempDir,
     user: Option<u32>,
 }
 
-/// The result of a command.
 #[derive(Debug)]
 struct Said {
     code: Option<i32>,
@@ -178,11 +173,12 @@ impl<'a> Home<'a> {
         self.folder.path().join("trial.py")
     }
 
-    /// A command of the program, run as the home's user, with or without a limit.
     fn command(&self, limit: Option<(Limit, u64)>, arguments: &[&str]) -> Command {
         let mut words = Vec::new();
         if let Some(user) = self.user {
             words.extend(["setpriv", "--reuid"].map(str::to_owned));
+            // `setpriv` first and `prlimit` after it: a limit on processes counts against the user
+            // who then runs.
             words.push(user.to_string());
             words.push("--regid".to_owned());
             words.push(user.to_string());
@@ -195,6 +191,7 @@ impl<'a> Home<'a> {
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).args(arguments).stdin(Stdio::null());
         command.current_dir(self.folder.path()).env("LOCALCODER_HOME", self.path());
+        // A test's own worker must not be taken instead of the copied one.
         command.env("HOME", self.folder.path()).env_remove(env::WORKER);
         command
     }
@@ -204,6 +201,7 @@ impl<'a> Home<'a> {
         let begun = Instant::now();
         let mut command = self.command(None, arguments);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        // Both streams are read in threads, since a full pipe would keep the command from ending.
         let stdout = whole(child.stdout.take().context("it was asked for as a pipe")?);
         let stderr = whole(child.stderr.take().context("it was asked for as a pipe")?);
         let in_time = processes::wait(within, || !processes::runs(child.id()));
@@ -214,6 +212,7 @@ impl<'a> Home<'a> {
         let code = child.wait()?.code();
         // A host that the command has started does not hold these streams, so they end with the
         // command.
+        // A limit: if the host did inherit a stream, reading it would never end.
         let text = |it: std::sync::mpsc::Receiver<String>| {
             it.recv_timeout(Duration::from_secs(2)).unwrap_or_default()
         };
@@ -221,7 +220,8 @@ impl<'a> Home<'a> {
         Ok(Said { code, stdout, stderr, took, in_time: in_time.is_some() })
     }
 
-    /// Runs a request and checks its result.
+    /// Runs a request and checks its result: an answer or an error with a hint, in time. A limit
+    /// may refuse work, so an error is not a failure here.
     fn judge(&self, arguments: &[&str], verdict: &mut Verdict) -> Result<()> {
         let said = self.ask(arguments, ANSWER_WITHIN)?;
         let what = arguments.join(" ");
@@ -242,7 +242,8 @@ impl<'a> Home<'a> {
 }
 
 impl Said {
-    /// `answer` or the error's code; an error if the result is neither.
+    /// `answer` or the error's code; an error if the result is neither, which is what must never
+    /// be: no end in time, no hint, or a host that says nothing.
     fn ending(&self) -> Result<String, String> {
         if !self.in_time {
             return Err(format!("no end within {ANSWER_WITHIN:?}"));
@@ -263,18 +264,17 @@ impl Said {
     }
 }
 
-/// Reads everything from a stream until it ends.
 fn whole(mut stream: impl std::io::Read + Send + 'static) -> std::sync::mpsc::Receiver<String> {
     let (sender, text) = channel();
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
         let _ = stream.read_to_end(&mut bytes);
+        // The receiver is gone if the command took too long.
         let _ = sender.send(String::from_utf8_lossy(&bytes).into_owned());
     });
     text
 }
 
-/// A host that was started under a limit, and its output.
 struct Limited {
     host: Child,
     said: Option<String>,
@@ -285,6 +285,7 @@ impl Limited {
         let mut command = home.command(Some((limit, value)), &["host", "run"]);
         let mut host = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
         let stdout = host.stdout.take().context("it was asked for as a pipe")?;
+        // A host that says nothing in time is judged in `started`.
         let said = first_line(stdout).recv_timeout(START_WITHIN).ok();
         Ok(Self { host, said })
     }
@@ -314,6 +315,8 @@ fn first_line(stdout: ChildStdout) -> std::sync::mpsc::Receiver<String> {
 fn trial(programs: &Programs, limit: Limit, number: usize, times: usize) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     let is_root = rustix::process::geteuid().is_root();
+    // Each trial has a user of its own, or leftovers of another trial would count against its
+    // limit.
     let user = (limit.of_user && is_root)
         .then(|| USERS_FROM + u32::try_from(number % USERS).unwrap_or_default());
     let mut value = place(limit, number, times);
@@ -329,6 +332,7 @@ fn trial(programs: &Programs, limit: Limit, number: usize, times: usize) -> Resu
         crowd(&home, &mut verdict)?;
     }
     let alive = limited.runs();
+    // None of the three is a failure; the table shows where each begins.
     let word = match (runs, alive) {
         (true, true) => "the host goes on",
         (true, false) => "the host has ended",
@@ -338,18 +342,22 @@ fn trial(programs: &Programs, limit: Limit, number: usize, times: usize) -> Resu
     if alive {
         home.judge(&["status", "--json"], &mut verdict)?;
     }
+    // Before `limited` is dropped: the host must be able to end by itself, also under the limit.
     end(&home, &mut verdict)?;
     drop(limited);
     without_limit(&home, &mut verdict)?;
     for failure in &mut verdict.failures {
+        // Without the value a failure could not be repeated.
         failure.insert_str(0, &format!("{}={value}: ", limit.option));
     }
     Ok(verdict)
 }
 
 /// Whether the host reports that it runs. If not, it must have reported why, or the system could
+/// not even load it: then there is a line without an object, or none.
 /// not even load it.
 fn started(limited: &mut Limited, verdict: &mut Verdict) -> bool {
+    // `said` is `Some("")` if the stream ended; `None` means that it is open and silent.
     let Some(line) = limited.said.clone() else {
         verdict.fail(format!("the host said nothing for {START_WITHIN:?}"));
         return false;
@@ -367,12 +375,12 @@ fn started(limited: &mut Limited, verdict: &mut Verdict) -> bool {
     false
 }
 
-/// Requests as an editor and a few commands send them, some of them at once.
 fn requests(home: &Home<'_>, verdict: &mut Verdict) -> Result<()> {
     home.judge(&["status", "--json"], verdict)?;
     home.judge(&["host", "start", "--json"], verdict)?;
     let document = home.document();
     let document = document.to_str().context("the path is not UTF-8")?;
+    // At once, so that a lack of threads or files meets several requests in flight.
     let at_once: [&[&str]; 3] = [
         &["explain", document, "--lines", "1-2", "--json"],
         &["improve", document, "--lines", "1-2", "--json"],
@@ -399,13 +407,13 @@ fn requests(home: &Home<'_>, verdict: &mut Verdict) -> Result<()> {
 fn crowd(home: &Home<'_>, verdict: &mut Verdict) -> Result<()> {
     let socket = Places::under(&home.path()).host_socket();
     let crowd: Vec<UnixStream> =
+        // Refused connections are part of it.
         (0..IDLE).filter_map(|_| UnixStream::connect(&socket).ok()).collect();
     home.judge(&["status", "--json"], verdict)?;
     drop(crowd);
     home.judge(&["status", "--json"], verdict)
 }
 
-/// The host ends when told to, and leaves no process behind.
 fn end(home: &Home<'_>, verdict: &mut Verdict) -> Result<()> {
     let said = home.ask(&["host", "stop", "--json"], 2 * ANSWER_WITHIN)?;
     if said.code != Some(0) {
@@ -416,6 +424,7 @@ fn end(home: &Home<'_>, verdict: &mut Verdict) -> Result<()> {
         let left = processes::of(&path);
         verdict.orphans += left.len();
         verdict.failures.push(format!("left after the end: {left:?}"));
+        // Killed, so that they do not count in later trials.
         for (pid, _) in left {
             processes::signal(pid, Signal::KILL);
         }
@@ -423,7 +432,8 @@ fn end(home: &Home<'_>, verdict: &mut Verdict) -> Result<()> {
     Ok(())
 }
 
-/// A new host has no limit: everything works, and nothing was lost.
+/// A new host has no limit: everything works, and nothing was lost. Lost would be the user's
+/// settings or document, or a file of the host's own that can't be read any more.
 fn without_limit(home: &Home<'_>, verdict: &mut Verdict) -> Result<()> {
     let document = home.document();
     let document = document.to_str().context("the path is not UTF-8")?;
@@ -440,6 +450,7 @@ fn without_limit(home: &Home<'_>, verdict: &mut Verdict) -> Result<()> {
         verdict.changed += 1;
         verdict.failures.push("the settings or the document have changed".to_owned());
     }
+    // These files may be absent, but not torn.
     for kept in [places.measurements_file(), places.editor_settings_file()] {
         let damaged = std::fs::read(&kept)
             .is_ok_and(|bytes| serde_json::from_slice::<Value>(&bytes).is_err());
@@ -451,11 +462,11 @@ fn without_limit(home: &Home<'_>, verdict: &mut Verdict) -> Result<()> {
     Ok(())
 }
 
-/// How many threads of this user count against its limit on processes.
 fn own_threads() -> u64 {
     use std::os::unix::fs::MetadataExt as _;
     let user = rustix::process::geteuid().as_raw();
     let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    // A process that ends meanwhile has no folder any more.
     let own = processes.filter(|it| it.metadata().is_ok_and(|meta| meta.uid() == user));
     let threads =
         own.filter_map(|it| Some(std::fs::read_dir(it.path().join("task")).ok()?.count()));

@@ -20,7 +20,6 @@ use super::watcher::Watcher;
 use super::{Amount, processes};
 use crate::places;
 
-/// Trials that run at once.
 const AT_ONCE: usize = 3;
 /// Most loads for one request: as wanted, and three steps down.
 const LOADS_MAX: usize = 4;
@@ -32,16 +31,15 @@ const LIMITS: usize = 200;
 const QUICK_LIMITS: usize = 8;
 /// The smallest limit; below it not even a program without a model starts.
 const LEAST_BYTES: u64 = 8 << 20;
-/// Certainly enough for the demo model.
 const ENOUGH_BYTES: u64 = 8 << 30;
-/// The precision with which the sufficient limit is determined.
 const STEP_BYTES: u64 = 4 << 20;
-/// Limits of a control group under which the demo model's worker is killed at various moments.
+/// Limits of a control group, from too little to start to nearly enough, so that the demo model's
+/// worker is killed at various moments.
 const GROUP_BYTES: std::ops::Range<usize> = (3 << 20)..(24 << 20);
-/// How many of a hundred requests must end as they should.
 const SHARE_PERCENT: usize = 99;
 
-/// Name, moment and fault of each case, and how often the fault strikes.
+/// Name, moment and fault of each case, and how often the fault strikes. An error is reported by
+/// the engine, which survives; last words are what a worker writes before it aborts.
 const CASES: &[(&str, Moment, Fault, usize)] = &[
     ("an error of the load, once", Moment::Load(0.5), Fault::OomError, 1),
     ("an error of the load, twice", Moment::Load(0.5), Fault::OomError, 2),
@@ -72,6 +70,7 @@ pub(super) fn run(amount: &Amount) -> Result<()> {
         rows.push(limits(amount)?);
     }
     if amount.wants("control group") {
+        // Without a limit, and dropped at once: this only tries whether a group can be made here.
         match Group::new(0) {
             Ok(_) => rows.push(groups(amount)),
             Err(why) => crate::report::line(format!("no control group can be made here: {why:#}")),
@@ -95,6 +94,7 @@ fn scripted(
     let call = caller.ask(Kind::of(number), "first", DOCUMENT)?;
     let ended = caller.end_of(call, within);
     verdict.ended(&ended);
+    // Of the first request alone: the notes begin with it.
     check_loads(&installation, 0, &mut verdict);
     let is_end = matches!(&ended.result, Some(Ok(_)))
         || matches!(&ended.result, Some(Err(it)) if it.code == ErrorCode::OutOfMemory);
@@ -104,6 +104,7 @@ fn scripted(
     if times < ALWAYS {
         installation.recovers(&mut caller, &mut verdict, within);
         let notes = caller.status().map(|status| status.notes).unwrap_or_default();
+        // Whoever gets a smaller context window must be able to see it.
         if !notes.iter().any(|note| is_about_memory(note)) {
             verdict.fail(format!("that less is used is not reported after {name}: {notes:?}"));
         }
@@ -120,14 +121,12 @@ fn scripted(
     Ok(verdict)
 }
 
-/// Whether a note in the status says that less is used than was wanted.
 fn is_about_memory(note: &str) -> bool {
     ["memory did not suffice", "there was not enough memory", "there was no memory"]
         .iter()
         .any(|it| note.contains(it))
 }
 
-/// Checks the loads for one request: those in the notes after the first `before`.
 fn check_loads(installation: &Installation, before: usize, verdict: &mut Verdict) {
     let notes = Note::read(&installation.notes());
     let loads = notes.iter().skip(before).filter(|note| note.word == "load").count();
@@ -142,13 +141,15 @@ fn limited(variable: &str, value: String) -> Setup {
     Setup { scale: SCALE, variables, ..Setup::default() }
 }
 
-/// How a request under a limit ended, and whether in full.
+/// How a request under a limit ended, and whether in full, that is, with the settings that were
+/// wanted.
 struct Outcome {
     full: bool,
     ended: Ended,
 }
 
-/// Sends one request to the real worker under a limit.
+/// Sends one request to the real worker under a limit. What may happen is decided by [`check_end`];
+/// the limit itself is never a failure.
 fn under(setup: Setup, verdict: &mut Verdict) -> Result<Outcome> {
     let installation = Installation::start(setup)?;
     let mut caller = Caller::greeted(&installation.home(), false)?;
@@ -170,7 +171,8 @@ fn under(setup: Setup, verdict: &mut Verdict) -> Result<Outcome> {
     Ok(Outcome { full, ended })
 }
 
-/// The end of a request, and the messages about its repetitions.
+/// The end of a request, and the messages about its repetitions. Not [`Caller::end_of`], which
+/// counts them without their text.
 fn watched(caller: &Caller, call: i64, within: Duration) -> (Ended, Vec<String>) {
     use localcoder_protocol::Notification as _;
     use localcoder_transport::ClientEvent;
@@ -217,10 +219,10 @@ fn check_end(ended: &Ended, lighter: bool, full: bool, verdict: &mut Verdict) {
     }
 }
 
-/// The real worker with less and less address space.
 fn limits(amount: &Amount) -> Result<Row> {
     let enough = smallest()?;
     let count = if amount.quick { QUICK_LIMITS } else { LIMITS };
+    // Slightly more than enough, so that the last values must be answered in full.
     let most = enough + enough / 8;
     let row = many("limits on the address space", count, AT_ONCE, |number| {
         let mut verdict = Verdict::default();
@@ -236,6 +238,7 @@ fn limits(amount: &Amount) -> Result<Row> {
         Ok(verdict)
     });
     let (good, share) = (row.good(count), row.good(count) * 100 / count);
+    // With the tests' few limits, a single exception would be more than the share allows.
     ensure!(share >= SHARE_PERCENT || amount.quick, "only {good} of {count} ended as they must");
     Ok(row.with_note(format!(
         "in full from {} MiB on; {good} of {count} ended as they must ({share} %)",
@@ -243,9 +246,11 @@ fn limits(amount: &Amount) -> Result<Row> {
     )))
 }
 
-/// The smallest limit with which the demo model answers in full.
+/// The smallest limit with which the demo model answers in full, by bisection: it differs from
+/// machine to machine.
 fn smallest() -> Result<u64> {
     let answers = |bytes: u64| {
+        // Failures here are those of too small a limit, and not counted.
         let mut verdict = Verdict::default();
         under(limited(LIMIT_AS, bytes.to_string()), &mut verdict).is_ok_and(|it| it.full)
     };
@@ -258,7 +263,6 @@ fn smallest() -> Result<u64> {
     Ok(high)
 }
 
-/// The system's killer ends the worker.
 fn groups(amount: &Amount) -> Row {
     many("killed by a control group", amount.times, 1, |number| {
         let mut verdict = Verdict::default();
@@ -274,7 +278,8 @@ fn groups(amount: &Amount) -> Row {
     })
 }
 
-/// A control group with a memory limit, if the system allows creating one.
+/// A control group with a memory limit, if the system allows creating one, which containers often
+/// do not. Of either version: the older has a hierarchy of its own for memory.
 struct Group {
     folder: PathBuf,
 }
@@ -282,6 +287,7 @@ struct Group {
 impl Group {
     /// `bytes`: the limit, or 0 for none.
     fn new(bytes: u64) -> Result<Self> {
+        // Version 1 of control groups has a tree for each resource, version 2 one for all.
         let old = PathBuf::from("/sys/fs/cgroup/memory");
         let (root, file) = match old.is_dir() {
             true => (old, "memory.limit_in_bytes"),

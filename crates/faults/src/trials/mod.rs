@@ -25,22 +25,17 @@ use anyhow::Result;
 use crate::options::{Fault, Faults};
 use crate::{node, places, process};
 
-/// How much is tried.
 #[derive(Debug, Clone)]
 struct Amount {
-    /// Trials of each kind.
     times: usize,
     /// Only as much as shows that nothing has changed.
     quick: bool,
-    /// With the clock that runs faster.
+    /// With the clock that runs faster, see [`trial::SCALE`].
     scaled: bool,
     /// In real time, a tenth as often.
     true_times: bool,
-    /// With the real worker, too.
     real: bool,
-    /// A model for the real worker; `None` for the demo model.
     model: Option<String>,
-    /// Only kinds whose name contains this.
     only: Option<String>,
 }
 
@@ -49,7 +44,8 @@ impl Amount {
         self.only.as_ref().is_none_or(|only| name.contains(only.as_str()))
     }
 
-    /// Name under which the result is kept, so that a part is not mistaken for the whole.
+    /// Name under which the result is kept, so that a part is not mistaken for the whole: only a
+    /// full run writes `target/faults/KIND.json`.
     fn file(&self, what: &str) -> String {
         let quick = if self.quick { "-quick" } else { "" };
         let part = if self.only.is_some() { "-part" } else { "" };
@@ -57,11 +53,9 @@ impl Amount {
     }
 }
 
-/// The usual number of trials of each kind.
 const TIMES: usize = 100;
 /// Trials of downloads, which have their own measure.
 const DOWNLOADS_TIMES: usize = 50;
-/// Trials of each kind in the tests.
 const QUICK_TIMES: usize = 1;
 
 struct Kind {

@@ -27,12 +27,10 @@ use super::verdict::Verdict;
 const HALF_FRAME_WITHIN: Duration = Duration::from_secs(13);
 /// The connection must not be closed sooner than this, either.
 const HALF_FRAME_AFTER: Duration = Duration::from_secs(8);
-/// How many clients exceed the limit.
 const TOO_MANY: usize = 8;
 /// A client that misbehaves is disconnected within this time.
 const CLOSED_WITHIN: Duration = Duration::from_secs(5);
 
-/// A hello as bytes, as a client of this version sends it.
 fn hello() -> Vec<u8> {
     let params = HelloParams {
         protocol_version: PROTOCOL_VERSION,
@@ -52,12 +50,12 @@ fn framed(message: &Message) -> Vec<u8> {
 
 fn raw(installation: &Installation) -> Result<UnixStream> {
     let stream = UnixStream::connect(Places::under(&installation.home()).host_socket())?;
+    // A read that waits longer is a failure; without a timeout the trial would hang with the host.
     stream.set_read_timeout(Some(HALF_FRAME_WITHIN))?;
     stream.set_write_timeout(Some(CLOSED_WITHIN))?;
     Ok(stream)
 }
 
-/// Whether the host closes the connection; anything that it sends first is read.
 fn closes(stream: &mut UnixStream, within: Duration) -> bool {
     let deadline = Instant::now() + within;
     let mut buffer = [0; 4096];
@@ -65,6 +63,7 @@ fn closes(stream: &mut UnixStream, within: Duration) -> bool {
         match stream.read(&mut buffer) {
             Ok(0) => return true,
             Ok(_) => {}
+            // A timeout is not a close, but a reset is one: the host may close with unread bytes.
             Err(error) => return error.kind() == std::io::ErrorKind::ConnectionReset,
         }
     }
@@ -85,11 +84,13 @@ pub(super) fn versions(number: usize) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     let installation = Installation::start(slow(1, 4))?;
     let mut caller = Caller::connect(&installation.home())?;
+    // An older client and a newer one are answered alike.
     let theirs = if number.is_multiple_of(2) { PROTOCOL_VERSION + 1 } else { PROTOCOL_VERSION - 1 };
     match caller.hello(theirs, false) {
         Err(error) if error.code == ErrorCode::VersionMismatch && error.hint.is_some() => {}
         other => verdict.fail(format!("a hello of version {theirs}: {other:?}")),
     }
+    // What an old client needs to say what is wrong: the status, and a way to stop the host.
     if let Err(error) = caller.status() {
         verdict.fail(format!("no status for version {theirs}: {error}"));
     }
@@ -121,6 +122,7 @@ pub(super) fn malformed(number: usize) -> Result<Verdict> {
         &[b'x'; 5_000],
     ];
     let mut stream = raw(&installation)?;
+    // Before and after the hello, since different code reads them.
     if number.is_multiple_of(2) {
         stream.write_all(&hello())?;
     }
@@ -129,9 +131,11 @@ pub(super) fn malformed(number: usize) -> Result<Verdict> {
         verdict.fail("a broken frame did not close its connection");
     }
     let mut stream = raw(&installation)?;
+    // These are whole frames, so the reader knows where the next one begins.
     for body in [&b"{"[..], b"[]", b"null", b"{\"jsonrpc\":\"2.0\"}"] {
         write_frame(&mut stream, body)?;
     }
+    // The answer to the hello shows that the connection is still open after all of them.
     stream.write_all(&hello())?;
     let mut text = String::new();
     let mut buffer = [0; 4096];
@@ -146,11 +150,13 @@ pub(super) fn malformed(number: usize) -> Result<Verdict> {
     others_unaffected(installation, verdict)
 }
 
-/// An unfinished frame closes its connection after a while; a slow one that is finished does not.
+/// An unfinished frame closes its connection after a while. A client that says nothing at all keeps
+/// its own: silence between frames is not a fault.
 pub(super) fn half_frame(number: usize) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     let installation = Installation::start(slow(1, 4))?;
     let mut half = raw(&installation)?;
+    // Silence between frames is allowed, in contrast to silence in one.
     let mut idle = Caller::greeted(&installation.home(), false)?;
     if number.is_multiple_of(2) {
         half.write_all(&hello())?;
@@ -176,6 +182,7 @@ pub(super) fn large_before_hello(_: usize) -> Result<Verdict> {
     let installation = Installation::start(slow(1, 4))?;
     let large = vec![b' '; 100_000];
     let mut stranger = raw(&installation)?;
+    // The host may close while this is still being written.
     let written = write_frame(&mut stranger, &large);
     if written.is_ok() && !closes(&mut stranger, CLOSED_WITHIN) {
         verdict.fail("a large frame before the hello was taken");
@@ -183,6 +190,7 @@ pub(super) fn large_before_hello(_: usize) -> Result<Verdict> {
     let mut known = raw(&installation)?;
     known.write_all(&hello())?;
     write_frame(&mut known, &large)?;
+    // An open connection has nothing to read, so the read must end by itself.
     known.set_read_timeout(Some(Duration::from_millis(300)))?;
     if closes(&mut known, Duration::from_millis(300)) {
         verdict.fail("a large frame after the hello was refused");
@@ -208,6 +216,7 @@ pub(super) fn slow_reader(_: usize) -> Result<Verdict> {
     slow.write_all(&hello())?;
     let params = Raw { id: "flood", prompt: "x", max_tokens: Some(1_000_000), ..Raw::default() };
     slow.write_all(&framed(&Message::request::<Generate>(2, &params.params())))?;
+    // The other client's status is how a blocked host would show.
     let mut slowest = Duration::ZERO;
     let mut dropped = false;
     let deadline = Instant::now() + installation.patience(60);
@@ -217,6 +226,7 @@ pub(super) fn slow_reader(_: usize) -> Result<Verdict> {
         let status = other.status().map_err(|error| anyhow!("{error}"))?;
         slowest = slowest.max(begun.elapsed());
         worked |= matches!(status.engine, EngineState::Working);
+        // Before the flood works, there are no requests either.
         dropped = worked && status.clients == 1 && status.requests == 0;
         std::thread::sleep(Duration::from_millis(10));
     }
@@ -239,7 +249,6 @@ pub(super) fn slow_reader(_: usize) -> Result<Verdict> {
     Ok(verdict)
 }
 
-/// Its answer ends when it dies, and the worker is free for others.
 pub(super) fn killed_client(_: usize) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     let installation = Installation::start(slow(5, 1_000_000))?;
@@ -248,6 +257,7 @@ pub(super) fn killed_client(_: usize) -> Result<Verdict> {
     command.args(["--max-tokens", "1000"]).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut client = command.spawn()?;
     let stdout = client.stdout.as_mut().context("it was asked for as a pipe")?;
+    // The first byte shows that the answer has begun.
     stdout.read_exact(&mut [0])?;
     client.kill()?;
     client.wait()?;
@@ -287,6 +297,7 @@ pub(super) fn too_many(_: usize) -> Result<Verdict> {
     if !matches!(ended.result, Some(Ok(_))) {
         verdict.fail(format!("an answer ended as `{}`", ended.word()));
     }
+    // Those that are dropped close their connections, which the host notices a little later.
     callers.truncate(CLIENTS_MAX / 2);
     let room = || Caller::greeted(&installation.home(), false).is_ok();
     if processes::wait(CLOSED_WITHIN, room).is_none() {

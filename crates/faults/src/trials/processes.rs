@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
-/// How often to check.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Sends a signal; returns whether there was a process to receive it.
@@ -14,7 +13,8 @@ pub(super) fn signal(pid: u32, signal: Signal) -> bool {
     number(pid).is_some_and(|pid| kill_process(pid, signal).is_ok())
 }
 
-/// Whether a process runs. A zombie, which only waits for its parent, does not count.
+/// Whether a process runs. A zombie, which only waits for its parent, does not count: its parent
+/// may be a trial that has not looked yet.
 pub(super) fn runs(pid: u32) -> bool {
     number(pid).is_some_and(|pid| test_kill_process(pid).is_ok()) && !is_zombie(pid)
 }
@@ -25,16 +25,19 @@ fn number(pid: u32) -> Option<Pid> {
 
 fn is_zombie(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The name in parentheses may have spaces and parentheses itself, so the last one counts.
     stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('Z'))
 }
 
-/// The processes of the installation in `home`: process ids and program names.
+/// The processes of the installation in `home`: process ids and program names. Found by their
+/// environment, because a worker whose host was killed has no parent that would lead to it.
 #[cfg(target_os = "linux")]
 pub(super) fn of(home: &Path) -> Vec<(u32, String)> {
     let wanted = format!("LOCALCODER_HOME={}", home.display()).into_bytes();
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     let is_ours = |pid: &u32| {
+        // Unreadable for processes of others, which are not ours then.
         let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
         environment.split(|byte| *byte == 0).any(|variable| variable == wanted)
     };
@@ -45,7 +48,8 @@ pub(super) fn of(home: &Path) -> Vec<(u32, String)> {
     pids.filter(is_ours).filter_map(named).collect()
 }
 
-/// The same as on Linux, from `ps`.
+/// From `ps`, which prints the environment behind the command; the space keeps a longer path from
+/// matching.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn of(home: &Path) -> Vec<(u32, String)> {
     let wanted = format!("LOCALCODER_HOME={} ", home.display());
@@ -59,7 +63,6 @@ pub(super) fn of(home: &Path) -> Vec<(u32, String)> {
     text.unwrap_or_default().lines().filter_map(process).collect()
 }
 
-/// The workers among these processes.
 pub(super) fn workers(home: &Path) -> Vec<u32> {
     let is_worker = |(_, name): &(u32, String)| name.ends_with("-worker");
     of(home).into_iter().filter(is_worker).map(|(pid, _)| pid).collect()
@@ -79,7 +82,6 @@ pub(super) fn wait(within: Duration, holds: impl Fn() -> bool) -> Option<Duratio
     }
 }
 
-/// The resources that a process holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Holds {
     pub(super) memory_kib: u64,

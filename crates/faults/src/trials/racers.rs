@@ -16,9 +16,7 @@ use super::trial::{Installation, LEFT_WITHIN, many};
 use super::verdict::Verdict;
 use super::{Amount, processes};
 
-/// Processes that start the host at once.
 const RACERS: usize = 32;
-/// Time until all of them have a host.
 const ALL_BACK: &str = "started";
 
 pub(super) fn run(amount: &Amount) -> Row {
@@ -27,18 +25,21 @@ pub(super) fn run(amount: &Amount) -> Row {
 
 fn race(_: usize) -> Result<Verdict> {
     let mut verdict = Verdict::default();
+    // Without a host: to start it is the race.
     let installation = Installation::new(slow(1, 4))?;
     let begun = std::time::Instant::now();
     let start = |_| {
         let mut command = installation.command(&["host", "start", "--json"]);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
     };
+    // All are started before the first is waited for.
     let racers: Vec<Child> = (0..RACERS).map(start).collect::<Result<_, _>>()?;
     let mut hosts = BTreeSet::new();
     for racer in racers {
         let output = racer.wait_with_output()?;
         let answer: Option<Value> = serde_json::from_slice(&output.stdout).ok();
         match answer.and_then(|answer| answer["pid"].as_u64()) {
+            // Also a racer that did not start the host must name the one that runs.
             Some(pid) => drop(hosts.insert(pid)),
             None => verdict.fail(format!(
                 "a racer failed: {}",
@@ -53,6 +54,7 @@ fn race(_: usize) -> Result<Verdict> {
     warm_all(&installation, &mut verdict)?;
     let home = installation.home();
     // Hosts that lost the race may still be ending.
+    // One host and one worker, and no racer left.
     let one = || processes::of(&home).len() == 2 && processes::workers(&home).len() == 1;
     if processes::wait(LEFT_WITHIN, one).is_none() {
         verdict.orphans += processes::of(&home).len().saturating_sub(2);

@@ -25,11 +25,9 @@ const WITHIN_MS: usize = 500;
 const CLIENTS: usize = 3;
 /// How many kills there are for each trial of another signal.
 const KILLS_TO_OTHERS: usize = 5;
-/// Trials that run at once: more would slow each other down.
 const AT_ONCE: usize = 2;
 /// Answers that may end before their model's file is truncated.
 const ANSWERS_MAX: usize = 20;
-/// Tokens of a long answer.
 const TOKENS: u32 = 1_500;
 
 const SIGNALS: &[(&str, Signal)] = &[
@@ -61,7 +59,8 @@ fn setup() -> Setup {
     Setup { scale: SCALE, real: true, ..Setup::default() }
 }
 
-/// Prompts differ, so that none can reuse what is known from another.
+/// A long answer. Its high temperature keeps the model from ending it early, and from writing what
+/// another one has written.
 fn long<'a>(id: &'a str, prompt: &'a str, model: Option<&'a str>) -> Raw<'a> {
     Raw { id, prompt, max_tokens: Some(TOKENS), temperature: Some(2.0), model }
 }
@@ -80,6 +79,7 @@ fn killed(amount: &Amount, signal: Signal, number: usize) -> Result<Verdict> {
     }
     std::thread::sleep(Duration::from_millis(random.between(0, WITHIN_MS) as u64));
     let home = installation.home();
+    // The moment may be before the worker exists; then the start itself is what is struck.
     let there = || !processes::workers(&home).is_empty();
     processes::wait(installation.patience(30), there).context("no worker was started")?;
     let victim = *processes::workers(&home).first().context("the worker has ended by itself")?;
@@ -92,6 +92,7 @@ fn killed(amount: &Amount, signal: Signal, number: usize) -> Result<Verdict> {
             processes::signal(victim, signal);
             std::thread::sleep(Duration::from_millis(1));
         }
+        // A stopped worker without work is not a hang, so waiting for its end would be in vain.
         !processes::runs(victim) || rests(&home)
     });
     let gone_ns = unix_ns();
@@ -105,10 +106,13 @@ fn killed(amount: &Amount, signal: Signal, number: usize) -> Result<Verdict> {
         signs_ns.extend(ended.signs_ns);
     }
     if !processes::runs(victim) {
+        // A stopped worker is dead only when the host has killed it; for the others the signal is
+        // the death.
         let death_ns = if signal == Signal::STOP { gone_ns } else { struck_ns };
         if signal == Signal::STOP {
             verdict.time_between(KILLED, struck_ns, gone_ns);
         }
+        // Signs from before belong to something else.
         if let Some(shown) = signs_ns.into_iter().filter(|sign| *sign >= struck_ns).min() {
             verdict.time_between(SHOWN, death_ns, shown);
         }
@@ -124,13 +128,15 @@ fn killed(amount: &Amount, signal: Signal, number: usize) -> Result<Verdict> {
     Ok(verdict)
 }
 
-/// Whether the worker has nothing to do, so that being stopped does not count as a hang.
+/// Whether the worker has nothing to do, so that being stopped does not count as a hang. A new
+/// connection each time, because the host itself may be restarted.
 fn rests(home: &Path) -> bool {
     let status = Caller::connect(home).ok().and_then(|mut caller| caller.status().ok());
     status.is_some_and(|status| status.requests == 0)
 }
 
-/// Waits until another worker has loaded the model, if one is started by itself.
+/// Waits until another worker has loaded the model, if one is started by itself; a host that has no
+/// reason to load it is not a failure.
 fn ready(home: &Path, victim: u32, death_ns: u128, verdict: &mut Verdict) {
     let Ok(mut caller) = Caller::connect(home) else { return };
     let deadline = Instant::now() + Duration::from_secs(10);
@@ -143,7 +149,6 @@ fn ready(home: &Path, victim: u32, death_ns: u128, verdict: &mut Verdict) {
     }
 }
 
-/// Sends short requests until one is answered.
 fn recovers(
     installation: &Installation,
     caller: &mut Caller,
@@ -175,7 +180,10 @@ fn cut_off(amount: &Amount) -> Result<Verdict> {
         let call = caller.client.start::<Generate>(&long(&id, "def f(", Some(model)).params())?;
         let mut ended = Ended::default();
         caller.go_on(call, installation.patience(60), &mut ended, |text| !text.is_empty());
+        // A short answer may be over before its first text is seen; then the next one is tried.
         if ended.result.is_none() {
+            // The weights are mapped, so pages beyond the new end raise a bus error when they are
+            // read.
             fs_err::OpenOptions::new().write(true).open(&copy)?.set_len(bytes / 8)?;
             struck = true;
             caller.go_on(call, installation.patience(150), &mut ended, |_| false);

@@ -10,17 +10,15 @@ use serde_json::{Value, json};
 use super::verdict::{KILLED, READY, SHOWN, Verdict};
 use crate::{files, places};
 
-/// How many failures of one kind are shown and kept.
 const FAILURES_MAX: usize = 5;
 
-/// All trials of one kind.
+/// All trials of one kind, with their verdicts summed; printed as soon as it is made.
 #[derive(Debug)]
 pub(super) struct Row {
     name: String,
     trials: usize,
     verdict: Verdict,
     took: Duration,
-    /// Further numbers worth keeping.
     notes: Vec<String>,
 }
 
@@ -31,7 +29,6 @@ impl Row {
         row
     }
 
-    /// Adds a note that is reported along with the numbers.
     pub(super) fn with_note(mut self, note: impl Into<String>) -> Self {
         let note = note.into();
         crate::report::line(format!("    {note}"));
@@ -39,7 +36,8 @@ impl Row {
         self
     }
 
-    /// Of this many trials, those without a failure.
+    /// Of this many trials, those without a failure. A failure begins with its trial's number, so
+    /// several of one trial count once.
     pub(super) fn good(&self, trials: usize) -> usize {
         let numbers = self.verdict.failures.iter().filter_map(|it| it.split(':').next());
         trials.saturating_sub(numbers.collect::<std::collections::BTreeSet<_>>().len())
@@ -92,7 +90,6 @@ impl Row {
     }
 }
 
-/// Times that have a column; others are reported after them.
 const COLUMNS: [&str; 3] = [SHOWN, READY, KILLED];
 
 fn shown(times: &[f64]) -> String {
@@ -100,7 +97,8 @@ fn shown(times: &[f64]) -> String {
     format!("{p50:.0}/{p99:.0}/{max:.0}")
 }
 
-/// The median, the 99th percentile and the maximum.
+/// The median, the 99th percentile and the maximum, each one of the values, rounded up in rank, so
+/// that 99 % of a few values is the largest; NaN if there are none.
 fn spread(times: &[f64]) -> [f64; 3] {
     let mut sorted = times.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -111,7 +109,6 @@ fn spread(times: &[f64]) -> [f64; 3] {
     [at(50), at(99), at(100)]
 }
 
-/// Prints the table's heading.
 pub(super) fn heading() {
     crate::report::line(format!(
         "{:<34} {:>5} {:>4} {:>4} {:>4} {:>4} {:>4} {:>18} {:>18} {:>18}",
@@ -128,7 +125,8 @@ pub(super) fn heading() {
     ));
 }
 
-/// Writes `target/faults/WHAT.json`, and fails if anything went wrong.
+/// Writes `target/faults/WHAT.json`, and fails if anything went wrong. The file is written first,
+/// so a failed run can be read from it.
 pub(super) fn conclude(what: &str, scale: &str, rows: &[Row], took: Duration) -> Result<()> {
     let result = json!({
         "what": what,

@@ -14,17 +14,14 @@ use super::report::Row;
 use super::trial::{Installation, Setup};
 use super::verdict::Verdict;
 
-/// Requests for each of the requested trials.
 const REQUESTS_A_TIME: usize = 100;
 const QUICK_REQUESTS: usize = 300;
 /// After this many requests the host holds everything that it needs.
 const WARM_UP: usize = 500;
-/// How many that is in the tests.
 const QUICK_WARM_UP: usize = 100;
-/// By how much the host's memory may grow.
+/// By how much the host's memory may grow over all of these requests.
 const GROWTH_KIB_MAX: u64 = 5 * 1024;
 const CANCEL_EVERY: usize = 4;
-/// Time for a single request.
 const ONE_WITHIN: Duration = Duration::from_secs(60);
 
 pub(super) fn run(amount: &Amount) -> Result<Row> {
@@ -37,6 +34,7 @@ pub(super) fn run(amount: &Amount) -> Result<Row> {
     let installation = Installation::start(Setup { scale: 1, real: true, ..Setup::default() })?;
     let mut caller = Caller::greeted(&installation.home(), false)?;
     let mut random = Random::new(count as u64);
+    // Growth before this is caches and pools that fill once.
     for number in 0..warm_up {
         request(&mut caller, number, &mut random, &mut verdict)?;
     }
@@ -62,6 +60,7 @@ fn request(
     verdict: &mut Verdict,
 ) -> Result<()> {
     let (id, tokens) = (format!("r{number}"), 1 + number % 8);
+    // Each prompt differs, or the cache would answer most of them.
     let prompt = format!("def f{number}(");
     let max_tokens = u32::try_from(tokens).ok();
     let raw = Raw { id: &id, prompt: &prompt, max_tokens, ..Raw::default() };
@@ -84,7 +83,7 @@ fn request(
     Ok(())
 }
 
-/// What the host holds once it has nothing to do.
+/// What the host holds once it has nothing to do; `None` if the system has no `/proc`.
 fn rested(installation: &Installation) -> Option<Holds> {
     std::thread::sleep(Duration::from_millis(500));
     processes::holds(installation.host_pid())
@@ -95,6 +94,7 @@ fn grown(before: Holds, after: Holds, verdict: &mut Verdict) -> String {
     if memory > GROWTH_KIB_MAX {
         verdict.fail(format!("the host has grown by {memory} KiB"));
     }
+    // Exact, unlike memory: one descriptor for every so-and-so many requests is a leak.
     if after.descriptors > before.descriptors || after.threads > before.threads {
         verdict.fail(format!("the host holds more than before: {before:?}, {after:?}"));
     }

@@ -20,23 +20,23 @@ use crate::places;
 
 /// Time after a host's end within which all of its processes must be gone.
 pub(super) const LEFT_WITHIN: Duration = Duration::from_secs(2);
-/// The factor by which the host's clock runs faster in most trials, so that deadlines come sooner.
+/// The factor by which the host's clock runs faster in most trials, so that deadlines of many
+/// seconds come soon. A few trials are repeated by the real clock, since machines do not get faster
+/// with it.
 pub(super) const SCALE: u64 = 20;
 /// The document in the requests. The fake worker replaces its zero by a number.
 pub(super) const DOCUMENT: &str = "count = 0\ntotal = count + 1\nprint(total)\n";
 
-/// How the host of a trial is started.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Setup {
     pub(super) scale: u64,
     pub(super) scripts: Vec<Script>,
-    /// Additional environment variables.
     pub(super) variables: Vec<(String, String)>,
-    /// Whether to use the real worker instead of the fake one.
     pub(super) real: bool,
 }
 
-/// A private installation, with or without a host.
+/// A private installation, with or without a host. Ends everything that belongs to it when it is
+/// dropped, also after a trial that failed halfway.
 pub(super) struct Installation {
     folder: tempfile::TempDir,
     setup: Setup,
@@ -45,7 +45,6 @@ pub(super) struct Installation {
 }
 
 impl Installation {
-    /// Creates an installation without a host.
     pub(super) fn new(setup: Setup) -> Result<Self> {
         // A short path, since that of a socket may have 103 bytes at most.
         let folder = tempfile::Builder::new().prefix("lcf").tempdir_in("/tmp")?;
@@ -54,7 +53,6 @@ impl Installation {
         Ok(Self { folder, setup, host: None, scale })
     }
 
-    /// Creates an installation with a host.
     pub(super) fn start(setup: Setup) -> Result<Self> {
         let mut installation = Self::new(setup)?;
         installation.start_host()?;
@@ -68,6 +66,7 @@ impl Installation {
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;
         self.host = Some(child);
+        // After the child is kept, so that a host that did not start is ended, too.
         ensure!(line.contains("\"ready\""), "the host does not start: {line}");
         Ok(())
     }
@@ -80,7 +79,6 @@ impl Installation {
         self.folder.path()
     }
 
-    /// Where the fake worker writes its notes.
     pub(super) fn notes(&self) -> PathBuf {
         self.folder.path().join("notes")
     }
@@ -89,7 +87,6 @@ impl Installation {
         self.host.as_ref().map_or(0, Child::id)
     }
 
-    /// A command of the program in this installation.
     pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(places::program("localcoder"));
         command.args(arguments).stdin(Stdio::null()).env("LOCALCODER_HOME", self.home());
@@ -100,6 +97,7 @@ impl Installation {
             let mut scripts = self.setup.scripts.clone();
             let counter = Some(self.notes());
             scripts.iter_mut().for_each(|script| script.counter.clone_from(&counter));
+            // Whatever comes after the faults is a worker without one.
             scripts.push(Script { counter, ..Script::default() });
             let text = serde_json::to_string(&scripts).expect("plain data is always JSON");
             command.env(SCRIPT, text).env(env::WORKER, places::program("localcoder-fake-worker"));
@@ -108,12 +106,12 @@ impl Installation {
         command
     }
 
-    /// Converts a time on the host's clock to real time, with a margin for a busy machine.
+    /// Converts a time on the host's clock to real time, with 20 seconds more for a busy machine,
+    /// which does not get faster with the clock.
     pub(super) fn patience(&self, host_s: u64) -> Duration {
         Duration::from_millis(host_s * 1_000 / self.scale) + Duration::from_secs(20)
     }
 
-    /// Kills the host, and reaps it.
     pub(super) fn kill_host(&mut self) {
         if let Some(mut host) = self.host.take() {
             let _ = host.kill();
@@ -121,8 +119,10 @@ impl Installation {
         }
     }
 
-    /// Stops the host, and checks that no process is left and that the document is unchanged.
+    /// Stops the host, and checks that no process is left and that the document is unchanged. Every
+    /// trial ends with it, also one whose fault was survived well.
     pub(super) fn finish(mut self, verdict: &mut Verdict) {
+        // Asked before the stop: afterwards a host that has ended is as it should be.
         let died = self.host.as_mut().is_some_and(|host| !matches!(host.try_wait(), Ok(None)));
         if died {
             verdict.host_deaths += 1;
@@ -135,6 +135,7 @@ impl Installation {
         }
         let home = self.home();
         let host = self.host.take();
+        // Zombies have no environment, so a host that ended but is not yet reaped does not count.
         let gone = processes::wait(LEFT_WITHIN, || processes::of(&home).is_empty());
         if gone.is_none() {
             let left = processes::of(&home);
@@ -155,7 +156,8 @@ impl Installation {
         }
     }
 
-    /// Sends a request repeatedly until it is answered, which shows that the fault is over.
+    /// Sends a request repeatedly until it is answered, which shows that the fault is over. Errors
+    /// on the way are allowed, but each must say what it must.
     pub(super) fn recovers(&self, caller: &mut Caller, verdict: &mut Verdict, within: Duration) {
         recovers(caller, verdict, within, |caller, number| {
             caller.ask(Kind::Generate, &format!("after-{number}"), DOCUMENT)
@@ -178,6 +180,7 @@ pub(super) fn recovers(
         let ended = caller.end_of(call, within);
         verdict.ended(&ended);
         match ended.result {
+            // A request without an end is counted by `ended` already.
             Some(Ok(_)) | None => return,
             Some(Err(error)) if Instant::now() > deadline => {
                 return verdict.fail(format!("nothing is answered any more: {error}"));
@@ -189,6 +192,8 @@ pub(super) fn recovers(
 
 impl Drop for Installation {
     fn drop(&mut self) {
+        // Workers of a host that was killed are not its children's children any more, so they are
+        // found by their environment.
         self.kill_host();
         for (pid, _) in processes::of(&self.home()) {
             processes::signal(pid, rustix::process::Signal::KILL);
@@ -215,6 +220,7 @@ pub(super) fn many(
                     if number >= times {
                         return;
                     }
+                    // A trial that can't be run must not look like one that passed.
                     let mut verdict = trial(number).unwrap_or_else(|error| {
                         let mut verdict = Verdict::default();
                         verdict.fail(format!("{error:#}"));

@@ -8,7 +8,9 @@ use localcoder_protocol::{ErrorCode, ErrorInfo};
 
 use super::client::Ended;
 
-/// What must never happen, and what was measured.
+/// What must never happen, and what was measured. Each failure is counted once, in one of the five
+/// counts, and described in `failures`. Lost is what a user had: an error of a request is an ending
+/// like others, as long as it says what to do.
 #[derive(Debug, Default)]
 pub(super) struct Verdict {
     /// Documents or answers that are not what they should be.
@@ -16,12 +18,9 @@ pub(super) struct Verdict {
     pub(super) host_deaths: usize,
     pub(super) no_end: usize,
     pub(super) orphans: usize,
-    /// All other failures.
     pub(super) wrong: usize,
     pub(super) failures: Vec<String>,
-    /// How often requests ended in which way.
     pub(super) endings: BTreeMap<String, usize>,
-    /// Times in milliseconds, by what they measure.
     pub(super) times: BTreeMap<&'static str, Vec<f64>>,
 }
 
@@ -42,7 +41,8 @@ impl Verdict {
         self.times.entry(of).or_default().push(time.as_secs_f64() * 1e3);
     }
 
-    /// Adds the time between two moments of the calendar, unless they are in reverse order.
+    /// Adds the time between two moments of the calendar; 0 if they are in reverse order, as when a
+    /// check notices an end later than the host reports it.
     pub(super) fn time_between(&mut self, of: &'static str, from_ns: u128, to_ns: u128) {
         let nanos = to_ns.saturating_sub(from_ns);
         self.time(of, Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)));
@@ -62,7 +62,8 @@ impl Verdict {
         self.text(&ended.text);
     }
 
-    /// An answer must not contain anything that belongs to another request.
+    /// An answer must not contain anything that belongs to another request. The fake worker marks
+    /// such text.
     fn text(&mut self, text: &str) {
         if text.contains("STRAY") {
             self.changed += 1;

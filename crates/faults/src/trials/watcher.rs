@@ -16,16 +16,13 @@ use super::verdict::Verdict;
 
 /// The status must arrive within this time, whatever the engine does.
 const STATUS_WITHIN: Duration = Duration::from_secs(1);
-/// How often the status is asked for.
 const STATUS_EVERY: Duration = Duration::from_millis(20);
 
-/// The thread that asks for the status.
 pub(super) struct Watcher {
     ended: Arc<AtomicBool>,
     thread: JoinHandle<Watched>,
 }
 
-/// What a watcher saw.
 #[derive(Debug, Default)]
 pub(super) struct Watched {
     slowest: Duration,
@@ -36,12 +33,14 @@ pub(super) struct Watched {
 
 impl Watcher {
     pub(super) fn start(installation: &Installation) -> Result<Self> {
+        // Without a hello: the status must be answered to anybody.
         let mut caller = Caller::connect(&installation.home())?;
         let (notes, pid) = (installation.notes(), installation.host_pid());
         let ended = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&ended);
         let thread = std::thread::spawn(move || {
             let mut watched = Watched::default();
+            // The first wrong status ends it; all later ones would be wrong, too.
             while !stop.load(Ordering::Acquire) && watched.wrong.is_none() {
                 let begun = Instant::now();
                 match caller.status() {
@@ -51,6 +50,7 @@ impl Watcher {
                 }
                 watched.slowest = watched.slowest.max(begun.elapsed());
                 if watched.gone_ns.is_none()
+                    // Polled, because the process is not our child; this is at most one round late.
                     && let Some(note) = Note::read(&notes).iter().find(|note| note.is_fault)
                     && !processes::runs(note.pid)
                 {

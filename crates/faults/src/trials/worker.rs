@@ -16,17 +16,16 @@ use super::verdict::{KILLED, READY, SHOWN, Verdict};
 use super::watcher::Watcher;
 use super::{Amount, processes, real};
 
-/// Trials that run at once with the faster clock: more would slow each other down.
 const AT_ONCE: usize = 3;
-/// Trials of one kind that run at once in real time, where several kinds run at once, too.
+/// Trials of one kind that run at once in real time, where several kinds run at once, too. They
+/// mostly wait for deadlines.
 const AT_ONCE_TRUE: usize = 4;
 /// How many trials with the faster clock there are for each one in real time.
 const SCALED_TO_TRUE: usize = 10;
-/// Bytes of a flood when the host's clock runs faster than a flood can be read.
+/// Bytes of a flood when the host's clock runs faster: its deadlines come sooner, and reading does
+/// not.
 const SMALL_FLOOD_BYTES: usize = 4_000_000;
-/// A cancel must be answered within this time.
 const CANCEL_WITHIN: Duration = Duration::from_secs(2);
-/// An idle model must be unloadable within this time.
 const UNLOAD_WITHIN: Duration = Duration::from_secs(5);
 
 /// What makes the worker reach the moment of the fault.
@@ -129,7 +128,8 @@ const CASES: &[Case] = &[
     },
 ];
 
-/// Runs all trials. Whatever one part finds, the next is run as well.
+/// Runs all parts that were asked for. Whatever one of them finds, the next is run as well; the
+/// first error is returned.
 pub(super) fn run(amount: &Amount) -> Result<()> {
     let scaled = if amount.scaled { scaled(amount) } else { Ok(()) };
     let by_the_world = if amount.true_times { true_times(amount) } else { Ok(()) };
@@ -156,6 +156,8 @@ fn true_times(amount: &Amount) -> Result<()> {
     let times = (amount.times / SCALED_TO_TRUE).max(1);
     let (hangs, others): (Vec<_>, Vec<_>) =
         chosen(amount).partition(|case| case.effect == Effect::Hang);
+    // Hangs wait for deadlines of many seconds, so all of them run at once; the others would
+    // disturb each other's times.
     let mut rows: Vec<Row> = others
         .into_iter()
         .map(|case| many(case.name, times, AT_ONCE, |number| trial(case, number, 1)))
@@ -179,6 +181,7 @@ fn trial(case: &Case, number: usize, scale: u64) -> Result<Verdict> {
         flood_bytes: (scale > 1).then_some(SMALL_FLOOD_BYTES),
         ..Script::default()
     };
+    // Once: the worker that is started next must be a sound one.
     let script = Script { at: Some(case.at), fault: Some(case.fault), times: Some(1), ..slow };
     let installation =
         Installation::start(Setup { scale, scripts: vec![script], ..Setup::default() })?;
@@ -197,6 +200,8 @@ fn trial(case: &Case, number: usize, scale: u64) -> Result<Verdict> {
     if case.trigger == Trigger::Unload {
         unload(&mut caller, &mut verdict);
     }
+    // The request may end before the moment of the fault, as with an idle worker.
+    // A trial in which the fault never came would pass without having tried anything.
     let misdone = || Note::read(&installation.notes()).iter().any(|note| note.is_fault);
     if processes::wait(Duration::from_secs(10), misdone).is_none() {
         verdict.fail("the worker did not come to misbehave");
@@ -274,7 +279,8 @@ fn still_answers(installation: &Installation, verdict: &mut Verdict, call: i64, 
     }
 }
 
-/// Records the times: the worker's from its own notes, the client's from what it received.
+/// Records the times: the worker's from its own notes, the client's from what it received. A hang
+/// counts from when its process was gone, a death from the fault itself.
 fn measure(
     case: &Case,
     installation: &Installation,
@@ -294,10 +300,12 @@ fn measure(
         }
     };
     // The check notices the end of a process a little later than the host reports it.
+    // Signs before the fault belong to an earlier state.
     let shown = ended.signs_ns.iter().find(|sign| **sign >= is_fault.unix_ns);
     if let Some(shown) = shown.filter(|_| case.trigger == Trigger::Request) {
         verdict.time_between(SHOWN, death_ns, *shown);
     }
+    // By another process: the victim may have loaded before.
     let next = |note: &&Note| note.word == "loaded" && note.pid != is_fault.pid;
     if let Some(next) = notes.iter().find(next) {
         verdict.time_between(READY, death_ns, next.unix_ns);

@@ -24,14 +24,15 @@ const NSCD_VERSION: u8 = 2;
 /// From glibc's `nscd-client.h`: users and groups by name and number, their tables, a user's
 /// groups.
 const NSCD_OF_USERS: [u8; 7] = [0, 1, 2, 3, 11, 12, 15];
-/// How many lines are kept of a program that did what it must not.
+/// How many lines are kept of a program that did what it must not; the first ones tell what it is.
 const SHOWN_MAX: usize = 5;
 
 /// How the launcher and `doctor` check whether the air gap holds (`offline/linux.rs`): they connect
 /// a datagram socket, which sends nothing, and the kernel must answer that there is no route.
 const PROBED: (IpAddr, u16) = (IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 9);
 
-/// How often a program contacted each kind of target.
+/// How often a program contacted each kind of target. `kernel` is netlink and the like, `elsewhere`
+/// another machine or an address that could not be read, `look_ups` resolvers wherever they are.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Counts {
     pub(super) unix: u64,
@@ -41,9 +42,8 @@ pub(super) struct Counts {
     pub(super) look_ups: u64,
     /// How many `io_uring` rings it has: calls made through one are not seen.
     pub(super) rings: u64,
-    /// The first lines of the last three kinds.
+    /// The first lines of those that must not occur: elsewhere, look-ups, rings.
     pub(super) shown: Vec<String>,
-    /// How many processes ran the program.
     pub(super) processes: u64,
 }
 
@@ -64,6 +64,8 @@ impl Counts {
         self.shown.truncate(SHOWN_MAX);
     }
 
+    /// Counts a target; false if it must not occur. A resolver counts as such wherever it is, also
+    /// on loopback: from there a question may leave the machine.
     fn count(&mut self, target: &Target) -> bool {
         match target {
             Target::Kernel => self.kernel += 1,
@@ -75,11 +77,13 @@ impl Counts {
             Target::Host(ip, port) => {
                 let is_resolver = RESOLVER_PORTS.contains(port);
                 let is_here = is_loopback(*ip);
+                // A resolver on another machine counts twice: once as each.
                 self.look_ups += u64::from(is_resolver);
                 self.elsewhere += u64::from(!is_here);
                 self.loopback += u64::from(is_here && !is_resolver);
                 return is_here && !is_resolver;
             }
+            // Not understood, and so not shown to be this machine.
             Target::Other(_) => {
                 self.elsewhere += 1;
                 return false;
@@ -89,7 +93,6 @@ impl Counts {
     }
 }
 
-/// The counts of all programs in all traces.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     programs: BTreeMap<String, Counts>,
@@ -102,12 +105,15 @@ impl Tally {
             .enumerate()
             .filter_map(|(at, line)| read(line).map(|(pid, call)| (at, pid, call)))
             .collect();
+        // Two passes: a child's first lines may come before the line in which its parent's call
+        // returns.
         let mut programs = Programs::default();
         for (at, pid, call) in &calls {
             programs.note(*at, *pid, call);
         }
         let lines: Vec<&str> = trace.lines().collect();
         let mut seen = BTreeSet::new();
+        // Sockets that are connected to nscd: what is sent on them has no address of its own.
         let mut nscd = BTreeSet::new();
         for (at, pid, call) in &calls {
             let name = programs.at(*at, *pid);
@@ -119,16 +125,21 @@ impl Tally {
             match call {
                 Call::Addressed { descriptor, targets, unreachable } => {
                     for target in targets {
+                        // Only the probe's address and only without a route: with one, the probe
+                        // itself would be a contact.
                         good &= match *unreachable && *target == Target::Host(PROBED.0, PROBED.1) {
                             true => counts.count(&Target::Kernel),
                             false => counts.count(target),
                         };
                         let is_nscd = matches!(target, Target::Unix(path) if path.contains(NSCD));
                         let socket = (*pid, *descriptor);
+                        // A descriptor is used again for other sockets, so a later address clears
+                        // it.
                         let _ = if is_nscd { nscd.insert(socket) } else { nscd.remove(&socket) };
                     }
                 }
                 Call::Sent { descriptor, begin } if nscd.contains(&(*pid, *descriptor)) => {
+                    // Shorter requests can't be judged and so are not good.
                     good = begin.len() >= 8
                         && begin[0] == NSCD_VERSION
                         && NSCD_OF_USERS.contains(&begin[4]);
@@ -138,6 +149,8 @@ impl Tally {
                     counts.rings += 1;
                     good = false;
                 }
+                // Sent on a socket whose address was counted when it was connected, or no contact
+                // at all.
                 Call::Sent { .. } | Call::Became(_) | Call::Made(_) => {}
             }
             if !good {
@@ -160,7 +173,6 @@ impl Tally {
         all.map(|(name, _)| name.as_str()).collect()
     }
 
-    /// A table for the terminal; programs without connections are counted in one line.
     pub(super) fn table(&self) -> String {
         let mut text = format!(
             "{:<18} {:>9} {:>8} {:>8} {:>8} {:>9} {:>8} {:>6}\n",
@@ -188,8 +200,9 @@ impl Tally {
 }
 
 fn is_loopback(ip: IpAddr) -> bool {
-    // Connecting to the unspecified address reaches this machine.
+    // An IPv4 address that is mapped into IPv6 is judged as what it is.
     let ip = ip.to_canonical();
+    // Connecting to the unspecified address reaches this machine.
     ip.is_loopback() || ip.is_unspecified()
 }
 

@@ -9,38 +9,32 @@ use std::net::IpAddr;
 /// How many bytes of sent data are read: a request to nscd says in eight what it is about.
 const SENT_BYTES_MAX: usize = 8;
 
-/// What a process did.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Call {
     /// It connected, or sent something with an address.
     Addressed {
-        /// The socket.
         descriptor: u32,
         /// A `sendmmsg` has several.
         targets: Vec<Target>,
         /// Whether the kernel answered that there is no route to it.
         unreachable: bool,
     },
-    /// It sent something on a socket that was connected before.
     Sent {
-        /// The socket.
         descriptor: u32,
+        /// At most [`SENT_BYTES_MAX`] bytes of the data; empty if the trace shows none.
         begin: Vec<u8>,
     },
     /// It has executed another program: path and arguments.
     Became(Vec<String>),
-    /// It has created another process or thread.
     Made(u32),
     /// It has a ring, through which it can make calls that the trace does not show.
     Ring,
 }
 
-/// The target of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Target {
-    /// A Unix socket; `@NAME` is one without a file.
+    /// `@NAME` is one without a file; empty is one without a name.
     Unix(String),
-    /// A host.
     Host(IpAddr, u16),
     /// The kernel itself (netlink), or disconnecting a socket.
     Kernel,
@@ -49,6 +43,8 @@ pub(super) enum Target {
 }
 
 /// Parses a line; `None` if it is not relevant, such as a call that failed to start a program.
+/// Calls that block are on two lines, the second of which begins with `<...`: where arguments
+/// count, the first is read, and where the result does, the second.
 pub(super) fn read(line: &str) -> Option<(u32, Call)> {
     let (pid, rest) = line.split_once(char::is_whitespace)?;
     let (pid, rest) = (pid.parse().ok()?, rest.trim_start());
@@ -60,11 +56,14 @@ pub(super) fn read(line: &str) -> Option<(u32, Call)> {
     let result = result(rest);
     let call = match (name, arguments) {
         ("connect" | "sendto" | "sendmsg" | "sendmmsg", Some(arguments)) => sent(name, arguments)?,
+        // An `execve` that is unfinished may still fail; taken as done, at worst the name is wrong
+        // for a failed one.
         ("execve", Some(arguments)) if result.is_none_or(|result| result == "0") => {
             Call::Became(words(arguments))
         }
         ("clone" | "clone3" | "fork" | "vfork", _) => Call::Made(result?.parse().ok()?),
         ("io_uring_setup", _) => {
+            // Only a descriptor: a refused ring can't be used.
             result?.parse::<u32>().ok()?;
             Call::Ring
         }
@@ -76,6 +75,7 @@ pub(super) fn read(line: &str) -> Option<(u32, Call)> {
 fn sent(name: &str, arguments: &str) -> Option<Call> {
     let descriptor = arguments.split([',', ')']).next()?.trim().parse().ok()?;
     let unreachable = arguments.contains(" = -1 ENETUNREACH ");
+    // A call that has addresses is judged by them alone; without any, by what it is.
     let targets = targets(arguments);
     if !targets.is_empty() {
         return Some(Call::Addressed { descriptor, targets, unreachable });
@@ -85,11 +85,13 @@ fn sent(name: &str, arguments: &str) -> Option<Call> {
         let other = Target::Other(arguments.chars().take(80).collect());
         return Some(Call::Addressed { descriptor, targets: vec![other], unreachable });
     }
+    // Sent on a socket that was connected before, so the address is on another line.
     let begin = arguments.split_once('"').map(|(_, text)| unescaped(text)).unwrap_or_default();
     Some(Call::Sent { descriptor, begin })
 }
 
-/// All addresses of a call.
+/// All addresses of a call. Quoted texts are skipped with their escapes, or a program could hide an
+/// address by sending text that looks like one, or pass for one.
 fn targets(arguments: &str) -> Vec<Target> {
     let mark = "sa_family=";
     let mut found = Vec::new();
@@ -97,6 +99,7 @@ fn targets(arguments: &str) -> Vec<Target> {
     let mut bytes = arguments.bytes().enumerate();
     while let Some((at, byte)) = bytes.next() {
         match byte {
+            // The byte after a backslash may be a quotation mark that does not end the text.
             b'\\' if !outside => drop(bytes.next()),
             b'"' => outside = !outside,
             b's' if outside && arguments[at..].starts_with(mark) => {
@@ -108,7 +111,8 @@ fn targets(arguments: &str) -> Vec<Target> {
     found
 }
 
-/// An address from its family on.
+/// An address from its family on. Whatever is not understood is `Other`, which counts as another
+/// machine: a new notation must not make a trace look clean.
 fn target(text: &str) -> Target {
     let family = text.split([',', '}']).next().unwrap_or_default();
     let address = text.split('}').next().unwrap_or_default();
@@ -141,7 +145,8 @@ fn unix_name(text: &str) -> String {
     format!("{sign}{name}")
 }
 
-/// Path and arguments of a program.
+/// Path and arguments of a program; escapes stay as they are, since only parts of the words are
+/// looked for.
 fn words(arguments: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut rest = arguments;
@@ -151,9 +156,11 @@ fn words(arguments: &str) -> Vec<String> {
         while end < bytes.len() && bytes[end] != b'"' {
             end += if bytes[end] == b'\\' { 2 } else { 1 };
         }
+        // An escape may be cut off at the end of the line.
         let end = end.min(text.len());
         words.push(text.get(..end).unwrap_or_default().to_owned());
         rest = text.get(end + 1..).unwrap_or_default();
+        // The environment follows, which strace prints as an address or as words.
         if rest.starts_with(']') || rest.starts_with("...]") {
             break;
         }
@@ -161,7 +168,6 @@ fn words(arguments: &str) -> Vec<String> {
     words
 }
 
-/// The return value of a call, as a word; `None` if it has not returned yet.
 fn result(rest: &str) -> Option<&str> {
     if rest.ends_with("<unfinished ...>") {
         return None;
@@ -169,7 +175,6 @@ fn result(rest: &str) -> Option<&str> {
     rest.rsplit_once(" = ")?.1.split_whitespace().next()
 }
 
-/// The first bytes of a text in strace's notation.
 fn unescaped(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = text.bytes().peekable();
@@ -197,6 +202,7 @@ fn unescaped(text: &str) -> Vec<u8> {
                 let Some(digit) = rest.next_if(|digit| (b'0'..=b'7').contains(digit)) else {
                     break;
                 };
+                // `\777` would be more than a byte; strace never writes it.
                 value = value.wrapping_mul(8).wrapping_add(digit - b'0');
             }
         }

@@ -55,17 +55,21 @@ pub(super) fn run(options: Options) -> Result<()> {
     let names = if only.is_empty() && quick { QUICK.map(str::to_owned).to_vec() } else { only };
     let traces = places::target().join("airgap");
     if traces.exists() {
+        // A trace of an earlier run would be judged with this one's.
         fs_err::remove_dir_all(&traces)?;
     }
     fs_err::create_dir_all(&traces)?;
+    // First, since a trace that sees nothing would be clean.
     report::stage("what must be seen is seen", || control(&traces))?;
     let traced = report::stage("stories, traced", || {
         stories::traced(&names, &traces, stories::Network::Usual)
     });
+    // Judged even if stories failed: what they did until then must be clean as well.
     let verdict = judge(&traces);
     let apart = report::stage("stories, in a network without a way out", || {
         stories::traced(&names, &traces.join("apart"), stories::Network::None)
     });
+    // The verdict on the traces comes before failed stories: a contact is worse than a failure.
     let tally = verdict?;
     let guilty = tally.guilty();
     if !guilty.is_empty() {
@@ -75,7 +79,8 @@ pub(super) fn run(options: Options) -> Result<()> {
     apart.context("with a network everything passes, without one it does not")
 }
 
-/// A program that does connect, and one that looks up a name: the trace must catch both.
+/// A program that does connect, and one that looks up a name: the trace must catch both. The
+/// address is one for documentation, to which nothing answers, and the name can't exist.
 fn control(traces: &Path) -> Result<()> {
     let file = traces.join("control.txt");
     let script = "const d = require('node:dgram').createSocket('udp4'); \
@@ -91,6 +96,7 @@ fn control(traces: &Path) -> Result<()> {
         counts.elsewhere > 0 && counts.look_ups > 0 && !tally.guilty().is_empty(),
         "a program that sent a datagram and looked a name up was not caught: {counts:?}"
     );
+    // Not to be judged with the others.
     fs_err::remove_file(&file)?;
     report::line(format!(
         "   caught: {} to elsewhere, {} look-ups of a program that does both",
@@ -99,7 +105,6 @@ fn control(traces: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Reads all traces; the table is printed and written to `target/airgap/report.txt`.
 fn judge(traces: &Path) -> Result<Tally> {
     let mut tally = Tally::default();
     let mut files: Vec<PathBuf> = fs_err::read_dir(traces)?.flatten().map(|it| it.path()).collect();
@@ -109,6 +114,8 @@ fn judge(traces: &Path) -> Result<Tally> {
         // Programs may send data that is not text.
         tally.add(&String::from_utf8_lossy(&fs_err::read(path)?));
     }
+    // A program that a story no longer starts, or that is renamed, would be clean for the wrong
+    // reason.
     for program in ["launcher", "host", "worker", "editor server", "extension host"] {
         ensure!(
             tally.of(program).processes > 0,

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use super::line::Call;
 
-/// What is started in a terminal, and all its descendants.
 pub(super) const TERMINAL: &str = "terminal";
-/// A chain of parents has about ten; a longer one is a bug of ours.
+/// A chain of parents has about ten; a longer one is a bug of ours, and this keeps it from being an
+/// endless loop: process ids may be used again in a trace.
 const PARENTS_MAX: usize = 64;
 
 /// Parts of command lines and what they mean; the first match counts.
@@ -28,17 +28,17 @@ const NAMES: [(&str, &str); 11] = [
 ];
 const PTY_HOST: &str = "terminal host";
 
-/// What processes are, by line of a trace.
 #[derive(Default)]
 pub(super) struct Programs {
-    /// The line in which, and the process by which, a process was created.
+    /// By child: the line in which it was created, and by which process.
     made: BTreeMap<u32, (usize, u32)>,
-    /// The lines in which a process executed a program.
+    /// By process: the lines in which it executed a program, in order, and what it was then.
     became: BTreeMap<u32, Vec<(usize, String)>>,
 }
 
 impl Programs {
-    /// Records a call; all calls of a trace must be recorded before the first query.
+    /// Records a call. All calls of a trace must be recorded before the first query, since a child
+    /// may appear before the line that says who created it.
     pub(super) fn note(&mut self, at: usize, pid: u32, call: &Call) {
         match call {
             Call::Made(child) => drop(self.made.insert(*child, (at, pid))),
@@ -49,7 +49,9 @@ impl Programs {
         }
     }
 
-    /// What a process is at a line.
+    /// What a process is at a line. A process that has executed nothing is what its creator was at
+    /// that time. Walks on to the root nevertheless, since a terminal anywhere above makes it the
+    /// user's.
     pub(super) fn at(&self, line: usize, pid: u32) -> String {
         let (mut at, mut pid) = (line, pid);
         let mut own: Option<&str> = None;
@@ -57,6 +59,7 @@ impl Programs {
             let runs = self.became.get(&pid).into_iter().flatten();
             // A child's first lines may come before its parent's call has returned.
             if let Some((_, name)) = runs.rev().find(|(since, _)| *since <= at) {
+                // The terminal host itself is ours; only what comes below it is not.
                 if own.is_some_and(|own| own != PTY_HOST) && name == PTY_HOST {
                     return TERMINAL.to_owned();
                 }
@@ -72,6 +75,7 @@ impl Programs {
 fn name(words: &[String]) -> String {
     let path = words.first().map_or("", String::as_str);
     let file = path.rsplit('/').next().unwrap_or(path);
+    // The first word of the arguments is the program's own name, which says less than its path.
     let line = format!("{path} {}", words.get(2..).unwrap_or_default().join(" "));
     let found = NAMES.iter().find(|(part, _)| line.contains(part));
     match found {

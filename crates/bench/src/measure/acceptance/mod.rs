@@ -25,30 +25,25 @@ use policy::{Costs, Policy, Scored, all, best, by_probability, few_rows, looked_
 
 /// Answers used of each recorded task: further ones of the same task are much alike.
 const ANSWERS_A_TASK: usize = 2;
-/// How many tasks are used, and how many texts are written here.
 const TASKS: usize = 40;
 const TEXTS: usize = 5;
-/// Tokens of a text that is written here.
 const TEXT_TOKENS: u32 = 128;
 /// How many of these are timed: with drafts when they pay, as in normal use, and with drafts
 /// always.
 const TIMED: [(DraftWhen, usize); 2] = [(DraftWhen::Pays, 2), (DraftWhen::Always, 1)];
-/// How often each side is timed; the best counts.
+/// How often each side is timed; the best counts, since other processes can only slow a run down.
 const ROUNDS: usize = 2;
 /// What a step of a 0.5B model takes on an M3 Pro: reading 0.40 GB at 0.78 of 150 GB/s, the
 /// bandwidth that published decode speeds imply, takes 3.4 ms, and a model with few large matrix
 /// products spends more than that on other work.
 const DRAFT_MS: [f64; 3] = [3.4, 5.0, 7.0];
 
-/// A prompt and the text that was written for it.
 struct Written {
     prompt: WorkerPrompt,
     text: String,
-    /// The code in the prompt.
     code: String,
 }
 
-/// A recorded task: code, instruction, and answers.
 struct Task {
     code: String,
     instruction: String,
@@ -59,6 +54,8 @@ pub(crate) fn run(plan: &Acceptance) -> Result<()> {
     let tasks: Vec<Task> = spread(read_tasks(&plan.answers)?, plan.tasks.unwrap_or(TASKS));
     let mut draft = LocalCoderWorker::start_with(&plan.draft, false)?;
     let Some(model) = &plan.model else {
+        // Without the larger model at hand, only its recorded answers are scored: the acceptance
+        // rate needs the draft model alone.
         let recorded = recorded(&mut draft, &tasks)?;
         let scored = score(&mut draft, &recorded)?;
         report::line(format!("{} recorded answers:", scored.len()));
@@ -83,6 +80,7 @@ pub(crate) fn run(plan: &Acceptance) -> Result<()> {
         }
         report_scores(&format!("{name}, written here"), &score(&mut draft, &written)?, false);
     }
+    // The workers that are timed load the draft model themselves; this one would only take memory.
     drop(draft);
     for (when, count) in TIMED {
         for (name, prompts) in &asked {
@@ -130,6 +128,8 @@ fn recorded(worker: &mut LocalCoderWorker, tasks: &[Task]) -> Result<Vec<Written
         let prompt = lay_out(worker, task, ("improve", Some(&task.instruction)))?;
         for answer in &task.answers {
             let (prompt, code) = (prompt.clone(), task.code.clone());
+            // The prompt's prefill has opened a code block, so a recorded answer ends where the
+            // model would close it.
             all.push(Written { prompt, code, text: format!("{}\n```", answer.trim_end()) });
         }
     }
@@ -167,12 +167,16 @@ fn tests_for(task: &Task) -> WorkerPrompt {
     }
 }
 
+/// What the draft model would have predicted for each token of each text. Texts that do not fit
+/// into its context window are skipped; if that is more than half of them, the sample says nothing
+/// and the run fails.
 fn score(draft: &mut LocalCoderWorker, written: &[Written]) -> Result<Vec<Scored>> {
     let mut all = Vec::new();
     for Written { prompt, text, code } in written {
         let params = ScoreTextParams { prompt: prompt.clone(), text: text.clone() };
         let Ok(answer) = draft.call::<ScoreText>(&params, |_, _| {}) else { continue };
         let is_new = new_bytes(text, code);
+        // Tokens and lines are aligned by bytes: a token knows only how many bytes it has.
         let mut at = 0;
         let is_new = answer.tokens.iter().map(|token| {
             let length = usize::try_from(token.bytes).unwrap_or(0);
@@ -188,7 +192,8 @@ fn score(draft: &mut LocalCoderWorker, written: &[Written]) -> Result<Vec<Scored
     Ok(all)
 }
 
-/// For each byte, whether it is in a line that the code does not have.
+/// For each byte, whether it is in a line that the code does not have. Lines are compared without
+/// their indentation: an answer that moves code into a block has not written it.
 fn new_bytes(text: &str, code: &str) -> Vec<bool> {
     let known: std::collections::HashSet<&str> = code.lines().map(str::trim).collect();
     let is_new = |line: &str| !known.contains(line.trim());
@@ -261,7 +266,9 @@ impl LocalCoderWorker {
     }
 }
 
-/// Writes texts with and without a draft model, alternately.
+/// Writes texts with and without a draft model, alternately, and reports the ratio of the best
+/// times of a token. Texts of the two sides should be equal: greedy sampling leaves nothing to
+/// chance, so each that differs is counted in the report.
 fn time(
     name: &str,
     (model, draft): (&Path, &Path),
@@ -272,6 +279,7 @@ fn time(
     let model_ref = draft.to_str().context("the path is not UTF-8")?.to_owned();
     let loaded = worker.give::<LoadDraft>(draft, &LoadDraftParams { model_ref, when })?;
     let (mut ms, mut tokens, mut used, mut other) = ([0.0; 2], [0; 2], DraftUse::default(), 0);
+    // Steps of the side with drafts alone, to relate how often the draft model was asked.
     let mut rounds = 0;
     for prompt in prompts {
         let mut best = [f64::INFINITY; 2];
@@ -279,6 +287,7 @@ fn time(
         for side in (0..ROUNDS).flat_map(|_| [0, 1]) {
             let (text, usage, draft) = worker.write_text(prompt, side == 0, most)?;
             best[side] = best[side].min(usage.decode_ms / f64::from(usage.generated_tokens.max(1)));
+            // Only the first round counts tokens; a repetition writes the same text.
             if texts[side].is_empty() {
                 tokens[side] += usage.generated_tokens;
             }
@@ -293,6 +302,7 @@ fn time(
         }
         ms[0] += best[0];
         ms[1] += best[1];
+        // Of the last round; the rounds of a side write the same text.
         other += usize::from(texts[0] != texts[1]);
     }
     report::line(format!(

@@ -6,21 +6,22 @@ use localcoder_protocol::Foreseen;
 use super::super::projection;
 
 /// How many tokens must have occurred in the text before for the tokens after them to be looked up.
+/// Shorter runs occur everywhere and say little of what follows.
 const LOOKUP_RUN: usize = 3;
-/// Upper ends of the classes of probabilities.
+/// Upper ends of the classes of probabilities. The last is above 1, because the comparison is
+/// strict and a certain token has a probability of exactly 1.
 const CLASSES: [f32; 6] = [0.3, 0.5, 0.7, 0.85, 0.95, 1.01];
 
-/// A text, and what the draft model would have predicted for each of its tokens.
+/// A text, and what the draft model would have predicted for each of its tokens, given the true
+/// tokens before it.
 #[derive(Debug, Clone)]
 pub(super) struct Scored {
-    /// The tokens before the text.
     pub(super) prompt: Vec<i32>,
     pub(super) tokens: Vec<Foreseen>,
     /// Whether each token is new, that is, in no line of the prompt's code.
     pub(super) is_new: Vec<bool>,
 }
 
-/// How many tokens are guessed at a time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Policy {
     pub(super) most: usize,
@@ -28,7 +29,8 @@ pub(super) struct Policy {
     pub(super) least: f64,
 }
 
-/// The result of guessing by a policy.
+/// The result of guessing by a policy, as sums over texts; counts are floats because all that is
+/// done with them is dividing.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Outcome {
     pub(super) tokens: f64,
@@ -38,12 +40,9 @@ pub(super) struct Outcome {
     pub(super) ms: f64,
 }
 
-/// What steps cost.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Costs {
-    /// A step of the loaded model, by its number of tokens.
     pub(super) step_ms: fn(f64) -> f64,
-    /// One token of the draft model.
     pub(super) draft_ms: f64,
 }
 
@@ -105,12 +104,16 @@ pub(super) fn replay(text: &Scored, policy: Policy, costs: Costs, only_new: bool
     outcome
 }
 
-/// How many tokens are guessed right from here, and how many are guessed.
+/// How many tokens are guessed right from here, and how many are guessed in all. The probability of
+/// the whole run decides, not that of each token: a chain of fairly sure guesses is not sure at the
+/// end.
 fn guess(tokens: &[Foreseen], policy: Policy) -> (usize, usize) {
     let mut sure = 1.0;
     for (index, foreseen) in tokens.iter().take(policy.most).enumerate() {
         sure *= f64::from(foreseen.probability);
         if sure < policy.least {
+            // The draft model sees its doubt before it offers the token, so this one costs nothing
+            // to check.
             return (index, index);
         }
         if foreseen.likeliest != foreseen.token {
@@ -121,7 +124,8 @@ fn guess(tokens: &[Foreseen], policy: Policy) -> (usize, usize) {
     (all, all)
 }
 
-/// The best way to guess for these costs.
+/// The best way to guess for these costs, of 12 lengths and 7 thresholds. The grid is small enough
+/// to try all, and a projection with the wrong policy would understate what a draft model gains.
 pub(super) fn best(texts: &[Scored], costs: Costs, only_new: bool) -> (Policy, Outcome) {
     let policies = (1..=12)
         .flat_map(|most| [0.0, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9].map(|least| Policy { most, least }));
@@ -169,6 +173,7 @@ pub(super) fn looked_up(texts: &[Scored], only_new: bool) -> (f64, f64) {
             }
             tokens += 1;
             let (before, run) = all[..at].split_at(at - LOOKUP_RUN);
+            // Of several occurrences the latest counts.
             let start = before.windows(LOOKUP_RUN).rposition(|window| window == run);
             let Some(start) = start else { continue };
             found += 1;

@@ -9,7 +9,6 @@ use anyhow::{Context as _, Result, bail};
 use super::verdict::{self, Verdict};
 use crate::{places, process};
 
-/// The package that contains llama.cpp.
 const PACKAGE: &str = "llama-cpp-sys-2";
 
 /// A sanitizer report ends the process with a unique exit code. It is not a report if an allocation
@@ -18,7 +17,6 @@ const ADDRESSES: &str = "exitcode=99:detect_leaks=0:allocator_may_return_null=1:
                          max_allocation_size_mb=2000:handle_abort=0:detect_stack_use_after_return=0:\
                          symbolize=1:fast_unwind_on_fatal=1";
 
-/// Builds it, unless it is built already; returns its path.
 pub(super) fn build(folder: &Path) -> Result<PathBuf> {
     let build = folder.join("build");
     fs_err::create_dir_all(&build)?;
@@ -43,7 +41,6 @@ fn sources() -> Result<PathBuf> {
     Ok(manifest.parent().context("a manifest without a folder")?.join("llama.cpp"))
 }
 
-/// The program while it runs.
 pub(super) struct Driver {
     process: Child,
     asks: ChildStdin,
@@ -62,7 +59,8 @@ impl Driver {
         Ok(Self { process, asks, answers })
     }
 
-    /// What llama.cpp does with a file.
+    /// What llama.cpp does with a file. One line asks and one line answers; the driver forks for
+    /// each file, so a crash is an answer like any other and only its own end is an error.
     pub(super) fn verdict(&mut self, file: &Path) -> Result<Verdict> {
         writeln!(self.asks, "{}", file.display())?;
         let mut ended = String::new();

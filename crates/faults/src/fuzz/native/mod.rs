@@ -24,12 +24,11 @@ use verdict::Kind;
 
 /// The default number of files: an hour of one processor.
 pub(super) const FILES: u64 = 20_000;
-/// How many files are kept for findings in one place.
 const KEPT_MAX: u64 = 3;
-/// After how many files progress is reported.
 const TOLD_EVERY: u64 = 1_000;
 
-/// Files with which llama.cpp does the same in the same place.
+/// Files with which llama.cpp does the same in the same place; `changes` are those of the example
+/// that has the fewest.
 #[derive(Debug, Clone, Default, Serialize)]
 struct Class {
     files: u64,
@@ -37,7 +36,6 @@ struct Class {
     changes: Vec<String>,
 }
 
-/// The results of all files.
 #[derive(Debug, Default, Serialize)]
 struct Results {
     made: u64,
@@ -61,11 +59,14 @@ pub(super) fn run(count: u64, from: u64) -> Result<()> {
     fs_err::create_dir_all(&found)?;
     let mut results = Results::default();
     let mut seed = from;
+    // Counted by what the reader accepts, since only those files reach llama.cpp.
     while results.accepted < count {
         let accepted = try_one(&mut driver, &all, seed, &found, &mut results)?;
         seed += 1;
+        // `accepted` as well: while files are refused, the count stays at a multiple.
         if accepted && results.accepted % TOLD_EVERY == 0 {
             report::line(format!("  {} files: {}", results.accepted, by_kind(&results.kinds)));
+            // Written on the way as well: a run takes an hour and may be stopped.
             write(&results)?;
         }
     }
@@ -81,6 +82,7 @@ fn try_one(
     found: &Path,
     results: &mut Results,
 ) -> Result<bool> {
+    // The seed decides on the sound file as well, so a file can be made again from its number.
     let (name, sound) = &all[usize::try_from(seed)? % all.len()];
     let (bytes, what) = varied(sound, seed);
     results.made += 1;
@@ -89,6 +91,8 @@ fn try_one(
     }
     results.accepted += 1;
     let path = found.join(format!("{name}-{seed:07}.gguf"));
+    // Written before it is tried and deleted afterwards, so that the file is there if this program
+    // is killed meanwhile.
     fs_err::write(&path, &bytes)?;
     let verdict = driver.verdict(&path)?;
     *results.kinds.entry(verdict.kind).or_default() += 1;

@@ -11,7 +11,8 @@ use super::driver::Driver;
 use super::verdict::{Kind, log_of};
 use crate::report;
 
-/// An architecture needs about ten numbers, and about ten tensors per layer.
+/// An architecture needs about ten numbers, and about ten tensors per layer, each of them a try for
+/// being missing and another for its shape.
 const TRIES_MAX: usize = 250;
 
 /// Numbers that models of all architectures may have, and that are consistent with each other.
@@ -71,7 +72,8 @@ const FITTING: &[(&str, u32)] = &[
     ("attention.group_norm_groups", 4),
 ];
 
-/// A file for every architecture for which one can be made.
+/// A file for every architecture for which one can be made. A failure is kept, too, as a `.none`
+/// file with the reason: finding that there is none takes as long as finding one.
 pub(super) fn all(folder: &Path, driver: &mut Driver) -> Result<Vec<(String, ModelFile)>> {
     fs_err::create_dir_all(folder)?;
     let mut all = Vec::new();
@@ -95,13 +97,15 @@ pub(super) fn all(folder: &Path, driver: &mut Driver) -> Result<Vec<(String, Mod
     Ok(all)
 }
 
-/// Leaves a sound file of an architecture at the path; returns the reason if none is found.
+/// Leaves a sound file of an architecture at the path; returns the reason if none is found. The
+/// outer error is one of the driver, the inner one a verdict on the architecture.
 fn learned(
     architecture: &str,
     path: &Path,
     driver: &mut Driver,
 ) -> Result<std::result::Result<(), String>> {
     let mut file = bytes_of_text().with_architecture(architecture);
+    // The tensors of the template are those of another architecture.
     file.tensors.clear();
     file.data.clear();
     for (name, number) in NUMBERS {
@@ -114,6 +118,7 @@ fn learned(
         let bytes = file.written();
         fs_err::write(path, &bytes)?;
         let verdict = driver.verdict(path)?;
+        // Running is not enough: the fuzzer needs files that our reader accepts.
         if verdict.kind == Kind::Ran {
             let read = Header::read(bytes.as_slice(), bytes.len() as u64);
             return Ok(read.map(|_| ()).map_err(|error| format!("our reader refuses it: {error}")));
@@ -122,6 +127,7 @@ fn learned(
         let log = String::from_utf8_lossy(&log).into_owned();
         let before = said;
         said = log.lines().next().unwrap_or_default().to_owned();
+        // The same complaint twice means that the fix did not help, and would not the next time.
         if said == before || verdict.kind != Kind::Refused || !fix(&mut file, &log) {
             return Ok(Err(format!("{} {}", verdict.kind.words(), verdict.said)));
         }
@@ -129,7 +135,9 @@ fn learned(
     Ok(Err(said))
 }
 
-/// Adds what llama.cpp reports as missing; false if its message is not understood.
+/// Adds what llama.cpp reports as missing; false if its message is not understood. One change for
+/// each call, because the later lines of a log often follow from the first. The messages are those
+/// of the llama.cpp that we link, so another version may need other patterns.
 fn fix(file: &mut ModelFile, log: &str) -> bool {
     for line in log.lines() {
         let between = |before: &str, after: &str| {
@@ -138,6 +146,7 @@ fn fix(file: &mut ModelFile, log: &str) -> bool {
         };
         let missing_tensor = between("missing tensor '", "'");
         if let Some(name) = missing_tensor.or_else(|| between("tensor '", "' not found")) {
+            // The shape is not in this message; the next one complains of it and names it.
             file.set_tensor(name, &[1]);
             return true;
         }
@@ -147,6 +156,7 @@ fn fix(file: &mut ModelFile, log: &str) -> bool {
             let numbers: Vec<u64> =
                 shape.split(',').filter_map(|number| number.trim().parse().ok()).collect();
             file.set_tensor(name, &numbers);
+            // No tensor can have a dimension of zero, so this architecture is given up.
             return !numbers.is_empty() && !numbers.contains(&0);
         }
         if let (Some(key), Some(length)) =

@@ -16,13 +16,10 @@ pub(super) enum Kind {
     Crash,
     /// It aborted: a failed assertion of its own, or an uncaught exception.
     Abort,
-    /// It took more time than allowed.
     Time,
-    /// It took more memory than allowed.
     Size,
     /// It reported why the file can't be loaded or computed with.
     Refused,
-    /// It loaded the file and computed with it.
     Ran,
 }
 
@@ -42,28 +39,28 @@ impl Kind {
 
     /// Whether it is something that running llama.cpp in a process of its own does not contain.
     pub(super) fn is_finding(self) -> bool {
+        // A crash, an abort or a limit ends the worker, which the host survives; a wrong address
+        // may go unnoticed.
         self == Self::Memory
     }
 }
 
-/// What happened to a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Verdict {
     pub(super) kind: Kind,
-    /// The most informative line of the log.
     pub(super) said: String,
-    /// The place in the sources.
     at: String,
 }
 
-/// Path of the log that a file's process writes.
+/// Path of the log that a file's process writes, beside the file.
 pub(super) fn log_of(file: &Path) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(".log");
     name.into()
 }
 
-/// Sanitizer reports that are not about invalid addresses.
+/// Sanitizer reports that are not about invalid addresses, although the sanitizer for addresses
+/// prints them.
 const CRASHES: &[&str] = &["AddressSanitizer: FPE", "AddressSanitizer: stack-overflow"];
 const SIZES: &[&str] = &[
     "AddressSanitizer: out of memory",
@@ -85,6 +82,8 @@ impl Verdict {
         let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
         let first = said.lines().next().unwrap_or_default();
         let is = |all: &[&str]| all.iter().any(|it| report.contains(it));
+        // Reports come before the way it ended: with a report the process may still exit with 0,
+        // and an exit code says less than the report.
         let (kind, message) = match ended {
             _ if is(SIZES) => (Kind::Size, report),
             _ if is(CRASHES) => (Kind::Crash, report),
@@ -98,15 +97,18 @@ impl Verdict {
             "signal 6" => (Kind::Abort, aborted(said).unwrap_or(last)),
             _ => (Kind::Crash, last),
         };
+        // Without a report, a line that looks like a frame is only llama.cpp's own log.
         let frames = if report.is_empty() { "" } else { said };
         Self { kind, said: message.to_owned(), at: frame(frames).unwrap_or_default() }
     }
 
-    /// A name for what happened and where; `None` if nothing did.
+    /// A name for what happened and where; `None` if nothing did. Files with the same name are one
+    /// class, so nothing that differs from file to file may be in it.
     pub(super) fn place(&self) -> Option<String> {
         if matches!(self.kind, Kind::Ran | Kind::Refused) {
             return None;
         }
+        // The path before it differs from machine to machine.
         let said = self.said.rsplit_once("llama.cpp/").map_or(self.said.as_str(), |it| it.1);
         Some(format!("{}: {} {}", self.kind.words(), without_numbers(said), self.at))
     }
@@ -118,7 +120,8 @@ fn aborted(said: &str) -> Option<&str> {
     says.iter().find_map(|it| said.lines().find(|line| line.contains(it)))
 }
 
-/// The first frame of a report that is in llama.cpp: function, file and line.
+/// The first frame of a report that is in llama.cpp: function, file and line. The frames above it
+/// are the sanitizer's own or the library's, and are the same for many faults.
 fn frame(said: &str) -> Option<String> {
     let frame = |line: &str| {
         let (_, rest) = line.trim_start().strip_prefix('#')?.split_once(" in ")?;
