@@ -7,7 +7,6 @@ use crate::layout::Limits;
 
 /// An error of text work. Its message says what happened, in one clause.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[expect(missing_docs, reason = "the text of each variant says what it is")]
 pub enum AssistError {
     #[error("`{name}` is not a text file in UTF-8")]
     NotUtf8 { name: String, why: String },
@@ -80,7 +79,8 @@ pub enum AssistError {
 }
 
 impl AssistError {
-    /// The error for a selection of `selection` tokens that does not fit the window.
+    /// The error for a selection of `selection` tokens that does not fit the window. How many lines
+    /// would fit is estimated from the selection's own lines, which nobody has counted one by one.
     pub(crate) fn too_many_tokens(
         lines: LineRange,
         file: &str,

@@ -24,7 +24,6 @@ const TAGS: &[&str] = &[
 /// Those of the tags that web pages use, too.
 const OF_PAGES: &[&str] = &["code", "output"];
 
-/// Keys under which models give code in JSON.
 const KEYS: &[&str] = &[
     "code",
     "answer",
@@ -176,7 +175,8 @@ fn of_search_and_replace(answer: &str, selection: &str) -> Option<String> {
         .flatten()
 }
 
-/// The selection with the changes applied. `None` if one of them does not fit at exactly one place.
+/// The selection with the changes applied, one after the other. `None` if one of them does not fit
+/// at exactly one place, as a patch's line numbers are made up by small models and can't be used.
 fn applied(changes: &[Change<'_>], selection: &str) -> Option<String> {
     let mut lines: Vec<String> = selection.split('\n').map(str::to_owned).collect();
     let changes: Vec<_> =
@@ -190,9 +190,11 @@ fn applied(changes: &[Change<'_>], selection: &str) -> Option<String> {
         let mut fits =
             (0..=ends).filter_map(|at| Some((at, shift(change, &lines[at..at + height])?)));
         let (at, shift) = fits.next()?;
+        // Two places fit equally well, and choosing one would be a guess.
         if fits.next().is_some() {
             return None;
         }
+        // Kept lines are taken from the selection: models copy them with other white space.
         let moved = change.new.iter().map(|new| match new {
             New::Kept(old) => Some(lines[at + old].clone()),
             New::Added(text) if text.trim().is_empty() => Some(String::new()),

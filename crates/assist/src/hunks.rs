@@ -11,7 +11,6 @@ use localcoder_protocol::limits::LOCATED_EDITS_MAX;
 
 use crate::{diff, document, place};
 
-/// Lines of the old and of the new document that belong together, 0-based and half open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Part {
     pub(crate) old: Range<usize>,
@@ -19,7 +18,6 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// This part, another, and everything between them.
     pub(crate) fn up_to(&self, other: &Self) -> Self {
         Self { old: self.old.start..other.old.end, new: self.new.start..other.new.end }
     }
@@ -97,7 +95,6 @@ fn grown(parts: Vec<Part>, range: &Range<usize>) -> Vec<Part> {
     joined(grown.collect::<Vec<_>>().into_iter(), |lines| lines.is_empty())
 }
 
-/// The edit that corresponds to a part.
 pub(crate) fn one(document: &str, old: &[&str], new: &[&str], part: &Part) -> Edit {
     Edit {
         range: document::range(&part.old),

@@ -12,22 +12,17 @@ use crate::document::{Line, usual_end};
 /// seldom removed at once, and a distant one may match by chance.
 const LOOK_AHEAD_LINES: usize = 6;
 
-/// A selection as the model sees it, and how to undo that.
 #[derive(Debug, Clone)]
 pub(crate) struct Dedented {
     /// The lines without their common indentation, joined with `\n`; blank lines are empty.
     pub(crate) text: String,
-    /// What every non-blank line began with.
     base: String,
     /// The selection's lines with their ends; the last one has none.
     original: Vec<(String, String)>,
-    /// The line end for new lines.
     end: &'static str,
-    /// One step of indentation in this document.
     unit: Unit,
 }
 
-/// One step of indentation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unit {
     Tab,
@@ -71,7 +66,6 @@ impl Dedented {
         Self { base, ..Self::new(&[line], document) }
     }
 
-    /// The selection as it is in the document.
     pub(crate) fn original(&self) -> String {
         self.original.iter().map(|(text, end)| format!("{text}{end}")).collect()
     }
@@ -146,7 +140,6 @@ impl Dedented {
     }
 }
 
-/// The white space a line begins with.
 fn white_space(text: &str) -> &str {
     &text[..text.len() - text.trim_start_matches([' ', '\t']).len()]
 }
@@ -170,7 +163,6 @@ fn indentation_at(row: usize, document: &[Line<'_>]) -> String {
     (if after.len() < before.len() { after } else { before }).to_owned()
 }
 
-/// How many bytes of white space two lines share at their beginning.
 fn common(white: &str, text: &str) -> usize {
     white.bytes().zip(text.bytes()).take_while(|(a, b)| a == b).count()
 }

@@ -5,7 +5,6 @@ use std::sync::LazyLock;
 use localcoder_protocol::{CommandSpec, Kept};
 use regex::Regex;
 
-/// Words that change how code is written.
 static WRITES: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
         r"(?xi)\b(?:refactor|renam|simplif|clean|tidy|readab|clearer|short|extract|inline|split|move
@@ -18,7 +17,6 @@ static WRITES: LazyLock<Option<Regex>> = LazyLock::new(|| {
     .ok()
 });
 
-/// Words that change what it does.
 static CHANGES: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
         r"(?xi)\b(?:fix|bug|wrong|incorrect|errors?\b|exception|rais|throw|handle|validat|reject|ignor|skip|support

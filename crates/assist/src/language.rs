@@ -9,15 +9,10 @@ use tree_sitter::Language as Grammar;
 /// How a language writes comments, as far as the guards need to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Comments {
-    /// `#`
     Hash,
-    /// `//` and `/* */`
     Slash,
-    /// `--`
     Dash,
-    /// `<!-- -->`
     Markup,
-    /// Any of these, for languages that we do not know.
     Any,
 }
 
@@ -25,9 +20,7 @@ pub(crate) enum Comments {
 pub(crate) struct Language {
     /// The editor's id, such as `typescriptreact`.
     pub(crate) id: &'static str,
-    /// The word after the fence's backticks.
     pub(crate) fence: &'static str,
-    /// File name endings, without the dot.
     extensions: &'static [&'static str],
     pub(crate) comments: Comments,
     /// Whether its text is prose, so that prose in an answer is expected.
@@ -143,7 +136,6 @@ impl Language {
     }
 }
 
-/// The last component of a path of any platform.
 pub(crate) fn file_name(path: &str) -> &str {
     path.rsplit(['/', '\\']).next().unwrap_or(path)
 }

@@ -11,7 +11,6 @@ use crate::document::{self, Line};
 use crate::language::Language;
 use crate::{place, scopes, syntax};
 
-/// Nobody would look at more.
 const REFERENCES_MAX: usize = 48;
 
 /// Characters of words that can be a reference; longer ones are neither a name nor a line of code.
@@ -78,7 +77,6 @@ fn reference(
     (bytes <= PLACE_BYTES_MAX).then_some(Reference { words, in_code, place })
 }
 
-/// The lines that a question names, as far as the document has them: from 1, each once.
 pub(crate) fn lines_in(question: &str, line_count: usize) -> BTreeSet<u32> {
     let ranges = mentions(question).into_iter().filter_map(|mention| match mention.kind {
         Kind::Lines(start, end) => Some(start..=end.min(start.saturating_add(LINES_TOLD_MAX - 1))),
@@ -97,9 +95,7 @@ struct Code<'a> {
     selected: Range<usize>,
     /// Each name in the code with the line of its first occurrence in the selection.
     names: BTreeMap<&'a str, usize>,
-    /// Each word in the code's strings.
     texts: BTreeMap<&'a str, usize>,
-    /// Each function and type in the rest of the document.
     declared: BTreeMap<&'a str, usize>,
     keywords: BTreeSet<&'a str>,
 }
@@ -154,7 +150,6 @@ impl<'a> Code<'a> {
         self.names.get(name).or_else(|| self.declared.get(name)).copied()
     }
 
-    /// The line for words that the answer has in a code span.
     fn line_of(&self, words: &str) -> Option<usize> {
         let words = words.trim();
         if is_name(words) {
@@ -183,7 +178,6 @@ impl<'a> Code<'a> {
         })
     }
 
-    /// The first line of the selection that contains these words.
     fn first(&self, words: &str) -> Option<usize> {
         self.having(words).next()
     }
@@ -200,7 +194,6 @@ impl<'a> Code<'a> {
     }
 }
 
-/// The text with each run of white space as one blank.
 fn spaced(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -237,15 +230,11 @@ struct Mention {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// It is in a code span.
     Code,
-    /// It is among other words and can only be a name.
     Name,
-    /// Line numbers, from 1.
     Lines(u32, u32),
 }
 
-/// Everything in an answer that may refer to something, in order. Code blocks are not mentions.
 fn mentions(text: &str) -> Vec<Mention> {
     let mut found = Vec::new();
     let mut fence: Option<&str> = None;

@@ -10,7 +10,6 @@ use tree_sitter::Node;
 use crate::language::Language;
 use crate::syntax;
 
-/// Words and arrows between the old name and the new one.
 const BETWEEN: &[&str] = &["to", "into", "as", "->", "=>", "→"];
 /// Words that mark plain words as names: "rename total to sum".
 const ORDERS: &[&str] = &["rename", "renaming", "renamed", "call"];
@@ -43,7 +42,6 @@ const FILLERS: &[&str] = &[
     "type",
     "variable",
 ];
-/// What may surround a name.
 const QUOTES: &[char] = &['`', '\'', '"', ',', '.', ';', ':', '(', ')'];
 
 /// The code with the names that the instruction gives.

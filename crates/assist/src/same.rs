@@ -14,12 +14,10 @@ const SWAPPED: &[&str] =
 /// Code that is nested more deeply is compared as it is written.
 const DEPTH_MAX: usize = 200;
 
-/// Whether only layout and order differ. Without a grammar that is never known.
 pub(crate) fn code(language: &Language, before: &str, after: &str) -> bool {
     alike(language, before, after, SWAPPED)
 }
 
-/// Whether only layout differs.
 pub(crate) fn but_for_layout(language: &Language, before: &str, after: &str) -> bool {
     alike(language, before, after, &[])
 }

@@ -17,7 +17,6 @@ use crate::syntax;
 /// How many are offered: a longer list is not read.
 const OFFERED_MAX: usize = 30;
 
-/// Grammar names of functions.
 const FUNCTIONS: &[&str] = &[
     "constructor_declaration",
     "function_declaration",
@@ -32,11 +31,9 @@ const FUNCTIONS: &[&str] = &[
     "singleton_method",
 ];
 
-/// Grammar names of functions that may have no name.
 const CLOSURES: &[&str] =
     &["arrow_function", "closure_expression", "func_literal", "function", "function_expression"];
 
-/// Grammar names of types and other named parts of a file.
 const TYPES: &[&str] = &[
     "class",
     "class_declaration",
@@ -163,7 +160,6 @@ fn within(language: &Language, text: &str, lines: &Range<usize>) -> Vec<Scope> {
     found
 }
 
-/// Whether it is a function or a type.
 pub(crate) fn is_named(node: Node<'_>) -> bool {
     let kind = node.kind();
     // Whether it is the whole file is asked last: for a parent, the grammar's library goes down
@@ -173,7 +169,6 @@ pub(crate) fn is_named(node: Node<'_>) -> bool {
         && node.parent().is_some()
 }
 
-/// Whether it is a function, with or without a name of its own.
 pub(crate) fn is_function(node: Node<'_>) -> bool {
     FUNCTIONS.contains(&node.kind()) || (CLOSURES.contains(&node.kind()) && node.is_named())
 }

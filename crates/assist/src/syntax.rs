@@ -10,7 +10,6 @@ use tree_sitter::{Node, ParseOptions, ParseState, Parser, Point, Tree, TreeCurso
 
 use crate::language::Language;
 
-/// Larger documents are not parsed.
 pub(crate) const BYTES_MAX: usize = 512 * 1024;
 
 /// How often the parser may report progress (every few hundred steps) before it is stopped. A
@@ -222,7 +221,6 @@ pub(crate) fn whole(
     (grown != *lines && grown.len() <= lines_max).then_some(grown)
 }
 
-/// The lines (from 0, half open) that a node spans.
 pub(crate) fn rows(node: Node<'_>) -> Range<usize> {
     let end = node.end_position();
     // A node that includes its line end ends before the next line.
@@ -236,7 +234,6 @@ pub(crate) fn walk(cursor: &mut TreeCursor<'_>, visit: &mut dyn FnMut(Node<'_>) 
     walk_to(cursor, usize::MAX, visit);
 }
 
-/// As [`walk`], and no more than `levels` down.
 pub(crate) fn walk_to(
     cursor: &mut TreeCursor<'_>,
     levels: usize,
@@ -257,7 +254,6 @@ pub(crate) fn walk_to(
     }
 }
 
-/// How often a word occurs in a text as a whole word.
 pub(crate) fn count_of_word(text: &str, word: &str) -> usize {
     text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|it| *it == word).count()
 }

@@ -12,7 +12,6 @@ pub const THOUGHT_TOKENS_MAX: u32 = 512;
 #[derive(Debug, Clone)]
 pub struct Thoughts {
     marks: Vec<&'static Thought>,
-    /// Written and not yet handed out.
     held: String,
     state: State,
     tokens: u32,
@@ -42,7 +41,6 @@ impl Thoughts {
         }
     }
 
-    /// Takes a piece from the model and returns the part of it that belongs to the answer.
     pub fn push(&mut self, piece: &str) -> String {
         if matches!(self.state, State::Thinking(_)) {
             self.tokens += 1;
@@ -72,13 +70,11 @@ impl Thoughts {
         (thinks && (at_end || self.tokens >= THOUGHT_TOKENS_MAX)).then_some(self.tokens)
     }
 
-    /// Whether the model is thinking now.
     #[must_use]
     pub fn is_thinking(&self) -> bool {
         matches!(self.state, State::Thinking(_))
     }
 
-    /// Takes one step with the held text; false if more must come first.
     fn step(&mut self) -> bool {
         match self.state {
             State::Answering => false,

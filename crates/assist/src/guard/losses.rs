@@ -50,7 +50,6 @@ pub(super) fn of_names(rewrite: &Rewrite<'_>) -> Option<Problem> {
     Some(Problem::new(Severity::Doubtful, reason))
 }
 
-/// Whether the user said what is to change.
 fn is_free(rewrite: &Rewrite<'_>) -> bool {
     rewrite.instruction.is_some() || rewrite.is_told_flaws || rewrite.language.prose
 }

@@ -18,7 +18,6 @@ pub(super) fn instead(rewrite: &Rewrite<'_>) -> Option<Problem> {
     Some(Problem::new(severity, "it says how to change the code and is not the code"))
 }
 
-/// Whether a removed line is followed by an added one, with the signs of a patch.
 fn has_signs(rewrite: &Rewrite<'_>) -> bool {
     let goes = |line: &str| line.starts_with('-') && !line.starts_with("--");
     let comes = |line: &str| line.starts_with('+') && !line.starts_with("++");

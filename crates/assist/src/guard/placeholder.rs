@@ -30,7 +30,8 @@ const PHRASES: &[&str] = &[
     "code omitted",
 ];
 
-/// A placeholder comment in the answer that is not in the original.
+/// A placeholder comment in the answer that is not in the original; with it the answer would delete
+/// the user's code.
 pub(super) fn introduced(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let comments = rewrite.language.comments;
     let line = rewrite.answer.lines().map(str::trim).find(|line| {

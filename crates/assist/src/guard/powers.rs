@@ -39,7 +39,7 @@ const POWERS: &[(&str, &str)] = &[
     ("TRUNCATE TABLE", "deletes data"),
 ];
 
-/// The first of these that the document did not have.
+/// The first of these that the document did not have, unless the instruction names it.
 pub(super) fn introduced(rewrite: &Rewrite<'_>) -> Option<Problem> {
     if rewrite.language.prose {
         return None;

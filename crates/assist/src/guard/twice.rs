@@ -25,7 +25,6 @@ const CAUGHT_LINES_MAX: usize = 4;
 /// Good code does not repeat a line this often if the selection does not.
 const CAUGHT_TIMES_MIN: usize = 10;
 
-/// Finds what the document did not have twice before.
 pub(super) fn defined(rewrite: &Rewrite<'_>) -> Option<Problem> {
     if !ONCE.contains(&rewrite.language.id) {
         return None;
@@ -50,7 +49,6 @@ pub(super) fn written(rewrite: &Rewrite<'_>) -> Option<Problem> {
         .then(|| Problem::new(Severity::Doubtful, "it has the same code twice"))
 }
 
-/// Whether up to [`CAUGHT_LINES_MAX`] lines occur [`CAUGHT_TIMES_MIN`] times in a row.
 fn is_caught(text: &str) -> bool {
     let lines = filled(text);
     let tells = |line: &str| line.chars().filter(|c| c.is_alphabetic()).count() > 2;

@@ -85,12 +85,10 @@ pub(super) fn taken_off(
     (imports.map(|line| (*line).to_owned()).collect(), lines[head..].join("\n"))
 }
 
-/// Whether an import brings in everything that a module has.
 pub(super) fn is_of_all(import: &str) -> bool {
     import.trim_end().ends_with("import *")
 }
 
-/// Whether code uses a name that a Python import brings in.
 pub(super) fn is_used(import: &str, code: &str) -> bool {
     let names = import.rsplit_once("import ").map_or("", |(_, names)| names);
     let is_word = |word: &str| {

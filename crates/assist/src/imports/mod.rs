@@ -13,14 +13,10 @@ pub(crate) use place::is_import_node;
 
 use crate::language::Language;
 
-/// Lines to insert into a document along with an edit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Needed {
-    /// The line (from 0) next to which they go; it is kept.
     pub(crate) line: usize,
-    /// Whether they go before that line or after it.
     pub(crate) before: bool,
-    /// The imports, without line ends.
     pub(crate) imports: Vec<String>,
 }
 

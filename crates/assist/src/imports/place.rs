@@ -5,7 +5,6 @@ use tree_sitter::{Node, Point};
 use crate::language::Language;
 use crate::syntax;
 
-/// Grammar names of imports.
 const IMPORTS: &[&str] = &[
     "future_import_statement",
     "import_declaration",

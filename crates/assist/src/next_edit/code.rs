@@ -10,14 +10,12 @@ use super::bindings::{formatted, is_binding, is_command, is_import, is_member};
 use crate::language::Language;
 use crate::{scopes, syntax};
 
-/// A document and its tree.
 #[derive(Debug)]
 pub(super) struct Code<'a> {
     pub(super) text: &'a str,
     tree: Tree,
 }
 
-/// A place where a name occurs.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Name<'t> {
     node: Node<'t>,
@@ -29,12 +27,10 @@ pub(super) struct Name<'t> {
     /// After a dot or the like, or the name of an argument: it belongs to something else.
     pub(super) is_member: bool,
     pub(super) is_binding: bool,
-    /// Imported from another file.
     pub(super) is_import: bool,
 }
 
 impl<'t> Name<'t> {
-    /// A use of a name at a node, or at some bytes in it.
     fn used(node: Node<'t>, (start, end): (usize, usize)) -> Self {
         Self { node, start, end, sign: None, is_member: false, is_binding: false, is_import: false }
     }
@@ -47,12 +43,10 @@ impl<'t> Name<'t> {
         self.start..self.end
     }
 
-    /// Whether both are written with the same sign, or both without one.
     pub(super) fn is_signed_like(&self, other: &Self) -> bool {
         self.sign == other.sign
     }
 
-    /// Whether it is both a member and a variable of that name.
     pub(super) fn is_shorthand(&self) -> bool {
         self.node.kind().starts_with("shorthand_")
             || self.node.parent().is_some_and(|it| it.kind() == "shorthand_field_initializer")
@@ -62,7 +56,6 @@ impl<'t> Name<'t> {
 /// A function, method or constructor, or a type that is made by naming its fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Callee {
-    /// What a call has before its arguments.
     pub(super) name: String,
     /// What precedes that name, if only a call with both counts.
     pub(super) of: Option<String>,
@@ -111,7 +104,6 @@ impl<'a> Code<'a> {
         }
     }
 
-    /// The byte at which a row begins.
     pub(super) fn line_start(&self, row: usize) -> usize {
         let Some(before) = row.checked_sub(1) else { return 0 };
         self.text.match_indices('\n').nth(before).map_or(self.text.len(), |(at, _)| at + 1)
@@ -129,7 +121,6 @@ impl<'a> Code<'a> {
         Some(name.to_owned())
     }
 
-    /// Every occurrence of a name in code, in order.
     pub(super) fn names(&self, name: &str) -> Vec<Name<'_>> {
         let mut found = Vec::new();
         self.visit(|node| {
@@ -207,12 +198,10 @@ impl<'a> Code<'a> {
         object.is_some_and(|it| ["self", "this"].contains(&self.source(it)))
     }
 
-    /// [`Self::is_of_self`] for a name.
     pub(super) fn name_is_of_self(&self, name: &Name<'_>) -> bool {
         self.is_of_self(name.node)
     }
 
-    /// Whether a binding is part of a type: a method or a field.
     pub(super) fn is_part_of_type(&self, name: &Name<'_>) -> bool {
         if self.is_of_self(name.node) || name.sign.is_some() {
             return true;
@@ -233,7 +222,6 @@ impl<'a> Code<'a> {
         name.node.parent().is_some_and(|it| it.child_by_field_name("receiver").is_some())
     }
 
-    /// The name of the call whose argument is named here.
     pub(super) fn names_argument_of(&self, name: &Name<'_>) -> Option<&'a str> {
         let argument = name.node.parent().filter(|it| it.kind() == "keyword_argument")?;
         let call = argument.parent()?.parent()?;
@@ -294,7 +282,6 @@ impl<'a> Code<'a> {
         Some(syntax::rows(function))
     }
 
-    /// The nodes around a place, the smallest first.
     fn around(&self, at: Point) -> impl Iterator<Item = Node<'_>> {
         let node = self.tree.root_node().descendant_for_point_range(at, at);
         std::iter::successors(node, Node::parent)
@@ -471,7 +458,6 @@ impl<'a> Code<'a> {
         Some((text, arguments))
     }
 
-    /// All calls of something.
     pub(super) fn calls(&self, callee: &Callee) -> Vec<Call> {
         let mut found = Vec::new();
         self.visit(|node| {
@@ -575,10 +561,8 @@ pub(super) struct Declared {
     pub(super) returned: Vec<Range<usize>>,
 }
 
-/// Which part of a function was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     Parameters,
-    /// The return type.
     Result,
 }

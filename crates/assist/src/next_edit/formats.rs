@@ -233,7 +233,6 @@ fn replaced(before: &str, after: &str) -> Option<(Range<usize>, Range<usize>)> {
     Some((whole(before)?, whole(after)?))
 }
 
-/// Where a name stands as a whole.
 fn names<'a>(line: &'a str, name: &'a str) -> impl Iterator<Item = Range<usize>> + 'a {
     line.match_indices(name).map(|(at, name)| at..at + name.len()).filter(move |it| {
         let before = line[..it.start].trim_end_matches('-');
@@ -242,7 +241,6 @@ fn names<'a>(line: &'a str, name: &'a str) -> impl Iterator<Item = Range<usize>>
     })
 }
 
-/// Whether a name stands between two of these.
 fn stands(line: &str, name: &Range<usize>, before: &[&str], after: &[&str]) -> bool {
     let (head, tail) = (&line[..name.start], &line[name.end..]);
     let begins = |sign: &str| match sign.strip_prefix('^') {

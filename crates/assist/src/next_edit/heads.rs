@@ -63,7 +63,6 @@ fn twins(
     if old == new { Vec::new() } else { others.filter_map(place).collect() }
 }
 
-/// Where in a line a function's head is, from its name on and without what begins its body.
 fn head(line: &str, name: &str) -> Option<Range<usize>> {
     let is_of_a_name = |c: char| c.is_alphanumeric() || c == '_';
     let mut starts = line.match_indices(name).map(|(at, _)| at);
@@ -126,7 +125,6 @@ impl Wrap {
     }
 }
 
-/// The type that a Rust function returns.
 fn result(line: &str) -> Option<String> {
     let (_, result) = line.split_once("->")?;
     Some(result.trim().trim_end_matches('{').trim().to_owned())
