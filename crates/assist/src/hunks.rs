@@ -23,7 +23,8 @@ impl Part {
     }
 
     /// The part with a neighboring line if one side is empty: the line before, or the one after if
-    /// `within` has none before.
+    /// `within` has none before. The neighbor is unchanged, so it is added to both sides; without
+    /// it the edit would replace or leave no line, which has no place of its own.
     pub(crate) fn with_neighbor(mut self, within: Range<usize>) -> Self {
         if self.old.is_empty() || self.new.is_empty() {
             if self.old.start > within.start {
@@ -39,6 +40,8 @@ impl Part {
 }
 
 /// The changes of an edit that was made from this document, in order; empty if it changes nothing.
+/// One hunk for all of it where they are too many for a client to find again, or where they don't
+/// add up.
 pub(crate) fn hunks(document: &str, edit: &Edit) -> Vec<Edit> {
     let Ok(edited) = place::apply(document, edit.range, edit) else { return vec![edit.clone()] };
     if edited == document {
@@ -65,7 +68,8 @@ pub(crate) fn hunks(document: &str, edit: &Edit) -> Vec<Edit> {
     }
 }
 
-/// Joins parts that have nothing between them. `is_nothing`: for lines of the old document.
+/// Joins parts that have nothing between them, blank lines aside. `is_nothing` is asked of lines of
+/// the old document.
 fn joined(
     parts: impl Iterator<Item = Part>,
     is_nothing: impl Fn(Range<usize>) -> bool,
@@ -84,7 +88,8 @@ fn joined(
     all
 }
 
-/// Gives each part the lines that an edit needs; none takes a line that another has.
+/// Gives each part the lines that an edit needs; none takes a line that another has, so parts that
+/// now touch become one.
 fn grown(parts: Vec<Part>, range: &Range<usize>) -> Vec<Part> {
     let mut free_from = range.start;
     let grown = parts.into_iter().map(|part| {
@@ -104,14 +109,16 @@ pub(crate) fn one(document: &str, old: &[&str], new: &[&str], part: &Part) -> Ed
     }
 }
 
-/// Lines without the last line end, as edits have them.
+/// Lines without the last line end, as edits have them: what is replaced keeps the end of its last
+/// line.
 fn whole(lines: &[&str]) -> String {
     let text = lines.concat();
     let without = text.strip_suffix("\r\n").or(text.strip_suffix('\n'));
     without.map(str::to_owned).unwrap_or(text)
 }
 
-/// The document after all of them; `None` if one of them does not apply.
+/// The document after all of them; `None` if one of them does not apply. This is the proof that the
+/// hunks are the edit, each applied by its own anchor as a client would.
 fn together(document: &str, hunks: &[Edit]) -> Option<String> {
     // The last one first, so that the line numbers of those above it stay right.
     hunks

@@ -64,7 +64,6 @@ pub(crate) fn of(
     lines.map(|line| OutlineLine { line, text: all[line].text.trim_end().to_owned() }).collect()
 }
 
-/// The lines of a function or type before its body.
 fn head(node: Node<'_>) -> Range<usize> {
     let start = node.start_position().row;
     let body = node.child_by_field_name("body").map_or(start + 1, |body| body.start_position().row);

@@ -15,10 +15,8 @@ use serde::Deserialize;
 use crate::edit::Length;
 use crate::renames;
 
-/// The words for one kind of models.
 #[derive(Debug, Deserialize)]
 pub struct Prompts {
-    /// The name of its set.
     #[serde(skip)]
     name: &'static str,
     version: u32,
@@ -31,7 +29,6 @@ pub struct Prompts {
     selection: String,
     retry: String,
     prefill: String,
-    /// The request, if the user gives an instruction.
     instructed: String,
     /// The request for code where there is none yet. Without these words `instructed` is used.
     write: Option<String>,
@@ -55,7 +52,6 @@ pub struct Prompts {
     follow_improved: Option<String>,
     /// Only says which instructions turned the code into what it is.
     follow_told: Option<String>,
-    /// The instruction together with what the model said about it.
     again: Option<String>,
     /// The temperature for further answers to the same question. Without it there is only one
     /// answer.
@@ -113,19 +109,16 @@ fn is_demo(model: &ModelInfo) -> bool {
 }
 
 impl Prompts {
-    /// The words that the demo model was trained on.
     #[must_use]
     pub fn of_demo() -> &'static Self {
         &SETS[0].prompts
     }
 
-    /// The words for a model that nothing is known about.
     #[must_use]
     pub fn usual() -> &'static Self {
         &SETS[SETS.len() - 1].prompts
     }
 
-    /// The words for a model.
     #[must_use]
     pub fn of(model: &ModelInfo) -> &'static Self {
         let family = FAMILIES.iter().find(|(architecture, _)| *architecture == model.architecture);
@@ -175,18 +168,15 @@ impl Prompts {
         fill(&self.retry, &[("reason", complaint)])
     }
 
-    /// Asks what an instruction means for the code.
     pub(crate) fn question(&self, instruction: &str) -> Option<String> {
         self.plan.as_deref().map(|words| fill(words, &[("instruction", instruction)]))
     }
 
-    /// An instruction together with what the model said about it.
     pub(crate) fn planned(&self, instruction: &str, plan: &str) -> Option<String> {
         let values = [("instruction", instruction), ("plan", plan)];
         self.again.as_deref().map(|words| fill(words, &values))
     }
 
-    /// The request in words, the last part of the prompt.
     pub(crate) fn words(&self, order: Order<'_>) -> String {
         // A question is answered and nothing else: the findings were part of the explanation before
         // it.
@@ -261,24 +251,19 @@ fn asks_for_what_was(instruction: Option<&str>) -> bool {
     words.any(|word| WHAT_WAS.contains(&word))
 }
 
-/// What the model is asked to do with the selection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Order<'a> {
     pub(crate) spec: &'static CommandSpec,
     pub(crate) instruction: Option<&'a str>,
-    /// The language's id.
     pub(crate) language: &'static str,
-    /// Whether there is no code yet.
     pub(crate) is_new: bool,
     /// What tools report for the code, a line each.
     pub(crate) diagnostics: &'a str,
-    /// What the selected code was made from, if it is an undecided edit.
     pub(crate) follows: Option<Follows<'a>>,
     /// How long a text is to be.
     pub(crate) length: Length,
 }
 
-/// What precedes an instruction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Follows<'a> {
     pub(crate) original: &'a str,
@@ -303,7 +288,6 @@ impl Order<'_> {
 pub(crate) struct Input<'a> {
     pub(crate) prompts: &'static Prompts,
     pub(crate) file: &'a str,
-    /// The fence's tag.
     pub(crate) language: &'a str,
     /// The outline; no section if empty.
     pub(crate) outline: &'a str,
@@ -315,7 +299,6 @@ pub(crate) struct Input<'a> {
     pub(crate) order: Order<'a>,
 }
 
-/// A prompt in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Prompt {
     pub(crate) system: String,
@@ -371,7 +354,6 @@ impl Input<'_> {
         (!self.order.is_new).then(code)
     }
 
-    /// The user's message up to the command.
     fn shared(&self) -> String {
         match self.order.is_new {
             true => self.around() + "\n",
@@ -379,7 +361,6 @@ impl Input<'_> {
         }
     }
 
-    /// The user's message up to the selection.
     fn around(&self) -> String {
         let mut text = fill(&self.prompts.file, &[("file", self.file)]);
         for (piece, lines) in [
@@ -407,7 +388,6 @@ impl Input<'_> {
     }
 }
 
-/// See [`Input::fence`].
 pub(crate) fn fence(texts: &[&str]) -> String {
     let longest = texts.iter().map(|text| longest_run(text)).max().unwrap_or(0);
     "`".repeat((longest + 1).max(3))

@@ -53,7 +53,6 @@ struct Misplaced {
     in_loop: bool,
 }
 
-/// What a statement is in.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Function {
     #[default]

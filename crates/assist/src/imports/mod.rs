@@ -42,6 +42,8 @@ pub(crate) fn needed(
     let needs_all = !all.is_empty() && missing::need_all(document, lines, &some, &code);
     for import in all.into_iter().filter(|_| needs_all).chain(some) {
         let is_needed = language.id != "python" || known::is_used(&import, &code);
+        // Small models import what they think of using. In other languages what an import binds is
+        // not told from its line.
         if is_needed && !imports.contains(&import) {
             imports.push(import);
         }

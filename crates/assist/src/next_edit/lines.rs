@@ -98,7 +98,6 @@ fn above(view: View<'_>, change: &Change, put_in: &[String]) -> Vec<Place> {
     rows.map(place).collect()
 }
 
-/// Other calls of what a removed line called.
 fn removed(view: View<'_>, line: &str) -> Vec<Place> {
     let before = tokens::of(line);
     let Some(open) = before.iter().position(|it| it.text == "(") else { return Vec::new() };

@@ -43,7 +43,6 @@ const ASKED_MAX: usize = 2;
 /// Most rows and new lines of an edit.
 const LINES_MAX: usize = 12;
 
-/// One request for the next edit.
 #[derive(Debug, Clone)]
 pub struct NextEditTask {
     path: String,
@@ -51,7 +50,6 @@ pub struct NextEditTask {
     lines: Vec<String>,
     line_end: &'static str,
     edits: Vec<RecentEdit>,
-    /// The remaining places; the first is the one that is asked about.
     places: VecDeque<Place>,
     asked: usize,
     /// The places for which the model's answer was unusable, by their hashes.
@@ -59,10 +57,8 @@ pub struct NextEditTask {
     explicit: bool,
 }
 
-/// How a model is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NextEditWay {
-    /// In words, by its chat template.
     Words,
     /// As Sweep's models for next edits were trained, with the token that begins a file.
     Sweep(u32),
@@ -70,16 +66,11 @@ pub enum NextEditWay {
     Zeta,
 }
 
-/// A call of the worker about one place.
 #[derive(Debug)]
 pub struct NextEditCall {
-    /// The prompt.
     pub prompt: WorkerPrompt,
-    /// Most tokens to write.
     pub max_tokens: u32,
-    /// Strings that end the text.
     pub stop: Vec<String>,
-    /// The text that the model most likely writes.
     pub draft: String,
 }
 
@@ -122,7 +113,6 @@ impl NextEditTask {
         })
     }
 
-    /// Whether the user asked for it.
     #[must_use]
     pub fn is_explicit(&self) -> bool {
         self.explicit

@@ -58,7 +58,6 @@ pub(super) fn places(view: View<'_>, newest: &Change) -> Vec<Place> {
     (0..view.lines.len()).filter(is_code).filter_map(place).collect()
 }
 
-/// A change to one line, to be repeated in another.
 #[derive(Debug)]
 struct Repeat<'a> {
     before_line: &'a str,
@@ -83,7 +82,6 @@ impl<'a> Repeat<'a> {
         self.middle.within(&self.after)
     }
 
-    /// The column at which the line differs.
     fn column(&self) -> usize {
         self.after.get(self.middle.start).map_or(0, |token| token.at)
     }
@@ -385,7 +383,6 @@ fn by_case(cased: &[(&str, &str)], line: &str) -> Option<Option<String>> {
     (done != line).then_some(Some(done))
 }
 
-/// How a name may be written elsewhere.
 type Case = fn(&str) -> String;
 
 const CASES: [Case; 4] = [str::to_owned, snake, camel, str::to_lowercase];

@@ -10,7 +10,6 @@ use super::code::Code;
 use super::tokens::{Kind, Token};
 use super::{formats, heads, lines, pattern, renames, signature};
 
-/// A place and why it follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) rows: Range<usize>,
@@ -19,7 +18,6 @@ pub(super) struct Place {
     pub(super) guess: Option<Vec<String>>,
     /// Whether it can only be the guess, so that no model is asked.
     pub(super) is_certain: bool,
-    /// What a tool reports there.
     pub(super) message: Option<String>,
 }
 
@@ -28,16 +26,13 @@ impl Place {
         Self { rows, because, guess: None, is_certain: false, message: None }
     }
 
-    /// A row and the line that comes there.
     pub(super) fn line(because: FollowsFrom, row: usize, line: String, is_certain: bool) -> Self {
         Self { guess: Some(vec![line]), is_certain, ..Self::new(because, row..row + 1) }
     }
 }
 
-/// A document after a change.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct View<'a> {
-    /// The editor's id of the language, or the empty string.
     pub(super) language: &'a str,
     pub(super) lines: &'a [String],
     pub(super) code: Option<&'a Code<'a>>,
@@ -114,7 +109,6 @@ fn message_at(view: View<'_>, rows: &Range<usize>) -> Option<String> {
     view.diagnostics.iter().find(at).map(|it| it.message.clone())
 }
 
-/// The places where tools report something.
 fn diagnostics(view: View<'_>) -> Vec<Place> {
     let places = view.diagnostics.iter().filter_map(|it| {
         let row = (it.line as usize).checked_sub(1)?;
@@ -124,7 +118,6 @@ fn diagnostics(view: View<'_>) -> Vec<Place> {
     places.collect()
 }
 
-/// Whether a token is more than punctuation.
 pub(super) fn is_specific(token: &Token<'_>) -> bool {
     token.kind != Kind::Sign
 }

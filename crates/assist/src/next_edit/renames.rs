@@ -23,7 +23,6 @@ const COMMON_MEMBERS: &[&str] = &[
 /// characters.
 const LITERAL_CHARS_MIN: usize = 3;
 
-/// A name that replaced another, and the rows on which it did.
 #[derive(Debug)]
 struct Rename {
     old: String,
@@ -59,7 +58,6 @@ fn bare(code: &Code<'_>, (old, new): (&str, &str)) -> (String, String) {
     (old.to_owned(), new.to_owned())
 }
 
-/// A name to change: where it is, what comes there, and whether that leaves no choice.
 #[derive(Debug)]
 struct Use {
     row: usize,
@@ -94,7 +92,6 @@ fn is_reserved(word: &str) -> bool {
         .contains(&word)
 }
 
-/// Where the old name is still used.
 fn uses(code: &Code<'_>, rename: &Rename, binding: &Name<'_>) -> Vec<Use> {
     let Rename { old, new, .. } = rename;
     let scope = code.local_scope(binding);

@@ -25,11 +25,9 @@ pub(super) fn places(view: View<'_>, change: &Change) -> Vec<Place> {
     fields(view, code, change)
 }
 
-/// A line that was changed, and which part of it.
 #[derive(Debug)]
 struct Head {
     row: usize,
-    /// The first byte that differs.
     column: usize,
     before: String,
     removed: Vec<String>,

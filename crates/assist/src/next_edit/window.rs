@@ -20,7 +20,6 @@ const PLACE_LINES_MAX: usize = 8;
 const WRITTEN_LINES_MAX: usize = 12;
 /// A longer line is data.
 const LINE_BYTES_MAX: usize = 240;
-/// Most edits that the prompt includes.
 const EDITS_MAX: usize = 3;
 
 /// The marks of Zeta's format, which are text to its tokenizer.
@@ -34,23 +33,17 @@ const ZETA_TASK: &str = "Look at what the user has changed, and write the marked
 const SYSTEM: &str =
     "You finish a change that a programmer has begun. You write code and nothing else.";
 
-/// What a model's answer makes of a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Changed {
     Nothing,
-    /// These rows, and what replaces them.
     Lines(Range<usize>, Vec<String>),
 }
 
-/// The lines that a model is asked about.
 #[derive(Debug, Clone)]
 pub(super) struct Window {
     head: Vec<String>,
-    /// The place and the lines after it.
     rest: Vec<String>,
-    /// How many of these lines are the place.
     place: usize,
-    /// The first row of the place.
     row: usize,
 }
 
@@ -162,7 +155,6 @@ impl Window {
         lines.map(|line| format!("{line}\n")).collect()
     }
 
-    /// More tokens than it can need.
     pub(super) fn max_tokens(&self) -> u32 {
         let lines = self.rest.iter().take(self.place + 2);
         let bytes: usize = lines.map(String::len).sum();
