@@ -220,7 +220,6 @@ fn shrank(rewrite: &Rewrite<'_>) -> Option<Problem> {
 mod tests {
     use super::*;
 
-    /// The worst finding for a rewrite of a whole document.
     fn worst(id: &str, original: &str, answer: &str, instruction: Option<&str>) -> Option<Problem> {
         let rewrite = Rewrite {
             language: Language::of(Some(id), ""),

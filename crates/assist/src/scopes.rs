@@ -129,6 +129,7 @@ fn around(language: &Language, text: &str, line_text: &str, line: usize) -> Vec<
         }
     }
     let innermost = named.iter().position(|(is_function, _)| *is_function);
+    // A type within the function, around the cursor, is less than what is meant.
     named.drain(..innermost.unwrap_or(0));
     let mut scopes: Vec<Scope> = named.into_iter().map(|(_, scope)| scope).collect();
     let is_large = |scope: &Scope| scope.range.end - scope.range.start >= SCOPE_LINES_MAX;
@@ -143,7 +144,8 @@ fn around(language: &Language, text: &str, line_text: &str, line: usize) -> Vec<
     scopes
 }
 
-/// The functions and types completely within some lines, each small enough to be worked on.
+/// The functions and types completely within some lines, each small enough to be worked on; the
+/// outermost of those, as nothing within what is found is searched.
 fn within(language: &Language, text: &str, lines: &Range<usize>) -> Vec<Scope> {
     let Some(tree) = syntax::parse(language, text) else { return Vec::new() };
     let mut found = Vec::new();
@@ -179,6 +181,7 @@ pub(crate) fn is_type(node: Node<'_>) -> bool {
 
 pub(crate) fn name<'a>(node: Node<'_>, text: &'a str) -> Option<&'a str> {
     let parent = node.parent();
+    // A closure has its name from the declaration that it is the value of.
     let holder = parent.filter(|_| is_closure(node)).unwrap_or(node);
     let name = holder.child_by_field_name("name").or_else(|| syntax::declared(node));
     name.and_then(|name| text.get(name.byte_range()))
@@ -194,6 +197,7 @@ fn named_scope(node: Node<'_>, text: &str) -> Option<Scope> {
         kind if is_named(node) => kind.split('_').next().unwrap_or(kind),
         _ => return None,
     };
+    // Decorators and `export` belong to the function, though the grammar puts them around it.
     let wrapper = node
         .parent()
         .filter(|it| ["decorated_definition", "export_statement"].contains(&it.kind()));

@@ -36,7 +36,9 @@ pub(crate) fn parse(language: &Language, text: &str) -> Option<Tree> {
     )
 }
 
-/// How many places the parser could not make sense of. `None` if the document was not parsed.
+/// How many places the parser could not make sense of. `None` if the document was not parsed. The
+/// number alone means little, as one missing bracket can be several errors; it is compared with
+/// that of the document before.
 pub(crate) fn error_count(language: &Language, text: &str) -> Option<usize> {
     let tree = parse(language, text)?;
     let mut errors = 0;
@@ -115,6 +117,7 @@ pub(crate) fn bound_names(language: &Language, code: &str) -> Vec<String> {
 }
 
 /// Names of functions and classes that a document defines more than once at its outermost level.
+/// Methods are left out, as several classes may have one of the same name.
 pub(crate) fn defined_twice(language: &Language, text: &str) -> BTreeSet<String> {
     let (mut once, mut twice) = (BTreeSet::new(), BTreeSet::new());
     let Some(tree) = parse(language, text) else { return twice };
@@ -149,7 +152,7 @@ fn is_of_a_platform(node: Node<'_>, text: &str) -> bool {
 }
 
 /// Every identifier in a piece of code, without the words of comments and strings. Empty if we have
-/// no grammar.
+/// no grammar, so that a check which looks for a lost or new name finds none.
 pub(crate) fn identifiers<'a>(language: &Language, code: &'a str) -> BTreeSet<&'a str> {
     let mut names = BTreeSet::new();
     if let Some(tree) = parse(language, code) {

@@ -43,6 +43,7 @@ impl Thoughts {
 
     pub fn push(&mut self, piece: &str) -> String {
         if matches!(self.state, State::Thinking(_)) {
+            // A piece is a token; what opens and closes a thought is not counted.
             self.tokens += 1;
         }
         self.held.push_str(piece);
@@ -88,6 +89,9 @@ impl Thoughts {
         }
     }
 
+    /// Decides what the held text begins with: another thought, words that open the answer after
+    /// one, or the answer. False if it is not decided yet, as what is held may still become a mark,
+    /// or if it is the answer.
     fn begin(&mut self) -> bool {
         let text = self.held.trim_start();
         let spaces = self.held.len() - text.len();
@@ -107,6 +111,7 @@ impl Thoughts {
         if is_open {
             return false;
         }
+        // The indentation of the answer's first line is part of the answer.
         if self.state == State::Behind {
             let lines = self.held[..spaces].rfind('\n').map_or(0, |end| end + 1);
             self.held.drain(..lines);

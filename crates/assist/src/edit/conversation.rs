@@ -202,7 +202,6 @@ mod tests {
         Exchange { question: question.map(str::to_owned), answer: answer.to_owned() }
     }
 
-    /// The prompt, if every four characters are a token.
     fn layout(task: &Task, window_tokens: u32) -> Layout {
         let texts = task.texts_to_count(Prompts::usual());
         let counts: Vec<u32> =

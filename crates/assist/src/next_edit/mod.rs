@@ -155,7 +155,9 @@ impl NextEditTask {
         &self.refused
     }
 
-    /// A hash that identifies a place together with the change that led to it.
+    /// A hash that identifies a place together with the change that led to it: by its text and not
+    /// its row, so that lines typed above don't make it a new place, and with the newest edit,
+    /// after which the answer may be another.
     fn mark(&self, place: &Place) -> u64 {
         let mut hasher = DefaultHasher::new();
         self.lines.get(place.rows.clone()).hash(&mut hasher);
@@ -172,6 +174,7 @@ impl NextEditTask {
 
     /// What to ask about the next place; `None` if there is none left.
     pub fn call(&mut self, way: NextEditWay) -> Option<NextEditCall> {
+        // A place that can't be put to a model costs nothing and doesn't count.
         while self.asked < ASKED_MAX {
             self.places.front()?;
             let Some((place, window)) = self.window() else {
@@ -207,6 +210,8 @@ impl NextEditTask {
         mean_log_probability: Option<f32>,
     ) -> Result<NextEdit, Silence> {
         let found = self.found(written, ended, mean_log_probability);
+        // The next call asks about the next place; the mark keeps this one from being asked about
+        // with every key.
         if found.is_err()
             && let Some(place) = self.places.pop_front()
         {
@@ -244,6 +249,8 @@ impl NextEditTask {
         let mut after = self.lines.clone();
         after.splice(rows.clone(), new.iter().cloned());
         let after = after.join("\n");
+        // A model that is shown the old text tends to write it again. Short texts, such as a
+        // bracket, come and go without being a reversal.
         let takes_back = self.edits.last().is_some_and(|edit| {
             let put_back = edit.before.trim();
             put_back.len() > 3 && !before.contains(put_back) && after.contains(put_back)
@@ -266,7 +273,8 @@ impl NextEditTask {
         })
     }
 
-    /// An edit replaces at least one line: one that only adds lines repeats the line before them.
+    /// An edit replaces at least one line: one that only adds lines repeats the line before them,
+    /// or at the beginning of the document the line after.
     fn with_a_line(&self, rows: Range<usize>, new: &[String]) -> (Range<usize>, Vec<String>) {
         if !rows.is_empty() && !new.is_empty() {
             return (rows, new.to_vec());
@@ -284,7 +292,8 @@ impl NextEditTask {
     }
 }
 
-/// Whether code that parsed no longer does, or uses names that are not defined anywhere.
+/// Whether code that parsed no longer does, or uses names that are not defined anywhere. Python is
+/// asked twice, as its own grammar refuses what tree-sitter's accepts.
 fn breaks(language: &Language, before: &str, after: &str) -> bool {
     let errors = |text| syntax::error_count(language, text);
     let is_broken = errors(after).zip(errors(before)).is_some_and(|(now, then)| now > then);
