@@ -41,11 +41,8 @@ const NEW_TOKENS: (u32, u32) = (600, 96);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// The selection again, changed.
     Edit,
-    /// Code where there is none yet.
     New,
-    /// A text of this many tokens at most.
     Text(u32),
 }
 

@@ -11,9 +11,7 @@ use crate::{fences, forms};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unusable {
-    /// Nothing was written, or nothing but fences.
     Empty,
-    /// The model talks about the code.
     ProseOnly,
     /// It was still thinking when the answer ended.
     Unfinished,

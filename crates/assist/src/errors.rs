@@ -12,7 +12,6 @@ pub enum AssistError {
     NotUtf8 { name: String, why: String },
     #[error("`{name}` is one single line")]
     OneLine { name: String },
-    /// A document with NUL characters.
     #[error("`{name}` is not a text file")]
     Binary { name: String },
     #[error(
@@ -44,9 +43,7 @@ pub enum AssistError {
         lines: LineRange,
         needed: u32,
         window: u32,
-        /// How many lines like the selected ones would fit.
         lines_max: u64,
-        /// The longest context that the model was trained on.
         trained_context_tokens: u32,
     },
     #[error("the instruction has {bytes} bytes; at most {bytes_max} can be used")]

@@ -8,7 +8,6 @@
 use crate::clean::trim_blank;
 use crate::language::Language;
 
-/// Tags that models put around code, on lines of their own.
 const TAGS: &[&str] = &[
     "code",
     "answer",
@@ -21,7 +20,6 @@ const TAGS: &[&str] = &[
     "improved_code",
 ];
 
-/// Those of the tags that web pages use, too.
 const OF_PAGES: &[&str] = &["code", "output"];
 
 const KEYS: &[&str] = &[
@@ -101,7 +99,6 @@ enum New<'a> {
     Added(&'a str),
 }
 
-/// A unified diff of the selection.
 fn of_patch(answer: &str, selection: &str) -> Option<String> {
     const HEADS: &[&str] = &["diff --git ", "index ", "--- ", "+++ ", "\\ No newline"];
     let mut changes = vec![Change::default()];

@@ -187,6 +187,7 @@ fn refused_by_python(rewrite: &Rewrite<'_>) -> Option<String> {
 }
 
 /// Syntax that only the newest versions of Python accept: the user's may be one of them, or not.
+/// Shown as a doubt and not refused, since most users have such a version by now.
 fn too_new(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let (before, after) = rewrite.document;
     if rewrite.language.id != "python" || !python::newer(before)?.is_empty() {

@@ -313,7 +313,8 @@ pub(crate) struct Prompt {
 }
 
 impl Input<'_> {
-    /// The fence around all code in the prompt: longer than any run of backticks inside.
+    /// The fence around all code in the prompt: longer than any run of backticks inside, so that
+    /// code which contains fences (Markdown, a docstring) does not end it.
     pub(crate) fn fence(&self) -> String {
         fence(&[self.outline, self.before, self.after, self.selection])
     }
@@ -393,7 +394,8 @@ pub(crate) fn fence(texts: &[&str]) -> String {
     "`".repeat((longest + 1).max(3))
 }
 
-/// Replaces `{name}` in one pass, so that braces in a value are never taken for a name.
+/// Replaces `{name}` in one pass, so that braces in a value are never taken for a name: code that
+/// is filled in may have `{selection}` in it.
 fn fill(piece: &str, values: &[(&str, &str)]) -> String {
     let mut text = String::new();
     let mut rest = piece;

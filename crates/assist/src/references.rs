@@ -19,10 +19,10 @@ const WORDS_CHARS_MAX: usize = 120;
 /// Bytes of a place with its neighbors: larger ones occur in generated files only.
 const PLACE_BYTES_MAX: usize = 8 * 1024;
 
-/// Bytes of an answer that are searched.
 const TEXT_BYTES_MAX: usize = 64 * 1024;
 
-/// Values and other words that belong to the language, though its grammar treats them as names.
+/// Values and other words that belong to the language, though its grammar treats them as names. A
+/// link to the first `self` of a file would help nobody.
 const OF_LANGUAGES: &[&str] =
     &["None", "True", "False", "null", "nil", "true", "false", "undefined", "self", "this", "NULL"];
 
@@ -50,11 +50,13 @@ pub(crate) fn of(
             Kind::Code => code.line_of(&mention.words),
             Kind::Name => code.line_of_name(&mention.words),
             Kind::Lines(start, end) => {
+                // The model does not see line numbers. One that it was not given is made up.
                 let all_told = (start..=end).all(|line| told.contains(&line));
                 (all_told && start <= end).then(|| start as usize - 1)
             }
         };
         let in_code = mention.kind == Kind::Code;
+        // A name is a link once as code and once as a word, since the view shows these apart.
         let Some(line) = line.filter(|_| seen.insert((mention.words.clone(), in_code))) else {
             continue;
         };
@@ -63,6 +65,8 @@ pub(crate) fn of(
     found
 }
 
+/// A reference as an edit that changes nothing: so the host finds its line again in a document that
+/// has changed since, by its neighbors, or says that it is gone.
 fn reference(
     document: &DocumentText,
     line: usize,
@@ -182,7 +186,8 @@ impl<'a> Code<'a> {
         self.having(words).next()
     }
 
-    /// The line of the selection that contains them, if only one does.
+    /// The line of the selection that contains them, if only one does: of several equal ones nobody
+    /// knows which the model means.
     fn only(&self, words: &str) -> Option<usize> {
         let mut rows = self.having(words);
         rows.next().filter(|_| rows.next().is_none())
@@ -245,6 +250,7 @@ fn mentions(text: &str) -> Vec<Mention> {
         match fence {
             Some(open) if ticks.len() >= open.len() && start.trim() == ticks => fence = None,
             Some(_) => {}
+            // A fence with another backtick behind it is a code span of its line.
             None if ticks.len() >= 3 && !start[ticks.len()..].contains('`') => fence = Some(ticks),
             None => {
                 prose.push_str(line);
@@ -269,7 +275,8 @@ fn span_text(inner: &str) -> String {
     if is_padded { text[1..text.len() - 1].to_owned() } else { text }
 }
 
-/// Prose and code spans, alternating.
+/// Prose and code spans, alternating. A span ends with as many backticks as it began with, as in
+/// Markdown; backticks without such an end are text.
 fn spans(text: &str) -> Vec<(bool, &str)> {
     let (mut pieces, mut rest) = (Vec::new(), text);
     let run = |at: &str| at.len() - at.trim_start_matches('`').len();
@@ -312,11 +319,13 @@ fn in_prose(text: &str, found: &mut Vec<Mention>) {
 }
 
 fn words_at(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    // The words are slices of the text, so their addresses say where in it they are.
     let start = text.as_ptr() as usize;
     words(text).map(move |word| (word.as_ptr() as usize - start, word))
 }
 
-/// Whether a word of prose can only be a name from the code.
+/// Whether a word of prose can only be a name from the code: an underscore within it, or upper case
+/// after lower case. "total" may be the word.
 fn is_distinct(word: &str) -> bool {
     let inner = word.trim_matches('_');
     let humps = word.chars().zip(word.chars().skip(1));

@@ -66,16 +66,13 @@ pub(super) struct Callee {
     pub(super) arity: Option<(usize, usize)>,
 }
 
-/// A call and the lines that it spans.
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) rows: Range<usize>,
     pub(super) arguments: usize,
-    /// The byte range of each argument.
     pub(super) places: Vec<Range<usize>>,
     /// Whether its arguments are distinguished by position alone.
     pub(super) is_positional: bool,
-    /// Whether each argument has its parameter's name.
     pub(super) is_by_name: bool,
 }
 
@@ -109,6 +106,7 @@ impl<'a> Code<'a> {
         self.text.match_indices('\n').nth(before).map_or(self.text.len(), |(at, _)| at + 1)
     }
 
+    /// The name by which the function is called whose parameter a name is, if it is one.
     pub(super) fn function_whose_parameter(&self, name: &Name<'_>) -> Option<String> {
         let mut up = std::iter::successors(name.node.parent(), Node::parent);
         up.find(|it| it.kind().contains("parameters"))?;
@@ -121,6 +119,8 @@ impl<'a> Code<'a> {
         Some(name.to_owned())
     }
 
+    /// Every occurrence of a name in code, in order. Rust's format strings are searched, too, as
+    /// `{name}` is a use that a grammar takes for text.
     pub(super) fn names(&self, name: &str) -> Vec<Name<'_>> {
         let mut found = Vec::new();
         self.visit(|node| {
@@ -229,12 +229,12 @@ impl<'a> Code<'a> {
         Some(callee)
     }
 
-    /// The occurrences of a string literal, by row and byte range.
     pub(super) fn literals(&self, literal: &str) -> Vec<(usize, Range<usize>)> {
         let mut found = Vec::new();
         self.visit(|node| {
             let kind = node.kind();
             let is_text = kind.contains("string") || kind.contains("literal");
+            // A string and its content may be two nodes of the same text.
             if is_text && self.source(node) == literal {
                 found.push((node.start_position().row, node.byte_range()));
             }
@@ -255,6 +255,7 @@ impl<'a> Code<'a> {
                 .named_children(&mut cursor)
                 .map(|it| self.source(it.child_by_field_name("key").unwrap_or(it)))
                 .collect();
+            // Most of the fields, and two at least: one field in common proves nothing.
             let known = fields.iter().filter(|field| keys.contains(&field.as_str())).count();
             if known >= 2 && known * 2 > fields.len() && !keys.contains(&without) {
                 found.push(syntax::rows(node));
@@ -276,7 +277,6 @@ impl<'a> Code<'a> {
         fields.map(|it| self.source(it).to_owned()).collect()
     }
 
-    /// The rows of the function around a place.
     pub(super) fn function_at(&self, row: usize, column: usize) -> Option<Range<usize>> {
         let function = self.around(Point::new(row, column)).find(|it| scopes::is_function(*it))?;
         Some(syntax::rows(function))
@@ -287,7 +287,6 @@ impl<'a> Code<'a> {
         std::iter::successors(node, Node::parent)
     }
 
-    /// The function whose parameters or return type are declared at a place.
     pub(super) fn signature_at(&self, row: usize, column: usize) -> Option<(Callee, Part)> {
         let at = Point::new(row, column);
         let function = self.around(at).find(|node| {
@@ -314,7 +313,6 @@ impl<'a> Code<'a> {
         Some((self.callee(function, parameters)?, part))
     }
 
-    /// The rows on which the heads of functions begin.
     pub(super) fn function_rows(&self) -> BTreeSet<usize> {
         let mut rows = BTreeSet::new();
         self.visit(|node| {
@@ -325,7 +323,6 @@ impl<'a> Code<'a> {
         rows
     }
 
-    /// The function whose head begins on a row.
     pub(super) fn function_declared_on(&self, row: usize) -> Option<Declared> {
         let mut found = None;
         self.visit(|node| {
@@ -390,7 +387,6 @@ impl<'a> Code<'a> {
         found
     }
 
-    /// The function that returns something at a place.
     pub(super) fn function_of_return(&self, row: usize, column: usize) -> Option<Callee> {
         let at = Point::new(row, column);
         let mut up = self.around(at);
@@ -491,7 +487,6 @@ impl<'a> Code<'a> {
         found
     }
 
-    /// The type that declares a field on a row.
     pub(super) fn type_with_field_at(&self, row: usize, column: usize) -> Option<String> {
         let at = Point::new(row, column);
         let mut up = self.around(at);
@@ -529,7 +524,6 @@ impl<'a> Code<'a> {
         found
     }
 
-    /// Whether a byte is within a comment or a string literal.
     pub(super) fn is_prose(&self, at: usize) -> bool {
         let node = self.tree.root_node().descendant_for_byte_range(at, at + 1);
         let mut up = std::iter::successors(node, Node::parent);
@@ -540,7 +534,6 @@ impl<'a> Code<'a> {
     }
 }
 
-/// Grammar names of functions that are declared without a body.
 const DECLARATIONS: &[&str] = &[
     "declaration",
     "field_declaration",

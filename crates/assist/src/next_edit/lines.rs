@@ -7,7 +7,6 @@ use super::pattern::form;
 use super::places::{Place, View, is_specific};
 use super::tokens::{self, Kind, Token, indent};
 
-/// More lines at once are a thing of their own.
 const LINES_MAX: usize = 3;
 
 pub(super) fn places(view: View<'_>, newest: &Change) -> Vec<Place> {
