@@ -155,7 +155,6 @@ fn answer_tokens(selection: u32, answer: Answer) -> (u32, u32) {
     }
 }
 
-/// How many questions and answers fit, the latest first, and their tokens.
 fn latest(counts: &[u32], room: u32) -> (usize, u32) {
     let with_template: Vec<u32> =
         counts.iter().map(|tokens| tokens.saturating_add(EXCHANGE_TOKENS)).collect();
@@ -167,7 +166,6 @@ fn surroundings_max(window: u32, trained: u32) -> u32 {
     if trained <= SMALL_TRAINED_TOKENS { most.min(SMALL_SURROUNDINGS_MAX) } else { most }
 }
 
-/// How many of these fit, and their tokens.
 fn while_they_fit(counts: &[u32], room: u32) -> (usize, u32) {
     let mut used = 0_u32;
     let fits = counts.iter().take_while(|tokens| {

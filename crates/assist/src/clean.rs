@@ -365,7 +365,6 @@ fn is_sentence(line: &str) -> bool {
         && !looks_like_code(line)
 }
 
-/// Whether a line is a Markdown heading, or a line in bold type that serves as one.
 pub(crate) fn is_heading(line: &str) -> bool {
     let line = line.trim();
     let words = line.trim_start_matches('#');

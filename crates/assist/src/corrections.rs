@@ -31,7 +31,6 @@ pub(crate) fn code(
     }
 }
 
-/// Whether type hints are asked for, including those of return values.
 pub(crate) fn asks_for_returns(instruction: Option<&str>) -> bool {
     instruction.is_some_and(|text| {
         let text = text.to_lowercase();

@@ -208,7 +208,6 @@ mod tests {
     }
 
     proptest! {
-        /// The hunks are the whole difference: applying them to the old text gives the new one.
         #[test]
         fn hunks_rebuild_the_new_document(
             head in "([ab]\n){0,3}", old in "([a-c]\n){0,6}", new in "([a-c]\n){0,6}", tail in "([ab]\n){0,3}[ab]?",

@@ -129,7 +129,6 @@ pub(crate) fn gap(
     is_gap.then(|| range.start..range.start + 1)
 }
 
-/// A selection without the blank lines at its ends.
 pub(crate) fn select(
     document: &DocumentText,
     lines: &[Line<'_>],

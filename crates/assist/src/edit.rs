@@ -36,7 +36,6 @@ use crate::{
 use conversation::Conversation;
 pub use conversation::Length;
 
-/// A larger selection fits no context window we support, so it is not even counted.
 const SELECTION_BYTES_MAX: usize = 256 * 1024;
 
 /// A longer instruction fits no context window we support, either.

@@ -85,7 +85,6 @@ fn of_prefixed(answer: &str, selection: &str, language: &Language) -> Option<Str
     Some(code.join("\n"))
 }
 
-/// One place of a patch: the old lines and the new ones.
 #[derive(Debug, Default)]
 struct Change<'a> {
     old: Vec<&'a str>,
@@ -216,7 +215,6 @@ fn shift<'a>(change: &Change<'a>, lines: &[String]) -> Option<&'a str> {
     (same && shift.trim().is_empty()).then_some(shift)
 }
 
-/// Lines with their number and a separator in front.
 fn of_numbered(answer: &str, selection: &str, language: &Language) -> Option<String> {
     let split = |line: &str| -> Option<(usize, char, String)> {
         let line = line.trim_start();

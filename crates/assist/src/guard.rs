@@ -41,7 +41,6 @@ pub(crate) enum Severity {
     Hopeless,
 }
 
-/// One thing that is wrong with an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {
     pub(crate) severity: Severity,
@@ -143,7 +142,6 @@ pub(crate) fn check(rewrite: &Rewrite<'_>) -> Vec<Problem> {
     problems
 }
 
-/// Whether an instruction asks for less code.
 pub(crate) fn asks_to_delete(instruction: Option<&str>) -> bool {
     const WORDS: &[&str] = &[
         "delete", "remove", "drop", "shorten", "shorter", "strip", "extract", "move", "inline",

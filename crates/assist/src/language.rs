@@ -18,7 +18,6 @@ pub(crate) enum Comments {
 
 #[derive(Debug)]
 pub(crate) struct Language {
-    /// The editor's id, such as `typescriptreact`.
     pub(crate) id: &'static str,
     pub(crate) fence: &'static str,
     extensions: &'static [&'static str],

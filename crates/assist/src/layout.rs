@@ -3,11 +3,9 @@
 
 use localcoder_protocol::{ChatMessage, ContextUse, Role, WorkerPrompt};
 
-/// What the loaded model allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     pub window_tokens: u32,
-    /// Context length the model was trained for, in tokens.
     pub trained_context_tokens: u32,
 }
 

@@ -19,7 +19,6 @@ const LINES_MAX: usize = 40;
 /// first one.
 const HEAD_LINES_MAX: usize = 4;
 
-/// A line of the document, from 0, and its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OutlineLine {
     pub(crate) line: usize,

@@ -58,13 +58,11 @@ pub struct Prompts {
     sampling_temperature: Option<f32>,
     /// What the user's tools report for the code. Without these words the prompt omits that.
     diagnostics: Option<String>,
-    /// The request of a command that looks for flaws, if some were found.
     mend: Option<String>,
     /// The flaws that a command looks for in a language, by the language's id; in other languages
     /// none are named. Replaces `{flaws}` in the command.
     #[serde(default)]
     flaws: BTreeMap<String, String>,
-    /// The request of each command, by its id.
     #[serde(flatten)]
     commands: BTreeMap<String, String>,
 }
@@ -100,7 +98,6 @@ const FAMILIES: &[(&str, &str)] = &[("qwen2", "instruct"), ("llama", "instruct")
 /// 100 MB.
 const TRAINED_ON_WORDS_BYTES_MAX: u64 = 16_000_000;
 
-/// The name of the demo model in its own file, and in files made from it.
 const DEMO_NAME: &str = "LocalCoder demo";
 
 fn is_demo(model: &ModelInfo) -> bool {
@@ -144,7 +141,6 @@ impl Prompts {
         (&self.system, head)
     }
 
-    /// Whether the prompt lists flaws that were found.
     pub(crate) fn tells_flaws(&self) -> bool {
         self.mend.is_some()
     }
@@ -163,7 +159,6 @@ impl Prompts {
         self.sampling_temperature
     }
 
-    /// The line that a second attempt adds after the command.
     pub(crate) fn retry_line(&self, complaint: &str) -> String {
         fill(&self.retry, &[("reason", complaint)])
     }
@@ -257,10 +252,8 @@ pub(crate) struct Order<'a> {
     pub(crate) instruction: Option<&'a str>,
     pub(crate) language: &'static str,
     pub(crate) is_new: bool,
-    /// What tools report for the code, a line each.
     pub(crate) diagnostics: &'a str,
     pub(crate) follows: Option<Follows<'a>>,
-    /// How long a text is to be.
     pub(crate) length: Length,
 }
 
@@ -289,7 +282,6 @@ pub(crate) struct Input<'a> {
     pub(crate) prompts: &'static Prompts,
     pub(crate) file: &'a str,
     pub(crate) language: &'a str,
-    /// The outline; no section if empty.
     pub(crate) outline: &'a str,
     /// Lines before the selection; no section if empty.
     pub(crate) before: &'a str,

@@ -178,12 +178,10 @@ fn module(text: &str) -> Option<ModModule> {
 /// What all classes of a text define together, and what they use of `self`.
 #[derive(Debug, Default)]
 pub(crate) struct Members {
-    /// Functions, classes, and everything that is assigned.
     pub(crate) defined: BTreeSet<String>,
     pub(crate) used: BTreeSet<String>,
 }
 
-/// `None` if the text does not parse.
 pub(crate) fn members(text: &str) -> Option<Members> {
     let mut members = Members::default();
     members.visit_body(module(text)?.body.as_slice());

@@ -93,7 +93,6 @@ pub(crate) fn lines_in(question: &str, line_count: usize) -> BTreeSet<u32> {
 /// Most lines of a question that the prompt includes.
 const LINES_TOLD_MAX: u32 = 8;
 
-/// The document as words with their lines.
 struct Code<'a> {
     all: Vec<Line<'a>>,
     selected: Range<usize>,

@@ -222,7 +222,6 @@ fn is_statement(node: Node<'_>) -> bool {
             || kind.ends_with("_item"))
 }
 
-/// The non-blank lines around a line.
 fn paragraph(all: &[Line<'_>], line: usize) -> Option<Scope> {
     let is_blank = |at: &usize| all[*at].is_blank();
     if is_blank(&line) {

@@ -66,7 +66,6 @@ impl Side {
         lines.join("\n")
     }
 
-    /// The given lines in the order of the document after the selection.
     pub(crate) fn text_after(&self, fitting: usize) -> String {
         self.lines[..self.given(fitting)].join("\n")
     }

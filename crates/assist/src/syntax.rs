@@ -183,12 +183,10 @@ pub(crate) fn words_of_code<'a>(language: &Language, code: &'a str) -> Option<Ve
     Some(words)
 }
 
-/// Whether a string is its whole statement.
 pub(crate) fn is_docstring_text(node: Node<'_>) -> bool {
     node.parent().is_some_and(is_docstring)
 }
 
-/// A statement that is a string and nothing else.
 fn is_docstring(node: Node<'_>) -> bool {
     let only = node.named_child(0).filter(|_| node.named_child_count() == 1);
     node.kind() == "expression_statement" && only.is_some_and(|child| child.kind() == "string")

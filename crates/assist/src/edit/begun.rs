@@ -47,7 +47,6 @@ fn begins_around(answer: &str, before: &str, code: &str) -> bool {
     first.ends_with([':', '{']) && has(before) && !has(code)
 }
 
-/// Whether both texts begin with the same lines, blank ones aside.
 fn begins_alike(a: &str, b: &str) -> bool {
     let lines = |text: &str| -> Vec<String> {
         let lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty());

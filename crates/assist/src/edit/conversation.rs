@@ -17,7 +17,6 @@ const EXCHANGES_MAX: usize = 32;
 /// Bytes of an exchange that are counted, for the same reason.
 const EXCHANGE_BYTES_MAX: usize = 32 * 1024;
 
-/// Most characters of a line that a question names by its number.
 const LINE_CHARS_MAX: usize = 200;
 
 /// How long an explanation is to be: what the code is for and little more, a paragraph or two, or

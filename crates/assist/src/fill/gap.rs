@@ -63,7 +63,6 @@ impl Gap {
         Self { before, after: self.behind(suggestion.replaces).to_owned(), ..self.clone() }
     }
 
-    /// The text of this many UTF-16 units after the cursor.
     pub(super) fn behind(&self, units: u32) -> &str {
         &self.after[byte_of(&self.after, units)..]
     }

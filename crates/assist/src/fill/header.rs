@@ -77,7 +77,6 @@ fn own(gap: &Gap, start: usize, suffix_bytes: usize) -> Option<CodeChunk> {
     (!text.is_empty()).then(|| CodeChunk { path: gap.path.clone(), text })
 }
 
-/// Recent changes, written as a diff.
 fn changed(edits: &[RecentEdit]) -> Option<CodeChunk> {
     let mut lines: Vec<String> = Vec::new();
     for RecentEdit { path, before, after, .. } in edits.iter().rev().take(RECENT_EDITS_MAX).rev() {

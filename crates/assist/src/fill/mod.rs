@@ -112,7 +112,6 @@ impl Fill {
         self.explicit
     }
 
-    /// The editor's id of the language, or the empty string if it is not known.
     #[must_use]
     pub fn language(&self) -> &'static str {
         self.gap.language.id

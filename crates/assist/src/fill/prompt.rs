@@ -70,7 +70,6 @@ pub struct Held {
 }
 
 impl Held {
-    /// What was typed since.
     pub(super) fn typed<'a>(&self, before: &'a str) -> &'a str {
         before.get(self.anchor..).unwrap_or_default()
     }

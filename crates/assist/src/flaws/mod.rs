@@ -22,7 +22,6 @@ use crate::syntax;
 /// A small model does not manage more at a time.
 const FLAWS_MAX: usize = 4;
 
-/// A line (from 0) and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Flaw {
     pub(crate) line: usize,

@@ -29,7 +29,6 @@ static COMPARED: LazyLock<Regex> = LazyLock::new(|| {
         .expect("it was tried")
 });
 
-/// A test for a value outside of two bounds: in Python, and in Rust.
 static OUTSIDE: LazyLock<Regex> = LazyLock::new(|| {
     let python = r"not\s+\(?\s*(-?\d{1,9})\s*(<=?)\s*([A-Za-z_][\w.]*)\s*(<=?)\s*(-?\d{1,9})\s*\)?";
     let rust =

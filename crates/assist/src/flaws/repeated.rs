@@ -105,7 +105,6 @@ const BRANCHES: &[&str] = &[
 const COMPILES: &[&str] =
     &["Pattern.compile(", "Regex::new(", "new RegExp(", "re.compile(", "regexp.MustCompile("];
 
-/// A pattern that is compiled each time it is used.
 pub(super) fn compiled(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     let kinds = ["call", "call_expression", "method_invocation", "new_expression"];
     if !kinds.contains(&node.kind()) {

@@ -4,7 +4,6 @@ use tree_sitter::Node;
 
 use super::{Code, around, function_of};
 
-/// Something that is opened and not closed on every path.
 pub(super) fn left_open(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     let text = code.of(node);
     let function = function_of(code, node);

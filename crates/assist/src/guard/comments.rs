@@ -5,7 +5,6 @@ use super::placeholder::comment;
 use super::{Problem, Rewrite, Severity, asks_to_delete};
 use crate::syntax;
 
-/// Code that differs though only comments may. Without a grammar this is not checked.
 pub(super) fn code_changed(rewrite: &Rewrite<'_>) -> Option<Problem> {
     if !rewrite.only_comments {
         return None;

@@ -95,7 +95,6 @@ fn head_repeat(lines: &[(usize, &str)], own: &[(usize, &str)], before: &[(usize,
     longest.unwrap_or(0)
 }
 
-/// How many last lines of the answer are the first lines after the selection.
 fn tail_repeat(lines: &[(usize, &str)], own: &[(usize, &str)], after: &[(usize, &str)]) -> usize {
     let most = lines.len().min(after.len());
     let longest = (1..=most).rev().find(|&count| {

@@ -9,7 +9,6 @@ use crate::syntax;
 /// Longer strings are messages, which may be reworded.
 const TEXT_BYTES_MAX: usize = 16;
 
-/// The first string of the selection that is nowhere in the answer.
 pub(super) fn of_texts(rewrite: &Rewrite<'_>) -> Option<Problem> {
     if is_free(rewrite) {
         return None;

@@ -4,7 +4,6 @@
 use super::{Problem, Rewrite, Severity};
 use crate::language::Comments;
 
-/// Finds marks of such forms that the selection doesn't have.
 pub(super) fn instead(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let is_new = |line: &&str| !rewrite.original.lines().any(|own| own.trim() == line.trim());
     let is_patch = rewrite.answer.lines().filter(|line| is_mark(line)).any(|line| is_new(&line))

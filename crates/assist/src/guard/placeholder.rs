@@ -64,7 +64,6 @@ fn has_no_dots(language: &Language) -> bool {
             && !matches!(language.id, "" | "perl" | "r" | "lua")
 }
 
-/// The words of a comment at the end of a line of code.
 fn behind_code(line: &str, comments: Comments) -> Option<&str> {
     starts(comments).iter().find_map(|start| Some(line.rsplit_once(&format!(" {start}"))?.1.trim()))
 }

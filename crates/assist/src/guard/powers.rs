@@ -4,7 +4,6 @@
 
 use super::{Problem, Rewrite, Severity};
 
-/// What to search for, and what it does.
 const POWERS: &[(&str, &str)] = &[
     ("os.system(", "runs other programs"),
     ("os.popen(", "runs other programs"),

@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use localcoder_protocol::RecentEdit;
 
-/// Lines that were changed together, and where they are now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Change {
     /// The lines as they were; empty if lines were only inserted.

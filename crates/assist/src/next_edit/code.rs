@@ -264,7 +264,6 @@ impl<'a> Code<'a> {
         found
     }
 
-    /// The names of all fields of the type that declares a field at this place.
     pub(super) fn fields_at(&self, row: usize, column: usize) -> Vec<String> {
         let at = Point::new(row, column);
         let Some(field) = self.around(at).find(|it| it.kind() == "property_signature") else {

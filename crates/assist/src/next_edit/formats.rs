@@ -173,7 +173,6 @@ pub(super) fn places(view: View<'_>, change: &Change) -> Vec<Place> {
     places.collect()
 }
 
-/// Links to a heading whose text was changed.
 fn headings(view: View<'_>, before: &str, after: &str) -> Vec<Place> {
     if !before.starts_with('#') || !after.starts_with('#') {
         return Vec::new();

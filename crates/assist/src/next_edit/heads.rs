@@ -33,7 +33,6 @@ fn is_async(line: &str) -> bool {
     line.split(|c: char| !c.is_alphanumeric()).any(|word| word == "async")
 }
 
-/// A row with another text in place of some bytes of the document.
 fn replaced(view: View<'_>, code: &Code<'_>, at: Range<usize>, text: String) -> Option<Place> {
     let row = code.text.get(..at.start)?.matches('\n').count();
     let line = with_replaced(code, view, row, &[(at, text)])?;

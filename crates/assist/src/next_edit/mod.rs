@@ -40,7 +40,6 @@ use window::{Changed, Window, ZETA_CURSOR};
 const UNSURE_BELOW: f32 = -0.35;
 /// Places that a model is asked about for one request: each takes as long as a suggestion.
 const ASKED_MAX: usize = 2;
-/// Most rows and new lines of an edit.
 const LINES_MAX: usize = 12;
 
 #[derive(Debug, Clone)]
@@ -118,7 +117,6 @@ impl NextEditTask {
         self.explicit
     }
 
-    /// The editor's id of the language, or the empty string if it is not known.
     #[must_use]
     pub fn language(&self) -> &'static str {
         self.language.id
@@ -149,7 +147,6 @@ impl NextEditTask {
         self
     }
 
-    /// The places for which the model's answer was unusable, by their hashes.
     #[must_use]
     pub fn refused(&self) -> &[u64] {
         &self.refused
@@ -234,7 +231,6 @@ impl NextEditTask {
         }
     }
 
-    /// The edit, if it is worth showing.
     fn checked(
         &self,
         rows: Range<usize>,

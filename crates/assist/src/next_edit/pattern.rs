@@ -395,7 +395,6 @@ type Case = fn(&str) -> String;
 
 const CASES: [Case; 4] = [str::to_owned, snake, camel, str::to_lowercase];
 
-/// `UserName` and `userName` as `user_name`.
 fn snake(name: &str) -> String {
     let mut written = String::new();
     let mut was_lower = false;
@@ -409,7 +408,6 @@ fn snake(name: &str) -> String {
     written
 }
 
-/// `UserName` as `userName`.
 fn camel(name: &str) -> String {
     let mut chars = name.chars();
     chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())

@@ -14,7 +14,6 @@ use super::{formats, heads, lines, pattern, renames, signature};
 pub(super) struct Place {
     pub(super) rows: Range<usize>,
     pub(super) because: FollowsFrom,
-    /// The text that is most likely to be there.
     pub(super) guess: Option<Vec<String>>,
     /// Whether it can only be the guess, so that no model is asked.
     pub(super) is_certain: bool,
@@ -42,13 +41,11 @@ pub(super) struct View<'a> {
 }
 
 impl View<'_> {
-    /// Whether some of the rows were just changed.
     pub(super) fn is_changed(&self, rows: &Range<usize>) -> bool {
         let newest = self.changes.iter();
         newest.take(1).any(|it| it.rows.start < rows.end && rows.start < it.rows.end)
     }
 
-    /// Whether some of them were recently changed.
     fn was_changed(&self, rows: &Range<usize>) -> bool {
         self.changes.iter().any(|it| it.rows.start < rows.end && rows.start < it.rows.end)
     }

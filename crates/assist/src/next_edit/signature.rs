@@ -57,7 +57,6 @@ fn all_calls(code: &Code<'_>, callee: &Callee, is_meant: impl Fn(&Call) -> bool)
     calls.map(|it| Place::new(FollowsFrom::Signature, it.rows)).collect()
 }
 
-/// The calls that have to follow a change to a function's head.
 fn calls(view: View<'_>, code: &Code<'_>, head: &Head, callee: &Callee, part: Part) -> Vec<Place> {
     if part == Part::Result {
         return all_calls(code, callee, |_| true);
@@ -154,7 +153,6 @@ fn reordered(view: View<'_>, code: &Code<'_>, call: &Call, order: &[usize]) -> O
     with_replaced(code, view, call.rows.start, &[(first.start..last.end, arguments)])
 }
 
-/// Where values are created of a type that has one more field.
 fn fields(view: View<'_>, code: &Code<'_>, change: &Change) -> Vec<Place> {
     let is_put_in = change.before.is_empty() && change.rows.len() == 1;
     let row = change.rows.start;

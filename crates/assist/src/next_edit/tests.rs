@@ -245,7 +245,6 @@ fn names_of_other_languages_are_found() {
     assert_eq!(found, [returned, (8, FollowsFrom::Signature, None, false)]);
 }
 
-/// The cases: a file, and edits of it with what follows.
 const CASES: &str = include_str!("cases.txt");
 
 /// The lines of an edit of `cases.txt` that begin with one of these signs, without the sign.

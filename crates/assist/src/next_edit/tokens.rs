@@ -123,7 +123,6 @@ pub(super) fn renames<'a>(
     (!pairs.is_empty() && !is_moved).then_some(pairs)
 }
 
-/// Where a run of tokens occurs in others.
 pub(super) fn find(all: &[Token<'_>], run: &[Token<'_>]) -> Option<usize> {
     let same = |(one, other): (&Token<'_>, &Token<'_>)| one.text == other.text;
     let fits = |window: &[Token<'_>]| window.iter().zip(run).all(same);

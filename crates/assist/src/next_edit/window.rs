@@ -16,7 +16,6 @@ use crate::language::{Language, fence_tag, shown_name};
 const LINES_AROUND: usize = 10;
 /// The model is not asked about a longer place.
 const PLACE_LINES_MAX: usize = 8;
-/// Most lines that may replace a place.
 const WRITTEN_LINES_MAX: usize = 12;
 /// A longer line is data.
 const LINE_BYTES_MAX: usize = 240;
@@ -48,7 +47,6 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// `None` if the lines are not code that a model could copy.
     pub(super) fn new(lines: &[String], rows: &Range<usize>) -> Option<Self> {
         let start = rows.start.saturating_sub(LINES_AROUND);
         let end = (rows.end + LINES_AROUND).min(lines.len());
