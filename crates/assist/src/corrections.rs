@@ -25,6 +25,7 @@ pub(crate) fn code(
 ) -> String {
     let is_inner = || document.lines().nth(line).is_some_and(|it| it.starts_with([' ', '\t']));
     match language.id {
+        // Unasked, a return type would be a change that nobody wanted.
         "python" if asks_for_returns(instruction) => with_none(language, answer),
         "c" | "cpp" if !is_inner() => defined_first(language, document, answer),
         _ => answer,

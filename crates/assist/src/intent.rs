@@ -38,6 +38,8 @@ pub fn kept(command: &CommandSpec, instruction: Option<&str>) -> Kept {
         return Kept::Nothing;
     }
     let has = |words: &Option<Regex>| words.as_ref().is_some_and(|it| it.is_match(instruction));
+    // To compare where code was to change would call right answers wrong; not to compare costs only
+    // a check. So both lists err to one side.
     if has(&WRITES) && !has(&CHANGES) { Kept::All } else { Kept::Nothing }
 }
 

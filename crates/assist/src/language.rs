@@ -151,7 +151,8 @@ pub(crate) fn fence_tag(language: &Language, language_id: Option<&str>) -> Strin
     }
 }
 
-/// The file's name on one line and of bounded length, whatever the path is.
+/// The file's name on one line and of bounded length, whatever the path is: it becomes part of a
+/// prompt, where a line end in it could pass for text of ours.
 pub(crate) fn shown_name(path: &str) -> String {
     let name = file_name(path).chars().filter(|c| !c.is_control());
     name.take(100).collect()

@@ -41,6 +41,7 @@ pub(crate) fn of(
         let rows = syntax::rows(node);
         let is_outside = rows.end <= selection.start || rows.start >= selection.end;
         if imports::is_import_node(node) {
+            // An import that the selection doesn't use says nothing about it.
             if is_outside && names_any(text, node, &used) {
                 imported.extend(rows.take(HEAD_LINES_MAX));
             }
@@ -57,6 +58,7 @@ pub(crate) fn of(
         true
     });
     let mut seen = BTreeSet::new();
+    // What the selection is in comes first: the budget takes from the front.
     let lines = enclosing.into_iter().chain(named).chain(imported);
     let lines = lines.filter(|line| !selection.contains(line) && seen.insert(*line));
     let lines = lines.filter(|line| !all[*line].is_blank()).take(LINES_MAX);

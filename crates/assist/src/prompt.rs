@@ -120,6 +120,7 @@ impl Prompts {
     pub fn of(model: &ModelInfo) -> &'static Self {
         let family = FAMILIES.iter().find(|(architecture, _)| *architecture == model.architecture);
         let wanted = match family {
+            // Before its family, which says nothing of the words that a model was trained on.
             _ if is_demo(model) => "demo",
             Some((_, set)) => set,
             None => return Self::usual(),
@@ -190,6 +191,7 @@ impl Prompts {
     }
 
     fn earlier(&self, follows: Follows<'_>, order: Order<'_>) -> Option<String> {
+        // Without earlier instructions there is nothing to tell but what the code was.
         let words = match (follows.instructions, asks_for_what_was(order.instruction)) {
             ("", true) => self.follow_improved.as_deref(),
             ("", false) => None,
@@ -316,6 +318,8 @@ impl Input<'_> {
         let prompts = self.prompts;
         let (around, shared) = (self.around(), self.shared());
         let lengths = [prompts.beginning().1.len(), around.len(), shared.len()];
+        // In bytes of the message: the worker keeps what it has read up to these places, for the
+        // next command on the same file, lines or selection.
         let partings = lengths.map(|bytes| u32::try_from(bytes).unwrap_or(u32::MAX)).to_vec();
         let (system, user) = (prompts.system.clone(), shared + &prompts.words(self.order));
         match self.order.spec.answer {
@@ -333,6 +337,8 @@ impl Input<'_> {
                 partings,
                 prefill: self.section(&prompts.prefill, ""),
                 stop: vec![format!("\n{fence}")],
+                // With the closing fence, so that an answer which changes nothing is checked to its
+                // very end in one go.
                 draft: self.expected().map_or_else(String::new, |code| format!("{code}\n{fence}")),
             },
         }
@@ -375,6 +381,7 @@ impl Input<'_> {
 
     /// What every prompt for this file has, whatever the selection, to count its tokens.
     pub(crate) fn frame(&self) -> String {
+        // Anything but empty, as sections without lines are left out.
         let bare = Self { outline: "-", before: "-", after: "-", selection: "", ..*self };
         [self.prompts.system.as_str(), &bare.shared(), &bare.section(&self.prompts.prefill, "")]
             .concat()

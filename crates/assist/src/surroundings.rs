@@ -27,6 +27,7 @@ pub(crate) fn both(lines: &[Line<'_>], selection: &Range<usize>) -> (Side, Side)
 
 impl Side {
     fn new(total: &[&Line<'_>]) -> Self {
+        // Blank lines at the end of the document are not something that was left out.
         let filled = total.iter().rposition(|line| !line.is_blank()).map_or(0, |last| last + 1);
         let gap = total.iter().take_while(|line| line.is_blank()).count().min(filled);
         let mut bytes = 0;

@@ -148,8 +148,7 @@ impl Task {
         let (older, kept) = exchanges.split_at(exchanges.len() - latest);
         let all = crate::document::lines(&self.document.text);
         let mut conversation = std::mem::take(&mut self.conversation);
-        // Questions are put in the same words as when they were asked, so that what the worker has
-        // read of the conversation still fits.
+        // Earlier questions get the text of their lines again, and these lines count as told.
         let kept = kept.iter().map(|it| Exchange {
             question: it.question.as_deref().map(|it| conversation.question(it, &all)),
             answer: it.answer.clone(),

@@ -15,6 +15,7 @@ const COMMENTS: &[&str] = &["//", "#", "--", "/*", "<!--", ";"];
 
 pub(super) fn without<'a>(gap: &Gap, text: &'a str) -> &'a str {
     let is_tag = |mark: &str, at: usize| mark == TAG.1 && text[..at].contains(TAG.0);
+    // After the first of them the model is in another turn or another gap.
     let marks = CONTROL.iter().chain(GAPS);
     let marks = marks.filter_map(|mark| text.find(mark).filter(|at| !is_tag(mark, *at)));
     let text = &text[..marks.min().unwrap_or(text.len())];

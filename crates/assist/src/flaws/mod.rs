@@ -81,7 +81,7 @@ const LEVELS_MAX: usize = 200;
 pub(crate) fn found(language: &Language, text: &str, lines: &Range<usize>) -> Vec<Flaw> {
     let Some(tree) = syntax::parse(language, text) else { return Vec::new() };
     let selection = selection(text, lines);
-    // The checks ask for languages; what JSX adds to them has none of these flaws.
+    // The checks name languages; JSX is checked as the language that it is in.
     let language = match language.id {
         "javascriptreact" => "javascript",
         "typescriptreact" => "typescript",

@@ -10,6 +10,7 @@ pub(super) fn left_open(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     let message = match (code.language, node.kind()) {
         ("python", "call") => {
             let is_open = text.starts_with("open(") || text.ends_with(".open()");
+            // A file that is returned is closed by the caller.
             let is_closed = around(node, &["with_item", "with_clause"]).is_some()
                 || (function.contains("finally:") && function.contains(".close()"))
                 || around(node, &["return_statement"])

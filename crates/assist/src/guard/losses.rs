@@ -14,6 +14,7 @@ pub(super) fn of_texts(rewrite: &Rewrite<'_>) -> Option<Problem> {
         return None;
     }
     let is_data = ["css", "html", "json", "jsonc", "less", "scss", "toml", "xml", "yaml"];
+    // In data and styles the strings are what is to be improved.
     if is_data.contains(&rewrite.language.id) {
         return None;
     }
@@ -57,6 +58,7 @@ fn is_free(rewrite: &Rewrite<'_>) -> bool {
 fn texts(language: &Language, code: &str) -> Vec<String> {
     let Some(tree) = syntax::parse(language, code) else { return Vec::new() };
     let mut texts = Vec::new();
+    // In broken code a string may begin where another one ends.
     if tree.root_node().has_error() {
         return texts;
     }
@@ -72,6 +74,7 @@ fn texts(language: &Language, code: &str) -> Vec<String> {
                 texts.push(inner.to_owned());
             }
         }
+        // Strings have children, which are not texts of their own.
         !is_text
     });
     texts

@@ -47,6 +47,7 @@ pub(super) fn introduced(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let (before, after) = rewrite.document;
     let (what, does) = POWERS.iter().find(|(what, _)| {
         let word = what.trim_end_matches(['(', ' ', '.']);
+        // The whole document counts: what its code does elsewhere is not new to the user.
         has(after, what) && !has(before, what) && !instruction.contains(&word.to_lowercase())
     })?;
     let what = what.trim_end_matches(['(', ' ', '.']);

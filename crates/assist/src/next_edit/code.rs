@@ -405,6 +405,7 @@ impl<'a> Code<'a> {
             Some(name.split(['<', '[']).next().unwrap_or(name).to_owned())
         };
         let (name, of) = match name {
+            // Such a function is called by the name of its type, and `new` in Rust by both.
             "__init__" | "constructor" => (owner()?, None),
             "new" => ("new".to_owned(), owner()),
             _ => (name.rsplit("::").next().unwrap_or(name).to_owned(), None),
@@ -430,6 +431,7 @@ impl<'a> Code<'a> {
             {
                 continue;
             }
+            // Any number of arguments fits. `*` with a blank in it is a pointer of C.
             if text.starts_with('*') && !text.contains(' ') || text.contains("...") {
                 return None;
             }
@@ -458,6 +460,7 @@ impl<'a> Code<'a> {
         self.visit(|node| {
             let Some((text, arguments)) = self.callee_of(node) else { return };
             let mut parts = text.rsplit(['.', ':', '>']).filter(|part| !part.is_empty());
+            // A call on an object is another function, unless a method is searched for.
             let is_it = parts.next() == Some(&callee.name)
                 && (callee.is_method || !text.contains('.'))
                 && callee

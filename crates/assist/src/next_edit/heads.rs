@@ -64,6 +64,7 @@ fn twins(
 
 fn head(line: &str, name: &str) -> Option<Range<usize>> {
     let is_of_a_name = |c: char| c.is_alphanumeric() || c == '_';
+    // The name may occur before as part of another one, or as a type.
     let mut starts = line.match_indices(name).map(|(at, _)| at);
     let start = starts.find(|at| {
         let rest = &line[at + name.len()..];

@@ -73,6 +73,9 @@ pub(super) fn of(view: View<'_>) -> Vec<Place> {
     let latest = || view.changes.iter().take(CHANGES_MAX);
     let of = |rule: Rule| latest().flat_map(|change| rule(view, change)).collect();
     let of_newest = |rule: Rule| newest.clone().flat_map(|change| rule(view, change)).collect();
+    // In this order, as a row is taken by the first rule that finds it: those that follow the
+    // grammar before those that go by the looks of a line. The latter take the newest change alone,
+    // since they would repeat an older one long after it is done.
     let found: [Vec<Place>; 8] = [
         of(renames::places),
         of(formats::places),
@@ -85,6 +88,7 @@ pub(super) fn of(view: View<'_>) -> Vec<Place> {
     ];
     for mut found in found {
         found.retain(|place| {
+            // A call that was changed since has been adapted already, whatever it reads like now.
             let is_done = place.because == FollowsFrom::Signature && view.was_changed(&place.rows);
             !is_done && !view.is_changed(&place.rows) && place.rows.end <= view.lines.len()
         });
