@@ -67,8 +67,7 @@ pub(crate) fn lines(text: &str) -> Vec<Line<'_>> {
             let ended = *left > 0;
             *left = left.saturating_sub(1);
             Some(match piece.strip_suffix('\r') {
-                // Without a `
-                // ` after it, a `\r` at the very end is an ordinary character.
+                // Without a `\n` after it, a `\r` at the very end is an ordinary character.
                 Some(text) if ended => Line { text, end: "\r\n" },
                 _ => Line { text: piece, end: if ended { "\n" } else { "" } },
             })
@@ -76,8 +75,8 @@ pub(crate) fn lines(text: &str) -> Vec<Line<'_>> {
         .collect()
 }
 
-/// The line end that most of these lines have, `
-/// ` if there are as many of both; `None` if none has one (a document of one line).
+/// The line end that most of these lines have, `\n` if there are as many of both; `None` if none
+/// has one (a document of one line).
 pub(crate) fn usual_end(lines: &[Line<'_>]) -> Option<&'static str> {
     let crlf = lines.iter().filter(|line| line.end == "\r\n").count();
     let lf = lines.iter().filter(|line| line.end == "\n").count();

@@ -17,8 +17,7 @@ pub(super) fn finish(
     written: &str,
     cut: bool,
 ) -> Result<GhostText, Silence> {
-    // The document's line ends are put back at the very end; until then a text has `
-    // ` alone.
+    // The document's line ends are put back at the very end; until then a text has `\n` alone.
     let text = written.replace('\r', "");
     let text = marks::without(gap, &text);
     let text = match lines {

@@ -12,8 +12,8 @@ const CLOSERS: &str = ")]}>\"'`;,:";
 pub(super) const BLANKS: [char; 2] = [' ', '\t'];
 const REST_CHARS_MAX: usize = 8;
 
-/// A place in a document. Line ends are `\
-/// ` here, whatever the document has; `line_end` is the document's own, for what is shown.
+/// A place in a document. Line ends are `\n` here, whatever the document has; `line_end` is the
+/// document's own, for what is shown.
 #[derive(Debug, Clone)]
 pub(super) struct Gap {
     pub(super) path: String,

@@ -43,8 +43,7 @@ impl Spot {
         let same = self.path == later.path
             && (self.after_bytes, &self.head) == (later.after_bytes, &later.head);
         let typed_bytes = later.before_bytes.checked_sub(self.before_bytes)?;
-        // Compared with `\
-        // `, as gaps are; the rest gets the document's line end again.
+        // Compared with `\n`, as gaps are; the rest gets the document's line end again.
         let text = suggestion.text.replace("\r\n", "\n");
         let (typed, rest) = text.split_at_checked(typed_bytes)?;
         if !same || rest.trim().is_empty() || !later.tail.ends_with(typed) {
