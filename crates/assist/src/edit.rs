@@ -268,7 +268,7 @@ pub fn prepare(
 impl Task {
     /// The task with what tools report for the document; only what is on the lines to rewrite is
     /// told. Tools come before our own findings, as they know types and other files, and all of it
-    /// is cut to [`DIAGNOSTICS_MAX`].
+    /// is cut to `DIAGNOSTICS_MAX`.
     #[must_use]
     pub fn with_diagnostics(mut self, diagnostics: &[Diagnostic]) -> Self {
         let all = document::lines(&self.document.text);
