@@ -8,10 +8,10 @@ use crate::layout::Limits;
 /// A model with a shorter training context than this is a toy: it gets lost in a long prompt.
 const SMALL_TRAINED_TOKENS: u32 = 2048;
 
-/// Most tokens of surroundings for such a model.
 const SMALL_SURROUNDINGS_MAX: u32 = 160;
 
-/// Most tokens of surroundings for any model; more costs time and adds little.
+/// Most tokens of surroundings for any model; more costs time and adds little. Every token here is
+/// read before the first token of the answer, so this bounds the wait as well as the room.
 const SURROUNDINGS_MAX: u32 = 1024;
 
 /// The outline (lines elsewhere in the file that the selection uses) may take one fourth of what
@@ -39,69 +39,60 @@ const GROWTH_TOKENS: u32 = 160;
 /// Most tokens of new code, about 60 lines, and the least it is worth starting with.
 const NEW_TOKENS: (u32, u32) = (600, 96);
 
-/// What the model is to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// The selection again, changed.
     Edit,
-    /// Code where there is none yet.
     New,
-    /// A text of this many tokens at most.
     Text(u32),
 }
 
-/// Token counts of the parts of a prompt.
+/// Token counts of the parts of a prompt, as the worker made them. `before` and `after` have a
+/// count for each line, from the selection outwards; `outline` has one for each line elsewhere that
+/// the selection uses, the most useful first; `conversation` one for each earlier question with its
+/// answer, the latest first. `overhead` is the system message with the headings, `command` the
+/// instruction.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Counts<'a> {
-    /// System message and headings.
     pub(crate) overhead: u32,
-    /// The instruction.
     pub(crate) command: u32,
     pub(crate) selection: u32,
-    /// Each line before the selection, the nearest first.
     pub(crate) before: &'a [u32],
-    /// Each line after the selection, the nearest first.
     pub(crate) after: &'a [u32],
-    /// Each line elsewhere in the file that the selection uses, the most useful first.
     pub(crate) outline: &'a [u32],
-    /// Each earlier question with its answer, the latest first.
     pub(crate) conversation: &'a [u32],
 }
 
-/// What fits into the window.
+/// What fits into the window: how many entries of each list in [`Counts`], taken from its front.
+/// `outline` is 0 if the whole file is given, as nothing is left to be summed up. `free_tokens` is
+/// all that is left for an answer, of which `max_tokens` is granted at first; a second attempt may
+/// take up to the whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Plan {
-    /// How many lines before the selection.
     pub(crate) before: usize,
-    /// How many lines after the selection.
     pub(crate) after: usize,
-    /// How many outline lines; 0 if the whole file is given.
     pub(crate) outline: usize,
-    /// How many of the latest questions and answers.
     pub(crate) exchanges: usize,
-    /// Tokens of those questions and answers.
     pub(crate) conversation_tokens: u32,
-    /// Most tokens to write.
     pub(crate) max_tokens: u32,
-    /// Tokens that are left for an answer.
     pub(crate) free_tokens: u32,
-    /// Tokens of those lines.
     pub(crate) surroundings_tokens: u32,
 }
 
-/// The selection and its answer do not fit the window.
+/// The selection and its answer do not fit the window, in tokens: what prompt and answer need at
+/// least, what there is, and the largest selection that would fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TooLarge {
-    /// Tokens that prompt and answer need at least.
     pub(crate) needed: u32,
-    /// Size of the window in tokens.
     pub(crate) window: u32,
-    /// Tokens of the largest selection that would fit.
     pub(crate) selection_max: u32,
 }
 
-/// Chooses lines and limits.
+/// Chooses lines and limits. What surrounds the selection depends on the selection alone, not on
+/// the command or on earlier questions: commands on one selection then have a prompt that begins
+/// alike, and the worker keeps what it has read of it.
 pub(crate) fn plan(counts: Counts<'_>, limits: Limits, answer: Answer) -> Result<Plan, TooLarge> {
+    // A window may be set larger than what the model was trained on; beyond that positions mean
+    // nothing to it. Sums saturate: counts come from another process.
     let window = limits.window_tokens.min(limits.trained_context_tokens.max(1));
     let fixed = counts.overhead.saturating_add(counts.command).saturating_add(RESERVE_TOKENS);
     let (wanted, least) = answer_tokens(counts.selection, answer);
@@ -117,12 +108,16 @@ pub(crate) fn plan(counts: Counts<'_>, limits: Limits, answer: Answer) -> Result
         return Err(TooLarge { needed, window, selection_max });
     }
     let free = window - prompt;
+    // Room for the longest answer that any command could ask of this selection, for the same reason
+    // as `COMMAND_TOKENS`: the surroundings must not depend on which one is asked.
     let longest = answer_tokens(counts.selection, Answer::Edit).0.max(TEXT_TOKENS.0);
     let reserved = longest.saturating_add(COMMAND_TOKENS.saturating_sub(counts.command));
     let room =
         free.saturating_sub(reserved).min(surroundings_max(window, limits.trained_context_tokens));
     let (mut before, mut after, mut used) = nearest(counts.before, counts.after, room);
     let mut outline = 0;
+    // Only a file that does not fit has an outline, so what the neighboring lines may take is known
+    // after a first try with all the room.
     if (before, after) != (counts.before.len(), counts.after.len()) {
         let (lines, tokens) = while_they_fit(counts.outline, room / OUTLINE_SHARE);
         (before, after, used) = nearest(counts.before, counts.after, room - tokens);
@@ -160,7 +155,6 @@ fn answer_tokens(selection: u32, answer: Answer) -> (u32, u32) {
     }
 }
 
-/// How many questions and answers fit, the latest first, and their tokens.
 fn latest(counts: &[u32], room: u32) -> (usize, u32) {
     let with_template: Vec<u32> =
         counts.iter().map(|tokens| tokens.saturating_add(EXCHANGE_TOKENS)).collect();
@@ -172,7 +166,6 @@ fn surroundings_max(window: u32, trained: u32) -> u32 {
     if trained <= SMALL_TRAINED_TOKENS { most.min(SMALL_SURROUNDINGS_MAX) } else { most }
 }
 
-/// How many of these fit, and their tokens.
 fn while_they_fit(counts: &[u32], room: u32) -> (usize, u32) {
     let mut used = 0_u32;
     let fits = counts.iter().take_while(|tokens| {
@@ -190,6 +183,7 @@ fn nearest(before: &[u32], after: &[u32], room: u32) -> (usize, usize, u32) {
     let mut sides = [Side::new(before), Side::new(after)];
     loop {
         let used = sides[0].tokens + sides[1].tokens;
+        // The nearest line that is too long ends its side, while the other side may continue.
         let next = |side: &Side<'_>| side.next().filter(|&tokens| tokens <= room - used);
         let prefers_before = sides[0].tokens <= 2 * sides[1].tokens;
         let order = if prefers_before { [0, 1] } else { [1, 0] };

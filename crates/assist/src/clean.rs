@@ -9,12 +9,9 @@ use localcoder_protocol::{THOUGHTS, Thought};
 use crate::language::Language;
 use crate::{fences, forms};
 
-/// Why there is no code in an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unusable {
-    /// Nothing was written, or nothing but fences.
     Empty,
-    /// The model talks about the code.
     ProseOnly,
     /// It was still thinking when the answer ended.
     Unfinished,
@@ -46,7 +43,8 @@ pub const CONTROL: &[&str] = &[
     "[/INST]",
 ];
 
-/// Control tokens that open the turn of the answer.
+/// Control tokens that open the turn of the answer, which some models write once more although the
+/// template has done so.
 const OPENING_TURNS: &[&str] = &[
     "<|im_start|>assistant",
     "<|start_header_id|>assistant<|end_header_id|>",
@@ -136,6 +134,7 @@ pub(crate) fn code(
     // put either into the other.
     let text = after_opening(&text, selection);
     let mut text = text;
+    // Some models think more than once before they answer.
     loop {
         let rest = without_thoughts(text, selection)?;
         if rest.len() == text.len() {
@@ -149,9 +148,11 @@ pub(crate) fn code(
         .split('\n')
         .map(|line| line.trim_end_matches('\r').trim_start_matches('\u{FEFF}'))
         .collect();
+    // Tags before and after the fence, as the comment above has it.
     let lines = forms::inside_tags(&lines, selection, language);
     let lines = fences::inside(lines, fence.len(), selection, language);
     let lines = forms::inside_tags(lines, selection, language);
+    // After unwrapping, since a refusal is often put into a fence.
     if declines(lines, selection, language) {
         return Err(Unusable::ProseOnly);
     }
@@ -161,7 +162,9 @@ pub(crate) fn code(
         [] => Err(Unusable::Empty),
         lines => {
             let mut code = lines.join("\n").trim_end().to_owned();
-            // The closing fence is on the last line of the code.
+            // The closing fence is on the last line of the code, which a line-wise search for
+            // fences does not see.
+            // Exactly one: a pair of fences within the line would be part of the text.
             if code.matches("```").count() == 1
                 && code.ends_with("```")
                 && !selection.contains("```")
@@ -183,12 +186,14 @@ fn after_opening<'a>(text: &'a str, selection: &str) -> &'a str {
     }
 }
 
-/// The marks of thoughts that the selection does not contain itself.
+/// The marks of thoughts that the selection does not contain itself. Code that works with such
+/// marks (a chat template, this very file) would lose lines otherwise.
 fn foreign_thoughts(selection: &str) -> impl Iterator<Item = &'static Thought> {
     THOUGHTS.iter().filter(|it| !selection.contains(it.open) && !selection.contains(it.close))
 }
 
-/// Drops a leading `<think>…</think>`.
+/// Drops a leading `<think>…</think>`; an error if the thought never ended, so that what was
+/// thought is never taken for code.
 fn without_thoughts<'a>(text: &'a str, selection: &str) -> Result<&'a str, Unusable> {
     for thought in foreign_thoughts(selection) {
         let opens = text.trim_start().starts_with(thought.open);
@@ -208,9 +213,11 @@ fn without_thoughts<'a>(text: &'a str, selection: &str) -> Result<&'a str, Unusa
 /// Drops thoughts that begin a line within the answer, and everything after one that has no end.
 fn without_inner_thoughts(text: &str, selection: &str) -> String {
     let mut text = text.to_owned();
+    // Tags are left alone here: within an answer they may be elements of a page.
     for thought in foreign_thoughts(selection).filter(|it| !it.is_tag) {
         let mut from = 0;
         while let Some(at) = text[from..].find(thought.open).map(|at| from + at) {
+            // Marks behind code in the same line are a string or comment of the program.
             let line = text[..at].rfind('\n').map_or(0, |end| end + 1);
             if !text[line..at].trim().is_empty() {
                 from = at + thought.open.len();
@@ -231,7 +238,8 @@ fn without_inner_thoughts(text: &str, selection: &str) -> String {
     text
 }
 
-/// What comes before the first control token that is not part of the user's own code.
+/// What comes before the first control token that is not part of the user's own code. What follows
+/// such a token is another turn, which the model has made up.
 fn before_control<'a>(text: &'a str, selection: &str) -> &'a str {
     let foreign = CONTROL.iter().filter(|token| !selection.contains(**token));
     let end = foreign.filter_map(|token| text.find(token)).min();
@@ -247,11 +255,13 @@ fn before_control<'a>(text: &'a str, selection: &str) -> &'a str {
 /// Whether the model says that it can't, or that there is nothing to do, in words that the
 /// selection does not have.
 fn declines(lines: &[&str], selection: &str, language: &Language) -> bool {
+    // Models write typographic apostrophes as often as straight ones.
     let text = trim_blank(lines).join(" ").to_lowercase().replace('\u{2019}', "'");
     let own = selection.to_lowercase().replace('\u{2019}', "'");
     let begins = |words: &&&str| text.starts_with(**words) && !own.contains(**words);
     let Some(_) = DECLINING.iter().find(begins) else {
         let bare = text.trim_end_matches(['.', '!']);
+        // Markdown may well say "Done." or "Looks good".
         return !language.prose && own.trim() != text && NOTHING_TO_DO.contains(&bare);
     };
     // A text may well say that someone is sorry; only a model speaks of requests.
@@ -278,11 +288,15 @@ fn without_name<'a, 'b>(
     }
 }
 
-/// Drops remarks before and after the code; refuses an answer of nothing else.
+/// Drops remarks before and after the code; refuses an answer of nothing else. To lose a line of
+/// code is worse than to keep a remark, so what comes before the code must begin as remarks do, and
+/// what comes after must be prose to the end.
 fn without_remarks<'a, 'b>(
     lines: &'a [&'b str],
     selection: &str,
 ) -> Result<&'a [&'b str], Unusable> {
+    // Lines that the selection has are never talk, whatever they look like: comments and docstrings
+    // are full of sentences.
     let known = |line: &str| selection.lines().any(|own| own.trim() == line.trim());
     let talk = |line: &&str| is_sentence(line) && !known(line);
     let mut lines = trim_blank(lines);
@@ -326,6 +340,8 @@ pub(crate) fn is_remark(line: &str) -> bool {
             .strip_prefix(opening)
             .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric()))
     });
+    // One word alone ("sure", "explanation") may be a statement, such as the call of a command in a
+    // shell script.
     opens && !line.starts_with([' ', '\t']) && bare.split(' ').count() > 1 && !looks_like_code(bare)
         || matches!(lower.trim_end_matches('*'), "explanation:" | "changes:" | "improvements:")
 }
@@ -342,13 +358,13 @@ fn is_sentence(line: &str) -> bool {
     let capital = !line.starts_with("--")
         && line.starts_with(|c: char| c.is_uppercase() || "-*`".contains(c));
     total >= 4
+        // Three of four words: code in backquotes and numbers occur in sentences, too.
         && words.count() * 4 >= total * 3
         && capital
         && line.ends_with(['.', ':', '!', '?'])
         && !looks_like_code(line)
 }
 
-/// Whether a line is a Markdown heading, or a line in bold type that serves as one.
 pub(crate) fn is_heading(line: &str) -> bool {
     let line = line.trim();
     let words = line.trim_start_matches('#');

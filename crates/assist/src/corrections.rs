@@ -9,12 +9,14 @@ use tree_sitter::Node;
 use crate::language::Language;
 use crate::syntax;
 
-/// How users ask for type hints.
+/// How users ask for type hints, in lower case.
 const HINTS: &[&str] = &["type hint", "type annotation", "annotate"];
-/// How they say that they mean the return type, too.
+/// How they say that they mean the return type, too. "Add type hints" alone leaves return types as
+/// they are.
 const RETURNS: &[&str] = &["return", "result"];
 
-/// The answer with such corrections made. `line`: where in `document` (from 0) it goes.
+/// The answer with such corrections made. `line`: where in `document` (from 0) it goes. In C and
+/// C++ indented code is left alone: members of a class may be called before they are declared.
 pub(crate) fn code(
     language: &Language,
     (document, line): (&str, usize),
@@ -23,13 +25,13 @@ pub(crate) fn code(
 ) -> String {
     let is_inner = || document.lines().nth(line).is_some_and(|it| it.starts_with([' ', '\t']));
     match language.id {
+        // Unasked, a return type would be a change that nobody wanted.
         "python" if asks_for_returns(instruction) => with_none(language, answer),
         "c" | "cpp" if !is_inner() => defined_first(language, document, answer),
         _ => answer,
     }
 }
 
-/// Whether type hints are asked for, including those of return values.
 pub(crate) fn asks_for_returns(instruction: Option<&str>) -> bool {
     instruction.is_some_and(|text| {
         let text = text.to_lowercase();
@@ -51,6 +53,7 @@ fn with_none(language: &Language, mut answer: String) -> String {
         }
         true
     });
+    // From the end, so that the places before stay valid.
     for place in places.into_iter().rev() {
         answer.insert_str(place, " -> None");
     }
@@ -63,22 +66,28 @@ fn gives_nothing(body: Node<'_>) -> bool {
     let (mut gives, mut does) = (false, false);
     syntax::walk(&mut body.walk(), &mut |node| {
         let kind = node.kind();
+        // A generator returns an iterator without having a `return`.
         gives |= kind == "yield" || kind == "return_statement" && node.named_child_count() > 0;
         does |= matches!(kind, "assignment" | "augmented_assignment" | "call" | "pass_statement");
+        // Only a raise at the outermost level, which ends every call; one within a condition is an
+        // error case of a function that returns.
         gives |= kind == "raise_statement" && node.parent() == Some(body);
+        // What inner functions return is theirs.
         !matches!(kind, "function_definition" | "lambda" | "class_definition")
     });
     does && !gives
 }
 
 /// Moves a new function that is called above its definition in front of its caller: these languages
-/// can't call what is declared later.
+/// can't call what is declared later. Small models put a helper that they extract below the
+/// function it came from. One function is moved at most.
 fn defined_first(language: &Language, document: &str, answer: String) -> String {
     let Some(tree) = syntax::parse(language, &answer) else { return answer };
     let functions = functions(tree.root_node(), &answer);
     let moved = functions.iter().enumerate().rev().find_map(|(at, function)| {
         let callers = &functions[..at];
         let caller = callers.iter().find(|it| it.calls.contains(&function.name))?;
+        // A prototype or an earlier definition makes the call legal as it is.
         let is_known = callers.iter().any(|it| it.name == function.name)
             || document.contains(&format!("{}(", function.name))
             || answer[..caller.lines.start].contains(&format!("{}(", function.name));
@@ -91,7 +100,6 @@ fn defined_first(language: &Language, document: &str, answer: String) -> String 
     format!("{before}{function}\n\n{rest}")
 }
 
-/// A function at the outermost level.
 struct Function {
     name: String,
     /// Including the comment above it.
@@ -104,6 +112,7 @@ fn functions(root: Node<'_>, text: &str) -> Vec<Function> {
     let mut start = None;
     for node in root.children(&mut root.walk()) {
         match node.kind() {
+            // The comment right above a function moves with it.
             "comment" => start = start.or(Some(node.start_byte())),
             "function_definition" => {
                 let lines = start.take().unwrap_or(node.start_byte())..node.end_byte();

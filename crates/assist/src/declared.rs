@@ -29,7 +29,8 @@ const FUNCTIONS: &[&str] = &[
     "method_definition",
 ];
 
-/// What these languages and their environments define themselves.
+/// What these languages and their environments define themselves. One list for all of them: a name
+/// that only another language has is let through, and a right answer is not refused because of it.
 const BUILTIN: &[&str] = &[
     "_",
     "Infinity",
@@ -172,7 +173,8 @@ const ELSEWHERE: &[&str] = &[
 ];
 
 /// The first name that the answer uses and that neither it nor the document declares. `None` if
-/// there is none, or if it can't be known.
+/// there is none, or if it can't be known. Every identifier of the document counts as declared,
+/// since an answer that is as wrong as the code before it is not a reason to refuse it.
 pub(crate) fn missing(language: &Language, document: &str, answer: &str) -> Option<String> {
     if !LANGUAGES.contains(&language.id) {
         return None;
@@ -200,6 +202,7 @@ pub(crate) fn missing(language: &Language, document: &str, answer: &str) -> Opti
 /// JavaScript, each treated as new, 79 have such a name, nearly all of which other files declare.
 pub(crate) fn out_of_reach(language: &Language, before: &str, after: &str) -> Option<String> {
     let has = Reach::of(language, after).filter(|it| !it.unresolved.is_empty())?;
+    // What was unresolved before comes from elsewhere: another file, a macro, a global.
     let had = Reach::of(language, before)?;
     // A name that no function declares either may come from anywhere.
     let is_of_a_function = |name: &&&str| has.locals.contains(*name) || had.locals.contains(*name);
@@ -207,10 +210,10 @@ pub(crate) fn out_of_reach(language: &Language, before: &str, after: &str) -> Op
     new.find(is_of_a_function).map(|&name| name.to_owned())
 }
 
-/// Which names a document uses where neither the functions around nor the file declare them.
+/// Which names a document uses where neither the functions around nor the file declare them, and
+/// the names that functions declare.
 struct Reach<'a> {
     unresolved: Vec<&'a str>,
-    /// The names that functions declare.
     locals: BTreeSet<&'a str>,
 }
 
@@ -260,13 +263,13 @@ impl<'a> Reach<'a> {
             }
             at = scopes[at].around;
         };
+        // Only once the whole tree is read: functions and `var` are used above their declarations.
         used.retain(|(name, at)| !BUILTIN.contains(name) && !resolves(name, *at));
         let locals = scopes.iter().skip(1).flat_map(|it| it.declared.iter().copied()).collect();
         Some(Self { unresolved: used.into_iter().map(|(name, _)| name).collect(), locals })
     }
 }
 
-/// What is done with a name where it stands.
 enum Name<'a> {
     Declared(&'a str),
     Used(&'a str),
@@ -292,6 +295,7 @@ impl<'a> Name<'a> {
 fn is_variable(node: Node<'_>, name: &str) -> bool {
     let Some(parent) = node.parent() else { return false };
     let is_word = name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    // By spelling, as the grammars don't say it: `HashMap` is a type, `MAX_SIZE` a constant.
     let is_type = name.starts_with(char::is_uppercase) && name.chars().any(char::is_lowercase);
     let is_called = parent.child_by_field_name("function") == Some(node)
         || parent.child_by_field_name("constructor") == Some(node);
@@ -305,7 +309,10 @@ fn is_variable(node: Node<'_>, name: &str) -> bool {
     is_word && !is_type && !is_called && !owner && !ELSEWHERE.contains(&parent.kind())
 }
 
-/// Whether a name is declared where it occurs, by its own node or by one around it.
+/// Whether a name is declared where it occurs, by its own node or by one around it. Grammars put up
+/// to three nodes (a pattern in a list in a declarator) between a name and what declares it, and
+/// know some forty kinds of declarations; most are recognized by their kinds' names, the rest is
+/// listed.
 fn is_declared(node: Node<'_>) -> bool {
     let mut next = node.parent();
     for _ in 0..4 {
@@ -318,6 +325,7 @@ fn is_declared(node: Node<'_>) -> bool {
             || kind.contains("pattern") && !kind.contains("expression")
             || kind.contains("import")
             || (kind.contains("declar") || kind.ends_with("_item") || kind.contains("definition"))
+                // The value of a declaration is a use: `let a = b` declares `a` alone.
                 && (field("name") || field("pattern") || field("left"))
             || [
                 "for_in_statement",

@@ -19,13 +19,14 @@ pub(crate) struct Change {
 }
 
 impl Change {
-    /// The lines of the old and of the new document.
     pub(crate) fn sides(&self) -> (Range<usize>, Range<usize>) {
         (self.old.clone(), self.new.clone())
     }
 }
 
 /// Compares two versions of a document that differ only within the `edited` lines of the old one.
+/// Comparing the whole would let a diff move a change to equal lines outside of the edit, where
+/// nothing may be kept or dropped.
 pub(crate) fn changes(old: &str, new: &str, edited: Range<usize>) -> Vec<Change> {
     let (old, new) = (split(old), split(new));
     // What is behind the edited lines is the same in both. So where they end in the new text is
@@ -63,6 +64,7 @@ pub(crate) fn unified(path: &str, old: &str, new: &str, changes: &[Change]) -> S
     put(&mut text, format_args!("--- {}\n+++ {}\n", name("a", path), name("b", path)));
     let mut rest = changes;
     while !rest.is_empty() {
+        // As `git diff` does: two changes whose context would meet are one hunk.
         let near = |pair: &[Change]| pair[1].old.start - pair[0].old.end <= 2 * CONTEXT_LINES;
         let together = 1 + rest.windows(2).take_while(|pair| near(pair)).count();
         let (group, others) = rest.split_at(together);
@@ -206,7 +208,6 @@ mod tests {
     }
 
     proptest! {
-        /// The hunks are the whole difference: applying them to the old text gives the new one.
         #[test]
         fn hunks_rebuild_the_new_document(
             head in "([ab]\n){0,3}", old in "([a-c]\n){0,6}", new in "([a-c]\n){0,6}", tail in "([ab]\n){0,3}[ab]?",

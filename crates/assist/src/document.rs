@@ -8,24 +8,25 @@ use localcoder_protocol::{DocumentText, LineRange};
 use crate::errors::AssistError;
 use crate::language::file_name;
 
-/// Text taken from the bytes of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileText<'a> {
     /// Whether the file begins with a byte order mark. It is not part of `text`; write it back.
     pub byte_order_mark: bool,
-    /// The text.
     pub text: &'a str,
 }
 
 const BYTE_ORDER_MARK: &[u8] = &[0xEF, 0xBB, 0xBF];
 
-/// Takes the bytes of a file as text.
+/// Takes the bytes of a file as text. A byte order mark is taken off, as grammars and models would
+/// see it as a character of the first line.
 ///
 /// # Errors
 /// `notText` for a binary file and for text that is not UTF-8. The message calls the file
 /// `name`.
 pub fn check_text<'a>(name: &str, bytes: &'a [u8]) -> Result<FileText<'a>, AssistError> {
     let refuse = |why: String| Err(AssistError::NotUtf8 { name: name.to_owned(), why });
+    // Before the search for NUL, which UTF-16 has in every other byte: the reason should name the
+    // encoding.
     if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
         return refuse("it begins like UTF-16".to_owned());
     }
@@ -66,6 +67,7 @@ pub(crate) fn lines(text: &str) -> Vec<Line<'_>> {
             let ended = *left > 0;
             *left = left.saturating_sub(1);
             Some(match piece.strip_suffix('\r') {
+                // Without a `\n` after it, a `\r` at the very end is an ordinary character.
                 Some(text) if ended => Line { text, end: "\r\n" },
                 _ => Line { text: piece, end: if ended { "\n" } else { "" } },
             })
@@ -73,7 +75,8 @@ pub(crate) fn lines(text: &str) -> Vec<Line<'_>> {
         .collect()
 }
 
-/// The line end that most of these lines have; `None` if none has one.
+/// The line end that most of these lines have, `\n` if there are as many of both; `None` if none
+/// has one (a document of one line).
 pub(crate) fn usual_end(lines: &[Line<'_>]) -> Option<&'static str> {
     let crlf = lines.iter().filter(|line| line.end == "\r\n").count();
     let lf = lines.iter().filter(|line| line.end == "\n").count();
@@ -84,7 +87,8 @@ pub(crate) fn usual_end(lines: &[Line<'_>]) -> Option<&'static str> {
     }
 }
 
-/// How many lines a person would say the text has.
+/// How many lines a person would say the text has: an empty line after the last line end does not
+/// count.
 pub(crate) fn count(lines: &[Line<'_>]) -> usize {
     match lines {
         [rest @ .., last] if last.text.is_empty() && !rest.is_empty() => rest.len(),
@@ -98,7 +102,8 @@ pub(crate) fn range(rows: &std::ops::Range<usize>) -> LineRange {
     LineRange { start: number(rows.start + 1), end: number(rows.end) }
 }
 
-/// A selection as 0-based and half open lines.
+/// A selection as 0-based and half open lines. The last, empty line counts here, as an editor's
+/// cursor can be in it.
 pub(crate) fn rows(
     document: &DocumentText,
     lines: &[Line<'_>],
@@ -123,7 +128,6 @@ pub(crate) fn gap(
     is_gap.then(|| range.start..range.start + 1)
 }
 
-/// A selection without the blank lines at its ends.
 pub(crate) fn select(
     document: &DocumentText,
     lines: &[Line<'_>],

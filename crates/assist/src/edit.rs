@@ -36,7 +36,6 @@ use crate::{
 use conversation::Conversation;
 pub use conversation::Length;
 
-/// A larger selection fits no context window we support, so it is not even counted.
 const SELECTION_BYTES_MAX: usize = 256 * 1024;
 
 /// A longer instruction fits no context window we support, either.
@@ -44,7 +43,6 @@ const INSTRUCTION_BYTES_MAX: usize = 16 * 1024;
 
 /// How many diagnostics the prompt has at most, as many as a person would look at.
 const DIAGNOSTICS_MAX: usize = 8;
-/// Words that ask for a fix of what does not work.
 const FIXES: &[&str] = &[
     "fix",
     "fixes",
@@ -63,7 +61,6 @@ const FIXES: &[&str] = &[
 /// Most tokens of a model's answer to what there is to change: two long sentences have 80.
 const PLAN_TOKENS_MAX: u32 = 96;
 
-/// What the user asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
     spec: &'static CommandSpec,
@@ -85,38 +82,32 @@ impl Command {
         Ok(Self { spec, instruction: words.map(str::to_owned) })
     }
 
-    /// Whether the command can write code where there is none yet.
     fn writes(&self) -> bool {
         self.spec.answer == AnswerKind::Edit && self.instruction.is_some()
     }
 }
 
-/// Whether the model may be asked again.
+/// Whether the model may be asked again. After the first attempt an unusable or doubtful answer is
+/// an [`Outcome::Retry`]; after the last an unusable one is refused, and a doubtful one is kept
+/// with its doubts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attempt {
-    /// An unusable answer becomes [`Outcome::Retry`].
     First,
-    /// An unusable answer becomes [`Outcome::Refused`]; a doubtful one is kept with warnings.
     Last,
 }
 
-/// A rewrite that may be shown to the user.
+/// A rewrite that may be shown to the user. `imports` is to be applied in the same step as `edit`,
+/// and the `hunks`, each of which can be kept or dropped by itself, together are the edit. If
+/// `unchanged`, the edit's replacement is its original and `diff` is empty. `warnings` are what to
+/// look at before keeping it, `notes` where the result differs from what was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finished {
-    /// The edit. If `unchanged`, its replacement is its original.
     pub edit: Edit,
-    /// Imports that the edit needs, to be applied in the same step.
     pub imports: Option<Edit>,
-    /// The model found nothing to change.
     pub unchanged: bool,
-    /// The edit's changes, each of which can be kept or dropped by itself: together they are the
-    /// edit.
     pub hunks: Vec<Edit>,
-    /// The change as a unified diff, with the document's path; empty if `unchanged`.
     pub diff: String,
-    /// What the user should look at before keeping it.
     pub warnings: Vec<String>,
-    /// Where the result differs from what was asked for.
     pub notes: Vec<String>,
     /// Why it may well be wrong; `None` if nothing suggests so.
     pub unsure: Option<String>,
@@ -124,13 +115,10 @@ pub struct Finished {
     pub sensitive: Option<String>,
 }
 
-/// What became of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is used up at once")]
 pub enum Outcome {
-    /// Show it.
     Done(Finished),
-    /// Ask once more with [`Task::retry_layout`].
     Retry {
         /// What was wrong, as a clause: "it was cut off before the end".
         reason: String,
@@ -138,47 +126,36 @@ pub enum Outcome {
     /// The model was given an instruction and changed nothing. Ask it what there is to change, with
     /// [`Task::plan_layout`], and then for the code again.
     Unchanged,
-    /// Answer the request with this error.
     Refused(AssistError),
 }
 
-/// A checked request: which lines, in which form the model sees them, and what surrounds them.
+/// A checked request: which lines, in which form the model sees them, and what surrounds them. It
+/// is made once and keeps all that is needed of the document, so that every attempt gets the same
+/// prompt and is checked against the same text, whatever the user types meanwhile.
 #[derive(Debug, Clone)]
 pub struct Task {
     document: DocumentText,
     command: Command,
     language: &'static Language,
-    /// The fence's tag; the editor's own id for a language we don't know.
     tag: String,
-    /// The file's name as the prompt gives it.
     file: String,
-    /// The lines to rewrite, 0-based and half open.
     lines: Range<usize>,
     /// The lines that the user selected; fewer than `lines` if the selection cut through code.
     selected: Range<usize>,
     selection: Dedented,
-    /// Whether the selection is empty, so that the code is new.
     is_new: bool,
     before: Side,
     after: Side,
-    /// Lines elsewhere in the file that the selection uses.
     outline: Vec<OutlineLine>,
-    /// The flaws that are found without a model.
     flaws: Vec<Flaw>,
-    /// What tools report for these lines, as the prompt gives it.
     diagnostics: String,
-    /// What the document was made from, if an edit in it is still undecided.
     base: Option<Box<Base>>,
-    /// What a text about the lines depends on in addition to the command.
     conversation: Conversation,
 }
 
-/// A rewrite as far as it has been written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SoFar {
-    /// The lines of the document that the text replaces.
     pub range: LineRange,
-    /// The text so far.
     pub text: String,
 }
 
@@ -194,9 +171,13 @@ pub fn prepare_follow(
 ) -> Result<Task, AssistError> {
     let (now, lines, base) = follow::with_pending(document, pending)?;
     let PendingEdit { edit, instructions, .. } = pending;
+    // "Call it `worth`" is a rename only with the earlier instruction in mind. Afterwards the words
+    // are an ordinary instruction, so that the checks of renames apply.
     let words = command.instruction.as_deref();
     let meant = words.and_then(|it| renames::meant(it, instructions, &edit.replacement));
     let command = Command { instruction: meant.or(command.instruction), ..command };
+    // The document with the pending edit in it is what the model sees and what is checked. Only the
+    // result is put in terms of the document without it.
     let task = prepare(&now, lines, command)?;
     Ok(Task { base: Some(Box::new(base)), ..task })
 }
@@ -219,6 +200,7 @@ pub fn prepare(
     if bytes > INSTRUCTION_BYTES_MAX {
         return Err(AssistError::InstructionTooLong { bytes, bytes_max: INSTRUCTION_BYTES_MAX });
     }
+    // Before `select`, for which a selection of blank lines is an error.
     let all = document::lines(&document.text);
     let gap = command.writes().then(|| document::gap(document, &all, selection)).flatten();
     let is_new = gap.is_some();
@@ -239,6 +221,8 @@ pub fn prepare(
     }
     let (before, after) = surroundings::both(&all, &lines);
     let (mut conversation, mut command) = (Conversation::default(), command);
+    // A question is told with the text of the lines that it names, so the command's words differ
+    // from what the user wrote.
     if command.spec.answer == AnswerKind::Text {
         let question = command.instruction.take();
         command.instruction = question.map(|it| conversation.question(&it, &all));
@@ -282,7 +266,9 @@ pub fn prepare(
 }
 
 impl Task {
-    /// The task with what tools report for the document.
+    /// The task with what tools report for the document; only what is on the lines to rewrite is
+    /// told. Tools come before our own findings, as they know types and other files, and all of it
+    /// is cut to `DIAGNOSTICS_MAX`.
     #[must_use]
     pub fn with_diagnostics(mut self, diagnostics: &[Diagnostic]) -> Self {
         let all = document::lines(&self.document.text);
@@ -311,7 +297,6 @@ impl Task {
         self
     }
 
-    /// Whether the instruction asks to fix what does not work.
     #[must_use]
     pub fn wants_fix(&self) -> bool {
         let words = self.instruction().unwrap_or_default().to_lowercase();
@@ -319,7 +304,6 @@ impl Task {
         words.any(|word| FIXES.contains(&word))
     }
 
-    /// The command.
     #[must_use]
     pub fn spec(&self) -> &'static CommandSpec {
         self.command.spec
@@ -331,13 +315,13 @@ impl Task {
         if self.language.id.is_empty() { "other" } else { self.language.id }
     }
 
-    /// The selected code without its common indentation.
+    /// The code that is rewritten, as the model sees it: without its common indentation, and grown
+    /// to what the selection cut through.
     #[must_use]
     pub fn selected(&self) -> &str {
         &self.selection.text
     }
 
-    /// Whether there is an instruction in words.
     #[must_use]
     pub fn is_instructed(&self) -> bool {
         self.command.instruction.is_some()
@@ -351,7 +335,6 @@ impl Task {
         !self.order().looks_for_flaws() || !self.diagnostics.is_empty() || self.base.is_some()
     }
 
-    /// The lines that are rewritten: the selection without blank lines at its ends.
     #[must_use]
     pub fn range(&self) -> LineRange {
         document::range(&self.lines)
@@ -366,6 +349,8 @@ impl Task {
         let mut texts = vec![frame, words, self.selection.text.clone()];
         let outline = self.outline(prompts).iter().map(|line| &line.text);
         let lines = outline.chain(&self.before.lines).chain(&self.after.lines);
+        // Each line is counted with its end. The sum is then at most off by what merges across
+        // lines, for which `budget` keeps a reserve.
         texts.extend(lines.map(|line| format!("{line}\n")));
         texts.extend(self.conversation.texts(prompts, self.order()));
         texts
@@ -407,6 +392,8 @@ impl Task {
         let after = self.after.text_after(plan.after);
         let given = self.lines.start - self.before.reach(plan.before)
             ..self.lines.end + self.after.reach(plan.after);
+        // The outline was made before it was known how far the neighboring lines reach: what they
+        // contain is not said twice. The model gets it in the order of the file, not of usefulness.
         let mut far: Vec<&OutlineLine> =
             far[..plan.outline].iter().filter(|it| !given.contains(&it.line)).collect();
         far.sort_by_key(|it| it.line);
@@ -418,6 +405,8 @@ impl Task {
         let (earlier, user) = self.conversation.messages(&plan, prompts, self.order(), prompt.user);
         Ok(Layout {
             system: prompt.system,
+            // With earlier exchanges the first message ends elsewhere, so the places where prompts
+            // part would be wrong.
             partings: if earlier.is_empty() { prompt.partings } else { Vec::new() },
             earlier,
             user,
@@ -468,7 +457,8 @@ impl Task {
         })
     }
 
-    /// The command again, with what the model has said there is to change.
+    /// The command again, with what the model has said there is to change. `None` where this
+    /// model's prompts have no words for that, or for a command without an instruction.
     #[must_use]
     pub fn planned_layout(&self, prompts: &Prompts, first: &Layout, plan: &str) -> Option<Layout> {
         let words = prompts.planned(self.instruction()?, plan)?;
@@ -481,10 +471,14 @@ impl Task {
         Layout { user, max_tokens, ..first.clone() }
     }
 
-    /// Turns the raw answer to a rewrite into an edit, or says why it can't be one.
+    /// Turns the raw answer to a rewrite into an edit, or says why it can't be one. The worst
+    /// problem decides. `Hopeless` is refused at once: the window is full, and asking again would
+    /// end the same way. From `Doubtful` on a first attempt is repeated. What is left of doubts in
+    /// the last one makes the edit *not sure*, with the first as the reason and the others as
+    /// warnings.
     ///
-    /// The answer of a first attempt that was only doubtful can still be shown when the second
-    /// is refused: give it to this method again as [`Attempt::Last`].
+    /// The answer of a first attempt that was only doubtful can still be shown when the second is
+    /// refused: give it to this method again as [`Attempt::Last`].
     #[must_use]
     pub fn finish(&self, answer: &str, finish: FinishReason, attempt: Attempt) -> Outcome {
         let (finished, problems) = match self.rewrite(answer, finish) {
@@ -530,7 +524,8 @@ impl Task {
     }
 
     /// The rewrite as far as `answer` has come, in whole lines, followed by the old lines that it
-    /// has not reached yet. `None` while nothing can be shown. Nothing is checked.
+    /// has not reached yet. `None` while nothing can be shown, as when the model is still thinking.
+    /// Nothing is checked, and nothing may be kept of it: it is there to be watched.
     #[must_use]
     pub fn so_far(&self, answer: &str) -> Option<SoFar> {
         let (lines, _) = answer.rsplit_once('\n')?;
@@ -569,7 +564,9 @@ impl Task {
         }
     }
 
-    /// What the model was told to fix and left as it was; `None` if there was nothing to fix.
+    /// What the model was told to fix and left as it was; `None` if there was nothing to fix, or if
+    /// it was not told. It is found by looking for flaws in the edited text, and the same flaw by
+    /// its message, as lines have moved.
     #[must_use]
     pub fn unmended(&self, prompts: &Prompts, finished: &Finished) -> Option<String> {
         if self.flaws.is_empty() || self.base.is_some() || !prompts.tells_flaws() {
@@ -587,6 +584,12 @@ impl Task {
 
     /// The edit that an answer makes, and what is wrong with it; an error if there is no code in
     /// the answer.
+    ///
+    /// The order matters. Fences and talk go first, as everything after reads code. Lines that
+    /// repeat what is around the selection go before imports are looked at, and once more after.
+    /// Corrections and renames change the code, so they come before the checks, which see what
+    /// would be written and nothing else. An answer that only shuffles what was there is the
+    /// selection as it was, and is not checked at all.
     fn rewrite(
         &self,
         raw: &str,
@@ -595,12 +598,15 @@ impl Task {
         let cut = guard::cut(finish);
         let raw = match (&cut, finish) {
             (None, _) => raw,
-            // It may have continued with what follows the selection; its last line is cut off.
+            // It may have continued with what follows the selection; its last line is cut off. If
+            // trimming below takes the end away, the answer was whole and ran on, and the cut did
+            // no harm.
             (Some(_), FinishReason::TokenLimit) => raw.rsplit_once('\n').map_or("", |(all, _)| all),
             (Some(problem), _) => return Err(problem.clone()),
         };
         let original = self.selection.text.as_str();
         let fence = fence(&["", "", &self.selection.text]);
+        // An empty answer is right only where deletion was asked for.
         let code = match clean::code(raw, original, &fence, self.language) {
             Err(clean::Unusable::Empty) if guard::asks_to_delete(self.instruction()) => {
                 String::new()
@@ -619,6 +625,8 @@ impl Task {
         let code = imports::without_known(&code, original, self.language, around.0);
         let place = (self.document.text.as_str(), self.lines.start);
         let code = corrections::code(self.language, place, self.instruction(), code);
+        // An instruction that names a rename is held to it: where the model changes more, only the
+        // names are taken over, which cannot break anything.
         let names =
             self.instruction().and_then(|it| renames::alone(self.language, original, it, &code));
         let only_names = names.is_some();
@@ -641,9 +649,13 @@ impl Task {
                 .notes
                 .push("Only the names are changed: the model wanted to change more.".to_owned());
         }
+        // Without an instruction another order of operands or another layout is not an improvement.
+        // With one it may be what was asked for.
         let shuffles =
             || self.instruction().is_none() && same::code(self.language, original, &code);
         if finished.unchanged || shuffles() {
+            // Made again from the original: `finished` may carry notes and imports of the answer
+            // that is dropped.
             return Ok((self.edit(original, None), Vec::new()));
         }
         if finished.edit.range != self.range() {
@@ -664,8 +676,6 @@ impl Task {
         Ok((finished, problems))
     }
 
-    /// The edit that puts `code` in place of the selection, together with the imports that it
-    /// needs.
     fn edit(&self, code: &str, needed: Option<&imports::Needed>) -> Finished {
         let edit = Edit {
             range: self.range(),
@@ -698,7 +708,6 @@ impl Task {
         }
     }
 
-    /// The note that more was rewritten than was selected.
     fn grown(&self) -> Option<String> {
         let words = |lines: &Range<usize>| match (lines.start + 1, lines.end) {
             (start, end) if start == end => format!("line {start}"),
@@ -713,7 +722,8 @@ impl Task {
         })
     }
 
-    /// The document after the edit, and after the import edit, which comes before it.
+    /// The document after the edit, and after the import edit, which comes before it. The edit is
+    /// applied first, so that the lines of the import are still where they were.
     fn edited(&self, edit: &Edit, imports: Option<&Edit>) -> String {
         let edits = std::iter::once(edit).chain(imports);
         edits.fold(self.document.text.clone(), |text, edit| {
@@ -721,7 +731,6 @@ impl Task {
         })
     }
 
-    /// New code with the usual blank lines between it and its neighbors.
     fn set_off(&self, code: &str) -> String {
         let all = document::lines(&self.document.text);
         new_code::set_off(self.language, &all, self.lines.start, code)
@@ -746,7 +755,6 @@ impl Task {
         self.command.instruction.as_deref()
     }
 
-    /// The outline lines, if this model's prompts have a place for them.
     fn outline(&self, prompts: &Prompts) -> &[OutlineLine] {
         if prompts.has_outline() { &self.outline } else { &[] }
     }

@@ -7,13 +7,11 @@ use crate::layout::Limits;
 
 /// An error of text work. Its message says what happened, in one clause.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[expect(missing_docs, reason = "the text of each variant says what it is")]
 pub enum AssistError {
     #[error("`{name}` is not a text file in UTF-8")]
     NotUtf8 { name: String, why: String },
     #[error("`{name}` is one single line")]
     OneLine { name: String },
-    /// A document with NUL characters.
     #[error("`{name}` is not a text file")]
     Binary { name: String },
     #[error(
@@ -45,9 +43,7 @@ pub enum AssistError {
         lines: LineRange,
         needed: u32,
         window: u32,
-        /// How many lines like the selected ones would fit.
         lines_max: u64,
-        /// The longest context that the model was trained on.
         trained_context_tokens: u32,
     },
     #[error("the instruction has {bytes} bytes; at most {bytes_max} can be used")]
@@ -80,7 +76,8 @@ pub enum AssistError {
 }
 
 impl AssistError {
-    /// The error for a selection of `selection` tokens that does not fit the window.
+    /// The error for a selection of `selection` tokens that does not fit the window. How many lines
+    /// would fit is estimated from the selection's own lines, which nobody has counted one by one.
     pub(crate) fn too_many_tokens(
         lines: LineRange,
         file: &str,

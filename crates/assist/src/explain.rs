@@ -103,6 +103,7 @@ fn with_room(info: ErrorInfo, needed: u32, lines_max: u64, trained_tokens: u32) 
         0 => "select fewer lines".to_owned(),
         some => format!("select fewer lines (about {some} fit)"),
     };
+    // A window beyond what the model was trained on would not help.
     let most = trained_tokens.min(WINDOW_TOKENS_MAX);
     match window_for(needed).filter(|tokens| *tokens <= most) {
         Some(tokens) => info
@@ -115,7 +116,8 @@ fn with_room(info: ErrorInfo, needed: u32, lines_max: u64, trained_tokens: u32) 
     }
 }
 
-/// The context window to set for this many tokens: a round number.
+/// The smallest usual context window that has room for this many tokens. Round numbers, as the user
+/// is to type it; `None` if it takes more than is supported.
 fn window_for(needed: u32) -> Option<u32> {
     [1024, 2048, 4096, 6144, WINDOW_TOKENS_MAX].into_iter().find(|window| *window >= needed)
 }

@@ -27,13 +27,13 @@ enum State {
 }
 
 impl Explanation {
-    /// An answer that is still empty.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes a piece from the model and returns what can be shown now; often the piece itself.
+    /// Takes a piece from the model and returns what can be shown now; often the piece itself. A
+    /// control token that comes in pieces is held back until it is whole or can't become one.
     pub fn push(&mut self, piece: &str) -> String {
         self.held.push_str(piece);
         let mut shown = String::new();
@@ -45,12 +45,14 @@ impl Explanation {
     #[must_use]
     pub fn finish(self) -> String {
         match self.state {
+            // What looked like the beginning of a token is text after all, as nothing follows.
             State::Start | State::Telling => self.held,
             State::Thinking | State::Over => String::new(),
         }
     }
 
-    /// Takes one step with the held text; false if more must come first.
+    /// Takes one step with the held text; false if more must come first, or if nothing is left to
+    /// do. A thought may be followed by another, so its end leads back to the start.
     fn step(&mut self, shown: &mut String) -> bool {
         match self.state {
             State::Start => {
@@ -88,6 +90,7 @@ impl Explanation {
 
     /// How many bytes at the end may be the beginning of a control token.
     fn doubtful(&self) -> usize {
+        // The longest of several: `<|im_` begins two tokens, and `<` begins them all.
         let longest = |token: &&str| {
             let starts = token.char_indices().map(|(at, _)| at).skip(1);
             starts.filter(|&at| self.held.ends_with(&token[..at])).max()

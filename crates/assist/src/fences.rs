@@ -36,13 +36,14 @@ fn fence(line: &str) -> Option<Fence> {
     })
 }
 
-/// How many lines of a text are fences.
 fn count(lines: &[&str]) -> usize {
     lines.iter().filter(|line| fence(line).is_some()).count()
 }
 
 /// The lines inside the fence that the prompt opened with `length` backticks, or inside the one
-/// that the answer opens itself.
+/// that the answer opens itself. Fences of the code (a docstring with an example, a Markdown text)
+/// stay, which is decided by comparing numbers: how many the selection has, and how many the
+/// answer.
 pub(crate) fn inside<'a, 'b>(
     lines: &'a [&'b str],
     length: usize,
@@ -75,6 +76,7 @@ fn trimmed<'a>(lines: &[&'a str]) -> Vec<&'a str> {
 }
 
 /// The line that opens a fence around all of the code: the first one, apart from talk before it.
+/// `None` if the answer continues within the fence that the prompt has opened.
 fn opened(lines: &[&str], own: &[&str], language: &Language) -> Option<usize> {
     let at = lines.iter().position(|line| fence(line).is_some())?;
     let known = |line: &str| own.iter().any(|own| own.trim() == line.trim());
@@ -89,11 +91,13 @@ fn opened(lines: &[&str], own: &[&str], language: &Language) -> Option<usize> {
     let first_own = own.iter().find(|line| !line.trim().is_empty());
     let own_fences = count(own);
     let all = count(&lines[at..]);
+    // If the selection begins with a fence, the first one of the answer is most likely that one.
     let is_outer = first_own.is_none_or(|line| fence(line).is_none()) && all > own_fences;
     let head = &lines[..at];
     // What may be code otherwise is talk if the fence clearly does not close anything.
     let opens = fence(lines[at]).is_some_and(|it| !it.bare) || all > own_fences + 1;
     let is_talk = head.iter().all(announces) || opens && head.iter().all(talks);
+    // A bare fence with nothing after it closes the prompt's.
     let has_code = lines[at + 1..].iter().any(|line| !line.trim().is_empty());
     (is_outer && is_talk && (has_code || fence(lines[at]).is_some_and(|it| !it.bare))).then_some(at)
 }
@@ -109,7 +113,8 @@ fn is_label(line: &str) -> bool {
             && line.split_whitespace().count() <= 4
 }
 
-/// What is between the fence in the first line and the one that closes it.
+/// What is between the fence in the first line and the one that closes it; all that follows where
+/// none does, as an answer may have been cut off or simply not closed.
 fn closed<'a, 'b>(lines: &'a [&'b str], own: &[&str]) -> &'a [&'b str] {
     let (Some(outer), tail) = (fence(lines[0]), &lines[1..]) else { return lines };
     let closes = |it: Fence| it.bare && it.sign == outer.sign && it.length >= outer.length;
@@ -129,6 +134,8 @@ fn closed<'a, 'b>(lines: &'a [&'b str], own: &[&str]) -> &'a [&'b str] {
             // More deeply indented fences belong to a docstring.
             Some(it) if it.indent > outer.indent || it.sign != outer.sign => {}
             Some(it) if closes(it) => depth -= 1,
+            // A tag says that another fence opens. Anything more than a word after the signs is
+            // text.
             Some(it) if it.length >= outer.length && it.plain => depth += 1,
             _ => {}
         }

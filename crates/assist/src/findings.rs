@@ -12,7 +12,6 @@ const DIAGNOSTIC_CHARS_MAX: usize = 200;
 /// was expected.
 const TEST_CHARS_MAX: usize = 800;
 
-/// What a tool reports for a line, with the tool's name or number for it.
 pub(crate) fn of_tool(code: &str, diagnostic: &Diagnostic) -> String {
     let told = told(code, &diagnostic.message);
     match diagnostic.source.as_deref().map(str::trim).filter(|source| !source.is_empty()) {
@@ -21,17 +20,16 @@ pub(crate) fn of_tool(code: &str, diagnostic: &Diagnostic) -> String {
     }
 }
 
-/// A finding for a line, as the prompt has it.
 pub(crate) fn told(code: &str, message: &str) -> String {
     format!("- `{}`: {}", short(code), short(message))
 }
 
 fn short(text: &str) -> String {
+    // On one line: a report with line ends would look like several.
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
     words.chars().take(DIAGNOSTIC_CHARS_MAX).collect()
 }
 
-/// The flaws found without a model, as the prompt has them.
 pub(crate) fn of_flaws(all: &[Line<'_>], flaws: &[Flaw]) -> String {
     let told = flaws.iter().map(|flaw| told(all[flaw.line].text, &flaw.message));
     told.collect::<Vec<_>>().join("\n")

@@ -11,15 +11,13 @@ use crate::errors::AssistError;
 use crate::hunks::{self, Part};
 use crate::{diff, document, place};
 
-/// What the undecided edit was made from.
+/// What the undecided edit was made from: the document, the lines that the edit replaces in it
+/// (0-based and half open), these lines and the instructions so far as the prompt gives them.
 #[derive(Debug, Clone)]
 pub(crate) struct Base {
     document: DocumentText,
-    /// The lines that the edit replaces, 0-based and half open.
     lines: Range<usize>,
-    /// These lines, as the prompt gives them.
     pub(crate) original: String,
-    /// The instructions so far, as the prompt gives them; empty if the edit was made without any.
     pub(crate) instructions: String,
 }
 
@@ -38,6 +36,7 @@ pub(crate) fn with_pending(
     let mut start = range.start;
     if let Some(imports) = imports
         && place::locate(document, imports)?.0.start < range.start
+    // The imports come first in the document, so they have moved the edit's lines down.
     {
         start = start + line_count(&imports.replacement) - line_count(&imports.original);
     }
@@ -61,6 +60,8 @@ impl Base {
         let mut own = self.lines.clone();
         let mut grown_above = 0;
         let mut grown = 0;
+        // The whole documents are compared and not the two edits with each other: what the second
+        // one leaves of the first is part of the result, although nobody has written it this time.
         for change in diff::changes(before, after, 0..old.len()) {
             let (from, to) = change.sides();
             let more = to.len() as isize - from.len() as isize;
@@ -82,7 +83,6 @@ impl Base {
         (edit, above.map(|part| hunks::one(before, &old, &new, &part)))
     }
 
-    /// The document without the edit.
     pub(crate) fn text(&self) -> &str {
         &self.document.text
     }

@@ -8,7 +8,6 @@
 use crate::clean::trim_blank;
 use crate::language::Language;
 
-/// Tags that models put around code, on lines of their own.
 const TAGS: &[&str] = &[
     "code",
     "answer",
@@ -21,10 +20,8 @@ const TAGS: &[&str] = &[
     "improved_code",
 ];
 
-/// Those of the tags that web pages use, too.
 const OF_PAGES: &[&str] = &["code", "output"];
 
-/// Keys under which models give code in JSON.
 const KEYS: &[&str] = &[
     "code",
     "answer",
@@ -88,7 +85,6 @@ fn of_prefixed(answer: &str, selection: &str, language: &Language) -> Option<Str
     Some(code.join("\n"))
 }
 
-/// One place of a patch: the old lines and the new ones.
 #[derive(Debug, Default)]
 struct Change<'a> {
     old: Vec<&'a str>,
@@ -102,7 +98,6 @@ enum New<'a> {
     Added(&'a str),
 }
 
-/// A unified diff of the selection.
 fn of_patch(answer: &str, selection: &str) -> Option<String> {
     const HEADS: &[&str] = &["diff --git ", "index ", "--- ", "+++ ", "\\ No newline"];
     let mut changes = vec![Change::default()];
@@ -176,7 +171,8 @@ fn of_search_and_replace(answer: &str, selection: &str) -> Option<String> {
         .flatten()
 }
 
-/// The selection with the changes applied. `None` if one of them does not fit at exactly one place.
+/// The selection with the changes applied, one after the other. `None` if one of them does not fit
+/// at exactly one place, as a patch's line numbers are made up by small models and can't be used.
 fn applied(changes: &[Change<'_>], selection: &str) -> Option<String> {
     let mut lines: Vec<String> = selection.split('\n').map(str::to_owned).collect();
     let changes: Vec<_> =
@@ -190,9 +186,11 @@ fn applied(changes: &[Change<'_>], selection: &str) -> Option<String> {
         let mut fits =
             (0..=ends).filter_map(|at| Some((at, shift(change, &lines[at..at + height])?)));
         let (at, shift) = fits.next()?;
+        // Two places fit equally well, and choosing one would be a guess.
         if fits.next().is_some() {
             return None;
         }
+        // Kept lines are taken from the selection: models copy them with other white space.
         let moved = change.new.iter().map(|new| match new {
             New::Kept(old) => Some(lines[at + old].clone()),
             New::Added(text) if text.trim().is_empty() => Some(String::new()),
@@ -217,7 +215,6 @@ fn shift<'a>(change: &Change<'a>, lines: &[String]) -> Option<&'a str> {
     (same && shift.trim().is_empty()).then_some(shift)
 }
 
-/// Lines with their number and a separator in front.
 fn of_numbered(answer: &str, selection: &str, language: &Language) -> Option<String> {
     let split = |line: &str| -> Option<(usize, char, String)> {
         let line = line.trim_start();

@@ -29,19 +29,18 @@ pub(crate) use echo::trim as trim_echo;
 use crate::language::Language;
 use crate::{python, syntax};
 
-/// How bad a finding is.
+/// How bad a finding is, and what is done about it: a warning is only shown; after a doubt or an
+/// unusable answer the model is asked once more, and what stays doubtful is shown as such while
+/// what stays unusable is refused. The order is used: the worst finding of an answer decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Severity {
     Warn,
-    /// Ask once more; then show it with a warning.
     Doubtful,
-    /// Ask once more; then refuse it.
     Unusable,
     /// Refuse it at once: asking again can't help.
     Hopeless,
 }
 
-/// One thing that is wrong with an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {
     pub(crate) severity: Severity,
@@ -55,20 +54,17 @@ impl Problem {
     }
 }
 
-/// What the checks compare.
+/// What the checks compare: the selection and the answer, both dedented, and the document without
+/// and with the edit. `around` are the lines before and after the selection, in the order of the
+/// document. `only_comments` says that nothing else may differ.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rewrite<'a> {
     pub(crate) language: &'static Language,
-    /// The selection, dedented.
     pub(crate) original: &'a str,
-    /// The answer, cleaned and dedented.
     pub(crate) answer: &'a str,
-    /// The whole document without and with the edit.
     pub(crate) document: (&'a str, &'a str),
-    /// The lines next to the selection in the order of the document: before and after.
     pub(crate) around: (&'a [String], &'a [String]),
     pub(crate) instruction: Option<&'a str>,
-    /// Whether only comments may differ.
     pub(crate) only_comments: bool,
     /// Whether the prompt named flaws to be fixed; the code around them may go with them.
     pub(crate) is_told_flaws: bool,
@@ -91,7 +87,8 @@ impl<'a> Rewrite<'a> {
     }
 }
 
-/// The problem that the way a generation ended implies, if any.
+/// The problem that the way a generation ended implies, if any. A limit that was hit may be raised
+/// for another attempt; a window that is full stays full.
 pub(crate) fn cut(finish: FinishReason) -> Option<Problem> {
     match finish {
         FinishReason::EndOfTurn | FinishReason::StopString => None,
@@ -105,7 +102,8 @@ pub(crate) fn cut(finish: FinishReason) -> Option<Problem> {
     }
 }
 
-/// Everything that is wrong with a rewrite, the worst first.
+/// Everything that is wrong with a rewrite, the worst first. The sort is stable, so of equally bad
+/// findings the one that comes first here is the reason that the user and the model are given.
 pub(crate) fn check(rewrite: &Rewrite<'_>) -> Vec<Problem> {
     let mut problems: Vec<Problem> = [
         characters::introduced(rewrite.original, rewrite.answer),
@@ -144,7 +142,6 @@ pub(crate) fn check(rewrite: &Rewrite<'_>) -> Vec<Problem> {
     problems
 }
 
-/// Whether an instruction asks for less code.
 pub(crate) fn asks_to_delete(instruction: Option<&str>) -> bool {
     const WORDS: &[&str] = &[
         "delete", "remove", "drop", "shorten", "shorter", "strip", "extract", "move", "inline",
@@ -155,7 +152,9 @@ pub(crate) fn asks_to_delete(instruction: Option<&str>) -> bool {
     })
 }
 
-/// Code that parsed before and no longer does.
+/// Code that parsed before and no longer does. Errors are counted in the whole document, as a
+/// selection need not parse by itself, and a document that was broken before may stay as broken as
+/// it was.
 fn broken(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let (before, after) = rewrite.document;
     if let Some(why) = refused_by_python(rewrite) {
@@ -175,7 +174,8 @@ fn broken(rewrite: &Rewrite<'_>) -> Option<Problem> {
     }
 }
 
-/// What Python's own grammar reports for a document that it accepted before.
+/// What Python's own grammar reports for a document that it accepted before; tree-sitter's accepts
+/// much that Python refuses.
 fn refused_by_python(rewrite: &Rewrite<'_>) -> Option<String> {
     let (before, after) = rewrite.document;
     if rewrite.language.id != "python" || !python::errors(before)?.is_empty() {
@@ -185,6 +185,7 @@ fn refused_by_python(rewrite: &Rewrite<'_>) -> Option<String> {
 }
 
 /// Syntax that only the newest versions of Python accept: the user's may be one of them, or not.
+/// Shown as a doubt and not refused, since most users have such a version by now.
 fn too_new(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let (before, after) = rewrite.document;
     if rewrite.language.id != "python" || !python::newer(before)?.is_empty() {
@@ -218,7 +219,6 @@ fn shrank(rewrite: &Rewrite<'_>) -> Option<Problem> {
 mod tests {
     use super::*;
 
-    /// The worst finding for a rewrite of a whole document.
     fn worst(id: &str, original: &str, answer: &str, instruction: Option<&str>) -> Option<Problem> {
         let rewrite = Rewrite {
             language: Language::of(Some(id), ""),

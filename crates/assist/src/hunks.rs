@@ -11,7 +11,6 @@ use localcoder_protocol::limits::LOCATED_EDITS_MAX;
 
 use crate::{diff, document, place};
 
-/// Lines of the old and of the new document that belong together, 0-based and half open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Part {
     pub(crate) old: Range<usize>,
@@ -19,13 +18,13 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// This part, another, and everything between them.
     pub(crate) fn up_to(&self, other: &Self) -> Self {
         Self { old: self.old.start..other.old.end, new: self.new.start..other.new.end }
     }
 
     /// The part with a neighboring line if one side is empty: the line before, or the one after if
-    /// `within` has none before.
+    /// `within` has none before. The neighbor is unchanged, so it is added to both sides; without
+    /// it the edit would replace or leave no line, which has no place of its own.
     pub(crate) fn with_neighbor(mut self, within: Range<usize>) -> Self {
         if self.old.is_empty() || self.new.is_empty() {
             if self.old.start > within.start {
@@ -41,6 +40,8 @@ impl Part {
 }
 
 /// The changes of an edit that was made from this document, in order; empty if it changes nothing.
+/// One hunk for all of it where they are too many for a client to find again, or where they don't
+/// add up.
 pub(crate) fn hunks(document: &str, edit: &Edit) -> Vec<Edit> {
     let Ok(edited) = place::apply(document, edit.range, edit) else { return vec![edit.clone()] };
     if edited == document {
@@ -67,7 +68,8 @@ pub(crate) fn hunks(document: &str, edit: &Edit) -> Vec<Edit> {
     }
 }
 
-/// Joins parts that have nothing between them. `is_nothing`: for lines of the old document.
+/// Joins parts that have nothing between them, blank lines aside. `is_nothing` is asked of lines of
+/// the old document.
 fn joined(
     parts: impl Iterator<Item = Part>,
     is_nothing: impl Fn(Range<usize>) -> bool,
@@ -86,7 +88,8 @@ fn joined(
     all
 }
 
-/// Gives each part the lines that an edit needs; none takes a line that another has.
+/// Gives each part the lines that an edit needs; none takes a line that another has, so parts that
+/// now touch become one.
 fn grown(parts: Vec<Part>, range: &Range<usize>) -> Vec<Part> {
     let mut free_from = range.start;
     let grown = parts.into_iter().map(|part| {
@@ -97,7 +100,6 @@ fn grown(parts: Vec<Part>, range: &Range<usize>) -> Vec<Part> {
     joined(grown.collect::<Vec<_>>().into_iter(), |lines| lines.is_empty())
 }
 
-/// The edit that corresponds to a part.
 pub(crate) fn one(document: &str, old: &[&str], new: &[&str], part: &Part) -> Edit {
     Edit {
         range: document::range(&part.old),
@@ -107,14 +109,16 @@ pub(crate) fn one(document: &str, old: &[&str], new: &[&str], part: &Part) -> Ed
     }
 }
 
-/// Lines without the last line end, as edits have them.
+/// Lines without the last line end, as edits have them: what is replaced keeps the end of its last
+/// line.
 fn whole(lines: &[&str]) -> String {
     let text = lines.concat();
     let without = text.strip_suffix("\r\n").or(text.strip_suffix('\n'));
     without.map(str::to_owned).unwrap_or(text)
 }
 
-/// The document after all of them; `None` if one of them does not apply.
+/// The document after all of them; `None` if one of them does not apply. This is the proof that the
+/// hunks are the edit, each applied by its own anchor as a client would.
 fn together(document: &str, hunks: &[Edit]) -> Option<String> {
     // The last one first, so that the line numbers of those above it stay right.
     hunks

@@ -12,22 +12,17 @@ use crate::document::{Line, usual_end};
 /// seldom removed at once, and a distant one may match by chance.
 const LOOK_AHEAD_LINES: usize = 6;
 
-/// A selection as the model sees it, and how to undo that.
 #[derive(Debug, Clone)]
 pub(crate) struct Dedented {
     /// The lines without their common indentation, joined with `\n`; blank lines are empty.
     pub(crate) text: String,
-    /// What every non-blank line began with.
     base: String,
     /// The selection's lines with their ends; the last one has none.
     original: Vec<(String, String)>,
-    /// The line end for new lines.
     end: &'static str,
-    /// One step of indentation in this document.
     unit: Unit,
 }
 
-/// One step of indentation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unit {
     Tab,
@@ -56,6 +51,7 @@ impl Dedented {
                     (line.text.to_owned(), if at == last { "" } else { line.end }.to_owned())
                 })
                 .collect(),
+            // The selection's own line ends first: a file may be mixed, and its parts need not.
             end: usual_end(&selection[..last]).or_else(|| usual_end(document)).unwrap_or("\n"),
             unit: unit(selection, document),
         }
@@ -65,13 +61,13 @@ impl Dedented {
     pub(crate) fn gap(row: usize, document: &[Line<'_>]) -> Self {
         let line = document[row];
         let base = match line.text {
+            // White space that somebody has typed in the line says where the code is to go.
             "" => indentation_at(row, document),
             typed => white_space(typed).to_owned(),
         };
         Self { base, ..Self::new(&[line], document) }
     }
 
-    /// The selection as it is in the document.
     pub(crate) fn original(&self) -> String {
         self.original.iter().map(|(text, end)| format!("{text}{end}")).collect()
     }
@@ -83,6 +79,8 @@ impl Dedented {
         let old = self.original.iter().map(|(text, _)| text.as_str());
         let old: Vec<_> = old.map(|text| if text.trim().is_empty() { "" } else { text }).collect();
         let new: Vec<_> = answer.iter().map(String::as_str).collect();
+        // Which lines are unchanged is found by a diff, so that a line with odd white space at its
+        // end, or another line end, keeps it.
         let kept = unchanged(&old, &new);
         let mut restored = String::new();
         for (at, line) in answer.iter().enumerate() {
@@ -121,6 +119,8 @@ impl Dedented {
             .split('\n')
             .map(|line| if line.trim().is_empty() { String::new() } else { line.to_owned() })
             .collect();
+        // Tabs or blanks are put right first, since what is common to all lines is counted in
+        // bytes.
         convert(&mut lines, self.unit, &self.text);
         let surplus = common_of(&lines);
         strip(&mut lines, surplus.unwrap_or(0));
@@ -142,11 +142,11 @@ impl Dedented {
         }
         let wanted = common_of(self.text.split('\n').skip(1));
         let found = common_of(lines.iter().skip(1));
+        // Exactly the base, no more: any other depth may be what the code needs.
         (wanted? + self.base.len() == found?).then_some(self.base.len())
     }
 }
 
-/// The white space a line begins with.
 fn white_space(text: &str) -> &str {
     &text[..text.len() - text.trim_start_matches([' ', '\t']).len()]
 }
@@ -170,7 +170,6 @@ fn indentation_at(row: usize, document: &[Line<'_>]) -> String {
     (if after.len() < before.len() { after } else { before }).to_owned()
 }
 
-/// How many bytes of white space two lines share at their beginning.
 fn common(white: &str, text: &str) -> usize {
     white.bytes().zip(text.bytes()).take_while(|(a, b)| a == b).count()
 }
@@ -201,6 +200,7 @@ fn unit(selection: &[Line<'_>], document: &[Line<'_>]) -> Unit {
         if spaces > 0 && tabs == 0 {
             return Unit::Spaces(step(indents().map(str::len)));
         }
+        // Mixed in the selection: nothing is converted, and the rest of the file does not decide.
         if tabs > 0 {
             return Unit::Unknown;
         }
@@ -219,6 +219,7 @@ fn convert(lines: &mut [String], unit: Unit, shown: &str) {
     let only = |kind: char| {
         indents.iter().any(|white| !white.is_empty())
             && indents.iter().all(|white| white.chars().all(|c| c == kind))
+            // What the model was shown with this kind of white space it may write so.
             && !shown.split('\n').any(|line| line.starts_with(kind))
     };
     match unit {
@@ -226,6 +227,7 @@ fn convert(lines: &mut [String], unit: Unit, shown: &str) {
             let width = step(indents.iter().map(|white| white.len()));
             for line in lines.iter_mut() {
                 let spaces = white_space(line).len();
+                // What is left over of a step aligns a continued line and stays.
                 line.replace_range(..spaces / width * width, &"\t".repeat(spaces / width));
             }
         }
@@ -244,6 +246,8 @@ fn unchanged(old: &[&str], new: &[&str]) -> Vec<Option<usize>> {
     let mut input = InternedInput::default();
     input.update_before(old.iter().copied());
     input.update_after(new.iter().copied());
+    // `diff` has no list of what stayed; of both sides the lines that are left are the same, in the
+    // same order.
     let diff = Diff::compute(Algorithm::Histogram, &input);
     let mut kept_old = (0..old.len()).filter(|&at| !diff.is_removed(at as u32));
     (0..new.len()).map(|at| if diff.is_added(at as u32) { None } else { kept_old.next() }).collect()

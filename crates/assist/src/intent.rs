@@ -5,7 +5,6 @@ use std::sync::LazyLock;
 use localcoder_protocol::{CommandSpec, Kept};
 use regex::Regex;
 
-/// Words that change how code is written.
 static WRITES: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
         r"(?xi)\b(?:refactor|renam|simplif|clean|tidy|readab|clearer|short|extract|inline|split|move
@@ -18,7 +17,6 @@ static WRITES: LazyLock<Option<Regex>> = LazyLock::new(|| {
     .ok()
 });
 
-/// Words that change what it does.
 static CHANGES: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
         r"(?xi)\b(?:fix|bug|wrong|incorrect|errors?\b|exception|rais|throw|handle|validat|reject|ignor|skip|support
@@ -40,6 +38,8 @@ pub fn kept(command: &CommandSpec, instruction: Option<&str>) -> Kept {
         return Kept::Nothing;
     }
     let has = |words: &Option<Regex>| words.as_ref().is_some_and(|it| it.is_match(instruction));
+    // To compare where code was to change would call right answers wrong; not to compare costs only
+    // a check. So both lists err to one side.
     if has(&WRITES) && !has(&CHANGES) { Kept::All } else { Kept::Nothing }
 }
 

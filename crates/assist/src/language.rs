@@ -9,25 +9,17 @@ use tree_sitter::Language as Grammar;
 /// How a language writes comments, as far as the guards need to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Comments {
-    /// `#`
     Hash,
-    /// `//` and `/* */`
     Slash,
-    /// `--`
     Dash,
-    /// `<!-- -->`
     Markup,
-    /// Any of these, for languages that we do not know.
     Any,
 }
 
 #[derive(Debug)]
 pub(crate) struct Language {
-    /// The editor's id, such as `typescriptreact`.
     pub(crate) id: &'static str,
-    /// The word after the fence's backticks.
     pub(crate) fence: &'static str,
-    /// File name endings, without the dot.
     extensions: &'static [&'static str],
     pub(crate) comments: Comments,
     /// Whether its text is prose, so that prose in an answer is expected.
@@ -143,7 +135,6 @@ impl Language {
     }
 }
 
-/// The last component of a path of any platform.
 pub(crate) fn file_name(path: &str) -> &str {
     path.rsplit(['/', '\\']).next().unwrap_or(path)
 }
@@ -160,7 +151,8 @@ pub(crate) fn fence_tag(language: &Language, language_id: Option<&str>) -> Strin
     }
 }
 
-/// The file's name on one line and of bounded length, whatever the path is.
+/// The file's name on one line and of bounded length, whatever the path is: it becomes part of a
+/// prompt, where a line end in it could pass for text of ours.
 pub(crate) fn shown_name(path: &str) -> String {
     let name = file_name(path).chars().filter(|c| !c.is_control());
     name.take(100).collect()

@@ -3,19 +3,14 @@
 
 use localcoder_protocol::{ChatMessage, ContextUse, Role, WorkerPrompt};
 
-/// What the loaded model allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Context window that the worker allocated, in tokens.
     pub window_tokens: u32,
-    /// Context length the model was trained for, in tokens.
     pub trained_context_tokens: u32,
 }
 
-/// What to send to the worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
-    /// The system message.
     pub system: String,
     /// Earlier questions and answers as messages; if there are any, the first one has the code.
     pub earlier: Vec<ChatMessage>,
@@ -26,7 +21,6 @@ pub struct Layout {
     /// a selection, and for the same selection. Empty for a conversation, in which everything
     /// before the last question is shared.
     pub partings: Vec<u32>,
-    /// What the assistant's turn begins with; empty for an explanation.
     pub prefill: String,
     /// Strings that end the answer and are not part of it.
     pub stop: Vec<String>,
@@ -35,16 +29,13 @@ pub struct Layout {
     pub draft: String,
     /// The part of the document in it that precedes the code.
     pub before: String,
-    /// Most tokens to write.
     pub max_tokens: u32,
     /// Tokens that are free for an answer; a retry of a cut answer may use them all.
     pub free_tokens: u32,
-    /// What of the document is in the prompt.
     pub context: ContextUse,
 }
 
 impl Layout {
-    /// The prompt in the worker's terms.
     #[must_use]
     pub fn worker_prompt(&self) -> WorkerPrompt {
         let mut messages = vec![ChatMessage { role: Role::System, content: self.system.clone() }];

@@ -19,7 +19,6 @@ const LINES_MAX: usize = 40;
 /// first one.
 const HEAD_LINES_MAX: usize = 4;
 
-/// A line of the document, from 0, and its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OutlineLine {
     pub(crate) line: usize,
@@ -42,6 +41,7 @@ pub(crate) fn of(
         let rows = syntax::rows(node);
         let is_outside = rows.end <= selection.start || rows.start >= selection.end;
         if imports::is_import_node(node) {
+            // An import that the selection doesn't use says nothing about it.
             if is_outside && names_any(text, node, &used) {
                 imported.extend(rows.take(HEAD_LINES_MAX));
             }
@@ -58,13 +58,13 @@ pub(crate) fn of(
         true
     });
     let mut seen = BTreeSet::new();
+    // What the selection is in comes first: the budget takes from the front.
     let lines = enclosing.into_iter().chain(named).chain(imported);
     let lines = lines.filter(|line| !selection.contains(line) && seen.insert(*line));
     let lines = lines.filter(|line| !all[*line].is_blank()).take(LINES_MAX);
     lines.map(|line| OutlineLine { line, text: all[line].text.trim_end().to_owned() }).collect()
 }
 
-/// The lines of a function or type before its body.
 fn head(node: Node<'_>) -> Range<usize> {
     let start = node.start_position().row;
     let body = node.child_by_field_name("body").map_or(start + 1, |body| body.start_position().row);

@@ -15,10 +15,8 @@ use serde::Deserialize;
 use crate::edit::Length;
 use crate::renames;
 
-/// The words for one kind of models.
 #[derive(Debug, Deserialize)]
 pub struct Prompts {
-    /// The name of its set.
     #[serde(skip)]
     name: &'static str,
     version: u32,
@@ -31,7 +29,6 @@ pub struct Prompts {
     selection: String,
     retry: String,
     prefill: String,
-    /// The request, if the user gives an instruction.
     instructed: String,
     /// The request for code where there is none yet. Without these words `instructed` is used.
     write: Option<String>,
@@ -55,20 +52,17 @@ pub struct Prompts {
     follow_improved: Option<String>,
     /// Only says which instructions turned the code into what it is.
     follow_told: Option<String>,
-    /// The instruction together with what the model said about it.
     again: Option<String>,
     /// The temperature for further answers to the same question. Without it there is only one
     /// answer.
     sampling_temperature: Option<f32>,
     /// What the user's tools report for the code. Without these words the prompt omits that.
     diagnostics: Option<String>,
-    /// The request of a command that looks for flaws, if some were found.
     mend: Option<String>,
     /// The flaws that a command looks for in a language, by the language's id; in other languages
     /// none are named. Replaces `{flaws}` in the command.
     #[serde(default)]
     flaws: BTreeMap<String, String>,
-    /// The request of each command, by its id.
     #[serde(flatten)]
     commands: BTreeMap<String, String>,
 }
@@ -104,7 +98,6 @@ const FAMILIES: &[(&str, &str)] = &[("qwen2", "instruct"), ("llama", "instruct")
 /// 100 MB.
 const TRAINED_ON_WORDS_BYTES_MAX: u64 = 16_000_000;
 
-/// The name of the demo model in its own file, and in files made from it.
 const DEMO_NAME: &str = "LocalCoder demo";
 
 fn is_demo(model: &ModelInfo) -> bool {
@@ -113,23 +106,21 @@ fn is_demo(model: &ModelInfo) -> bool {
 }
 
 impl Prompts {
-    /// The words that the demo model was trained on.
     #[must_use]
     pub fn of_demo() -> &'static Self {
         &SETS[0].prompts
     }
 
-    /// The words for a model that nothing is known about.
     #[must_use]
     pub fn usual() -> &'static Self {
         &SETS[SETS.len() - 1].prompts
     }
 
-    /// The words for a model.
     #[must_use]
     pub fn of(model: &ModelInfo) -> &'static Self {
         let family = FAMILIES.iter().find(|(architecture, _)| *architecture == model.architecture);
         let wanted = match family {
+            // Before its family, which says nothing of the words that a model was trained on.
             _ if is_demo(model) => "demo",
             Some((_, set)) => set,
             None => return Self::usual(),
@@ -151,7 +142,6 @@ impl Prompts {
         (&self.system, head)
     }
 
-    /// Whether the prompt lists flaws that were found.
     pub(crate) fn tells_flaws(&self) -> bool {
         self.mend.is_some()
     }
@@ -170,23 +160,19 @@ impl Prompts {
         self.sampling_temperature
     }
 
-    /// The line that a second attempt adds after the command.
     pub(crate) fn retry_line(&self, complaint: &str) -> String {
         fill(&self.retry, &[("reason", complaint)])
     }
 
-    /// Asks what an instruction means for the code.
     pub(crate) fn question(&self, instruction: &str) -> Option<String> {
         self.plan.as_deref().map(|words| fill(words, &[("instruction", instruction)]))
     }
 
-    /// An instruction together with what the model said about it.
     pub(crate) fn planned(&self, instruction: &str, plan: &str) -> Option<String> {
         let values = [("instruction", instruction), ("plan", plan)];
         self.again.as_deref().map(|words| fill(words, &values))
     }
 
-    /// The request in words, the last part of the prompt.
     pub(crate) fn words(&self, order: Order<'_>) -> String {
         // A question is answered and nothing else: the findings were part of the explanation before
         // it.
@@ -205,6 +191,7 @@ impl Prompts {
     }
 
     fn earlier(&self, follows: Follows<'_>, order: Order<'_>) -> Option<String> {
+        // Without earlier instructions there is nothing to tell but what the code was.
         let words = match (follows.instructions, asks_for_what_was(order.instruction)) {
             ("", true) => self.follow_improved.as_deref(),
             ("", false) => None,
@@ -261,24 +248,17 @@ fn asks_for_what_was(instruction: Option<&str>) -> bool {
     words.any(|word| WHAT_WAS.contains(&word))
 }
 
-/// What the model is asked to do with the selection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Order<'a> {
     pub(crate) spec: &'static CommandSpec,
     pub(crate) instruction: Option<&'a str>,
-    /// The language's id.
     pub(crate) language: &'static str,
-    /// Whether there is no code yet.
     pub(crate) is_new: bool,
-    /// What tools report for the code, a line each.
     pub(crate) diagnostics: &'a str,
-    /// What the selected code was made from, if it is an undecided edit.
     pub(crate) follows: Option<Follows<'a>>,
-    /// How long a text is to be.
     pub(crate) length: Length,
 }
 
-/// What precedes an instruction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Follows<'a> {
     pub(crate) original: &'a str,
@@ -303,9 +283,7 @@ impl Order<'_> {
 pub(crate) struct Input<'a> {
     pub(crate) prompts: &'static Prompts,
     pub(crate) file: &'a str,
-    /// The fence's tag.
     pub(crate) language: &'a str,
-    /// The outline; no section if empty.
     pub(crate) outline: &'a str,
     /// Lines before the selection; no section if empty.
     pub(crate) before: &'a str,
@@ -315,7 +293,6 @@ pub(crate) struct Input<'a> {
     pub(crate) order: Order<'a>,
 }
 
-/// A prompt in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Prompt {
     pub(crate) system: String,
@@ -330,7 +307,8 @@ pub(crate) struct Prompt {
 }
 
 impl Input<'_> {
-    /// The fence around all code in the prompt: longer than any run of backticks inside.
+    /// The fence around all code in the prompt: longer than any run of backticks inside, so that
+    /// code which contains fences (Markdown, a docstring) does not end it.
     pub(crate) fn fence(&self) -> String {
         fence(&[self.outline, self.before, self.after, self.selection])
     }
@@ -340,6 +318,8 @@ impl Input<'_> {
         let prompts = self.prompts;
         let (around, shared) = (self.around(), self.shared());
         let lengths = [prompts.beginning().1.len(), around.len(), shared.len()];
+        // In bytes of the message: the worker keeps what it has read up to these places, for the
+        // next command on the same file, lines or selection.
         let partings = lengths.map(|bytes| u32::try_from(bytes).unwrap_or(u32::MAX)).to_vec();
         let (system, user) = (prompts.system.clone(), shared + &prompts.words(self.order));
         match self.order.spec.answer {
@@ -357,6 +337,8 @@ impl Input<'_> {
                 partings,
                 prefill: self.section(&prompts.prefill, ""),
                 stop: vec![format!("\n{fence}")],
+                // With the closing fence, so that an answer which changes nothing is checked to its
+                // very end in one go.
                 draft: self.expected().map_or_else(String::new, |code| format!("{code}\n{fence}")),
             },
         }
@@ -371,7 +353,6 @@ impl Input<'_> {
         (!self.order.is_new).then(code)
     }
 
-    /// The user's message up to the command.
     fn shared(&self) -> String {
         match self.order.is_new {
             true => self.around() + "\n",
@@ -379,7 +360,6 @@ impl Input<'_> {
         }
     }
 
-    /// The user's message up to the selection.
     fn around(&self) -> String {
         let mut text = fill(&self.prompts.file, &[("file", self.file)]);
         for (piece, lines) in [
@@ -401,19 +381,20 @@ impl Input<'_> {
 
     /// What every prompt for this file has, whatever the selection, to count its tokens.
     pub(crate) fn frame(&self) -> String {
+        // Anything but empty, as sections without lines are left out.
         let bare = Self { outline: "-", before: "-", after: "-", selection: "", ..*self };
         [self.prompts.system.as_str(), &bare.shared(), &bare.section(&self.prompts.prefill, "")]
             .concat()
     }
 }
 
-/// See [`Input::fence`].
 pub(crate) fn fence(texts: &[&str]) -> String {
     let longest = texts.iter().map(|text| longest_run(text)).max().unwrap_or(0);
     "`".repeat((longest + 1).max(3))
 }
 
-/// Replaces `{name}` in one pass, so that braces in a value are never taken for a name.
+/// Replaces `{name}` in one pass, so that braces in a value are never taken for a name: code that
+/// is filled in may have `{selection}` in it.
 fn fill(piece: &str, values: &[(&str, &str)]) -> String {
     let mut text = String::new();
     let mut rest = piece;

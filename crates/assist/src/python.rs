@@ -17,6 +17,8 @@ use crate::syntax::BYTES_MAX;
 /// The parser's messages for what can't be parsed. `None` if the text is too long.
 pub(crate) fn errors(text: &str) -> Option<Vec<String>> {
     (text.len() <= BYTES_MAX).then(|| {
+        // Before parsing: the visitors recurse, and so does freeing the tree, which ended the
+        // process for a sum of some thousand parts.
         if depth::is_too_deep(text) {
             return vec!["too deeply nested".to_owned()];
         }
@@ -53,7 +55,6 @@ struct Misplaced {
     in_loop: bool,
 }
 
-/// What a statement is in.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Function {
     #[default]
@@ -84,6 +85,7 @@ impl<'a> Visitor<'a> for Misplaced {
                 return;
             }
             Stmt::ClassDef(class) => {
+                // A class body within a function can't return from it.
                 self.inside(Function::None, false, &class.body);
                 return;
             }
@@ -160,7 +162,8 @@ pub(crate) fn definitions(text: &str) -> Option<Vec<String>> {
     Some(found.0)
 }
 
-/// The parsed text, if it parses and is neither too long nor too deeply nested.
+/// The parsed text, if it parses and is neither too long nor too deeply nested. The parser recovers
+/// from errors, but names of a broken text can't be relied on.
 fn module(text: &str) -> Option<ModModule> {
     if text.len() > BYTES_MAX || depth::is_too_deep(text) {
         return None;
@@ -175,13 +178,10 @@ fn module(text: &str) -> Option<ModModule> {
 /// What all classes of a text define together, and what they use of `self`.
 #[derive(Debug, Default)]
 pub(crate) struct Members {
-    /// Functions, classes, and everything that is assigned.
     pub(crate) defined: BTreeSet<String>,
-    /// `self.NAME` where it is read.
     pub(crate) used: BTreeSet<String>,
 }
 
-/// `None` if the text does not parse.
 pub(crate) fn members(text: &str) -> Option<Members> {
     let mut members = Members::default();
     members.visit_body(module(text)?.body.as_slice());
@@ -220,11 +220,12 @@ impl<'a> Visitor<'a> for Members {
     }
 }
 
+/// What a text binds anywhere and reads anywhere, without regard to scopes; `everything` says that
+/// a star import brings in names that can't be known.
 #[derive(Default)]
 struct Names {
     bound: BTreeSet<String>,
     used: BTreeSet<String>,
-    /// Whether a star import brings in names that can't be known.
     everything: bool,
 }
 

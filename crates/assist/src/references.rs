@@ -11,7 +11,6 @@ use crate::document::{self, Line};
 use crate::language::Language;
 use crate::{place, scopes, syntax};
 
-/// Nobody would look at more.
 const REFERENCES_MAX: usize = 48;
 
 /// Characters of words that can be a reference; longer ones are neither a name nor a line of code.
@@ -20,10 +19,10 @@ const WORDS_CHARS_MAX: usize = 120;
 /// Bytes of a place with its neighbors: larger ones occur in generated files only.
 const PLACE_BYTES_MAX: usize = 8 * 1024;
 
-/// Bytes of an answer that are searched.
 const TEXT_BYTES_MAX: usize = 64 * 1024;
 
-/// Values and other words that belong to the language, though its grammar treats them as names.
+/// Values and other words that belong to the language, though its grammar treats them as names. A
+/// link to the first `self` of a file would help nobody.
 const OF_LANGUAGES: &[&str] =
     &["None", "True", "False", "null", "nil", "true", "false", "undefined", "self", "this", "NULL"];
 
@@ -51,11 +50,13 @@ pub(crate) fn of(
             Kind::Code => code.line_of(&mention.words),
             Kind::Name => code.line_of_name(&mention.words),
             Kind::Lines(start, end) => {
+                // The model does not see line numbers. One that it was not given is made up.
                 let all_told = (start..=end).all(|line| told.contains(&line));
                 (all_told && start <= end).then(|| start as usize - 1)
             }
         };
         let in_code = mention.kind == Kind::Code;
+        // A name is a link once as code and once as a word, since the view shows these apart.
         let Some(line) = line.filter(|_| seen.insert((mention.words.clone(), in_code))) else {
             continue;
         };
@@ -64,6 +65,8 @@ pub(crate) fn of(
     found
 }
 
+/// A reference as an edit that changes nothing: so the host finds its line again in a document that
+/// has changed since, by its neighbors, or says that it is gone.
 fn reference(
     document: &DocumentText,
     line: usize,
@@ -78,7 +81,6 @@ fn reference(
     (bytes <= PLACE_BYTES_MAX).then_some(Reference { words, in_code, place })
 }
 
-/// The lines that a question names, as far as the document has them: from 1, each once.
 pub(crate) fn lines_in(question: &str, line_count: usize) -> BTreeSet<u32> {
     let ranges = mentions(question).into_iter().filter_map(|mention| match mention.kind {
         Kind::Lines(start, end) => Some(start..=end.min(start.saturating_add(LINES_TOLD_MAX - 1))),
@@ -91,15 +93,12 @@ pub(crate) fn lines_in(question: &str, line_count: usize) -> BTreeSet<u32> {
 /// Most lines of a question that the prompt includes.
 const LINES_TOLD_MAX: u32 = 8;
 
-/// The document as words with their lines.
 struct Code<'a> {
     all: Vec<Line<'a>>,
     selected: Range<usize>,
     /// Each name in the code with the line of its first occurrence in the selection.
     names: BTreeMap<&'a str, usize>,
-    /// Each word in the code's strings.
     texts: BTreeMap<&'a str, usize>,
-    /// Each function and type in the rest of the document.
     declared: BTreeMap<&'a str, usize>,
     keywords: BTreeSet<&'a str>,
 }
@@ -154,7 +153,6 @@ impl<'a> Code<'a> {
         self.names.get(name).or_else(|| self.declared.get(name)).copied()
     }
 
-    /// The line for words that the answer has in a code span.
     fn line_of(&self, words: &str) -> Option<usize> {
         let words = words.trim();
         if is_name(words) {
@@ -183,12 +181,12 @@ impl<'a> Code<'a> {
         })
     }
 
-    /// The first line of the selection that contains these words.
     fn first(&self, words: &str) -> Option<usize> {
         self.having(words).next()
     }
 
-    /// The line of the selection that contains them, if only one does.
+    /// The line of the selection that contains them, if only one does: of several equal ones nobody
+    /// knows which the model means.
     fn only(&self, words: &str) -> Option<usize> {
         let mut rows = self.having(words);
         rows.next().filter(|_| rows.next().is_none())
@@ -200,7 +198,6 @@ impl<'a> Code<'a> {
     }
 }
 
-/// The text with each run of white space as one blank.
 fn spaced(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -237,15 +234,11 @@ struct Mention {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// It is in a code span.
     Code,
-    /// It is among other words and can only be a name.
     Name,
-    /// Line numbers, from 1.
     Lines(u32, u32),
 }
 
-/// Everything in an answer that may refer to something, in order. Code blocks are not mentions.
 fn mentions(text: &str) -> Vec<Mention> {
     let mut found = Vec::new();
     let mut fence: Option<&str> = None;
@@ -256,6 +249,7 @@ fn mentions(text: &str) -> Vec<Mention> {
         match fence {
             Some(open) if ticks.len() >= open.len() && start.trim() == ticks => fence = None,
             Some(_) => {}
+            // A fence with another backtick behind it is a code span of its line.
             None if ticks.len() >= 3 && !start[ticks.len()..].contains('`') => fence = Some(ticks),
             None => {
                 prose.push_str(line);
@@ -280,7 +274,8 @@ fn span_text(inner: &str) -> String {
     if is_padded { text[1..text.len() - 1].to_owned() } else { text }
 }
 
-/// Prose and code spans, alternating.
+/// Prose and code spans, alternating. A span ends with as many backticks as it began with, as in
+/// Markdown; backticks without such an end are text.
 fn spans(text: &str) -> Vec<(bool, &str)> {
     let (mut pieces, mut rest) = (Vec::new(), text);
     let run = |at: &str| at.len() - at.trim_start_matches('`').len();
@@ -323,11 +318,13 @@ fn in_prose(text: &str, found: &mut Vec<Mention>) {
 }
 
 fn words_at(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    // The words are slices of the text, so their addresses say where in it they are.
     let start = text.as_ptr() as usize;
     words(text).map(move |word| (word.as_ptr() as usize - start, word))
 }
 
-/// Whether a word of prose can only be a name from the code.
+/// Whether a word of prose can only be a name from the code: an underscore within it, or upper case
+/// after lower case. "total" may be the word.
 fn is_distinct(word: &str) -> bool {
     let inner = word.trim_matches('_');
     let humps = word.chars().zip(word.chars().skip(1));

@@ -10,7 +10,6 @@ use tree_sitter::Node;
 use crate::language::Language;
 use crate::syntax;
 
-/// Words and arrows between the old name and the new one.
 const BETWEEN: &[&str] = &["to", "into", "as", "->", "=>", "→"];
 /// Words that mark plain words as names: "rename total to sum".
 const ORDERS: &[&str] = &["rename", "renaming", "renamed", "call"];
@@ -43,10 +42,11 @@ const FILLERS: &[&str] = &[
     "type",
     "variable",
 ];
-/// What may surround a name.
 const QUOTES: &[char] = &['`', '\'', '"', ',', '.', ';', ':', '(', ')'];
 
-/// The code with the names that the instruction gives.
+/// The code with the names that the instruction gives, as the draft of an answer. It is written
+/// without a grammar, in strings and comments, too: a wrong draft costs some time, and the model
+/// decides.
 pub(crate) fn renamed(code: &str, instruction: &str) -> String {
     let pairs =
         pairs(instruction, |name| code.split(|c: char| !is_of_a_name(c)).any(|word| word == name));
@@ -72,6 +72,7 @@ pub(crate) fn meant(instruction: &str, earlier: &[String], code: &str) -> Option
     }
     let rest = rest.strip_prefix(&["to"]).unwrap_or(rest);
     let (name, others) = rest.split_first()?;
+    // "Call it with two arguments" is not a rename.
     let says_no_more = others.iter().all(|word| is_one_of(word, &["instead", "rather", "please"]));
     if !is_name(name) || !says_no_more {
         return None;
@@ -107,6 +108,7 @@ pub(crate) fn alone(
         Some(words.iter().map(|word| new(word).unwrap_or(word).to_owned()).collect())
     };
     // If only the choice of occurrences differs, the model may know better which are meant.
+    // Compared after the rename, so that answers which rename the same differ in nothing.
     if words(code)? == words(answer)? {
         return None;
     }
@@ -118,6 +120,7 @@ pub(crate) fn alone(
             && let Some(name) = new(text)
             && let Some(name) = in_place(node, text, name)
         {
+            // Comments and strings have nodes of other kinds, so they are not reached.
             replaced.push((node.byte_range(), name));
         }
         true
@@ -136,6 +139,7 @@ fn in_place(node: Node<'_>, old: &str, new: &str) -> Option<String> {
     match (node.kind(), parent.kind()) {
         ("shorthand_property_identifier" | "shorthand_property_identifier_pattern", _)
         | (_, "shorthand_field_initializer") => Some(format!("{old}: {new}")),
+        // `x.total` and `f(total=1)` are names of something that is declared elsewhere.
         (_, "attribute") if is("attribute") => None,
         (_, "keyword_argument") if is("name") => None,
         ("property_identifier" | "field_identifier", kind) if !kind.contains("def") => None,
@@ -152,7 +156,8 @@ fn asks_for_nothing_else(instruction: &str, pairs: &[(&str, &str)]) -> bool {
     })
 }
 
-/// Old and new names: the old one is in the code, the new one is not.
+/// Old and new names: the old one is in the code, the new one is not. Plain words count only where
+/// the instruction speaks of renaming, since "from cents to euros" has the same form.
 fn pairs<'a>(instruction: &'a str, stands: impl Fn(&str) -> bool) -> Vec<(&'a str, &'a str)> {
     let words: Vec<&str> = instruction.split_whitespace().collect();
     let bare = |word: &str| word.trim_matches(QUOTES).to_lowercase();
@@ -160,6 +165,8 @@ fn pairs<'a>(instruction: &'a str, stands: impl Fn(&str) -> bool) -> Vec<(&'a st
     let pair = |three: &[&'a str]| {
         let (old, new) = (three[0].trim_matches(QUOTES), three[2].trim_matches(QUOTES));
         let meant = ordered || (looks_like_code(three[0]) && looks_like_code(three[2]));
+        // That the new name is free keeps an existing variable from being merged with the renamed
+        // one.
         let fits = BETWEEN.contains(&three[1]) && is_name(old) && is_name(new);
         (meant && fits && stands(old) && !stands(new)).then_some((old, new))
     };

@@ -11,15 +11,16 @@ use crate::syntax;
 const SWAPPED: &[&str] =
     &["+", "*", "==", "!=", "===", "!==", "&", "|", "^", "&&", "||", "and", "or"];
 
-/// Code that is nested more deeply is compared as it is written.
+/// Code that is nested more deeply is compared as it is written: the comparison recurses, and a sum
+/// of thousands of parts is a tree as deep as it is long.
 const DEPTH_MAX: usize = 200;
 
-/// Whether only layout and order differ. Without a grammar that is never known.
+/// Whether only layout and the order of operands differ. False without a grammar, and for code with
+/// errors, of which nothing is known for certain.
 pub(crate) fn code(language: &Language, before: &str, after: &str) -> bool {
     alike(language, before, after, SWAPPED)
 }
 
-/// Whether only layout differs.
 pub(crate) fn but_for_layout(language: &Language, before: &str, after: &str) -> bool {
     alike(language, before, after, &[])
 }
@@ -37,9 +38,12 @@ fn alike(language: &Language, before: &str, after: &str, swapped: &[&str]) -> bo
     matches!((form(before), form(after)), (Some(before), Some(after)) if before == after)
 }
 
-/// A text for a node that is the same for everything that reads the same.
+/// A text for a node that is the same for everything that reads the same: the kinds of the nodes
+/// and their leaves, without the white space between them. Two texts are compared rather than two
+/// trees, as children that may change places are put in an order first.
 fn form(node: Node<'_>, text: &str, swapped: &[&str], depth: usize) -> String {
     let own = || text.get(node.byte_range()).unwrap_or_default().trim().to_owned();
+    // White space within a string is its content, and some grammars split strings into parts.
     if node.child_count() == 0 || depth > DEPTH_MAX || node.kind().contains("string") {
         return own();
     }
@@ -52,6 +56,7 @@ fn form(node: Node<'_>, text: &str, swapped: &[&str], depth: usize) -> String {
             | node.kind().contains("boolean")
             | node.kind().contains("comparison")
         && swapped.contains(&sign.as_str())
+        // Which order does not matter, as long as it is the same for both texts.
         && left > right
     {
         std::mem::swap(left, right);

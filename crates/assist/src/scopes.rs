@@ -17,7 +17,6 @@ use crate::syntax;
 /// How many are offered: a longer list is not read.
 const OFFERED_MAX: usize = 30;
 
-/// Grammar names of functions.
 const FUNCTIONS: &[&str] = &[
     "constructor_declaration",
     "function_declaration",
@@ -32,11 +31,9 @@ const FUNCTIONS: &[&str] = &[
     "singleton_method",
 ];
 
-/// Grammar names of functions that may have no name.
 const CLOSURES: &[&str] =
     &["arrow_function", "closure_expression", "func_literal", "function", "function_expression"];
 
-/// Grammar names of types and other named parts of a file.
 const TYPES: &[&str] = &[
     "class",
     "class_declaration",
@@ -132,6 +129,7 @@ fn around(language: &Language, text: &str, line_text: &str, line: usize) -> Vec<
         }
     }
     let innermost = named.iter().position(|(is_function, _)| *is_function);
+    // A type within the function, around the cursor, is less than what is meant.
     named.drain(..innermost.unwrap_or(0));
     let mut scopes: Vec<Scope> = named.into_iter().map(|(_, scope)| scope).collect();
     let is_large = |scope: &Scope| scope.range.end - scope.range.start >= SCOPE_LINES_MAX;
@@ -146,7 +144,8 @@ fn around(language: &Language, text: &str, line_text: &str, line: usize) -> Vec<
     scopes
 }
 
-/// The functions and types completely within some lines, each small enough to be worked on.
+/// The functions and types completely within some lines, each small enough to be worked on; the
+/// outermost of those, as nothing within what is found is searched.
 fn within(language: &Language, text: &str, lines: &Range<usize>) -> Vec<Scope> {
     let Some(tree) = syntax::parse(language, text) else { return Vec::new() };
     let mut found = Vec::new();
@@ -163,7 +162,6 @@ fn within(language: &Language, text: &str, lines: &Range<usize>) -> Vec<Scope> {
     found
 }
 
-/// Whether it is a function or a type.
 pub(crate) fn is_named(node: Node<'_>) -> bool {
     let kind = node.kind();
     // Whether it is the whole file is asked last: for a parent, the grammar's library goes down
@@ -173,7 +171,6 @@ pub(crate) fn is_named(node: Node<'_>) -> bool {
         && node.parent().is_some()
 }
 
-/// Whether it is a function, with or without a name of its own.
 pub(crate) fn is_function(node: Node<'_>) -> bool {
     FUNCTIONS.contains(&node.kind()) || (CLOSURES.contains(&node.kind()) && node.is_named())
 }
@@ -184,6 +181,7 @@ pub(crate) fn is_type(node: Node<'_>) -> bool {
 
 pub(crate) fn name<'a>(node: Node<'_>, text: &'a str) -> Option<&'a str> {
     let parent = node.parent();
+    // A closure has its name from the declaration that it is the value of.
     let holder = parent.filter(|_| is_closure(node)).unwrap_or(node);
     let name = holder.child_by_field_name("name").or_else(|| syntax::declared(node));
     name.and_then(|name| text.get(name.byte_range()))
@@ -199,6 +197,7 @@ fn named_scope(node: Node<'_>, text: &str) -> Option<Scope> {
         kind if is_named(node) => kind.split('_').next().unwrap_or(kind),
         _ => return None,
     };
+    // Decorators and `export` belong to the function, though the grammar puts them around it.
     let wrapper = node
         .parent()
         .filter(|it| ["decorated_definition", "export_statement"].contains(&it.kind()));
@@ -223,7 +222,6 @@ fn is_statement(node: Node<'_>) -> bool {
             || kind.ends_with("_item"))
 }
 
-/// The non-blank lines around a line.
 fn paragraph(all: &[Line<'_>], line: usize) -> Option<Scope> {
     let is_blank = |at: &usize| all[*at].is_blank();
     if is_blank(&line) {

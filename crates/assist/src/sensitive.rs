@@ -42,6 +42,8 @@ const FILES: &[(&str, &str)] = &[
 /// Why the user is asked before this file is written; `None` if that is not needed.
 #[must_use]
 pub fn reason(path: &str) -> Option<&'static str> {
+    // File systems of Windows and macOS don't tell upper from lower case, so `.GIT` is the same
+    // folder. The slash in front makes every name begin with one.
     let path = format!("/{}", path.replace('\\', "/").to_lowercase());
     let is = |wanted: &str| {
         let wanted = wanted.to_lowercase();

@@ -9,20 +9,16 @@ use crate::document::Line;
 /// More lines than this on one side never fit the budget, so they are not even counted.
 const LINES_MAX: usize = 512;
 
-/// The limit of one side in bytes.
 const BYTES_MAX: usize = 32 * 1024;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Side {
     /// The lines that may be given, the nearest first, without white space at their ends.
     pub(crate) lines: Vec<String>,
-    /// Blank lines between these and the selection.
     gap: usize,
-    /// How many lines this side has, blank ones at its far end left out.
     total: usize,
 }
 
-/// Both sides of a selection (0-based, half open).
 pub(crate) fn both(lines: &[Line<'_>], selection: &Range<usize>) -> (Side, Side) {
     let before: Vec<_> = lines[..selection.start].iter().rev().collect();
     let after: Vec<_> = lines[selection.end..].iter().collect();
@@ -31,6 +27,7 @@ pub(crate) fn both(lines: &[Line<'_>], selection: &Range<usize>) -> (Side, Side)
 
 impl Side {
     fn new(total: &[&Line<'_>]) -> Self {
+        // Blank lines at the end of the document are not something that was left out.
         let filled = total.iter().rposition(|line| !line.is_blank()).map_or(0, |last| last + 1);
         let gap = total.iter().take_while(|line| line.is_blank()).count().min(filled);
         let mut bytes = 0;
@@ -70,7 +67,6 @@ impl Side {
         lines.join("\n")
     }
 
-    /// The given lines in the order of the document after the selection.
     pub(crate) fn text_after(&self, fitting: usize) -> String {
         self.lines[..self.given(fitting)].join("\n")
     }

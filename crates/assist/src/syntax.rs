@@ -10,7 +10,6 @@ use tree_sitter::{Node, ParseOptions, ParseState, Parser, Point, Tree, TreeCurso
 
 use crate::language::Language;
 
-/// Larger documents are not parsed.
 pub(crate) const BYTES_MAX: usize = 512 * 1024;
 
 /// How often the parser may report progress (every few hundred steps) before it is stopped. A
@@ -37,7 +36,9 @@ pub(crate) fn parse(language: &Language, text: &str) -> Option<Tree> {
     )
 }
 
-/// How many places the parser could not make sense of. `None` if the document was not parsed.
+/// How many places the parser could not make sense of. `None` if the document was not parsed. The
+/// number alone means little, as one missing bracket can be several errors; it is compared with
+/// that of the document before.
 pub(crate) fn error_count(language: &Language, text: &str) -> Option<usize> {
     let tree = parse(language, text)?;
     let mut errors = 0;
@@ -116,6 +117,7 @@ pub(crate) fn bound_names(language: &Language, code: &str) -> Vec<String> {
 }
 
 /// Names of functions and classes that a document defines more than once at its outermost level.
+/// Methods are left out, as several classes may have one of the same name.
 pub(crate) fn defined_twice(language: &Language, text: &str) -> BTreeSet<String> {
     let (mut once, mut twice) = (BTreeSet::new(), BTreeSet::new());
     let Some(tree) = parse(language, text) else { return twice };
@@ -150,7 +152,7 @@ fn is_of_a_platform(node: Node<'_>, text: &str) -> bool {
 }
 
 /// Every identifier in a piece of code, without the words of comments and strings. Empty if we have
-/// no grammar.
+/// no grammar, so that a check which looks for a lost or new name finds none.
 pub(crate) fn identifiers<'a>(language: &Language, code: &'a str) -> BTreeSet<&'a str> {
     let mut names = BTreeSet::new();
     if let Some(tree) = parse(language, code) {
@@ -181,12 +183,10 @@ pub(crate) fn words_of_code<'a>(language: &Language, code: &'a str) -> Option<Ve
     Some(words)
 }
 
-/// Whether a string is its whole statement.
 pub(crate) fn is_docstring_text(node: Node<'_>) -> bool {
     node.parent().is_some_and(is_docstring)
 }
 
-/// A statement that is a string and nothing else.
 fn is_docstring(node: Node<'_>) -> bool {
     let only = node.named_child(0).filter(|_| node.named_child_count() == 1);
     node.kind() == "expression_statement" && only.is_some_and(|child| child.kind() == "string")
@@ -222,7 +222,6 @@ pub(crate) fn whole(
     (grown != *lines && grown.len() <= lines_max).then_some(grown)
 }
 
-/// The lines (from 0, half open) that a node spans.
 pub(crate) fn rows(node: Node<'_>) -> Range<usize> {
     let end = node.end_position();
     // A node that includes its line end ends before the next line.
@@ -236,7 +235,6 @@ pub(crate) fn walk(cursor: &mut TreeCursor<'_>, visit: &mut dyn FnMut(Node<'_>) 
     walk_to(cursor, usize::MAX, visit);
 }
 
-/// As [`walk`], and no more than `levels` down.
 pub(crate) fn walk_to(
     cursor: &mut TreeCursor<'_>,
     levels: usize,
@@ -257,7 +255,6 @@ pub(crate) fn walk_to(
     }
 }
 
-/// How often a word occurs in a text as a whole word.
 pub(crate) fn count_of_word(text: &str, word: &str) -> usize {
     text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|it| *it == word).count()
 }

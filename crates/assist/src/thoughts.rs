@@ -12,7 +12,6 @@ pub const THOUGHT_TOKENS_MAX: u32 = 512;
 #[derive(Debug, Clone)]
 pub struct Thoughts {
     marks: Vec<&'static Thought>,
-    /// Written and not yet handed out.
     held: String,
     state: State,
     tokens: u32,
@@ -42,9 +41,9 @@ impl Thoughts {
         }
     }
 
-    /// Takes a piece from the model and returns the part of it that belongs to the answer.
     pub fn push(&mut self, piece: &str) -> String {
         if matches!(self.state, State::Thinking(_)) {
+            // A piece is a token; what opens and closes a thought is not counted.
             self.tokens += 1;
         }
         self.held.push_str(piece);
@@ -72,13 +71,11 @@ impl Thoughts {
         (thinks && (at_end || self.tokens >= THOUGHT_TOKENS_MAX)).then_some(self.tokens)
     }
 
-    /// Whether the model is thinking now.
     #[must_use]
     pub fn is_thinking(&self) -> bool {
         matches!(self.state, State::Thinking(_))
     }
 
-    /// Takes one step with the held text; false if more must come first.
     fn step(&mut self) -> bool {
         match self.state {
             State::Answering => false,
@@ -92,6 +89,9 @@ impl Thoughts {
         }
     }
 
+    /// Decides what the held text begins with: another thought, words that open the answer after
+    /// one, or the answer. False if it is not decided yet, as what is held may still become a mark,
+    /// or if it is the answer.
     fn begin(&mut self) -> bool {
         let text = self.held.trim_start();
         let spaces = self.held.len() - text.len();
@@ -111,6 +111,7 @@ impl Thoughts {
         if is_open {
             return false;
         }
+        // The indentation of the answer's first line is part of the answer.
         if self.state == State::Behind {
             let lines = self.held[..spaces].rfind('\n').map_or(0, |end| end + 1);
             self.held.drain(..lines);

@@ -11,7 +11,6 @@ use crate::layout::Layout;
 /// An answer with this many first lines of the file does not begin like it by chance.
 const LINES_MIN: usize = 2;
 
-/// How lines begin that bring something in.
 const IMPORTS: &[&str] = &["import ", "from ", "use ", "using ", "#include", "package "];
 
 impl Task {
@@ -20,9 +19,12 @@ impl Task {
     #[must_use]
     pub fn begun_layout(&self, first: &Layout, answer: &str) -> Option<(Layout, String)> {
         let code = self.selection.text.as_str();
+        // Code that begins like the file is an answer as it should be (the selection may be the
+        // file's beginning).
         let is_file = begins_alike(answer, &first.before) && !begins_alike(answer, code);
         let is_around = || begins_around(answer, &first.before, code);
         let indent = code.len() - code.trim_start().len();
+        // A selection of one word has nothing that could be written for the model.
         let word = code[indent..].find(char::is_whitespace).filter(|word| *word > 0);
         let begun = &code[..indent + word.filter(|_| is_file || is_around())?];
         let layout = Layout {
@@ -40,10 +42,11 @@ fn begins_around(answer: &str, before: &str, code: &str) -> bool {
     let mut lines = answer.lines().map(str::trim);
     let Some(first) = lines.find(|line| !line.is_empty() && !is_import(line)) else { return false };
     let has = |text: &str| text.lines().any(|line| line.trim() == first);
+    // Only a line that opens a block can be what is around the code, and only one that comes before
+    // it.
     first.ends_with([':', '{']) && has(before) && !has(code)
 }
 
-/// Whether both texts begin with the same lines, blank ones aside.
 fn begins_alike(a: &str, b: &str) -> bool {
     let lines = |text: &str| -> Vec<String> {
         let lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty());

@@ -17,18 +17,15 @@ const EXCHANGES_MAX: usize = 32;
 /// Bytes of an exchange that are counted, for the same reason.
 const EXCHANGE_BYTES_MAX: usize = 32 * 1024;
 
-/// Most characters of a line that a question names by its number.
 const LINE_CHARS_MAX: usize = 200;
 
-/// How long an explanation is to be.
+/// How long an explanation is to be: what the code is for and little more, a paragraph or two, or
+/// step by step.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Length {
-    /// What the code is for, and little more.
     Short,
-    /// A paragraph or two.
     #[default]
     Medium,
-    /// Step by step.
     Long,
 }
 
@@ -43,7 +40,6 @@ impl Length {
         }
     }
 
-    /// The name that `prompts` has for it.
     pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Short => "short",
@@ -53,15 +49,15 @@ impl Length {
     }
 }
 
-/// What a text about the selection depends on in addition to the command.
+/// What a text about the selection depends on in addition to the command: how long it is to be,
+/// earlier exchanges as the prompt has them (the oldest first), how many there were before these,
+/// and the lines whose numbers the model has been given. An answer can only refer to those by
+/// number.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Conversation {
     pub(super) length: Length,
-    /// Earlier exchanges, the oldest first, as the prompt has them.
     exchanges: Vec<Exchange>,
-    /// How many exchanges there were before these.
     left_out: u32,
-    /// Lines whose numbers the model has been given.
     told: BTreeSet<u32>,
 }
 
@@ -78,11 +74,11 @@ impl Conversation {
                 asked.push_str(&format!("\nLine {number} is: {text}"));
             }
         }
+        // Remembered, as a number in the answer is a link only if the model can know it.
         self.told.extend(told);
         asked
     }
 
-    /// The texts whose tokens must be counted, the latest exchange first.
     pub(super) fn texts<'a>(
         &'a self,
         prompts: &'static Prompts,
@@ -97,13 +93,13 @@ impl Conversation {
         self.exchanges.len()
     }
 
-    /// How many earlier exchanges are not in the prompt.
     pub(super) fn omitted(&self, plan: &Plan) -> u32 {
         let omitted = self.exchanges.len() - plan.exchanges;
         self.left_out.saturating_add(u32::try_from(omitted).unwrap_or(u32::MAX))
     }
 
-    /// The messages before the last question, and that question. The code is in the first message.
+    /// The messages before the last question, and that question. The code is in the first message:
+    /// templates want turns that alternate, and the model reads it once for all questions.
     pub(super) fn messages(
         &self,
         plan: &Plan,
@@ -133,14 +129,15 @@ fn asked_in(exchange: &Exchange, prompts: &Prompts, order: Order<'_>) -> String 
 }
 
 impl Task {
-    /// The task with the length that a text is to have.
     #[must_use]
     pub fn with_length(mut self, length: Length) -> Self {
         self.conversation.length = length;
         self
     }
 
-    /// The task with what was asked and answered before, the oldest first.
+    /// The task with what was asked and answered before, the oldest first. The latest are kept,
+    /// without a gap: from the first exchange that is too large on, older ones are left out and
+    /// counted.
     #[must_use]
     pub fn with_conversation(mut self, exchanges: &[Exchange]) -> Self {
         let fits = |it: &&Exchange| {
@@ -151,6 +148,7 @@ impl Task {
         let (older, kept) = exchanges.split_at(exchanges.len() - latest);
         let all = crate::document::lines(&self.document.text);
         let mut conversation = std::mem::take(&mut self.conversation);
+        // Earlier questions get the text of their lines again, and these lines count as told.
         let kept = kept.iter().map(|it| Exchange {
             question: it.question.as_deref().map(|it| conversation.question(it, &all)),
             answer: it.answer.clone(),
@@ -161,7 +159,6 @@ impl Task {
         self
     }
 
-    /// Where a text differs from what was asked for.
     #[must_use]
     pub fn text_notes(&self, prompts: &Prompts) -> Vec<String> {
         let is_lost = self.is_instructed() && !prompts.answers_questions();
@@ -170,7 +167,6 @@ impl Task {
         is_lost.then(|| note.to_owned()).into_iter().collect()
     }
 
-    /// The places in the document that a text refers to.
     #[must_use]
     pub fn references(&self, text: &str) -> Vec<Reference> {
         let document: &DocumentText = &self.document;
@@ -204,7 +200,6 @@ mod tests {
         Exchange { question: question.map(str::to_owned), answer: answer.to_owned() }
     }
 
-    /// The prompt, if every four characters are a token.
     fn layout(task: &Task, window_tokens: u32) -> Layout {
         let texts = task.texts_to_count(Prompts::usual());
         let counts: Vec<u32> =

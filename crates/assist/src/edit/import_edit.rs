@@ -9,6 +9,7 @@ impl Task {
     pub(super) fn import_edit(&self, needed: &imports::Needed) -> Edit {
         let all = document::lines(&self.document.text);
         let line = all[needed.line];
+        // The last line of a document has no end of its own to copy.
         let end = if line.end.is_empty() { "\n" } else { line.end };
         let added = needed.imports.join(end);
         let original = line.text.to_owned();

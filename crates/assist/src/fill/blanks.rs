@@ -4,7 +4,9 @@
 use super::gap::BLANKS;
 
 /// What follows the blanks that `line` ends with; `None` if the model continued as if they were not
-/// there, and its text does not fit after them.
+/// there, and its text does not fit after them. It fits without a blank of its own where a word or
+/// literal begins after a sign (`x = ` and `1`), and not after a word (`return ` and `ed`), where
+/// it would be that word's end.
 pub(super) fn behind<'a>(line: &str, blanks: &str, written: &'a str) -> Option<&'a str> {
     if blanks.is_empty() {
         return Some(written);

@@ -8,12 +8,16 @@ use super::lines::{Lines, indent};
 use super::{circles, marks};
 use crate::syntax;
 
+/// Cuts a suggestion to what may be shown. Each step can undo what another relied on, so the order
+/// is fixed: control tokens, circles, what follows already, the fewest errors, brackets, and what
+/// follows once more.
 pub(super) fn finish(
     gap: &Gap,
     lines: &Lines,
     written: &str,
     cut: bool,
 ) -> Result<GhostText, Silence> {
+    // The document's line ends are put back at the very end; until then a text has `\n` alone.
     let text = written.replace('\r', "");
     let text = marks::without(gap, &text);
     let text = match lines {
@@ -47,7 +51,8 @@ pub(super) fn finish(
     Ok(GhostText { text, replaces })
 }
 
-/// Whether a text is more than punctuation, or leaves the document with fewer errors.
+/// Whether a text is more than punctuation, or leaves the document with fewer errors. A lone `}` or
+/// `)` is a suggestion only where it is missing.
 fn says_something(gap: &Gap, text: &str, replaces: u32) -> bool {
     let says = text.chars().any(|c| c.is_alphanumeric() || ['"', '\'', '_'].contains(&c));
     if says || replaces > 0 || gap.language.id == "markdown" {
@@ -81,7 +86,8 @@ fn block(gap: &Gap, text: &str, cut: bool) -> String {
     kept.join("\n")
 }
 
-/// The text without the lines that already follow the cursor's line.
+/// The text without the lines that already follow the cursor's line. The whole tail has to agree as
+/// far as both go, so that a line which merely occurs below as well is kept.
 fn without_following(gap: &Gap, text: &str) -> String {
     let following: Vec<&str> =
         gap.after.split('\n').skip(1).filter(|line| !line.trim().is_empty()).collect();
@@ -119,12 +125,17 @@ fn bare(line: &str) -> &str {
     line[..remark.unwrap_or(line.len())].trim_end().trim_end_matches([';', ','])
 }
 
-/// The text without what follows the cursor in its line; or including it, if more comes after it.
+/// The text without what follows the cursor in its line, and 0; or the text as it is and how many
+/// UTF-16 units behind the cursor it replaces, if it has that rest and more comes after it. Editors
+/// have put a bracket there when the one before it was typed, so this is the usual case, not a rare
+/// one.
 fn without_rest(gap: &Gap, text: &str) -> (String, u32) {
     let rest = gap.rest().trim_end();
     let kept = |text: &str| (text.to_owned(), 0);
     let Some(first) = rest.chars().next() else { return kept(text) };
     let (line, others) = text.split_once('\n').map_or((text, None), |(a, b)| (a, Some(b)));
+    // For a bracket the matching counts, not the end of the line: a call within the text may end
+    // with the same sign.
     let at = if [')', ']', '}'].contains(&first) {
         unmatched(line).1
     } else {
@@ -139,7 +150,8 @@ fn without_rest(gap: &Gap, text: &str) -> (String, u32) {
 }
 
 /// Brackets that a text opens and does not close, and the position of the first one that it closes
-/// without having opened it. Quoted text within a line does not count.
+/// without having opened it. Quoted text within a line does not count. A quote without a partner in
+/// its line is an apostrophe or a lifetime, not the beginning of a text.
 fn unmatched(text: &str) -> (Vec<char>, Option<usize>) {
     let mut open = Vec::new();
     let mut quote = None;
@@ -181,6 +193,8 @@ fn fitting(gap: &Gap, lines: &Lines, text: String) -> String {
         return text;
     };
     let mut end = text.len();
+    // From the longest on, and only if there are fewer errors, so that of equal ones the longest
+    // stays.
     for at in ends.into_iter().rev().filter(|at| !text[..*at].trim().is_empty()) {
         if let Some(count) = errors_with(gap, &text[..at], 0).filter(|count| *count < fewest) {
             (fewest, end) = (count, at);
@@ -190,7 +204,7 @@ fn fitting(gap: &Gap, lines: &Lines, text: String) -> String {
 }
 
 /// Whether the document has more errors with a suggestion than without. A suggestion that is to be
-/// continued may break it.
+/// continued (it ends with an open bracket, a colon or a comma) may break it.
 pub(super) fn breaks(gap: &Gap, lines: &Lines, suggestion: &GhostText) -> bool {
     let text = suggestion.text.replace('\r', "");
     let goes_on = text.trim_end().ends_with(['(', '[', '{', ',', ':']);
@@ -203,13 +217,14 @@ pub(super) fn breaks(gap: &Gap, lines: &Lines, suggestion: &GhostText) -> bool {
     }
 }
 
-/// How many errors the document has with a text in it; `None` if its grammar is not known.
 fn errors_with(gap: &Gap, text: &str, replaces: u32) -> Option<usize> {
     let after = gap.behind(replaces);
     syntax::error_count(gap.language, &format!("{}{text}{after}", gap.before))
 }
 
-/// Closes the brackets that the text opens, if the document then has fewer errors.
+/// Closes the brackets that the text opens, if the document then has fewer errors. Where a closing
+/// bracket is already behind the cursor or further down, one more makes it worse and is left out.
+/// Without a grammar a line's brackets are closed and a block's are not.
 fn closed(gap: &Gap, lines: &Lines, text: String) -> String {
     let (open, _) = unmatched(&text);
     let opens_more = text.trim_end().ends_with(['(', '[', '{', ',', ':']);
@@ -234,6 +249,8 @@ fn closed(gap: &Gap, lines: &Lines, text: String) -> String {
                 return text;
             }
             let first = text.split('\n').find(|line| unmatched(line).0.len() == 1);
+            // `}` goes to the indentation of the line that opened it: the text's own, or the header
+            // before the cursor.
             let own = if unmatched(&text).0.is_empty() { None } else { first };
             let white = own.filter(|line| !text.starts_with(*line)).unwrap_or(header);
             let white: String = white.chars().take_while(|c| [' ', '\t'].contains(c)).collect();
@@ -248,7 +265,8 @@ fn closed(gap: &Gap, lines: &Lines, text: String) -> String {
     }
 }
 
-/// Whether a suggestion would restore a line that was just changed into another.
+/// Whether a suggestion would restore a line that was just changed into another. Models are told of
+/// recent edits with the old text in the prompt, and copy it.
 pub(super) fn takes_back(gap: &Gap, suggestion: &GhostText, edits: &[RecentEdit]) -> bool {
     let Some(edit) = edits.last().filter(|edit| edit.path == gap.path) else { return false };
     let behind = if suggestion.replaces > 0 { "" } else { gap.rest() };

@@ -7,20 +7,19 @@ use crate::errors::AssistError;
 use crate::language::{Language, file_name};
 
 /// Text after the cursor that does not count as the rest of its line: what an editor closes by
-/// itself.
+/// itself, [`REST_CHARS_MAX`] characters of it at most.
 const CLOSERS: &str = ")]}>\"'`;,:";
 pub(super) const BLANKS: [char; 2] = [' ', '\t'];
-/// At most this many characters of it.
 const REST_CHARS_MAX: usize = 8;
 
-/// A place in a document. Line ends are `\n` here, whatever the document has.
+/// A place in a document. Line ends are `\n` here, whatever the document has; `line_end` is the
+/// document's own, for what is shown.
 #[derive(Debug, Clone)]
 pub(super) struct Gap {
     pub(super) path: String,
     pub(super) language: &'static Language,
     pub(super) before: String,
     pub(super) after: String,
-    /// The document's own line end.
     pub(super) line_end: &'static str,
 }
 
@@ -57,39 +56,38 @@ impl Gap {
         })
     }
 
+    /// The place after a suggestion was taken, from which the next one is computed ahead.
     pub(super) fn accepting(&self, suggestion: &GhostText) -> Self {
         let mut before = self.before.clone();
         before.push_str(&suggestion.text.replace("\r\n", "\n"));
         Self { before, after: self.behind(suggestion.replaces).to_owned(), ..self.clone() }
     }
 
-    /// The text of this many UTF-16 units after the cursor.
     pub(super) fn behind(&self, units: u32) -> &str {
         &self.after[byte_of(&self.after, units)..]
     }
 
-    /// The text on both sides.
     pub(super) fn texts(&self) -> [&str; 2] {
         [&self.before, &self.after]
     }
 
-    /// The cursor's line up to the cursor.
     pub(super) fn line_before(&self) -> &str {
         self.before.rsplit('\n').next().unwrap_or_default()
     }
 
-    /// Blanks between the last written character of the cursor's line and the cursor.
+    /// Blanks between the last written character of the cursor's line and the cursor; none in a
+    /// line that is not begun yet, whose blanks are its indentation.
     pub(super) fn blanks(&self) -> &str {
         let line = self.line_before();
         let written = line.trim_end_matches(BLANKS);
         if written.is_empty() { "" } else { &line[written.len()..] }
     }
 
-    /// The cursor's line from the cursor on.
     pub(super) fn rest(&self) -> &str {
         self.after.split('\n').next().unwrap_or_default()
     }
 
+    /// Why nothing is suggested here unasked; a user who asks is refused only an empty document.
     pub(super) fn silence(&self, explicit: bool) -> Option<Silence> {
         let is_word = |c: char| c.is_alphanumeric() || c == '_';
         let (last, next) = (self.before.chars().next_back(), self.after.chars().next());

@@ -10,10 +10,12 @@ use super::prompt::estimate;
 use super::secrets;
 use crate::{imports, scopes, sensitive, syntax};
 
-/// Most lines of this file's declarations.
 const OWN_LINES_MAX: usize = 24;
 const EDIT_LINES_MAX: usize = 8;
 
+/// What is put before the code, within `most` tokens. This file's own lines are chosen first, then
+/// changes, then other files, the latest first; each goes in whole or not at all. They are laid out
+/// the other way round, from what changes least often to what changes with every edit.
 pub(super) fn chunks(
     gap: &Gap,
     start: usize,
@@ -33,6 +35,7 @@ pub(super) fn chunks(
     let given = chunks.iter().rev().take(CHUNKS_MAX).filter(|it| it.path != gap.path);
     let given = given.filter(|chunk| sensitive::reason(&chunk.path).is_none());
     let given = given.map(|CodeChunk { path, text }| CodeChunk {
+        // The client sends whole pieces; a longer one is cut rather than refused.
         path: path.clone(),
         text: secrets::without(&text[..text.floor_char_boundary(CHUNK_BYTES_MAX)]),
     });
@@ -43,7 +46,8 @@ pub(super) fn chunks(
     all
 }
 
-/// What this file imports and declares outside the part that is given.
+/// What this file imports and declares outside the part that is given: the first line of each,
+/// which has the name and the parameters. `None` if the whole file is given.
 fn own(gap: &Gap, start: usize, suffix_bytes: usize) -> Option<CodeChunk> {
     let whole = format!("{}{}", gap.before, gap.after);
     let given = start..gap.before.len() + suffix_bytes;
@@ -61,6 +65,7 @@ fn own(gap: &Gap, start: usize, suffix_bytes: usize) -> Option<CodeChunk> {
         if !given.contains(&at) {
             let from = whole[..at].rfind('\n').map_or(0, |it| it + 1);
             let line = whole[from..].split('\n').next().unwrap_or_default().trim_end();
+            // A decorated or exported declaration is two nodes in one line.
             if lines.last() != Some(&line) {
                 lines.push(line);
             }
@@ -72,7 +77,6 @@ fn own(gap: &Gap, start: usize, suffix_bytes: usize) -> Option<CodeChunk> {
     (!text.is_empty()).then(|| CodeChunk { path: gap.path.clone(), text })
 }
 
-/// Recent changes, written as a diff.
 fn changed(edits: &[RecentEdit]) -> Option<CodeChunk> {
     let mut lines: Vec<String> = Vec::new();
     for RecentEdit { path, before, after, .. } in edits.iter().rev().take(RECENT_EDITS_MAX).rev() {

@@ -7,31 +7,34 @@ use super::gap::Gap;
 /// What a line that opens a block ends with, in languages without a bracket for it.
 const OPENING_WORDS: &[&str] = &["do", "then", "else", "begin", "=>", "->"];
 
-/// How much is to be written.
+/// How much is to be written. A suggestion that nobody asked for ends with its line or its block;
+/// only where the user has asked for one in the middle of a line does the model decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lines {
-    /// The rest of the cursor's line.
     One,
-    /// As far as the block goes.
     Block(BlockEnd),
-    /// As far as the model goes: the user has asked for what is missing in the middle of a line.
     Free,
 }
 
 impl Lines {
     pub(super) fn of(gap: &Gap, explicit: bool) -> Self {
+        // What would not be suggested unasked is a gap in a line, and only the model knows its end.
         if explicit && gap.silence(false).is_some() {
             return Self::Free;
         }
+        // With code behind the cursor, more lines would tear that line apart.
         if !gap.rest().trim().is_empty() {
             return Self::One;
         }
         let line = gap.line_before();
+        // In these languages a block ends by indentation alone, and no line of its own closes it.
         let closes = !matches!(gap.language.id, "python" | "yaml" | "markdown");
         let block = |indent_chars| Self::Block(BlockEnd { indent_chars, closes });
         if !line.trim().is_empty() {
             // In the line of a call itself its arguments come next, and not a block.
             let calls = line.trim_end().ends_with(['(', '[']);
+            // Deeper than the header by one: how far a file indents is not known here, and whatever
+            // is deeper belongs to the block.
             return if opens(gap, line) && !calls { block(indent(line) + 1) } else { Self::One };
         }
         let earlier = gap.before.trim_end();
@@ -45,6 +48,8 @@ impl Lines {
     pub(super) fn stop(self) -> Vec<String> {
         match self {
             Self::One => vec!["\n".to_owned()],
+            // A block ends by its layout, which the worker watches; two blank lines end it in any
+            // case.
             Self::Block(_) | Self::Free => vec!["\n\n\n".to_owned()],
         }
     }
@@ -64,7 +69,6 @@ impl Lines {
     }
 }
 
-/// Whether a block begins after this line.
 fn opens(gap: &Gap, line: &str) -> bool {
     let line = line.trim_end();
     if line.ends_with(['{', '(', '[']) {
@@ -78,7 +82,6 @@ fn opens(gap: &Gap, line: &str) -> bool {
     }
 }
 
-/// Length of a line's leading white space, in characters.
 pub(super) fn indent(line: &str) -> u32 {
     let count = line.chars().take_while(|c| [' ', '\t'].contains(c)).count();
     u32::try_from(count).unwrap_or(u32::MAX)

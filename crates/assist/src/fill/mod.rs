@@ -35,16 +35,16 @@ pub use spot::Spot;
 /// both.
 const UNSURE_BELOW: f32 = -0.7;
 
-/// What a model can be asked with.
+/// What a model can be asked with: its own tokens for gaps, or words by its chat template, which is
+/// worse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FillWay {
-    /// By its own tokens.
     Tokens(FillTokens),
-    /// In words, by its chat template.
     Words,
 }
 
-/// One request, before a model is known.
+/// One request, before a model is known: the same request may be answered by one model or the
+/// other, so all that depends on the model is in [`Self::call`].
 #[derive(Debug, Clone)]
 pub struct Fill {
     gap: Gap,
@@ -54,20 +54,15 @@ pub struct Fill {
     explicit: bool,
 }
 
-/// What the worker is asked, and what of it is kept for the next request.
+/// What the worker is asked, and what of it is kept for the next request. Generation ends at
+/// `max_tokens`, at a string of `stop`, or where the layout leaves `block_end`.
 #[derive(Debug)]
 pub struct FillCall {
-    /// The prompt.
     pub prompt: WorkerPrompt,
-    /// Most tokens to write.
     pub max_tokens: u32,
-    /// Strings that end the text.
     pub stop: Vec<String>,
-    /// The layout at which the text ends.
     pub block_end: Option<BlockEnd>,
-    /// What the next request starts from.
     pub held: Held,
-    /// How the model is asked.
     pub infill: Infill,
 }
 
@@ -83,7 +78,9 @@ impl Fill {
         Ok(Self { gap, lines, chunks: chunks.clone(), edits: edits.clone(), explicit: *explicit })
     }
 
-    /// The request as it would be if a suggestion had been accepted.
+    /// The request as it would be if a suggestion had been accepted; computed while that suggestion
+    /// is still shown, so that the next one is there at once. It is nobody's wish, so never
+    /// explicit.
     #[must_use]
     pub fn accepting(&self, suggestion: &GhostText) -> Self {
         let gap = self.gap.accepting(suggestion);
@@ -110,32 +107,30 @@ impl Fill {
         Some(Self { lines: Lines::of(&gap, false), gap, ..self.clone() })
     }
 
-    /// Whether the user asked for it.
     #[must_use]
     pub fn is_explicit(&self) -> bool {
         self.explicit
     }
 
-    /// The editor's id of the language, or the empty string if it is not known.
     #[must_use]
     pub fn language(&self) -> &'static str {
         self.gap.language.id
     }
 
-    /// The place of the request.
     #[must_use]
     pub fn spot(&self) -> Spot {
         Spot::of(&self.gap)
     }
 
-    /// Why a model need not be asked.
+    /// Why a model need not be asked; `None` if it is to be.
     #[must_use]
     pub fn silence(&self) -> Option<Silence> {
         self.gap.silence(self.explicit)
     }
 
     /// The prompt for a model with a window of this many tokens. `held` is what the client's
-    /// previous prompt had; as little as possible of it is changed.
+    /// previous prompt had; as little as possible of it is changed, as only what differs has to be
+    /// computed.
     #[must_use]
     pub fn call(&self, way: FillWay, window_tokens: u32, held: Option<&Held>) -> FillCall {
         let budget = prompt::Budget::of(window_tokens);
@@ -151,6 +146,7 @@ impl Fill {
             FillWay::Words => (words::prompt(&self.gap, &held, typed), Infill::Words),
         };
         let mut stop = self.lines.stop();
+        // Asked in words, the answer is in a fence.
         if infill == Infill::Words {
             stop.push("```".to_owned());
         }
@@ -164,7 +160,8 @@ impl Fill {
         }
     }
 
-    /// What is shown of what a model wrote. `cut` says that the model was not finished.
+    /// What is shown of what a model wrote. `cut` says that the model was not finished, so that its
+    /// last line may be half of one.
     ///
     /// # Errors
     /// Why nothing is shown.
@@ -177,12 +174,15 @@ impl Fill {
         let written = blanks::behind(self.gap.line_before(), self.gap.blanks(), written)
             .ok_or(Silence::NothingToAdd)?;
         let suggestion = clean::finish(&self.gap, &self.lines, written, cut)?;
+        // After cleaning, so that a secret in a line that is not shown anyway hides nothing.
+        // Checked even where the user has asked.
         if secrets::brings_one(&suggestion.text, self.gap.texts()) {
             return Err(Silence::Secret);
         }
         if clean::takes_back(&self.gap, &suggestion, &self.edits) {
             return Err(Silence::Reversal);
         }
+        // Whoever asks for a suggestion may want to see what is broken, too.
         if !self.explicit && clean::breaks(&self.gap, &self.lines, &suggestion) {
             return Err(Silence::Broken);
         }
@@ -192,13 +192,15 @@ impl Fill {
         }
     }
 
-    /// Whether the text has gone far enough, so that no more of it could be shown.
+    /// Whether the text has gone far enough, so that no more of it could be shown. Asked with every
+    /// token: a model in a circle would otherwise keep the worker until its limit.
     #[must_use]
     pub fn is_enough(&self, written: &str) -> bool {
         circles::goes_round(written)
     }
 
-    /// Why a suggestion is not shown unless the user has asked for it.
+    /// Why a suggestion is not shown unless the user has asked for it: the place, or a model that
+    /// is unsure.
     #[must_use]
     pub fn doubt(&self, mean_log_probability: Option<f32>) -> Option<Silence> {
         let unsure = mean_log_probability.is_some_and(|mean| mean < UNSURE_BELOW);

@@ -19,23 +19,19 @@ const TYPED_BYTES_MAX: usize = 240;
 /// To find a prompt's beginning again in a changed document, this much of it is searched for.
 const LANDMARK_BYTES: usize = 160;
 
-/// Tokens that tell a model which part of the prompt is which.
+/// Tokens that tell a model which part of the prompt is which, by number. `repository` and `file`
+/// come before a name and a path; models without them can't be shown other files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FillTokens {
-    /// Before the text that precedes the gap.
     pub prefix: u32,
-    /// Before the text that follows it.
     pub suffix: u32,
-    /// Before what fills it.
     pub middle: u32,
-    /// Before the name of a repository.
     pub repository: Option<u32>,
-    /// Before the path of a file.
     pub file: Option<u32>,
 }
 
-/// Tokens for each part. They are estimated: counting them would take as long as computing some of
-/// them.
+/// Tokens for each part: three tenths for other files, half for the code before, a fifth for the
+/// code behind. They are estimated: counting them would take as long as computing some of them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Budget {
     header: usize,
@@ -51,29 +47,29 @@ impl Budget {
     }
 }
 
-/// How many tokens a text has, estimated on the high side.
+/// How many tokens a text has, estimated on the high side: three bytes of ASCII or one other
+/// character each. A prompt that is too long would push what was read for edits out of the cache.
 pub(super) fn estimate(text: &str) -> usize {
     let ascii = text.bytes().filter(u8::is_ascii).count();
     let others = text.chars().filter(|c| !c.is_ascii()).count();
     ascii.div_ceil(3) + others
 }
 
-/// What a prompt had, kept for the same client's next prompt.
+/// What a prompt had, kept for the same client's next prompt. `anchor` is how many bytes of the
+/// document were before the gap, `chunks` are pieces of other files and of the rest of this one.
+/// `whole_suffix` says that `suffix` reaches the end of the document, so that a document which has
+/// grown at its end is another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
     path: String,
-    /// Pieces of other files and of the rest of this one.
     chunks: Vec<CodeChunk>,
     pub(super) prefix: String,
     pub(super) suffix: String,
-    /// Whether it contains everything after the cursor.
     whole_suffix: bool,
-    /// How many bytes of the document were before the gap.
     anchor: usize,
 }
 
 impl Held {
-    /// What was typed since.
     pub(super) fn typed<'a>(&self, before: &'a str) -> &'a str {
         before.get(self.anchor..).unwrap_or_default()
     }
@@ -92,6 +88,7 @@ impl Held {
                 parts.push(InfillPart::Text { text });
             }
         };
+        // Without a piece of another file the tokens for files would only cost room.
         if let Some(file) = tokens.file.filter(|_| !self.chunks.is_empty()) {
             if let Some(repository) = tokens.repository {
                 token(&mut parts, repository, "project\n".to_owned());
@@ -103,11 +100,15 @@ impl Held {
         }
         token(&mut parts, tokens.prefix, self.prefix.clone());
         token(&mut parts, tokens.suffix, self.suffix.clone());
+        // The typed text is the beginning of what fills the gap, not the end of the prefix: so
+        // nothing before it changes with a key.
         token(&mut parts, tokens.middle, typed.to_owned());
         WorkerPrompt::Infill { parts }
     }
 
-    /// These parts again for another place, if everything that was computed for them can be reused.
+    /// These parts again for another place, if everything that was computed for them can be reused;
+    /// `None` if the code on either side has changed, too much was typed, or the cursor is in a
+    /// line of its own now.
     fn goes_on(&self, gap: &Gap) -> Option<Self> {
         let before = gap.before.get(..self.anchor)?;
         let typed = self.typed(&gap.before);
@@ -123,14 +124,16 @@ impl Held {
         (same && fits).then(|| self.clone())
     }
 
-    /// Where its first line is in the document now.
+    /// Where its first line is in the document now; lines above may have come or gone since.
     fn start_in(&self, before: &str) -> Option<usize> {
         let landmark = &self.prefix[..self.prefix.floor_char_boundary(LANDMARK_BYTES)];
         (!landmark.is_empty()).then(|| before.rfind(landmark))?
     }
 }
 
-/// What a prompt for a gap has, keeping as much as possible of the previous prompt.
+/// What a prompt for a gap has, keeping as much as possible of the previous prompt. There are three
+/// steps: all of it stays; the code before the gap begins where it did, and other files stay; or
+/// everything is chosen again.
 pub(super) fn hold(
     gap: &Gap,
     (chunks, edits): (&[CodeChunk], &[RecentEdit]),
@@ -143,6 +146,8 @@ pub(super) fn hold(
     let held = held.filter(|held| held.path == gap.path);
     let anchor = anchor(gap);
     let before = &gap.before[..anchor];
+    // A beginning that is kept must not leave the prompt nearly empty, as after a jump to just
+    // below it.
     let fits = |start: &usize| {
         let tokens = estimate(&before[*start..]);
         tokens <= budget.prefix && (*start == 0 || tokens >= budget.prefix / 4)
@@ -198,7 +203,6 @@ fn start(before: &str, most: usize) -> usize {
     start
 }
 
-/// Where the given code after a gap ends.
 fn end(after: &str, most: usize) -> usize {
     let (mut end, mut left) = (0, most);
     for line in after.split_inclusive('\n') {

@@ -5,7 +5,9 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// Common key formats, and values assigned to a name that says so.
+/// Common key formats, and values assigned to a name that says so: keys of AWS, GitHub, GitLab,
+/// OpenAI, Slack and Google, tokens in JSON, private keys, and passwords in addresses. Short values
+/// are left alone, as placeholders and empty defaults are not secrets.
 static SECRET: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(concat!(
         r"AKIA[0-9A-Z]{16}",
@@ -23,13 +25,13 @@ static SECRET: LazyLock<Regex> = LazyLock::new(|| {
     .expect("it is one")
 });
 
-/// A text without the lines that contain a secret.
 pub(super) fn without(text: &str) -> String {
     let lines: Vec<&str> = text.split('\n').filter(|line| !SECRET.is_match(line)).collect();
     lines.join("\n")
 }
 
-/// Whether a text contains a secret that neither of the known texts has.
+/// Whether a text contains a secret that neither of the known texts has. What this file has may be
+/// repeated; anything else was made up or learned from somebody's code.
 pub(super) fn brings_one(text: &str, known: [&str; 2]) -> bool {
     SECRET.find_iter(text).any(|found| !known.iter().any(|it| it.contains(found.as_str())))
 }

@@ -5,7 +5,8 @@ use localcoder_protocol::GhostText;
 
 use super::gap::Gap;
 
-/// This many bytes before and after a place tell it from others.
+/// This many bytes before and after a place tell it from others, so that a spot is not a copy of
+/// the document. A change further away is noticed by its length, unless it keeps it.
 const TAIL_BYTES: usize = 4096;
 
 /// A place in a document. Two are equal if the text before and after them is, as far as it is
@@ -35,17 +36,21 @@ impl Spot {
     }
 
     /// What is left of a suggestion for this place at a later one, if the text typed in between is
-    /// what the suggestion says; `None` otherwise.
+    /// what the suggestion says; `None` otherwise. Keys that write what is suggested need no model
+    /// then.
     #[must_use]
     pub fn rest_at(&self, suggestion: &GhostText, later: &Self) -> Option<GhostText> {
         let same = self.path == later.path
             && (self.after_bytes, &self.head) == (later.after_bytes, &later.head);
         let typed_bytes = later.before_bytes.checked_sub(self.before_bytes)?;
+        // Compared with `\n`, as gaps are; the rest gets the document's line end again.
         let text = suggestion.text.replace("\r\n", "\n");
         let (typed, rest) = text.split_at_checked(typed_bytes)?;
         if !same || rest.trim().is_empty() || !later.tail.ends_with(typed) {
             return None;
         }
+        // Both tails are cut to the same length, so after taking off what was typed either may be
+        // the longer one.
         let tail = &later.tail[..later.tail.len() - typed.len()];
         if !self.tail.ends_with(tail) && !tail.ends_with(&self.tail) {
             return None;

@@ -10,7 +10,6 @@ const TOKENS: FillTokens =
     FillTokens { prefix: 1, suffix: 2, middle: 3, repository: Some(4), file: Some(5) };
 const WINDOW: u32 = 4096;
 
-/// A request at `|`.
 fn params(path: &str, marked: &str) -> CompleteParams {
     let (before, after) = marked.split_once('|').expect("a cursor");
     let line = before.matches('\n').count() + 1;
@@ -357,7 +356,6 @@ proptest! {
         }
     }
 
-    /// A prompt that continues another has the same document in it as one that starts over.
     #[test]
     fn what_is_held_is_never_another_text(
         a in "[ab\n ]{0,40}", b in "[ab\n ]{0,40}", after in "[ab\n ]{0,20}",

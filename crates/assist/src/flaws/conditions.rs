@@ -4,16 +4,17 @@ use tree_sitter::Node;
 
 use super::{Code, around};
 
-/// Grammar names of what is true or false in every language, whatever its parts are.
+/// Nodes whose value is true or false in every language, whatever their parts are.
 const COMPARISONS: &[&str] = &["comparison_operator", "not_operator"];
 
-/// Operators whose value is true or false.
 const OPERATORS: &[&str] = &["==", "===", "!=", "!==", "<", "<=", ">", ">=", "in", "instanceof"];
 
 /// Languages in which the condition of an `if` is always true or false itself.
 const STRICT: &[&str] = &["go", "rust", "java", "csharp"];
 
-/// A branch that returns true and another that returns false.
+/// A branch that returns true and another that returns false. Only where the condition itself is
+/// true or false: in Python and JavaScript `if items: return True` turns a list into a truth value,
+/// which returning `items` would not.
 pub(super) fn returns_by_branches(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     if !["if_statement", "if_expression"].contains(&node.kind()) {
         return None;
@@ -41,13 +42,15 @@ fn following(node: Node<'_>) -> Option<Node<'_>> {
     })
 }
 
-/// What a branch gives that does nothing but return true or false.
+/// What a branch gives that does nothing but return true or false. By its text, as grammars wrap a
+/// single statement in up to three nodes, with and without braces.
 fn returned(code: &Code<'_>, branch: Node<'_>) -> Option<bool> {
     let mut text = code.of(branch).trim();
     text = text.strip_prefix("else").unwrap_or(text).trim_start();
     text = text.strip_prefix(':').unwrap_or(text).trim();
     text = text.strip_prefix('{').and_then(|it| it.strip_suffix('}')).unwrap_or(text).trim();
     text = text.strip_suffix(';').unwrap_or(text).trim_end();
+    // The last expression of a block is its value.
     let is_last = code.is(&["rust"]);
     match text.strip_prefix("return").map(str::trim_start).or(is_last.then_some(text))? {
         "True" | "true" => Some(true),
@@ -84,7 +87,6 @@ fn is_boolean(code: &Code<'_>, condition: Node<'_>) -> bool {
     true
 }
 
-/// Python's `== None`.
 pub(super) fn equals_none(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     if !code.is(&["python"]) || node.kind() != "comparison_operator" || node.child_count() != 3 {
         return None;
@@ -100,7 +102,6 @@ pub(super) fn equals_none(code: &Code<'_>, node: Node<'_>) -> Option<String> {
         .then(|| format!("compares to None with an equality operator; use `{better}`"))
 }
 
-/// Python's `in a.keys()`.
 pub(super) fn in_keys(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     if !code.is(&["python"]) || node.kind() != "comparison_operator" || node.child_count() != 3 {
         return None;

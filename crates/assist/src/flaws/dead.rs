@@ -5,7 +5,6 @@ use tree_sitter::Node;
 use super::{Code, FUNCTIONS, around};
 use crate::syntax;
 
-/// Statements that leave a block.
 const EXITS: &[&str] = &[
     "break_statement",
     "continue_statement",
@@ -21,7 +20,7 @@ pub(super) fn leaves(statement: Node<'_>) -> bool {
     EXITS.contains(&statement.kind()) || expressions.contains(&inner.unwrap_or(statement).kind())
 }
 
-/// A statement after one that leaves the block.
+/// A statement after one that leaves the block; a comment in between doesn't count.
 pub(super) fn unreachable(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     let mut before = node.prev_named_sibling()?;
     while before.kind().contains("comment") {
@@ -41,7 +40,8 @@ pub(super) fn unreachable(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     (!is_declared && !code.of(node).is_empty()).then(|| "is never reached".to_owned())
 }
 
-/// A condition that no value satisfies.
+/// A condition that no value satisfies: a constant, or a length below 0. What follows from
+/// conditions above it is found by `ranges`.
 pub(super) fn never_true(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     let condition = match node.kind() {
         "if_statement" | "elif_clause" | "if_expression" => {
@@ -52,6 +52,7 @@ pub(super) fn never_true(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     let text: String = code.of(condition).split_whitespace().collect();
     let text = text.trim_start_matches('(').trim_end_matches(')');
     let of_length = [".size()<0", ".length()<0", ".len()<0"];
+    // In other languages `length` may be a field of any number.
     let has_field = code.is(&["javascript", "typescript", "java"]) && text.ends_with(".length<0");
     let is_length = has_field
         || of_length.iter().any(|it| text.ends_with(it))
@@ -60,7 +61,8 @@ pub(super) fn never_true(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     (is_length || is_constant).then(|| "is never true".to_owned())
 }
 
-/// A local variable that is never read.
+/// A local variable that is never read. What is assigned may have to be kept for its effect, so the
+/// message says so where there is a call.
 pub(super) fn unused(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     let name = match (code.language, node.kind()) {
         ("python", "assignment") => node.child_by_field_name("left")?,
@@ -81,6 +83,7 @@ pub(super) fn unused(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     if syntax::count_of_word(before, text) > 0 {
         return None;
     }
+    // An assignment to a variable of another scope is an effect.
     let is_outside = ["global ", "nonlocal "].iter().any(|word| code.of(function).contains(word));
     // The assigned expression may have an effect.
     let calls = code.of(node).contains('(');
@@ -104,7 +107,8 @@ fn is_read(code: &Code<'_>, function: Node<'_>, name: &str) -> bool {
     is_read
 }
 
-/// Whether a read only contributes to the variable's own next value: `n = max(n, 1)`.
+/// Whether a read only contributes to the variable's own next value: `n = max(n, 1)`. If all reads
+/// are of that kind, nothing comes of the variable.
 fn is_of_itself(code: &Code<'_>, node: Node<'_>, name: &str) -> bool {
     let assigned = std::iter::successors(node.parent(), Node::parent).find(|it| {
         ["assignment", "assignment_expression", "assignment_statement"].contains(&it.kind())
@@ -115,7 +119,8 @@ fn is_of_itself(code: &Code<'_>, node: Node<'_>, name: &str) -> bool {
     })
 }
 
-/// Whether a name only receives a value where it occurs.
+/// Whether a name only receives a value where it occurs. `n += 1` and `n++` count as statements
+/// only: within an expression their value is read.
 fn is_written(node: Node<'_>) -> bool {
     let Some(parent) = node.parent() else { return false };
     let is_field = |field| parent.child_by_field_name(field) == Some(node);

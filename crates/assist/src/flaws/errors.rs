@@ -7,7 +7,9 @@ use super::{Code, around};
 pub(super) const CATCHES_EVERY: &str =
     "catches every error, even one that nobody expects; catch only the kind that can happen here";
 
-/// A handler that catches every error and passes none of them on.
+/// A handler that catches every error and passes none of them on. By text: that an error is passed
+/// on is told by a word anywhere in the handler, which lets some bad handlers go and blames no good
+/// one.
 pub(super) fn swallowed(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     let all = code.of(node);
     let passes_on = |words: &[&str]| words.iter().any(|word| all.contains(word));
@@ -48,7 +50,6 @@ pub(super) fn swallowed(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     is_broad.then(|| CATCHES_EVERY.to_owned())
 }
 
-/// A result whose error is thrown away.
 pub(super) fn ignored(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     if code.language == "rust" && node.kind() == "let_declaration" {
         let text = code.of(node);
@@ -66,7 +67,8 @@ pub(super) fn ignored(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     ignores.then(|| "ignores the error; handle it or return it".to_owned())
 }
 
-/// `unwrap` after a check of the same value.
+/// `unwrap` after a check of the same value, or where the function could return the error. In a
+/// function that returns neither `Result` nor `Option` a mere `unwrap` may be meant.
 pub(super) fn checked_and_unwrapped(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     if code.language != "rust" || node.kind() != "call_expression" {
         return None;

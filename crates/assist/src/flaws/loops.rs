@@ -8,7 +8,9 @@ use tree_sitter::Node;
 use super::{Code, LOOPS, around};
 use crate::syntax::count_of_word;
 
-/// The heads of index loops by language; they capture the index and what is indexed.
+/// The heads of index loops by language; they capture the index and what is indexed. They begin at
+/// 0 and go up by 1 to the end, since any other loop does something that a loop over items does
+/// not.
 static HEADS: LazyLock<Vec<(&[&str], Regex)>> = LazyLock::new(|| {
     let head = |text: &str| Regex::new(text).expect("a pattern of ours");
     vec![
@@ -24,7 +26,8 @@ static HEADS: LazyLock<Vec<(&[&str], Regex)>> = LazyLock::new(|| {
     ]
 });
 
-/// A loop over indices that are used only to get the items.
+/// A loop over indices that are used only to get the items, or also as numbers, for which some
+/// languages have a form of their own.
 pub(super) fn over_indices(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     if !["for_statement", "for_expression"].contains(&node.kind()) {
         return None;
@@ -57,7 +60,8 @@ pub(super) fn over_indices(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     })
 }
 
-/// A copy that is made only to be iterated over.
+/// A copy that is made only to be iterated over. A loop that changes what it goes over needs its
+/// copy, which [`stays_as_it_is`] tells.
 pub(super) fn copies(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     let text = code.of(node);
     let over = |kind: &str, field: &str| {
@@ -131,7 +135,8 @@ fn stays_as_it_is(code: &Code<'_>, node: Node<'_>, over: &str) -> bool {
     !is_named && !may_be_changed
 }
 
-/// A string that grows in a loop.
+/// A string that grows in a loop. Reported for Python and Java, where strings do not change and
+/// each step copies all of it.
 pub(super) fn concatenates(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     let kinds =
         ["augmented_assignment", "augmented_assignment_expression", "assignment_expression"];
@@ -166,6 +171,8 @@ fn is_text(code: &Code<'_>, node: Node<'_>) -> bool {
                 open.extend(of_field("left").into_iter().chain(of_field("right")));
             }
             "parenthesized_expression" | "conditional_expression" | "ternary_expression" => {
+                // The last part of a conditional is one of its two values; the brackets' only part
+                // is the last, too.
                 let last = u32::try_from(node.named_child_count().saturating_sub(1));
                 open.extend(last.ok().and_then(|at| node.named_child(at)));
             }

@@ -22,7 +22,6 @@ use crate::syntax;
 /// A small model does not manage more at a time.
 const FLAWS_MAX: usize = 4;
 
-/// A line (from 0) and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Flaw {
     pub(crate) line: usize,
@@ -32,11 +31,10 @@ pub(crate) struct Flaw {
     pub(crate) is_guess: bool,
 }
 
-/// The code that is searched.
+/// The code that is searched. `selection` is what is looked at where no function is around a node.
 struct Code<'a> {
     language: &'static str,
     text: &'a str,
-    /// The function around the current node; the selection if there is none.
     selection: &'a str,
 }
 
@@ -78,10 +76,12 @@ const CHECKS: &[Check] = &[
 /// some program has written, the host would compute for minutes. Code by people has some 30 levels.
 const LEVELS_MAX: usize = 200;
 
-/// The flaws in some lines (0-based, half open) of a document, at most one a line.
+/// The flaws in some lines (0-based, half open) of a document, at most one a line, and each message
+/// once.
 pub(crate) fn found(language: &Language, text: &str, lines: &Range<usize>) -> Vec<Flaw> {
     let Some(tree) = syntax::parse(language, text) else { return Vec::new() };
     let selection = selection(text, lines);
+    // The checks name languages; JSX is checked as the language that it is in.
     let language = match language.id {
         "javascriptreact" => "javascript",
         "typescriptreact" => "typescript",
@@ -102,6 +102,8 @@ pub(crate) fn found(language: &Language, text: &str, lines: &Range<usize>) -> Ve
                 }
             }
         }
+        // Only what overlaps the lines is gone into: a document is searched for the sake of a few
+        // of them.
         rows.start < lines.end && rows.end > lines.start
     });
     flaws.truncate(FLAWS_MAX);
@@ -116,7 +118,6 @@ fn selection<'a>(text: &'a str, lines: &Range<usize>) -> &'a str {
     text.get(start..end).unwrap_or_default()
 }
 
-/// The nearest ancestor of one of these kinds.
 fn around<'t>(node: Node<'t>, kinds: &[&str]) -> Option<Node<'t>> {
     let mut next = node.parent();
     while let Some(node) = next {
@@ -128,7 +129,6 @@ fn around<'t>(node: Node<'t>, kinds: &[&str]) -> Option<Node<'t>> {
     None
 }
 
-/// Grammar names of loops.
 const LOOPS: &[&str] = &[
     "do_statement",
     "enhanced_for_statement",
@@ -142,7 +142,6 @@ const LOOPS: &[&str] = &[
     "while_statement",
 ];
 
-/// Grammar names of functions.
 const FUNCTIONS: &[&str] = &[
     "arrow_function",
     "constructor_declaration",
@@ -154,7 +153,8 @@ const FUNCTIONS: &[&str] = &[
     "method_definition",
 ];
 
-/// The text of the function around a node; the selection if there is none.
+/// The text of the function around a node; the selection if there is none. Checks search it as
+/// text, for whether something is closed or called again anywhere.
 fn function_of<'a>(code: &Code<'a>, node: Node<'_>) -> &'a str {
     around(node, FUNCTIONS).map_or(code.selection, |function| code.of(function))
 }

@@ -12,14 +12,16 @@ use tree_sitter::Node;
 
 use super::Code;
 
-/// How many statements before a condition are examined.
+/// How many statements before a condition are examined. A bound keeps long lists of statements from
+/// costing their square.
 const STATEMENTS_MAX: usize = 30;
 
 const IFS: &[&str] = &["if_expression", "if_statement"];
 
 const BLOCKS: &[&str] = &["block", "compound_statement", "statement_block", "statement_list"];
 
-/// A comparison of an expression without effects with an integer; either may come first.
+/// A comparison of an expression without effects with an integer; either may come first. Calls
+/// other than those of a length may return something else each time.
 static COMPARED: LazyLock<Regex> = LazyLock::new(|| {
     let value = r"((?:len\([\w.]+\))|(?:[A-Za-z_][\w.]*(?:\.(?:len|length|size)\(\))?))";
     let (relation, number) = (r"\s*(<=|>=|===|==|<|>)\s*", r"(-?\d{1,9})");
@@ -27,7 +29,6 @@ static COMPARED: LazyLock<Regex> = LazyLock::new(|| {
         .expect("it was tried")
 });
 
-/// A test for a value outside of two bounds: in Python, and in Rust.
 static OUTSIDE: LazyLock<Regex> = LazyLock::new(|| {
     let python = r"not\s+\(?\s*(-?\d{1,9})\s*(<=?)\s*([A-Za-z_][\w.]*)\s*(<=?)\s*(-?\d{1,9})\s*\)?";
     let rust =
@@ -56,7 +57,6 @@ impl Relation {
         }
     }
 
-    /// The relation with its sides exchanged.
     fn turned(self) -> Self {
         match self {
             Self::Below => Self::Above,
@@ -75,10 +75,10 @@ struct Comparison {
     number: i64,
 }
 
-/// The values that are still possible.
+/// The values that are still possible. A bound is a number and whether that number is excluded
+/// itself.
 #[derive(Debug, Default)]
 struct Left {
-    /// The lower bound, and whether it is excluded itself.
     least: Option<(i64, bool)>,
     most: Option<(i64, bool)>,
     not: Vec<i64>,
@@ -87,6 +87,7 @@ struct Left {
 impl Left {
     /// Excludes the values that would have made a comparison true, since it was false.
     fn without(&mut self, relation: Relation, number: i64) {
+        // Of two equal lower bounds the excluded one is narrower, and `true` is the greater one.
         let least =
             |old: Option<(i64, bool)>, new: (i64, bool)| Some(old.map_or(new, |old| old.max(new)));
         // Of two equal upper bounds the excluded one is narrower.
@@ -104,6 +105,8 @@ impl Left {
 
     fn allows(&self, relation: Relation, number: i64) -> bool {
         let (least, most) = (self.least, self.most);
+        // Between two integers there are others, as values need not be integers: any room below or
+        // above is enough.
         let is_below = || least.is_none_or(|(it, _)| it < number);
         let is_above = || most.is_none_or(|(it, _)| it > number);
         let can_be = || {
@@ -121,7 +124,8 @@ impl Left {
     }
 }
 
-/// A condition whose comparisons are all known to be false.
+/// A condition whose comparisons are all known to be false. All of them must be about one value,
+/// since what is known of it is kept for that value alone.
 pub(super) fn never_true(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     if !IFS.contains(&node.kind()) && node.kind() != "elif_clause" {
         return None;
@@ -144,14 +148,16 @@ pub(super) fn never_true(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     (!is_possible).then(|| format!("is never true: the conditions above leave no such `{value}`"))
 }
 
-/// Whether a value is the length of something, which is never below 0.
 fn is_length(code: &Code<'_>, value: &str) -> bool {
     let calls = [".len()", ".length()", ".size()"];
     let has_field = code.is(&["javascript", "typescript", "java"]) && value.ends_with(".length");
     value.starts_with("len(") || has_field || calls.iter().any(|it| value.ends_with(it))
 }
 
-/// The comparisons of a value that are known to be false when a condition is evaluated.
+/// The comparisons of a value that are known to be false when a condition is evaluated. Goes back
+/// over earlier statements and then up, as long as nothing may have changed the value: through
+/// branches of the same `if`, but not out of a block, as what is before a loop or a function says
+/// little of what is in it.
 fn before(code: &Code<'_>, node: Node<'_>, value: &str) -> Vec<Comparison> {
     let mut known = Vec::new();
     let mut at = node;
@@ -166,6 +172,7 @@ fn before(code: &Code<'_>, node: Node<'_>, value: &str) -> Vec<Comparison> {
                 known.extend(falsified(code, statement, value));
             } else if let Some(guard) = guard(statement).filter(|_| !is_branch) {
                 known.extend(falsified(code, guard, value));
+            // A statement that names the value may change it, so nothing before it counts.
             } else if !is_branch && changes(code.of(statement), value) {
                 return known;
             }
@@ -173,6 +180,7 @@ fn before(code: &Code<'_>, node: Node<'_>, value: &str) -> Vec<Comparison> {
         let Some(parent) = at.parent() else { break };
         let is_alternative = parent.child_by_field_name("alternative") == Some(at)
             || at.kind() == "elif_clause" && IFS.contains(&parent.kind());
+        // In an `else`, the condition of its own `if` was false.
         if is_alternative && IFS.contains(&parent.kind()) {
             known.extend(falsified(code, parent, value));
         } else if !["else_clause", "expression_statement"].contains(&parent.kind()) {
@@ -209,13 +217,15 @@ fn falsified(code: &Code<'_>, choice: Node<'_>, value: &str) -> Vec<Comparison> 
     all
 }
 
-/// Whether a statement may change a value: whatever names it may.
+/// Whether a statement may change a value: whatever names it may. A call that is given the list may
+/// change its length, and so may an alias, which is not seen.
 fn changes(statement: &str, value: &str) -> bool {
     let base = value.trim_start_matches("len(").split(['.', ')']).next().unwrap_or_default();
     crate::syntax::count_of_word(statement, base) > 0
 }
 
 /// The comparisons of which at least one must be true; `None` if the condition has another form.
+/// With `and` in it nothing follows from its being false for either side.
 fn comparisons(condition: &str) -> Option<Vec<Comparison>> {
     let condition = unwrapped(condition);
     if condition.contains("&&") || condition.split_whitespace().any(|word| word == "and") {
@@ -254,7 +264,7 @@ fn outside(part: &str) -> Option<Vec<Comparison>> {
     Some(vec![of(below, least)?, of(above, most)?])
 }
 
-/// The text without brackets around all of it.
+/// The text without brackets around all of it; `(a) or (b)` has none.
 fn unwrapped(text: &str) -> &str {
     let text = text.trim();
     let inner = text.strip_prefix('(').and_then(|it| it.strip_suffix(')'));

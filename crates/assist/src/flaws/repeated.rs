@@ -75,7 +75,6 @@ const CHEAP: &[&str] = &[
     "as_ref",
 ];
 
-/// Calls without arguments that compute a new value each time; others mostly only read a member.
 const COSTLY: &[&str] = &[
     "lower",
     "lowercase",
@@ -89,7 +88,6 @@ const COSTLY: &[&str] = &[
     "upper",
 ];
 
-/// Grammar names of choices of which only one branch runs.
 const BRANCHES: &[&str] = &[
     "conditional_expression",
     "expression_switch_statement",
@@ -104,11 +102,9 @@ const BRANCHES: &[&str] = &[
     "ternary_expression",
 ];
 
-/// Calls that compile a pattern.
 const COMPILES: &[&str] =
     &["Pattern.compile(", "Regex::new(", "new RegExp(", "re.compile(", "regexp.MustCompile("];
 
-/// A pattern that is compiled each time it is used.
 pub(super) fn compiled(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     let kinds = ["call", "call_expression", "method_invocation", "new_expression"];
     if !kinds.contains(&node.kind()) {
@@ -122,7 +118,9 @@ pub(super) fn compiled(code: &Code<'_>, node: Node<'_>) -> Option<String> {
         .then(|| "is compiled again in every iteration; compile it once before the loop".to_owned())
 }
 
-/// A call that the function makes more than once, word for word.
+/// A call that the function makes more than once, word for word. Left out are names that suggest an
+/// effect or another value each time ([`DOES`]), conversions that cost nothing ([`CHEAP`]), and
+/// calls of which only one can run.
 pub(super) fn calls(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     let kinds = ["call", "call_expression", "method_invocation"];
     if !kinds.contains(&node.kind()) {
@@ -148,7 +146,8 @@ pub(super) fn calls(code: &Code<'_>, node: Node<'_>) -> Option<String> {
         .then(|| format!("`{text}` is called {times} times; call it once and store the result"))
 }
 
-/// Whether it is evaluated only depending on an earlier part of the same condition.
+/// Whether it is evaluated only depending on an earlier part of the same condition, so that calling
+/// it before would be another program.
 fn is_behind_another_condition(node: Node<'_>) -> bool {
     let mut up = std::iter::successors(Some(node), Node::parent);
     up.any(|inner| {
@@ -201,7 +200,6 @@ fn is_plain(word: &str) -> bool {
         && !DOES.iter().any(|it| lower.starts_with(it) || lower.ends_with(it))
 }
 
-/// A key that is tested for and then looked up again.
 pub(super) fn looks_twice(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     if !["if_expression", "if_statement"].contains(&node.kind()) {
         return None;

@@ -4,13 +4,13 @@ use tree_sitter::Node;
 
 use super::{Code, around, function_of};
 
-/// Something that is opened and not closed on every path.
 pub(super) fn left_open(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     let text = code.of(node);
     let function = function_of(code, node);
     let message = match (code.language, node.kind()) {
         ("python", "call") => {
             let is_open = text.starts_with("open(") || text.ends_with(".open()");
+            // A file that is returned is closed by the caller.
             let is_closed = around(node, &["with_item", "with_clause"]).is_some()
                 || (function.contains("finally:") && function.contains(".close()"))
                 || around(node, &["return_statement"])

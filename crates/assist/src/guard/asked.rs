@@ -31,7 +31,8 @@ const UNLESS: &[&str] = &[
     "or", "remove", "replace", "than", "unlike", "without",
 ];
 
-/// A name in the instruction that neither the file nor the answer has.
+/// A name in the instruction that neither the file nor the answer has. A name that the file has
+/// already is there whatever the answer does, and proves nothing.
 pub(super) fn missing(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let (before, after) = rewrite.document;
     let is_there = |name: &str| [before, after].iter().any(|it| count_of_word(it, name) > 0);

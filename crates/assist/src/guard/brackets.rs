@@ -9,6 +9,7 @@ pub(super) fn unbalanced(original: &str, answer: &str) -> Option<char> {
     ['(', '[', '{']
         .into_iter()
         .zip(before.into_iter().zip(after))
+        // A selection that cuts through brackets says nothing about its answer.
         .find_map(|(bracket, (before, after))| (before == 0 && after != 0).then_some(bracket))
 }
 

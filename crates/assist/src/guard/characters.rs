@@ -89,6 +89,7 @@ pub(super) fn misleading(rewrite: &Rewrite<'_>) -> Option<Problem> {
     if identifiers(language, rewrite.answer).iter().any(|name| name.contains(is_other_quote)) {
         return Some(quotes());
     }
+    // A word that the document has may be written that way on purpose.
     let own = |word: &str| rewrite.document.0.contains(word);
     let word = lines.clone().flat_map(words).find(|word| is_of_two_scripts(word) && !own(word))?;
     let reason = format!("`{word}` has letters that look like others");
@@ -99,7 +100,8 @@ fn quotes() -> Problem {
     Problem::new(Severity::Doubtful, "it has typographic quotes in the code")
 }
 
-/// The first such character of a line outside of strings and comments.
+/// The first such character of a line outside of strings and comments, both found by their signs
+/// alone.
 fn outside_strings(line: &str, comments: Comments, wanted: fn(char) -> bool) -> Option<char> {
     let ends = starts(comments).iter().filter_map(|start| line.find(&format!(" {start}")));
     let code = &line[..ends.min().unwrap_or(line.len())];

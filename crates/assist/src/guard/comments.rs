@@ -5,11 +5,11 @@ use super::placeholder::comment;
 use super::{Problem, Rewrite, Severity, asks_to_delete};
 use crate::syntax;
 
-/// Code that differs though only comments may. Without a grammar this is not checked.
 pub(super) fn code_changed(rewrite: &Rewrite<'_>) -> Option<Problem> {
     if !rewrite.only_comments {
         return None;
     }
+    // Words of the tree, without layout: a comment may push code to another line.
     let words = |code| syntax::words_of_code(rewrite.language, code);
     let (before, after) = (words(rewrite.original)?, words(rewrite.answer)?);
     (before != after).then(|| {

@@ -29,6 +29,7 @@ pub(crate) fn trim(answer: &str, original: &str, before: &[String], after: &[Str
     {
         head = repeat;
     }
+    // The tail is looked for in what is left, so that no line is taken off twice.
     let rest = &lines[head..];
     let repeat = tail_repeat(rest, &own, &after);
     let (inner, repeated) = rest.split_at(rest.len() - repeat);
@@ -37,6 +38,7 @@ pub(crate) fn trim(answer: &str, original: &str, before: &[String], after: &[Str
     {
         tail = repeat;
     }
+    // Short files have lines that say too little each; all of them together are not a coincidence.
     if let Some((all_before, all_after)) = is_file(&lines, &before, &after) {
         (head, tail) = (all_before, all_after);
     }
@@ -68,7 +70,6 @@ fn is_file(
     .then_some((head, tail))
 }
 
-/// Whether any of the lines has a word in it.
 fn tells(lines: &[(usize, &str)]) -> bool {
     lines.iter().any(|(_, line)| letters(line) > 2)
 }
@@ -77,7 +78,8 @@ fn letters(line: &str) -> usize {
     line.chars().filter(|c| c.is_alphanumeric()).count()
 }
 
-/// The non-blank lines, each with its number.
+/// The non-blank lines, trimmed, each with its number: models drop and add blank lines and
+/// indentation when they copy.
 fn filled<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<(usize, &'a str)> {
     lines.map(str::trim).enumerate().filter(|(_, line)| !line.is_empty()).collect()
 }
@@ -85,6 +87,7 @@ fn filled<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<(usize, &'a str)> {
 /// How many first lines of the answer are the last lines before the selection.
 fn head_repeat(lines: &[(usize, &str)], own: &[(usize, &str)], before: &[(usize, &str)]) -> usize {
     let most = lines.len().min(before.len());
+    // The longest repeat, as a shorter one would leave the rest of it in the code.
     let longest = (1..=most).rev().find(|&count| {
         let repeated = &before[before.len() - count..];
         same(&lines[..count], repeated) && !same(&own[..count.min(own.len())], repeated)
@@ -92,7 +95,6 @@ fn head_repeat(lines: &[(usize, &str)], own: &[(usize, &str)], before: &[(usize,
     longest.unwrap_or(0)
 }
 
-/// How many last lines of the answer are the first lines after the selection.
 fn tail_repeat(lines: &[(usize, &str)], own: &[(usize, &str)], after: &[(usize, &str)]) -> usize {
     let most = lines.len().min(after.len());
     let longest = (1..=most).rev().find(|&count| {

@@ -4,7 +4,8 @@
 use super::{Problem, Rewrite, Severity};
 use crate::{corrections, syntax};
 
-/// An answer in which no function has a return type.
+/// An answer in which no function has a return type. One that has it somewhere has understood the
+/// request.
 pub(super) fn of_returns(rewrite: &Rewrite<'_>) -> Option<Problem> {
     if rewrite.language.id != "python" || !corrections::asks_for_returns(rewrite.instruction) {
         return None;

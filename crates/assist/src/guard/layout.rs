@@ -48,7 +48,6 @@ pub(super) fn alone(rewrite: &Rewrite<'_>) -> Option<Problem> {
 /// end it.
 const LINE_BYTES_MAX: usize = 10_000;
 
-/// A line that is much longer than any line of the selection.
 pub(super) fn long(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let longest = |text: &str| text.lines().map(str::len).max().unwrap_or(0);
     let (had, has) = (longest(rewrite.original), longest(rewrite.answer));

@@ -9,12 +9,12 @@ use crate::syntax;
 /// Longer strings are messages, which may be reworded.
 const TEXT_BYTES_MAX: usize = 16;
 
-/// The first string of the selection that is nowhere in the answer.
 pub(super) fn of_texts(rewrite: &Rewrite<'_>) -> Option<Problem> {
     if is_free(rewrite) {
         return None;
     }
     let is_data = ["css", "html", "json", "jsonc", "less", "scss", "toml", "xml", "yaml"];
+    // In data and styles the strings are what is to be improved.
     if is_data.contains(&rewrite.language.id) {
         return None;
     }
@@ -50,7 +50,6 @@ pub(super) fn of_names(rewrite: &Rewrite<'_>) -> Option<Problem> {
     Some(Problem::new(Severity::Doubtful, reason))
 }
 
-/// Whether the user said what is to change.
 fn is_free(rewrite: &Rewrite<'_>) -> bool {
     rewrite.instruction.is_some() || rewrite.is_told_flaws || rewrite.language.prose
 }
@@ -59,6 +58,7 @@ fn is_free(rewrite: &Rewrite<'_>) -> bool {
 fn texts(language: &Language, code: &str) -> Vec<String> {
     let Some(tree) = syntax::parse(language, code) else { return Vec::new() };
     let mut texts = Vec::new();
+    // In broken code a string may begin where another one ends.
     if tree.root_node().has_error() {
         return texts;
     }
@@ -74,6 +74,7 @@ fn texts(language: &Language, code: &str) -> Vec<String> {
                 texts.push(inner.to_owned());
             }
         }
+        // Strings have children, which are not texts of their own.
         !is_text
     });
     texts

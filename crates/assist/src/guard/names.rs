@@ -72,7 +72,7 @@ pub(super) fn out_of_use(rewrite: &Rewrite<'_>) -> Option<Problem> {
     Some(Problem::new(Severity::Doubtful, reason))
 }
 
-/// Names of functions, types and methods; not of nested functions.
+/// Names of functions, types and methods; not of nested functions, which may be inlined.
 fn definitions(language: &Language, code: &str) -> Vec<String> {
     let Some(tree) = syntax::parse(language, code) else { return Vec::new() };
     let mut names = Vec::new();
@@ -104,7 +104,6 @@ fn missed(name: &str, severity: Severity) -> Problem {
     Problem::new(severity, format!("it no longer defines `{name}`"))
 }
 
-/// Whether the lines around the selection contain the name as a whole word.
 fn is_used_around(rewrite: &Rewrite<'_>, name: &str) -> bool {
     let (before, after) = rewrite.around;
     before
@@ -140,7 +139,6 @@ fn is_slip(name: &str, meant: &str) -> bool {
     (1..=2).contains(&distance(name.as_bytes(), meant.as_bytes()))
 }
 
-/// The edit distance between two short names, in bytes.
 fn distance(a: &[u8], b: &[u8]) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.iter().enumerate() {

@@ -4,7 +4,6 @@
 use super::{Problem, Rewrite, Severity};
 use crate::language::Comments;
 
-/// Finds marks of such forms that the selection doesn't have.
 pub(super) fn instead(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let is_new = |line: &&str| !rewrite.original.lines().any(|own| own.trim() == line.trim());
     let is_patch = rewrite.answer.lines().filter(|line| is_mark(line)).any(|line| is_new(&line))
@@ -18,7 +17,6 @@ pub(super) fn instead(rewrite: &Rewrite<'_>) -> Option<Problem> {
     Some(Problem::new(severity, "it says how to change the code and is not the code"))
 }
 
-/// Whether a removed line is followed by an added one, with the signs of a patch.
 fn has_signs(rewrite: &Rewrite<'_>) -> bool {
     let goes = |line: &str| line.starts_with('-') && !line.starts_with("--");
     let comes = |line: &str| line.starts_with('+') && !line.starts_with("++");

@@ -30,7 +30,8 @@ const PHRASES: &[&str] = &[
     "code omitted",
 ];
 
-/// A placeholder comment in the answer that is not in the original.
+/// A placeholder comment in the answer that is not in the original; with it the answer would delete
+/// the user's code.
 pub(super) fn introduced(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let comments = rewrite.language.comments;
     let line = rewrite.answer.lines().map(str::trim).find(|line| {
@@ -63,7 +64,6 @@ fn has_no_dots(language: &Language) -> bool {
             && !matches!(language.id, "" | "perl" | "r" | "lua")
 }
 
-/// The words of a comment at the end of a line of code.
 fn behind_code(line: &str, comments: Comments) -> Option<&str> {
     starts(comments).iter().find_map(|start| Some(line.rsplit_once(&format!(" {start}"))?.1.trim()))
 }

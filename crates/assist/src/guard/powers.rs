@@ -4,7 +4,6 @@
 
 use super::{Problem, Rewrite, Severity};
 
-/// What to search for, and what it does.
 const POWERS: &[(&str, &str)] = &[
     ("os.system(", "runs other programs"),
     ("os.popen(", "runs other programs"),
@@ -39,7 +38,7 @@ const POWERS: &[(&str, &str)] = &[
     ("TRUNCATE TABLE", "deletes data"),
 ];
 
-/// The first of these that the document did not have.
+/// The first of these that the document did not have, unless the instruction names it.
 pub(super) fn introduced(rewrite: &Rewrite<'_>) -> Option<Problem> {
     if rewrite.language.prose {
         return None;
@@ -48,6 +47,7 @@ pub(super) fn introduced(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let (before, after) = rewrite.document;
     let (what, does) = POWERS.iter().find(|(what, _)| {
         let word = what.trim_end_matches(['(', ' ', '.']);
+        // The whole document counts: what its code does elsewhere is not new to the user.
         has(after, what) && !has(before, what) && !instruction.contains(&word.to_lowercase())
     })?;
     let what = what.trim_end_matches(['(', ' ', '.']);

@@ -6,7 +6,6 @@ use super::{Problem, Rewrite, Severity, asks_to_delete};
 /// Languages that have no implicit result and for which a lost `return` is a lost result.
 const EXPLICIT: &[&str] = &["python"];
 
-/// Finds a rewrite that returns nothing though the original did.
 pub(super) fn vanished(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let lost = EXPLICIT.contains(&rewrite.language.id)
         && !asks_to_delete(rewrite.instruction)

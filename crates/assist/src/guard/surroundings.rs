@@ -24,6 +24,7 @@ pub(super) fn instead(rewrite: &Rewrite<'_>) -> Option<Problem> {
         answer.iter().filter(|line| around.contains(*line) && !own.contains(*line)).count();
     let of_own = answer.iter().filter(|line| own.contains(*line)).count();
     let lost = own.len() >= LINES_MIN && of_own * 5 < own.len();
+    // At least half of the answer, so that a few common lines don't count.
     let taken = of_around >= LINES_MIN.min(answer.len()).max(1) && of_around * 2 >= answer.len();
     (lost && taken && !asks_to_delete(rewrite.instruction)).then(|| {
         let reason = "it is the code round the selection and not the selection";

@@ -25,7 +25,6 @@ const CAUGHT_LINES_MAX: usize = 4;
 /// Good code does not repeat a line this often if the selection does not.
 const CAUGHT_TIMES_MIN: usize = 10;
 
-/// Finds what the document did not have twice before.
 pub(super) fn defined(rewrite: &Rewrite<'_>) -> Option<Problem> {
     if !ONCE.contains(&rewrite.language.id) {
         return None;
@@ -33,6 +32,8 @@ pub(super) fn defined(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let (before, after) = rewrite.document;
     let now = syntax::defined_twice(rewrite.language, after);
     let had =
+        // The document before is read only if there is something to compare, so most answers cost
+        // one parse.
         if now.is_empty() { now.clone() } else { syntax::defined_twice(rewrite.language, before) };
     let name = now.difference(&had).next()?;
     let reason = format!("the file would define `{name}` twice");
@@ -50,9 +51,9 @@ pub(super) fn written(rewrite: &Rewrite<'_>) -> Option<Problem> {
         .then(|| Problem::new(Severity::Doubtful, "it has the same code twice"))
 }
 
-/// Whether up to [`CAUGHT_LINES_MAX`] lines occur [`CAUGHT_TIMES_MIN`] times in a row.
 fn is_caught(text: &str) -> bool {
     let lines = filled(text);
+    // Lines of brackets alone may repeat: nested code closes with a run of them.
     let tells = |line: &str| line.chars().filter(|c| c.is_alphabetic()).count() > 2;
     (1..=CAUGHT_LINES_MAX).any(|height| {
         let (mut run, wanted) = (0, height * (CAUGHT_TIMES_MIN - 1));

@@ -4,7 +4,6 @@
 use super::{Problem, Rewrite, Severity};
 use crate::{declared, python};
 
-/// The first name that is missing now and was not before.
 pub(super) fn introduced(rewrite: &Rewrite<'_>) -> Option<Problem> {
     if rewrite.language.id != "python" {
         let (before, after) = rewrite.document;

@@ -26,6 +26,7 @@ pub(crate) fn is_import(language: &Language, line: &str) -> bool {
     let line = line.trim();
     let words = WORDS.iter().find(|(id, _)| *id == language.id).map_or(&[][..], |(_, words)| words);
     words.iter().any(|word| line.starts_with(word))
+        // `const` and `from` begin other statements, too.
         && (!line.starts_with("const ") || line.contains("require("))
         && (!line.starts_with("from ") || line.contains(" import "))
 }
@@ -48,6 +49,7 @@ pub(crate) fn without_known(
         }) && !original.lines().any(|own| own.trim() == line)
     };
     let head = lines.iter().position(|line| !line.trim().is_empty() && !is_import(language, line));
+    // Only the beginning is looked at; an import further down is a part of the code.
     let (head, rest) = lines.split_at(head.unwrap_or(lines.len()));
     if rest.is_empty() || !head.iter().any(|line| known(line)) {
         return answer.to_owned();
@@ -85,12 +87,10 @@ pub(super) fn taken_off(
     (imports.map(|line| (*line).to_owned()).collect(), lines[head..].join("\n"))
 }
 
-/// Whether an import brings in everything that a module has.
 pub(super) fn is_of_all(import: &str) -> bool {
     import.trim_end().ends_with("import *")
 }
 
-/// Whether code uses a name that a Python import brings in.
 pub(super) fn is_used(import: &str, code: &str) -> bool {
     let names = import.rsplit_once("import ").map_or("", |(_, names)| names);
     let is_word = |word: &str| {
@@ -99,6 +99,7 @@ pub(super) fn is_used(import: &str, code: &str) -> bool {
     names.split(',').any(|name| {
         let name = name.split('#').next().unwrap_or_default().trim();
         let bound = name.rsplit_once(" as ").map_or(name, |(_, alias)| alias.trim());
+        // `import os.path` binds `os`.
         bound == "*" || is_word(bound.split('.').next().unwrap_or_default())
     })
 }

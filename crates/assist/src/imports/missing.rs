@@ -33,6 +33,7 @@ pub(super) fn imports(
         for row in KNOWN.lines() {
             let mut words = row.split(' ');
             let module = words.next().unwrap_or_default();
+            // A variable may be called like a module; only with an attribute is it the module.
             if module == name && answer.contains(&format!("{name}.")) {
                 modules.push(format!("import {module}"));
             } else if words.any(|word| word == name) {

@@ -13,14 +13,10 @@ pub(crate) use place::is_import_node;
 
 use crate::language::Language;
 
-/// Lines to insert into a document along with an edit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Needed {
-    /// The line (from 0) next to which they go; it is kept.
     pub(crate) line: usize,
-    /// Whether they go before that line or after it.
     pub(crate) before: bool,
-    /// The imports, without line ends.
     pub(crate) imports: Vec<String>,
 }
 
@@ -46,6 +42,8 @@ pub(crate) fn needed(
     let needs_all = !all.is_empty() && missing::need_all(document, lines, &some, &code);
     for import in all.into_iter().filter(|_| needs_all).chain(some) {
         let is_needed = language.id != "python" || known::is_used(&import, &code);
+        // Small models import what they think of using. In other languages what an import binds is
+        // not told from its line.
         if is_needed && !imports.contains(&import) {
             imports.push(import);
         }

@@ -5,7 +5,6 @@ use tree_sitter::{Node, Point};
 use crate::language::Language;
 use crate::syntax;
 
-/// Grammar names of imports.
 const IMPORTS: &[&str] = &[
     "future_import_statement",
     "import_declaration",
@@ -47,6 +46,7 @@ pub(super) fn of_imports(language: &Language, text: &str, end: usize) -> Option<
     let children: Vec<Node<'_>> =
         root.children(&mut cursor).filter(|child| syntax::rows(*child).start < end).collect();
     let last = children.iter().rev().find(|child| is_import_node(**child));
+    // After the last one, so that those which depend on order, as `#include` may, stay in theirs.
     if let Some(last) = last {
         let line = syntax::rows(*last).end - 1;
         return (line < end).then_some((line, false));

@@ -15,7 +15,6 @@ pub(super) fn formatted(text: &str, name: &str) -> impl Iterator<Item = usize> {
     })
 }
 
-/// Grammar names of what belongs to an object.
 const MEMBERS: &[&str] = &[
     "property_identifier",
     "private_property_identifier",
@@ -35,7 +34,6 @@ pub(super) fn is_member(node: Node<'_>) -> bool {
     }
 }
 
-/// Which kinds of nodes are meant.
 enum Kind {
     Any,
     Is(&'static str),
@@ -54,7 +52,6 @@ impl Kind {
     }
 }
 
-/// The fields in which a definition has its name.
 const NAME: &[&str] = &["name", "declarator", "parameter", "pattern"];
 
 /// Where grammars have names that are defined: the parent's kind, and the fields of it. No field
@@ -110,12 +107,10 @@ pub(super) fn is_command(parent: Node<'_>) -> bool {
     ["command_name", "function_definition"].contains(&parent.kind())
 }
 
-/// Whether a part of PHP's loop is its key and value.
 fn is_pair_of_loop(parent: Node<'_>) -> bool {
     parent.kind() == "pair" && parent.parent().is_some_and(|it| it.kind() == "foreach_statement")
 }
 
-/// Whether an SQL statement makes the table or the view of that name.
 fn is_made(node: Node<'_>) -> bool {
     let Some(reference) = node.parent().filter(|it| it.kind() == "object_reference") else {
         return false;

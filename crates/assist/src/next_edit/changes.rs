@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use localcoder_protocol::RecentEdit;
 
-/// Lines that were changed together, and where they are now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Change {
     /// The lines as they were; empty if lines were only inserted.
@@ -37,7 +36,10 @@ pub(super) fn of(edit: &RecentEdit, all: &[String], cursor: usize) -> Vec<Change
         let starts = (0..all.len()).filter(stands);
         starts.min_by_key(|at| at.abs_diff(cursor)).filter(|_| !after.is_empty())
     };
+    // The line that the edit gives may be outdated by edits above it, so it counts only if the text
+    // is there.
     let Some(start) = told.filter(stands).or_else(found) else { return Vec::new() };
+    // As many lines as before: each changed line is a change of its own, whose old line is known.
     if before.len() == after.len() {
         let pairs = before.into_iter().zip(&after).enumerate();
         let changed = pairs.filter(|(_, (one, other))| one != *other);
@@ -48,6 +50,7 @@ pub(super) fn of(edit: &RecentEdit, all: &[String], cursor: usize) -> Vec<Change
             })
             .collect();
     }
+    // What is common at both ends may overlap, as where one of two equal lines was added.
     let most = before.len().min(after.len());
     let head = before.iter().zip(&after).take_while(|(one, other)| one == other).count();
     let ends = before.iter().rev().zip(after.iter().rev());

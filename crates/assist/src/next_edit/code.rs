@@ -10,14 +10,12 @@ use super::bindings::{formatted, is_binding, is_command, is_import, is_member};
 use crate::language::Language;
 use crate::{scopes, syntax};
 
-/// A document and its tree.
 #[derive(Debug)]
 pub(super) struct Code<'a> {
     pub(super) text: &'a str,
     tree: Tree,
 }
 
-/// A place where a name occurs.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Name<'t> {
     node: Node<'t>,
@@ -29,12 +27,10 @@ pub(super) struct Name<'t> {
     /// After a dot or the like, or the name of an argument: it belongs to something else.
     pub(super) is_member: bool,
     pub(super) is_binding: bool,
-    /// Imported from another file.
     pub(super) is_import: bool,
 }
 
 impl<'t> Name<'t> {
-    /// A use of a name at a node, or at some bytes in it.
     fn used(node: Node<'t>, (start, end): (usize, usize)) -> Self {
         Self { node, start, end, sign: None, is_member: false, is_binding: false, is_import: false }
     }
@@ -47,12 +43,10 @@ impl<'t> Name<'t> {
         self.start..self.end
     }
 
-    /// Whether both are written with the same sign, or both without one.
     pub(super) fn is_signed_like(&self, other: &Self) -> bool {
         self.sign == other.sign
     }
 
-    /// Whether it is both a member and a variable of that name.
     pub(super) fn is_shorthand(&self) -> bool {
         self.node.kind().starts_with("shorthand_")
             || self.node.parent().is_some_and(|it| it.kind() == "shorthand_field_initializer")
@@ -62,7 +56,6 @@ impl<'t> Name<'t> {
 /// A function, method or constructor, or a type that is made by naming its fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Callee {
-    /// What a call has before its arguments.
     pub(super) name: String,
     /// What precedes that name, if only a call with both counts.
     pub(super) of: Option<String>,
@@ -73,16 +66,13 @@ pub(super) struct Callee {
     pub(super) arity: Option<(usize, usize)>,
 }
 
-/// A call and the lines that it spans.
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) rows: Range<usize>,
     pub(super) arguments: usize,
-    /// The byte range of each argument.
     pub(super) places: Vec<Range<usize>>,
     /// Whether its arguments are distinguished by position alone.
     pub(super) is_positional: bool,
-    /// Whether each argument has its parameter's name.
     pub(super) is_by_name: bool,
 }
 
@@ -111,12 +101,12 @@ impl<'a> Code<'a> {
         }
     }
 
-    /// The byte at which a row begins.
     pub(super) fn line_start(&self, row: usize) -> usize {
         let Some(before) = row.checked_sub(1) else { return 0 };
         self.text.match_indices('\n').nth(before).map_or(self.text.len(), |(at, _)| at + 1)
     }
 
+    /// The name by which the function is called whose parameter a name is, if it is one.
     pub(super) fn function_whose_parameter(&self, name: &Name<'_>) -> Option<String> {
         let mut up = std::iter::successors(name.node.parent(), Node::parent);
         up.find(|it| it.kind().contains("parameters"))?;
@@ -129,7 +119,8 @@ impl<'a> Code<'a> {
         Some(name.to_owned())
     }
 
-    /// Every occurrence of a name in code, in order.
+    /// Every occurrence of a name in code, in order. Rust's format strings are searched, too, as
+    /// `{name}` is a use that a grammar takes for text.
     pub(super) fn names(&self, name: &str) -> Vec<Name<'_>> {
         let mut found = Vec::new();
         self.visit(|node| {
@@ -207,12 +198,10 @@ impl<'a> Code<'a> {
         object.is_some_and(|it| ["self", "this"].contains(&self.source(it)))
     }
 
-    /// [`Self::is_of_self`] for a name.
     pub(super) fn name_is_of_self(&self, name: &Name<'_>) -> bool {
         self.is_of_self(name.node)
     }
 
-    /// Whether a binding is part of a type: a method or a field.
     pub(super) fn is_part_of_type(&self, name: &Name<'_>) -> bool {
         if self.is_of_self(name.node) || name.sign.is_some() {
             return true;
@@ -233,7 +222,6 @@ impl<'a> Code<'a> {
         name.node.parent().is_some_and(|it| it.child_by_field_name("receiver").is_some())
     }
 
-    /// The name of the call whose argument is named here.
     pub(super) fn names_argument_of(&self, name: &Name<'_>) -> Option<&'a str> {
         let argument = name.node.parent().filter(|it| it.kind() == "keyword_argument")?;
         let call = argument.parent()?.parent()?;
@@ -241,12 +229,12 @@ impl<'a> Code<'a> {
         Some(callee)
     }
 
-    /// The occurrences of a string literal, by row and byte range.
     pub(super) fn literals(&self, literal: &str) -> Vec<(usize, Range<usize>)> {
         let mut found = Vec::new();
         self.visit(|node| {
             let kind = node.kind();
             let is_text = kind.contains("string") || kind.contains("literal");
+            // A string and its content may be two nodes of the same text.
             if is_text && self.source(node) == literal {
                 found.push((node.start_position().row, node.byte_range()));
             }
@@ -267,6 +255,7 @@ impl<'a> Code<'a> {
                 .named_children(&mut cursor)
                 .map(|it| self.source(it.child_by_field_name("key").unwrap_or(it)))
                 .collect();
+            // Most of the fields, and two at least: one field in common proves nothing.
             let known = fields.iter().filter(|field| keys.contains(&field.as_str())).count();
             if known >= 2 && known * 2 > fields.len() && !keys.contains(&without) {
                 found.push(syntax::rows(node));
@@ -275,7 +264,6 @@ impl<'a> Code<'a> {
         found
     }
 
-    /// The names of all fields of the type that declares a field at this place.
     pub(super) fn fields_at(&self, row: usize, column: usize) -> Vec<String> {
         let at = Point::new(row, column);
         let Some(field) = self.around(at).find(|it| it.kind() == "property_signature") else {
@@ -288,19 +276,16 @@ impl<'a> Code<'a> {
         fields.map(|it| self.source(it).to_owned()).collect()
     }
 
-    /// The rows of the function around a place.
     pub(super) fn function_at(&self, row: usize, column: usize) -> Option<Range<usize>> {
         let function = self.around(Point::new(row, column)).find(|it| scopes::is_function(*it))?;
         Some(syntax::rows(function))
     }
 
-    /// The nodes around a place, the smallest first.
     fn around(&self, at: Point) -> impl Iterator<Item = Node<'_>> {
         let node = self.tree.root_node().descendant_for_point_range(at, at);
         std::iter::successors(node, Node::parent)
     }
 
-    /// The function whose parameters or return type are declared at a place.
     pub(super) fn signature_at(&self, row: usize, column: usize) -> Option<(Callee, Part)> {
         let at = Point::new(row, column);
         let function = self.around(at).find(|node| {
@@ -327,7 +312,6 @@ impl<'a> Code<'a> {
         Some((self.callee(function, parameters)?, part))
     }
 
-    /// The rows on which the heads of functions begin.
     pub(super) fn function_rows(&self) -> BTreeSet<usize> {
         let mut rows = BTreeSet::new();
         self.visit(|node| {
@@ -338,7 +322,6 @@ impl<'a> Code<'a> {
         rows
     }
 
-    /// The function whose head begins on a row.
     pub(super) fn function_declared_on(&self, row: usize) -> Option<Declared> {
         let mut found = None;
         self.visit(|node| {
@@ -403,7 +386,6 @@ impl<'a> Code<'a> {
         found
     }
 
-    /// The function that returns something at a place.
     pub(super) fn function_of_return(&self, row: usize, column: usize) -> Option<Callee> {
         let at = Point::new(row, column);
         let mut up = self.around(at);
@@ -423,6 +405,7 @@ impl<'a> Code<'a> {
             Some(name.split(['<', '[']).next().unwrap_or(name).to_owned())
         };
         let (name, of) = match name {
+            // Such a function is called by the name of its type, and `new` in Rust by both.
             "__init__" | "constructor" => (owner()?, None),
             "new" => ("new".to_owned(), owner()),
             _ => (name.rsplit("::").next().unwrap_or(name).to_owned(), None),
@@ -448,6 +431,7 @@ impl<'a> Code<'a> {
             {
                 continue;
             }
+            // Any number of arguments fits. `*` with a blank in it is a pointer of C.
             if text.starts_with('*') && !text.contains(' ') || text.contains("...") {
                 return None;
             }
@@ -471,12 +455,12 @@ impl<'a> Code<'a> {
         Some((text, arguments))
     }
 
-    /// All calls of something.
     pub(super) fn calls(&self, callee: &Callee) -> Vec<Call> {
         let mut found = Vec::new();
         self.visit(|node| {
             let Some((text, arguments)) = self.callee_of(node) else { return };
             let mut parts = text.rsplit(['.', ':', '>']).filter(|part| !part.is_empty());
+            // A call on an object is another function, unless a method is searched for.
             let is_it = parts.next() == Some(&callee.name)
                 && (callee.is_method || !text.contains('.'))
                 && callee
@@ -505,7 +489,6 @@ impl<'a> Code<'a> {
         found
     }
 
-    /// The type that declares a field on a row.
     pub(super) fn type_with_field_at(&self, row: usize, column: usize) -> Option<String> {
         let at = Point::new(row, column);
         let mut up = self.around(at);
@@ -543,7 +526,6 @@ impl<'a> Code<'a> {
         found
     }
 
-    /// Whether a byte is within a comment or a string literal.
     pub(super) fn is_prose(&self, at: usize) -> bool {
         let node = self.tree.root_node().descendant_for_byte_range(at, at + 1);
         let mut up = std::iter::successors(node, Node::parent);
@@ -554,7 +536,6 @@ impl<'a> Code<'a> {
     }
 }
 
-/// Grammar names of functions that are declared without a body.
 const DECLARATIONS: &[&str] = &[
     "declaration",
     "field_declaration",
@@ -575,10 +556,8 @@ pub(super) struct Declared {
     pub(super) returned: Vec<Range<usize>>,
 }
 
-/// Which part of a function was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     Parameters,
-    /// The return type.
     Result,
 }

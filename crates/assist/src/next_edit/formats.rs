@@ -173,7 +173,6 @@ pub(super) fn places(view: View<'_>, change: &Change) -> Vec<Place> {
     places.collect()
 }
 
-/// Links to a heading whose text was changed.
 fn headings(view: View<'_>, before: &str, after: &str) -> Vec<Place> {
     if !before.starts_with('#') || !after.starts_with('#') {
         return Vec::new();
@@ -233,7 +232,6 @@ fn replaced(before: &str, after: &str) -> Option<(Range<usize>, Range<usize>)> {
     Some((whole(before)?, whole(after)?))
 }
 
-/// Where a name stands as a whole.
 fn names<'a>(line: &'a str, name: &'a str) -> impl Iterator<Item = Range<usize>> + 'a {
     line.match_indices(name).map(|(at, name)| at..at + name.len()).filter(move |it| {
         let before = line[..it.start].trim_end_matches('-');
@@ -242,7 +240,6 @@ fn names<'a>(line: &'a str, name: &'a str) -> impl Iterator<Item = Range<usize>>
     })
 }
 
-/// Whether a name stands between two of these.
 fn stands(line: &str, name: &Range<usize>, before: &[&str], after: &[&str]) -> bool {
     let (head, tail) = (&line[..name.start], &line[name.end..]);
     let begins = |sign: &str| match sign.strip_prefix('^') {

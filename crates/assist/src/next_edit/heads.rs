@@ -33,7 +33,6 @@ fn is_async(line: &str) -> bool {
     line.split(|c: char| !c.is_alphanumeric()).any(|word| word == "async")
 }
 
-/// A row with another text in place of some bytes of the document.
 fn replaced(view: View<'_>, code: &Code<'_>, at: Range<usize>, text: String) -> Option<Place> {
     let row = code.text.get(..at.start)?.matches('\n').count();
     let line = with_replaced(code, view, row, &[(at, text)])?;
@@ -63,9 +62,9 @@ fn twins(
     if old == new { Vec::new() } else { others.filter_map(place).collect() }
 }
 
-/// Where in a line a function's head is, from its name on and without what begins its body.
 fn head(line: &str, name: &str) -> Option<Range<usize>> {
     let is_of_a_name = |c: char| c.is_alphanumeric() || c == '_';
+    // The name may occur before as part of another one, or as a type.
     let mut starts = line.match_indices(name).map(|(at, _)| at);
     let start = starts.find(|at| {
         let rest = &line[at + name.len()..];
@@ -126,7 +125,6 @@ impl Wrap {
     }
 }
 
-/// The type that a Rust function returns.
 fn result(line: &str) -> Option<String> {
     let (_, result) = line.split_once("->")?;
     Some(result.trim().trim_end_matches('{').trim().to_owned())

@@ -7,7 +7,6 @@ use super::pattern::form;
 use super::places::{Place, View, is_specific};
 use super::tokens::{self, Kind, Token, indent};
 
-/// More lines at once are a thing of their own.
 const LINES_MAX: usize = 3;
 
 pub(super) fn places(view: View<'_>, newest: &Change) -> Vec<Place> {
@@ -62,6 +61,8 @@ fn below(view: View<'_>, change: &Change, line: &str, put_in: &[String]) -> Vec<
     let place = |(row, other): (usize, &String)| {
         let tokens = tokens::of(other);
         let is_it = row + 1 != change.rows.start && is_alike(&before, &tokens);
+        // The new lines keep their distance to the line above them, which may be indented otherwise
+        // here.
         let deeper = indent(other) as isize - indent(line) as isize;
         let new: Vec<String> = put_in
             .iter()
@@ -72,6 +73,7 @@ fn below(view: View<'_>, change: &Change, line: &str, put_in: &[String]) -> Vec<
             })
             .collect();
         let next = view.lines.get(row + 1);
+        // The line may be there already, with other names.
         let is_done = next.is_some_and(|it| form(&tokens::of(it)) == form(&tokens::of(&put_in[0])));
         (is_it && !is_done).then(|| Place {
             guess: Some(std::iter::once(other.clone()).chain(new).collect()),
@@ -86,6 +88,7 @@ fn above(view: View<'_>, change: &Change, put_in: &[String]) -> Vec<Place> {
     let Some(code) = view.code else { return Vec::new() };
     let Some(first) = view.lines.get(change.rows.end) else { return Vec::new() };
     let rows = (change.rows.end + 1..view.lines.len()).filter(|row| {
+        // A function that has a decorator already may be meant to have that one alone.
         let is_bare = !is_decorator(&view.lines[row - 1]);
         indent(&view.lines[*row]) == indent(first) && is_bare
     });
@@ -98,7 +101,6 @@ fn above(view: View<'_>, change: &Change, put_in: &[String]) -> Vec<Place> {
     rows.map(place).collect()
 }
 
-/// Other calls of what a removed line called.
 fn removed(view: View<'_>, line: &str) -> Vec<Place> {
     let before = tokens::of(line);
     let Some(open) = before.iter().position(|it| it.text == "(") else { return Vec::new() };
@@ -111,6 +113,7 @@ fn removed(view: View<'_>, line: &str) -> Vec<Place> {
         tokens.len() >= head.len()
             && head.iter().zip(&tokens).all(|(one, other)| one.text == other.text)
     };
+    // `if (` and the like look like calls.
     let is_keyword =
         ["if", "for", "while", "switch", "match", "return", "catch", "def", "fn", "func"]
             .contains(&before[0].text);

@@ -40,10 +40,8 @@ use window::{Changed, Window, ZETA_CURSOR};
 const UNSURE_BELOW: f32 = -0.35;
 /// Places that a model is asked about for one request: each takes as long as a suggestion.
 const ASKED_MAX: usize = 2;
-/// Most rows and new lines of an edit.
 const LINES_MAX: usize = 12;
 
-/// One request for the next edit.
 #[derive(Debug, Clone)]
 pub struct NextEditTask {
     path: String,
@@ -51,7 +49,6 @@ pub struct NextEditTask {
     lines: Vec<String>,
     line_end: &'static str,
     edits: Vec<RecentEdit>,
-    /// The remaining places; the first is the one that is asked about.
     places: VecDeque<Place>,
     asked: usize,
     /// The places for which the model's answer was unusable, by their hashes.
@@ -59,10 +56,8 @@ pub struct NextEditTask {
     explicit: bool,
 }
 
-/// How a model is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NextEditWay {
-    /// In words, by its chat template.
     Words,
     /// As Sweep's models for next edits were trained, with the token that begins a file.
     Sweep(u32),
@@ -70,16 +65,11 @@ pub enum NextEditWay {
     Zeta,
 }
 
-/// A call of the worker about one place.
 #[derive(Debug)]
 pub struct NextEditCall {
-    /// The prompt.
     pub prompt: WorkerPrompt,
-    /// Most tokens to write.
     pub max_tokens: u32,
-    /// Strings that end the text.
     pub stop: Vec<String>,
-    /// The text that the model most likely writes.
     pub draft: String,
 }
 
@@ -122,13 +112,11 @@ impl NextEditTask {
         })
     }
 
-    /// Whether the user asked for it.
     #[must_use]
     pub fn is_explicit(&self) -> bool {
         self.explicit
     }
 
-    /// The editor's id of the language, or the empty string if it is not known.
     #[must_use]
     pub fn language(&self) -> &'static str {
         self.language.id
@@ -159,13 +147,14 @@ impl NextEditTask {
         self
     }
 
-    /// The places for which the model's answer was unusable, by their hashes.
     #[must_use]
     pub fn refused(&self) -> &[u64] {
         &self.refused
     }
 
-    /// A hash that identifies a place together with the change that led to it.
+    /// A hash that identifies a place together with the change that led to it: by its text and not
+    /// its row, so that lines typed above don't make it a new place, and with the newest edit,
+    /// after which the answer may be another.
     fn mark(&self, place: &Place) -> u64 {
         let mut hasher = DefaultHasher::new();
         self.lines.get(place.rows.clone()).hash(&mut hasher);
@@ -182,6 +171,7 @@ impl NextEditTask {
 
     /// What to ask about the next place; `None` if there is none left.
     pub fn call(&mut self, way: NextEditWay) -> Option<NextEditCall> {
+        // A place that can't be put to a model costs nothing and doesn't count.
         while self.asked < ASKED_MAX {
             self.places.front()?;
             let Some((place, window)) = self.window() else {
@@ -217,6 +207,8 @@ impl NextEditTask {
         mean_log_probability: Option<f32>,
     ) -> Result<NextEdit, Silence> {
         let found = self.found(written, ended, mean_log_probability);
+        // The next call asks about the next place; the mark keeps this one from being asked about
+        // with every key.
         if found.is_err()
             && let Some(place) = self.places.pop_front()
         {
@@ -239,7 +231,6 @@ impl NextEditTask {
         }
     }
 
-    /// The edit, if it is worth showing.
     fn checked(
         &self,
         rows: Range<usize>,
@@ -254,6 +245,8 @@ impl NextEditTask {
         let mut after = self.lines.clone();
         after.splice(rows.clone(), new.iter().cloned());
         let after = after.join("\n");
+        // A model that is shown the old text tends to write it again. Short texts, such as a
+        // bracket, come and go without being a reversal.
         let takes_back = self.edits.last().is_some_and(|edit| {
             let put_back = edit.before.trim();
             put_back.len() > 3 && !before.contains(put_back) && after.contains(put_back)
@@ -276,7 +269,8 @@ impl NextEditTask {
         })
     }
 
-    /// An edit replaces at least one line: one that only adds lines repeats the line before them.
+    /// An edit replaces at least one line: one that only adds lines repeats the line before them,
+    /// or at the beginning of the document the line after.
     fn with_a_line(&self, rows: Range<usize>, new: &[String]) -> (Range<usize>, Vec<String>) {
         if !rows.is_empty() && !new.is_empty() {
             return (rows, new.to_vec());
@@ -294,7 +288,8 @@ impl NextEditTask {
     }
 }
 
-/// Whether code that parsed no longer does, or uses names that are not defined anywhere.
+/// Whether code that parsed no longer does, or uses names that are not defined anywhere. Python is
+/// asked twice, as its own grammar refuses what tree-sitter's accepts.
 fn breaks(language: &Language, before: &str, after: &str) -> bool {
     let errors = |text| syntax::error_count(language, text);
     let is_broken = errors(after).zip(errors(before)).is_some_and(|(now, then)| now > then);

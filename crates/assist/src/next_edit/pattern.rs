@@ -10,7 +10,8 @@ use super::tokens::{self, Kind, Middle, Token, indent};
 const NEAR_ROWS: usize = 3;
 /// Too many lines share a form of fewer tokens, unless they follow each other.
 const FORM_TOKENS_MIN: usize = 4;
-/// In a list of lines of one form.
+/// The same for lines of one form that follow each other, where the list itself says that they
+/// belong together.
 const LISTED_TOKENS_MIN: usize = 2;
 /// How far such a list is looked at: a file may have nothing else.
 const LISTED_ROWS_MAX: usize = 40;
@@ -23,6 +24,8 @@ pub(super) fn places(view: View<'_>, newest: &Change) -> Vec<Place> {
         let (before, row) = it.line()?;
         Some(Repeat::new(before, &view.lines[row]))
     });
+    // A change that has been made twice is wanted elsewhere more surely than one that was made
+    // once, so the rules ask for less from here on.
     let is_repeated = done.into_iter().any(|it| it.is_like(&change));
     // A change to a function's parameters or return type concerns that function alone.
     if view.code.is_some_and(|code| code.signature_at(row, change.column()).is_some()) {
@@ -58,7 +61,6 @@ pub(super) fn places(view: View<'_>, newest: &Change) -> Vec<Place> {
     (0..view.lines.len()).filter(is_code).filter_map(place).collect()
 }
 
-/// A change to one line, to be repeated in another.
 #[derive(Debug)]
 struct Repeat<'a> {
     before_line: &'a str,
@@ -83,7 +85,6 @@ impl<'a> Repeat<'a> {
         self.middle.within(&self.after)
     }
 
-    /// The column at which the line differs.
     fn column(&self) -> usize {
         self.after.get(self.middle.start).map_or(0, |token| token.at)
     }
@@ -158,6 +159,8 @@ impl<'a> Repeat<'a> {
             let here_left = at.checked_sub(1).map(|at| all[at].text);
             let here_right = all.get(at + removed.len()).map(|token| token.text);
             let same = (here_left == left, here_right == right);
+            // What was replaced says little by itself (a sign, a number), so both of its neighbors
+            // have to agree; of a word one is enough.
             let is_alike = if is_specific { same.0 || same.1 } else { same.0 && same.1 };
             let (first, last) = (&all[at], &all[at + removed.len() - 1]);
             let done = [&line[..first.at], self.inserted_text(), &line[last.end()..]].concat();
@@ -185,6 +188,7 @@ impl<'a> Repeat<'a> {
         let at = tokens::find(all, context)? + context.len();
         let literal = all.get(at).filter(|it| it.kind == Kind::Text && !context.is_empty())?;
         let inner = &literal.text[1..literal.text.len() - 1];
+        // It has been added here already.
         if inner.contains(put.as_str()) {
             return None;
         }
@@ -258,7 +262,6 @@ impl<'a> Repeat<'a> {
         is_called.then_some(None)
     }
 
-    /// The function in whose arguments something was inserted.
     fn callee(&self) -> Option<&'a str> {
         let mut depth = 0_usize;
         let head = &self.before[..self.middle.start];
@@ -295,6 +298,8 @@ impl<'a> Repeat<'a> {
             return None;
         }
         let mut done = line.to_owned();
+        // From the end, so that the places before stay valid. A string with an escape or with the
+        // new quote in it would need more than other quotes.
         for token in tokens::of(line).iter().rev().filter(|it| it.kind == Kind::Text) {
             let inner = inner(token)?;
             if token.text.starts_with(from) && !inner.contains('\\') && !inner.contains(to) {
@@ -324,7 +329,9 @@ impl<'a> Repeat<'a> {
         row.abs_diff(at) <= LISTED_ROWS_MAX && lines[row.min(at)..=row.max(at)].iter().all(is_of_it)
     }
 
-    /// The line with the same change of form, if it has the form of the changed one.
+    /// The line with the same change of form, if it has the form of the changed one. Each token of
+    /// the new line is taken from where it was in the old one, and from the same place of this line
+    /// then; `Some(None)` where a new string can't be derived so, and a model has to write it.
     fn by_form(&self, line: &str, is_listed: bool) -> Option<Option<String>> {
         let all = tokens::of(line);
         let is_changed = form(&self.before) != form(&self.after);
@@ -371,7 +378,6 @@ impl<'a> Repeat<'a> {
     }
 }
 
-/// A line with the case of some words changed, if it has any of them.
 fn by_case(cased: &[(&str, &str)], line: &str) -> Option<Option<String>> {
     if cased.is_empty() {
         return None;
@@ -385,12 +391,10 @@ fn by_case(cased: &[(&str, &str)], line: &str) -> Option<Option<String>> {
     (done != line).then_some(Some(done))
 }
 
-/// How a name may be written elsewhere.
 type Case = fn(&str) -> String;
 
 const CASES: [Case; 4] = [str::to_owned, snake, camel, str::to_lowercase];
 
-/// `UserName` and `userName` as `user_name`.
 fn snake(name: &str) -> String {
     let mut written = String::new();
     let mut was_lower = false;
@@ -404,7 +408,6 @@ fn snake(name: &str) -> String {
     written
 }
 
-/// `UserName` as `userName`.
 fn camel(name: &str) -> String {
     let mut chars = name.chars();
     chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())

@@ -10,16 +10,13 @@ use super::code::Code;
 use super::tokens::{Kind, Token};
 use super::{formats, heads, lines, pattern, renames, signature};
 
-/// A place and why it follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) rows: Range<usize>,
     pub(super) because: FollowsFrom,
-    /// The text that is most likely to be there.
     pub(super) guess: Option<Vec<String>>,
     /// Whether it can only be the guess, so that no model is asked.
     pub(super) is_certain: bool,
-    /// What a tool reports there.
     pub(super) message: Option<String>,
 }
 
@@ -28,16 +25,13 @@ impl Place {
         Self { rows, because, guess: None, is_certain: false, message: None }
     }
 
-    /// A row and the line that comes there.
     pub(super) fn line(because: FollowsFrom, row: usize, line: String, is_certain: bool) -> Self {
         Self { guess: Some(vec![line]), is_certain, ..Self::new(because, row..row + 1) }
     }
 }
 
-/// A document after a change.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct View<'a> {
-    /// The editor's id of the language, or the empty string.
     pub(super) language: &'a str,
     pub(super) lines: &'a [String],
     pub(super) code: Option<&'a Code<'a>>,
@@ -47,13 +41,11 @@ pub(super) struct View<'a> {
 }
 
 impl View<'_> {
-    /// Whether some of the rows were just changed.
     pub(super) fn is_changed(&self, rows: &Range<usize>) -> bool {
         let newest = self.changes.iter();
         newest.take(1).any(|it| it.rows.start < rows.end && rows.start < it.rows.end)
     }
 
-    /// Whether some of them were recently changed.
     fn was_changed(&self, rows: &Range<usize>) -> bool {
         self.changes.iter().any(|it| it.rows.start < rows.end && rows.start < it.rows.end)
     }
@@ -81,6 +73,9 @@ pub(super) fn of(view: View<'_>) -> Vec<Place> {
     let latest = || view.changes.iter().take(CHANGES_MAX);
     let of = |rule: Rule| latest().flat_map(|change| rule(view, change)).collect();
     let of_newest = |rule: Rule| newest.clone().flat_map(|change| rule(view, change)).collect();
+    // In this order, as a row is taken by the first rule that finds it: those that follow the
+    // grammar before those that go by the looks of a line. The latter take the newest change alone,
+    // since they would repeat an older one long after it is done.
     let found: [Vec<Place>; 8] = [
         of(renames::places),
         of(formats::places),
@@ -93,6 +88,7 @@ pub(super) fn of(view: View<'_>) -> Vec<Place> {
     ];
     for mut found in found {
         found.retain(|place| {
+            // A call that was changed since has been adapted already, whatever it reads like now.
             let is_done = place.because == FollowsFrom::Signature && view.was_changed(&place.rows);
             !is_done && !view.is_changed(&place.rows) && place.rows.end <= view.lines.len()
         });
@@ -114,7 +110,6 @@ fn message_at(view: View<'_>, rows: &Range<usize>) -> Option<String> {
     view.diagnostics.iter().find(at).map(|it| it.message.clone())
 }
 
-/// The places where tools report something.
 fn diagnostics(view: View<'_>) -> Vec<Place> {
     let places = view.diagnostics.iter().filter_map(|it| {
         let row = (it.line as usize).checked_sub(1)?;
@@ -124,7 +119,6 @@ fn diagnostics(view: View<'_>) -> Vec<Place> {
     places.collect()
 }
 
-/// Whether a token is more than punctuation.
 pub(super) fn is_specific(token: &Token<'_>) -> bool {
     token.kind != Kind::Sign
 }

@@ -23,7 +23,6 @@ const COMMON_MEMBERS: &[&str] = &[
 /// characters.
 const LITERAL_CHARS_MIN: usize = 3;
 
-/// A name that replaced another, and the rows on which it did.
 #[derive(Debug)]
 struct Rename {
     old: String,
@@ -59,7 +58,6 @@ fn bare(code: &Code<'_>, (old, new): (&str, &str)) -> (String, String) {
     (old.to_owned(), new.to_owned())
 }
 
-/// A name to change: where it is, what comes there, and whether that leaves no choice.
 #[derive(Debug)]
 struct Use {
     row: usize,
@@ -74,6 +72,8 @@ pub(super) fn places(view: View<'_>, change: &Change) -> Vec<Place> {
         let names = code.names(&rename.new);
         match names.iter().find(|it| it.is_binding && rename.rows.contains(&it.row())) {
             Some(binding) => uses(code, rename, binding),
+            // The new name is defined nowhere, so it was given at a use, and the definition has to
+            // follow.
             None if names.iter().all(|it| !it.is_binding) && !is_reserved(&rename.new) => {
                 definition(code, rename)
             }
@@ -94,15 +94,17 @@ fn is_reserved(word: &str) -> bool {
         .contains(&word)
 }
 
-/// Where the old name is still used.
 fn uses(code: &Code<'_>, rename: &Rename, binding: &Name<'_>) -> Vec<Use> {
     let Rename { old, new, .. } = rename;
     let scope = code.local_scope(binding);
     let is_part = code.is_part_of_type(binding);
     let function = code.function_whose_parameter(binding);
+    // What is renamed is told from where the new name is bound: local to a function, a part of a
+    // type, a parameter, or of the whole file. Every use of the old name is then judged by that.
     let mut old_names = code.names(old);
     old_names.retain(|name| name.is_signed_like(binding));
     let bound: Vec<&Name<'_>> = old_names.iter().filter(|it| it.is_binding).collect();
+    // A function that declares a variable of the old name itself means its own.
     let is_elsewhere_bound = |row: usize| {
         let mut locals = bound.iter().filter_map(|it| code.local_scope(it));
         scope.is_none() && locals.any(|rows| rows.contains(&row))
@@ -110,6 +112,8 @@ fn uses(code: &Code<'_>, rename: &Rename, binding: &Name<'_>) -> Vec<Use> {
     let is_meant = |name: &&Name<'_>| {
         let row = name.row();
         let argument_of = code.names_argument_of(name);
+        // An argument by its name (`f(size=1)`) is the parameter of what is called, not a variable
+        // here.
         if let Some(called) = argument_of {
             let called = called.rsplit('.').next().unwrap_or(called);
             return function.as_deref() == Some(called);
@@ -124,6 +128,8 @@ fn uses(code: &Code<'_>, rename: &Rename, binding: &Name<'_>) -> Vec<Use> {
             None => (!name.is_member || name.is_shorthand()) && !is_elsewhere_bound(row),
         }
     };
+    // The old name is still defined somewhere that these uses may mean as well. Then a model is
+    // asked rather than the text replaced.
     let has_others = bound.iter().any(|it| match &scope {
         Some(rows) => rows.contains(&it.row()) || code.local_scope(it).is_none(),
         None => code.local_scope(it).is_none(),
@@ -135,6 +141,8 @@ fn uses(code: &Code<'_>, rename: &Rename, binding: &Name<'_>) -> Vec<Use> {
         !has_others && !is_of_another && (!is_common() || code.name_is_of_self(name))
     };
     let with = |name: &Name<'_>| match (name.is_shorthand(), is_part) {
+        // `{ size }` is a field and a variable; only one of them has been renamed, so both are
+        // written out.
         (true, true) => format!("{new}: {old}"),
         (true, false) => format!("{old}: {new}"),
         (false, _) => new.clone(),
@@ -169,7 +177,8 @@ fn definition(code: &Code<'_>, rename: &Rename) -> Vec<Use> {
     vec![Use { row, range, text: rename.new.clone(), is_certain: !is_used }]
 }
 
-/// A row with all of its names changed.
+/// A row with all of its names changed. It is certain only if all of them are, as it is shown as
+/// one edit.
 fn renamed(view: View<'_>, code: &Code<'_>, uses: &[Use]) -> Option<Place> {
     let row = uses.first()?.row;
     let replaced: Vec<(Range<usize>, String)> =
@@ -188,6 +197,7 @@ pub(super) fn with_replaced(
 ) -> Option<String> {
     let start = code.line_start(row);
     let mut line = view.lines.get(row)?.clone();
+    // From the end, so that the places before stay valid.
     for (range, text) in replaced.iter().rev() {
         let range = range.start.checked_sub(start)?..range.end.checked_sub(start)?;
         line.get(range.clone())?;

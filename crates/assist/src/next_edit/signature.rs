@@ -25,11 +25,9 @@ pub(super) fn places(view: View<'_>, change: &Change) -> Vec<Place> {
     fields(view, code, change)
 }
 
-/// A line that was changed, and which part of it.
 #[derive(Debug)]
 struct Head {
     row: usize,
-    /// The first byte that differs.
     column: usize,
     before: String,
     removed: Vec<String>,
@@ -59,8 +57,8 @@ fn all_calls(code: &Code<'_>, callee: &Callee, is_meant: impl Fn(&Call) -> bool)
     calls.map(|it| Place::new(FollowsFrom::Signature, it.rows)).collect()
 }
 
-/// The calls that have to follow a change to a function's head.
 fn calls(view: View<'_>, code: &Code<'_>, head: &Head, callee: &Callee, part: Part) -> Vec<Place> {
+    // A result of another type concerns every call, however many arguments it has.
     if part == Part::Result {
         return all_calls(code, callee, |_| true);
     }
@@ -68,6 +66,8 @@ fn calls(view: View<'_>, code: &Code<'_>, head: &Head, callee: &Callee, part: Pa
     if let Some(order) = own.as_ref().and_then(|(before, after)| order(before, after)) {
         let (before, _) = own.unwrap_or_default();
         let is_order_alone = order.len() == before.len();
+        // Calls that still have the old number of arguments. With names instead of places, another
+        // order changes nothing.
         let is_meant =
             |call: &&Call| call.arguments == before.len() && !(is_order_alone && call.is_by_name);
         let calls = code.calls(callee);
@@ -84,6 +84,8 @@ fn calls(view: View<'_>, code: &Code<'_>, head: &Head, callee: &Callee, part: Pa
     let fits = |call: &Call| {
         callee.arity.is_none_or(|(least, most)| (least..=most).contains(&call.arguments))
     };
+    // Where the number of arguments has changed, calls that don't fit are surely wrong, and the
+    // others may be right as they are.
     let misfits = all_calls(code, callee, |call| !fits(call));
     if misfits.is_empty() && has_another_meaning(view, code, head) {
         return all_calls(code, callee, |call| call.arguments > 0);
@@ -113,6 +115,7 @@ fn own_parameters(line: &str) -> Option<Vec<String>> {
     let (mut depth, mut start, mut found) = (0_usize, tokens[open].end(), Vec::new());
     for token in &tokens[open..] {
         match token.text {
+            // Commas within a type or a default value separate no parameters.
             "(" | "[" | "{" | "<" => depth += 1,
             ")" | "]" | "}" | ">" => depth = depth.checked_sub(1)?,
             "," if depth == 1 => {
@@ -141,6 +144,7 @@ fn is_receiver(parameter: &str) -> bool {
 fn order(before: &[String], after: &[String]) -> Option<Vec<usize>> {
     let of = |parameter: &String| before.iter().position(|it| it == parameter);
     let order: Vec<usize> = after.iter().map(of).collect::<Option<_>>()?;
+    // A parameter that is new has no old index, so `collect` has failed for it.
     let is_another = before != after && order.len() <= before.len();
     is_another.then_some(order)
 }
@@ -148,6 +152,8 @@ fn order(before: &[String], after: &[String]) -> Option<Vec<usize>> {
 /// A call in one line with its arguments in another order.
 fn reordered(view: View<'_>, code: &Code<'_>, call: &Call, order: &[usize]) -> Option<String> {
     let (first, last) = (call.places.first()?, call.places.last()?);
+    // A certain edit is of one line; and arguments by name or spread from a list have no place to
+    // be moved from.
     if call.rows.len() > 1 || !call.is_positional {
         return None;
     }
@@ -156,7 +162,6 @@ fn reordered(view: View<'_>, code: &Code<'_>, call: &Call, order: &[usize]) -> O
     with_replaced(code, view, call.rows.start, &[(first.start..last.end, arguments)])
 }
 
-/// Where values are created of a type that has one more field.
 fn fields(view: View<'_>, code: &Code<'_>, change: &Change) -> Vec<Place> {
     let is_put_in = change.before.is_empty() && change.rows.len() == 1;
     let row = change.rows.start;

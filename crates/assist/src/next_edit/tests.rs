@@ -4,7 +4,6 @@ use localcoder_protocol::{Diagnostic, DocumentText, Position};
 
 use super::*;
 
-/// A task for a document in which one line was changed into another.
 fn task(path: &str, before: &str, old: &str, new: &str) -> NextEditTask {
     task_of(path, before, &[(old, new)], &[])
 }
@@ -246,7 +245,6 @@ fn names_of_other_languages_are_found() {
     assert_eq!(found, [returned, (8, FollowsFrom::Signature, None, false)]);
 }
 
-/// The cases: a file, and edits of it with what follows.
 const CASES: &str = include_str!("cases.txt");
 
 /// The lines of an edit of `cases.txt` that begin with one of these signs, without the sign.
@@ -322,7 +320,6 @@ fn line_ends_of_the_document_are_kept() {
     assert_eq!((edit.original.as_str(), edit.replacement.as_str()), ("print(n)", "print(count)"));
 }
 
-/// What follows from lines that were put in or taken out, by a part of the file before and after.
 fn follows(path: &str, text: &str, (before, after): (&str, &str)) -> Vec<(u32, String)> {
     let at = text.find(before).unwrap();
     let line = u32::try_from(text[..at].matches('\n').count()).unwrap() + 1;

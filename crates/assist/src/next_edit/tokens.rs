@@ -10,7 +10,6 @@ pub(super) enum Kind {
     Sign,
 }
 
-/// A token and the byte where it begins in its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Token<'a> {
     pub(super) kind: Kind,
@@ -24,12 +23,10 @@ impl Token<'_> {
     }
 }
 
-/// How many bytes of space a line begins with.
 pub(super) fn indent(line: &str) -> usize {
     line.len() - line.trim_start().len()
 }
 
-/// Whether a character may be part of a name.
 pub(super) fn is_word_char(c: char) -> bool {
     c.is_alphanumeric() || c == '_' || c == '$'
 }
@@ -73,12 +70,9 @@ fn quoted(rest: &str, quote: char) -> Option<usize> {
     end.map(|(at, c)| at + c.len_utf8())
 }
 
-/// What was changed between two lines: the tokens between the common ones at both ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Middle {
-    /// How many tokens both lines begin with.
     pub(super) start: usize,
-    /// How many tokens both lines end with.
     pub(super) end: usize,
 }
 
@@ -129,7 +123,6 @@ pub(super) fn renames<'a>(
     (!pairs.is_empty() && !is_moved).then_some(pairs)
 }
 
-/// Where a run of tokens occurs in others.
 pub(super) fn find(all: &[Token<'_>], run: &[Token<'_>]) -> Option<usize> {
     let same = |(one, other): (&Token<'_>, &Token<'_>)| one.text == other.text;
     let fits = |window: &[Token<'_>]| window.iter().zip(run).all(same);

@@ -16,11 +16,9 @@ use crate::language::{Language, fence_tag, shown_name};
 const LINES_AROUND: usize = 10;
 /// The model is not asked about a longer place.
 const PLACE_LINES_MAX: usize = 8;
-/// Most lines that may replace a place.
 const WRITTEN_LINES_MAX: usize = 12;
 /// A longer line is data.
 const LINE_BYTES_MAX: usize = 240;
-/// Most edits that the prompt includes.
 const EDITS_MAX: usize = 3;
 
 /// The marks of Zeta's format, which are text to its tokenizer.
@@ -34,32 +32,26 @@ const ZETA_TASK: &str = "Look at what the user has changed, and write the marked
 const SYSTEM: &str =
     "You finish a change that a programmer has begun. You write code and nothing else.";
 
-/// What a model's answer makes of a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Changed {
     Nothing,
-    /// These rows, and what replaces them.
     Lines(Range<usize>, Vec<String>),
 }
 
-/// The lines that a model is asked about.
 #[derive(Debug, Clone)]
 pub(super) struct Window {
     head: Vec<String>,
-    /// The place and the lines after it.
     rest: Vec<String>,
-    /// How many of these lines are the place.
     place: usize,
-    /// The first row of the place.
     row: usize,
 }
 
 impl Window {
-    /// `None` if the lines are not code that a model could copy.
     pub(super) fn new(lines: &[String], rows: &Range<usize>) -> Option<Self> {
         let start = rows.start.saturating_sub(LINES_AROUND);
         let end = (rows.end + LINES_AROUND).min(lines.len());
         let all = lines.get(start..end)?;
+        // A fence within the lines would end the one that the model writes in.
         let is_code = rows.len() <= PLACE_LINES_MAX
             && all.iter().all(|line| line.len() <= LINE_BYTES_MAX && !line.contains("```"));
         is_code.then(|| Self {
@@ -127,6 +119,8 @@ impl Window {
             add(format!("{path}.diff\noriginal:\n{before}\nupdated:\n{after}\n"));
         }
         let all: Vec<&str> = self.head.iter().chain(&self.rest).map(String::as_str).collect();
+        // The lines "before" are not kept anywhere: they are the lines now with the newest edit
+        // undone.
         let now = all.join("\n");
         let own = newest.iter().find(|edit| edit.path == path && !edit.after.is_empty());
         let then =
@@ -155,29 +149,33 @@ impl Window {
         WorkerPrompt::Infill { parts: vec![InfillPart::Text { text }] }
     }
 
-    /// What the model most likely writes.
+    /// What the model most likely writes: the guess, or else the place as it is, and then the lines
+    /// after it. The worker checks it instead of writing token by token, so what is copied costs
+    /// little.
     pub(super) fn draft(&self, guess: Option<&[String]>) -> String {
         let place = guess.unwrap_or(&self.rest[..self.place]);
         let lines = place.iter().chain(&self.rest[self.place..]);
         lines.map(|line| format!("{line}\n")).collect()
     }
 
-    /// More tokens than it can need.
     pub(super) fn max_tokens(&self) -> u32 {
         let lines = self.rest.iter().take(self.place + 2);
         let bytes: usize = lines.map(String::len).sum();
         u32::try_from(bytes / 2 + 64).unwrap_or(u32::MAX)
     }
 
-    /// What ends the text: the line after the place, or the end of the code.
+    /// What ends the text: the line after the place, or the end of the code. The model is asked for
+    /// all lines of the window, and nothing after the place is of use.
     pub(super) fn stop(&self, way: NextEditWay) -> Vec<String> {
         let behind = self.rest.get(self.place).map(|line| format!("\n{line}\n"));
         let end = if way == NextEditWay::Zeta { ZETA_END } else { "```" };
         behind.into_iter().chain([end.to_owned()]).collect()
     }
 
-    /// What becomes of the place; `None` if the text so far does not decide it. `ended`: no more
-    /// text will come.
+    /// What becomes of the place; `None` if the text so far does not decide it, or if it has too
+    /// many lines. `ended`: no more text will come. The written lines are held against those of the
+    /// window. What both begin with is as it was; the change ends where a written line is one that
+    /// is behind the place.
     pub(super) fn changed(&self, written: &str, ended: bool) -> Option<Changed> {
         let same = |one: &str, other: &str| one.trim_end() == other.trim_end();
         let mut lines: Vec<&str> = written.split('\n').collect();

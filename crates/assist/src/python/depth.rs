@@ -54,7 +54,9 @@ pub(super) fn is_too_deep(text: &str) -> bool {
     while around + now.steps <= LEVELS_MAX {
         match lexer.next_token() {
             TokenKind::EndOfFile => return false,
+            // Statements are beside each other and not in each other.
             TokenKind::Newline if now.is_block() => now = Open::new(now.by),
+            // What a comma separates is on one level, too.
             TokenKind::Comma if !now.has_lambda => now.steps = 0,
             kind @ (TokenKind::Lpar | TokenKind::Lsqb | TokenKind::Lbrace | TokenKind::Indent) => {
                 now.steps += 1;
@@ -62,6 +64,7 @@ pub(super) fn is_too_deep(text: &str) -> bool {
                 outer.push(std::mem::replace(&mut now, Open::new(kind)));
             }
             kind if now.ends_with(kind) => {
+                // More is closed than was opened: nothing can be said, so it counts as too deep.
                 let Some(before) = outer.pop() else { return true };
                 now = before;
                 around -= now.steps;
