@@ -27,7 +27,6 @@ pub fn memory_bytes_per_s() -> f64 {
     bytes / best.max(1e-6)
 }
 
-/// How long it takes to compare the two.
 fn seconds(left: &[u8], right: &[u8]) -> f64 {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
     let part = left.len().div_ceil(threads);

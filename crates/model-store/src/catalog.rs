@@ -18,13 +18,14 @@ use crate::error::{StoreError, Unread};
 
 /// The product's own.
 const SHIPPED: &str = include_str!("../catalog.json");
-/// The form that is understood.
+/// A file of another version is refused and not guessed at.
 const VERSION: u32 = 1;
 /// Of a file: a thousand entries with all that may be in one.
 const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// Of an id: it is a file's name.
 pub(crate) const ID_LENGTH_MAX: usize = 64;
-/// Hosts of the shipped entries' addresses, and those they lead to.
+/// Hosts of the shipped entries' addresses, and those they lead to: the hub redirects to its
+/// content servers. A leading dot stands for every host below.
 const HUGGING_FACE_HOSTS: &[&str] = &["huggingface.co", ".huggingface.co", ".hf.co"];
 
 // One in a file may be as long.
@@ -258,7 +259,7 @@ impl Catalog {
         Ok(catalog)
     }
 
-    /// The product's own, read once.
+    /// The product's own, read once. Without the user's catalog.
     pub(crate) fn known() -> &'static Self {
         static KNOWN: LazyLock<Catalog> = LazyLock::new(Catalog::shipped);
         &KNOWN
@@ -397,7 +398,8 @@ impl Entry {
     }
 }
 
-/// Hosts of some addresses, and those that the model hub leads to.
+/// Hosts of some addresses, and those that the model hub leads to. Whatever a server redirects to,
+/// no other host is asked.
 pub(crate) fn hosts_for(urls: &[String]) -> Vec<String> {
     let mut hosts: Vec<String> = Vec::new();
     for host in urls.iter().filter_map(|url| host_of(url)) {
@@ -411,7 +413,9 @@ pub(crate) fn hosts_for(urls: &[String]) -> Vec<String> {
     hosts
 }
 
-/// What can be a file's name and is easy to type.
+/// What can be a file's name and is easy to type. Begins with a letter or digit, so that it is
+/// never `..`, a hidden file or an option of a command; in lower case, since some file systems do
+/// not tell cases apart.
 pub(crate) fn is_id(text: &str) -> bool {
     let good = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
     (1..=ID_LENGTH_MAX).contains(&text.len())

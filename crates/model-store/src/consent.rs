@@ -17,7 +17,6 @@ use crate::manifest::{Source, now_s};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Consent {
-    /// Id of the license.
     pub license_id: String,
     /// Digest of the text that was shown.
     pub text_sha256: String,
@@ -27,7 +26,6 @@ pub struct Consent {
     pub product_version: String,
 }
 
-/// A line of the list.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Line<'a> {
@@ -58,7 +56,8 @@ impl Consent {
         })
     }
 
-    /// Adds the consent to the list.
+    /// Appends a line of JSON to the list and syncs it, before the model that it is about can be
+    /// used. Nothing is ever removed from the list.
     pub(crate) fn record(
         &self,
         list: &Path,

@@ -13,6 +13,8 @@ use crate::error::{Named, Problem, Remedy, StoreError, Unread, gb};
 impl From<StoreError> for ErrorInfo {
     fn from(error: StoreError) -> Self {
         let message = error.to_string();
+        // Code, cause and hint are those of the download that failed; only the message says what it
+        // was for.
         if let StoreError::NoLicense { source, .. } = error {
             return Self { message, ..Self::from(*source) };
         }
@@ -151,6 +153,8 @@ fn action(error: &StoreError) -> Option<(ErrorAction, Option<&str>)> {
             let action = match problem.remedy {
                 Remedy::Verify => ErrorAction::VerifyModel,
                 Remedy::Install => ErrorAction::InstallModel,
+                // No button can import what only the user has; the model has to go first, since its
+                // id is taken.
                 Remedy::Import => ErrorAction::RemoveModel,
             };
             (action, Some(id))

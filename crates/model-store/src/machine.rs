@@ -24,6 +24,7 @@ impl Machine {
     /// This machine, with models in this folder, which need not exist yet.
     #[must_use]
     pub fn here(models: &Path) -> Self {
+        // The first folder that exists is on the disk where the models will be.
         let folder = models.ancestors().find(|folder| folder.is_dir());
         let stat = folder.and_then(|folder| rustix::fs::statvfs(folder).ok());
         let disk_free_bytes = stat.map_or(0, |stat| stat.f_bavail.saturating_mul(stat.f_frsize));
@@ -34,7 +35,6 @@ impl Machine {
         }
     }
 
-    /// Its memory.
     #[must_use]
     pub fn memory(&self) -> Memory {
         Memory {
@@ -43,7 +43,7 @@ impl Machine {
         }
     }
 
-    /// Whether this much memory is available.
+    /// Whether this much memory is available now: see [`Memory::fit`].
     #[must_use]
     pub fn fit(&self, needed_bytes: u64) -> Fit {
         self.memory().fit(needed_bytes)
