@@ -86,10 +86,11 @@ pub(crate) fn check(metadata: &Metadata, architecture: &str) -> Result<(), GgufE
     if pools || looks_ahead { silent(EMBEDS) } else { Ok(()) }
 }
 
-/// What all models of some architectures must have.
+/// What all models of some architectures must have. A tensor is listed only if llama.cpp refuses
+/// the file without it: one too many here would refuse a good file, one too few is refused later by
+/// llama.cpp itself.
 struct Needs {
     architectures: &'static [&'static str],
-    /// Tensors of the model as a whole.
     once: &'static [&'static str],
     /// Tensors of each layer, named `blk.N.` and this.
     layer: &'static [&'static str],
@@ -97,6 +98,8 @@ struct Needs {
     attention: bool,
     /// Tensors of each layer, depending on whether it has experts.
     dense: &'static [&'static str],
+    /// Tensors of each layer of a model with experts; the same where llama.cpp doesn't tell them
+    /// apart.
     experts: &'static [&'static str],
 }
 
@@ -272,6 +275,7 @@ pub(crate) fn check_tensors(
     let Some(needs) = known else { return Ok(()) };
     let experts = metadata.u32(&format!("{architecture}.expert_count"))?.unwrap_or(0) > 0;
     let feed_forward = if experts { needs.experts } else { needs.dense };
+    // One buffer for some thousand names.
     let mut name = String::new();
     for layer in 0..layers {
         let mut has = |part: &str| {

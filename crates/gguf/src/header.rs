@@ -28,14 +28,13 @@ const WITHOUT_HEADS: &[&str] = &["mamba", "mamba2", "rwkv6", "rwkv6qwen2", "rwkv
 /// The architecture of what llama.cpp calls a multimodal projector.
 const LOOKS_AT_IMAGES: &str = "clip";
 
-/// What a GGUF file says about its model. Everything here has been checked.
+/// What a GGUF file says about its model. Everything here has been checked: numbers are within the
+/// bounds within which llama.cpp works. Texts are claims of whoever made the file, without control
+/// characters and cut off at a length that can be shown; the chat template alone is whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
-    /// Version of the format.
     pub version: u32,
-    /// Architecture, such as `qwen2`.
     pub architecture: String,
-    /// The model's name.
     pub name: Option<String>,
     /// What it was fine-tuned for, such as `Instruct`.
     pub finetune: Option<String>,
@@ -47,23 +46,24 @@ pub struct Header {
     pub quantization: &'static str,
     /// Context length the model was trained for, in tokens.
     pub context_length: u64,
-    /// Width of the embedding.
     pub embedding_length: u32,
     /// Width of the feed-forward network, the largest if layers differ.
     pub feed_forward_length: u32,
-    /// Number of layers.
     pub block_count: u32,
     /// Attention heads of a layer, the most if layers differ.
     pub head_count: u32,
     /// Key and value heads of a layer, the most if layers differ.
     pub head_count_kv: u32,
+    /// Key and value heads of all layers together: what the KV cache of a token grows with. Layers
+    /// that keep a state have none.
     pub(crate) kv_heads_all_layers: u64,
     /// Bytes of the state that one sequence is folded into; 0 if a model keeps everything it has
     /// read.
     pub(crate) state_bytes: u64,
+    /// Channels of a head's keys; the width of the embedding divided among the heads where the file
+    /// says nothing, as in llama.cpp.
     pub(crate) key_length: u32,
     pub(crate) value_length: u32,
-    /// Number of tokens.
     pub vocabulary_size: u32,
     /// A hash of the first tokens, as many as the largest power of two that the vocabulary reaches.
     pub(crate) first_tokens: u64,
@@ -77,11 +77,13 @@ pub struct Header {
     pub parameters: u64,
     /// Bytes of all tensors.
     pub tensor_bytes: u64,
-    /// Whether a token is computed by only some of the model's parts, its experts.
+    /// Whether a token is computed by only some of the model's parts, its experts; then less than
+    /// the whole file is read for a token.
     pub has_experts: bool,
 }
 
-/// Ids of the tokens that mark the parts of a fill-in-the-middle prompt.
+/// Ids of the tokens that mark the parts of a fill-in-the-middle prompt. The first three are in
+/// every such vocabulary; all are below the size of the vocabulary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FimTokens {
     /// Before the text in front of the gap.
@@ -113,10 +115,15 @@ impl Header {
     /// Reads and checks a header. `reader` is at the beginning of the file, which has `file_bytes`
     /// bytes; no more than the header is read.
     ///
+    /// The order is that of what is known first: the magic number before the version, the kind
+    /// before the tensors. So a file of another kind is called by its name, and not damaged because
+    /// a number in it is strange.
+    ///
     /// # Errors
     /// See [`GgufError`].
     pub fn read(reader: impl Read, file_bytes: u64) -> Result<Self, GgufError> {
         let mut source = Source::new(reader, file_bytes);
+        // Before anything is taken: what else it may be shows in its first bytes.
         let resembles = Resembles::of(source.peek()?);
         // A file that is shorter than the magic number may be the beginning of a GGUF.
         if file_bytes == 0 || source.peek()?.first() != MAGIC.first() {
@@ -131,6 +138,7 @@ impl Header {
         let metadata = Metadata::read(&mut source, pairs)?;
         check_split(&metadata)?;
         check_kind(&metadata)?;
+        // The positions of tensors can't be checked without it.
         let alignment = alignment(&metadata)?;
         let tensors = Tensors::read(&mut source, tensors, alignment)?;
         Self::describe(version, &metadata, &tensors)
@@ -167,6 +175,7 @@ impl Header {
         if head_count_kv > head_count {
             return damaged("it has more key and value heads than heads");
         }
+        // No heads in models without attention.
         let head_length = embedding_length.checked_div(head_count).unwrap_or(0);
         let text = |key| {
             Ok::<_, GgufError>(metadata.text(key)?.filter(|text| !text.is_empty()).map(shown))
@@ -211,6 +220,8 @@ impl Header {
     }
 }
 
+/// llama.cpp reads versions 2 and 3. A version that is one of them with its bytes swapped is a file
+/// for big-endian machines: that is worth another sentence than an unknown version.
 fn check_version(version: u32) -> Result<u32, GgufError> {
     if VERSIONS.contains(&version) {
         return Ok(version);
@@ -222,6 +233,8 @@ fn check_version(version: u32) -> Result<u32, GgufError> {
     }))
 }
 
+/// Refuses one part of a split model, which would otherwise be called damaged, since tensors are
+/// missing in it.
 fn check_split(metadata: &Metadata) -> Result<(), GgufError> {
     let parts = match metadata.get("split.count") {
         Some(Value::U16(parts)) => u32::from(*parts),
@@ -290,7 +303,9 @@ fn missing_tokenizer() -> GgufError {
     GgufError::Unsupported("it has no tokenizer".to_owned())
 }
 
-/// Checks that the lists of the vocabulary agree with each other and with the embedding.
+/// Checks that the lists of the vocabulary agree with each other and with the embedding; returns
+/// the number of tokens. llama.cpp indexes all of them by token, without looking at the length of
+/// each.
 fn check_vocabulary(metadata: &Metadata, tensors: &Tensors, width: u32) -> Result<u32, GgufError> {
     let tokens = metadata.array(TOKENS, ValueType::String)?.ok_or_else(missing_tokenizer)?;
     let Some(size) = u32::try_from(tokens).ok().filter(|size| *size > 0) else {
@@ -318,7 +333,9 @@ fn check_vocabulary(metadata: &Metadata, tensors: &Tensors, width: u32) -> Resul
     Ok(size)
 }
 
-/// The model's own entries for these tokens, or else the tokens with the usual names.
+/// The model's own entries for these tokens, in either of two namings, or else the tokens with the
+/// usual names. `None` unless prefix, suffix and middle are all there: a prompt with a gap needs
+/// each of them. An id beyond the vocabulary counts as missing.
 fn fim(metadata: &Metadata, vocabulary_size: u32) -> Result<Option<FimTokens>, GgufError> {
     let token = |role, names: [&str; 2]| -> Result<Option<u32>, GgufError> {
         let mut found = None;
@@ -341,7 +358,6 @@ fn fim(metadata: &Metadata, vocabulary_size: u32) -> Result<Option<FimTokens>, G
     })
 }
 
-/// The entries under the architecture's name.
 struct Model<'a> {
     metadata: &'a Metadata,
     architecture: &'a str,
@@ -379,7 +395,8 @@ impl Model<'_> {
         self.numbers(name, layers, 65_536)
     }
 
-    /// One number for all layers, or one for each.
+    /// One number for all layers, or one for each; no entry is `None`. The sum is over `layers` in
+    /// either form.
     fn numbers(&self, name: &str, layers: u32, most: i64) -> Result<Option<Layers>, GgufError> {
         let key = self.key(name);
         let list = match self.metadata.get(&key) {

@@ -5,7 +5,9 @@
 use crate::error::GgufError;
 use crate::metadata::{Metadata, Value};
 
-/// Bytes for one sequence; 0 for a model without a state.
+/// Bytes for one sequence, in 32-bit floats over all layers that have a state; 0 for a model
+/// without one. Which kind of state it is follows from the numbers that are there, in the order in
+/// which `n_embd_r` and `n_embd_s` look for them.
 pub(crate) fn bytes(
     metadata: &Metadata,
     architecture: &str,

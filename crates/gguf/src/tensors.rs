@@ -40,6 +40,10 @@ pub(crate) struct Tensors {
 }
 
 impl Tensors {
+    /// Reads the list and checks that the tensors follow each other without gaps or overlaps, as
+    /// llama.cpp requires: a tensor whose offset leads elsewhere would be read from another one's
+    /// data. Whether the last one ends within the file is known at the end of the list, where the
+    /// data begins.
     pub(crate) fn read<R: Read>(
         source: &mut Source<R>,
         tensors: u64,
@@ -104,13 +108,16 @@ impl Tensors {
         Ok(())
     }
 
-    /// The type with the most bytes.
+    /// The type with the most bytes; among equals the last by name, so that the answer does not
+    /// depend on the order of a hash map.
     pub(crate) fn usual_type(&self) -> &'static str {
         let most = self.by_type.iter().max_by_key(|(name, bytes)| (**bytes, **name));
         most.map_or("F32", |(name, _)| name)
     }
 }
 
+/// The type and size of a tensor. `width` is the first dimension, in which the numbers of a row
+/// follow each other.
 struct Shape {
     kind: TensorType,
     width: u64,
@@ -125,6 +132,7 @@ impl Shape {
             return damaged(format!("the tensor `{}` has {dimensions} dimensions", shown(name)));
         }
         let mut width = 0;
+        // Wider than what is allowed, so that one more factor can't overflow before it is checked.
         let mut elements = 1_u128;
         for dimension in 0..dimensions {
             let size = source.u64()?;
@@ -146,6 +154,7 @@ impl Shape {
             let (name, kind) = (shown(name), kind.name);
             return damaged(format!("`{name}` is of the type {kind}, which no weights are"));
         }
+        // Blocks do not cross rows.
         if !width.is_multiple_of(kind.block) {
             return damaged(format!(
                 "the rows of `{}` do not fit the type {}",

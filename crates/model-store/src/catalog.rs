@@ -293,7 +293,8 @@ impl Entry {
         self.check_addresses()
     }
 
-    /// Names are there. What is in them is written out where it is shown, as are all names of others.
+    /// Names are there. What is in them is written out where it is shown, as are all names of
+    /// others.
     fn check_texts(&self) -> Result<(), String> {
         let named = [
             ("name", &self.name),

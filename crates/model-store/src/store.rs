@@ -22,9 +22,9 @@ use crate::{Catalog, Entry, LICENSE_BYTES_MAX, LicenseTerms, Machine, shipped_te
 const FOLDER_MODE: u32 = 0o700;
 
 /// The folder of installed models: `blobs`, `manifests`, `licenses` and `downloads`, and the list
-/// of consents. A manifest is changed by one rename or removal under the lock, so that a process that
-/// reads without the lock (the host, while the command line installs) sees a model as it was or as it is
-/// to be, and never half of it.
+/// of consents. A manifest is changed by one rename or removal under the lock, so that a process
+/// that reads without the lock (the host, while the command line installs) sees a model as it was
+/// or as it is to be, and never half of it.
 ///
 /// Holds nothing but the path: it is cheap to clone, and what another process has changed is seen
 /// by the next call.
@@ -273,7 +273,7 @@ impl Store {
         }
     }
 
-    /// What can be seen without reading the file, which would take a minute for a large one: that
+    /// What can be seen without reading the file, which has gigabytes: that
     /// it is there, has its length, and, if it is outside the store, the time it had when its
     /// digest was taken. Blobs need no time: they are read-only and only ever replaced by a file of
     /// the same digest.
