@@ -46,7 +46,6 @@ pub fn install(folder: &Path) -> Result<()> {
     stamp.set()
 }
 
-/// npm in a folder.
 pub fn npm(folder: &Path) -> Command {
     process::command(if cfg!(windows) { "npm.cmd" } else { "npm" }, folder)
 }

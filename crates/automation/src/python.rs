@@ -14,7 +14,7 @@ pub fn home() -> PathBuf {
     places::target().join("demo-model")
 }
 
-/// Where the virtual environment's Python is, once it is made.
+/// Where the virtual environment's Python is, once [`environment`] has made it.
 pub fn program() -> PathBuf {
     let programs = home().join("venv").join(if cfg!(windows) { "Scripts" } else { "bin" });
     programs.join(format!("python{}", std::env::consts::EXE_SUFFIX))

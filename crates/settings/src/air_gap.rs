@@ -31,7 +31,8 @@ pub enum AirGap {
 }
 
 impl AirGap {
-    /// Every layer could be read, and each value was allowed.
+    /// Every layer could be read, and each value was allowed. The only place where a
+    /// [`NetworkAllowed`] is made.
     pub(crate) fn set(on: bool, layer: Layer) -> Self {
         if !on {
             return Self::Off(NetworkAllowed(()));
@@ -80,15 +81,18 @@ impl AirGap {
 }
 
 /// What the settings on disk say about the network, for callers that need nothing else from them.
+/// Reads the files each time: a permission that was kept could outlive a change of them.
 #[must_use]
 pub fn air_gap(places: &Places) -> AirGap {
     SettingsFiles::read(places).resolve().air_gap
 }
 
-/// Part of every name that could be meant as this setting's.
+/// Part of every name that could be meant as this setting's, in lower case and without separators:
+/// `air-gapped`, `AirGap` and `airgap.enabled` have it.
 const STEM: &str = "airgap";
 
-/// Whether an unknown name is a misspelling of this setting's.
+/// Whether an unknown name is a misspelling of this setting's. Rather one name too many than one
+/// too few: who wrote it wants no network, and would not notice that it has no effect.
 pub(crate) fn is_meant_by(key: &str) -> bool {
     let letters: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
     letters.to_ascii_lowercase().contains(STEM)

@@ -11,7 +11,6 @@ use crate::env::HOME;
 
 /// An error in the settings. Its text says what happened, in one clause.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the text of each variant says what it is")]
 pub enum SettingsError {
     #[error("`{key}` can't be {value}")]
     NotAllowed { key: String, value: Value, allowed: String },

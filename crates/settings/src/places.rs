@@ -6,20 +6,19 @@ use etcetera::BaseStrategy;
 
 use crate::{SettingsError, env};
 
-/// The product's folders and files.
+/// The product's folders. Decided once at the start of a program and passed on, so that all of them
+/// agree; a test has its own with [`Places::under`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Places {
     /// What the user would miss: models and the editor's data.
     pub data: PathBuf,
     /// Folder of `settings.json`.
     pub config: PathBuf,
-    /// What can be recreated.
+    /// What can be made again: anything in it may be deleted while nothing runs.
     pub cache: PathBuf,
-    /// Logs.
     pub logs: PathBuf,
     /// Sockets and locks; private to the user.
     pub runtime: PathBuf,
-    /// Installed models.
     pub models: PathBuf,
     /// The editor's own data.
     pub editor: PathBuf,
@@ -54,7 +53,7 @@ impl Places {
         })
     }
 
-    /// Everything under one folder.
+    /// Everything under one folder, for private installations and tests.
     #[must_use]
     pub fn under(home: &Path) -> Self {
         Self {
@@ -81,7 +80,6 @@ impl Places {
         }
     }
 
-    /// The user's own settings file.
     #[must_use]
     pub fn settings_file(&self) -> PathBuf {
         self.config.join("settings.json")
@@ -99,7 +97,6 @@ impl Places {
         self.config.join("catalog.json")
     }
 
-    /// How far the first set-up has got.
     #[must_use]
     pub fn setup_file(&self) -> PathBuf {
         self.data.join("setup.json")
@@ -172,7 +169,6 @@ impl Places {
         self.cache.join("prefixes")
     }
 
-    /// The host's socket.
     #[must_use]
     pub fn host_socket(&self) -> PathBuf {
         self.runtime.join("host.sock")
@@ -185,8 +181,8 @@ impl Places {
     }
 }
 
-/// The bundled demo model: next to the programs of a package, or in the source tree that they were
-/// built in.
+/// The bundled demo model: where the variable says, next to the programs of a package, or in the
+/// source tree that they were built in. `None` if it is in none of them.
 #[must_use]
 pub fn demo_model(exe_dir: &Path) -> Option<PathBuf> {
     let name = "models/demo/localcoder-demo.gguf";

@@ -9,41 +9,37 @@ use crate::{
     Acceleration, Affects, Backend, DEMO, ExplanationLength, Key, Mode, Profile, Setting, TABLE,
 };
 
-/// How freely words are chosen.
+/// How freely words are chosen: temperature 0 always takes the likeliest, a repeat penalty of 1 is
+/// off.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sampling {
-    /// 0 is greedy.
     pub temperature: f32,
-    /// 0 to 1.
     pub top_p: f32,
-    /// 1 is off.
     pub repeat_penalty: f32,
 }
 
-/// All settings with a value each.
+/// All settings with a value each. Never partial and never out of bounds: [`resolve`] has replaced
+/// what was bad. What follows from several settings together is a method here, so that host and
+/// command line can't differ.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// The profile in force.
     pub profile: Profile,
     /// All profiles there are, the built-in ones first.
     pub profiles: Vec<Profile>,
     /// The context window, in tokens.
     pub context_tokens: u32,
-    /// The context window if memory allows; the same unless a profile leaves it open.
+    /// The context window if memory allows; the same as `context_tokens` unless a profile leaves it
+    /// open.
     pub context_tokens_most: u32,
-    /// Where the model computes.
     pub acceleration: Acceleration,
-    /// How much the engine does to be fast.
     pub mode: Mode,
-    /// How freely words are chosen.
     pub sampling: Sampling,
-    /// Those of the sampling values that were set.
+    /// Those of the sampling values that the user set; what a model's maker recommends counts for
+    /// the others.
     pub sampling_set: SamplingParams,
-    /// How long explanations are.
     pub explanation_length: ExplanationLength,
     /// Whether anything is suggested at the cursor.
     pub ghost_text: bool,
-    /// Languages in which nothing is suggested at the cursor.
     pub ghost_text_languages_off: Vec<String>,
     /// Whether suggestions continue while the system saves power.
     pub ghost_text_while_saving_power: bool,
@@ -53,9 +49,7 @@ pub struct Settings {
     pub ledger: bool,
     /// Below this speed a model counts as slow; 0 turns that off.
     pub slow_tokens_per_s: f64,
-    /// Which model drafts for the one in use.
     pub draft_model: Helper,
-    /// Which model suggests at the cursor.
     pub suggestion_model: Helper,
     code_model: Wanted,
     general_model: Wanted,
@@ -91,7 +85,6 @@ impl Helper {
         }
     }
 
-    /// The name that the user has given.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         match self {
@@ -101,7 +94,9 @@ impl Helper {
     }
 }
 
-/// A model that is wanted, and whether the profile says so: then others may stand in for it.
+/// A model that is wanted, and whether the profile says so: then others may stand in for it. A
+/// model that the user has named is never replaced, since an answer of another one would look like
+/// its.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Wanted {
     reference: String,
@@ -179,6 +174,8 @@ impl Settings {
         TABLE.iter().filter(|setting| self.differs(other, setting.id))
     }
 
+    /// Whether two settings differ in this one, as far as a host goes by it. The match has no
+    /// wildcard: a setting that is added has to be compared here, or said not to matter to hosts.
     fn differs(&self, other: &Self, key: Key) -> bool {
         let (sampling, others) = (self.sampling, other.sampling);
         let (set, others_set) = (self.sampling_set, other.sampling_set);
@@ -256,6 +253,8 @@ impl Settings {
         debug_assert_eq!(name, profile.name, "the one that is in force was found by its name");
         // For the network, `AirGap` decides, which knows more than this value.
         let _ = air_gapped;
+        // A window that the user has set is exact; only a profile may leave it to the memory that
+        // is free.
         let is_open = by_profile(Key::ContextWindow);
         let wanted = |key, reference| Wanted { reference, by_profile: by_profile(key) };
         let (temperature, top_p, repeat_penalty) =
