@@ -21,6 +21,7 @@ pub fn list(root: &Path) -> Result<Vec<PathBuf>> {
         Ok(names) => names.split('\0').filter(|name| !name.is_empty()).map(PathBuf::from).collect(),
         Err(_) => {
             let mut found = Vec::new();
+            // Without git there is no list of what is ignored, so folders are skipped by name.
             walk(root, Path::new(""), &mut found)?;
             found
         }

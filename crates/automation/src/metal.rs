@@ -57,6 +57,7 @@ fn newest(builds: &Path, name: &str) -> Option<PathBuf> {
                 folders.push(path);
             } else if entry.file_name() == name {
                 let written = entry.metadata().ok()?.modified().ok()?;
+                // Older ones are of other flags, or of a version before an update.
                 found = found.max(Some((written, path)));
             }
         }

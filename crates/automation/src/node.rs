@@ -25,6 +25,7 @@ pub fn ensure() -> Result<String> {
     if major.parse::<u32>().unwrap_or_default() < MAJOR_MIN {
         bail!("Node.js is {version}, and {MAJOR_MIN} or newer is needed: https://nodejs.org");
     }
+    // Distributions have a package of its own for it.
     if process::find("npm").is_none() {
         bail!("Node.js {version} is here, but its npm is not: install the package `npm`");
     }
@@ -38,6 +39,7 @@ pub fn install(folder: &Path) -> Result<()> {
     let relative = folder.strip_prefix(places::root()).unwrap_or(folder);
     let name = format!("npm-{}", relative.to_string_lossy().replace(['/', '\\'], "-"));
     let stamp = Stamp::new(&name, format!("{version}\n{lock}"));
+    // The stamp outlives the folder, which may have been deleted by hand.
     if stamp.is_fresh() && folder.join("node_modules").is_dir() {
         return Ok(());
     }

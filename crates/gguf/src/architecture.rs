@@ -271,6 +271,8 @@ pub(crate) fn check_tensors(
             return missing(name);
         }
     }
+    // Also for architectures that are not in the table: with one of them, llama.cpp computed with a
+    // tensor that was not there.
     check_experts(tensors, layers)?;
     let Some(needs) = known else { return Ok(()) };
     let experts = metadata.u32(&format!("{architecture}.expert_count"))?.unwrap_or(0) > 0;

@@ -80,7 +80,6 @@ pub enum Resembles {
 }
 
 impl Resembles {
-    /// Looks at the first bytes of a file.
     pub(crate) fn of(head: &[u8]) -> Self {
         let text = head.trim_ascii_start().to_ascii_lowercase();
         let starts = |prefix: &[u8]| text.starts_with(prefix);
@@ -117,7 +116,6 @@ impl Resembles {
     }
 }
 
-/// Shorthand for the most frequent error.
 pub(crate) fn damaged<T>(reason: impl Into<String>) -> Result<T, GgufError> {
     Err(GgufError::Damaged(reason.into()))
 }

@@ -25,7 +25,6 @@ const FILE_TYPE_MAX: u32 = 2047;
 /// Models without attention, which need not have heads.
 const WITHOUT_HEADS: &[&str] = &["mamba", "mamba2", "rwkv6", "rwkv6qwen2", "rwkv7", "arwkv7"];
 
-/// The architecture of what llama.cpp calls a multimodal projector.
 const LOOKS_AT_IMAGES: &str = "clip";
 
 /// What a GGUF file says about its model. Everything here has been checked: numbers are within the
@@ -38,7 +37,6 @@ pub struct Header {
     pub name: Option<String>,
     /// What it was fine-tuned for, such as `Instruct`.
     pub finetune: Option<String>,
-    /// Size class, such as `7B`.
     pub size_label: Option<String>,
     /// License as the file claims it; not verified.
     pub license: Option<String>,
@@ -73,9 +71,7 @@ pub struct Header {
     pub chat_template: Option<String>,
     /// Tokens for filling in the middle, if the model has all three.
     pub fim: Option<FimTokens>,
-    /// Number of weights.
     pub parameters: u64,
-    /// Bytes of all tensors.
     pub tensor_bytes: u64,
     /// Whether a token is computed by only some of the model's parts, its experts; then less than
     /// the whole file is read for a token.
@@ -152,6 +148,8 @@ impl Header {
                           image model";
             return Err(GgufError::Unsupported(reason.to_owned()));
         };
+        // Before any number is required: an embedding model lacks some of them and must not be
+        // called damaged for that.
         architecture::check(metadata, architecture)?;
         let model = Model { metadata, architecture };
         let embedding_length = model.required("embedding_length", 1 << 20)?;
@@ -161,6 +159,7 @@ impl Header {
         let kv_heads = model.heads("attention.head_count_kv", block_count)?;
         let (head_count, head_count_kv, kv_heads_all_layers) = match (&heads, &kv_heads) {
             (Some(heads), Some(kv)) => (heads.most, kv.most, kv.all),
+            // Without an entry of its own there are as many as heads, as in llama.cpp.
             (Some(heads), None) => (heads.most, heads.most, heads.all),
             (None, _) => (0, 0, 0),
         };
@@ -172,6 +171,7 @@ impl Header {
         if head_count == 0 && !WITHOUT_HEADS.contains(&architecture) {
             return damaged("it has no attention heads");
         }
+        // llama.cpp divides by the head count and by the quotient of the two.
         if head_count_kv > head_count {
             return damaged("it has more key and value heads than heads");
         }
@@ -237,6 +237,7 @@ fn check_version(version: u32) -> Result<u32, GgufError> {
 /// missing in it.
 fn check_split(metadata: &Metadata) -> Result<(), GgufError> {
     let parts = match metadata.get("split.count") {
+        // The tool that splits models writes 16 bits.
         Some(Value::U16(parts)) => u32::from(*parts),
         Some(Value::U32(parts)) => *parts,
         _ => 1,
@@ -254,6 +255,7 @@ fn check_split(metadata: &Metadata) -> Result<(), GgufError> {
 /// missing.
 fn check_kind(metadata: &Metadata) -> Result<(), GgufError> {
     let not_text = |what: String| Err(GgufError::NotText(what));
+    // A name that is missing or not a text is reported later, where it is required.
     let architecture = match metadata.get("general.architecture") {
         Some(Value::Text(name)) => name.as_str(),
         _ => "",
@@ -293,6 +295,8 @@ fn alignment(metadata: &Metadata) -> Result<u64, GgufError> {
 /// The quantization that the file names, or the type of most weights.
 fn quantization(metadata: &Metadata, tensors: &Tensors) -> Result<&'static str, GgufError> {
     let said = metadata.u32("general.file_type")?;
+    // A larger one is undefined behavior in llama.cpp, which makes an enumeration of it without a
+    // check: found by fuzzing with sanitizers.
     if let Some(number) = said.filter(|number| *number > FILE_TYPE_MAX) {
         return damaged(format!("`general.file_type` is {number}"));
     }
@@ -321,7 +325,10 @@ fn check_vocabulary(metadata: &Metadata, tensors: &Tensors, width: u32) -> Resul
         }
     }
     metadata.array("tokenizer.ggml.merges", ValueType::String)?;
+    // Only now, with the tokens known: lists may be in any order in the file.
     metadata.check_byte_tokens()?;
+    // A token's number is an index into the embedding: rows that are missing would be read beyond
+    // its end.
     if let Some(embedding) = tensors.embedding
         && embedding != (width.into(), tokens)
     {
@@ -363,7 +370,6 @@ struct Model<'a> {
     architecture: &'a str,
 }
 
-/// A number for the layer that has most, and for all layers together.
 struct Layers {
     most: u32,
     all: u64,
@@ -401,10 +407,12 @@ impl Model<'_> {
         let key = self.key(name);
         let list = match self.metadata.get(&key) {
             None => return Ok(None),
+            // Layers are bounded by now, so the list is short.
             Some(Value::U32(number)) => vec![i64::from(*number); layers as usize],
             Some(Value::List(list)) if list.len() == layers as usize => list.clone(),
             Some(_) => return damaged(format!("`{}` has the wrong type or length", shown(&key))),
         };
+        // llama.cpp reads a negative number as a very large one.
         if let Some(wrong) = list.iter().find(|number| !(0..=most).contains(*number)) {
             return damaged(format!("`{}` is {wrong}", shown(&key)));
         }
@@ -419,7 +427,8 @@ impl Model<'_> {
         Ok(said.map_or(embedding.saturating_mul(4), |said| said.most))
     }
 
-    /// Numbers that llama.cpp computes with: finite and above zero if they are given.
+    /// Numbers that llama.cpp divides by or takes roots of: finite and above zero if they are
+    /// given.
     fn check_floats(&self) -> Result<(), GgufError> {
         for name in
             ["attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon", "rope.freq_base"]

@@ -8,7 +8,6 @@ use crate::Header;
 /// How the KV cache is stored; sizes are those of ggml's blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KvType {
-    /// 16-bit floats, the default.
     F16,
     /// 8 bits and a scale for 32 values.
     Q8_0,
@@ -17,7 +16,6 @@ pub enum KvType {
 }
 
 impl KvType {
-    /// Bytes of a block of 32 values.
     const fn block_bytes(self) -> u64 {
         match self {
             Self::F16 => 64,
@@ -59,7 +57,6 @@ const STATES_BACK: u64 = 7;
 /// ...this many bytes.
 const STATES_BYTES_MAX: u64 = 24 * 1024 * 1024;
 
-/// How a model is going to be run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunShape {
     pub context_tokens: u32,
@@ -76,11 +73,8 @@ pub struct RunShape {
 /// worker has measured can take the place of a part: see [`Self::buffers_bytes`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryEstimate {
-    /// The file's tensors, mapped.
     pub weights_bytes: u64,
-    /// The KV cache for the whole context window.
     pub kv_bytes: u64,
-    /// Buffers for computing.
     pub compute_bytes: u64,
     pub vocabulary_bytes: u64,
     /// Allocated later, when the logits of a whole draft are kept at once.
@@ -151,6 +145,7 @@ impl Header {
     /// stage.
     fn compute_bytes(&self, run: RunShape) -> u64 {
         let (context, width) = (u64::from(run.context_tokens), u64::from(self.embedding_length));
+        // llama.cpp makes no batch larger than the window.
         let batch = u64::from(run.batch_tokens.min(run.context_tokens));
         // The mask says for each pair of tokens whether one attends to the other.
         let mask = if run.flash_attention { 2 * context } else { 4 * context };

@@ -45,7 +45,6 @@ pub(crate) enum Value {
         element: ValueType,
         length: u64,
     },
-    /// A value of another kind, which is not needed.
     Other,
 }
 
@@ -61,15 +60,12 @@ pub(crate) struct Metadata {
     pub(crate) first_tokens: u64,
 }
 
-/// The role of a token in fill-in-the-middle prompts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum FimRole {
     Prefix,
     Suffix,
     Middle,
-    /// Before the name of a repository.
     Repository,
-    /// Before the path of one of its files.
     File,
 }
 
@@ -113,7 +109,6 @@ const FIM_NAMES: &[(&str, FimRole)] = &[
 struct Vocabulary {
     /// For each token whether it is written `<0xAB>`.
     written_as_byte: Vec<bool>,
-    /// Tokens that are declared to be bytes.
     byte_tokens: Vec<u32>,
 }
 
@@ -138,6 +133,8 @@ impl Metadata {
                 return damaged("the names of its entries are too long");
             }
             let value = metadata.read_value(source, &key)?;
+            // Which of the two counts is not defined: llama.cpp refuses it, other readers take the
+            // last, and what was checked must be what is used.
             if metadata.values.contains_key(&key) {
                 return damaged(format!("the entry `{}` is there twice", shown(&key)));
             }
@@ -158,6 +155,7 @@ impl Metadata {
             ValueType::F32 => Value::Float(f32::from_le_bytes(source.bytes()?).into()),
             ValueType::F64 => Value::Float(f64::from_le_bytes(source.bytes()?)),
             ValueType::Bool => match source.bytes()? {
+                // A compiler may take any other byte of a `bool` for anything.
                 [0] => Value::Bool(false),
                 [1] => Value::Bool(true),
                 _ => return damaged(format!("`{}` is neither true nor false", shown(key))),
@@ -212,6 +210,7 @@ impl Metadata {
                     }
                 }
             }
+            // Both are bounded, so the product can't overflow.
             (_, Some(size)) => source.skip(length * size)?,
             (_, None) if key == TOKENS => self.read_tokens(source, length)?,
             (_, None) => {
@@ -236,6 +235,8 @@ impl Metadata {
         // Makers fill up the end with unused tokens, which differ between the sizes of a model, so
         // that only the first ones are compared.
         let first = length.checked_ilog2().map_or(0, |power| 1 << power);
+        // Compared within one process and never stored: another version of Rust may hash
+        // differently.
         let mut all = DefaultHasher::new();
         for token in 0..length {
             // Bytes and not text: tokens are parts of characters in some vocabularies.
@@ -247,6 +248,7 @@ impl Metadata {
             if token < first {
                 text.hash(&mut all);
             }
+            // What is not UTF-8 is not written as a byte and marks no gap.
             let text = String::from_utf8(text).unwrap_or_default();
             self.vocabulary.written_as_byte.push(is_byte(&text));
             let found = FIM_NAMES.iter().find(|(name, _)| *name == text);
@@ -263,7 +265,9 @@ impl Metadata {
         Ok(())
     }
 
-    /// llama.cpp parses the number in a byte token's text without checking it.
+    /// llama.cpp takes the digits out of a byte token's text without looking whether they are
+    /// there. To be called when all lists have been read, whose order in the file is up to its
+    /// maker.
     pub(crate) fn check_byte_tokens(&self) -> Result<(), GgufError> {
         let written = &self.vocabulary.written_as_byte;
         let wrong = |token: &&u32| written.get(**token as usize) != Some(&true);

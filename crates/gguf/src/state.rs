@@ -35,6 +35,7 @@ pub(crate) fn bytes(
         let before = convolution.saturating_sub(1).saturating_mul(convolved);
         inner.saturating_mul(state).saturating_add(before)
     };
+    // More layers with keys than layers is a contradiction, which must not underflow.
     let layers = u64::from(layers - layers_with_keys(metadata, architecture, layers)?.min(layers));
     Ok(values.saturating_mul(4).saturating_mul(layers))
 }

@@ -25,7 +25,6 @@ const PLAIN: &[&str] = &["norm.weight", ".bias"];
 /// The tensor that is a list of indices: the experts for each token, by its number.
 const INDICES: &str = ".ffn_gate_tid2eid.weight";
 
-/// What needs to be known of all tensors together.
 #[derive(Debug, Default)]
 pub(crate) struct Tensors {
     pub(crate) parameters: u64,
@@ -66,6 +65,8 @@ impl Tensors {
             };
             let shape = Shape::read(source, &name)?;
             let offset = source.u64()?;
+            // Two tensors in the same bytes are what an attacker would write; llama.cpp refuses
+            // gaps and overlaps, too.
             if offset != next_offset {
                 return damaged(format!("the tensor `{}` is not where it should be", shown(&name)));
             }
@@ -77,6 +78,7 @@ impl Tensors {
                 return damaged("its tensors are larger than any file");
             };
             next_offset = padded;
+            // llama.cpp looks tensors up by name.
             if let Some(twice) = all.names.replace(name) {
                 return damaged(format!("the tensor `{}` is there twice", shown(&twice)));
             }
@@ -146,6 +148,7 @@ impl Shape {
             };
         }
         let kind = tensor_type(source.u32()?)?;
+        // ggml ends the process at other types: `binary_op: unsupported types`.
         if kind.name != "F32" && PLAIN.iter().any(|ending| name.ends_with(ending)) {
             let (name, kind) = (shown(name), kind.name);
             return damaged(format!("`{name}` is of the type {kind} and should be of F32"));

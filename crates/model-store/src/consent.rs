@@ -22,7 +22,6 @@ pub struct Consent {
     pub text_sha256: String,
     /// When the user agreed, in seconds since 1970.
     pub at_s: u64,
-    /// Version of the product that asked.
     pub product_version: String,
 }
 
@@ -70,6 +69,7 @@ impl Consent {
         let append = || {
             let mut file = OpenOptions::new().append(true).create(true).open(list)?;
             file.write_all(text.as_bytes())?;
+            // The agreement has to outlast a power cut as well as the model does.
             file.sync_all()
         };
         append().map_err(|error| disk(list, &error))

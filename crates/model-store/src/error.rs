@@ -86,7 +86,6 @@ pub struct Problem {
     pub(crate) text: String,
 }
 
-/// What makes a model usable again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Remedy {
     /// The file is outside the store and was touched: it may still be the same.
@@ -105,7 +104,6 @@ pub enum Named {
     InUsersCatalog,
 }
 
-/// The disk failed at a path of the store.
 pub(crate) fn disk(path: &Path, error: &std::io::Error) -> StoreError {
     unusable(path, cause_of(error, path))
 }

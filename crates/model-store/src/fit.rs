@@ -28,9 +28,7 @@ const _: () = assert!(FIRST_OUTPUT_ROWS == Purpose::ALL.len() as u64 + 1);
 /// file is.
 #[derive(Debug, Clone, Copy)]
 pub enum Known<'a> {
-    /// The file is there, and this is its header.
     Header(&'a Header),
-    /// A catalog names it.
     Entry(&'a Entry),
 }
 
@@ -84,6 +82,7 @@ impl Known<'_> {
             if window <= least || memory.fit(need.bytes) == Fit::Fits {
                 return (window, need);
             }
+            // The smallest window is tried even if the steps would pass it.
             window = window.saturating_sub(WINDOW_STEP_TOKENS).max(least);
         }
     }
@@ -117,6 +116,7 @@ pub fn run_shape(profile: &LoadProfile) -> RunShape {
             KvStorage::F16 => KvType::F16,
             KvStorage::Q8_0 => KvType::Q8_0,
         },
+        // llama.cpp stores the cache in 8 bits only with flash attention.
         flash_attention: profile.kv == KvStorage::Q8_0,
         ..usual(profile.context_tokens)
     }
@@ -127,7 +127,6 @@ pub fn run_shape(profile: &LoadProfile) -> RunShape {
 pub struct Memory {
     /// All memory that a program of this user could have.
     pub total_bytes: Option<u64>,
-    /// What could be had now.
     pub free_bytes: Option<u64>,
 }
 

@@ -87,7 +87,6 @@ impl Fetcher {
         self
     }
 
-    /// With other time limits; for tests.
     #[must_use]
     pub fn with_limits(mut self, limits: FetchLimits) -> Self {
         self.limits = limits;
@@ -128,6 +127,8 @@ impl Fetcher {
     ) -> Result<(), StoreError> {
         let stdout = self.start(task, running)?;
         let mut end = None;
+        // Output that is not text or breaks off counts as ended: the last event is then missing,
+        // which is reported below.
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
             match serde_json::from_str(&line) {
                 Ok(event @ (FetchEvent::Done | FetchEvent::Failed { .. })) => end = Some(event),
@@ -175,6 +176,8 @@ impl Fetcher {
         let mut line = serde_json::to_vec(&order)
             .map_err(|error| StoreError::FetchSilent(error.to_string()))?;
         line.push(b'\n');
+        // Written to and kept open in `child`: when its input ends, so does the program, which
+        // makes it end with this process, however that ends.
         if let Some(stdin) = &mut child.stdin {
             stdin.write_all(&line).map_err(failed)?;
         }

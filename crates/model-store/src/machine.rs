@@ -8,7 +8,6 @@ use serde::Serialize;
 use crate::fit::{Fit, Memory};
 use crate::memory;
 
-/// Memory and disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Machine {
@@ -16,7 +15,6 @@ pub struct Machine {
     pub memory_bytes: u64,
     /// How much of it could be had now, if the system reports it.
     pub memory_free_bytes: Option<u64>,
-    /// Free bytes on the disk of the models.
     pub disk_free_bytes: u64,
 }
 

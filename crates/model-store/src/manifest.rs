@@ -47,9 +47,7 @@ pub struct Installed {
     /// What it is meant for; empty if not stated.
     #[serde(default)]
     pub roles: Vec<Role>,
-    /// Architecture, such as `qwen2`.
     pub architecture: String,
-    /// Number of weights.
     pub parameters: u64,
     /// Such as `Q4_K_M`.
     pub quantization: String,
@@ -79,7 +77,6 @@ pub struct Installed {
     /// What its maker recommends for answers that are not code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sampling: Option<Sampling>,
-    /// What the user agreed to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent: Option<Consent>,
     /// When it was installed, in seconds since 1970.
@@ -230,7 +227,6 @@ impl Installed {
         serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
     }
 
-    /// Writes it as a whole or not at all.
     pub(crate) fn write(&self, folder: &Path) -> Result<(), StoreError> {
         let path = folder.join(format!("{}.json", self.id));
         write_whole(&path, self.text().as_bytes())

@@ -25,7 +25,6 @@ pub(crate) fn is_reserved(id: &str, catalog: &Catalog) -> bool {
     id == DEMO || catalog.entry(id).is_some()
 }
 
-/// The name of a file that claims a reserved one.
 pub(crate) fn of_claimed(id: &str) -> String {
     trimmed(&format!("{CLAIMED}{id}"))
 }

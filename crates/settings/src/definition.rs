@@ -53,7 +53,6 @@ pub enum Kind {
     Profiles,
 }
 
-/// Words of a choice, each with what it means.
 pub type Choices = &'static [(&'static str, &'static str)];
 
 /// What a change of a setting reaches, and so what a host has to do about it. A test changes each
@@ -98,7 +97,6 @@ impl Affects {
     }
 }
 
-/// One setting: all that is known of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Setting {
     /// By which code names it; also its index in the table.

@@ -29,6 +29,7 @@ pub fn edited(text: &str, key: &str, value: Option<&Value>) -> Result<String, St
             property.set_value(input(value));
             rename(&property, &full);
         }
+        // A nested one is not kept, since it can't have the full name: it is removed below.
         (Some(value), None) => {
             object.append(&full, input(value));
         }

@@ -138,6 +138,7 @@ fn read(path: &Path, fix: &str) -> Contents {
     });
     contents.unwrap_or_else(|error| {
         let error = ErrorInfo::from(error);
+        // The disk knows better what helps, if it is what failed.
         let fix = error.hint.as_deref().unwrap_or(fix);
         let hint = format!(
             "{fix}: until then nothing in it is used, and `localcoder.airGapped` counts as on"

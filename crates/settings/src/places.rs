@@ -38,6 +38,7 @@ impl Places {
             return Ok(Self::macos(strategy.home_dir()));
         }
         let state = strategy.state_dir().unwrap_or_else(|| strategy.data_dir()).join("localcoder");
+        // `XDG_RUNTIME_DIR` is not set in every session.
         let runtime = strategy
             .runtime_dir()
             .map_or_else(|| state.join("runtime"), |dir| dir.join("localcoder"));

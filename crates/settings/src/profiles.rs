@@ -161,8 +161,11 @@ pub fn built_in() -> Vec<Profile> {
 pub(crate) fn all(setting: &Value) -> Vec<Profile> {
     let mut all = built_in();
     for (name, value) in setting.as_object().into_iter().flatten() {
+        // What is wrong was reported when the setting was checked.
         let Ok(profile) = own(name, value) else { continue };
         match all.iter_mut().find(|known| known.name == profile.name) {
+            // The user's own profile takes the place of a built-in one of its name, and its place
+            // in the order.
             Some(known) => *known = profile,
             None => all.push(profile),
         }
@@ -170,7 +173,8 @@ pub(crate) fn all(setting: &Value) -> Vec<Profile> {
     all
 }
 
-/// Fails with what is wrong with a value of the setting.
+/// Fails with what is wrong with a value of the setting, in words that follow "allowed is". One bad
+/// profile makes the whole setting bad, as with any other value.
 pub(crate) fn check(value: &Value) -> Result<(), String> {
     let profiles: &Map<String, Value> =
         value.as_object().ok_or("an object with a profile under each name")?;
@@ -180,6 +184,8 @@ pub(crate) fn check(value: &Value) -> Result<(), String> {
     profiles.iter().try_for_each(|(name, value)| own(name, value).map(|_| ()))
 }
 
+/// One profile of the user's, or what is wrong with it. Without a largest window it has the one
+/// window, and leaves nothing to the memory that is free.
 fn own(name: &str, value: &Value) -> Result<Profile, String> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.chars().all(fits) {

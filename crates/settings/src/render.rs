@@ -80,6 +80,7 @@ pub fn vscode_properties() -> Value {
             let docs: Vec<&str> = choices.iter().map(|(_, doc)| *doc).collect();
             property["markdownEnumDescriptions"] = docs.into();
         }
+        // A folder that is opened must not decide what runs.
         property["scope"] = "application".into();
         property["order"] = order.into();
         property["markdownDescription"] = setting.doc.into();

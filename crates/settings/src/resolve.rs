@@ -87,6 +87,7 @@ pub fn resolve(layers: &[(Layer, &Contents)]) -> Resolved {
             AirGap::closed_by(error)
         }
         None => {
+            // Anything but a plain `false` is on.
             let on = *found.value(Key::AirGapped) != Value::Bool(false);
             AirGap::set(on, found.source(Key::AirGapped))
         }

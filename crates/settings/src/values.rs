@@ -26,7 +26,6 @@ pub struct Settings {
     pub profile: Profile,
     /// All profiles there are, the built-in ones first.
     pub profiles: Vec<Profile>,
-    /// The context window, in tokens.
     pub context_tokens: u32,
     /// The context window if memory allows; the same as `context_tokens` unless a profile leaves it
     /// open.
@@ -38,7 +37,6 @@ pub struct Settings {
     /// the others.
     pub sampling_set: SamplingParams,
     pub explanation_length: ExplanationLength,
-    /// Whether anything is suggested at the cursor.
     pub ghost_text: bool,
     pub ghost_text_languages_off: Vec<String>,
     /// Whether suggestions continue while the system saves power.
@@ -62,15 +60,12 @@ pub struct Settings {
 pub enum Helper {
     /// An installed one that fits, where it is likely to pay.
     Auto,
-    /// None.
     Without,
     /// The model with this name, where there is room for it.
     Named(String),
 }
 
-/// The word that leaves the choice of a model to the host.
 pub(crate) const AUTO: &str = "auto";
-/// The word for no draft model.
 pub(crate) const DRAFT_OFF: &str = "off";
 /// The word for no model for suggestions beside the one for code.
 pub(crate) const SUGGEST_CODE: &str = "code";
@@ -127,11 +122,14 @@ impl Settings {
     pub fn general_models(&self) -> Vec<String> {
         let Wanted { reference, by_profile } = &self.general_model;
         match (reference.is_empty(), by_profile) {
+            // No name means that the model for code does both.
             (true, _) => self.code_models(),
+            // Named by the user: an answer of another model would look like this one's.
             (false, false) => vec![reference.clone()],
             (false, true) => {
                 let mut models = vec![reference.clone()];
                 models.extend(self.code_models());
+                // A profile may name one model for both.
                 models.dedup();
                 models
             }
@@ -269,6 +267,7 @@ impl Settings {
                 temperature: set(Key::Temperature, temperature),
                 top_p: set(Key::TopP, top_p),
                 repeat_penalty: set(Key::RepeatPenalty, repeat_penalty),
+                // There is no setting for it: only a request names one.
                 seed: None,
             },
             explanation_length,
@@ -302,7 +301,6 @@ mod tests {
     use super::*;
     use crate::Contents;
 
-    /// The user's settings with only this one set.
     fn with(setting: &Setting, value: &Value) -> Settings {
         let set = Map::from_iter([(setting.key.to_owned(), value.clone())]);
         let resolved = resolve(&[(Layer::File, &Contents::from(set))]);
