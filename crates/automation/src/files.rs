@@ -10,7 +10,6 @@ use anyhow::{Context as _, Result};
 
 use crate::{places, process};
 
-/// Folders that contain none of our files.
 const SKIPPED: &[&str] = &["target", "node_modules", ".git", "__pycache__", "dist", "dist-test"];
 
 /// Every file that is tracked or new and not ignored, relative to `root`, sorted.
@@ -52,7 +51,6 @@ fn walk(root: &Path, folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-/// A file's text, with an error that names it.
 pub fn read(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("reading `{}`", path.display()))
 }

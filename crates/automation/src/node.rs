@@ -32,7 +32,8 @@ pub fn ensure() -> Result<String> {
     Ok(version)
 }
 
-/// Installs a package's dependencies from its lock file, unless they are installed already.
+/// Installs a package's dependencies from its lock file with `npm ci`, which changes no version.
+/// Done again when the lock file or Node.js has changed.
 pub fn install(folder: &Path) -> Result<()> {
     let version = ensure()?;
     let lock = files::read(&folder.join("package-lock.json"))?;

@@ -19,7 +19,6 @@ pub fn program(name: &str) -> PathBuf {
     target().join("debug").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
-/// Stamps that say for which inputs a slow step was done last.
 pub fn stamps() -> PathBuf {
     target().join("xtask-stamps")
 }

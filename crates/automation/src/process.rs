@@ -20,7 +20,8 @@ pub fn command(program: impl AsRef<OsStr>, folder: &Path) -> Command {
     command
 }
 
-/// The cargo that this program was started by.
+/// The cargo that this program was started by, so that a nested build uses the same toolchain;
+/// `cargo` from the `PATH` where it was started by hand.
 pub fn cargo(folder: &Path) -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = command(program, folder);
@@ -35,7 +36,8 @@ pub fn cargo(folder: &Path) -> Command {
     command
 }
 
-/// Runs it with our terminal, and fails unless it exits with 0.
+/// Runs it with our terminal and input, and fails unless it exits with 0. What it says is on the
+/// terminal and not in the error.
 pub fn run(command: &mut Command) -> Result<()> {
     let shown = show(command);
     let status = command.status().with_context(|| format!("`{shown}` could not be started"))?;

@@ -11,7 +11,6 @@ pub fn line(text: impl AsRef<str>) {
     eprintln!("{}", text.as_ref());
 }
 
-/// Prints the name of a stage, runs it, and prints how long it took.
 pub fn stage<T>(name: &str, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
     line(format!("── {name}"));
     let start = Instant::now();

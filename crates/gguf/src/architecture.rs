@@ -65,7 +65,6 @@ const OTHERS: &[(&[&str], &str)] = &[
     (&["clef"], "it chooses between options"),
 ];
 
-/// The reason for models that are made for search.
 const EMBEDS: &str = "it is an embedding model, which turns text into numbers";
 
 /// Refuses architectures that can't write, and those that llama.cpp does not know.
@@ -87,8 +86,8 @@ pub(crate) fn check(metadata: &Metadata, architecture: &str) -> Result<(), GgufE
 }
 
 /// What all models of some architectures must have. A tensor is listed only if llama.cpp refuses
-/// the file without it: one too many here would refuse a good file, one too few is refused later by
-/// llama.cpp itself.
+/// the file without it: one too many here would refuse a good file, one too few is left to
+/// llama.cpp, which reports it only at the first request.
 struct Needs {
     architectures: &'static [&'static str],
     once: &'static [&'static str],

@@ -89,7 +89,7 @@ impl Resembles {
             [0x1F, 0x8B, ..] | [0x28, 0xB5, 0x2F, 0xFD, ..] | [b'B', b'Z', b'h', ..] => {
                 Self::Compressed
             }
-            // `ggjt`, `ggml`, `ggla` and `ggmf`, whose numbers were written little-endian.
+            // `ggjt`, `ggml` and `ggmf` were numbers, written little-endian.
             [b't', b'j', b'g', b'g', ..]
             | [b'l', b'm' | b'a', b'g', b'g', ..]
             | [b'f', b'm', b'g', b'g', ..] => Self::OldGgml,
@@ -122,6 +122,7 @@ pub(crate) fn damaged<T>(reason: impl Into<String>) -> Result<T, GgufError> {
 
 /// A name from the file, in a shape that can be shown: short and on one line.
 pub(crate) fn shown(name: &str) -> String {
+    // It is printed on terminals, where control characters move the cursor.
     let clean = name.chars().map(|c| if c.is_control() { '?' } else { c });
     let mut short: String = clean.take(60).collect();
     if short.len() < name.len() {

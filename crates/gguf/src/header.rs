@@ -78,8 +78,8 @@ pub struct Header {
     pub has_experts: bool,
 }
 
-/// Ids of the tokens that mark the parts of a fill-in-the-middle prompt. The first three are in
-/// every such vocabulary; all are below the size of the vocabulary.
+/// Ids of the tokens that mark the parts of a fill-in-the-middle prompt; all of them are below the
+/// size of the vocabulary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FimTokens {
     /// Before the text in front of the gap.

@@ -88,6 +88,7 @@ mod tests {
             ("https:///x", "no host"),
             ("https://user:secret@example.org/x", "password"),
             ("https://example.org/a b", "characters"),
+            // Parsers do not agree which host this is.
             ("https://example.org\\@evil.org/", "password"),
             ("https://example.org/\u{202e}x", "characters"),
             ("https://example.org/a/../b", "`..`"),

@@ -24,6 +24,7 @@ pub fn memory_bytes_per_s() -> f64 {
     let best = passes.map(|(left, right)| seconds(left, right)).fold(f64::INFINITY, f64::min);
     #[expect(clippy::cast_precision_loss, reason = "a rough figure")]
     let bytes = 2.0 * PIECE_BYTES as f64;
+    // A clock that has not moved must not make it infinite.
     bytes / best.max(1e-6)
 }
 

@@ -71,6 +71,7 @@ impl Bundle {
             }
             None => (claimed.claimed_by(folder, catalog).map_err(unusable)?, carried),
         };
+        // Nobody can agree to a text that is not there.
         if model.license.is_some() && license_text.is_none() {
             return Err(unusable(format!("the text of its license, `{LICENSE}`, is not there")));
         }
@@ -221,6 +222,7 @@ impl Store {
         let (mut file, about) = open(&path).map_err(|it| unusable(&path, it.cause(&path)))?;
         let header = checked_header(&path, &mut file)?;
         let bytes = about.len();
+        // Before gigabytes are copied.
         if bytes != claimed.bytes {
             return Err(StoreError::OtherLength { path, found: bytes, claimed: claimed.bytes });
         }
@@ -229,6 +231,7 @@ impl Store {
             model.id = self.free_name(&model.id)?;
         }
         self.take_in(&path, &mut file, bytes, Some(&model.sha256), progress)?;
+        // Text and consent come before the manifest, by which the model exists.
         if let (Some(license), Some(text)) = (&model.license, &bundle.license_text) {
             self.keep_license(&model.id, license, text)?;
         }

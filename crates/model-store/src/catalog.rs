@@ -315,6 +315,8 @@ impl Entry {
             return Err("`fim` has an empty token".to_owned());
         }
         let switch = self.thinking.as_ref().and_then(|it| it.switch.as_deref());
+        // A template ignores a variable that it does not know: a misspelled one would silently
+        // leave the model thinking.
         if let Some(switch) = switch.filter(|it| !THINKING_SWITCHES.contains(it)) {
             let known = THINKING_SWITCHES.join("`, `");
             return Err(format!("`thinking.switch` is `{switch}`; what is known is `{known}`"));
@@ -337,6 +339,7 @@ impl Entry {
         if !self.sampling.unwrap_or_default().is_sound() {
             return Err("`sampling` has a number that is out of bounds".to_owned());
         }
+        // It is kept in the manifest, whose length is bounded as well.
         if self.chat_template.as_ref().is_some_and(|it| it.len() > CHAT_TEMPLATE_BYTES_MAX) {
             return Err(format!("`chatTemplate` has more than {CHAT_TEMPLATE_BYTES_MAX} bytes"));
         }
@@ -386,6 +389,8 @@ impl Entry {
     pub fn urls(&self) -> Vec<String> {
         let Self { repository, revision, file, .. } = self;
         let own = self.url.clone().unwrap_or_else(|| {
+            // At a revision and not at a branch, where the file could be replaced by one that has
+            // another digest.
             format!("https://huggingface.co/{repository}/resolve/{revision}/{file}")
         });
         std::iter::once(own).chain(self.mirrors.iter().cloned()).collect()

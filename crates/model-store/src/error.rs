@@ -114,6 +114,7 @@ pub(crate) fn unusable(path: &Path, cause: Cause) -> StoreError {
 }
 
 fn used_or_written(kind: Kind) -> &'static str {
+    // Such a disk can still be read, so it is the writing that failed.
     if matches!(kind, Kind::Full | Kind::ReadOnly) { "written" } else { "used" }
 }
 

@@ -88,6 +88,7 @@ fn cause(error: &StoreError) -> Option<String> {
             format!("it has {found} bytes, and the folder says {claimed}")
         }
         StoreError::NoRoom { free_bytes, .. } => {
+            // The number is `RESERVE_BYTES`.
             format!("{} are free, and 1 GB must stay so", gb(*free_bytes))
         }
         StoreError::OtherLicense { sha256, .. } => format!("its text has the digest {sha256}"),

@@ -50,6 +50,8 @@ struct State {
 
 impl Named {
     fn by(entry: &Entry) -> Self {
+        // The whole entry is compared: one of the user's that has an id of ours is still theirs to
+        // fix.
         let shipped = Catalog::shipped().entry(&entry.id).is_some_and(|it| it == entry);
         if shipped { Self::Here } else { Self::InUsersCatalog }
     }

@@ -25,6 +25,7 @@ impl Machine {
         // The first folder that exists is on the disk where the models will be.
         let folder = models.ancestors().find(|folder| folder.is_dir());
         let stat = folder.and_then(|folder| rustix::fs::statvfs(folder).ok());
+        // `f_bavail` and not `f_bfree`: a part is reserved for the administrator.
         let disk_free_bytes = stat.map_or(0, |stat| stat.f_bavail.saturating_mul(stat.f_frsize));
         Self {
             memory_bytes: memory::total_bytes().unwrap_or(0),

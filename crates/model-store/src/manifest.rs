@@ -130,7 +130,8 @@ impl Source {
 #[serde(rename_all = "camelCase")]
 pub struct Linked {
     pub path: PathBuf,
-    /// When it was last written, in nanoseconds since 1970.
+    /// When it was last written, in nanoseconds since 1970; another time makes
+    /// [`Store::verify`](crate::Store::verify) the remedy.
     pub modified_ns: u64,
 }
 

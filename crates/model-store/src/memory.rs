@@ -233,6 +233,7 @@ mod tests {
             ("proc/self/cgroup", "7:cpu:/x\n4:memory,other:/box\n0::/\n"),
             ("sys/fs/cgroup/memory/box/memory.limit_in_bytes", "300000\n"),
             ("sys/fs/cgroup/memory/box/memory.usage_in_bytes", "100000\n"),
+            // How this kind writes that there is no limit.
             ("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"),
             ("sys/fs/cgroup/memory/memory.usage_in_bytes", "100000\n"),
         ]);

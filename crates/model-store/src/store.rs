@@ -411,7 +411,8 @@ impl Store {
         Machine::here(&self.folder)
     }
 
-    /// The text of a model's license, if it is known here: shipped, or kept from before.
+    /// The text of a model's license, if it is known here: shipped, or kept from before. `None`
+    /// before the first installation of a model whose license does not come with the product.
     #[must_use]
     pub fn license_text(&self, entry: &Entry) -> Option<String> {
         shipped_text(&entry.license).or_else(|| self.text_beside(&entry.id))

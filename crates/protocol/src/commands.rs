@@ -6,32 +6,26 @@
 /// is shown while it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AnswerKind {
-    /// The selected code again, changed.
     Edit,
-    /// A text about it, which streams.
     Text,
 }
 
 /// Which of the user's models answers, where none is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ModelUse {
-    /// The one for code.
     Code,
-    /// The one for everything else.
     General,
 }
 
 /// What has to be there before it can be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Needs {
-    /// Selected lines that hold code.
     Selection,
 }
 
 /// What an edit is to leave as it is of what code does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kept {
-    /// It may change anything.
     Nothing,
     /// What is returned stays; errors that were swallowed may come out.
     Values,
@@ -42,9 +36,7 @@ pub enum Kept {
 /// Where an entry is offered beside the command palette.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// The menu of the selected code.
     ContextMenu,
-    /// The menu of the status bar.
     StatusMenu,
 }
 
@@ -55,9 +47,7 @@ pub struct Entry {
     /// Its name, without `localcoder.`.
     pub command: &'static str,
     pub title: &'static str,
-    /// Name of an icon of VS Code.
     pub icon: &'static str,
-    /// Whether the user is asked what is to be done.
     pub asks_instruction: bool,
     /// What is to be done, where the entry says it for the user.
     pub instruction: Option<&'static str>,
@@ -82,7 +72,6 @@ pub struct CommandSpec {
     /// What is reported where an edit would change nothing, before the lines.
     pub nothing: &'static str,
     pub answer: AnswerKind,
-    /// Whose answer it is.
     pub model: ModelUse,
     pub needs: Needs,
     /// Whether an edit may touch nothing but comments.
@@ -92,7 +81,6 @@ pub struct CommandSpec {
     pub keeps: Kept,
     /// Whether it takes an instruction in words, or a question.
     pub takes_instruction: bool,
-    /// The editor's commands for it.
     pub entries: &'static [Entry],
 }
 

@@ -209,7 +209,6 @@ pub struct LoadDraftAnswer {
     pub worker: WorkerId,
     /// Memory that it took beside the loaded model.
     pub memory: MemoryUse,
-    /// Time of one of its steps, in microseconds.
     pub step_us: u64,
     pub load_ms: u64,
 }
@@ -382,7 +381,6 @@ pub struct WorkerGenerateAnswer {
     pub held_tokens: u32,
     /// What is known of the model's speed now.
     pub measured: Measured,
-    /// What the draft model did.
     #[serde(default)]
     pub draft: DraftUse,
     /// The mean of what the logarithms of the written tokens' probabilities are, as the model gives
@@ -420,21 +418,18 @@ pub struct ScoreTextParams {
 pub struct ScoreTextAnswer {
     pub worker: WorkerId,
     pub prompt: Vec<i32>,
-    /// One for each token of the text, in order.
     pub tokens: Vec<Foreseen>,
 }
 
-/// A token and what was likeliest in its place.
+/// A token of the text and what was likeliest in its place, given all before it. `bytes` is how
+/// much of the text the token writes; `probability` is that of `likeliest`, and not of `token`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Foreseen {
-    /// The token that is there.
     pub token: i32,
-    /// Bytes that it writes.
     pub bytes: u32,
     /// The likeliest there, given all before it.
     pub likeliest: i32,
-    /// How likely that one was.
     #[serde(deserialize_with = "crate::number::finite")]
     pub probability: f32,
 }
@@ -446,7 +441,6 @@ pub struct Foreseen {
 pub struct TokenParams {
     pub worker: WorkerId,
     pub request_id: u64,
-    /// What was written since the last piece.
     pub text: String,
 }
 
@@ -490,7 +484,8 @@ pub struct RestorePrefixParams {
     pub bytes: u64,
 }
 
-/// What came of either.
+/// What came of saving or restoring. To do neither is a good answer: a state is only ever a matter
+/// of speed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PrefixAnswer {

@@ -9,19 +9,16 @@ use serde_json::Value;
 
 use crate::{Key, Layer, Places, SettingsError, SettingsFiles};
 
-/// The setting that this is about.
 pub const AIR_GAPPED: &str = Key::AirGapped.name();
 
 /// Proof that the settings allow downloads. Only [`AirGap`] can make one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NetworkAllowed(());
 
-/// What the settings say about the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AirGap {
     /// What the user asks for may be downloaded.
     Off(NetworkAllowed),
-    /// Nothing may be downloaded.
     On {
         /// Why: a sentence without its final period, which names the file or the value.
         reason: String,
@@ -49,13 +46,11 @@ impl AirGap {
         }
     }
 
-    /// Whether nothing may be downloaded.
     #[must_use]
     pub fn is_on(&self) -> bool {
         matches!(self, Self::On { .. })
     }
 
-    /// Why it is on.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
         match self {
@@ -131,6 +126,8 @@ mod tests {
     #[test]
     fn only_a_plain_no_is_one() {
         // Read as VS Code writes it, and what is meant counts.
+        // A comment, a trailing comma, a byte order mark and the full key each turned the air gap
+        // off without a word, before there was one reader for all programs.
         let said: [(&str, bool); 18] = [
             ("{}", false),
             (r#"{"airGapped": false}"#, false),
@@ -170,6 +167,7 @@ mod tests {
 
     #[test]
     fn a_value_that_is_neither_yes_nor_no_closes_and_is_named() {
+        // A text `"true"` was taken for off once.
         for value in ["\"true\"", "\"false\"", "1", "0", "null", "[]", "{}", "{\"on\":true}"] {
             let text = format!("{{\"airGapped\": {value}}}");
             let (_home, places) = home(Some(text.as_bytes()), None);

@@ -62,17 +62,14 @@ pub enum Affects {
     /// Which model is loaded, or how it is run: what is loaded otherwise is loaded again, and what
     /// was lowered or left alone before is tried again.
     Load,
-    /// How the next answer is written.
     Sampling,
     /// What the next answer is like.
     Answers,
     /// How long a model stays in memory.
     Residency,
-    /// What is suggested to the user.
     Suggestions,
     /// What is suggested at the cursor, and when.
     GhostText,
-    /// What is counted of edits.
     Statistics,
     /// What is done with an edit before it is shown; hosts don't go by it.
     Clients,
@@ -104,7 +101,6 @@ pub struct Setting {
     /// Name without the `localcoder.` prefix.
     pub key: &'static str,
     pub kind: Kind,
-    /// What it does, in Markdown.
     pub doc: &'static str,
     /// What a change of it reaches, the gravest first: the first one is what the reference page
     /// tells. Never empty.
@@ -114,7 +110,6 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// What is used where nothing is set.
     pub(crate) fn default(&self) -> Value {
         match self.kind {
             Kind::Model => "".into(),
@@ -239,6 +234,7 @@ impl FromValue for f64 {
 
 impl FromValue for String {
     fn from_value(value: &Value) -> Option<Self> {
+        // A name of blanks is none for `is_nothing`, too.
         value.as_str().map(|text| text.trim().to_owned())
     }
 }

@@ -51,6 +51,8 @@ pub fn in_full(text: &str) -> Result<String, String> {
         let values = parse(&text)?;
         let full = format!("{PREFIX}{}", setting.key);
         let stands = standing(&values, &full).or_else(|| standing(&values, setting.key)).cloned();
+        // With both names in the file it is not clear which one is meant; that is reported and not
+        // repaired.
         if let Some(value) = stands.filter(|_| !values.contains_key(&full)) {
             text = edited(&text, setting.key, Some(&value))?;
         }
@@ -87,12 +89,11 @@ pub fn merged(text: &str, other: &Map<String, Value>, counts: Counts) -> Result<
     Ok(text)
 }
 
-/// Which of two files wins.
+/// Which of two files wins: the one that is changed, or the other one, whose values are merged into
+/// it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counts {
-    /// The file that is changed.
     This,
-    /// The file that the values come from.
     Other,
 }
 
@@ -137,7 +138,6 @@ fn standing<'a>(values: &'a Map<String, Value>, name: &str) -> Option<&'a Value>
     })
 }
 
-/// Whether the property is on the first level.
 fn is_outer(property: &CstObjectProp) -> bool {
     let object = property.parent().and_then(|parent| parent.as_object());
     object.and_then(|object| object.parent()).is_none_or(|it| it.as_object_prop().is_none())

@@ -84,9 +84,7 @@ impl From<Map<String, Value>> for Contents {
 /// is watched, and whoever needs them fresh reads again.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SettingsFiles {
-    /// `settings.json` in the product's folder.
     pub file: Contents,
-    /// The editor's user settings.
     pub editor: Contents,
 }
 
@@ -107,7 +105,6 @@ impl SettingsFiles {
         Self { file, editor }
     }
 
-    /// The settings in force.
     #[must_use]
     pub fn resolve(&self) -> Resolved {
         self.resolve_with(&Map::new())
@@ -124,7 +121,6 @@ impl SettingsFiles {
         ])
     }
 
-    /// What could not be read, for reporting.
     pub fn problems(&self) -> impl Iterator<Item = &ErrorInfo> {
         self.file.problem.iter().chain(&self.editor.problem)
     }
@@ -173,11 +169,11 @@ impl<'a> Keys<'a> {
         keys
     }
 
-    /// In the order of the text.
     fn take(&mut self, prefix: &str, object: &ast::Object<'_>) {
         for property in &object.properties {
             let name = property.name.as_str();
             let key = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") };
+            // The properties come in the order of the text, on which counting lines relies.
             let line = self.line_of(property.range.start);
             self.lines.insert(key.clone(), line);
             let range = property.value.range();
@@ -251,7 +247,6 @@ pub fn read_file(path: &Path) -> Result<Option<(String, Stamp)>, SettingsError> 
     }
 }
 
-/// A file could be read but is malformed.
 #[must_use]
 pub fn no_json(path: &Path, why: String) -> SettingsError {
     SettingsError::NotJson { path: path.to_owned(), why }

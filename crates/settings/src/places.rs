@@ -6,21 +6,18 @@ use etcetera::BaseStrategy;
 
 use crate::{SettingsError, env};
 
-/// The product's folders. Decided once at the start of a program and passed on, so that all of them
-/// agree; a test has its own with [`Places::under`].
+/// The product's folders. A test has its own with [`Places::under`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Places {
     /// What the user would miss: models and the editor's data.
     pub data: PathBuf,
-    /// Folder of `settings.json`.
     pub config: PathBuf,
-    /// What can be made again: anything in it may be deleted while nothing runs.
+    /// What can be recreated.
     pub cache: PathBuf,
     pub logs: PathBuf,
     /// Sockets and locks; private to the user.
     pub runtime: PathBuf,
     pub models: PathBuf,
-    /// The editor's own data.
     pub editor: PathBuf,
 }
 
@@ -109,19 +106,16 @@ impl Places {
         self.data.join("statistics")
     }
 
-    /// Which edits were shown and what became of them.
     #[must_use]
     pub fn ledger_file(&self) -> PathBuf {
         self.statistics().join("edits.jsonl")
     }
 
-    /// What was measured about models on this machine.
     #[must_use]
     pub fn measurements_file(&self) -> PathBuf {
         self.cache.join("measurements.json")
     }
 
-    /// How fast this machine reads its memory.
     #[must_use]
     pub fn bandwidth_file(&self) -> PathBuf {
         self.cache.join("memory-bandwidth.json")
@@ -158,7 +152,6 @@ impl Places {
         self.editor.join("user/Machine/settings.json")
     }
 
-    /// How often air-gapped mode refused a download.
     #[must_use]
     pub fn refusals_file(&self) -> PathBuf {
         self.logs.join("air-gap-refusals.log")

@@ -32,10 +32,10 @@ const OWN_MAX: usize = 32;
 /// The same range as for the setting `contextWindow`.
 const WINDOW_TOKENS: std::ops::RangeInclusive<u32> = CONTEXT_TOKENS_MIN..=CONTEXT_TOKENS_MAX;
 
-/// Models and context windows under one name.
+/// Models and context windows under one name. Its values count where the user has set none:
+/// choosing a profile never overrules a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
-    /// The name by which it is chosen.
     pub name: String,
     /// What it is good for, in a sentence.
     pub summary: String,
@@ -114,8 +114,8 @@ struct Own {
     summary: Option<String>,
 }
 
-/// The setting's JSON schema.
 pub(crate) fn schema() -> Value {
+    // Without the meta schema, since it becomes a part of another schema.
     let settings = SchemaSettings::draft2020_12().with(|settings| settings.meta_schema = None);
     let schema = settings.into_generator().into_root_schema_for::<Own>();
     let mut profile = Value::from(schema);
@@ -128,6 +128,7 @@ pub(crate) fn schema() -> Value {
         // Optional values are omitted rather than `null`.
         property.remove("format");
         property.remove("default");
+        // An optional value has the type and `null`; only the first is meant.
         if let Some(kind) = property.get("type").and_then(|it| it.get(0)).cloned() {
             property.insert("type".to_owned(), kind);
         }

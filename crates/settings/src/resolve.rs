@@ -19,22 +19,17 @@ pub(crate) const PREFIX: &str = "localcoder.";
 /// `settings.json`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Layer {
-    /// The table's default.
     Default,
     /// The profile that the layers above it choose.
     Profile,
-    /// `settings.json` in the product's folder.
     File,
     /// The editor's user settings.
     Editor,
-    /// Options of a command.
     CommandLine,
-    /// What one request asks for.
     Request,
 }
 
 impl Layer {
-    /// Its name in messages.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -48,13 +43,13 @@ impl Layer {
     }
 }
 
-/// What [`resolve`] found.
+/// What [`resolve`] found: values that are all good, and beside them what was wrong with those that
+/// are not among them. A caller that uses the values has to report the errors.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Resolved {
     pub settings: Settings,
     /// The values as JSON, each with the layer that it comes from; in the order of the table.
     pub values: Vec<(&'static str, Value, Layer)>,
-    /// Whether anything may be downloaded.
     pub air_gap: AirGap,
     /// One error for each value that was not used, and one for each layer that could not be read.
     pub errors: Vec<ErrorInfo>,
@@ -123,7 +118,6 @@ impl Resolved {
     }
 }
 
-/// A value that was not used.
 struct Wrong {
     layer: Layer,
     error: ErrorInfo,
@@ -131,7 +125,6 @@ struct Wrong {
     closes: bool,
 }
 
-/// A value, and where it comes from.
 #[derive(Clone)]
 struct Taken {
     value: Value,
@@ -252,6 +245,7 @@ fn chosen(found: &mut Found, errors: &mut Vec<ErrorInfo>) -> Profile {
     let instead = usual.as_str().unwrap_or_default().to_owned();
     error.message = format!("{} (in {})", error.message, found.taken[Key::Profile as usize].place);
     errors.push(error.with_hint(format!("`{instead}` is used until this one is fixed")));
+    // What is shown as the value in force must not name a profile that does not exist.
     found.put(Key::Profile, usual, Layer::Default, Layer::Default.name());
     named(&instead).expect("the usual profile is built in")
 }

@@ -220,6 +220,7 @@ impl Settings {
     }
 
     pub(crate) fn new(found: &Found, profile: Profile) -> Self {
+        // A default counts as the profile's: in either case the user has said nothing.
         let by_profile = |key| found.source(key) <= Layer::Profile;
         let set = |key, value| (!by_profile(key)).then_some(value);
         // Destructured completely: every new setting has to be dealt with here.
