@@ -10,7 +10,6 @@ use anyhow::{Context as _, Result};
 
 use crate::{places, process};
 
-/// Folders that contain none of our files.
 const SKIPPED: &[&str] = &["target", "node_modules", ".git", "__pycache__", "dist", "dist-test"];
 
 /// Every file that is tracked or new and not ignored, relative to `root`, sorted.
@@ -21,6 +20,7 @@ pub fn list(root: &Path) -> Result<Vec<PathBuf>> {
         Ok(names) => names.split('\0').filter(|name| !name.is_empty()).map(PathBuf::from).collect(),
         Err(_) => {
             let mut found = Vec::new();
+            // Without git there is no list of what is ignored, so folders are skipped by name.
             walk(root, Path::new(""), &mut found)?;
             found
         }
@@ -51,7 +51,6 @@ fn walk(root: &Path, folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-/// A file's text, with an error that names it.
 pub fn read(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("reading `{}`", path.display()))
 }
@@ -65,7 +64,6 @@ pub fn write(path: &Path, text: &str) -> Result<()> {
     std::fs::write(path, text).with_context(|| format!("writing `{}`", path.display()))
 }
 
-/// Copies a folder with everything in it.
 pub fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     std::fs::create_dir_all(to).with_context(|| format!("making the folder `{}`", to.display()))?;
     let entries =
@@ -83,30 +81,32 @@ pub fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Remembers the text for which a slow step was done, so that the next run can skip it.
+/// Remembers the text for which a slow step was done, so that the next run can skip it. Use it in
+/// this order: `is_fresh`, `clear`, the step itself, `set`; a step that fails or is interrupted
+/// then runs again.
 pub struct Stamp {
     path: PathBuf,
     wanted: String,
 }
 
 impl Stamp {
-    /// A stamp called `name` over this text.
+    /// A stamp called `name`. `wanted` is all that the result depends on, such as the version of a
+    /// tool and a lock file.
     pub fn new(name: &str, wanted: String) -> Self {
         Self { path: places::stamps().join(name), wanted }
     }
 
-    /// Whether the step was last done for the same text.
     pub fn is_fresh(&self) -> bool {
         std::fs::read_to_string(&self.path).is_ok_and(|text| text == self.wanted)
     }
 
-    /// Removes the stamp before the step begins: a step that was interrupted must run again.
+    /// Removes the stamp before the step begins. Without that, a step that was interrupted would be
+    /// skipped once its inputs are as they were before.
     pub fn clear(&self) {
         // A stamp that never existed is as good as one that was removed.
         let _ = std::fs::remove_file(&self.path);
     }
 
-    /// Records that the step is done.
     pub fn set(&self) -> Result<()> {
         write(&self.path, &self.wanted)
     }

@@ -21,12 +21,14 @@ static HAS_COMPILER: LazyLock<bool> = LazyLock::new(|| {
         )
 });
 
-/// The variable that llama.cpp's build needs, for every cargo that may build it.
+/// The variable that llama.cpp's build needs, for every cargo that may build it: another
+/// environment would make cargo build llama.cpp again. `None` where there is no compiler.
 pub fn environment() -> Option<(&'static str, &'static str)> {
     HAS_COMPILER.then_some(("GGML_METAL_EMBED_LIBRARY", "OFF"))
 }
 
-/// Copies what the build has made to the programs.
+/// Copies what the build has made to the folder of the programs, where ggml looks for it. A library
+/// that was not made is passed over.
 pub fn place(programs: &Path) -> Result<()> {
     if !*HAS_COMPILER {
         return Ok(());
@@ -55,6 +57,7 @@ fn newest(builds: &Path, name: &str) -> Option<PathBuf> {
                 folders.push(path);
             } else if entry.file_name() == name {
                 let written = entry.metadata().ok()?.modified().ok()?;
+                // Older ones are of other flags, or of a version before an update.
                 found = found.max(Some((written, path)));
             }
         }

@@ -25,19 +25,22 @@ pub fn ensure() -> Result<String> {
     if major.parse::<u32>().unwrap_or_default() < MAJOR_MIN {
         bail!("Node.js is {version}, and {MAJOR_MIN} or newer is needed: https://nodejs.org");
     }
+    // Distributions have a package of its own for it.
     if process::find("npm").is_none() {
         bail!("Node.js {version} is here, but its npm is not: install the package `npm`");
     }
     Ok(version)
 }
 
-/// Installs a package's dependencies from its lock file, unless they are installed already.
+/// Installs a package's dependencies from its lock file with `npm ci`, which changes no version.
+/// Done again when the lock file or Node.js has changed.
 pub fn install(folder: &Path) -> Result<()> {
     let version = ensure()?;
     let lock = files::read(&folder.join("package-lock.json"))?;
     let relative = folder.strip_prefix(places::root()).unwrap_or(folder);
     let name = format!("npm-{}", relative.to_string_lossy().replace(['/', '\\'], "-"));
     let stamp = Stamp::new(&name, format!("{version}\n{lock}"));
+    // The stamp outlives the folder, which may have been deleted by hand.
     if stamp.is_fresh() && folder.join("node_modules").is_dir() {
         return Ok(());
     }
@@ -46,7 +49,6 @@ pub fn install(folder: &Path) -> Result<()> {
     stamp.set()
 }
 
-/// npm in a folder.
 pub fn npm(folder: &Path) -> Command {
     process::command(if cfg!(windows) { "npm.cmd" } else { "npm" }, folder)
 }

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// The root of the repository this program was built from.
+/// The root of the repository this program was built from; a program that was moved still finds it.
 pub fn root() -> PathBuf {
     let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     crate_folder.ancestors().nth(2).expect("crates are two folders down").to_owned()
@@ -15,12 +15,10 @@ pub fn target() -> PathBuf {
     root().join("target")
 }
 
-/// A program that `cargo build` left.
 pub fn program(name: &str) -> PathBuf {
     target().join("debug").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
-/// Stamps that say for which inputs a slow step was done last.
 pub fn stamps() -> PathBuf {
     target().join("xtask-stamps")
 }

@@ -14,14 +14,14 @@ use crate::metal;
 /// Prefixes of the variables in which cargo describes its package to a program that it runs.
 const OF_CARGO: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
 
-/// A command that starts in `folder`.
 pub fn command(program: impl AsRef<OsStr>, folder: &Path) -> Command {
     let mut command = Command::new(program);
     command.current_dir(folder);
     command
 }
 
-/// The cargo that this program was started by.
+/// The cargo that this program was started by, so that a nested build uses the same toolchain;
+/// `cargo` from the `PATH` where it was started by hand.
 pub fn cargo(folder: &Path) -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = command(program, folder);
@@ -36,7 +36,8 @@ pub fn cargo(folder: &Path) -> Command {
     command
 }
 
-/// Runs it with our terminal, and fails unless it exits with 0.
+/// Runs it with our terminal and input, and fails unless it exits with 0. What it says is on the
+/// terminal and not in the error.
 pub fn run(command: &mut Command) -> Result<()> {
     let shown = show(command);
     let status = command.status().with_context(|| format!("`{shown}` could not be started"))?;
@@ -46,7 +47,8 @@ pub fn run(command: &mut Command) -> Result<()> {
     bail!("`{shown}` failed ({status})")
 }
 
-/// Runs it and returns its stdout; stderr is part of the error.
+/// Runs it and returns its stdout, in which bytes that are not UTF-8 are replaced; stderr is part
+/// of the error.
 pub fn read(command: &mut Command) -> Result<String> {
     let output = output(command)?;
     if output.status.success() {
@@ -56,13 +58,13 @@ pub fn read(command: &mut Command) -> Result<String> {
     bail!("`{}` failed ({}): {}", show(command), output.status, said.trim())
 }
 
-/// Runs it and returns everything, even if it fails.
+/// Runs it and returns everything, even if it fails; an error only if it can't be started. It has
+/// no input: a program that asks a question would wait forever, since nobody sees it.
 pub fn output(command: &mut Command) -> Result<Output> {
     let shown = show(command);
     command.stdin(Stdio::null()).output().with_context(|| format!("`{shown}` could not be started"))
 }
 
-/// Whether it can be started and exits with 0.
 pub fn succeeds(command: &mut Command) -> bool {
     command
         .stdin(Stdio::null())
@@ -72,13 +74,14 @@ pub fn succeeds(command: &mut Command) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// The program's path, if it is on the `PATH`.
+/// The program's path, if it is on the `PATH`. Whether it may be executed is not looked at.
 pub fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
-/// The command line as a person would type it.
+/// The command line for people to read. Words with blanks or quotes are quoted in Rust's way, which
+/// is enough to see where one ends, and not always what a shell would take.
 pub fn show(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words

@@ -9,18 +9,19 @@ use anyhow::Result;
 use crate::files::{self, Stamp};
 use crate::{places, process, report};
 
-/// The folder of everything that the demo model's tools make.
 pub fn home() -> PathBuf {
     places::target().join("demo-model")
 }
 
-/// Where the virtual environment's Python is, once it is made.
+/// Where the virtual environment's Python is, once [`environment`] has made it.
 pub fn program() -> PathBuf {
     let programs = home().join("venv").join(if cfg!(windows) { "Scripts" } else { "bin" });
     programs.join(format!("python{}", std::env::consts::EXE_SUFFIX))
 }
 
-/// Creates the virtual environment if necessary and returns its Python, with what the tools need.
+/// Creates the virtual environment if necessary and returns its Python. Packages come over the
+/// network, so only a command that needs them calls this; it runs again when `requirements.txt` has
+/// changed.
 pub fn environment() -> Result<PathBuf> {
     let root = places::root();
     let venv = home().join("venv");

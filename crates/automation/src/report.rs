@@ -7,12 +7,10 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// Prints one line.
 pub fn line(text: impl AsRef<str>) {
     eprintln!("{}", text.as_ref());
 }
 
-/// Prints the name of a stage, runs it, and prints how long it took.
 pub fn stage<T>(name: &str, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
     line(format!("── {name}"));
     let start = Instant::now();
@@ -22,7 +20,6 @@ pub fn stage<T>(name: &str, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow:
     result
 }
 
-/// Prints an error with its causes.
 pub fn failure(error: &anyhow::Error) {
     line(format!("error: {error}"));
     for cause in error.chain().skip(1) {
@@ -30,7 +27,7 @@ pub fn failure(error: &anyhow::Error) {
     }
 }
 
-/// The exit code of a program; prints the error if there is one.
+/// The exit code of a program: 0 or 1; prints the error if there is one.
 pub fn ending(result: anyhow::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -65,7 +65,6 @@ const OTHERS: &[(&[&str], &str)] = &[
     (&["clef"], "it chooses between options"),
 ];
 
-/// The reason for models that are made for search.
 const EMBEDS: &str = "it is an embedding model, which turns text into numbers";
 
 /// Refuses architectures that can't write, and those that llama.cpp does not know.
@@ -86,17 +85,20 @@ pub(crate) fn check(metadata: &Metadata, architecture: &str) -> Result<(), GgufE
     if pools || looks_ahead { silent(EMBEDS) } else { Ok(()) }
 }
 
-/// What all models of some architectures must have.
+/// What all models of some architectures must have. A tensor is listed only if llama.cpp refuses
+/// the file without it: one too many here would refuse a good file, one too few is left to
+/// llama.cpp, which reports it only at the first request.
 struct Needs {
     architectures: &'static [&'static str],
-    /// Tensors of the model as a whole.
     once: &'static [&'static str],
     /// Tensors of each layer, named `blk.N.` and this.
     layer: &'static [&'static str],
     /// Whether each layer has its queries, keys and values in one joint tensor, or in three.
     attention: bool,
-    /// Tensors of each layer, depending on whether it has experts.
+    /// Tensors of each layer of a model without experts.
     dense: &'static [&'static str],
+    /// Tensors of each layer of a model with experts; the same where llama.cpp doesn't tell them
+    /// apart.
     experts: &'static [&'static str],
 }
 
@@ -268,10 +270,13 @@ pub(crate) fn check_tensors(
             return missing(name);
         }
     }
+    // Also for architectures that are not in the table: with one of them, llama.cpp computed with a
+    // tensor that was not there.
     check_experts(tensors, layers)?;
     let Some(needs) = known else { return Ok(()) };
     let experts = metadata.u32(&format!("{architecture}.expert_count"))?.unwrap_or(0) > 0;
     let feed_forward = if experts { needs.experts } else { needs.dense };
+    // One buffer for some thousand names.
     let mut name = String::new();
     for layer in 0..layers {
         let mut has = |part: &str| {

@@ -1,6 +1,8 @@
 //! Why a file can't be used, in words for the person who chose it.
 
-/// Why a file can't be used as a model. The message is a clause that follows the file's name.
+/// Why a file can't be used as a model. The message is a clause that follows the file's name. The
+/// variant decides the hint and, in the store, the error code; `Damaged` is what a new copy of the
+/// file may fix, `Unsupported` and those after it are what no copy will.
 #[derive(Debug, thiserror::Error)]
 pub enum GgufError {
     /// It is something other than a GGUF.
@@ -11,7 +13,6 @@ pub enum GgufError {
     Truncated {
         /// Bytes that the file must have, as far as its header says.
         expected_bytes: u64,
-        /// Bytes that it has.
         actual_bytes: u64,
     },
     /// It contradicts itself or the format.
@@ -29,7 +30,6 @@ pub enum GgufError {
     /// It is a GGUF whose model has nothing to do with text, or not on its own.
     #[error("it is a GGUF file, and not of a text model: {0}")]
     NotText(String),
-    /// The file could not be read.
     #[error("it could not be read: {0}")]
     Read(#[from] std::io::Error),
 }
@@ -53,7 +53,6 @@ impl GgufError {
 /// What a file that is not a GGUF looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Resembles {
-    /// It has no bytes.
     #[error("it is empty")]
     Empty,
     /// A Git LFS pointer in place of the file.
@@ -68,7 +67,6 @@ pub enum Resembles {
     /// A ZIP archive, which PyTorch checkpoints are too.
     #[error("it is a ZIP archive or a PyTorch checkpoint")]
     Zip,
-    /// A compressed file.
     #[error("it is a compressed file")]
     Compressed,
     /// JSON, such as a model's configuration or an error of a server.
@@ -77,13 +75,11 @@ pub enum Resembles {
     /// The format of llama.cpp before GGUF.
     #[error("it is in the format that came before GGUF")]
     OldGgml,
-    /// None of these.
     #[error("it does not begin with the letters GGUF")]
     Unknown,
 }
 
 impl Resembles {
-    /// Looks at the first bytes of a file.
     pub(crate) fn of(head: &[u8]) -> Self {
         let text = head.trim_ascii_start().to_ascii_lowercase();
         let starts = |prefix: &[u8]| text.starts_with(prefix);
@@ -93,9 +89,11 @@ impl Resembles {
             [0x1F, 0x8B, ..] | [0x28, 0xB5, 0x2F, 0xFD, ..] | [b'B', b'Z', b'h', ..] => {
                 Self::Compressed
             }
+            // `ggjt`, `ggml` and `ggmf` were numbers, written little-endian.
             [b't', b'j', b'g', b'g', ..]
             | [b'l', b'm' | b'a', b'g', b'g', ..]
             | [b'f', b'm', b'g', b'g', ..] => Self::OldGgml,
+            // A length of eight bytes, then the JSON of the header.
             [_, _, _, _, _, _, _, _, b'{', b'"' | b' ' | b'\n', ..] => Self::Safetensors,
             _ if starts(b"version https://git-lfs") => Self::GitLfsPointer,
             _ if starts(b"<!doctype html") || starts(b"<html") || starts(b"<?xml") => Self::WebPage,
@@ -118,13 +116,13 @@ impl Resembles {
     }
 }
 
-/// Shorthand for the most frequent error.
 pub(crate) fn damaged<T>(reason: impl Into<String>) -> Result<T, GgufError> {
     Err(GgufError::Damaged(reason.into()))
 }
 
 /// A name from the file, in a shape that can be shown: short and on one line.
 pub(crate) fn shown(name: &str) -> String {
+    // It is printed on terminals, where control characters move the cursor.
     let clean = name.chars().map(|c| if c.is_control() { '?' } else { c });
     let mut short: String = clean.take(60).collect();
     if short.len() < name.len() {

@@ -25,21 +25,18 @@ const FILE_TYPE_MAX: u32 = 2047;
 /// Models without attention, which need not have heads.
 const WITHOUT_HEADS: &[&str] = &["mamba", "mamba2", "rwkv6", "rwkv6qwen2", "rwkv7", "arwkv7"];
 
-/// The architecture of what llama.cpp calls a multimodal projector.
 const LOOKS_AT_IMAGES: &str = "clip";
 
-/// What a GGUF file says about its model. Everything here has been checked.
+/// What a GGUF file says about its model. Everything here has been checked: numbers are within the
+/// bounds within which llama.cpp works. Texts are claims of whoever made the file, without control
+/// characters and cut off at a length that can be shown; the chat template alone is whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
-    /// Version of the format.
     pub version: u32,
-    /// Architecture, such as `qwen2`.
     pub architecture: String,
-    /// The model's name.
     pub name: Option<String>,
     /// What it was fine-tuned for, such as `Instruct`.
     pub finetune: Option<String>,
-    /// Size class, such as `7B`.
     pub size_label: Option<String>,
     /// License as the file claims it; not verified.
     pub license: Option<String>,
@@ -47,23 +44,24 @@ pub struct Header {
     pub quantization: &'static str,
     /// Context length the model was trained for, in tokens.
     pub context_length: u64,
-    /// Width of the embedding.
     pub embedding_length: u32,
     /// Width of the feed-forward network, the largest if layers differ.
     pub feed_forward_length: u32,
-    /// Number of layers.
     pub block_count: u32,
     /// Attention heads of a layer, the most if layers differ.
     pub head_count: u32,
     /// Key and value heads of a layer, the most if layers differ.
     pub head_count_kv: u32,
+    /// Key and value heads of all layers together: what the KV cache of a token grows with. Layers
+    /// that keep a state have none.
     pub(crate) kv_heads_all_layers: u64,
     /// Bytes of the state that one sequence is folded into; 0 if a model keeps everything it has
     /// read.
     pub(crate) state_bytes: u64,
+    /// Channels of a head's keys; the width of the embedding divided among the heads where the file
+    /// says nothing, as in llama.cpp.
     pub(crate) key_length: u32,
     pub(crate) value_length: u32,
-    /// Number of tokens.
     pub vocabulary_size: u32,
     /// A hash of the first tokens, as many as the largest power of two that the vocabulary reaches.
     pub(crate) first_tokens: u64,
@@ -73,15 +71,15 @@ pub struct Header {
     pub chat_template: Option<String>,
     /// Tokens for filling in the middle, if the model has all three.
     pub fim: Option<FimTokens>,
-    /// Number of weights.
     pub parameters: u64,
-    /// Bytes of all tensors.
     pub tensor_bytes: u64,
-    /// Whether a token is computed by only some of the model's parts, its experts.
+    /// Whether a token is computed by only some of the model's parts, its experts; then less than
+    /// the whole file is read for a token.
     pub has_experts: bool,
 }
 
-/// Ids of the tokens that mark the parts of a fill-in-the-middle prompt.
+/// Ids of the tokens that mark the parts of a fill-in-the-middle prompt; all of them are below the
+/// size of the vocabulary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FimTokens {
     /// Before the text in front of the gap.
@@ -113,10 +111,15 @@ impl Header {
     /// Reads and checks a header. `reader` is at the beginning of the file, which has `file_bytes`
     /// bytes; no more than the header is read.
     ///
+    /// The order is that of what is known first: the magic number before the version, the kind
+    /// before the tensors. So a file of another kind is called by its name, and not damaged because
+    /// a number in it is strange.
+    ///
     /// # Errors
     /// See [`GgufError`].
     pub fn read(reader: impl Read, file_bytes: u64) -> Result<Self, GgufError> {
         let mut source = Source::new(reader, file_bytes);
+        // Before anything is taken: what else it may be shows in its first bytes.
         let resembles = Resembles::of(source.peek()?);
         // A file that is shorter than the magic number may be the beginning of a GGUF.
         if file_bytes == 0 || source.peek()?.first() != MAGIC.first() {
@@ -131,6 +134,7 @@ impl Header {
         let metadata = Metadata::read(&mut source, pairs)?;
         check_split(&metadata)?;
         check_kind(&metadata)?;
+        // The positions of tensors can't be checked without it.
         let alignment = alignment(&metadata)?;
         let tensors = Tensors::read(&mut source, tensors, alignment)?;
         Self::describe(version, &metadata, &tensors)
@@ -144,6 +148,8 @@ impl Header {
                           image model";
             return Err(GgufError::Unsupported(reason.to_owned()));
         };
+        // Before any number is required: an embedding model lacks some of them and must not be
+        // called damaged for that.
         architecture::check(metadata, architecture)?;
         let model = Model { metadata, architecture };
         let embedding_length = model.required("embedding_length", 1 << 20)?;
@@ -153,6 +159,7 @@ impl Header {
         let kv_heads = model.heads("attention.head_count_kv", block_count)?;
         let (head_count, head_count_kv, kv_heads_all_layers) = match (&heads, &kv_heads) {
             (Some(heads), Some(kv)) => (heads.most, kv.most, kv.all),
+            // Without an entry of its own there are as many as heads, as in llama.cpp.
             (Some(heads), None) => (heads.most, heads.most, heads.all),
             (None, _) => (0, 0, 0),
         };
@@ -164,9 +171,11 @@ impl Header {
         if head_count == 0 && !WITHOUT_HEADS.contains(&architecture) {
             return damaged("it has no attention heads");
         }
+        // llama.cpp divides by the head count and by the quotient of the two.
         if head_count_kv > head_count {
             return damaged("it has more key and value heads than heads");
         }
+        // No heads in models without attention.
         let head_length = embedding_length.checked_div(head_count).unwrap_or(0);
         let text = |key| {
             Ok::<_, GgufError>(metadata.text(key)?.filter(|text| !text.is_empty()).map(shown))
@@ -211,6 +220,8 @@ impl Header {
     }
 }
 
+/// llama.cpp reads versions 2 and 3. A version that is one of them with its bytes swapped is a file
+/// for big-endian machines: that is worth another sentence than an unknown version.
 fn check_version(version: u32) -> Result<u32, GgufError> {
     if VERSIONS.contains(&version) {
         return Ok(version);
@@ -222,8 +233,11 @@ fn check_version(version: u32) -> Result<u32, GgufError> {
     }))
 }
 
+/// Refuses one part of a split model, which would otherwise be called damaged, since tensors are
+/// missing in it.
 fn check_split(metadata: &Metadata) -> Result<(), GgufError> {
     let parts = match metadata.get("split.count") {
+        // The tool that splits models writes 16 bits.
         Some(Value::U16(parts)) => u32::from(*parts),
         Some(Value::U32(parts)) => *parts,
         _ => 1,
@@ -241,6 +255,7 @@ fn check_split(metadata: &Metadata) -> Result<(), GgufError> {
 /// missing.
 fn check_kind(metadata: &Metadata) -> Result<(), GgufError> {
     let not_text = |what: String| Err(GgufError::NotText(what));
+    // A name that is missing or not a text is reported later, where it is required.
     let architecture = match metadata.get("general.architecture") {
         Some(Value::Text(name)) => name.as_str(),
         _ => "",
@@ -280,6 +295,8 @@ fn alignment(metadata: &Metadata) -> Result<u64, GgufError> {
 /// The quantization that the file names, or the type of most weights.
 fn quantization(metadata: &Metadata, tensors: &Tensors) -> Result<&'static str, GgufError> {
     let said = metadata.u32("general.file_type")?;
+    // A larger one is undefined behavior in llama.cpp, which makes an enumeration of it without a
+    // check: found by fuzzing with sanitizers.
     if let Some(number) = said.filter(|number| *number > FILE_TYPE_MAX) {
         return damaged(format!("`general.file_type` is {number}"));
     }
@@ -290,7 +307,9 @@ fn missing_tokenizer() -> GgufError {
     GgufError::Unsupported("it has no tokenizer".to_owned())
 }
 
-/// Checks that the lists of the vocabulary agree with each other and with the embedding.
+/// Checks that the lists of the vocabulary agree with each other and with the embedding; returns
+/// the number of tokens. llama.cpp indexes all of them by token, without looking at the length of
+/// each.
 fn check_vocabulary(metadata: &Metadata, tensors: &Tensors, width: u32) -> Result<u32, GgufError> {
     let tokens = metadata.array(TOKENS, ValueType::String)?.ok_or_else(missing_tokenizer)?;
     let Some(size) = u32::try_from(tokens).ok().filter(|size| *size > 0) else {
@@ -306,7 +325,10 @@ fn check_vocabulary(metadata: &Metadata, tensors: &Tensors, width: u32) -> Resul
         }
     }
     metadata.array("tokenizer.ggml.merges", ValueType::String)?;
+    // Only now, with the tokens known: lists may be in any order in the file.
     metadata.check_byte_tokens()?;
+    // A token's number is an index into the embedding: rows that are missing would be read beyond
+    // its end.
     if let Some(embedding) = tensors.embedding
         && embedding != (width.into(), tokens)
     {
@@ -318,7 +340,9 @@ fn check_vocabulary(metadata: &Metadata, tensors: &Tensors, width: u32) -> Resul
     Ok(size)
 }
 
-/// The model's own entries for these tokens, or else the tokens with the usual names.
+/// The model's own entries for these tokens, in either of two namings, or else the tokens with the
+/// usual names. `None` unless prefix, suffix and middle are all there: a prompt with a gap needs
+/// each of them. An id beyond the vocabulary counts as missing.
 fn fim(metadata: &Metadata, vocabulary_size: u32) -> Result<Option<FimTokens>, GgufError> {
     let token = |role, names: [&str; 2]| -> Result<Option<u32>, GgufError> {
         let mut found = None;
@@ -341,13 +365,11 @@ fn fim(metadata: &Metadata, vocabulary_size: u32) -> Result<Option<FimTokens>, G
     })
 }
 
-/// The entries under the architecture's name.
 struct Model<'a> {
     metadata: &'a Metadata,
     architecture: &'a str,
 }
 
-/// A number for the layer that has most, and for all layers together.
 struct Layers {
     most: u32,
     all: u64,
@@ -379,15 +401,18 @@ impl Model<'_> {
         self.numbers(name, layers, 65_536)
     }
 
-    /// One number for all layers, or one for each.
+    /// One number for all layers, or one for each; no entry is `None`. The sum is over `layers` in
+    /// either form.
     fn numbers(&self, name: &str, layers: u32, most: i64) -> Result<Option<Layers>, GgufError> {
         let key = self.key(name);
         let list = match self.metadata.get(&key) {
             None => return Ok(None),
+            // Layers are bounded by now, so the list is short.
             Some(Value::U32(number)) => vec![i64::from(*number); layers as usize],
             Some(Value::List(list)) if list.len() == layers as usize => list.clone(),
             Some(_) => return damaged(format!("`{}` has the wrong type or length", shown(&key))),
         };
+        // llama.cpp reads a negative number as a very large one.
         if let Some(wrong) = list.iter().find(|number| !(0..=most).contains(*number)) {
             return damaged(format!("`{}` is {wrong}", shown(&key)));
         }
@@ -402,7 +427,8 @@ impl Model<'_> {
         Ok(said.map_or(embedding.saturating_mul(4), |said| said.most))
     }
 
-    /// Numbers that llama.cpp computes with: finite and above zero if they are given.
+    /// Numbers that llama.cpp divides by or takes roots of: finite and above zero if they are
+    /// given.
     fn check_floats(&self) -> Result<(), GgufError> {
         for name in
             ["attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon", "rope.freq_base"]

@@ -5,10 +5,9 @@
 
 use crate::Header;
 
-/// How the KV cache is stored.
+/// How the KV cache is stored; sizes are those of ggml's blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KvType {
-    /// 16-bit floats, the default.
     F16,
     /// 8 bits and a scale for 32 values.
     Q8_0,
@@ -17,7 +16,6 @@ pub enum KvType {
 }
 
 impl KvType {
-    /// Bytes of a block of 32 values.
     const fn block_bytes(self) -> u64 {
         match self {
             Self::F16 => 64,
@@ -26,7 +24,8 @@ impl KvType {
         }
     }
 
-    /// The size of this many bytes of 16-bit floats in this format.
+    /// The size in this format of what takes `bytes` as 16-bit floats; for models of which only a
+    /// catalog's figure is known.
     #[must_use]
     pub const fn bytes_from_f16(self, bytes: u64) -> u64 {
         bytes.saturating_mul(self.block_bytes()) / Self::F16.block_bytes()
@@ -58,50 +57,43 @@ const STATES_BACK: u64 = 7;
 /// ...this many bytes.
 const STATES_BYTES_MAX: u64 = 24 * 1024 * 1024;
 
-/// How a model is going to be run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunShape {
-    /// The context window.
     pub context_tokens: u32,
     /// Prompt tokens that are computed at once.
     pub batch_tokens: u32,
     /// Tokens whose logits are computed at once.
     pub output_tokens: u32,
-    /// How the KV cache is stored.
     pub kv: KvType,
     /// Whether attention is computed without writing its scores down, as on a GPU.
     pub flash_attention: bool,
 }
 
-/// Bytes of memory by purpose.
+/// Bytes of memory by purpose. Split in the way in which llama.cpp reports it, so that what a
+/// worker has measured can take the place of a part: see [`Self::buffers_bytes`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryEstimate {
-    /// The file's tensors, mapped.
     pub weights_bytes: u64,
-    /// The KV cache for the whole context window.
     pub kv_bytes: u64,
-    /// Buffers for computing.
     pub compute_bytes: u64,
-    /// The vocabulary.
     pub vocabulary_bytes: u64,
     /// Allocated later, when the logits of a whole draft are kept at once.
     pub later_bytes: u64,
 }
 
 impl MemoryEstimate {
-    /// The sum of all.
     #[must_use]
     pub const fn total_bytes(&self) -> u64 {
         self.buffers_bytes().saturating_add(self.beside_bytes())
     }
 
-    /// What llama.cpp reports when it loads the model.
+    /// What llama.cpp reports when it loads the model. A measurement replaces this part.
     #[must_use]
     pub const fn buffers_bytes(&self) -> u64 {
         self.weights_bytes.saturating_add(self.kv_bytes).saturating_add(self.compute_bytes)
     }
 
-    /// What it does not report.
+    /// What it does not report, so that it has to be added to a measurement.
     #[must_use]
     pub const fn beside_bytes(&self) -> u64 {
         self.vocabulary_bytes.saturating_add(self.later_bytes)
@@ -116,7 +108,8 @@ impl Header {
         self.kv_heads_all_layers.saturating_mul(head).saturating_mul(kv.block_bytes()) / 32
     }
 
-    /// How much the model takes when it is run in this way.
+    /// How much the model takes when it is run in this way. Nothing here fails or overflows: a file
+    /// that claims too much needs too much.
     #[must_use]
     pub fn estimate(&self, run: RunShape) -> MemoryEstimate {
         let context = u64::from(run.context_tokens);
@@ -133,7 +126,8 @@ impl Header {
         }
     }
 
-    /// How much all states take.
+    /// How much all states take, with the earlier ones of each sequence if all of them together are
+    /// small enough.
     fn states_bytes(&self) -> u64 {
         let last = self.state_bytes.saturating_mul(STATE_SEQUENCES);
         let all = last.saturating_mul(STATES_BACK + 1);
@@ -144,9 +138,14 @@ impl Header {
         rows.saturating_mul(4).saturating_mul(u64::from(self.vocabulary_size))
     }
 
-    /// The largest of the stages of a step: they use the same memory one after the other.
+    /// Bytes of the buffer for intermediate results: the largest of the stages of a step, since
+    /// they use the same memory one after the other. Attention grows with the window (its scores,
+    /// unless flash attention does without them), the feed-forward network with its width, the
+    /// output with the vocabulary; the mask and the current keys and values are there in every
+    /// stage.
     fn compute_bytes(&self, run: RunShape) -> u64 {
         let (context, width) = (u64::from(run.context_tokens), u64::from(self.embedding_length));
+        // llama.cpp makes no batch larger than the window.
         let batch = u64::from(run.batch_tokens.min(run.context_tokens));
         // The mask says for each pair of tokens whether one attends to the other.
         let mask = if run.flash_attention { 2 * context } else { 4 * context };
@@ -157,6 +156,7 @@ impl Header {
         let attention = scores + CHANNEL_BYTES_IN_ATTENTION * width;
         let elsewhere = CHANNEL_BYTES_ELSEWHERE * width;
         let feed_forward = elsewhere + INNER_CHANNEL_BYTES * u64::from(self.feed_forward_length);
+        // No more rows of logits than tokens in the batch.
         let outputs = u64::from(run.output_tokens).min(batch);
         let logits = batch.saturating_mul(elsewhere).saturating_add(self.logits_bytes(outputs));
         batch

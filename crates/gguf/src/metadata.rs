@@ -30,7 +30,6 @@ const TOKEN_BYTES_MAX: u64 = 4096;
 pub(crate) const TOKENS: &str = "tokenizer.ggml.tokens";
 pub(crate) const TEMPLATE: &str = "tokenizer.chat_template";
 
-/// A value that is kept.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Value {
     U16(u16),
@@ -46,30 +45,27 @@ pub(crate) enum Value {
         element: ValueType,
         length: u64,
     },
-    /// A value of another kind, which is not needed.
     Other,
 }
 
-/// All pairs of a header.
+/// All pairs of a header, as far as they are needed. What was not kept is there as
+/// [`Value::Other`], so that a key that occurs twice is found whatever it is.
 #[derive(Debug, Default)]
 pub(crate) struct Metadata {
     values: HashMap<String, Value>,
-    /// The tokens with a name in [`FIM_NAMES`].
+    /// The tokens with a name in [`FIM_NAMES`]; the first of a role where several are there.
     pub(crate) fim: HashMap<FimRole, u32>,
     vocabulary: Vocabulary,
-    /// As in [`crate::Header`].
+    /// A hash of the tokens that two sizes of one model share: see [`Metadata::read_tokens`].
     pub(crate) first_tokens: u64,
 }
 
-/// The role of a token in fill-in-the-middle prompts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum FimRole {
     Prefix,
     Suffix,
     Middle,
-    /// Before the name of a repository.
     Repository,
-    /// Before the path of one of its files.
     File,
 }
 
@@ -113,14 +109,15 @@ const FIM_NAMES: &[(&str, FimRole)] = &[
 struct Vocabulary {
     /// For each token whether it is written `<0xAB>`.
     written_as_byte: Vec<bool>,
-    /// Tokens that are declared to be bytes.
     byte_tokens: Vec<u32>,
 }
 
-/// The type number of tokens that stand for one byte.
+/// The type number of tokens that stand for one byte (`LLAMA_TOKEN_TYPE_BYTE`).
 const BYTE_TOKEN: i32 = 6;
 
 impl Metadata {
+    /// Reads this many pairs. The number is a claim, so nothing is allocated for it; every bound is
+    /// checked before what it bounds is read.
     pub(crate) fn read<R: Read>(source: &mut Source<R>, pairs: u64) -> Result<Self, GgufError> {
         if pairs > PAIRS_MAX {
             return damaged(format!("it claims {pairs} entries"));
@@ -136,6 +133,8 @@ impl Metadata {
                 return damaged("the names of its entries are too long");
             }
             let value = metadata.read_value(source, &key)?;
+            // Which of the two counts is not defined: llama.cpp refuses it, other readers take the
+            // last, and what was checked must be what is used.
             if metadata.values.contains_key(&key) {
                 return damaged(format!("the entry `{}` is there twice", shown(&key)));
             }
@@ -156,6 +155,7 @@ impl Metadata {
             ValueType::F32 => Value::Float(f32::from_le_bytes(source.bytes()?).into()),
             ValueType::F64 => Value::Float(f64::from_le_bytes(source.bytes()?)),
             ValueType::Bool => match source.bytes()? {
+                // A compiler may take any other byte of a `bool` for anything.
                 [0] => Value::Bool(false),
                 [1] => Value::Bool(true),
                 _ => return damaged(format!("`{}` is neither true nor false", shown(key))),
@@ -169,6 +169,9 @@ impl Metadata {
         })
     }
 
+    /// Reads a list: short ones of numbers are kept, the vocabulary is looked through as it passes,
+    /// and everything else is skipped, so that a header of hundreds of megabytes takes no more
+    /// memory than a small one.
     fn read_array<R: Read>(
         &mut self,
         source: &mut Source<R>,
@@ -189,6 +192,7 @@ impl Metadata {
                 return damaged(format!("`{}` is a list of lists", shown(key)));
             }
             (ValueType::U32 | ValueType::I32, _) if length <= LIST_LENGTH_MAX && !about_tokens => {
+                // Without a capacity: the length is a claim.
                 let mut list = Vec::new();
                 for _ in 0..length {
                     let bytes = source.bytes()?;
@@ -206,6 +210,7 @@ impl Metadata {
                     }
                 }
             }
+            // Both are bounded, so the product can't overflow.
             (_, Some(size)) => source.skip(length * size)?,
             (_, None) if key == TOKENS => self.read_tokens(source, length)?,
             (_, None) => {
@@ -217,6 +222,10 @@ impl Metadata {
         Ok(Value::Array { element, length })
     }
 
+    /// Looks through the vocabulary once and keeps what is needed of it: the hash of the first
+    /// tokens, which of them are written as bytes, and those that mark gaps. Two equal tokens are
+    /// refused here, since llama.cpp asserts that there are none, and a failed assertion ends the
+    /// worker.
     fn read_tokens<R: Read>(
         &mut self,
         source: &mut Source<R>,
@@ -226,8 +235,11 @@ impl Metadata {
         // Makers fill up the end with unused tokens, which differ between the sizes of a model, so
         // that only the first ones are compared.
         let first = length.checked_ilog2().map_or(0, |power| 1 << power);
+        // Compared within one process and never stored: another version of Rust may hash
+        // differently.
         let mut all = DefaultHasher::new();
         for token in 0..length {
+            // Bytes and not text: tokens are parts of characters in some vocabularies.
             let text = source.raw_string(TOKEN_BYTES_MAX)?.unwrap_or_default();
             // llama.cpp names empty tokens by their number.
             if !text.is_empty() {
@@ -236,6 +248,7 @@ impl Metadata {
             if token < first {
                 text.hash(&mut all);
             }
+            // What is not UTF-8 is not written as a byte and marks no gap.
             let text = String::from_utf8(text).unwrap_or_default();
             self.vocabulary.written_as_byte.push(is_byte(&text));
             let found = FIM_NAMES.iter().find(|(name, _)| *name == text);
@@ -252,7 +265,9 @@ impl Metadata {
         Ok(())
     }
 
-    /// llama.cpp parses the number in a byte token's text without checking it.
+    /// llama.cpp takes the digits out of a byte token's text without looking whether they are
+    /// there. To be called when all lists have been read, whose order in the file is up to its
+    /// maker.
     pub(crate) fn check_byte_tokens(&self) -> Result<(), GgufError> {
         let written = &self.vocabulary.written_as_byte;
         let wrong = |token: &&u32| written.get(**token as usize) != Some(&true);
@@ -266,7 +281,6 @@ impl Metadata {
         self.values.get(key)
     }
 
-    /// A text that may be missing.
     pub(crate) fn text(&self, key: &str) -> Result<Option<&str>, GgufError> {
         match self.get(key) {
             None => Ok(None),
@@ -284,7 +298,8 @@ impl Metadata {
         }
     }
 
-    /// The length of a list of this type that may be missing.
+    /// The length of a list of this type that may be missing. A list of another element type is an
+    /// error: llama.cpp reads the elements as what it expects.
     pub(crate) fn array(&self, key: &str, element: ValueType) -> Result<Option<u64>, GgufError> {
         match self.get(key) {
             None => Ok(None),
@@ -310,7 +325,9 @@ fn value_type<R: Read>(source: &mut Source<R>, key: &str) -> Result<ValueType, G
     }
 }
 
-/// Keeps short texts and the chat template, and skips others.
+/// Keeps the short texts that are asked for later and the chat template, and skips others. A text
+/// that is needed and too long or not UTF-8 makes the file damaged; one that is not needed may be
+/// anything.
 fn read_text<R: Read>(source: &mut Source<R>, key: &str) -> Result<Value, GgufError> {
     let wanted = matches!(key, "general.architecture" | "general.type")
         || key.starts_with("tokenizer.ggml.")

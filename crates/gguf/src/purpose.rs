@@ -15,7 +15,8 @@ impl Header {
     }
 }
 
-/// Whether a name is that of a base model.
+/// Whether a name is that of a base model. Whole words count, in any case: `codebase` is not one,
+/// and a name with `base` and `it` is of an instructed model.
 #[must_use]
 pub fn names_base_model(name: &str) -> bool {
     let name = name.to_lowercase();

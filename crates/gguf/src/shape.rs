@@ -31,12 +31,12 @@ pub(crate) fn check(metadata: &Metadata, architecture: &str, layers: u32) -> Res
     experts(metadata, architecture)
 }
 
-/// Whether the model chooses among experts.
 pub(crate) fn has_experts(metadata: &Metadata, architecture: &str) -> Result<bool, GgufError> {
     Ok(metadata.u32(&format!("{architecture}.expert_count"))?.unwrap_or(0) > 1)
 }
 
-/// Checks how many experts there are, how many of them are used, and in how many groups.
+/// Checks how many experts there are, how many of them are used, and in how many groups: the
+/// relations that llama.cpp asserts.
 fn experts(metadata: &Metadata, architecture: &str) -> Result<(), GgufError> {
     let number = |name: &str| metadata.u32(&format!("{architecture}.{name}"));
     let count = number("expert_count")?.unwrap_or(0);
@@ -63,7 +63,8 @@ fn experts(metadata: &Metadata, architecture: &str) -> Result<(), GgufError> {
     Ok(())
 }
 
-/// One number for all layers, or the largest of one for each.
+/// One number for all layers, or the largest of one for each; 0 without an entry. As llama.cpp
+/// reads it: the checks above must see the number that it asserts about.
 fn most(metadata: &Metadata, key: &str) -> Result<i64, GgufError> {
     match metadata.get(key) {
         None => Ok(0),

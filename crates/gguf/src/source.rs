@@ -7,13 +7,13 @@ use std::io::{BufReader, Read};
 
 use crate::error::{GgufError, damaged};
 
-/// Most bytes of a header.
+/// Most bytes of a header. What a hostile file can cost is bounded by it: time to read that much,
+/// whatever it claims.
 const HEADER_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// Most bytes of one string that we skip.
 const STRING_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-/// A header that is being read.
 pub(crate) struct Source<R> {
     reader: BufReader<R>,
     position: u64,
@@ -25,7 +25,6 @@ impl<R: Read> Source<R> {
         Self { reader: BufReader::with_capacity(64 * 1024, reader), position: 0, file_bytes }
     }
 
-    /// Bytes read so far.
     pub(crate) fn position(&self) -> u64 {
         self.position
     }
@@ -37,12 +36,16 @@ impl<R: Read> Source<R> {
     /// The first bytes of the file, or fewer if it has no more.
     pub(crate) fn peek(&mut self) -> Result<&[u8], GgufError> {
         let held = std::io::BufRead::fill_buf(&mut self.reader)?;
+        // The file may have grown since its length was taken; what is beyond it is not looked at.
         let most = usize::try_from(self.file_bytes).unwrap_or(usize::MAX);
         Ok(&held[..held.len().min(most)])
     }
 
-    /// Counts bytes that are about to be read.
+    /// Counts bytes that are about to be read, and fails if the header or the file has no room for
+    /// them. Called before each read, so that a length that lies is found without reading or
+    /// allocating for it.
     fn claim(&mut self, bytes: u64) -> Result<(), GgufError> {
+        // A sum that overflows is beyond the bound, too.
         let end = self.position.saturating_add(bytes);
         if end > HEADER_BYTES_MAX {
             return damaged(format!("it is longer than {} MiB", HEADER_BYTES_MAX >> 20));
@@ -64,6 +67,8 @@ impl<R: Read> Source<R> {
         if error.kind() == std::io::ErrorKind::UnexpectedEof {
             GgufError::Truncated {
                 expected_bytes: self.position,
+                // The claim was counted already, so the position is above zero, and what is really
+                // there is less.
                 actual_bytes: self.file_bytes.min(self.position - 1),
             }
         } else {
@@ -86,7 +91,6 @@ impl<R: Read> Source<R> {
         self.bytes().map(u64::from_le_bytes)
     }
 
-    /// Passes over bytes.
     pub(crate) fn skip(&mut self, bytes: u64) -> Result<(), GgufError> {
         self.claim(bytes)?;
         let taken = std::io::copy(&mut self.reader.by_ref().take(bytes), &mut std::io::sink())?;
@@ -113,6 +117,7 @@ impl<R: Read> Source<R> {
             return Ok(None);
         }
         self.claim(length)?;
+        // Grows with what arrives: the length is a claim until then.
         let mut bytes = Vec::new();
         let taken = self.reader.by_ref().take(length).read_to_end(&mut bytes)? as u64;
         if taken < length {

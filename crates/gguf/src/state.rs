@@ -5,7 +5,9 @@
 use crate::error::GgufError;
 use crate::metadata::{Metadata, Value};
 
-/// Bytes for one sequence; 0 for a model without a state.
+/// Bytes for one sequence, in 32-bit floats over all layers that have a state; 0 for a model
+/// without one. Which kind of state it is follows from the numbers that are there, in the order in
+/// which `n_embd_r` and `n_embd_s` look for them.
 pub(crate) fn bytes(
     metadata: &Metadata,
     architecture: &str,
@@ -33,6 +35,7 @@ pub(crate) fn bytes(
         let before = convolution.saturating_sub(1).saturating_mul(convolved);
         inner.saturating_mul(state).saturating_add(before)
     };
+    // More layers with keys than layers is a contradiction, which must not underflow.
     let layers = u64::from(layers - layers_with_keys(metadata, architecture, layers)?.min(layers));
     Ok(values.saturating_mul(4).saturating_mul(layers))
 }

@@ -25,7 +25,6 @@ const PLAIN: &[&str] = &["norm.weight", ".bias"];
 /// The tensor that is a list of indices: the experts for each token, by its number.
 const INDICES: &str = ".ffn_gate_tid2eid.weight";
 
-/// What needs to be known of all tensors together.
 #[derive(Debug, Default)]
 pub(crate) struct Tensors {
     pub(crate) parameters: u64,
@@ -40,6 +39,10 @@ pub(crate) struct Tensors {
 }
 
 impl Tensors {
+    /// Reads the list and checks that the tensors follow each other without gaps or overlaps, as
+    /// llama.cpp requires: a tensor whose offset leads elsewhere would be read from another one's
+    /// data. Whether the last one ends within the file is known at the end of the list, where the
+    /// data begins.
     pub(crate) fn read<R: Read>(
         source: &mut Source<R>,
         tensors: u64,
@@ -62,6 +65,8 @@ impl Tensors {
             };
             let shape = Shape::read(source, &name)?;
             let offset = source.u64()?;
+            // Two tensors in the same bytes are what an attacker would write; llama.cpp refuses
+            // gaps and overlaps, too.
             if offset != next_offset {
                 return damaged(format!("the tensor `{}` is not where it should be", shown(&name)));
             }
@@ -73,6 +78,7 @@ impl Tensors {
                 return damaged("its tensors are larger than any file");
             };
             next_offset = padded;
+            // llama.cpp looks tensors up by name.
             if let Some(twice) = all.names.replace(name) {
                 return damaged(format!("the tensor `{}` is there twice", shown(&twice)));
             }
@@ -104,13 +110,16 @@ impl Tensors {
         Ok(())
     }
 
-    /// The type with the most bytes.
+    /// The type with the most bytes; among equals the last by name, so that the answer does not
+    /// depend on the order of a hash map.
     pub(crate) fn usual_type(&self) -> &'static str {
         let most = self.by_type.iter().max_by_key(|(name, bytes)| (**bytes, **name));
         most.map_or("F32", |(name, _)| name)
     }
 }
 
+/// The type and size of a tensor. `width` is the first dimension, in which the numbers of a row
+/// follow each other.
 struct Shape {
     kind: TensorType,
     width: u64,
@@ -125,6 +134,7 @@ impl Shape {
             return damaged(format!("the tensor `{}` has {dimensions} dimensions", shown(name)));
         }
         let mut width = 0;
+        // Wider than what is allowed, so that one more factor can't overflow before it is checked.
         let mut elements = 1_u128;
         for dimension in 0..dimensions {
             let size = source.u64()?;
@@ -138,6 +148,7 @@ impl Shape {
             };
         }
         let kind = tensor_type(source.u32()?)?;
+        // ggml ends the process at other types: `binary_op: unsupported types`.
         if kind.name != "F32" && PLAIN.iter().any(|ending| name.ends_with(ending)) {
             let (name, kind) = (shown(name), kind.name);
             return damaged(format!("`{name}` is of the type {kind} and should be of F32"));
@@ -146,6 +157,7 @@ impl Shape {
             let (name, kind) = (shown(name), kind.name);
             return damaged(format!("`{name}` is of the type {kind}, which no weights are"));
         }
+        // Blocks do not cross rows.
         if !width.is_multiple_of(kind.block) {
             return damaged(format!(
                 "the rows of `{}` do not fit the type {}",

@@ -5,7 +5,6 @@
 
 use crate::error::GgufError;
 
-/// Type of a metadata value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ValueType {
     U8,
@@ -43,11 +42,10 @@ impl ValueType {
     }
 }
 
-/// How a tensor's numbers are stored.
+/// How a tensor's numbers are stored: in blocks of `block` numbers, each of `block_bytes` bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TensorType {
     pub(crate) name: &'static str,
-    /// Numbers in a block.
     pub(crate) block: u64,
     pub(crate) block_bytes: u64,
 }
@@ -105,7 +103,8 @@ tensor_types! {
     42 "Q2_0" 64 18;
 }
 
-/// The name of a quantization scheme by `general.file_type`.
+/// The name of a quantization scheme by `general.file_type` (`llama_ftype`). `None` for numbers
+/// that were removed or are unknown: the type of most weights is shown then.
 pub(crate) fn file_type_name(number: u32) -> Option<&'static str> {
     Some(match number {
         0 => "F32",

@@ -6,7 +6,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::catalog::host_of;
 
-/// What is wrong with an address, if anything; a clause.
+/// What is wrong with an address, if anything; a clause. The host is the one that a URL parser
+/// reads, as `localcoder-fetch` does: with rules of our own, a host in capitals was allowed here
+/// and refused there.
 pub(crate) fn problem(url: &str) -> Option<&'static str> {
     let Some((scheme, rest)) = url.split_once("://") else {
         return Some("is not an address: one begins with `https://`");
@@ -24,6 +26,7 @@ pub(crate) fn problem(url: &str) -> Option<&'static str> {
     } else {
         match scheme {
             "https" => None,
+            // For mirrors and tests on this machine, whose traffic nobody else can read.
             "http" if is_this_machine(&host) => None,
             "http" => {
                 Some("is not encrypted: only `https://` is asked, and `http://` on this machine")
@@ -85,6 +88,7 @@ mod tests {
             ("https:///x", "no host"),
             ("https://user:secret@example.org/x", "password"),
             ("https://example.org/a b", "characters"),
+            // Parsers do not agree which host this is.
             ("https://example.org\\@evil.org/", "password"),
             ("https://example.org/\u{202e}x", "characters"),
             ("https://example.org/a/../b", "`..`"),

@@ -24,10 +24,10 @@ pub fn memory_bytes_per_s() -> f64 {
     let best = passes.map(|(left, right)| seconds(left, right)).fold(f64::INFINITY, f64::min);
     #[expect(clippy::cast_precision_loss, reason = "a rough figure")]
     let bytes = 2.0 * PIECE_BYTES as f64;
+    // A clock that has not moved must not make it infinite.
     bytes / best.max(1e-6)
 }
 
-/// How long it takes to compare the two.
 fn seconds(left: &[u8], right: &[u8]) -> f64 {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
     let part = left.len().div_ceil(threads);

@@ -26,20 +26,21 @@ const NAME_LETTERS_MAX: usize = 120;
 
 /// A folder with a model. What it says is only a claim until its file has been read; if it claims
 /// the digest of a file in the catalog, everything else is taken from the catalog and not from the
-/// folder.
+/// folder: a folder that called itself by a catalog's name would otherwise be used by the default
+/// profile. [`Bundle::read`] makes it, [`Store::import_bundle`] checks the file; in between, the
+/// user is shown what it claims and asked for consent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bundle {
     folder: PathBuf,
     /// What is known about the model: from the catalog, else from the folder.
     pub model: Installed,
-    /// The text of its license, if it has one.
+    /// The text that the user has to agree to; never `None` if the model has a license.
     pub license_text: Option<String>,
-    /// The catalog's entry for the digest that it claims.
+    /// The catalog's entry for the digest that it claims; `None` for a model that no catalog knows.
     pub entry: Option<Entry>,
 }
 
 impl Bundle {
-    /// Whether a path is such a folder.
     #[must_use]
     pub fn is_at(path: &Path) -> bool {
         path.join(MANIFEST).is_file() && path.join(MODEL).is_file()
@@ -55,6 +56,7 @@ impl Bundle {
         let text = read_text(&manifest, MANIFEST_BYTES_MAX)
             .map_err(|error| unusable(unread(&manifest, &error)))?;
         let claimed = Installed::parse(&text).map_err(unusable)?;
+        // A license that is there and can't be read must not look like a model without one.
         let license = folder.join(LICENSE);
         let carried = match read_text(&license, LICENSE_BYTES_MAX) {
             Ok(text) => Some(text),
@@ -69,6 +71,7 @@ impl Bundle {
             }
             None => (claimed.claimed_by(folder, catalog).map_err(unusable)?, carried),
         };
+        // Nobody can agree to a text that is not there.
         if model.license.is_some() && license_text.is_none() {
             return Err(unusable(format!("the text of its license, `{LICENSE}`, is not there")));
         }
@@ -79,6 +82,8 @@ impl Bundle {
 impl Installed {
     /// A model of the catalog: described by the catalog, whatever the folder says.
     fn pinned_by(mut self, entry: &Entry) -> Result<Self, String> {
+        // The digest is only checked when the file is copied; a length that contradicts the catalog
+        // shows at once that it can't be right.
         if self.bytes != entry.bytes {
             return Err(format!(
                 "it says that its file has {} bytes, and the one with this digest has {}",
@@ -103,6 +108,8 @@ impl Installed {
             return Err(format!("`chatTemplate` has more than {CHAT_TEMPLATE_BYTES_MAX} bytes"));
         }
         let source = Source::File { path: folder.to_owned() };
+        // The claim is kept for the user to read; the source of record is the folder, which is all
+        // that is known here.
         let from = std::mem::replace(&mut self.source, source);
         self.only_itself();
         self.claimed_source = Some(plain(&from.to_string()));
@@ -116,7 +123,8 @@ impl Installed {
         Ok(self)
     }
 
-    /// A folder from elsewhere must not say where a file is on this machine, or what its user has
+    /// Drops what is about the machine that exported the model. A folder from elsewhere must not
+    /// say where a file is on this machine, which would be read as the model, or what its user has
     /// agreed to.
     fn only_itself(&mut self) {
         self.linked = None;
@@ -127,7 +135,8 @@ impl Installed {
     }
 }
 
-/// Untrusted text on one line, and no longer than a name may be.
+/// Untrusted text on one line, and no longer than a name may be: it is printed on terminals, where
+/// control characters move the cursor and change colors.
 fn plain(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(NAME_LETTERS_MAX).collect()
 }
@@ -137,7 +146,8 @@ fn unread(path: &Path, error: &ReadError) -> String {
 }
 
 impl Store {
-    /// Exports a model as a folder `ID.localcoder-model` inside another one; returns its path.
+    /// Exports a model as a folder `ID.localcoder-model` inside another one; returns its path. The
+    /// file is hashed while it is copied, so that a damaged model does not spread.
     ///
     /// # Errors
     /// If the folder exists already, the model's file is not what was installed, or the disk is
@@ -151,6 +161,8 @@ impl Store {
         let model = self.model(id)?;
         let source = self.path_of(id)?;
         let folder = to.join(format!("{id}.localcoder-model"));
+        // Not recursive: a folder that is there may hold the user's files, and is removed below if
+        // the export fails.
         DirBuilder::new().create(&folder).map_err(|error| match error.kind() {
             std::io::ErrorKind::AlreadyExists => StoreError::ExportedAlready(folder.clone()),
             std::io::ErrorKind::NotFound => StoreError::NoFolder(to.to_owned()),
@@ -189,7 +201,8 @@ impl Store {
     }
 
     /// Imports a model from such a folder. `consent` is that of the user who imports it, if the
-    /// model has a license.
+    /// model has a license. The consent is recorded before the model is usable, and only once its
+    /// digest is right.
     ///
     /// # Errors
     /// If the file is not the one that the folder names, or not a usable model.
@@ -209,6 +222,7 @@ impl Store {
         let (mut file, about) = open(&path).map_err(|it| unusable(&path, it.cause(&path)))?;
         let header = checked_header(&path, &mut file)?;
         let bytes = about.len();
+        // Before gigabytes are copied.
         if bytes != claimed.bytes {
             return Err(StoreError::OtherLength { path, found: bytes, claimed: claimed.bytes });
         }
@@ -217,6 +231,7 @@ impl Store {
             model.id = self.free_name(&model.id)?;
         }
         self.take_in(&path, &mut file, bytes, Some(&model.sha256), progress)?;
+        // Text and consent come before the manifest, by which the model exists.
         if let (Some(license), Some(text)) = (&model.license, &bundle.license_text) {
             self.keep_license(&model.id, license, text)?;
         }
@@ -229,7 +244,7 @@ impl Store {
     }
 }
 
-/// Fails if the digests differ.
+/// Fails if the digests differ. `id` is the model or the path that the error names.
 pub(crate) fn check(id: &str, found: &str, wanted: &str) -> Result<(), StoreError> {
     if found == wanted {
         return Ok(());

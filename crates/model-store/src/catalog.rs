@@ -18,13 +18,14 @@ use crate::error::{StoreError, Unread};
 
 /// The product's own.
 const SHIPPED: &str = include_str!("../catalog.json");
-/// The form that is understood.
+/// A file of another version is refused and not guessed at.
 const VERSION: u32 = 1;
 /// Of a file: a thousand entries with all that may be in one.
 const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// Of an id: it is a file's name.
 pub(crate) const ID_LENGTH_MAX: usize = 64;
-/// Hosts of the shipped entries' addresses, and those they lead to.
+/// Hosts of the shipped entries' addresses, and those they lead to: the hub redirects to its
+/// content servers. A leading dot stands for every host below.
 const HUGGING_FACE_HOSTS: &[&str] = &["huggingface.co", ".huggingface.co", ".hf.co"];
 
 // One in a file may be as long.
@@ -258,7 +259,7 @@ impl Catalog {
         Ok(catalog)
     }
 
-    /// The product's own, read once.
+    /// The product's own, read once. Without the user's catalog.
     pub(crate) fn known() -> &'static Self {
         static KNOWN: LazyLock<Catalog> = LazyLock::new(Catalog::shipped);
         &KNOWN
@@ -292,7 +293,8 @@ impl Entry {
         self.check_addresses()
     }
 
-    /// Names are there. What is in them is written out where it is shown, as are all names of others.
+    /// Names are there. What is in them is written out where it is shown, as are all names of
+    /// others.
     fn check_texts(&self) -> Result<(), String> {
         let named = [
             ("name", &self.name),
@@ -313,6 +315,8 @@ impl Entry {
             return Err("`fim` has an empty token".to_owned());
         }
         let switch = self.thinking.as_ref().and_then(|it| it.switch.as_deref());
+        // A template ignores a variable that it does not know: a misspelled one would silently
+        // leave the model thinking.
         if let Some(switch) = switch.filter(|it| !THINKING_SWITCHES.contains(it)) {
             let known = THINKING_SWITCHES.join("`, `");
             return Err(format!("`thinking.switch` is `{switch}`; what is known is `{known}`"));
@@ -335,6 +339,7 @@ impl Entry {
         if !self.sampling.unwrap_or_default().is_sound() {
             return Err("`sampling` has a number that is out of bounds".to_owned());
         }
+        // It is kept in the manifest, whose length is bounded as well.
         if self.chat_template.as_ref().is_some_and(|it| it.len() > CHAT_TEMPLATE_BYTES_MAX) {
             return Err(format!("`chatTemplate` has more than {CHAT_TEMPLATE_BYTES_MAX} bytes"));
         }
@@ -384,6 +389,8 @@ impl Entry {
     pub fn urls(&self) -> Vec<String> {
         let Self { repository, revision, file, .. } = self;
         let own = self.url.clone().unwrap_or_else(|| {
+            // At a revision and not at a branch, where the file could be replaced by one that has
+            // another digest.
             format!("https://huggingface.co/{repository}/resolve/{revision}/{file}")
         });
         std::iter::once(own).chain(self.mirrors.iter().cloned()).collect()
@@ -397,7 +404,8 @@ impl Entry {
     }
 }
 
-/// Hosts of some addresses, and those that the model hub leads to.
+/// Hosts of some addresses, and those that the model hub leads to. Whatever a server redirects to,
+/// no other host is asked.
 pub(crate) fn hosts_for(urls: &[String]) -> Vec<String> {
     let mut hosts: Vec<String> = Vec::new();
     for host in urls.iter().filter_map(|url| host_of(url)) {
@@ -411,7 +419,9 @@ pub(crate) fn hosts_for(urls: &[String]) -> Vec<String> {
     hosts
 }
 
-/// What can be a file's name and is easy to type.
+/// What can be a file's name and is easy to type. Begins with a letter or digit, so that it is
+/// never `..`, a hidden file or an option of a command; in lower case, since some file systems do
+/// not tell cases apart.
 pub(crate) fn is_id(text: &str) -> bool {
     let good = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
     (1..=ID_LENGTH_MAX).contains(&text.len())

@@ -17,17 +17,14 @@ use crate::manifest::{Source, now_s};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Consent {
-    /// Id of the license.
     pub license_id: String,
     /// Digest of the text that was shown.
     pub text_sha256: String,
     /// When the user agreed, in seconds since 1970.
     pub at_s: u64,
-    /// Version of the product that asked.
     pub product_version: String,
 }
 
-/// A line of the list.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Line<'a> {
@@ -58,7 +55,8 @@ impl Consent {
         })
     }
 
-    /// Adds the consent to the list.
+    /// Appends a line of JSON to the list and syncs it, before the model that it is about can be
+    /// used. Nothing is ever removed from the list.
     pub(crate) fn record(
         &self,
         list: &Path,
@@ -71,6 +69,7 @@ impl Consent {
         let append = || {
             let mut file = OpenOptions::new().append(true).create(true).open(list)?;
             file.write_all(text.as_bytes())?;
+            // The agreement has to outlast a power cut as well as the model does.
             file.sync_all()
         };
         append().map_err(|error| disk(list, &error))

@@ -7,9 +7,9 @@ use localcoder_disk::{Cause, Kind, cause_of};
 use localcoder_gguf::GgufError;
 use localcoder_protocol::FetchFailure;
 
-/// An error of the store. Its text says what happened, in one clause.
+/// An error of the store. Its text says what happened, in one clause. Variants carry what a hint or
+/// a button needs later: paths, both digests, the id.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the text of each variant says what it is")]
 pub enum StoreError {
     #[error("`{}` can't be {}", path.display(), used_or_written(source.kind))]
     Disk { path: PathBuf, source: Cause },
@@ -67,13 +67,13 @@ pub enum StoreError {
     Fetch { failure: FetchFailure, message: String, named: Named },
 }
 
-/// Why one of our files could not be used.
+/// Why one of our files could not be used. The two need different help: contents can be fixed or
+/// replaced by the user, and a failing disk can't be helped by touching the file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unread {
     /// The disk failed, so its contents are not known.
     #[error(transparent)]
     Disk(Cause),
-    /// The contents are malformed.
     #[error("{0}")]
     Nonsense(String),
 }
@@ -83,11 +83,9 @@ pub enum Unread {
 #[error("{text}")]
 pub struct Problem {
     pub(crate) remedy: Remedy,
-    /// The reason, as a clause.
     pub(crate) text: String,
 }
 
-/// What makes a model usable again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Remedy {
     /// The file is outside the store and was touched: it may still be the same.
@@ -98,16 +96,14 @@ pub(crate) enum Remedy {
     Import,
 }
 
-/// Where address, length and digest were written down, and so who can fix them.
+/// Where address, length and digest were written down, and so who can fix them: the user in a
+/// catalog of their own, or only a new version of the product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Named {
-    /// The product's own catalog.
     Here,
-    /// The user's own catalog.
     InUsersCatalog,
 }
 
-/// The disk failed at a path of the store.
 pub(crate) fn disk(path: &Path, error: &std::io::Error) -> StoreError {
     unusable(path, cause_of(error, path))
 }
@@ -118,6 +114,7 @@ pub(crate) fn unusable(path: &Path, cause: Cause) -> StoreError {
 }
 
 fn used_or_written(kind: Kind) -> &'static str {
+    // Such a disk can still be read, so it is the writing that failed.
     if matches!(kind, Kind::Full | Kind::ReadOnly) { "written" } else { "used" }
 }
 
@@ -142,6 +139,7 @@ fn refused(error: &GgufError) -> &'static str {
     }
 }
 
+/// In units of 10⁹ bytes, with one decimal that is cut off and not rounded.
 pub(crate) fn gb(bytes: u64) -> String {
     format!("{}.{} GB", bytes / 1_000_000_000, bytes / 100_000_000 % 10)
 }

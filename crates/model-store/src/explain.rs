@@ -13,6 +13,8 @@ use crate::error::{Named, Problem, Remedy, StoreError, Unread, gb};
 impl From<StoreError> for ErrorInfo {
     fn from(error: StoreError) -> Self {
         let message = error.to_string();
+        // Code, cause and hint are those of the download that failed; only the message says what it
+        // was for.
         if let StoreError::NoLicense { source, .. } = error {
             return Self { message, ..Self::from(*source) };
         }
@@ -86,6 +88,7 @@ fn cause(error: &StoreError) -> Option<String> {
             format!("it has {found} bytes, and the folder says {claimed}")
         }
         StoreError::NoRoom { free_bytes, .. } => {
+            // The number is `RESERVE_BYTES`.
             format!("{} are free, and 1 GB must stay so", gb(*free_bytes))
         }
         StoreError::OtherLicense { sha256, .. } => format!("its text has the digest {sha256}"),
@@ -151,6 +154,8 @@ fn action(error: &StoreError) -> Option<(ErrorAction, Option<&str>)> {
             let action = match problem.remedy {
                 Remedy::Verify => ErrorAction::VerifyModel,
                 Remedy::Install => ErrorAction::InstallModel,
+                // No button can import what only the user has; the model has to go first, since its
+                // id is taken.
                 Remedy::Import => ErrorAction::RemoveModel,
             };
             (action, Some(id))

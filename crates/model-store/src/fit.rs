@@ -17,25 +17,24 @@ const BESIDE_BYTES: u64 = 512 * 1024 * 1024;
 /// is for the system and the editor.
 const USABLE_PERCENT: u64 = 75;
 
-/// Step between the context windows that are tried.
+/// Step between the context windows that are tried. The smallest allowed window is tried whatever
+/// the step.
 pub const WINDOW_STEP_TOKENS: u32 = 2_048;
 
 // The worker has a sequence for each purpose and a scratch sequence, each with its first logits.
 const _: () = assert!(FIRST_OUTPUT_ROWS == Purpose::ALL.len() as u64 + 1);
 
-/// What is known of a model's file.
+/// What is known of a model's file. A header gives the better answer, and is only there once the
+/// file is.
 #[derive(Debug, Clone, Copy)]
 pub enum Known<'a> {
-    /// The file is there, and this is its header.
     Header(&'a Header),
-    /// A catalog names it.
     Entry(&'a Entry),
 }
 
-/// How much memory a model needs.
+/// How much memory a model needs: weights, KV cache, buffers and vocabulary together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Need {
-    /// All of its memory.
     pub bytes: u64,
     /// Whether a worker has reported it; otherwise it is calculated.
     pub measured: bool,
@@ -43,7 +42,8 @@ pub struct Need {
 
 impl Need {
     /// What a model needs when it is run like this. `measured` is what a worker has reported for
-    /// the same file, window and KV cache, which counts more than any calculation.
+    /// the same file, window and KV cache, which counts more than any calculation. A worker reports
+    /// only the buffers of llama.cpp, so what it allocates beside them is added.
     #[must_use]
     pub fn of(known: Known<'_>, run: RunShape, measured: Option<MemoryUse>) -> Self {
         let bytes = match (known, measured) {
@@ -65,7 +65,9 @@ impl Need {
 impl Known<'_> {
     /// The window that a model is run with if the settings allow those from `least` to `most`, and
     /// what it needs with that window: the largest for which there is memory now, else the
-    /// smallest. None is larger than what the model was trained for.
+    /// smallest. None is larger than what the model was trained for. `least` counts even if there
+    /// is no memory for it: whether a load is tried then is up to the caller, who gets the need
+    /// with it.
     #[must_use]
     pub fn window(self, (least, most): (u32, u32), memory: Memory) -> (u32, Need) {
         let trained = match self {
@@ -80,6 +82,7 @@ impl Known<'_> {
             if window <= least || memory.fit(need.bytes) == Fit::Fits {
                 return (window, need);
             }
+            // The smallest window is tried even if the steps would pass it.
             window = window.saturating_sub(WINDOW_STEP_TOKENS).max(least);
         }
     }
@@ -113,25 +116,23 @@ pub fn run_shape(profile: &LoadProfile) -> RunShape {
             KvStorage::F16 => KvType::F16,
             KvStorage::Q8_0 => KvType::Q8_0,
         },
+        // llama.cpp stores the cache in 8 bits only with flash attention.
         flash_attention: profile.kv == KvStorage::Q8_0,
         ..usual(profile.context_tokens)
     }
 }
 
-/// The machine's memory, as far as it is known.
+/// The machine's memory, as far as it is known; `None` for what the system does not report.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Memory {
     /// All memory that a program of this user could have.
     pub total_bytes: Option<u64>,
-    /// What could be had now.
     pub free_bytes: Option<u64>,
 }
 
-/// Whether a model fits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Fit {
-    /// It fits now.
     Fits,
     /// It fits once other programs are closed.
     Tight,
@@ -142,7 +143,9 @@ pub enum Fit {
 }
 
 impl Memory {
-    /// Whether this much memory is available.
+    /// Whether this much memory is available. What is free now decides if it is known; the total
+    /// only tells what can never fit from what fits once others have ended. Where nothing is
+    /// reported nothing is refused: [`Fit::Unknown`].
     #[must_use]
     pub fn fit(&self, needed_bytes: u64) -> Fit {
         let usable = |total: u64| total / 100 * USABLE_PERCENT;
@@ -176,7 +179,6 @@ impl Memory {
 }
 
 impl Fit {
-    /// The answer in words.
     #[must_use]
     pub fn text(self) -> &'static str {
         match self {

@@ -8,7 +8,8 @@ use localcoder_gguf::{GgufError, Header};
 
 use crate::error::StoreError;
 
-/// Checks the header of an open file, and rewinds the file to its beginning.
+/// Checks the header of an open file, and rewinds the file to its beginning. Rewinding lets the
+/// caller hash the same handle, so that what was checked is what is kept.
 ///
 /// # Errors
 /// If it is not a usable model.

@@ -11,8 +11,9 @@ use crate::Progress;
 /// Bytes that are read at once: enough to keep a disk busy.
 pub(crate) const READ_BYTES: usize = 1024 * 1024;
 
-/// Reads a file to its end and returns its digest; `also` gets all bytes. `None` if it was
-/// cancelled.
+/// Reads a file to its end and returns its SHA-256 in lower-case hexadecimal digits; `also` gets
+/// all bytes in order, so that a copy needs no second pass. `None` if `progress` cancelled it.
+/// Fails if the file is longer than `total`; one that is shorter has another digest.
 pub(crate) fn digest(
     file: &mut File,
     total: u64,

@@ -20,12 +20,13 @@ use crate::{Catalog, Entry, Progress, RESERVE_BYTES};
 
 /// Readable by its user only, and read-only: files in the store never change.
 const BLOB_MODE: u32 = 0o400;
-/// What happens to the file.
+/// What happens to the file of the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImportMode {
     /// It is copied into the store, or cloned where the file system can.
     Copy,
-    /// It stays where it is. If it is changed or removed, the model can't be used any more.
+    /// It stays where it is. If it is changed or removed, the model can't be used any more. Its
+    /// length and time are kept to notice that; nothing prevents it.
     InPlace,
 }
 
@@ -33,6 +34,11 @@ impl Store {
     /// Imports a file as a model with this id, or with one made from its name. A file that the
     /// catalog knows by its digest is described by the catalog, and gets the catalog's id if no
     /// other is asked for; any other file never gets an id of the catalog's.
+    ///
+    /// The file is opened once, and all that is found out comes from that handle: a path could lead
+    /// to another file between the check and the copy. The header is checked before a byte is
+    /// copied, and the name as far as it can be known then; the digest, and with it the name, is
+    /// only known at the end.
     ///
     /// # Errors
     /// If the file is not a usable model, the id is taken, or the disk is full.
@@ -44,6 +50,7 @@ impl Store {
         catalog: &Catalog,
         progress: &mut Progress<'_>,
     ) -> Result<Installed, StoreError> {
+        // Kept in the manifest, which is read by processes with other working directories.
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         if let Some(id) = id {
             self.check_free(id)?;
@@ -52,6 +59,8 @@ impl Store {
         let header = checked_header(&path, &mut file)?;
         let bytes = metadata.len();
         self.check_name(id, &naming::of_file(&path, &header), bytes, catalog)?;
+        // Before the copy: afterwards, a model of the same file whose blob was lost would be usable
+        // again and count as a reason to refuse this import, which repairs it.
         let usable = self.usable_ids()?;
         let sha256 = match mode {
             ImportMode::Copy => self.take_in(&path, &mut file, bytes, None, progress)?,
@@ -63,6 +72,7 @@ impl Store {
         let mut model = Installed::new("", &header, bytes, &sha256, source);
         model.file = path.file_name().map_or(model.file, |it| it.to_string_lossy().into_owned());
         let named = self.name(&mut model, id, &naming::of_file(&path, &header), catalog, &usable);
+        // The blob is in its place by now. It stays if another model has the same file.
         named.inspect_err(|_| self.drop_unused(&sha256))?;
         if mode == ImportMode::InPlace {
             let modified = metadata.modified().map_err(|error| unread(&path, error.into()))?;
@@ -73,7 +83,8 @@ impl Store {
     }
 
     /// The catalog entry that pins a file by its digest. The file is read only if an entry has its
-    /// length.
+    /// length: nearly every file that is not the catalog's is told apart by that at once, and to
+    /// hash one means to read gigabytes.
     ///
     /// # Errors
     /// If it can't be read, or the user cancels.
@@ -93,7 +104,9 @@ impl Store {
         Ok(catalog.by_digest(&sha256).cloned())
     }
 
-    /// Checks what can be known about a name before gigabytes are read.
+    /// Refuses a name as early as it is known to be refused, before gigabytes are read. Here the
+    /// length stands in for the digest: a file with the length of a catalog entry may be that
+    /// entry, and [`Store::name`] decides once the digest is known.
     fn check_name(
         &self,
         id: Option<&str>,
@@ -114,7 +127,10 @@ impl Store {
         }
     }
 
-    /// Gives a model its id, now that its digest is known, and the catalog's description.
+    /// Gives a model its id, now that its digest is known, and the catalog's description. A name of
+    /// the catalog means the one file with the pinned digest, since a default profile loads it by
+    /// that name: the right file gets it whatever it is called, any other file is refused it where
+    /// the user asked for it, and is renamed where only its file name claimed it.
     fn name(
         &self,
         model: &mut Installed,
@@ -153,7 +169,10 @@ impl Store {
         Ok(())
     }
 
-    /// Copies a file into the store; returns its digest, which must be the wanted one, if any.
+    /// Copies a file into the store, or clones it where the file system shares blocks; returns its
+    /// digest, which must be the wanted one, if any. What is being written has a name of its own in
+    /// `downloads` and disappears if anything fails; only a complete, synced file with a known
+    /// digest is renamed to its blob.
     pub(crate) fn take_in(
         &self,
         path: &Path,
@@ -164,12 +183,18 @@ impl Store {
     ) -> Result<String, StoreError> {
         let downloads = self.downloads();
         let failed = |error: std::io::Error| disk(&downloads, &error);
+        // In the folder of the downloads, which is on the disk of the blobs: a rename can't cross
+        // disks.
         let copy = unfinished_in(&downloads, 0o600).map_err(failed)?;
+        // A clone takes no room and no time, and later writes to the original don't reach it.
+        // Whether the file system can is found out by trying.
         let cloned = rustix::fs::ioctl_ficlone(copy.as_file(), &*file).is_ok();
         if !cloned {
             self.check_room(bytes)?;
         }
         let mut to = copy.as_file();
+        // `digest` returns one kind of error for both sides. The one of the writing side is set
+        // aside here, so that a full disk is not reported as a file that can't be read.
         let mut writing = Ok(());
         let also = |part: &[u8]| {
             if !cloned {
@@ -189,6 +214,8 @@ impl Store {
             check(&path.display().to_string(), &sha256, wanted)?;
         }
         copy.as_file().set_permissions(PermissionsExt::from_mode(BLOB_MODE)).map_err(failed)?;
+        // The contents before the name and the name before the manifest: otherwise a power cut
+        // could leave a name that promises a digest over blocks that were never written.
         copy.as_file().sync_all().map_err(failed)?;
         let blob = self.blob(&sha256);
         copy.persist(&blob).map_err(|error| disk(&blob, &error.error))?;

@@ -22,10 +22,13 @@ use crate::manifest::{Installed, Source};
 use crate::store::Store;
 use crate::{LICENSE_BYTES_MAX, RESERVE_BYTES};
 
-/// What a model's file begins with.
+/// What a model's file begins with. The program that downloads compares it with the first bytes, so
+/// that a login page of a hotel is refused after four bytes and not after gigabytes.
 const MAGIC: &str = "GGUF";
 
-/// The program that downloads, and how patient it is.
+/// The program that downloads, and how patient it is. Downloads are made by a process of their own,
+/// the only one of the product that opens connections to other machines: it has
+/// itself confined by the system once it has read its order.
 #[derive(Debug, Clone)]
 pub struct Fetcher {
     program: PathBuf,
@@ -33,7 +36,9 @@ pub struct Fetcher {
     home: Option<PathBuf>,
 }
 
-/// A download in progress; stopping a clone stops the same download.
+/// A download in progress; stopping a clone stops the same download. One that was stopped stays so:
+/// a download that is started with it afterwards is refused, so that a stop that comes between two
+/// attempts is not lost.
 #[derive(Debug, Clone, Default)]
 pub struct Installing(Arc<Mutex<State>>);
 
@@ -45,17 +50,21 @@ struct State {
 
 impl Named {
     fn by(entry: &Entry) -> Self {
+        // The whole entry is compared: one of the user's that has an id of ours is still theirs to
+        // fix.
         let shipped = Catalog::shipped().entry(&entry.id).is_some_and(|it| it == entry);
         if shipped { Self::Here } else { Self::InUsersCatalog }
     }
 }
 
 impl Installing {
-    /// Stops the download; what has been downloaded stays.
+    /// Stops the download by killing the program, or prevents its start; returns at once. What has
+    /// been downloaded stays.
     pub fn stop(&self) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.stopped = true;
         if let Some(child) = &mut state.child {
+            // It may have ended by itself; whoever reads its output finds out.
             let _ = child.kill();
         }
     }
@@ -80,7 +89,6 @@ impl Fetcher {
         self
     }
 
-    /// With other time limits; for tests.
     #[must_use]
     pub fn with_limits(mut self, limits: FetchLimits) -> Self {
         self.limits = limits;
@@ -109,6 +117,9 @@ impl Fetcher {
         })
     }
 
+    /// Runs the program and passes its events on. A message of it is a line of JSON; the last is
+    /// `Done` or `Failed`. Without either it was killed or has crashed, and which of the two is
+    /// known from [`Installing`].
     fn run(
         &self,
         task: FetchTask,
@@ -118,6 +129,8 @@ impl Fetcher {
     ) -> Result<(), StoreError> {
         let stdout = self.start(task, running)?;
         let mut end = None;
+        // Output that is not text or breaks off counts as ended: the last event is then missing,
+        // which is reported below.
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
             match serde_json::from_str(&line) {
                 Ok(event @ (FetchEvent::Done | FetchEvent::Failed { .. })) => end = Some(event),
@@ -125,6 +138,8 @@ impl Fetcher {
                 Err(error) => return Err(StoreError::FetchSilent(error.to_string())),
             }
         }
+        // Taken out before it is waited for, since the lock must not be held while waiting: a stop
+        // would wait with us. The output has ended, so the wait is short.
         let child = running.0.lock().unwrap_or_else(PoisonError::into_inner).child.take();
         let status = child.map(|mut child| child.wait());
         match end {
@@ -132,6 +147,7 @@ impl Fetcher {
             Some(FetchEvent::Failed { failure, message }) => {
                 Err(StoreError::Fetch { failure, message, named: from })
             }
+            // Only here: a download that was done when the stop arrived is done.
             _ if running.is_stopped() => Err(StoreError::Cancelled("the download")),
             _ => Err(StoreError::FetchSilent(format!("it ended with {status:?}"))),
         }
@@ -143,6 +159,8 @@ impl Fetcher {
         running: &Installing,
     ) -> Result<std::process::ChildStdout, StoreError> {
         let mut state = running.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Held from this look to the end of the start, so that a stop either prevents the start or
+        // finds the child to kill.
         if state.stopped {
             return Err(StoreError::Cancelled("the download"));
         }
@@ -160,6 +178,8 @@ impl Fetcher {
         let mut line = serde_json::to_vec(&order)
             .map_err(|error| StoreError::FetchSilent(error.to_string()))?;
         line.push(b'\n');
+        // Written to and kept open in `child`: when its input ends, so does the program, which
+        // makes it end with this process, however that ends.
         if let Some(stdin) = &mut child.stdin {
             stdin.write_all(&line).map_err(failed)?;
         }
@@ -171,7 +191,8 @@ impl Fetcher {
 
 impl Store {
     /// The text of a model's license; from its publisher if it is not known here, and kept from
-    /// then on.
+    /// then on. The text is what the user is asked to agree to, so it is the first thing that is
+    /// downloaded, and it may come from the host of the license alone.
     ///
     /// # Errors
     /// If it can't be downloaded.
@@ -208,7 +229,8 @@ impl Store {
         Ok(text)
     }
 
-    /// Fails if a model of a catalog is installed already.
+    /// Fails if a model of a catalog is installed already. A model that is installed and can't be
+    /// used counts as missing: to install it again is the remedy.
     ///
     /// # Errors
     /// If it is installed.
@@ -219,7 +241,9 @@ impl Store {
         }
     }
 
-    /// Installs a model of a catalog. `report` gets the events of the download.
+    /// Installs a model of a catalog. `report` gets the events of the download. The program renames
+    /// the file to its blob only once length and digest are right, so the blob need not be hashed
+    /// again here.
     ///
     /// # Errors
     /// If it can't be downloaded, or is not a usable model. Nothing is installed then, and what was

@@ -42,7 +42,8 @@ pub use store::{Listed, Store};
 /// Longest text of a license; those of software have some ten thousand bytes.
 const LICENSE_BYTES_MAX: u64 = 256 * 1024;
 
-/// Room that must stay free on the disk, whatever is written to it.
+/// Room that must stay free on the disk, whatever is written to it. Copies and downloads obey the
+/// same number, which the text of the error names.
 const RESERVE_BYTES: u64 = 1 << 30;
 
 /// Receives the progress of long work: how many of how many bytes. If it returns `false`, the work

@@ -3,7 +3,6 @@
 
 use crate::LicenseTerms;
 
-/// By SPDX id.
 const TEXTS: &[(&str, &str)] = &[
     ("Apache-2.0", include_str!("../licenses/Apache-2.0.txt")),
     ("MIT", include_str!("../licenses/MIT.txt")),
@@ -11,7 +10,8 @@ const TEXTS: &[(&str, &str)] = &[
 /// Placeholder for the copyright holders, whom the license requires to be named.
 const HOLDERS: &str = "{holders}";
 
-/// The text of a license, if it comes with the product.
+/// The text of a license, if it comes with the product. MIT requires the notice to name its
+/// holders; where the catalog names none, the address of the license takes their place.
 #[must_use]
 pub fn shipped_text(license: &LicenseTerms) -> Option<String> {
     let text = TEXTS.iter().find(|(known, _)| *known == license.id).map(|(_, text)| *text)?;

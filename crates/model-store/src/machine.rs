@@ -8,7 +8,6 @@ use serde::Serialize;
 use crate::fit::{Fit, Memory};
 use crate::memory;
 
-/// Memory and disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Machine {
@@ -16,7 +15,6 @@ pub struct Machine {
     pub memory_bytes: u64,
     /// How much of it could be had now, if the system reports it.
     pub memory_free_bytes: Option<u64>,
-    /// Free bytes on the disk of the models.
     pub disk_free_bytes: u64,
 }
 
@@ -24,8 +22,10 @@ impl Machine {
     /// This machine, with models in this folder, which need not exist yet.
     #[must_use]
     pub fn here(models: &Path) -> Self {
+        // The first folder that exists is on the disk where the models will be.
         let folder = models.ancestors().find(|folder| folder.is_dir());
         let stat = folder.and_then(|folder| rustix::fs::statvfs(folder).ok());
+        // `f_bavail` and not `f_bfree`: a part is reserved for the administrator.
         let disk_free_bytes = stat.map_or(0, |stat| stat.f_bavail.saturating_mul(stat.f_frsize));
         Self {
             memory_bytes: memory::total_bytes().unwrap_or(0),
@@ -34,7 +34,6 @@ impl Machine {
         }
     }
 
-    /// Its memory.
     #[must_use]
     pub fn memory(&self) -> Memory {
         Memory {
@@ -43,7 +42,7 @@ impl Machine {
         }
     }
 
-    /// Whether this much memory is available.
+    /// Whether this much memory is available now: see [`Memory::fit`].
     #[must_use]
     pub fn fit(&self, needed_bytes: u64) -> Fit {
         self.memory().fit(needed_bytes)

@@ -13,28 +13,33 @@ use crate::consent::Consent;
 use crate::error::{StoreError, Unread, disk};
 use crate::{Entry, Role, Sampling};
 
-/// The version of the format that is understood.
+/// A manifest of any other version is refused as a whole: with a field that is not understood, a
+/// license or a pin could be lost.
 const VERSION: u32 = 1;
 
 /// Longest manifest; the chat template in it may have 1 MiB, and more with JSON's escapes.
 pub(crate) const MANIFEST_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
-/// An installed model.
+/// What is known of an installed model: the contents of its manifest, `manifests/ID.json`. Fields
+/// that came later have a default, so that manifests of earlier versions are read; fields that are
+/// not known are ignored.
+///
+/// Facts of the file (`bytes`, `sha256`, architecture and sizes) were measured when it was taken
+/// in. The rest is from the catalog if `catalog_id` is set, and else what somebody claims.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Installed {
     version: u32,
-    /// The name by which it is used.
+    /// The name by which it is used, and the name of its manifest. Unique in the store.
     pub id: String,
     /// The name that people see.
     pub name: String,
-    /// Name of the file when it came.
+    /// Name of the file when it came; shown, never opened.
     pub file: String,
-    /// Length of the file.
+    /// Length of the file; another length on the disk makes the model unusable.
     pub bytes: u64,
-    /// Its digest.
+    /// In lower-case hexadecimal digits. Names the blob, which several models may share.
     pub sha256: String,
-    /// Where it came from.
     pub source: Source,
     /// Where the file is, if not in the store: a file of the user's that was imported in place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,9 +47,7 @@ pub struct Installed {
     /// What it is meant for; empty if not stated.
     #[serde(default)]
     pub roles: Vec<Role>,
-    /// Architecture, such as `qwen2`.
     pub architecture: String,
-    /// Number of weights.
     pub parameters: u64,
     /// Such as `Q4_K_M`.
     pub quantization: String,
@@ -74,14 +77,14 @@ pub struct Installed {
     /// What its maker recommends for answers that are not code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sampling: Option<Sampling>,
-    /// What the user agreed to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent: Option<Consent>,
     /// When it was installed, in seconds since 1970.
     pub installed_at_s: u64,
 }
 
-/// Where a model came from.
+/// Where a model came from. Decides what repairs it: one of a catalog can be installed again, one
+/// of a file only the user can bring again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "kind")]
 pub enum Source {
@@ -94,7 +97,6 @@ pub enum Source {
         /// Address of the file.
         url: String,
     },
-    /// A file of the user's.
     File {
         /// Where it was.
         path: PathBuf,
@@ -123,18 +125,17 @@ impl Source {
     }
 }
 
-/// A file of the user's, and the state in which its digest was taken.
+/// A file of the user's that is used where it is, and the state in which its digest was taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Linked {
-    /// Where it is.
     pub path: PathBuf,
-    /// When it was last written, in nanoseconds since 1970.
+    /// When it was last written, in nanoseconds since 1970; another time makes
+    /// [`Store::verify`](crate::Store::verify) the remedy.
     pub modified_ns: u64,
 }
 
 impl Installed {
-    /// A model with this id and file.
     pub(crate) fn new(id: &str, header: &Header, bytes: u64, sha256: &str, source: Source) -> Self {
         Self {
             version: VERSION,
@@ -162,7 +163,8 @@ impl Installed {
         }
     }
 
-    /// A model as the catalog describes it.
+    /// A model as the catalog describes it. Sizes are still those of the header, which was read
+    /// from the very file that the catalog pins.
     pub(crate) fn of_entry(entry: &Entry, header: &Header, consent: Consent) -> Self {
         let source = Source::of_entry(entry);
         let mut model = Self {
@@ -174,7 +176,8 @@ impl Installed {
         model
     }
 
-    /// With the facts from its file, whatever else was said about it.
+    /// With the facts from its file, whatever the folder that it was carried in said about them:
+    /// what can be measured is never taken from a claim.
     pub(crate) fn measured(mut self, header: &Header, bytes: u64) -> Self {
         self.bytes = bytes;
         self.architecture.clone_from(&header.architecture);
@@ -186,7 +189,8 @@ impl Installed {
         self
     }
 
-    /// Takes over what a catalog says about this file.
+    /// Takes over what a catalog says about this file. Neither the id nor the digest: a file may be
+    /// installed under another name, and the caller has found the entry by the digest.
     pub(crate) fn describe(&mut self, entry: &Entry) {
         self.catalog_id = Some(entry.id.clone());
         self.name.clone_from(&entry.name);
@@ -200,29 +204,30 @@ impl Installed {
         let text =
             read_text(path, MANIFEST_BYTES_MAX).map_err(|error| Unread::Disk(error.cause(path)))?;
         let installed = Self::parse(&text).map_err(Unread::Nonsense)?;
+        // A manifest that was copied to another name would be a second model with the same id.
         if path.file_stem().is_none_or(|stem| *stem != *installed.id) {
             return Err(Unread::Nonsense("it is of another model".to_owned()));
         }
         Ok(installed)
     }
 
+    /// Without the check of the file's name, for manifests in folders that are carried.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let installed: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
         if installed.version != VERSION {
             return Err(format!("it has version {}", installed.version));
         }
+        // Both become parts of paths, and the text may come from elsewhere.
         if !is_id(&installed.id) || !is_sha256(&installed.sha256) {
             return Err("its id or digest is malformed".to_owned());
         }
         Ok(installed)
     }
 
-    /// The contents of the manifest file.
     pub(crate) fn text(&self) -> String {
         serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
     }
 
-    /// Writes it as a whole or not at all.
     pub(crate) fn write(&self, folder: &Path) -> Result<(), StoreError> {
         let path = folder.join(format!("{}.json", self.id));
         write_whole(&path, self.text().as_bytes())
@@ -235,6 +240,7 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     replace(path, bytes, Options::SHARED).map_err(|error| disk(path, &error))
 }
 
+/// Seconds since 1970; 0 on a machine whose clock is before that.
 pub(crate) fn now_s() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs())

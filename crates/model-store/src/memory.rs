@@ -4,14 +4,14 @@
 
 use std::path::Path;
 
-/// What could be had now; `None` if the system does not report it.
+/// What could be had now, in bytes: what the system calls available, or less if a control group of
+/// this process has less left. `None` if the system does not report it.
 #[cfg(not(target_os = "macos"))]
 #[must_use]
 pub fn free_bytes() -> Option<u64> {
     free_in(Path::new("/"))
 }
 
-/// All there is.
 #[cfg(not(target_os = "macos"))]
 pub(crate) fn total_bytes() -> Option<u64> {
     total_in(Path::new("/"))
@@ -27,7 +27,6 @@ pub fn free_bytes() -> Option<u64> {
     Some(free.min(limit))
 }
 
-/// All there is.
 #[cfg(target_os = "macos")]
 pub(crate) fn total_bytes() -> Option<u64> {
     number("hw.memsize")
@@ -76,7 +75,9 @@ mod macos {
     }
 }
 
-/// Free memory from the system's files under `root`; tests pass a root of their own.
+/// Free memory from the system's files under `root`; tests pass a root of their own. `MemAvailable`
+/// and not `MemFree`: the page cache is given back when memory is needed, and holds most of a
+/// model's file after it was read once.
 #[cfg_attr(target_os = "macos", allow(dead_code, reason = "it has no such files"))]
 fn free_in(root: &Path) -> Option<u64> {
     let free = meminfo(root, "MemAvailable:")?;
@@ -95,13 +96,15 @@ fn meminfo(root: &Path, name: &str) -> Option<u64> {
     Some(number_after(&text, name)?.saturating_mul(1024))
 }
 
-/// The smallest value that any control group of this process reports.
+/// The smallest value that any control group of this process reports. In a container, the whole
+/// machine's memory is shown by `/proc/meminfo`, and a process that takes more than its group may
+/// have is killed.
 fn least_in_groups(root: &Path, of: impl Fn(&Path, &Kind) -> Option<u64>) -> Option<u64> {
     let groups = std::fs::read_to_string(root.join("proc/self/cgroup")).unwrap_or_default();
     groups.lines().filter_map(|line| in_groups(root, line, &of)).min()
 }
 
-/// File names of a version of control groups.
+/// Names of the files of a version of control groups, and where they are mounted.
 struct Kind {
     mounted: &'static str,
     limit: &'static str,
@@ -123,8 +126,10 @@ const OLD: Kind = Kind {
     cached: ["total_active_file ", "total_inactive_file "],
 };
 
-/// The smallest value of the groups of a line in `/proc/self/cgroup`: a group and all above it.
+/// The smallest value of the groups of a line in `/proc/self/cgroup`: a group and all above it. A
+/// limit of an outer group holds for all groups in it, even if the inner one has none.
 fn in_groups(root: &Path, line: &str, of: impl Fn(&Path, &Kind) -> Option<u64>) -> Option<u64> {
+    // `hierarchy:controllers:path`; a path may have colons of its own.
     let mut parts = line.splitn(3, ':').skip(1);
     let kind = match parts.next()? {
         "" => UNIFIED,
@@ -151,10 +156,10 @@ fn left_in_group(folder: &Path, kind: &Kind) -> Option<u64> {
     let used: u64 = read(folder, kind.used)?.trim().parse().ok()?;
     let stat = read(folder, "memory.stat").unwrap_or_default();
     let cached = kind.cached.iter().filter_map(|name| number_after(&stat, name)).sum();
+    // Read from two files at two moments: either difference could be negative.
     Some(limit.saturating_sub(used.saturating_sub(cached)))
 }
 
-/// The number in the line that begins with `name`.
 fn number_after(text: &str, name: &str) -> Option<u64> {
     let rest = text.lines().find_map(|line| line.strip_prefix(name))?;
     rest.split_whitespace().next()?.parse().ok()
@@ -228,6 +233,7 @@ mod tests {
             ("proc/self/cgroup", "7:cpu:/x\n4:memory,other:/box\n0::/\n"),
             ("sys/fs/cgroup/memory/box/memory.limit_in_bytes", "300000\n"),
             ("sys/fs/cgroup/memory/box/memory.usage_in_bytes", "100000\n"),
+            // How this kind writes that there is no limit.
             ("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"),
             ("sys/fs/cgroup/memory/memory.usage_in_bytes", "100000\n"),
         ]);

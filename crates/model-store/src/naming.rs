@@ -12,19 +12,19 @@ use crate::error::StoreError;
 use crate::manifest::Installed;
 use crate::store::Store;
 
-/// Prefix for a name that a file claims but may not have.
+/// Prefix for a name that a file claims but may not have, since it belongs to another file; the
+/// user can still tell what it was called.
 const CLAIMED: &str = "imported-";
 /// Length of a digest's beginning in a name made from it: enough to distinguish a user's models.
 const DIGEST_LETTERS: usize = 8;
-/// How many models with the same name can be distinguished by a number.
+/// How many models with the same name can be distinguished by a number; beyond, the user has to
+/// name them.
 const NUMBER_MAX: u32 = 99;
 
-/// Whether a name is reserved by the catalog or the product.
 pub(crate) fn is_reserved(id: &str, catalog: &Catalog) -> bool {
     id == DEMO || catalog.entry(id).is_some()
 }
 
-/// The name of a file that claims a reserved one.
 pub(crate) fn of_claimed(id: &str) -> String {
     trimmed(&format!("{CLAIMED}{id}"))
 }
@@ -55,7 +55,9 @@ fn trimmed(text: &str) -> String {
 }
 
 impl Installed {
-    /// Whether its file is the one that the catalog means by an id.
+    /// Whether its file is the one that the catalog means by an id. The entry noted at the import
+    /// counts as well as the product's own catalog, since the user's catalog may have changed
+    /// since.
     pub(crate) fn is_of(&self, id: &str) -> bool {
         let pins = |entry: &Entry| entry.sha256 == self.sha256;
         self.catalog_id.as_deref() == Some(id) || Catalog::known().entry(id).is_some_and(pins)
@@ -63,7 +65,8 @@ impl Installed {
 }
 
 impl Store {
-    /// Fails unless this can be a name and nothing has it yet.
+    /// Fails unless this can be a name and no model has it yet. `demo` is never free: it is the
+    /// model that comes with the product, which has no manifest.
     pub(crate) fn check_free(&self, id: &str) -> Result<(), StoreError> {
         if !is_id(id) {
             return Err(StoreError::NotAnId(id.to_owned()));
@@ -75,7 +78,7 @@ impl Store {
     }
 
     /// Fails if a model of the catalog is installed, unless it can't be used and its file would fix
-    /// it.
+    /// it. `usable` is from before anything was copied: see [`Store::usable_ids`].
     pub(crate) fn check_new(&self, entry: &Entry, usable: &[String]) -> Result<(), StoreError> {
         match self.model(&entry.id) {
             Ok(there) if there.sha256 == entry.sha256 => match usable.contains(&entry.id) {
@@ -93,6 +96,8 @@ impl Store {
         }
         for number in 2..=NUMBER_MAX {
             let end = format!("-{number}");
+            // The number must not push the name over the bound; ids are ASCII, so letters are
+            // bytes.
             let begin: String = name.chars().take(ID_LENGTH_MAX - end.len()).collect();
             let numbered = format!("{begin}{end}");
             if self.is_free(&numbered)? {

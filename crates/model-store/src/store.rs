@@ -17,21 +17,28 @@ use crate::gguf_file::checked_header;
 use crate::manifest::{Installed, Linked, Source, write_whole};
 use crate::{Catalog, Entry, LICENSE_BYTES_MAX, LicenseTerms, Machine, shipped_text};
 
-/// Accessible only to the user: which models they have is private.
+/// Accessible only to the user: which models they have is private. Applies to folders that are
+/// created here: one that is there already keeps the mode that its owner gave it.
 const FOLDER_MODE: u32 = 0o700;
 
-/// The folder of installed models. Every change is atomic, also between processes.
+/// The folder of installed models: `blobs`, `manifests`, `licenses` and `downloads`, and the list
+/// of consents. A manifest is changed by one rename or removal under the lock, so that a process
+/// that reads without the lock (the host, while the command line installs) sees a model as it was
+/// or as it is to be, and never half of it.
+///
+/// Holds nothing but the path: it is cheap to clone, and what another process has changed is seen
+/// by the next call.
 #[derive(Debug, Clone)]
 pub struct Store {
     folder: PathBuf,
 }
 
-/// A model and whether it can be used.
+/// A model and whether it can be used, as far as that can be seen without reading its file: a file
+/// that was damaged without a change of its length is found by [`Store::verify`] alone.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listed {
-    /// The model.
     pub model: Installed,
-    /// Why it can't be used, if so.
+    /// A clause for people; `None` if it can be used.
     pub problem: Option<String>,
 }
 
@@ -53,7 +60,8 @@ impl Store {
         Ok(store)
     }
 
-    /// The store in a folder, if there is one: reading creates nothing.
+    /// The store in a folder, or `None` if there is none. For callers that only read: a command
+    /// that lists models must not leave empty folders behind on a machine that has none.
     #[must_use]
     pub fn existing(folder: &Path) -> Option<Self> {
         let is_there = match folder.join("manifests").metadata() {
@@ -64,7 +72,6 @@ impl Store {
         is_there.then(|| Self { folder: folder.to_owned() })
     }
 
-    /// The folder.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -119,7 +126,9 @@ impl Store {
         self.manifests().join(format!("{id}.json"))
     }
 
-    /// Whether no model has this id. A model whose manifest is lost counts as none.
+    /// Whether no model has this id. A manifest that is malformed counts as none, since its model
+    /// can't be used and could never be replaced otherwise; one that the disk does not give is an
+    /// error, since it may be sound.
     pub(crate) fn is_free(&self, id: &str) -> Result<bool, StoreError> {
         let path = self.manifest(id);
         match Installed::read(&path) {
@@ -134,6 +143,7 @@ impl Store {
     /// # Errors
     /// If there is none, or its manifest can't be read.
     pub fn model(&self, id: &str) -> Result<Installed, StoreError> {
+        // The id becomes a part of a path: `../x` must not lead out of the folder.
         if !is_id(id) {
             return Err(StoreError::NotInstalled(id.to_owned()));
         }
@@ -148,12 +158,18 @@ impl Store {
     /// The model that an id means: the one with that id, else a usable one with the file that the
     /// catalog means by the id.
     ///
+    /// A file may be installed under another id than the catalog's, and profiles and settings speak
+    /// of the catalog's. The exact id comes first, so that a model whose own file is damaged still
+    /// answers to its name with the error that explains it if there is no other.
+    ///
     /// # Errors
     /// If there is none, or its manifest can't be read.
     pub fn meant(&self, id: &str) -> Result<Installed, StoreError> {
         let named = self.model(id);
         match &named {
             Ok(model) if self.problem(model).is_none() => return named,
+            // A manifest that is there and can't be read may be of the very model: another one must
+            // not silently take its place.
             Err(error) if !matches!(error, StoreError::NotInstalled(_)) => return named,
             _ => {}
         }
@@ -162,7 +178,9 @@ impl Store {
         same.map_or(named, |listed| Ok(listed.model))
     }
 
-    /// The usable model whose file was imported in place from this path.
+    /// The usable model whose file was imported in place from this path, so that a path that is
+    /// named a second time need not be hashed again. The path is compared as it is written, and
+    /// errors count as "not there": the caller imports the file then, which reports them.
     #[must_use]
     pub fn left_at(&self, path: &Path) -> Option<Installed> {
         let is_it = |model: &Installed| model.linked.as_ref().is_some_and(|it| it.path == path);
@@ -183,7 +201,9 @@ impl Store {
         }
     }
 
-    /// Ids of the models that can be used.
+    /// Ids of the models that can be used. Importers ask for them before they copy: afterwards the
+    /// blob that was just taken in would make a model usable whose file was lost, and the import
+    /// would be refused because it is installed already.
     pub(crate) fn usable_ids(&self) -> Result<Vec<String>, StoreError> {
         let listed = self.list()?.into_iter().filter(|listed| listed.problem.is_none());
         Ok(listed.map(|listed| listed.model.id).collect())
@@ -200,7 +220,8 @@ impl Store {
     }
 
     /// Whether a model was made to answer requests: it has a template for that. A model without one
-    /// only continues a text.
+    /// only continues a text. Reads the header of the file, or takes the template that a catalog
+    /// has for it.
     ///
     /// # Errors
     /// If it can't be used.
@@ -228,9 +249,15 @@ impl Store {
         Ok((model, checked_header(&path, &mut file)?))
     }
 
-    /// Removes a file from the store if no model has it.
+    /// Removes a blob if no model has it: what is left after an import that failed, or after a name
+    /// got another file. Errors are swallowed, since the call cleans up after something else that
+    /// is reported; a blob that stays costs room only, and the next import of the same file
+    /// replaces it.
     pub(crate) fn drop_unused(&self, sha256: &str) {
+        // The lock is held over look and removal: otherwise another process could add a model of
+        // this file in between.
         let Ok(_lock) = self.lock() else { return };
+        // Without a complete list every blob could be in use.
         let Ok(models) = self.list() else { return };
         let is_used =
             models.iter().any(|it| it.model.linked.is_none() && it.model.sha256 == sha256);
@@ -246,7 +273,10 @@ impl Store {
         }
     }
 
-    /// What can be seen without reading the file.
+    /// What can be seen without reading the file, which has gigabytes: that
+    /// it is there, has its length, and, if it is outside the store, the time it had when its
+    /// digest was taken. Blobs need no time: they are read-only and only ever replaced by a file of
+    /// the same digest.
     pub(crate) fn problem(&self, model: &Installed) -> Option<Problem> {
         let problem = |remedy, text| Some(Problem { remedy, text });
         let again = match model.source {
@@ -274,6 +304,8 @@ impl Store {
                 return problem(again, text);
             }
         };
+        // The length comes before the time, since a file of another length can't be the same: it
+        // has to be had again, and reading it would be in vain.
         if metadata.len() != model.bytes {
             let (found, had) = (metadata.len(), model.bytes);
             let text = format!("its file has {found} bytes and not the {had} that it had");
@@ -281,13 +313,18 @@ impl Store {
         }
         let same =
             |linked: &Linked| metadata.modified().is_ok_and(|it| ns(it) == linked.modified_ns);
+        // A time alone proves nothing: `touch`, a backup or `cp` change it and not the contents. So
+        // the remedy is to verify, and not to import again.
         let changed = model.linked.as_ref().is_some_and(|linked| !same(linked));
         let text = "its file, or its time alone, was changed since it was imported";
         if changed { problem(Remedy::Verify, text.to_owned()) } else { None }
     }
 
-    /// Adds a model whose file is already in its place.
+    /// Writes the manifest of a model whose file is already in its place. The order is what makes a
+    /// crash harmless: a blob without a manifest is only room that is taken, a manifest without a
+    /// blob would be a model that can't be used.
     pub(crate) fn add(&self, model: &Installed) -> Result<(), StoreError> {
+        // Unreadable counts as none: it is about to be replaced.
         let before = self.model(&model.id).ok();
         {
             let _lock = self.lock()?;
@@ -301,19 +338,25 @@ impl Store {
     }
 
     /// Removes a model and returns how many bytes that freed. The file is kept as long as another
-    /// model has it; a file outside the store belongs to the user and stays.
+    /// model has it; a file outside the store belongs to the user and stays. A process that has the
+    /// file mapped keeps it until it ends: the system frees the blocks of a removed file with its
+    /// last user, so a model can be removed while it answers.
     ///
     /// # Errors
     /// If there is no such model, or the disk can't be written.
     pub fn remove(&self, id: &str) -> Result<u64, StoreError> {
         let _lock = self.lock()?;
         let model = self.model(id)?;
+        // The manifest goes first: after a crash in between, the blob is room that is taken, and
+        // not a model that is listed and can't be loaded.
         let manifest = self.manifest(id);
         fs_err::remove_file(&manifest).map_err(|error| disk(&manifest, &error))?;
         if matches!(model.source, Source::File { .. }) {
             // Another model may get this name later, with another license.
             let _ = std::fs::remove_file(self.license_path(id));
         }
+        // The list is read again without the model, still under the lock: whoever is left in it
+        // counts.
         let shared = self
             .list()?
             .iter()
@@ -324,22 +367,24 @@ impl Store {
         let blob = self.blob(&model.sha256);
         match std::fs::remove_file(&blob) {
             Ok(()) => Ok(model.bytes),
+            // A model whose file is lost can be removed like any other; it freed nothing.
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
             Err(error) => Err(disk(&blob, &error)),
         }
     }
 
-    /// Bytes that have been downloaded of an unfinished file.
+    /// Bytes that are there of a download that was not finished; 0 if there are none. Files in
+    /// `downloads` are named by the digest that is wanted, not by the model: what was begun under
+    /// one name is resumed under another.
     #[must_use]
     pub fn loaded_bytes(&self, sha256: &str) -> u64 {
         let path = self.downloads().join(format!("{sha256}.partial"));
         std::fs::metadata(path).map_or(0, |metadata| metadata.len())
     }
 
-    /// Deletes what was downloaded of an unfinished file.
-    ///
-    /// # Errors
-    /// If the disk can't be written.
+    /// Deletes what was downloaded of an unfinished file, with the mark that says from where it is
+    /// resumed. Whoever calls it makes sure that no download of the file is running: its lock goes,
+    /// too.
     pub fn discard_download(&self, sha256: &str) -> Result<(), StoreError> {
         for end in ["partial", "mark", "lock"] {
             let path = self.downloads().join(format!("{sha256}.{end}"));
@@ -353,7 +398,8 @@ impl Store {
         Ok(())
     }
 
-    /// Size of everything in the store, including unfinished downloads.
+    /// Size of everything in the store, including unfinished downloads. Files that were imported in
+    /// place are not counted; what can't be looked at counts as nothing.
     #[must_use]
     pub fn used_bytes(&self) -> u64 {
         ["blobs", "downloads"].iter().map(|name| bytes_in(&self.folder.join(name))).sum()
@@ -365,7 +411,8 @@ impl Store {
         Machine::here(&self.folder)
     }
 
-    /// The text of a model's license, if it is known here: shipped, or kept from before.
+    /// The text of a model's license, if it is known here: shipped, or kept from before. `None`
+    /// before the first installation of a model whose license does not come with the product.
     #[must_use]
     pub fn license_text(&self, entry: &Entry) -> Option<String> {
         shipped_text(&entry.license).or_else(|| self.text_beside(&entry.id))
@@ -376,6 +423,8 @@ impl Store {
     pub fn kept_license(&self, model: &Installed) -> Option<String> {
         let license = model.license.as_ref()?;
         // A license that only claims a known license's name is shown as it came.
+        // The digest decides whether the license's name can be trusted, for that is the only thing
+        // about a carried model that was checked.
         match Catalog::known().by_digest(&model.sha256) {
             Some(_) => shipped_text(license).or_else(|| self.text_beside(&model.id)),
             None => self.text_beside(&model.id).or_else(|| shipped_text(license)),
@@ -403,7 +452,10 @@ impl Store {
         self.folder.join("licenses").join(format!("{id}.txt"))
     }
 
-    /// The lock is only ever held for moments, so we wait for it.
+    /// Takes the lock of the store until the file is dropped, which also happens when a process
+    /// dies: a lock file that was only there or not would be left behind by a crash. It is held for
+    /// moments, never during a copy or a download, so callers wait for it. It is not reentrant:
+    /// [`Store::remove`] and [`Store::drop_unused`] take it themselves.
     pub(crate) fn lock(&self) -> Result<File, StoreError> {
         let path = self.folder.join("lock");
         let lock = || {
@@ -420,7 +472,8 @@ fn bytes_in(folder: &Path) -> u64 {
     entries.filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len()).sum()
 }
 
-/// Nanoseconds since 1970.
+/// Nanoseconds since 1970, as exact as file systems are: with whole seconds, a change within the
+/// second of an import would not be seen. 0 for times before that.
 pub(crate) fn ns(time: SystemTime) -> u64 {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)

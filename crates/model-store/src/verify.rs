@@ -13,11 +13,9 @@ use crate::manifest::Installed;
 use crate::store::{Store, ns};
 
 impl Store {
-    /// Reads a model's file and compares its digest.
-    ///
-    /// # Errors
-    /// `checksumMismatch` with both digests if it is another file now; the store's own copy is set
-    /// aside then.
+    /// Reads a model's whole file and compares its digest with the one of its manifest. A file
+    /// outside the store that was only touched is kept with its new time. `progress` gets bytes
+    /// read and bytes in total.
     pub fn verify(&self, id: &str, progress: &mut Progress<'_>) -> Result<(), StoreError> {
         let model = self.model(id)?;
         // A touched file counts as usable here: whether it was only touched is what we are to find
@@ -34,6 +32,8 @@ impl Store {
         }
         let mut aside = None;
         if model.linked.is_none() {
+            // Renamed and not removed, since it may be all that is left of a model that can't be
+            // had again. A user's own file is left alone.
             let to = self.downloads().join(format!("damaged-{found}"));
             fs_err::rename(&path, &to).map_err(|error| disk(&path, &error))?;
             aside = Some(to);
@@ -41,7 +41,9 @@ impl Store {
         Err(StoreError::Changed { id: id.to_owned(), found, installed: model.sha256, aside })
     }
 
-    /// Records the time of a file that is still the same.
+    /// Records the time of a file that is still the same, so that the next look finds it unchanged.
+    /// The time is from the handle that was hashed: one read from the path now could be that of a
+    /// write since then.
     fn keep(&self, mut model: Installed, about: &Metadata) -> Result<(), StoreError> {
         let path = self.file_of(&model);
         let modified = about.modified().map_err(|error| disk(&path, &error))?;

@@ -2,35 +2,30 @@
 //! (by [`CommandSpec::id`], in `crates/assist/prompts`), the command line's subcommands, and the
 //! editor's commands, keys and menus.
 
-/// What the answer is.
+/// What the answer is. Decides how it reaches the user: an edit is checked and comes whole, a text
+/// is shown while it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AnswerKind {
-    /// The selected code again, changed.
     Edit,
-    /// A text about it, which streams.
     Text,
 }
 
 /// Which of the user's models answers, where none is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ModelUse {
-    /// The one for code.
     Code,
-    /// The one for everything else.
     General,
 }
 
 /// What has to be there before it can be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Needs {
-    /// Selected lines that hold code.
     Selection,
 }
 
 /// What an edit is to leave as it is of what code does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kept {
-    /// It may change anything.
     Nothing,
     /// What is returned stays; errors that were swallowed may come out.
     Values,
@@ -41,22 +36,18 @@ pub enum Kept {
 /// Where an entry is offered beside the command palette.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// The menu of the selected code.
     ContextMenu,
-    /// The menu of the status bar.
     StatusMenu,
 }
 
-/// A command of the editor.
+/// A command of the editor. One command of the table may have several: with an instruction of the
+/// user's, or with one that is given here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
     /// Its name, without `localcoder.`.
     pub command: &'static str,
-    /// What users read.
     pub title: &'static str,
-    /// Name of an icon of VS Code.
     pub icon: &'static str,
-    /// Whether the user is asked what is to be done.
     pub asks_instruction: bool,
     /// What is to be done, where the entry says it for the user.
     pub instruction: Option<&'static str>,
@@ -64,11 +55,12 @@ pub struct Entry {
     pub key: Option<&'static str>,
     /// What it is called in inline chat, behind a slash.
     pub slash: Option<&'static str>,
-    /// Where it is offered.
     pub places: &'static [Place],
 }
 
-/// One command.
+/// A row of the table: all that is the same for the host, the command line and the editor. What a
+/// command says to a model is not in it, since the words differ by the kind of model: they are
+/// found by `id` in `crates/assist/prompts`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CommandSpec {
     /// By which it is asked for, and the command line's subcommand.
@@ -79,11 +71,8 @@ pub struct CommandSpec {
     pub examples: &'static [&'static str],
     /// What is reported where an edit would change nothing, before the lines.
     pub nothing: &'static str,
-    /// What the answer is.
     pub answer: AnswerKind,
-    /// Whose answer it is.
     pub model: ModelUse,
-    /// What has to be there.
     pub needs: Needs,
     /// Whether an edit may touch nothing but comments.
     pub only_comments: bool,
@@ -92,7 +81,6 @@ pub struct CommandSpec {
     pub keeps: Kept,
     /// Whether it takes an instruction in words, or a question.
     pub takes_instruction: bool,
-    /// The editor's commands for it.
     pub entries: &'static [Entry],
 }
 
@@ -247,7 +235,8 @@ pub const COMMANDS: &[CommandSpec] = &[
 ];
 
 impl CommandSpec {
-    /// The command of this id.
+    /// The command of this id; `None` for what a client of another version or a typing error asks
+    /// for, which the caller refuses.
     #[must_use]
     pub fn of(id: &str) -> Option<&'static Self> {
         COMMANDS.iter().find(|spec| spec.id == id)

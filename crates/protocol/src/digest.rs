@@ -4,6 +4,7 @@
 use crate::limits::SHA256_DIGITS;
 
 /// Whether a text is a SHA-256 as it is written everywhere: in lower-case hexadecimal digits.
+/// Digits in capitals are refused, though they mean the same: they would be another file's name.
 #[must_use]
 pub fn is_sha256(text: &str) -> bool {
     let is_digit = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);

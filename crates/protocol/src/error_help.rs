@@ -47,7 +47,8 @@ impl ErrorCode {
         }
     }
 
-    /// What is offered as a button where the error itself names none.
+    /// What is offered as a button where the error itself names none; `None` where nothing but the
+    /// words help.
     #[must_use]
     pub const fn usual_action(self) -> Option<ErrorAction> {
         match self {

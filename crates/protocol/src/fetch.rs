@@ -13,9 +13,7 @@ use crate::Confined;
 /// look at them must not get through.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FetchOrder {
-    /// Whether the settings allow it.
     pub network: FetchNetwork,
-    /// What is to be loaded.
     #[serde(flatten)]
     pub task: FetchTask,
 }
@@ -29,7 +27,9 @@ pub struct FetchPermission {
     pub network: FetchNetwork,
 }
 
-/// Whether the settings of the user allow to open a connection.
+/// Whether the settings of the user allow to open a connection. Read from any JSON value, so that
+/// an order with something else in this place is understood as a refusal and not answered as
+/// malformed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", from = "Value")]
 pub enum FetchNetwork {
@@ -47,7 +47,7 @@ impl From<Value> for FetchNetwork {
     }
 }
 
-/// What is to be loaded.
+/// What is to be downloaded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "task")]
 pub enum FetchTask {
@@ -89,7 +89,6 @@ pub struct FetchRequest {
     pub folder: String,
     /// Path of the finished file. It is not there before it is whole and verified.
     pub target: String,
-    /// Length of the file in bytes.
     pub bytes: u64,
     /// Its SHA-256, 64 lower-case hexadecimal digits.
     pub sha256: String,
@@ -102,7 +101,8 @@ pub struct FetchRequest {
     pub limits: FetchLimits,
 }
 
-/// When a connection counts as dead, and how often it is tried again.
+/// When a connection counts as dead, and how often it is tried again. The defaults are for the
+/// internet; tests have shorter ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct FetchLimits {
@@ -110,7 +110,8 @@ pub struct FetchLimits {
     pub connect_ms: u64,
     /// Longest time without a byte.
     pub stall_ms: u64,
-    /// Least speed over `slow_window_ms`.
+    /// Least speed over `slow_window_ms`: a server that sends a byte now and then is never silent
+    /// for `stall_ms`.
     pub slow_bytes_per_s: u64,
     /// Over which the speed is taken.
     pub slow_window_ms: u64,
@@ -118,7 +119,6 @@ pub struct FetchLimits {
     pub tries: u32,
     /// Pause before the second try; each further one is twice as long.
     pub pause_ms: u64,
-    /// Longest pause.
     pub pause_max_ms: u64,
     /// Longest pause that a server may ask for.
     pub retry_after_max_ms: u64,
@@ -143,7 +143,8 @@ impl Default for FetchLimits {
     }
 }
 
-/// What happens meanwhile.
+/// What happens meanwhile. Any number of events, in any order but for two: `Confined` comes first,
+/// and `Done` or `Failed` last. A program that ends without the last one was killed or has crashed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "event")]
 pub enum FetchEvent {
@@ -161,14 +162,12 @@ pub enum FetchEvent {
     Progress {
         /// Bytes on disk.
         bytes: u64,
-        /// Length of the file.
         total_bytes: u64,
-        /// Speed over the last seconds.
+        /// Speed over the last seconds, for an estimate of the time that is left.
         bytes_per_s: u64,
     },
     /// A try failed, and the next comes after a pause.
     Waiting {
-        /// The pause.
         wait_ms: u64,
         /// Why; a sentence without its end.
         reason: String,
@@ -187,7 +186,6 @@ pub enum FetchEvent {
     Done,
     /// It is not, and trying again at once would not help.
     Failed {
-        /// The kind.
         failure: FetchFailure,
         /// What happened; a sentence without its end.
         message: String,
@@ -200,7 +198,6 @@ pub enum FetchEvent {
 pub enum FetchFailure {
     /// It was not stated that the settings allow it, so nothing was opened.
     AirGapped,
-    /// The request is malformed.
     Invalid,
     /// Another process loads the same file.
     Busy,

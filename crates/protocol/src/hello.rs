@@ -3,7 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Version of the client-to-host protocol. Bump when an old peer would misread a message.
+/// Version of the client-to-host protocol. Bump when an old peer would misread a message: a client
+/// that was updated meets the host that was started before. A field that is added needs no new
+/// version if it has a default, since readers ignore what they do not know.
 pub const PROTOCOL_VERSION: u32 = 3;
 
 /// Version of the host-to-worker protocol. Both are shipped together, so it must be equal.

@@ -28,6 +28,7 @@ mod tests {
         let sampling = |text: &str| serde_json::from_str::<SamplingParams>(text);
         assert_eq!(sampling(r#"{"topP": 0.5}"#).unwrap().top_p, Some(0.5));
         assert_eq!(sampling(r#"{"topP": null}"#).unwrap().top_p, None);
+        // Found by fuzzing: it was read as infinity and sent on as nothing.
         let refused = sampling(r#"{"topP": 1e39}"#).unwrap_err().to_string();
         assert!(refused.contains("a number is too large"), "{refused}");
         let progress = r#"{"worker": {"slot": 0, "generation": 1}, "fraction": -1e39}"#;

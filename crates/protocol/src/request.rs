@@ -4,32 +4,31 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// A call that is answered exactly once.
+/// A call that is answered exactly once, with its answer or an error, unless the connection ends
+/// first: then nothing comes. Implemented by a type for each method, so that a call can't be given
+/// the parameters of another.
 pub trait Request {
-    /// What the caller sends.
     type Params: Serialize + DeserializeOwned;
     /// What comes back when it worked; an [`crate::ErrorInfo`] comes otherwise.
     type Answer: Serialize + DeserializeOwned;
-    /// Name on the wire.
     const METHOD: &'static str;
-    /// Whether sending it again after a lost answer changes nothing.
+    /// Whether sending it again after a lost answer changes nothing. Of a request that is not,
+    /// nobody knows after a lost connection whether it was carried out.
     const IDEMPOTENT: bool;
-    /// How long a caller waits in milliseconds; `None` where progress is reported instead.
+    /// How long a caller waits in milliseconds; `None` where progress is reported instead, because
+    /// the time depends on the size of a model or the length of an answer.
     const DEADLINE_MS: Option<u64>;
 }
 
-/// A message that is not answered.
+/// A message that is not answered, so that its sender does not know whether it arrived.
 pub trait Notification {
-    /// What is sent.
     type Params: Serialize + DeserializeOwned;
-    /// Name on the wire.
     const METHOD: &'static str;
 }
 
 /// One row of a table of requests, for documentation and the generated client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestMethod {
-    /// Name on the wire.
     pub method: &'static str,
     /// See [`Request::IDEMPOTENT`].
     pub idempotent: bool,
@@ -44,7 +43,6 @@ pub struct RequestMethod {
 /// One row of a table of notifications.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotificationMethod {
-    /// Name on the wire.
     pub method: &'static str,
     /// Name of the type of [`Notification::Params`].
     pub params: &'static str,

@@ -3,9 +3,7 @@
 /// What opens and what closes a thought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Thought {
-    /// What opens it.
     pub open: &'static str,
-    /// What closes it.
     pub close: &'static str,
     /// Whether it may as well be a tag of a page or of a prompt: it is a thought only where an answer
     /// begins with it.

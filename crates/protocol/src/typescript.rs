@@ -7,7 +7,8 @@ use ts_rs::{Config, TS};
 
 use crate::*;
 
-/// The whole generated file.
+/// The whole generated file. A type that a request or a printed answer names has to be declared
+/// here; a test finds those that are forgotten.
 #[must_use]
 pub fn generate() -> String {
     let mut out = String::from(
@@ -25,7 +26,6 @@ pub fn generate() -> String {
     out
 }
 
-/// The editor's commands on selected code.
 fn commands() -> String {
     let mut out = String::from("\n/** What the host can be asked to do with lines. */\n");
     let ids: Vec<String> = COMMANDS.iter().map(|spec| format!("{:?}", spec.id)).collect();
@@ -88,9 +88,9 @@ pub fn limits() -> String {
     out
 }
 
-/// The declarations of some types.
 macro_rules! declared {
     ($($name:ty),* $(,)?) => {{
+        // `JSON.parse` makes numbers, never a `bigint`.
         let config = Config::new().with_large_int("number");
         let mut out = String::new();
         $( let _ = writeln!(out, "export {}\n", <$name as TS>::decl(&config)); )*
@@ -168,12 +168,10 @@ fn types() -> String {
     )
 }
 
-/// Those of tests of edits.
 fn test_types() -> String {
     declared!(TestKind, TestOutcome, TestRun, TryEditParams, TriedParams)
 }
 
-/// Those of suggestions at the cursor.
 fn ghost_types() -> String {
     declared!(
         Position,
@@ -256,7 +254,6 @@ fn printed_types() -> String {
     )
 }
 
-/// The same of what became of edits.
 fn statistics_types() -> String {
     declared!(
         EditCounts,
@@ -311,7 +308,6 @@ fn tables() -> String {
     out
 }
 
-/// How long a client waits for each answer.
 fn deadlines() -> String {
     let mut out = String::from(
         "\n/** How long to wait for the answer of a request; null where progress is reported instead. */\n\

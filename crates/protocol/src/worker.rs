@@ -6,18 +6,20 @@ use crate::limits::WORKER_START_MS;
 use crate::request::{notifications, requests};
 use crate::{Device, FinishReason, MemoryUse, Nothing, Usage};
 
-/// Which worker this is: the slot it runs in and how many came before it there. An answer that
-/// carries another generation is from a dead worker and is dropped.
+/// Which worker this is: the slot it runs in, and which of the processes that this host has
+/// started. Every message of a worker carries both, since what a dead worker wrote may still be in
+/// its pipe when the next one has started: an answer that carries another generation is dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkerId {
     /// Which of the host's workers.
     pub slot: u32,
-    /// Counts up with each start.
+    /// Counts up with each start, over all slots, so that the number alone is unambiguous.
     pub generation: u64,
 }
 
-/// The host introduces itself and names the worker.
+/// The host introduces itself and names the worker. The first message of every worker; one that has
+/// not answered within [`WORKER_START_MS`] is given up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkerHelloParams {
@@ -29,7 +31,8 @@ pub struct WorkerHelloParams {
     pub heartbeat_ms: u64,
 }
 
-/// The worker's introduction, answered before llama.cpp is asked for anything slow.
+/// The worker's introduction, answered before llama.cpp is asked for anything slow: a slow GPU
+/// driver must not look like a program that does not start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkerHelloAnswer {
@@ -37,11 +40,8 @@ pub struct WorkerHelloAnswer {
     pub worker_version: u32,
     /// [`crate::BUILD_ID`] of the worker.
     pub build_id: String,
-    /// Process id.
     pub pid: u32,
-    /// Version of llama.cpp.
     pub llama_build: String,
-    /// As named by the host.
     pub worker: WorkerId,
     /// What the system refuses it.
     #[serde(default)]
@@ -69,7 +69,6 @@ pub struct Confined {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DevicesAnswer {
-    /// As named by the host.
     pub worker: WorkerId,
     /// GPUs first.
     pub devices: Vec<Device>,
@@ -79,11 +78,8 @@ pub struct DevicesAnswer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PingAnswer {
-    /// As named by the host.
     pub worker: WorkerId,
-    /// Whether a model is loaded.
     pub loaded: bool,
-    /// Whether a generation runs.
     pub busy: bool,
 }
 
@@ -101,7 +97,9 @@ pub enum KvStorage {
     Q8_0,
 }
 
-/// How to run a model. The host decides all of it.
+/// How to run a model. The host decides all of it: a worker that can't run a model in this way
+/// fails, and which way is tried next is decided where earlier crashes and the other workers are
+/// known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LoadProfile {
@@ -121,7 +119,8 @@ pub struct LoadProfile {
     pub repack: bool,
 }
 
-/// What one step of the computation costs.
+/// What one step of the computation costs on this machine. A step of several tokens costs less than
+/// as many single ones, and how much less decides how many tokens a draft should have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StepCost {
@@ -145,7 +144,10 @@ pub struct Measured {
     pub step_costs: Vec<StepCost>,
 }
 
-/// Load a model.
+/// Load a model. The worker opens no file: the host has opened and checked it, and passes the
+/// descriptor, so that what was checked is what llama.cpp reads, whatever has the name by then.
+/// There is no deadline, since it takes as long as the disk needs; progress and heartbeats come
+/// meanwhile.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LoadModelParams {
@@ -155,28 +157,25 @@ pub struct LoadModelParams {
     /// Its chat template in Jinja; that of the file where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chat_template: Option<String>,
-    /// How to run it.
     pub profile: LoadProfile,
     /// What an earlier worker has measured of it.
     #[serde(default)]
     pub measured: Measured,
 }
 
-/// What was loaded.
+/// What was loaded, which may differ from what was asked for in the window and the number of
+/// threads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LoadModelAnswer {
-    /// As named by the host.
     pub worker: WorkerId,
     /// Context window that was made, in tokens.
     pub context_tokens: u32,
-    /// Threads in use.
     pub threads: u32,
     /// Where it computes, such as `CPU` or `Metal`.
     pub device: String,
     /// Memory that it took.
     pub memory: MemoryUse,
-    /// Time to load, in milliseconds.
     pub load_ms: u64,
 }
 
@@ -199,7 +198,6 @@ pub enum DraftWhen {
 pub struct LoadDraftParams {
     /// As [`LoadModelParams::model_ref`]; the file is given in the same way.
     pub model_ref: String,
-    /// When it is asked.
     #[serde(default)]
     pub when: DraftWhen,
 }
@@ -208,13 +206,10 @@ pub struct LoadDraftParams {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LoadDraftAnswer {
-    /// As named by the host.
     pub worker: WorkerId,
     /// Memory that it took beside the loaded model.
     pub memory: MemoryUse,
-    /// Time of one of its steps, in microseconds.
     pub step_us: u64,
-    /// Time to load, in milliseconds.
     pub load_ms: u64,
 }
 
@@ -222,7 +217,6 @@ pub struct LoadDraftAnswer {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LoadProgressParams {
-    /// As named by the host.
     pub worker: WorkerId,
     /// 0 to 1.
     #[serde(deserialize_with = "crate::number::finite")]
@@ -230,46 +224,40 @@ pub struct LoadProgressParams {
 }
 
 /// A sign of life, sent at the interval of [`WorkerHelloParams::heartbeat_ms`] while anything that
-/// was asked for is not answered yet, by a thread that does not compute.
+/// was asked for is not answered yet, by a thread that does not compute. It tells three cases apart
+/// that all look like silence otherwise: a worker that computes for long, one that hangs in native
+/// code, and one that is dead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HeartbeatParams {
-    /// As named by the host.
     pub worker: WorkerId,
     /// Goes up with what was computed: parts of a load, nodes of a graph on a CPU, tokens. A worker
     /// whose heartbeats arrive but whose number does not grow hangs in native code.
     pub progress: u64,
 }
 
-/// Who says a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Role {
-    /// The product.
     System,
-    /// The user.
     User,
-    /// The model.
     Assistant,
 }
 
-/// One message of a chat.
+/// One message of a chat. The template of the model turns it into tokens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ChatMessage {
-    /// Who says it.
     pub role: Role,
     /// What they say. Never parsed for control tokens.
     pub content: String,
 }
 
-/// What the model is given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum WorkerPrompt {
     /// A chat in the model's own template.
     Chat {
-        /// The messages in order.
         messages: Vec<ChatMessage>,
         /// What the assistant's turn begins with.
         prefill: String,
@@ -354,15 +342,15 @@ impl Purpose {
     pub const ALL: [Self; 3] = [Self::Edit, Self::Answer, Self::Completion];
 }
 
-/// Write text. It streams as `token` notifications.
+/// Write text. It streams as `token` notifications, which come before the answer and are the whole
+/// text: the answer does not repeat it. One generation runs at a time; it ends early with
+/// [`WorkerCancelParams`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkerGenerateParams {
-    /// Names the generation in its notifications and in `cancel`.
+    /// Names the generation in its notifications and in `cancel`. Chosen by the host.
     pub request_id: u64,
-    /// What it is for.
     pub purpose: Purpose,
-    /// What the model is given.
     pub prompt: WorkerPrompt,
     /// How tokens are chosen.
     pub sampling: WorkerSampling,
@@ -382,21 +370,17 @@ pub struct WorkerGenerateParams {
     pub block_end: Option<BlockEnd>,
 }
 
-/// A finished generation.
+/// A finished generation: everything but its text, which has been streamed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkerGenerateAnswer {
-    /// As named by the host.
     pub worker: WorkerId,
-    /// Why it ended.
     pub finish: FinishReason,
-    /// What it cost.
     pub usage: Usage,
     /// Tokens that the KV cache holds now, for all purposes together.
     pub held_tokens: u32,
     /// What is known of the model's speed now.
     pub measured: Measured,
-    /// What the draft model did.
     #[serde(default)]
     pub draft: DraftUse,
     /// The mean of what the logarithms of the written tokens' probabilities are, as the model gives
@@ -412,7 +396,6 @@ pub struct WorkerGenerateAnswer {
 pub struct DraftUse {
     /// Steps of the loaded model that its guesses were in.
     pub rounds: u32,
-    /// Tokens that it guessed.
     pub drafted_tokens: u32,
     /// How many of these were written.
     pub accepted_tokens: u32,
@@ -425,75 +408,64 @@ pub struct DraftUse {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ScoreTextParams {
-    /// What comes before the text.
     pub prompt: WorkerPrompt,
-    /// The text.
     pub text: String,
 }
 
-/// What it would have said at each token.
+/// What it would have said at each token of the text, given the prompt and all tokens before it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ScoreTextAnswer {
-    /// As named by the host.
     pub worker: WorkerId,
-    /// Tokens of the prompt.
     pub prompt: Vec<i32>,
-    /// One for each token of the text, in order.
     pub tokens: Vec<Foreseen>,
 }
 
-/// A token and what was likeliest in its place.
+/// A token of the text and what was likeliest in its place, given all before it. `bytes` is how
+/// much of the text the token writes; `probability` is that of `likeliest`, and not of `token`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Foreseen {
-    /// The token that is there.
     pub token: i32,
-    /// Bytes that it writes.
     pub bytes: u32,
     /// The likeliest there, given all before it.
     pub likeliest: i32,
-    /// How likely that one was.
     #[serde(deserialize_with = "crate::number::finite")]
     pub probability: f32,
 }
 
-/// A piece of text, always whole characters.
+/// A piece of text, always whole characters: what of a character is written is held back until the
+/// rest is there, since tokens end anywhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TokenParams {
-    /// As named by the host.
     pub worker: WorkerId,
-    /// Which generation.
     pub request_id: u64,
-    /// What was written since the last piece.
     pub text: String,
 }
 
-/// How much of a prompt has been computed.
+/// How much of a prompt has been computed. Tokens that were found in the cache count as done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PrefillProgressParams {
-    /// As named by the host.
     pub worker: WorkerId,
-    /// Which generation.
     pub request_id: u64,
     /// Prompt tokens computed or found in the cache.
     pub done_tokens: u32,
-    /// Prompt tokens in all.
     pub total_tokens: u32,
 }
 
-/// Stop a generation. It is answered with the error `cancelled`.
+/// Stop a generation. Two answers come: that of `cancel` at once, and that of the generation, the
+/// error `cancelled`, when the step that is being computed has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkerCancelParams {
-    /// Which generation.
     pub request_id: u64,
 }
 
-/// Write the state of what all prompts of a kind begin with into the exchange file, so that a
-/// later worker need not compute it. Only what is held already is written.
+/// Write the state of what all prompts of a kind begin with into the exchange file, so that a later
+/// worker need not compute it. Only what is held already is written. The file is shared with the
+/// host through [`crate::EXCHANGE_FD`], since a state is far too large for a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SavePrefixParams {
@@ -512,11 +484,11 @@ pub struct RestorePrefixParams {
     pub bytes: u64,
 }
 
-/// What came of either.
+/// What came of saving or restoring. To do neither is a good answer: a state is only ever a matter
+/// of speed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PrefixAnswer {
-    /// As named by the host.
     pub worker: WorkerId,
     /// Tokens that were saved or restored; 0 where nothing was.
     pub tokens: u32,
@@ -524,7 +496,8 @@ pub struct PrefixAnswer {
     pub bytes: u64,
 }
 
-/// Count tokens, so that the host can lay out a prompt that fits.
+/// Count tokens, so that the host can lay out a prompt that fits. Only a worker can: the vocabulary
+/// is llama.cpp's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CountTokensParams {
@@ -536,9 +509,7 @@ pub struct CountTokensParams {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CountTokensAnswer {
-    /// As named by the host.
     pub worker: WorkerId,
-    /// Tokens of each text.
     pub counts: Vec<u32>,
 }
 

@@ -9,19 +9,16 @@ use serde_json::Value;
 
 use crate::{Key, Layer, Places, SettingsError, SettingsFiles};
 
-/// The setting that this is about.
 pub const AIR_GAPPED: &str = Key::AirGapped.name();
 
 /// Proof that the settings allow downloads. Only [`AirGap`] can make one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NetworkAllowed(());
 
-/// What the settings say about the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AirGap {
     /// What the user asks for may be downloaded.
     Off(NetworkAllowed),
-    /// Nothing may be downloaded.
     On {
         /// Why: a sentence without its final period, which names the file or the value.
         reason: String,
@@ -31,7 +28,8 @@ pub enum AirGap {
 }
 
 impl AirGap {
-    /// Every layer could be read, and each value was allowed.
+    /// Every layer could be read, and each value was allowed. The only place where a
+    /// [`NetworkAllowed`] is made.
     pub(crate) fn set(on: bool, layer: Layer) -> Self {
         if !on {
             return Self::Off(NetworkAllowed(()));
@@ -48,13 +46,11 @@ impl AirGap {
         }
     }
 
-    /// Whether nothing may be downloaded.
     #[must_use]
     pub fn is_on(&self) -> bool {
         matches!(self, Self::On { .. })
     }
 
-    /// Why it is on.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
         match self {
@@ -80,15 +76,18 @@ impl AirGap {
 }
 
 /// What the settings on disk say about the network, for callers that need nothing else from them.
+/// Reads the files each time: a permission that was kept could outlive a change of them.
 #[must_use]
 pub fn air_gap(places: &Places) -> AirGap {
     SettingsFiles::read(places).resolve().air_gap
 }
 
-/// Part of every name that could be meant as this setting's.
+/// Part of every name that could be meant as this setting's, in lower case and without separators:
+/// `air-gapped`, `AirGap` and `airgap.enabled` have it.
 const STEM: &str = "airgap";
 
-/// Whether an unknown name is a misspelling of this setting's.
+/// Whether an unknown name is a misspelling of this setting's. Rather one name too many than one
+/// too few: who wrote it wants no network, and would not notice that it has no effect.
 pub(crate) fn is_meant_by(key: &str) -> bool {
     let letters: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
     letters.to_ascii_lowercase().contains(STEM)
@@ -127,6 +126,8 @@ mod tests {
     #[test]
     fn only_a_plain_no_is_one() {
         // Read as VS Code writes it, and what is meant counts.
+        // A comment, a trailing comma, a byte order mark and the full key each turned the air gap
+        // off without a word, before there was one reader for all programs.
         let said: [(&str, bool); 18] = [
             ("{}", false),
             (r#"{"airGapped": false}"#, false),
@@ -166,6 +167,7 @@ mod tests {
 
     #[test]
     fn a_value_that_is_neither_yes_nor_no_closes_and_is_named() {
+        // A text `"true"` was taken for off once.
         for value in ["\"true\"", "\"false\"", "1", "0", "null", "[]", "{}", "{\"on\":true}"] {
             let text = format!("{{\"airGapped\": {value}}}");
             let (_home, places) = home(Some(text.as_bytes()), None);

@@ -8,79 +8,68 @@ use crate::profiles::{self, PROFILE_CHOICES, Profile};
 use crate::table::Key;
 use crate::values::AUTO;
 
-/// What values a setting takes.
+/// What values a setting takes, with its default and bounds. From it come the check, the schema of
+/// the settings page, the reference page and the examples of tests, so that none of them can say
+/// something else. Bounds are included. A value out of bounds is refused and not clamped: what the
+/// user wrote and what counts would differ without a word.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Kind {
     /// The name of a model. An empty one is none: what the profile says counts then.
     Model,
     /// The name of a model that helps another, or `auto`, or another word.
     ModelOr {
-        /// That word.
         word: &'static str,
     },
     /// The name of a profile. Which there are is known when all layers are.
     ProfileName {
-        /// Used where nothing is set.
         default: &'static str,
     },
-    /// One of a few words, each of which is a variant of the setting's type.
+    /// One of a few words, each of which is a variant of the setting's type. Words are listed in
+    /// the order in which they are shown.
     Choice {
-        /// Used where nothing is set.
         default: &'static str,
         /// Word and what it means, in the order shown.
         choices: Choices,
     },
     /// On or off.
     Switch {
-        /// Used where nothing is set.
         default: bool,
     },
     /// On, off, or `null`: what other settings imply.
     OptionalSwitch,
     /// Words in a list, each of a few characters; none where nothing is set.
     Words,
-    /// A whole number.
     Integer {
-        /// Used where nothing is set.
         default: u32,
-        /// Smallest.
         min: u32,
-        /// Largest.
         max: u32,
     },
-    /// A number.
     Number {
-        /// Used where nothing is set.
         default: f64,
-        /// Smallest.
         min: f64,
-        /// Largest.
         max: f64,
     },
     /// Profiles of the user's own, by name; see `profiles`.
     Profiles,
 }
 
-/// Words of a choice, each with what it means.
 pub type Choices = &'static [(&'static str, &'static str)];
 
-/// What a change of a setting reaches, and so what a host has to do about it.
+/// What a change of a setting reaches, and so what a host has to do about it. A test changes each
+/// setting and compares this with what follows, so that a definition can't say too little.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Affects {
     /// Which model is loaded, or how it is run: what is loaded otherwise is loaded again, and what
     /// was lowered or left alone before is tried again.
     Load,
-    /// How the next answer is written.
     Sampling,
     /// What the next answer is like.
     Answers,
     /// How long a model stays in memory.
     Residency,
-    /// What is suggested to the user.
     Suggestions,
     /// What is suggested at the cursor, and when.
     GhostText,
-    /// What is counted of edits.
     Statistics,
     /// What is done with an edit before it is shown; hosts don't go by it.
     Clients,
@@ -105,25 +94,22 @@ impl Affects {
     }
 }
 
-/// One setting: all that is known of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Setting {
-    /// Its value of the enum, by which code names it.
+    /// By which code names it; also its index in the table.
     pub id: Key,
     /// Name without the `localcoder.` prefix.
     pub key: &'static str,
-    /// What values it takes.
     pub kind: Kind,
-    /// What it does, in Markdown.
     pub doc: &'static str,
-    /// What a change of it reaches, the gravest first.
+    /// What a change of it reaches, the gravest first: the first one is what the reference page
+    /// tells. Never empty.
     pub affects: &'static [Affects],
-    /// Whether a profile says it, too, where the user does not.
+    /// Whether a profile has a value for it, which counts where the user has set none.
     pub of_profiles: bool,
 }
 
 impl Setting {
-    /// What is used where nothing is set.
     pub(crate) fn default(&self) -> Value {
         match self.kind {
             Kind::Model => "".into(),
@@ -158,7 +144,8 @@ impl Setting {
         }
     }
 
-    /// Says what is allowed where the value is not.
+    /// Fails with what is allowed, in words that follow "allowed is". Nothing is converted: a
+    /// number in quotes is not a number.
     pub(crate) fn check(&self, value: &Value) -> Result<(), String> {
         let good = match self.kind {
             Kind::Model => value.is_string(),
@@ -208,16 +195,16 @@ impl Setting {
     }
 }
 
-/// Languages and the like have names of a few characters.
+/// Longest word of a list: names of languages and the like have a few characters.
 const WORD_BYTES_MAX: usize = 64;
 
 fn is_word(value: &Value) -> bool {
     value.as_str().is_some_and(|word| !word.trim().is_empty() && word.len() <= WORD_BYTES_MAX)
 }
 
-/// A type that the values of a setting have in the programs.
+/// A type that the values of a setting have in the programs. `None` for a value of another type;
+/// what has passed the setting's check is never one.
 pub(crate) trait FromValue: Sized {
-    /// The value, where it is one of this type.
     fn from_value(value: &Value) -> Option<Self>;
 }
 
@@ -247,6 +234,7 @@ impl FromValue for f64 {
 
 impl FromValue for String {
     fn from_value(value: &Value) -> Option<Self> {
+        // A name of blanks is none for `is_nothing`, too.
         value.as_str().map(|text| text.trim().to_owned())
     }
 }

@@ -8,7 +8,9 @@ use crate::file::{BYTE_ORDER_MARK, dialect, parse};
 use crate::resolve::PREFIX;
 use crate::{Key, TABLE};
 
-/// The text with a value for a setting, or without the setting if that is `None`.
+/// The text with a value for a setting, or without the setting if that is `None`. Works on the
+/// syntax tree and not on values, so that comments, order, indentation and line ends of the user
+/// stay. Whether the value is allowed is for the caller to check: [`crate::check_value`].
 ///
 /// # Errors
 /// If the text is not a settings file: what is wrong with it.
@@ -27,6 +29,7 @@ pub fn edited(text: &str, key: &str, value: Option<&Value>) -> Result<String, St
             property.set_value(input(value));
             rename(&property, &full);
         }
+        // A nested one is not kept, since it can't have the full name: it is removed below.
         (Some(value), None) => {
             object.append(&full, input(value));
         }
@@ -48,6 +51,8 @@ pub fn in_full(text: &str) -> Result<String, String> {
         let values = parse(&text)?;
         let full = format!("{PREFIX}{}", setting.key);
         let stands = standing(&values, &full).or_else(|| standing(&values, setting.key)).cloned();
+        // With both names in the file it is not clear which one is meant; that is reported and not
+        // repaired.
         if let Some(value) = stands.filter(|_| !values.contains_key(&full)) {
             text = edited(&text, setting.key, Some(&value))?;
         }
@@ -57,12 +62,14 @@ pub fn in_full(text: &str) -> Result<String, String> {
 
 /// The text merged with the values of another settings file of the same editor; `counts` says which
 /// one wins if both have a value. In either, a value of the product's may be written in any form.
+/// For the move of settings from one of the editor's files to another.
 ///
 /// # Errors
 /// As for [`edited`].
 pub fn merged(text: &str, other: &Map<String, Value>, counts: Counts) -> Result<String, String> {
     let mut text = text.to_owned();
     for (name, value) in other {
+        // Read again after each change: an edit may have removed other spellings of the name.
         let values = parse(&text)?;
         let key = name.strip_prefix(PREFIX).unwrap_or(name);
         let full = format!("{PREFIX}{key}");
@@ -82,16 +89,16 @@ pub fn merged(text: &str, other: &Map<String, Value>, counts: Counts) -> Result<
     Ok(text)
 }
 
-/// Which of two files wins.
+/// Which of two files wins: the one that is changed, or the other one, whose values are merged into
+/// it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counts {
-    /// The file that is changed.
     This,
-    /// The file that the values come from.
     Other,
 }
 
-/// A text that is being changed.
+/// A text that is being changed: its byte order mark, which the syntax tree would refuse, apart
+/// from the rest.
 struct Opened {
     mark: String,
     root: CstRootNode,
@@ -99,6 +106,8 @@ struct Opened {
 }
 
 fn opened(text: &str) -> Result<Opened, String> {
+    // First by the reader of all programs: what it refuses must not be written to, even if the
+    // syntax tree would accept it.
     parse(text)?;
     let (mark, text) = match text.strip_prefix(BYTE_ORDER_MARK) {
         Some(rest) => (BYTE_ORDER_MARK.to_string(), rest),
@@ -119,7 +128,7 @@ fn put(text: &str, name: &str, value: &Value) -> Result<String, String> {
     Ok(format!("{mark}{root}"))
 }
 
-/// The value of a dotted name, in whichever form it is written.
+/// The value of a dotted name, in whichever form it is written: as one key, or nested at any dot.
 fn standing<'a>(values: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     values.get(name).or_else(|| {
         values.iter().find_map(|(key, value)| {
@@ -129,7 +138,6 @@ fn standing<'a>(values: &'a Map<String, Value>, name: &str) -> Option<&'a Value>
     })
 }
 
-/// Whether the property is on the first level.
 fn is_outer(property: &CstObjectProp) -> bool {
     let object = property.parent().and_then(|parent| parent.as_object());
     object.and_then(|object| object.parent()).is_none_or(|it| it.as_object_prop().is_none())
@@ -156,7 +164,8 @@ fn find(object: &CstObject, name: &str, found: &mut Vec<CstObjectProp>) {
     }
 }
 
-/// Removes a property, and the objects that are empty without it.
+/// Removes a property, and the objects that are empty without it: `sampling: {}` would be left
+/// behind otherwise.
 fn remove(property: CstObjectProp) {
     let parent = property.parent();
     property.remove();

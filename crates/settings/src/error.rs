@@ -9,9 +9,10 @@ use serde_json::Value;
 use crate::Key;
 use crate::env::HOME;
 
-/// An error in the settings. Its text says what happened, in one clause.
+/// An error in the settings. Its text says what happened, in one clause. Variants that end in `In`
+/// are about a value in a file or layer, whose place they name; the others are about what somebody
+/// wants to set.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the text of each variant says what it is")]
 pub enum SettingsError {
     #[error("`{key}` can't be {value}")]
     NotAllowed { key: String, value: Value, allowed: String },

@@ -22,10 +22,10 @@ const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// Some editors put it at the beginning of a file.
 pub(crate) const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// The contents of a layer.
+/// The contents of a layer. A missing file has none of them; one that can't be read has a `problem`
+/// and no values, so that the two can't be confused.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Contents {
-    /// Its values, by key.
     pub values: Map<String, Value>,
     /// Keys that occur more than once, with different values: the last one counts, and for objects
     /// only the last one.
@@ -80,17 +80,17 @@ impl From<Map<String, Value>> for Contents {
     }
 }
 
-/// The settings on disk: the product's own file, and what the editor last set.
+/// The settings on disk: the product's own file, and what the editor last set. A snapshot: nothing
+/// is watched, and whoever needs them fresh reads again.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SettingsFiles {
-    /// `settings.json` in the product's folder.
     pub file: Contents,
-    /// The editor's user settings.
     pub editor: Contents,
 }
 
 impl SettingsFiles {
-    /// Reads both files.
+    /// Reads both files. Never fails: what can't be read is in the contents, since the programs
+    /// have to run, air-gapped, with a broken file.
     #[must_use]
     pub fn read(places: &Places) -> Self {
         let path = places.settings_file();
@@ -105,7 +105,6 @@ impl SettingsFiles {
         Self { file, editor }
     }
 
-    /// The settings in force.
     #[must_use]
     pub fn resolve(&self) -> Resolved {
         self.resolve_with(&Map::new())
@@ -122,13 +121,12 @@ impl SettingsFiles {
         ])
     }
 
-    /// What could not be read, for reporting.
     pub fn problems(&self) -> impl Iterator<Item = &ErrorInfo> {
         self.file.problem.iter().chain(&self.editor.problem)
     }
 }
 
-/// What a file says, or why it can't be read and how to fix it.
+/// What a file says, or why it can't be read and how to fix it; a missing file says nothing.
 fn read(path: &Path, fix: &str) -> Contents {
     let contents = read_file(path).and_then(|file| match file {
         None => Ok(Contents::default()),
@@ -136,6 +134,7 @@ fn read(path: &Path, fix: &str) -> Contents {
     });
     contents.unwrap_or_else(|error| {
         let error = ErrorInfo::from(error);
+        // The disk knows better what helps, if it is what failed.
         let fix = error.hint.as_deref().unwrap_or(fix);
         let hint = format!(
             "{fix}: until then nothing in it is used, and `localcoder.airGapped` counts as on"
@@ -145,7 +144,9 @@ fn read(path: &Path, fix: &str) -> Contents {
     })
 }
 
-/// The lines of the keys of a text.
+/// The lines of the keys of a text, and which keys occur twice: what a parser that returns a map
+/// has lost. Only for messages and for what is reported as ambiguous; the values are those of
+/// [`parse`].
 #[derive(Default)]
 struct Keys<'a> {
     text: &'a str,
@@ -161,21 +162,23 @@ impl<'a> Keys<'a> {
         let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
         let parsed = parse_to_ast(text, &CollectOptions::default(), &dialect());
         let mut keys = Self { text, ..Self::default() };
+        // A text that can't be parsed has its error from `parse`; lines are not needed then.
         if let Ok(ParseResult { value: Some(ast::Value::Object(object)), .. }) = parsed {
             keys.take("", &object);
         }
         keys
     }
 
-    /// In the order of the text.
     fn take(&mut self, prefix: &str, object: &ast::Object<'_>) {
         for property in &object.properties {
             let name = property.name.as_str();
             let key = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") };
+            // The properties come in the order of the text, on which counting lines relies.
             let line = self.line_of(property.range.start);
             self.lines.insert(key.clone(), line);
             let range = property.value.range();
             let value = self.text.get(range.start..range.end).unwrap_or_default();
+            // Compared as they are written: the same value twice is harmless, and is not reported.
             if self.values.insert(key.clone(), value).is_some_and(|before| before != value) {
                 // An object hides the contents of an earlier one with the same key.
                 let inside = format!("{key}.");
@@ -244,7 +247,6 @@ pub fn read_file(path: &Path) -> Result<Option<(String, Stamp)>, SettingsError> 
     }
 }
 
-/// A file could be read but is malformed.
 #[must_use]
 pub fn no_json(path: &Path, why: String) -> SettingsError {
     SettingsError::NotJson { path: path.to_owned(), why }

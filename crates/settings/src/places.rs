@@ -6,22 +6,18 @@ use etcetera::BaseStrategy;
 
 use crate::{SettingsError, env};
 
-/// The product's folders and files.
+/// The product's folders. A test has its own with [`Places::under`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Places {
     /// What the user would miss: models and the editor's data.
     pub data: PathBuf,
-    /// Folder of `settings.json`.
     pub config: PathBuf,
     /// What can be recreated.
     pub cache: PathBuf,
-    /// Logs.
     pub logs: PathBuf,
     /// Sockets and locks; private to the user.
     pub runtime: PathBuf,
-    /// Installed models.
     pub models: PathBuf,
-    /// The editor's own data.
     pub editor: PathBuf,
 }
 
@@ -39,6 +35,7 @@ impl Places {
             return Ok(Self::macos(strategy.home_dir()));
         }
         let state = strategy.state_dir().unwrap_or_else(|| strategy.data_dir()).join("localcoder");
+        // `XDG_RUNTIME_DIR` is not set in every session.
         let runtime = strategy
             .runtime_dir()
             .map_or_else(|| state.join("runtime"), |dir| dir.join("localcoder"));
@@ -54,7 +51,7 @@ impl Places {
         })
     }
 
-    /// Everything under one folder.
+    /// Everything under one folder, for private installations and tests.
     #[must_use]
     pub fn under(home: &Path) -> Self {
         Self {
@@ -81,7 +78,6 @@ impl Places {
         }
     }
 
-    /// The user's own settings file.
     #[must_use]
     pub fn settings_file(&self) -> PathBuf {
         self.config.join("settings.json")
@@ -99,7 +95,6 @@ impl Places {
         self.config.join("catalog.json")
     }
 
-    /// How far the first set-up has got.
     #[must_use]
     pub fn setup_file(&self) -> PathBuf {
         self.data.join("setup.json")
@@ -111,19 +106,16 @@ impl Places {
         self.data.join("statistics")
     }
 
-    /// Which edits were shown and what became of them.
     #[must_use]
     pub fn ledger_file(&self) -> PathBuf {
         self.statistics().join("edits.jsonl")
     }
 
-    /// What was measured about models on this machine.
     #[must_use]
     pub fn measurements_file(&self) -> PathBuf {
         self.cache.join("measurements.json")
     }
 
-    /// How fast this machine reads its memory.
     #[must_use]
     pub fn bandwidth_file(&self) -> PathBuf {
         self.cache.join("memory-bandwidth.json")
@@ -160,7 +152,6 @@ impl Places {
         self.editor.join("user/Machine/settings.json")
     }
 
-    /// How often air-gapped mode refused a download.
     #[must_use]
     pub fn refusals_file(&self) -> PathBuf {
         self.logs.join("air-gap-refusals.log")
@@ -172,7 +163,6 @@ impl Places {
         self.cache.join("prefixes")
     }
 
-    /// The host's socket.
     #[must_use]
     pub fn host_socket(&self) -> PathBuf {
         self.runtime.join("host.sock")
@@ -185,8 +175,8 @@ impl Places {
     }
 }
 
-/// The bundled demo model: next to the programs of a package, or in the source tree that they were
-/// built in.
+/// The bundled demo model: where the variable says, next to the programs of a package, or in the
+/// source tree that they were built in. `None` if it is in none of them.
 #[must_use]
 pub fn demo_model(exe_dir: &Path) -> Option<PathBuf> {
     let name = "models/demo/localcoder-demo.gguf";

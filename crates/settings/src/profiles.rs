@@ -32,10 +32,10 @@ const OWN_MAX: usize = 32;
 /// The same range as for the setting `contextWindow`.
 const WINDOW_TOKENS: std::ops::RangeInclusive<u32> = CONTEXT_TOKENS_MIN..=CONTEXT_TOKENS_MAX;
 
-/// Models and context windows under one name.
+/// Models and context windows under one name. Its values count where the user has set none:
+/// choosing a profile never overrules a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
-    /// The name by which it is chosen.
     pub name: String,
     /// What it is good for, in a sentence.
     pub summary: String,
@@ -114,8 +114,8 @@ struct Own {
     summary: Option<String>,
 }
 
-/// The setting's JSON schema.
 pub(crate) fn schema() -> Value {
+    // Without the meta schema, since it becomes a part of another schema.
     let settings = SchemaSettings::draft2020_12().with(|settings| settings.meta_schema = None);
     let schema = settings.into_generator().into_root_schema_for::<Own>();
     let mut profile = Value::from(schema);
@@ -128,6 +128,7 @@ pub(crate) fn schema() -> Value {
         // Optional values are omitted rather than `null`.
         property.remove("format");
         property.remove("default");
+        // An optional value has the type and `null`; only the first is meant.
         if let Some(kind) = property.get("type").and_then(|it| it.get(0)).cloned() {
             property.insert("type".to_owned(), kind);
         }
@@ -161,8 +162,11 @@ pub fn built_in() -> Vec<Profile> {
 pub(crate) fn all(setting: &Value) -> Vec<Profile> {
     let mut all = built_in();
     for (name, value) in setting.as_object().into_iter().flatten() {
+        // What is wrong was reported when the setting was checked.
         let Ok(profile) = own(name, value) else { continue };
         match all.iter_mut().find(|known| known.name == profile.name) {
+            // The user's own profile takes the place of a built-in one of its name, and its place
+            // in the order.
             Some(known) => *known = profile,
             None => all.push(profile),
         }
@@ -170,7 +174,8 @@ pub(crate) fn all(setting: &Value) -> Vec<Profile> {
     all
 }
 
-/// Fails with what is wrong with a value of the setting.
+/// Fails with what is wrong with a value of the setting, in words that follow "allowed is". One bad
+/// profile makes the whole setting bad, as with any other value.
 pub(crate) fn check(value: &Value) -> Result<(), String> {
     let profiles: &Map<String, Value> =
         value.as_object().ok_or("an object with a profile under each name")?;
@@ -180,6 +185,8 @@ pub(crate) fn check(value: &Value) -> Result<(), String> {
     profiles.iter().try_for_each(|(name, value)| own(name, value).map(|_| ()))
 }
 
+/// One profile of the user's, or what is wrong with it. Without a largest window it has the one
+/// window, and leaves nothing to the memory that is free.
 fn own(name: &str, value: &Value) -> Result<Profile, String> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.chars().all(fits) {

@@ -9,7 +9,6 @@ use crate::profiles::{self, PROFILE_CHOICES};
 use crate::resolve::PREFIX;
 use crate::{Choices, Kind, Setting, TABLE};
 
-/// The values that a setting takes, as a JSON schema.
 fn schema_of(setting: &Setting) -> Value {
     let mut schema = match setting.kind {
         Kind::Model | Kind::ModelOr { .. } => json!({"type": "string"}),
@@ -44,7 +43,8 @@ fn listed(setting: &Setting) -> Option<Choices> {
     }
 }
 
-/// The JSON schema of the product's own settings file.
+/// The JSON schema of the product's own settings file, with each setting under both of its names.
+/// It allows what it does not know: the editor's own settings are in the same file.
 #[must_use]
 pub fn json_schema() -> Value {
     let mut properties = Map::new();
@@ -80,7 +80,9 @@ pub fn vscode_properties() -> Value {
             let docs: Vec<&str> = choices.iter().map(|(_, doc)| *doc).collect();
             property["markdownEnumDescriptions"] = docs.into();
         }
+        // A folder that is opened must not decide what runs.
         property["scope"] = "application".into();
+        // VS Code sorts by name otherwise.
         property["order"] = order.into();
         property["markdownDescription"] = setting.doc.into();
         properties.insert(format!("localcoder.{}", setting.key), property);

@@ -14,25 +14,22 @@ use crate::{Contents, Key, Profile, Setting, SettingsError, TABLE, no_such_profi
 /// The prefix of the settings' names in the editor; it may be omitted in a file of ours.
 pub(crate) const PREFIX: &str = "localcoder.";
 
-/// Where a value comes from, in order of precedence, the weakest first.
+/// Where a value comes from, in order of precedence, the weakest first: the derived order is the
+/// precedence. The editor's layer exists for editors with settings of their own; the IDE's are in
+/// `settings.json`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Layer {
-    /// The table's default.
     Default,
     /// The profile that the layers above it choose.
     Profile,
-    /// `settings.json` in the product's folder.
     File,
     /// The editor's user settings.
     Editor,
-    /// Options of a command.
     CommandLine,
-    /// What one request asks for.
     Request,
 }
 
 impl Layer {
-    /// Its name in messages.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -46,24 +43,29 @@ impl Layer {
     }
 }
 
-/// What [`resolve`] found.
+/// What [`resolve`] found: values that are all good, and beside them what was wrong with those that
+/// are not among them. A caller that uses the values has to report the errors.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Resolved {
-    /// The values in force.
     pub settings: Settings,
     /// The values as JSON, each with the layer that it comes from; in the order of the table.
     pub values: Vec<(&'static str, Value, Layer)>,
-    /// Whether anything may be downloaded.
     pub air_gap: AirGap,
     /// One error for each value that was not used, and one for each layer that could not be read.
     pub errors: Vec<ErrorInfo>,
-    /// Those of the errors that are about layers, which were ignored as a whole.
+    /// Those of the errors that are about layers, which were ignored as a whole. They are in
+    /// `errors`, too.
     pub unread: Vec<ErrorInfo>,
 }
 
 /// Takes each setting from the strongest layer that has a good value; the profile chosen by that
 /// fills in what no layer above it has set. Keys may be dotted or nested, with or without the
 /// product's name; unknown keys are errors.
+///
+/// A bad value is skipped as if it were not there, so that a typo costs one setting and not all.
+/// The network is the exception: a layer that can't be read may have been the one that forbids it,
+/// so anything that is wrong there closes the air gap for good, and no stronger layer opens it
+/// again. The order of `layers` does not matter.
 #[must_use]
 pub fn resolve(layers: &[(Layer, &Contents)]) -> Resolved {
     let mut found = Found::defaults();
@@ -80,11 +82,14 @@ pub fn resolve(layers: &[(Layer, &Contents)]) -> Resolved {
             AirGap::closed_by(error)
         }
         None => {
+            // Anything but a plain `false` is on.
             let on = *found.value(Key::AirGapped) != Value::Bool(false);
             AirGap::set(on, found.source(Key::AirGapped))
         }
     };
     let mut errors = wrong.into_iter().map(|it| it.error).collect();
+    // After all layers: the profile that counts is known only then, and it may be one that a weaker
+    // layer defines.
     let profile = chosen(&mut found, &mut errors);
     found.fill_in(&profile);
     let settings = Settings::new(&found, profile);
@@ -113,15 +118,13 @@ impl Resolved {
     }
 }
 
-/// A value that was not used.
 struct Wrong {
     layer: Layer,
     error: ErrorInfo,
-    /// Whether it makes it unknown what was meant about the network.
+    /// Whether it makes it unknown what was meant about the network: the air gap is closed then.
     closes: bool,
 }
 
-/// A value, and where it comes from.
 #[derive(Clone)]
 struct Taken {
     value: Value,
@@ -130,7 +133,8 @@ struct Taken {
     place: String,
 }
 
-/// The values found so far, one for each setting in the order of the table.
+/// The values found so far, one for each setting in the order of the table, so that a [`Key`] is an
+/// index. Every value in it has passed its setting's check.
 pub(crate) struct Found {
     taken: Vec<Taken>,
 }
@@ -145,7 +149,8 @@ impl Found {
         Self { taken: TABLE.iter().map(taken).collect() }
     }
 
-    /// Takes the good values of a layer, and returns what is wrong with the others.
+    /// Takes the good values of a layer, and returns what is wrong with the others. Layers are
+    /// taken from the weakest to the strongest, so that the last one to put a value wins.
     fn take(&mut self, layer: Layer, contents: &Contents) -> Vec<Wrong> {
         let mut wrong = Vec::new();
         let mut add = |error: ErrorInfo, closes| wrong.push(Wrong { layer, error, closes });
@@ -156,10 +161,14 @@ impl Found {
         // The editor uses this file as well.
         let passed = |key: &str| layer == Layer::File && is_the_editors(key);
         for (key, value) in &contents.values {
+            // A name that may be meant as the air gap's is never passed over as the editor's: a
+            // misspelled one must close it.
             if !passed(key) || air_gap::is_meant_by(key) {
                 flatten(key.clone(), value, &mut flat);
             }
         }
+        // Keys that only an earlier object of the same name has: they are not among the values any
+        // more, and would be dropped without a word.
         let hidden = contents.repeated.iter().filter(|key| flat.iter().all(|it| it.0 != **key));
         for written in hidden.collect::<Vec<_>>() {
             if let Some(key) = Key::named(own(written)) {
@@ -178,12 +187,15 @@ impl Found {
                 continue;
             };
             let closes = key == Key::AirGapped;
+            // The short and the full name of a setting are two keys of the file. Which one was
+            // meant is not known, so it is reported, and for the air gap counts as on.
             let again = seen.insert(key, value).is_some_and(|before| before != value);
             if again || contents.repeated.contains(&written) {
                 add(SettingsError::TwiceIn { place: place.clone(), key }.into(), closes);
             }
             let setting = key.setting();
             match setting.check(value) {
+                // An empty name must not hide the value of the layer below.
                 Ok(()) if setting.is_nothing(value) => {}
                 Ok(()) => self.put(key, value.clone(), layer, &place),
                 Err(allowed) => {
@@ -219,7 +231,8 @@ impl Found {
     }
 }
 
-/// The profile that is set; the default one if there is none with that name.
+/// The profile that is set; the default one if there is none with that name, which is reported.
+/// Weaker layers are not asked then: they were overruled on purpose.
 fn chosen(found: &mut Found, errors: &mut Vec<ErrorInfo>) -> Profile {
     let profiles = profiles::all(found.value(Key::Profiles));
     let named = |name: &str| profiles.iter().find(|profile| profile.name == name).cloned();
@@ -232,6 +245,7 @@ fn chosen(found: &mut Found, errors: &mut Vec<ErrorInfo>) -> Profile {
     let instead = usual.as_str().unwrap_or_default().to_owned();
     error.message = format!("{} (in {})", error.message, found.taken[Key::Profile as usize].place);
     errors.push(error.with_hint(format!("`{instead}` is used until this one is fixed")));
+    // What is shown as the value in force must not name a profile that does not exist.
     found.put(Key::Profile, usual, Layer::Default, Layer::Default.name());
     named(&instead).expect("the usual profile is built in")
 }
@@ -256,7 +270,9 @@ fn flatten<'a>(key: String, value: &'a Value, out: &mut Vec<(String, &'a Value)>
 }
 
 /// Whether a name in a settings file belongs to the editor or another extension: such names have a
-/// section in front, or are in brackets if they apply to one language.
+/// section in front, or are in brackets if they apply to one language. The editor uses the same
+/// file, so thousands of its names must not be errors; a name without a section, or in a section of
+/// ours, is one.
 fn is_the_editors(key: &str) -> bool {
     if key.starts_with('[') {
         return true;

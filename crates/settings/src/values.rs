@@ -9,41 +9,35 @@ use crate::{
     Acceleration, Affects, Backend, DEMO, ExplanationLength, Key, Mode, Profile, Setting, TABLE,
 };
 
-/// How freely words are chosen.
+/// How freely words are chosen: temperature 0 always takes the likeliest, a repeat penalty of 1 is
+/// off.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sampling {
-    /// 0 is greedy.
     pub temperature: f32,
-    /// 0 to 1.
     pub top_p: f32,
-    /// 1 is off.
     pub repeat_penalty: f32,
 }
 
-/// All settings with a value each.
+/// All settings with a value each. Never partial and never out of bounds: [`resolve`] has replaced
+/// what was bad. What follows from several settings together is a method here, so that host and
+/// command line can't differ.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// The profile in force.
     pub profile: Profile,
     /// All profiles there are, the built-in ones first.
     pub profiles: Vec<Profile>,
-    /// The context window, in tokens.
     pub context_tokens: u32,
-    /// The context window if memory allows; the same unless a profile leaves it open.
+    /// The context window if memory allows; the same as `context_tokens` unless a profile leaves it
+    /// open.
     pub context_tokens_most: u32,
-    /// Where the model computes.
     pub acceleration: Acceleration,
-    /// How much the engine does to be fast.
     pub mode: Mode,
-    /// How freely words are chosen.
     pub sampling: Sampling,
-    /// Those of the sampling values that were set.
+    /// Those of the sampling values that the user set; what a model's maker recommends counts for
+    /// the others.
     pub sampling_set: SamplingParams,
-    /// How long explanations are.
     pub explanation_length: ExplanationLength,
-    /// Whether anything is suggested at the cursor.
     pub ghost_text: bool,
-    /// Languages in which nothing is suggested at the cursor.
     pub ghost_text_languages_off: Vec<String>,
     /// Whether suggestions continue while the system saves power.
     pub ghost_text_while_saving_power: bool,
@@ -53,9 +47,7 @@ pub struct Settings {
     pub ledger: bool,
     /// Below this speed a model counts as slow; 0 turns that off.
     pub slow_tokens_per_s: f64,
-    /// Which model drafts for the one in use.
     pub draft_model: Helper,
-    /// Which model suggests at the cursor.
     pub suggestion_model: Helper,
     code_model: Wanted,
     general_model: Wanted,
@@ -68,15 +60,12 @@ pub struct Settings {
 pub enum Helper {
     /// An installed one that fits, where it is likely to pay.
     Auto,
-    /// None.
     Without,
     /// The model with this name, where there is room for it.
     Named(String),
 }
 
-/// The word that leaves the choice of a model to the host.
 pub(crate) const AUTO: &str = "auto";
-/// The word for no draft model.
 pub(crate) const DRAFT_OFF: &str = "off";
 /// The word for no model for suggestions beside the one for code.
 pub(crate) const SUGGEST_CODE: &str = "code";
@@ -91,7 +80,6 @@ impl Helper {
         }
     }
 
-    /// The name that the user has given.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         match self {
@@ -101,7 +89,9 @@ impl Helper {
     }
 }
 
-/// A model that is wanted, and whether the profile says so: then others may stand in for it.
+/// A model that is wanted, and whether the profile says so: then others may stand in for it. A
+/// model that the user has named is never replaced, since an answer of another one would look like
+/// its.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Wanted {
     reference: String,
@@ -132,11 +122,14 @@ impl Settings {
     pub fn general_models(&self) -> Vec<String> {
         let Wanted { reference, by_profile } = &self.general_model;
         match (reference.is_empty(), by_profile) {
+            // No name means that the model for code does both.
             (true, _) => self.code_models(),
+            // Named by the user: an answer of another model would look like this one's.
             (false, false) => vec![reference.clone()],
             (false, true) => {
                 let mut models = vec![reference.clone()];
                 models.extend(self.code_models());
+                // A profile may name one model for both.
                 models.dedup();
                 models
             }
@@ -179,6 +172,8 @@ impl Settings {
         TABLE.iter().filter(|setting| self.differs(other, setting.id))
     }
 
+    /// Whether two settings differ in this one, as far as a host goes by it. The match has no
+    /// wildcard: a setting that is added has to be compared here, or said not to matter to hosts.
     fn differs(&self, other: &Self, key: Key) -> bool {
         let (sampling, others) = (self.sampling, other.sampling);
         let (set, others_set) = (self.sampling_set, other.sampling_set);
@@ -225,6 +220,7 @@ impl Settings {
     }
 
     pub(crate) fn new(found: &Found, profile: Profile) -> Self {
+        // A default counts as the profile's: in either case the user has said nothing.
         let by_profile = |key| found.source(key) <= Layer::Profile;
         let set = |key, value| (!by_profile(key)).then_some(value);
         // Destructured completely: every new setting has to be dealt with here.
@@ -256,6 +252,8 @@ impl Settings {
         debug_assert_eq!(name, profile.name, "the one that is in force was found by its name");
         // For the network, `AirGap` decides, which knows more than this value.
         let _ = air_gapped;
+        // A window that the user has set is exact; only a profile may leave it to the memory that
+        // is free.
         let is_open = by_profile(Key::ContextWindow);
         let wanted = |key, reference| Wanted { reference, by_profile: by_profile(key) };
         let (temperature, top_p, repeat_penalty) =
@@ -270,6 +268,7 @@ impl Settings {
                 temperature: set(Key::Temperature, temperature),
                 top_p: set(Key::TopP, top_p),
                 repeat_penalty: set(Key::RepeatPenalty, repeat_penalty),
+                // There is no setting for it: only a request names one.
                 seed: None,
             },
             explanation_length,
@@ -303,7 +302,6 @@ mod tests {
     use super::*;
     use crate::Contents;
 
-    /// The user's settings with only this one set.
     fn with(setting: &Setting, value: &Value) -> Settings {
         let set = Map::from_iter([(setting.key.to_owned(), value.clone())]);
         let resolved = resolve(&[(Layer::File, &Contents::from(set))]);
