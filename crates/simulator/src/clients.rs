@@ -182,7 +182,6 @@ impl World {
         self.deliver(Event::ClientGone(client))
     }
 
-    /// Does something that no client should do.
     fn errs(&mut self, client: ClientId) -> Outcome {
         if self.strikes(Fault::Malformed) {
             self.requests.expect_malformed(client);
@@ -212,6 +211,8 @@ impl World {
             for _ in 0..CLIENTS_MAX + 4 {
                 self.connect()?;
             }
+            // Some of them were closed by the host already, and only those that are left can
+            // vanish.
             let came = self.clients.connected().into_iter().filter(|client| *client > before);
             for client in came.collect::<Vec<_>>() {
                 self.client_vanishes(client)?;
@@ -328,7 +329,6 @@ impl World {
         self.ask(client, method, streams.then_some(request_id), params)
     }
 
-    /// Sends a request and records it.
     pub(crate) fn ask(
         &mut self,
         client: ClientId,
@@ -341,6 +341,7 @@ impl World {
         }
         self.tally.requests += 1;
         let target = params["requestId"].as_str().filter(|_| method == "cancel");
+        // Recorded before it is delivered: its answer may be among the effects of the delivery.
         let asked = ClientRequest::new(client, method, request_id, target.map(str::to_owned));
         let number = self.requests.ask(asked);
         let settings = match method {

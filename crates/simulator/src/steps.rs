@@ -57,8 +57,11 @@ impl World {
             Ending::Nonsense => Ok(json!({"worker": "none", "counts": 7})),
             Ending::Fine | Ending::Lost => Ok(good_answer(worker, at, gpu)),
         };
+        // Before the answer is sent: the host may ask for the next thing while it handles the
+        // answer, and the checks then look at what the worker holds.
         self.note_end(generation, method, ending);
         let Some(worker) = self.workers.get_mut(&generation) else { return Ok(()) };
+        // Removed first for the same reason: the check of kills must not see an answered call.
         worker.calls.remove(at);
         self.says(generation, answer(id, result))?;
         self.rests_badly(generation);

@@ -19,7 +19,6 @@ impl Spec {
     }
 }
 
-/// A model that may exist.
 #[derive(Debug)]
 pub(crate) struct Spec {
     pub(crate) reference: &'static str,
@@ -62,7 +61,6 @@ static HEADERS: LazyLock<Vec<Arc<Header>>> = LazyLock::new(|| {
     SPECS.iter().map(header).collect()
 });
 
-/// What an inspection of a file finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
     Good,
@@ -71,7 +69,9 @@ pub(crate) enum State {
     Bad(ErrorCode),
 }
 
-/// What only a load finds out.
+/// What only a load finds out: the header is good, so an inspection lets the file pass. Kept apart
+/// from [`State`] since the host must treat the two differently: this one costs a worker's load
+/// each time, and must not be tried again unasked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Content {
     Fine,
@@ -85,7 +85,6 @@ pub(crate) struct Store {
     pub(crate) contents: [Content; SPECS.len()],
     /// Increased when a file is replaced.
     written_s: [u64; SPECS.len()],
-    /// Memory of the machine.
     pub(crate) total_bytes: u64,
     /// Memory that other programs take.
     pub(crate) others_bytes: u64,
@@ -96,6 +95,7 @@ pub(crate) struct Store {
 impl Store {
     pub(crate) fn draw(random: &mut Random) -> Self {
         let mut states = [State::Good; SPECS.len()];
+        // The demo model comes with the product, so it is never missing at the start.
         for state in states.iter_mut().skip(1) {
             if random.per_mille(250) {
                 *state = State::Missing;
@@ -130,12 +130,12 @@ impl Store {
 
     /// Replaces a file by another one of the same name.
     pub(crate) fn replace(&mut self, index: usize) {
+        // The host tells files apart by the time at which they were written.
         self.written_s[index] += 60;
         self.states[index] = State::Good;
         self.contents[index] = Content::Fine;
     }
 
-    /// Damages the file, which an inspection notices.
     pub(crate) fn spoil(&mut self, index: usize, code: Option<ErrorCode>) {
         self.states[index] = code.map_or(State::Missing, State::Bad);
     }

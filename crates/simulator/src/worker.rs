@@ -15,7 +15,6 @@ use crate::world_event::WorldEvent;
 /// How often a worker that computes sends a heartbeat.
 pub(crate) use localcoder_protocol::limits::HEARTBEAT_MS as BEAT_EVERY_MS;
 
-/// The method of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Method {
     Hello,
@@ -58,7 +57,6 @@ pub(crate) struct Resident {
     pub(crate) loaded: bool,
 }
 
-/// A call that is not answered yet.
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) id: i64,
@@ -85,18 +83,14 @@ pub(crate) struct Call {
 #[derive(Debug)]
 pub(crate) struct Worker {
     pub(crate) generation: u64,
-    /// Whether the process runs.
     pub(crate) alive: bool,
     /// Whether the host knows that it runs.
     pub(crate) reported_up: bool,
     /// Whether the host knows that it ended.
     pub(crate) reported_gone: bool,
     pub(crate) killed: bool,
-    /// Whether it was asked to end.
     pub(crate) stopping: bool,
-    /// Whether it is frozen.
     pub(crate) silent: bool,
-    /// Whether its hello was unusable.
     pub(crate) refused: bool,
     pub(crate) beats: bool,
     progress: u64,
@@ -188,6 +182,8 @@ impl World {
         let ms = self.random.up_to_ms(400);
         self.later(ms, WorldEvent::WorkerEndReported(generation));
         for message in said.into_iter().flatten() {
+            // Later than the report of the end: what a pipe still holds may be read after the
+            // process was reaped, and the host must drop it by its generation.
             let after = ms + self.random.up_to_ms(2_000);
             let message = Box::new(message);
             self.later(after, WorldEvent::WorkerSays { generation, message });
@@ -197,10 +193,14 @@ impl World {
     pub(crate) fn report_worker_end(&mut self, generation: u64) -> Outcome {
         let out_of_memory = self.strikes(Fault::EndedForMemory);
         let Some(worker) = self.workers.get_mut(&generation) else { return Ok(()) };
+        // A start that failed and an end before the start report the end themselves, and the
+        // process's own end is still on the agenda: the host's shell reports each end once.
         if std::mem::replace(&mut worker.reported_gone, true) {
             return Ok(());
         }
         worker.calls.clear();
+        // A kill of the host's own can't be the system's for lack of memory, and must not be
+        // reported as such: the host would then try with less.
         let of_memory = out_of_memory && !worker.killed;
         let death = if of_memory { Death::OutOfMemory } else { Death::Signal(9) };
         let ending = WorkerEnding { death, last_lines: vec!["last words".to_owned()] };
@@ -212,6 +212,8 @@ impl World {
     /// progress.
     pub(crate) fn worker_beats(&mut self, generation: u64) -> Outcome {
         let Some(worker) = self.workers.get_mut(&generation) else { return Ok(()) };
+        // A lost answer leaves the worker idle in its own eyes, so it stops beating, and the host
+        // must notice the silence.
         let works = worker.calls.iter().any(|call| !call.is_lost());
         if !worker.alive || worker.silent || !works {
             worker.beats = false;
@@ -232,7 +234,6 @@ impl World {
         }
     }
 
-    /// A living worker sends a message.
     pub(crate) fn says(&mut self, generation: u64, message: Message) -> Outcome {
         if let Some(worker) = self.workers.get_mut(&generation) {
             worker.sign_ms = self.now_ms;

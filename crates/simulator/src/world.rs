@@ -21,11 +21,14 @@ use crate::world_event::{Agenda, WorldEvent};
 
 /// Time after which a host without clients ends.
 pub(crate) const IDLE_EXIT_MS: u64 = 60_000;
-/// Most events in one world; with more of them something loops.
+/// Most events in one world; with more of them something loops. The number is a ceiling and not
+/// a measurement: it only has to be far above what [`World::acts_left`] can cause.
 const EVENTS_MAX: u64 = 60_000;
 /// Most events at one moment, likewise.
 const EVENTS_AT_ONCE_MAX: u64 = 1_000;
-/// Time after the last fault within which everything must end.
+/// Time after the last fault within which everything must end: two hours, simulated. It is
+/// generous, since only a request that never ends is to be caught here; one that ends late is
+/// caught by the checks of supervision.
 const ENDS_WITHIN_MS: u64 = 2 * 60 * 60 * 1_000;
 
 /// What a host leaves for the next one.
@@ -35,7 +38,6 @@ pub(crate) struct Disk {
     pub(crate) editor_settings: Option<String>,
     pub(crate) file_settings: Map<String, Value>,
     pub(crate) unfinished_load: Option<String>,
-    /// Keys of kept states.
     pub(crate) prefixes: BTreeSet<String>,
 }
 
@@ -62,11 +64,11 @@ pub(crate) struct World {
     pub(crate) requests: Requests,
     pub(crate) loads: Loads,
     pub(crate) supervision: Supervision,
-    /// Whether nothing goes wrong any more.
     pub(crate) faults_ended: bool,
     /// How many more things clients will do by themselves.
     pub(crate) acts_left: u64,
-    /// How late the system wakes the host.
+    /// How late the system wakes the host, the same throughout a world: mostly not at all, so that
+    /// checks of exact times stay sharp in most worlds.
     late_ms: u64,
     events_at_once: u64,
     /// Changes the host's effects before they are checked; tests use it to show that the checks
@@ -113,6 +115,8 @@ impl World {
     /// Runs until everything has come to its end; returns the recorded trace, too.
     pub(crate) fn live(mut self) -> (Result<Tally, Broken>, Vec<String>) {
         // After a panic, only the trace is used.
+        // A panic of the core is a broken invariant like any other, so that a run over a million
+        // seeds names its seed instead of ending.
         let lived = catch_unwind(AssertUnwindSafe(|| self.run_to_end()));
         let result =
             lived.unwrap_or_else(|_| breach("the core does not panic", "it did; see above"));
@@ -162,6 +166,8 @@ impl World {
         if ticks {
             let events_before = self.tally.events;
             self.deliver(Event::Tick)?;
+            // A deadline that has passed and is not moved would make the shell spin: its loop
+            // sleeps until the deadline and would tick again at once.
             let again = self.host.as_ref().and_then(Host::next_deadline_ms);
             if again.is_some_and(|again| again <= self.now_ms) {
                 let text =
@@ -293,10 +299,11 @@ impl World {
         }
     }
 
-    /// The host is gone, by itself or not; its workers end with it.
     pub(crate) fn host_is_gone(&mut self) {
         self.trace.say(self.now_ms, || "the host is gone".to_owned());
         self.host = None;
+        // What the host had asked of its workers and its disk dies with it; clients and the faults
+        // of the machine live on, which is why the agenda forgets only a part.
         self.workers.clear();
         self.agenda.forget_host();
         let left = self.clients.all_lost();
@@ -336,6 +343,7 @@ impl World {
             }
             self.step()?;
         }
+        // The requests are all answered, but "exactly once" is not shown by the first answer.
         // Time for a second answer or a late message to show up.
         let until = self.now_ms + 2_000;
         self.live_until(until)

@@ -9,32 +9,23 @@ use localcoder_host::core::{ClientId, Help};
 use localcoder_transport::Message;
 use serde_json::Value;
 
-/// Something that will happen.
 #[derive(Debug)]
 pub(crate) enum WorldEvent {
-    /// A new client connects; if no host runs, it starts one.
     ClientConnects,
-    /// A client does something.
     ClientActs(ClientId),
-    /// A client cancels a request.
     ClientCancels { client: ClientId, request_id: String },
     /// A client reports the result of its test on an edit.
     ClientHasTried { client: ClientId, params: Value },
-    /// A model file was inspected.
     Inspected(Vec<String>),
     /// The search for a model that helps another has ended.
     HelperSought { path: PathBuf, help: Help, named: Option<String> },
-    /// The search for a smaller model has ended.
     SmallerSought { path: PathBuf, bytes: u64 },
-    /// The search for a kept state has ended.
     PrefixLooked { generation: u64, key: String },
     /// A process was started, or could not be.
     WorkerStarts(u64),
-    /// A worker continues a call.
     WorkerSteps { generation: u64, call: i64 },
     /// A worker with something to do sends a heartbeat.
     WorkerBeats(u64),
-    /// A worker's process ends.
     WorkerDies(u64),
     /// The host learns that a worker's process has ended.
     WorkerEndReported(u64),
@@ -88,6 +79,9 @@ pub(crate) struct Agenda {
 
 impl Agenda {
     pub(crate) fn add(&mut self, at_ms: u64, event: WorldEvent) {
+        // A binary heap says nothing about entries of equal time. Without the order of insertion a
+        // seed would depend on the heap's insides, and a worker's messages could overtake each
+        // other.
         self.order += 1;
         self.heap.push(Reverse(Entry { at_ms, order: self.order, event }));
     }
@@ -107,6 +101,8 @@ impl Agenda {
 
     /// Moves everything to a later time: the machine was asleep for `ms`.
     pub(crate) fn delay_all(&mut self, ms: u64) {
+        // The entries keep their order numbers: sleep shifts the schedule, it does not reshuffle
+        // it.
         let entries = std::mem::take(&mut self.heap).into_vec();
         let later =
             |Reverse(entry): Reverse<Entry>| Reverse(Entry { at_ms: entry.at_ms + ms, ..entry });

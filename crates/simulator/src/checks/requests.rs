@@ -80,6 +80,7 @@ impl Requests {
 
     pub(crate) fn ask(&mut self, mut asked: ClientRequest) -> u64 {
         let number = self.next_number();
+        // Announced by number beforehand, since the request may be answered while it is delivered.
         asked.must_succeed = self.must_succeed == Some(number);
         if let Some(target) = &asked.target
             && let Some(index) = self.running(asked.client, target)
@@ -139,7 +140,6 @@ impl Requests {
         Some(format!("request {} (`{method}` of client {client}) has no end", index + 1))
     }
 
-    /// A request id that the client has in use.
     pub(crate) fn open_request_id(&self, client: ClientId) -> Option<String> {
         let own = |index: &&usize| {
             let asked = &self.asked[**index];
@@ -213,6 +213,7 @@ impl Requests {
         if calls.len() > 1 {
             return breach(OWN, format!("the answer of {number} is of several calls: {calls:?}"));
         }
+        // An improvement streams no text, so there is nothing to compare its edit with.
         if asked.method != "improve" && asked.streamed != text {
             let streamed = &asked.streamed;
             return breach(

@@ -20,7 +20,8 @@ const STARTS: &str = "supervision: workers are not started over and over";
 
 /// How late a silent worker may be killed.
 const SLACK_MS: u64 = 1_000;
-/// A worker that does not stop is killed after this time, and not much earlier.
+/// A worker that does not stop is killed after this time, and not much earlier: a little under the
+/// host's own limit, so that a kill at exactly that limit is not a false one.
 const STOPS_WITHIN_MS: u64 = 9_900;
 /// One for each slot, plus the restarts allowed within that time over all ways of running a model.
 const STARTS_MAX: usize = 2 + RESTARTS_MAX_OF_ALL;
@@ -81,7 +82,6 @@ impl World {
         note_start(&mut self.supervision.failed_starts_ms, self.now_ms)
     }
 
-    /// The host sends a worker a request.
     pub(crate) fn check_asked(
         &mut self,
         generation: u64,
@@ -94,6 +94,8 @@ impl World {
         if !worker.reported_up || worker.reported_gone {
             return breach(SPOKEN_TO, format!("worker {generation}, {method:?}"));
         }
+        // A cancel or an unload may cross the kill, but new work for a worker that was given up
+        // would be lost for certain.
         if worker.killed && matches!(method, Method::Load | Method::Generate | Method::Count) {
             return breach(
                 SPOKEN_TO,
@@ -150,6 +152,7 @@ impl World {
         for worker in self.workers.values() {
             let greets = worker.calls.iter().any(|call| call.method == Method::Hello);
             let limit = SLACK_MS + if greets { WORKER_START_MS } else { SILENCE_MS };
+            // Time in which the machine slept or the host got no processor is not silence.
             let since = worker.sign_ms.max(self.woke_ms);
             let watched = worker.calls.iter().any(|call| !is_unwatched(call.method));
             let ends = worker.killed || worker.stopping || worker.reported_gone;
