@@ -51,8 +51,10 @@ fn check_header(bytes: &[u8], header: &Header) {
     for text in shown.chain(said.into_iter().flatten()) {
         assert!(!text.contains(char::is_control), "{text:?}");
     }
+    // The second reader shares no code with the first, so a mistake in one of them shows.
     check_file(bytes);
     check_estimate(header);
+    // Files on disk may be longer than their tensors; only shorter ones are refused.
     let longer = [bytes, &[0]].concat();
     let again = Header::read(longer.as_slice(), length + 1).expect("what follows is not looked at");
     assert_eq!(again, *header);

@@ -33,7 +33,6 @@ pub struct Target {
     pub run: fn(&[u8]),
 }
 
-/// All targets.
 pub const TARGETS: &[Target] = &[
     Target { name: "gguf", about: "the header of a model file", run: gguf::run },
     Target { name: "framing", about: "frames of a stream", run: framing::run },

@@ -33,25 +33,19 @@ const MAGIC: &[u8] = b"GGUF";
 const ALIGNMENT_KEY: &[u8] = b"general.alignment";
 const ALIGNMENT: usize = 32;
 
-/// A GGUF file as its parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelFile {
-    /// Version of the format.
     pub version: u32,
-    /// Entries of the metadata.
     pub pairs: Vec<Pair>,
-    /// Entries of the tensor list.
     pub tensors: Vec<Tensor>,
     /// The bytes between the tensor list and the data.
     pub padding: Vec<u8>,
-    /// The data of all tensors.
     pub data: Vec<u8>,
 }
 
 /// A metadata entry: a name and its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pair {
-    /// The name of the entry.
     pub key: Vec<u8>,
     /// The number of the value's type.
     pub kind: u32,
@@ -62,11 +56,9 @@ pub struct Pair {
 /// The entry of a tensor in the tensor list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tensor {
-    /// The name of the tensor.
     pub name: Vec<u8>,
     /// Its dimensions, the fastest-varying first.
     pub shape: Vec<u64>,
-    /// The number of the tensor's type.
     pub kind: u32,
     /// Offset of the tensor within the data.
     pub offset: u64,
@@ -152,12 +144,12 @@ impl ModelFile {
             tensors.push(Tensor { name, shape, kind, offset });
         }
         let position = bytes.len() - rest.len();
+        // A file without tensors may end before the padding does.
         let start = position.next_multiple_of(alignment(&pairs)).min(bytes.len());
         let padding = bytes[position..start].to_vec();
         Some(Self { version, pairs, tensors, padding, data: bytes[start..].to_vec() })
     }
 
-    /// The file as bytes.
     #[must_use]
     pub fn written(&self) -> Vec<u8> {
         self.written_with(self.tensors.len() as u64, self.pairs.len() as u64).0

@@ -11,21 +11,29 @@ use serde_json::Value;
 
 #[derive(Debug)]
 pub(crate) enum WorldEvent {
+    /// A new client connects; if no host runs, it starts one.
     ClientConnects,
+    /// A client does something.
     ClientActs(ClientId),
+    /// A client cancels a request.
     ClientCancels { client: ClientId, request_id: String },
     /// A client reports the result of its test on an edit.
     ClientHasTried { client: ClientId, params: Value },
+    /// A model file was inspected.
     Inspected(Vec<String>),
     /// The search for a model that helps another has ended.
     HelperSought { path: PathBuf, help: Help, named: Option<String> },
+    /// The search for a smaller model has ended.
     SmallerSought { path: PathBuf, bytes: u64 },
+    /// The search for a kept state has ended.
     PrefixLooked { generation: u64, key: String },
     /// A process was started, or could not be.
     WorkerStarts(u64),
+    /// A worker continues a call.
     WorkerSteps { generation: u64, call: i64 },
     /// A worker with something to do sends a heartbeat.
     WorkerBeats(u64),
+    /// A worker's process ends.
     WorkerDies(u64),
     /// The host learns that a worker's process has ended.
     WorkerEndReported(u64),

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 /// How often to check whether the client is gone.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// A request as it arrived.
 #[derive(Debug, Clone)]
 pub struct Asked {
     /// How many requests came before it.
@@ -47,7 +46,6 @@ pub enum Part {
     Reset,
 }
 
-/// An answer of the server.
 #[derive(Debug, Clone)]
 pub struct Reply {
     /// Status line and headers, each without its line end.
@@ -57,7 +55,6 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// An answer without a body.
     #[must_use]
     pub fn status(status: &str, headers: &[&str]) -> Self {
         let head = std::iter::once(format!("HTTP/1.1 {status}"));
@@ -178,6 +175,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.shared.ended.store(true, Ordering::Relaxed);
+        // Wakes the thread that waits in `accept`, which has no time limit.
         let _ = TcpStream::connect(self.address);
     }
 }
@@ -192,6 +190,8 @@ fn serve(mut stream: TcpStream, shared: &Shared, script: &Script) -> std::io::Re
         let Some((name, value)) = line.split_once(':') else { break };
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
+    // The lock is given back before the script runs and anything is sent, since an answer may
+    // take seconds and other connections arrive meanwhile.
     let asked = {
         let mut all = shared.asked.lock().expect("nothing panics with it");
         let asked = Asked { number: all.len(), path, headers };
@@ -212,6 +212,7 @@ fn serve(mut stream: TcpStream, shared: &Shared, script: &Script) -> std::io::Re
             }
             Part::Silence(time) => wait(&stream, shared, time)?,
             Part::Reset => {
+                // With no time to linger, closing sends a reset in place of an orderly end.
                 let _ = rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO));
                 return Ok(());
             }
@@ -221,6 +222,7 @@ fn serve(mut stream: TcpStream, shared: &Shared, script: &Script) -> std::io::Re
 }
 
 fn send(stream: &mut TcpStream, shared: &Shared, bytes: &[u8]) -> std::io::Result<()> {
+    // In pieces, so that the count is close to what was sent also when the client stops reading.
     for bytes in bytes.chunks(64 * 1024) {
         stream.write_all(bytes)?;
         shared.sent.fetch_add(bytes.len() as u64, Ordering::Relaxed);
@@ -233,6 +235,7 @@ fn wait(mut stream: &TcpStream, shared: &Shared, time: Duration) -> std::io::Res
     let until = Instant::now() + time;
     while Instant::now() < until && !shared.ended.load(Ordering::Relaxed) {
         match stream.read(&mut [0; 64]) {
+            // A client that has gone ends the silence early, so that tests need not wait for it.
             Ok(0) => return Err(ErrorKind::ConnectionAborted.into()),
             Err(error) if !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                 return Err(error);

@@ -146,6 +146,7 @@ pub fn varied(file: &ModelFile, seed: u64) -> (Vec<u8>, Vec<&'static str>) {
     let mut numbers = Numbers::new(seed);
     let (mut file, mut what) = (file.clone(), Vec::new());
     for _ in 0..=numbers.below(4) {
+        // Now and then a change that may break the format, so that the two kinds also meet.
         if numbers.below(6) == 0 {
             what.push(changed_once(&mut file, &mut numbers));
         } else {
@@ -213,6 +214,7 @@ fn a_list(file: &mut ModelFile, numbers: &mut Numbers) {
 
 /// Gives a tensor another type that fits its rows.
 fn a_type(file: &mut ModelFile, numbers: &mut Numbers) {
+    // A type whose blocks do not fit the rows is refused by every reader, so it is rare.
     let any = numbers.below(8) == 0;
     if let Some(tensor) = a_tensor(file, numbers) {
         let width = tensor.shape.first().copied().unwrap_or(0);

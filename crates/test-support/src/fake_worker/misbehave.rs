@@ -36,6 +36,7 @@ pub(super) fn misbehave(shared: &Shared, fault: Fault, request_id: u64) -> Done 
             let _ = kill_process(getpid(), Signal::STOP);
         }
         Fault::Silent => {
+            // The reader and the heartbeat are threads of their own and see it by this flag.
             shared.silent.store(true, Ordering::Release);
             stand_still();
         }

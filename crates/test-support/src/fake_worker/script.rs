@@ -99,11 +99,9 @@ impl From<Moment> for String {
 /// A signal that ends the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fatal {
-    /// A kill, which can't be caught.
     Kill,
     /// A read or write at an invalid address.
     Segv,
-    /// A failed assertion.
     Abrt,
     /// An access beyond the end of a mapped file that has become shorter.
     Bus,
@@ -234,7 +232,6 @@ pub struct Script {
     /// When the fault strikes; a script without this only sets how the worker behaves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<Moment>,
-    /// What goes wrong.
     #[serde(rename = "do", skip_serializing_if = "Option::is_none")]
     pub fault: Option<Fault>,
     /// How often it strikes, over all workers that share `counter`; every time if absent.
@@ -243,10 +240,8 @@ pub struct Script {
     /// The file in which [`Note`]s are left, by which faults are counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counter: Option<PathBuf>,
-    /// Milliseconds for each token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per_token_ms: Option<u64>,
-    /// Milliseconds for a load.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub load_ms: Option<u64>,
     /// Tokens of an answer that does not repeat code.
@@ -279,9 +274,7 @@ impl Script {
 pub struct Note {
     /// `spawn`, `hello`, `load`, `loaded`, `answer`, `cancel`, or a fault with its moment.
     pub word: String,
-    /// Whether it is about a fault.
     pub is_fault: bool,
-    /// The process of the worker.
     pub pid: u32,
     /// When it happened, in nanoseconds since 1970.
     pub unix_ns: u128,

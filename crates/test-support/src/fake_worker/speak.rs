@@ -83,7 +83,6 @@ impl Shared {
         self.send(&Message::answer::<R>(id, result));
     }
 
-    /// Leaves a note of what is done.
     pub(super) fn note(&self, word: &str) {
         if let Some(counter) = &self.plan.counter {
             Note::leave(counter, false, word);
@@ -111,6 +110,7 @@ impl Shared {
 pub(super) fn start(shared: &Arc<Shared>, jobs: Sender<Job>) -> std::io::Result<()> {
     let reading = Arc::clone(shared);
     spawn_reader("host", stdin(), move |message| {
+        // A frozen process does not read either, so its pipe fills up, as the host has to bear.
         if reading.silent.load(Ordering::Acquire) {
             loop {
                 std::thread::park();
@@ -161,6 +161,7 @@ fn take(shared: &Shared, jobs: &Sender<Job>, id: Id, method: String, params: Val
         shared.note("cancel");
         shared.answer::<WorkerCancel>(id, Ok(CancelAnswer { found }));
     } else {
+        // Counted by the reader and not by the engine: heartbeats begin while a job still waits.
         shared.open_jobs.fetch_add(1, Ordering::AcqRel);
         if method == "generate" {
             // Set here, since a cancel may be the very next message.
