@@ -104,10 +104,10 @@ fn check_error(length: u64, error: &GgufError) {
     assert!(!matches!(error, GgufError::Read(_)), "memory can always be read: {text}");
 }
 
-/// More than the first bytes that identify files of other kinds.
+/// More than the first bytes that identify files of other kinds, so that the reader in pieces
+/// recognizes the same kinds as the other.
 const FIRST_PIECE_BYTES: usize = 64;
 
-/// A reader that returns a few bytes at a time.
 struct Pieces<'a> {
     bytes: &'a [u8],
     next: usize,

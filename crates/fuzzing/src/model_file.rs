@@ -15,7 +15,6 @@ pub use change::changed;
 pub use sound::{bytes_of_text, pieces_of_text};
 pub use vary::varied;
 
-/// Numbers of the types of metadata values.
 pub(crate) mod kind {
     pub(crate) const U8: u32 = 0;
     pub(crate) const U16: u32 = 2;
@@ -43,24 +42,20 @@ pub struct ModelFile {
     pub data: Vec<u8>,
 }
 
-/// A metadata entry: a name and its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pair {
     pub key: Vec<u8>,
-    /// The number of the value's type.
     pub kind: u32,
     /// The value as bytes of the file.
     pub value: Vec<u8>,
 }
 
-/// The entry of a tensor in the tensor list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tensor {
     pub name: Vec<u8>,
     /// Its dimensions, the fastest-varying first.
     pub shape: Vec<u64>,
     pub kind: u32,
-    /// Offset of the tensor within the data.
     pub offset: u64,
 }
 
@@ -197,7 +192,6 @@ fn alignment(pairs: &[Pair]) -> usize {
     said.filter(|said| said.is_power_of_two()).unwrap_or(ALIGNMENT)
 }
 
-/// A text as bytes, with its length before it.
 fn text(text: &[u8]) -> Vec<u8> {
     [&(text.len() as u64).to_le_bytes()[..], text].concat()
 }

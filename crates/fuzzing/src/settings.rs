@@ -32,7 +32,6 @@ fn file(contents: &Contents) -> Resolved {
     resolve(&[(Layer::File, contents)])
 }
 
-/// The value of a setting that is not set.
 fn usual(key: &str) -> Value {
     let values = resolve(&[]).values;
     let found = values.into_iter().find(|(name, ..)| *name == key);

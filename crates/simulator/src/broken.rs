@@ -36,10 +36,8 @@ pub(crate) struct Breach {
     pub(crate) what: String,
 }
 
-/// Whether every invariant still holds.
 pub(crate) type Outcome = Result<(), Breach>;
 
-/// The outcome when an invariant is broken.
 pub(crate) fn breach(invariant: &'static str, what: impl Into<String>) -> Outcome {
     Err(Breach { invariant, what: what.into() })
 }

@@ -29,7 +29,6 @@ pub(crate) struct Clients {
     last: ClientId,
     /// Clients that the host is about to disconnect.
     pub(crate) refused: Vec<ClientId>,
-    /// Whether no more clients connect.
     pub(crate) closed: bool,
 }
 
@@ -424,7 +423,8 @@ impl World {
         settings
     }
 
-    /// After the storm, the host must still work for a client that asks.
+    /// After the storm, the host must still work for a client that asks: a core that refuses every
+    /// request would break no other invariant.
     pub(crate) fn check_still_serves(&mut self) -> Outcome {
         if self.random.per_mille(600) {
             return Ok(());

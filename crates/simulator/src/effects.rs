@@ -14,7 +14,9 @@ use crate::world::World;
 use crate::world_event::WorldEvent;
 
 impl World {
-    /// Gives the host an event, carries out the effects, and checks that everything holds.
+    /// Gives the host an event, carries out the effects, and checks that everything holds. Does
+    /// nothing if no host runs. May deliver further events before it returns, for settings that are
+    /// read.
     pub(crate) fn deliver(&mut self, event: Event) -> Outcome {
         let Some(host) = self.host.as_mut() else { return Ok(()) };
         self.trace.say(self.now_ms, || format!("{event:?}"));

@@ -110,7 +110,6 @@ faults! {
     FloodOfClients = "client: more connections than there may be", 2;
 }
 
-/// How often each fault strikes, in a thousand.
 #[derive(Debug, Clone)]
 pub(crate) struct FaultPlan {
     chances: Vec<u64>,
@@ -155,7 +154,6 @@ impl FaultPlan {
         strikes
     }
 
-    /// How often each fault has struck.
     pub(crate) fn struck(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let all = Fault::ALL.iter().zip(&self.struck);
         all.map(|(fault, times)| (fault.words(), *times))

@@ -6,7 +6,6 @@ pub(crate) fn of_request(number: u64) -> String {
     format!("q{number}z")
 }
 
-/// The mark of a worker's call.
 pub(crate) fn of_call(call: u64) -> String {
     format!("k{call}z")
 }
@@ -24,12 +23,10 @@ fn all(text: &str, letter: u8) -> impl Iterator<Item = u64> {
     })
 }
 
-/// The request that a prompt belongs to.
 pub(crate) fn request_in(text: &str) -> Option<u64> {
     all(text, b'q').next()
 }
 
-/// A mark of any request but this one.
 pub(crate) fn foreign_request(text: &str, own: u64) -> Option<u64> {
     all(text, b'q').find(|number| *number != own)
 }

@@ -68,7 +68,6 @@ impl World {
         Ok(())
     }
 
-    /// What the end of a call means for the worker.
     fn note_end(&mut self, generation: u64, method: Method, ending: Ending) {
         let Some(worker) = self.workers.get_mut(&generation) else { return };
         match (method, ending) {
@@ -94,7 +93,6 @@ impl World {
         }
     }
 
-    /// A worker that has nothing to do may end or freeze as well.
     fn rests_badly(&mut self, generation: u64) {
         let works = self.workers.get(&generation).is_none_or(Worker::has_work);
         if works {

@@ -86,9 +86,7 @@ pub(crate) struct Store {
     /// Increased when a file is replaced.
     written_s: [u64; SPECS.len()],
     pub(crate) total_bytes: u64,
-    /// Memory that other programs take.
     pub(crate) others_bytes: u64,
-    /// Whether the system reports free memory.
     pub(crate) tells_free: bool,
 }
 
@@ -198,17 +196,14 @@ impl Store {
     }
 }
 
-/// The index in [`SPECS`] that a path refers to.
 pub(crate) fn index_of(path: &str) -> Option<usize> {
     SPECS.iter().position(|spec| spec.reference == path)
 }
 
-/// Memory that a draft model takes.
 pub(crate) fn draft_memory() -> MemoryUse {
     MemoryUse { weights_bytes: 500_000_000, kv_bytes: 100_000_000, compute_bytes: 100_000_000 }
 }
 
-/// Memory that a model takes when run this way.
 pub(crate) fn memory_of(index: usize, window: u32, batch: u32, q8: bool) -> MemoryUse {
     let estimate = HEADERS[index].estimate(RunShape {
         context_tokens: window,

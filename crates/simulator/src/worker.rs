@@ -34,7 +34,6 @@ pub(crate) enum Method {
 pub(crate) enum Ending {
     Fine,
     Fails(ErrorCode),
-    /// An answer that can't be read.
     Nonsense,
     /// The answer carries another number, so it is not delivered.
     Lost,
@@ -45,7 +44,6 @@ pub(crate) enum Ending {
     Stalls,
 }
 
-/// The model that a load creates.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Resident {
     /// Index into [`crate::store::SPECS`].
@@ -53,7 +51,6 @@ pub(crate) struct Resident {
     pub(crate) memory: MemoryUse,
     pub(crate) window: u32,
     pub(crate) on_gpu: bool,
-    /// Whether it is loaded, and not only being loaded.
     pub(crate) loaded: bool,
 }
 
@@ -74,7 +71,6 @@ pub(crate) struct Call {
     pub(crate) cancelled_ms: Option<u64>,
     /// The request whose mark is in the prompt; 0 for none.
     pub(crate) mark: u64,
-    /// The texts whose tokens must be counted.
     pub(crate) texts: Vec<usize>,
     /// Whether what it writes does not answer the question.
     pub(crate) useless: bool,
@@ -84,9 +80,7 @@ pub(crate) struct Call {
 pub(crate) struct Worker {
     pub(crate) generation: u64,
     pub(crate) alive: bool,
-    /// Whether the host knows that it runs.
     pub(crate) reported_up: bool,
-    /// Whether the host knows that it ended.
     pub(crate) reported_gone: bool,
     pub(crate) killed: bool,
     pub(crate) stopping: bool,
@@ -97,7 +91,6 @@ pub(crate) struct Worker {
     pub(crate) slow: u64,
     pub(crate) calls: Vec<Call>,
     pub(crate) resident: Option<Resident>,
-    /// Memory of the draft model loaded with it.
     pub(crate) draft: Option<MemoryUse>,
     /// What was lowered for the model in it; see `checks::loads`.
     pub(crate) lowered: Vec<&'static str>,

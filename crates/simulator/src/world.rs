@@ -65,7 +65,6 @@ pub(crate) struct World {
     pub(crate) loads: Loads,
     pub(crate) supervision: Supervision,
     pub(crate) faults_ended: bool,
-    /// How many more things clients will do by themselves.
     pub(crate) acts_left: u64,
     /// How late the system wakes the host, the same throughout a world: mostly not at all, so that
     /// checks of exact times stay sharp in most worlds.

@@ -55,7 +55,6 @@ pub fn sha256(bytes: &[u8]) -> String {
 pub struct Random(fastrand::Rng);
 
 impl Random {
-    /// A generator with its own sequence for each seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self(fastrand::Rng::with_seed(seed))
@@ -90,7 +89,6 @@ macro_rules! faults {
         pub enum Fault { $($(#[doc = $doc])+ $name,)* }
 
         impl Fault {
-            /// All faults.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
         }
     };
@@ -161,14 +159,12 @@ faults! {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
-    /// The exact file.
     Whole,
     /// One of these failures, and no file is left.
     Fails(&'static [FetchFailure]),
 }
 
 impl Fault {
-    /// The required result under this fault.
     #[must_use]
     pub fn expected(self) -> Expected {
         match self {
@@ -196,7 +192,8 @@ impl Fault {
         }
     }
 
-    /// Whether the fault affects a resumed download: then the first answer is cut off.
+    /// Whether the fault affects a resumed download: then the first answer is honest but cut off,
+    /// and the fault strikes from the second request on.
     fn is_of_a_resumed_one(self) -> bool {
         matches!(
             self,
@@ -226,7 +223,6 @@ pub fn limits() -> FetchLimits {
     }
 }
 
-/// A request for this file from these addresses.
 #[must_use]
 pub fn request(folder: &Path, content: &Content, urls: Vec<String>) -> FetchRequest {
     let path = |name: &str| folder.join(name).to_string_lossy().into_owned();
@@ -251,7 +247,6 @@ pub struct Fetch {
 #[derive(Debug, Clone)]
 pub struct Ending {
     pub events: Vec<FetchEvent>,
-    /// Most memory that it was seen to use.
     pub memory_kib: u64,
 }
 
@@ -538,7 +533,6 @@ fn answer(
     }
 }
 
-/// An answer without a body.
 fn refusal(fault: Fault, turn: usize, asked: &Asked) -> Option<Reply> {
     // Addresses in redirects and in the request carry a secret; `check` looks for it in messages.
     let (status, headers) = match (fault, turn) {

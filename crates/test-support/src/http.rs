@@ -33,10 +33,8 @@ impl Asked {
     }
 }
 
-/// A part of an answer's body.
 #[derive(Debug, Clone)]
 pub enum Part {
-    /// Bytes, as fast as possible.
     Bytes(Vec<u8>),
     /// Bytes, in pieces of this many with a pause after each.
     Slowly(Vec<u8>, usize, Duration),
@@ -84,7 +82,6 @@ impl Reply {
         }
     }
 
-    /// The answer with a part added.
     #[must_use]
     pub fn with(mut self, part: Part) -> Self {
         self.body.push(part);
@@ -144,13 +141,11 @@ impl Server {
         Self { address, shared }
     }
 
-    /// The address of a path on this server.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("http://{}/{path}", self.address)
     }
 
-    /// Bytes of bodies that were sent.
     #[must_use]
     pub fn sent(&self) -> u64 {
         self.shared.sent.load(Ordering::Relaxed)

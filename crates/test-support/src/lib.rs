@@ -62,7 +62,6 @@ impl Installation {
         self.folder.path()
     }
 
-    /// The product's own folder.
     #[must_use]
     pub fn home(&self) -> PathBuf {
         self.folder.path().join("home")

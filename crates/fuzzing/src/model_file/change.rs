@@ -74,7 +74,6 @@ impl Numbers {
     }
 }
 
-/// The name of a change, and the change.
 type Change = (&'static str, fn(&mut ModelFile, &mut Numbers));
 
 const CHANGES: &[Change] = &[
@@ -281,7 +280,6 @@ pub(super) fn a_tensor<'a>(
     file.tensors.get_mut(at)
 }
 
-/// One of those that `wanted` accepts.
 fn one_of<'a>(
     file: &'a mut ModelFile,
     numbers: &mut Numbers,

@@ -43,7 +43,6 @@ const TOKENS: &[&[u8]] = &[
     b" h",
 ];
 
-/// The name of a change, and the change.
 type Change = (&'static str, fn(&mut ModelFile, &mut Numbers));
 
 const CHANGES: &[Change] = &[
@@ -225,7 +224,6 @@ fn a_type(file: &mut ModelFile, numbers: &mut Numbers) {
     file.lay_out();
 }
 
-/// Gives a tensor another shape, usually with as many elements.
 fn a_shape(file: &mut ModelFile, numbers: &mut Numbers) {
     let (how, number) = (numbers.below(6), u64::from(numbers.of(SMALL)).max(1));
     if let Some(tensor) = a_tensor(file, numbers) {

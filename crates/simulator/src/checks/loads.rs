@@ -25,7 +25,6 @@ const NO_RETRY: &str = "supervision: what can't succeed is not tried again by it
 /// inspection.
 const REPORT_COUNTS_FOR_MS: u64 = 1_500;
 
-/// The range of the setting.
 const WINDOW_TOKENS: std::ops::RangeInclusive<u64> =
     CONTEXT_TOKENS_MIN as u64..=CONTEXT_TOKENS_MAX as u64;
 

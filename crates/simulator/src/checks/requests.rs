@@ -26,7 +26,6 @@ pub(crate) struct ClientRequest {
     client: ClientId,
     method: &'static str,
     request_id: Option<String>,
-    /// The request that a cancel is for.
     target: Option<String>,
     ended: bool,
     /// Whether no client waits for its answer any more.
@@ -61,11 +60,11 @@ impl ClientRequest {
 pub(crate) struct Requests {
     /// All requests so far; the first has number 1.
     asked: Vec<ClientRequest>,
-    /// Indexes of the requests that have not ended.
     open: Vec<usize>,
     malformed: BTreeMap<ClientId, u64>,
     must_succeed: Option<u64>,
-    /// The model with which a worker wrote, by call.
+    /// The model with which a worker wrote, by call: index into [`SPECS`]. Cleared
+    /// when a host starts.
     wrote_with: BTreeMap<u64, usize>,
 }
 

@@ -18,7 +18,8 @@ const FALSE_KILL: &str = "supervision: a worker that works is not killed";
 const SILENCE: &str = "supervision: a worker without a sign of life is killed";
 const STARTS: &str = "supervision: workers are not started over and over";
 
-/// How late a silent worker may be killed.
+/// How late a silent worker may be killed. The system may wake the host late (by 40 ms at most) and
+/// no event need come just at the deadline, so the check can't ask for the exact moment.
 const SLACK_MS: u64 = 1_000;
 /// A worker that does not stop is killed after this time, and not much earlier: a little under the
 /// host's own limit, so that a kill at exactly that limit is not a false one.
@@ -33,7 +34,8 @@ pub(crate) struct Supervision {
     /// When a worker could not be started, since the same moment.
     failed_starts_ms: VecDeque<u64>,
     last_generation: u64,
-    /// Whether a client wants the host to end.
+    /// Whether a client, or the system, wants the host to end. From then on kills need no reason,
+    /// and requests may fail with `draining`.
     pub(crate) may_exit: bool,
     /// Workers that ended, or did not start.
     pub(crate) ended: u64,
@@ -47,7 +49,6 @@ impl Supervision {
     }
 }
 
-/// Notes a start, and checks that there are not too many.
 fn note_start(starts_ms: &mut VecDeque<u64>, now_ms: u64) -> Outcome {
     starts_ms.push_back(now_ms);
     while starts_ms.front().is_some_and(|at| at + RESTARTS_WITHIN_MS < now_ms) {

@@ -19,14 +19,10 @@ use super::misbehave::Done;
 use super::script::Moment;
 use super::speak::{Job, Shared};
 
-/// Steps of a load, each of which reports progress.
 const LOAD_STEPS: u16 = 20;
 const PREFILL_STEPS: u32 = 4;
-/// Milliseconds of a load, unless the script sets them.
 const LOAD_MS: u64 = 20;
-/// Milliseconds of a token, unless the script sets them.
 const PER_TOKEN_MS: u64 = 1;
-/// Tokens of an answer, unless the script sets them.
 const TOKENS: u32 = 8;
 /// How long after an answer it counts as idle.
 const IDLE_AFTER: Duration = Duration::from_millis(30);

@@ -13,7 +13,6 @@ use serde_json::{Value, json};
 use super::script::{Fatal, Fault};
 use super::speak::Shared;
 
-/// Bytes of a flood on standard error, unless the script sets them.
 const FLOOD_BYTES: usize = 100_000_000;
 
 /// What follows a fault that does not end the worker.
@@ -21,9 +20,7 @@ const FLOOD_BYTES: usize = 100_000_000;
 pub(super) enum Done {
     /// The worker continues as if nothing had happened.
     GoOn,
-    /// The request fails with this error.
     Refuse(ErrorInfo),
-    /// The hello is answered as another version.
     WrongVersion,
 }
 

@@ -139,7 +139,7 @@ fn follow_parent() -> io::Result<()> {
     Ok(())
 }
 
-/// The same as on Linux, by polling.
+/// The same as on Linux, by polling every 100 ms: the signal at a parent's death is Linux's own.
 #[cfg(not(target_os = "linux"))]
 fn follow_parent() -> io::Result<()> {
     let parent = rustix::process::getppid();

@@ -18,10 +18,8 @@ pub const LIMIT_AS: &str = "LOCALCODER_FAKE_LIMIT_AS";
 /// Environment variable with the `cgroup.procs` file of a control group, in which the program of
 /// [`REAL_WORKER`] is run.
 pub const GROUP: &str = "LOCALCODER_FAKE_GROUP";
-/// Environment variable with the real worker's program.
 pub const REAL_WORKER: &str = "LOCALCODER_REAL_WORKER";
 
-/// A moment in the life of a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Moment {
@@ -37,7 +35,6 @@ pub enum Moment {
     Prefill,
     /// Instead of the first token.
     FirstToken,
-    /// After this many tokens.
     Token(u32),
     /// Instead of the answer to an unload.
     Unload,
@@ -96,18 +93,14 @@ impl From<Moment> for String {
     }
 }
 
-/// A signal that ends the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fatal {
     Kill,
-    /// A read or write at an invalid address.
     Segv,
     Abrt,
     /// An access beyond the end of a mapped file that has become shorter.
     Bus,
-    /// An instruction that the processor does not have.
     Ill,
-    /// A division by zero, for example.
     Fpe,
 }
 
@@ -126,9 +119,7 @@ impl Fatal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Fault {
-    /// It is ended by a signal.
     Signal(Fatal),
-    /// It exits with this code.
     Exit(i32),
     /// It is stopped, as by a debugger.
     Stop,
@@ -140,9 +131,7 @@ pub enum Fault {
     OomError,
     /// Its last line on standard error says that there was not enough memory.
     OomLine,
-    /// It answers a load with this error.
     LoadError(ErrorCode),
-    /// It writes bytes that are not a frame.
     Garbage,
     /// It writes frames that are meaningless.
     Nonsense,
@@ -152,12 +141,10 @@ pub enum Fault {
     WrongVersion,
     /// It writes tokens of other requests.
     LateToken,
-    /// It continues after a cancel.
     IgnoreCancel,
 }
 
 impl Fault {
-    /// The faults whose names need no value.
     const PLAIN: [(Self, &str); 11] = [
         (Self::Stop, "stop"),
         (Self::Silent, "silent"),
@@ -269,7 +256,6 @@ impl Script {
     }
 }
 
-/// A note about something that a fake worker did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
     /// `spawn`, `hello`, `load`, `loaded`, `answer`, `cancel`, or a fault with its moment.
@@ -281,7 +267,6 @@ pub struct Note {
 }
 
 impl Note {
-    /// All notes in the file so far.
     #[must_use]
     pub fn read(path: &Path) -> Vec<Self> {
         let text = std::fs::read_to_string(path).unwrap_or_default();

@@ -22,7 +22,6 @@ use super::script::{Moment, Note};
 /// The interval of heartbeats before the host's hello has set it.
 const NOT_GREETED: u64 = 0;
 
-/// A request to the engine: id, method and parameters.
 pub(super) type Job = (Id, String, Value);
 
 /// What the reader, the engine and the heartbeat share.
@@ -38,7 +37,6 @@ pub(super) struct Shared {
     pub(super) ignores_cancel: AtomicBool,
     /// The generation that is running; 0 if none is.
     pub(super) running: AtomicU64,
-    /// The generation that was last cancelled.
     pub(super) cancelled: AtomicU64,
 }
 
@@ -73,7 +71,6 @@ impl Shared {
         }
     }
 
-    /// Writes bytes that are not a frame.
     pub(super) fn write_raw(&self, bytes: &[u8]) {
         let mut stdout = stdout().lock();
         let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
@@ -106,7 +103,6 @@ impl Shared {
     }
 }
 
-/// Starts the threads that read and that send heartbeats.
 pub(super) fn start(shared: &Arc<Shared>, jobs: Sender<Job>) -> std::io::Result<()> {
     let reading = Arc::clone(shared);
     spawn_reader("host", stdin(), move |message| {
