@@ -22,7 +22,6 @@ mod terminal;
 pub use localcoder_templates::Tried;
 pub use template::tried as tried_template;
 
-/// A reader, and what must hold for it.
 #[derive(Debug, Clone, Copy)]
 pub struct Target {
     /// Name of the target, of the program in `fuzz/fuzz_targets`, and of the folder of kept inputs.

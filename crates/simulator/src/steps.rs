@@ -141,7 +141,8 @@ impl World {
     }
 }
 
-/// Whether the host does not notice that a worker freezes during this call.
+/// Whether the host does not notice that a worker freezes during this call: a cancel alone is not
+/// watched, only the call that it stops.
 pub(crate) fn is_unwatched(method: Method) -> bool {
     method == Method::Cancel
 }

@@ -42,7 +42,8 @@ pub(crate) const SPECS: &[Spec] = &[
     spec("/models/own.gguf", 2_500, 16_384, 3_000),
 ];
 
-/// The headers of [`SPECS`]: the demo model's, with other sizes.
+/// The headers of [`SPECS`]: the demo model's, with other sizes. A header that was read and not
+/// made up keeps the estimate of memory on the product's own path.
 static HEADERS: LazyLock<Vec<Arc<Header>>> = LazyLock::new(|| {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/demo/localcoder-demo.gguf");
     let bytes = std::fs::read(path).expect("the demo model is part of the repository");
@@ -126,7 +127,6 @@ impl Store {
         }
     }
 
-    /// Replaces a file by another one of the same name.
     pub(crate) fn replace(&mut self, index: usize) {
         // The host tells files apart by the time at which they were written.
         self.written_s[index] += 60;

@@ -63,7 +63,8 @@ fn a_seed_repeats_exactly() {
     }
 }
 
-/// The first world in which a host that misbehaves this way is caught.
+/// The first world in which a host that misbehaves this way is caught: checks that never fail
+/// would hold as well, so each is shown to notice what it is for.
 fn caught(tamper: fn(&mut Vec<Effect>)) -> Broken {
     let broken = (0..500).find_map(|seed| {
         let mut world = World::new(seed, Trace::Off);

@@ -12,7 +12,6 @@ use crate::faults::Fault;
 use crate::world::World;
 use crate::world_event::WorldEvent;
 
-/// How often a worker that computes sends a heartbeat.
 pub(crate) use localcoder_protocol::limits::HEARTBEAT_MS as BEAT_EVERY_MS;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +95,8 @@ pub(crate) struct Worker {
     pub(crate) lowered: Vec<&'static str>,
     /// Number of the settings that were in force then.
     pub(crate) lowered_under: u64,
-    /// When the host last received anything from it, or asked it something while it was idle.
+    /// When the host last received anything from it, or asked it something while it was idle:
+    /// silence counts from then, since an idle worker sends no heartbeats.
     pub(crate) sign_ms: u64,
 }
 
@@ -143,7 +143,6 @@ impl Worker {
 }
 
 impl World {
-    /// The process was started, or could not be.
     pub(crate) fn worker_starts(&mut self, generation: u64) -> Outcome {
         let fails = self.strikes(Fault::StartFails);
         if !fails && self.strikes(Fault::EndsFirst) {
@@ -243,7 +242,8 @@ impl World {
 }
 
 impl Call {
-    /// Whether the worker believes that it has answered.
+    /// Whether the worker believes that it has answered: its answer went out under another number.
+    /// To the host the call is still open.
     pub(crate) fn is_lost(&self) -> bool {
         self.ending == Ending::Lost && self.stalled
     }

@@ -31,7 +31,6 @@ const EVENTS_AT_ONCE_MAX: u64 = 1_000;
 /// caught by the checks of supervision.
 const ENDS_WITHIN_MS: u64 = 2 * 60 * 60 * 1_000;
 
-/// What a host leaves for the next one.
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
     pub(crate) measurements: Option<String>,
@@ -149,7 +148,8 @@ impl World {
         self.shut_down()
     }
 
-    /// Does what happens next: a deadline of the host, or something in the world.
+    /// Does what happens next: a deadline of the host, or something in the world. The clock moves
+    /// only here and in `machine`; nothing waits, so a world of hours takes milliseconds.
     pub(crate) fn step(&mut self) -> Outcome {
         let deadline = self.host.as_ref().and_then(Host::next_deadline_ms);
         // As in the shell, what is due comes before what has arrived.
@@ -285,7 +285,8 @@ impl World {
         Ok(())
     }
 
-    /// A power cut may leave only a part of a text, even of a character.
+    /// A power cut may leave only a part of a text. It is cut between characters here, since the
+    /// core gets texts: bytes that are not UTF-8 are the shell's to deal with.
     fn cut_off_what_was_kept(&mut self) {
         if !self.strikes(Fault::KeptDamaged) {
             return;
@@ -308,6 +309,7 @@ impl World {
         let left = self.clients.all_lost();
         self.requests.forget_all();
         // Clients with an open window come back, and start another host.
+        // At least one, so that a world never comes to rest without a host.
         let returns = left.min(CLIENTS_MAX / 16);
         for _ in 0..returns.max(1) {
             let ms = self.random.up_to_ms(2_000);
@@ -330,12 +332,12 @@ impl World {
         Ok(())
     }
 
-    /// Checks that everything that was asked is answered.
     pub(crate) fn come_to_the_end(&mut self) -> Outcome {
         let ends_ms = self.now_ms + ENDS_WITHIN_MS;
         while let Some(open) = self.requests.first_open() {
             let rests = self.agenda.next_ms().is_none()
                 && self.host.as_ref().is_none_or(|host| host.next_deadline_ms().is_none());
+            // A world at rest can be reported at once: time alone changes nothing any more.
             if rests || self.now_ms > ends_ms {
                 let why = if rests { "nothing is going to happen" } else { "hours have passed" };
                 return breach("inv 4: every request ends", format!("{open}: {why}"));
@@ -361,7 +363,8 @@ impl World {
         Ok(())
     }
 
-    /// The host ends by itself once no client is connected any more.
+    /// The host must end by itself once no client is connected any more. Checked in some worlds
+    /// only; the others end with clients connected.
     fn shut_down(&mut self) -> Outcome {
         if self.host.is_none() || self.random.per_mille(700) {
             return Ok(());

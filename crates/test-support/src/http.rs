@@ -100,7 +100,9 @@ impl Reply {
 
 type Script = dyn Fn(&Asked) -> Reply + Send + Sync;
 
-/// A running server. It ends when the value is dropped.
+/// A running server. It ends when the value is dropped. Each connection has a thread of its own and
+/// gets one answer, so a script that needs to know about earlier requests goes by
+/// [`Asked::number`].
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,

@@ -22,7 +22,8 @@ const STATE_HEADS: u64 = 4;
 const STATE: u64 = 16;
 const GROUPS: u64 = 2;
 
-/// How a model remembers what it has read.
+/// How a model remembers what it has read. It decides whether a prompt can be cut back to an
+/// earlier point, and with it how drafts and kept prompts work; so there is a model for each kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Memory {
     /// Three of four layers look at the last two tokens. llama.cpp can go back in them.
@@ -345,7 +346,6 @@ fn is_word(token: &[u8]) -> bool {
     letters.is_some_and(|it| it.len() > 1 && it.iter().all(u8::is_ascii_lowercase))
 }
 
-/// What the demo model's file contains about its tokens.
 struct Vocabulary {
     pairs: Vec<u8>,
     pair_count: u64,

@@ -9,7 +9,6 @@ const DATA_BYTES_MAX: u64 = 4 << 20;
 const ALIGNMENT: u64 = 32;
 
 impl ModelFile {
-    /// Sets a metadata entry, or adds it.
     pub fn set(&mut self, key: &str, kind: u32, value: Vec<u8>) {
         let pair = Pair { key: key.into(), kind, value };
         match self.pairs.iter_mut().find(|other| other.key == pair.key) {

@@ -18,7 +18,6 @@ const FLOOD_BYTES: usize = 100_000_000;
 /// What follows a fault that does not end the worker.
 #[derive(Debug)]
 pub(super) enum Done {
-    /// The worker continues as if nothing had happened.
     GoOn,
     Refuse(ErrorInfo),
     WrongVersion,

@@ -23,7 +23,6 @@ pub const REAL_WORKER: &str = "LOCALCODER_REAL_WORKER";
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Moment {
-    /// Before it has read anything.
     Spawn,
     /// Instead of the answer to the hello.
     Handshake,
@@ -33,7 +32,6 @@ pub enum Moment {
     Count,
     /// In the middle of reading a prompt.
     Prefill,
-    /// Instead of the first token.
     FirstToken,
     Token(u32),
     /// Instead of the answer to an unload.
@@ -125,21 +123,22 @@ pub enum Fault {
     Stop,
     /// It hangs, and its heartbeats end.
     Silent,
-    /// It hangs, and its heartbeats continue.
+    /// It hangs, and its heartbeats continue, but the progress in them does not.
     Stall,
-    /// It answers that there was not enough memory.
     OomError,
-    /// Its last line on standard error says that there was not enough memory.
+    /// It aborts with a last line on standard error that says that there was not enough memory, as
+    /// C++ does when an allocation fails: the host has only this line to tell it from another
+    /// crash.
     OomLine,
     LoadError(ErrorCode),
     Garbage,
     /// It writes frames that are meaningless.
     Nonsense,
-    /// It writes a very large amount to standard error.
+    /// It writes a very large amount to standard error, half of it in lines and half in one line
+    /// without an end.
     Flood,
-    /// It answers the hello as another version.
     WrongVersion,
-    /// It writes tokens of other requests.
+    /// It writes tokens of other requests, and of this one under an earlier worker's number.
     LateToken,
     IgnoreCancel,
 }
