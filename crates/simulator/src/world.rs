@@ -148,8 +148,8 @@ impl World {
         self.shut_down()
     }
 
-    /// Does what happens next: a deadline of the host, or something in the world. The clock moves
-    /// only here and in `machine`; nothing waits, so a world of hours takes milliseconds.
+    /// Does what happens next: a deadline of the host, or something in the world. The clock
+    /// jumps to its time and nothing waits, so a world of hours takes milliseconds.
     pub(crate) fn step(&mut self) -> Outcome {
         let deadline = self.host.as_ref().and_then(Host::next_deadline_ms);
         // As in the shell, what is due comes before what has arrived.

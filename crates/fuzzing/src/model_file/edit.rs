@@ -3,7 +3,8 @@
 use super::{ModelFile, Pair, Tensor, kind, text};
 
 const ARCHITECTURE: &str = "general.architecture";
-/// More than the data of a file that is written several thousand times.
+/// Limit on the data, as in `change`, but larger: a shape may ask for any size, and what lies
+/// beyond the limit is not written.
 const DATA_BYTES_MAX: u64 = 4 << 20;
 /// The alignment of tensors if a file does not set one.
 const ALIGNMENT: u64 = 32;
