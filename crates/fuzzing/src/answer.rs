@@ -34,12 +34,15 @@ pub(crate) fn run(bytes: &[u8]) {
 /// The result of an answer when the model may not be asked again.
 pub(crate) fn finished(task: &Task, answer: &str, reason: FinishReason) -> Option<Finished> {
     let last = task.finish(answer, reason, Attempt::Last);
+    // Both attempts read the same answer: whether the model may be asked again must decide what
+    // is done about a flaw, never which code is found.
     let first = task.finish(answer, reason, Attempt::First);
     match (first, last) {
         (Outcome::Done(first), Outcome::Done(last)) => {
             assert_eq!(first.edit, last.edit, "an answer is read in two ways");
             Some(last)
         }
+        // Only the first attempt may ask for another; the last one has to come to something.
         (Outcome::Retry { reason }, last) => {
             assert!(!reason.is_empty());
             match last {
@@ -68,6 +71,7 @@ fn check(document: &DocumentText, finished: &Finished) {
     assert!(document.text.contains(&edit.original));
     assert_eq!(finished.unchanged, edit.replacement == edit.original);
     assert_eq!(finished.diff.is_empty(), finished.hunks.is_empty());
+    // A token that the code had before, in a text of the user's own, may stay.
     for token in CONTROL_TOKENS.iter().filter(|token| !edit.original.contains(**token)) {
         assert!(!edit.replacement.contains(token), "`{token}` gets into {:?}", edit.replacement);
     }

@@ -61,7 +61,6 @@ fn check_scopes(document: &DocumentText, selection: LineRange) {
     }
 }
 
-/// Checks that the hunks and the diff say the same as the edits.
 fn check_finished(document: &DocumentText, finished: &Finished) {
     let edits: Vec<&Edit> = std::iter::once(&finished.edit).chain(&finished.imports).collect();
     let (after, _) = apply_all(document, &edits).expect("it was made from this document");
@@ -72,7 +71,6 @@ fn check_finished(document: &DocumentText, finished: &Finished) {
     assert_eq!(finished.unchanged, document.text == after);
 }
 
-/// Lines with their line ends.
 fn split(text: &str) -> Vec<&str> {
     text.split_inclusive('\n').collect()
 }

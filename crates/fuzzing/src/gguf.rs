@@ -51,8 +51,10 @@ fn check_header(bytes: &[u8], header: &Header) {
     for text in shown.chain(said.into_iter().flatten()) {
         assert!(!text.contains(char::is_control), "{text:?}");
     }
+    // The second reader shares no code with the first, so a mistake in one of them shows.
     check_file(bytes);
     check_estimate(header);
+    // Files on disk may be longer than their tensors; only shorter ones are refused.
     let longer = [bytes, &[0]].concat();
     let again = Header::read(longer.as_slice(), length + 1).expect("what follows is not looked at");
     assert_eq!(again, *header);
@@ -102,10 +104,10 @@ fn check_error(length: u64, error: &GgufError) {
     assert!(!matches!(error, GgufError::Read(_)), "memory can always be read: {text}");
 }
 
-/// More than the first bytes that identify files of other kinds.
+/// More than the first bytes that identify files of other kinds, so that the reader in pieces
+/// recognizes the same kinds as the other.
 const FIRST_PIECE_BYTES: usize = 64;
 
-/// A reader that returns a few bytes at a time.
 struct Pieces<'a> {
     bytes: &'a [u8],
     next: usize,

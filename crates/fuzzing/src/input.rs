@@ -3,7 +3,6 @@
 
 use std::borrow::Cow;
 
-/// The bytes that have not been taken yet.
 pub(crate) struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {
@@ -18,7 +17,6 @@ impl<'a> Input<'a> {
         usize::from(*first)
     }
 
-    /// One of several values.
     pub(crate) fn choice<T: Copy>(&mut self, of: &[T]) -> T {
         of[self.number() % of.len()]
     }

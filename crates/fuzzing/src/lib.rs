@@ -22,7 +22,6 @@ mod terminal;
 pub use localcoder_templates::Tried;
 pub use template::tried as tried_template;
 
-/// A reader, and what must hold for it.
 #[derive(Debug, Clone, Copy)]
 pub struct Target {
     /// Name of the target, of the program in `fuzz/fuzz_targets`, and of the folder of kept inputs.
@@ -33,7 +32,6 @@ pub struct Target {
     pub run: fn(&[u8]),
 }
 
-/// All targets.
 pub const TARGETS: &[Target] = &[
     Target { name: "gguf", about: "the header of a model file", run: gguf::run },
     Target { name: "framing", about: "frames of a stream", run: framing::run },

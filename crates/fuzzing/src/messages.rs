@@ -39,6 +39,8 @@ pub(crate) fn run(bytes: &[u8]) {
 fn check_line(line: &str) {
     let permission = serde_json::from_str::<protocol::FetchPermission>(line);
     if let Ok(order) = serde_json::from_str::<protocol::FetchOrder>(line) {
+        // The program reads the permission alone, before anything else of the order, and must not
+        // come to another result than who reads the whole order.
         let first = permission.expect("an order has its permission in it");
         assert_eq!(first.network, order.network, "the permission is read in two ways");
         check_again(&order);

@@ -15,7 +15,6 @@ pub use change::changed;
 pub use sound::{bytes_of_text, pieces_of_text};
 pub use vary::varied;
 
-/// Numbers of the types of metadata values.
 pub(crate) mod kind {
     pub(crate) const U8: u32 = 0;
     pub(crate) const U16: u32 = 2;
@@ -33,42 +32,30 @@ const MAGIC: &[u8] = b"GGUF";
 const ALIGNMENT_KEY: &[u8] = b"general.alignment";
 const ALIGNMENT: usize = 32;
 
-/// A GGUF file as its parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelFile {
-    /// Version of the format.
     pub version: u32,
-    /// Entries of the metadata.
     pub pairs: Vec<Pair>,
-    /// Entries of the tensor list.
     pub tensors: Vec<Tensor>,
     /// The bytes between the tensor list and the data.
     pub padding: Vec<u8>,
-    /// The data of all tensors.
     pub data: Vec<u8>,
 }
 
-/// A metadata entry: a name and its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pair {
-    /// The name of the entry.
     pub key: Vec<u8>,
-    /// The number of the value's type.
     pub kind: u32,
     /// The value as bytes of the file.
     pub value: Vec<u8>,
 }
 
-/// The entry of a tensor in the tensor list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tensor {
-    /// The name of the tensor.
     pub name: Vec<u8>,
     /// Its dimensions, the fastest-varying first.
     pub shape: Vec<u64>,
-    /// The number of the tensor's type.
     pub kind: u32,
-    /// Offset of the tensor within the data.
     pub offset: u64,
 }
 
@@ -152,12 +139,12 @@ impl ModelFile {
             tensors.push(Tensor { name, shape, kind, offset });
         }
         let position = bytes.len() - rest.len();
+        // A file without tensors may end before the padding does.
         let start = position.next_multiple_of(alignment(&pairs)).min(bytes.len());
         let padding = bytes[position..start].to_vec();
         Some(Self { version, pairs, tensors, padding, data: bytes[start..].to_vec() })
     }
 
-    /// The file as bytes.
     #[must_use]
     pub fn written(&self) -> Vec<u8> {
         self.written_with(self.tensors.len() as u64, self.pairs.len() as u64).0
@@ -205,7 +192,6 @@ fn alignment(pairs: &[Pair]) -> usize {
     said.filter(|said| said.is_power_of_two()).unwrap_or(ALIGNMENT)
 }
 
-/// A text as bytes, with its length before it.
 fn text(text: &[u8]) -> Vec<u8> {
     [&(text.len() as u64).to_le_bytes()[..], text].concat()
 }

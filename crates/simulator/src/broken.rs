@@ -4,19 +4,15 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-/// How many events and effects are kept for display.
 const KEPT: usize = 80;
 /// Longest line in it; a prompt would fill a page.
 const LINE_BYTES_MAX: usize = 260;
 
-/// An invariant that did not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Broken {
     /// The seed of the world; it breaks the invariant again.
     pub seed: u64,
-    /// The invariant's name.
     pub invariant: &'static str,
-    /// What happened instead.
     pub what: String,
     /// The last events and effects, the newest last.
     pub trace: Vec<String>,
@@ -40,10 +36,8 @@ pub(crate) struct Breach {
     pub(crate) what: String,
 }
 
-/// Whether every invariant still holds.
 pub(crate) type Outcome = Result<(), Breach>;
 
-/// The outcome when an invariant is broken.
 pub(crate) fn breach(invariant: &'static str, what: impl Into<String>) -> Outcome {
     Err(Breach { invariant, what: what.into() })
 }
@@ -52,10 +46,8 @@ pub(crate) fn breach(invariant: &'static str, what: impl Into<String>) -> Outcom
 /// with a trace.
 #[derive(Debug, Default)]
 pub(crate) enum Trace {
-    /// Nothing is kept.
     #[default]
     Off,
-    /// The newest lines.
     Last(VecDeque<String>),
     All(Vec<String>),
 }

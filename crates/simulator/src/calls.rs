@@ -29,7 +29,6 @@ const METHODS: &[(&str, Method)] = &[
 ];
 
 impl World {
-    /// The host has sent a worker a message.
     pub(crate) fn worker_is_asked(&mut self, generation: u64, message: Message) -> Outcome {
         let Message::Request { id: Id::Number(id), method, params } = message else {
             return breach("protocol", format!("worker {generation} is sent no call: {message:?}"));
@@ -38,11 +37,14 @@ impl World {
         let Some(method) = method else {
             return breach("protocol", "a worker is asked what there is not");
         };
+        // Before the worker reacts: the check goes by what the host could know when it asked.
         self.check_asked(generation, method, &params)?;
         let Some(worker) = self.workers.get_mut(&generation) else { return Ok(()) };
         if worker.calls.iter().all(|call| is_unwatched(call.method)) {
             worker.sign_ms = self.now_ms;
         }
+        // The host may not know yet that the worker is dead or frozen, so the call is recorded
+        // though nothing will come of it: a silent worker with a call is one that must be killed.
         let deaf = !worker.alive || worker.silent;
         let mut call = Call {
             id,
@@ -198,6 +200,7 @@ impl World {
             Content::Damaged => Ending::Fails(ErrorCode::ModelDamaged),
             Content::Unsupported => Ending::Fails(ErrorCode::ModelUnsupported),
             Content::Fine => match self.draw_ending(&faults) {
+                // Only where nothing else went wrong, so that a retry on the CPU can succeed.
                 Ending::Fine if on_gpu => self.draw_ending(&gpu_faults),
                 ending => ending,
             },
@@ -245,6 +248,7 @@ impl World {
         let Some(call) = worker.calls.iter_mut().find(|call| Some(call.id) == target) else {
             return 1;
         };
+        // The first cancel counts: a second one does not give the worker more time to stop.
         call.cancelled_ms.get_or_insert(now);
         if dies {
             self.later(ms, WorldEvent::WorkerDies(generation));

@@ -29,7 +29,6 @@ pub(crate) struct Clients {
     last: ClientId,
     /// Clients that the host is about to disconnect.
     pub(crate) refused: Vec<ClientId>,
-    /// Whether no more clients connect.
     pub(crate) closed: bool,
 }
 
@@ -182,7 +181,6 @@ impl World {
         self.deliver(Event::ClientGone(client))
     }
 
-    /// Does something that no client should do.
     fn errs(&mut self, client: ClientId) -> Outcome {
         if self.strikes(Fault::Malformed) {
             self.requests.expect_malformed(client);
@@ -212,6 +210,8 @@ impl World {
             for _ in 0..CLIENTS_MAX + 4 {
                 self.connect()?;
             }
+            // Some of them were closed by the host already, and only those that are left can
+            // vanish.
             let came = self.clients.connected().into_iter().filter(|client| *client > before);
             for client in came.collect::<Vec<_>>() {
                 self.client_vanishes(client)?;
@@ -328,7 +328,6 @@ impl World {
         self.ask(client, method, streams.then_some(request_id), params)
     }
 
-    /// Sends a request and records it.
     pub(crate) fn ask(
         &mut self,
         client: ClientId,
@@ -341,6 +340,7 @@ impl World {
         }
         self.tally.requests += 1;
         let target = params["requestId"].as_str().filter(|_| method == "cancel");
+        // Recorded before it is delivered: its answer may be among the effects of the delivery.
         let asked = ClientRequest::new(client, method, request_id, target.map(str::to_owned));
         let number = self.requests.ask(asked);
         let settings = match method {
@@ -423,7 +423,8 @@ impl World {
         settings
     }
 
-    /// After the storm, the host must still work for a client that asks.
+    /// After the storm, the host must still work for a client that asks: a core that refuses every
+    /// request would break no other invariant.
     pub(crate) fn check_still_serves(&mut self) -> Outcome {
         if self.random.per_mille(600) {
             return Ok(());

@@ -14,7 +14,9 @@ use crate::world::World;
 use crate::world_event::WorldEvent;
 
 impl World {
-    /// Gives the host an event, carries out the effects, and checks that everything holds.
+    /// Gives the host an event, carries out the effects, and checks that everything holds. Does
+    /// nothing if no host runs. May deliver further events before it returns, for settings that are
+    /// read.
     pub(crate) fn deliver(&mut self, event: Event) -> Outcome {
         let Some(host) = self.host.as_mut() else { return Ok(()) };
         self.trace.say(self.now_ms, || format!("{event:?}"));
@@ -23,6 +25,8 @@ impl World {
         let mut effects = host.handle(self.now_ms, event);
         (self.tamper)(&mut effects);
         bounds::effects(&effects)?;
+        // Looked up before the loop: a host that exits kills its workers first, and those kills are
+        // earlier in the list than the exit that justifies them.
         let exits = effects.contains(&Effect::Exit);
         let mut said_exit = false;
         let mut read = Vec::new();
@@ -36,6 +40,9 @@ impl World {
             }
             said_exit |= effect == Effect::Exit;
             if let Effect::ReadSettings { client, id } = effect {
+                // The answer is an event of its own, which the host may only get when it has
+                // finished with this one; delivered inside the loop it would overtake the remaining
+                // effects.
                 read.push((client, id));
                 continue;
             }
@@ -122,6 +129,8 @@ impl World {
         }
         let late = self.strikes(Fault::EndingSlow);
         let ms = self.random.up_to_ms(if late { 9_000 } else { 50 });
+        // Killed is not gone: the process may take seconds to be reaped and holds its memory until
+        // then, and the host must not count on that memory.
         if let Some(worker) = self.workers.get_mut(&generation) {
             worker.killed = true;
         }
@@ -154,7 +163,6 @@ impl World {
         Ok(())
     }
 
-    /// A model file was inspected.
     pub(crate) fn inspected(&mut self, references: Vec<String>) -> Outcome {
         let taken = self.taken_bytes();
         let result = self.store.inspect(&references);
@@ -171,7 +179,6 @@ impl World {
         residents.chain(drafts).map(|it| it.kv_bytes + it.compute_bytes).sum()
     }
 
-    /// A smaller model that takes work off another was looked for.
     pub(crate) fn helper_sought(
         &mut self,
         path: PathBuf,
@@ -184,7 +191,6 @@ impl World {
         self.deliver(Event::HelperFound { path, help, found, free_bytes })
     }
 
-    /// The largest installed model that takes less was looked for.
     pub(crate) fn smaller_sought(&mut self, path: PathBuf, bytes: u64) -> Outcome {
         let mut smaller: Vec<&'static Spec> = SPECS.iter().collect();
         smaller.retain(|spec| spec.bytes() < bytes);

@@ -9,7 +9,6 @@ use crate::random::Random;
 /// Declares the faults with their names and how often each strikes on a usual day, in a thousand.
 macro_rules! faults {
     ($($name:ident = $words:literal, $usual:literal;)*) => {
-        /// What can go wrong.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(crate) enum Fault { $($name,)* }
 
@@ -111,7 +110,6 @@ faults! {
     FloodOfClients = "client: more connections than there may be", 2;
 }
 
-/// How often each fault strikes, in a thousand.
 #[derive(Debug, Clone)]
 pub(crate) struct FaultPlan {
     chances: Vec<u64>,
@@ -120,6 +118,9 @@ pub(crate) struct FaultPlan {
 
 impl FaultPlan {
     pub(crate) fn draw(random: &mut Random) -> Self {
+        // Which faults a seed has, in a thousand, and how much oftener than half of the usual they
+        // strike. A fault that is absent leaves room for what only comes after long quiet; all of
+        // them at once would end each request before its interesting part.
         let (known, times) = match random.below(4) {
             0 => (100, 1),
             1 | 2 => (500, 2),
@@ -130,6 +131,8 @@ impl FaultPlan {
             .map(|fault| if random.per_mille(known) { fault.usual() * times / 2 } else { 0 })
             .collect();
         if times > 1 {
+            // Up to two faults strike far more often, so that rare ones also strike repeatedly in
+            // one world.
             for _ in 0..random.below(3) {
                 let favorite = random.pick(Fault::ALL);
                 chances[*favorite as usize] = (favorite.usual() * 15).min(500);
@@ -138,19 +141,19 @@ impl FaultPlan {
         Self { chances, struck: vec![0; Fault::ALL.len()] }
     }
 
-    /// From now on nothing goes wrong.
     pub(crate) fn end_faults(&mut self) {
         self.chances.fill(0);
     }
 
     pub(crate) fn strikes(&mut self, fault: Fault, random: &mut Random) -> bool {
         let chance = self.chances[fault as usize];
+        // A fault that this seed does not have draws no number, so end_faults changes the sequence
+        // of numbers from there on; a seed still repeats, since it does so at the same place.
         let strikes = chance > 0 && random.per_mille(chance);
         self.struck[fault as usize] += u64::from(strikes);
         strikes
     }
 
-    /// How often each fault has struck.
     pub(crate) fn struck(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let all = Fault::ALL.iter().zip(&self.struck);
         all.map(|(fault, times)| (fault.words(), *times))

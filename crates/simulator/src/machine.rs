@@ -11,7 +11,6 @@ use crate::world::World;
 use crate::world_event::WorldEvent;
 
 impl World {
-    /// Schedules the next change by the faults.
     pub(crate) fn schedule_fault_change(&mut self) {
         let ms = self.random.up_to_ms(30_000) + 1;
         self.later(ms, WorldEvent::FaultsChange);
@@ -41,7 +40,9 @@ impl World {
             self.sleep(false);
         }
         if self.strikes(Fault::HostStalls) {
-            // The world continues meanwhile, and the host gets everything at once.
+            // The world continues meanwhile, and the host gets everything at once. Unlike sleep,
+            // this leaves the agenda where it is: heartbeats pile up and are delivered after the
+            // pause, so a host that only compares clocks would kill a worker that beat.
             self.now_ms += self.random.up_to_ms(40_000);
             self.woke_ms = self.now_ms;
         }
@@ -59,6 +60,7 @@ impl World {
             return Ok(());
         }
         if asked {
+            // Set before the event: the host may exit while it handles it.
             self.supervision.may_exit = true;
             return self.deliver(Event::Terminate);
         }
@@ -89,6 +91,7 @@ impl World {
             self.asleep_ms += ms;
         }
         self.woke_ms = self.now_ms;
+        // A short sleep is not reported at all; then only the clock shows it.
         if ms >= 20_000 {
             // The host's shell notices it only when it next looks.
             let after = self.random.below(5_000);

@@ -6,7 +6,6 @@ pub(crate) fn of_request(number: u64) -> String {
     format!("q{number}z")
 }
 
-/// The mark of a worker's call.
 pub(crate) fn of_call(call: u64) -> String {
     format!("k{call}z")
 }
@@ -15,6 +14,7 @@ pub(crate) fn of_call(call: u64) -> String {
 fn all(text: &str, letter: u8) -> impl Iterator<Item = u64> {
     let bytes = text.as_bytes();
     (0..bytes.len()).filter(move |at| bytes[*at] == letter).filter_map(move |at| {
+        // Only whole words count: a mark's letters also occur inside of ordinary code.
         let alone = at == 0 || !bytes[at - 1].is_ascii_alphanumeric();
         let digits = bytes[at + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
         let ends = bytes.get(at + 1 + digits) == Some(&b'z');
@@ -23,17 +23,14 @@ fn all(text: &str, letter: u8) -> impl Iterator<Item = u64> {
     })
 }
 
-/// The request that a prompt belongs to.
 pub(crate) fn request_in(text: &str) -> Option<u64> {
     all(text, b'q').next()
 }
 
-/// A mark of any request but this one.
 pub(crate) fn foreign_request(text: &str, own: u64) -> Option<u64> {
     all(text, b'q').find(|number| *number != own)
 }
 
-/// The calls that wrote this text.
 pub(crate) fn calls_in(text: &str) -> Vec<u64> {
     let mut calls: Vec<u64> = all(text, b'k').collect();
     calls.sort_unstable();

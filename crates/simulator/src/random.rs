@@ -14,7 +14,6 @@ impl Random {
         if bound == 0 { 0 } else { self.0.u64(..bound) }
     }
 
-    /// A number between two bounds, both included.
     pub(crate) fn between(&mut self, low: u64, high: u64) -> u64 {
         low + self.below(high.saturating_sub(low) + 1)
     }

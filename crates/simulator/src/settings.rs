@@ -55,6 +55,8 @@ mod tests {
     #[test]
     fn every_setting_that_a_host_goes_by_is_changed_by_somebody() {
         for key in Key::ALL {
+            // A new setting of the host must get values above, or worlds would never change it;
+            // fewer than two good ones would not change anything.
             let of_others = [Affects::Network, Affects::Clients, Affects::Nothing];
             let is_of_the_host = !key.setting().affects.iter().any(|it| of_others.contains(it));
             let good = values_of(*key);

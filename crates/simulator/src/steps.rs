@@ -57,15 +57,17 @@ impl World {
             Ending::Nonsense => Ok(json!({"worker": "none", "counts": 7})),
             Ending::Fine | Ending::Lost => Ok(good_answer(worker, at, gpu)),
         };
+        // Before the answer is sent: the host may ask for the next thing while it handles the
+        // answer, and the checks then look at what the worker holds.
         self.note_end(generation, method, ending);
         let Some(worker) = self.workers.get_mut(&generation) else { return Ok(()) };
+        // Removed first for the same reason: the check of kills must not see an answered call.
         worker.calls.remove(at);
         self.says(generation, answer(id, result))?;
         self.rests_badly(generation);
         Ok(())
     }
 
-    /// What the end of a call means for the worker.
     fn note_end(&mut self, generation: u64, method: Method, ending: Ending) {
         let Some(worker) = self.workers.get_mut(&generation) else { return };
         match (method, ending) {
@@ -91,7 +93,6 @@ impl World {
         }
     }
 
-    /// A worker that has nothing to do may end or freeze as well.
     fn rests_badly(&mut self, generation: u64) {
         let works = self.workers.get(&generation).is_none_or(Worker::has_work);
         if works {
@@ -140,7 +141,8 @@ impl World {
     }
 }
 
-/// Whether the host does not notice that a worker freezes during this call.
+/// Whether the host does not notice that a worker freezes during this call: a cancel alone is not
+/// watched, only the call that it stops.
 pub(crate) fn is_unwatched(method: Method) -> bool {
     method == Method::Cancel
 }

@@ -19,7 +19,6 @@ impl Spec {
     }
 }
 
-/// A model that may exist.
 #[derive(Debug)]
 pub(crate) struct Spec {
     pub(crate) reference: &'static str,
@@ -43,7 +42,8 @@ pub(crate) const SPECS: &[Spec] = &[
     spec("/models/own.gguf", 2_500, 16_384, 3_000),
 ];
 
-/// The headers of [`SPECS`]: the demo model's, with other sizes.
+/// The headers of [`SPECS`]: the demo model's, with other sizes. A header that was read and not
+/// made up keeps the estimate of memory on the product's own path.
 static HEADERS: LazyLock<Vec<Arc<Header>>> = LazyLock::new(|| {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/demo/localcoder-demo.gguf");
     let bytes = std::fs::read(path).expect("the demo model is part of the repository");
@@ -62,7 +62,6 @@ static HEADERS: LazyLock<Vec<Arc<Header>>> = LazyLock::new(|| {
     SPECS.iter().map(header).collect()
 });
 
-/// What an inspection of a file finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
     Good,
@@ -71,7 +70,9 @@ pub(crate) enum State {
     Bad(ErrorCode),
 }
 
-/// What only a load finds out.
+/// What only a load finds out: the header is good, so an inspection lets the file pass. Kept apart
+/// from [`State`] since the host must treat the two differently: this one costs a worker's load
+/// each time, and must not be tried again unasked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Content {
     Fine,
@@ -85,17 +86,15 @@ pub(crate) struct Store {
     pub(crate) contents: [Content; SPECS.len()],
     /// Increased when a file is replaced.
     written_s: [u64; SPECS.len()],
-    /// Memory of the machine.
     pub(crate) total_bytes: u64,
-    /// Memory that other programs take.
     pub(crate) others_bytes: u64,
-    /// Whether the system reports free memory.
     pub(crate) tells_free: bool,
 }
 
 impl Store {
     pub(crate) fn draw(random: &mut Random) -> Self {
         let mut states = [State::Good; SPECS.len()];
+        // The demo model comes with the product, so it is never missing at the start.
         for state in states.iter_mut().skip(1) {
             if random.per_mille(250) {
                 *state = State::Missing;
@@ -128,14 +127,13 @@ impl Store {
         }
     }
 
-    /// Replaces a file by another one of the same name.
     pub(crate) fn replace(&mut self, index: usize) {
+        // The host tells files apart by the time at which they were written.
         self.written_s[index] += 60;
         self.states[index] = State::Good;
         self.contents[index] = Content::Fine;
     }
 
-    /// Damages the file, which an inspection notices.
     pub(crate) fn spoil(&mut self, index: usize, code: Option<ErrorCode>) {
         self.states[index] = code.map_or(State::Missing, State::Bad);
     }
@@ -198,17 +196,14 @@ impl Store {
     }
 }
 
-/// The index in [`SPECS`] that a path refers to.
 pub(crate) fn index_of(path: &str) -> Option<usize> {
     SPECS.iter().position(|spec| spec.reference == path)
 }
 
-/// Memory that a draft model takes.
 pub(crate) fn draft_memory() -> MemoryUse {
     MemoryUse { weights_bytes: 500_000_000, kv_bytes: 100_000_000, compute_bytes: 100_000_000 }
 }
 
-/// Memory that a model takes when run this way.
 pub(crate) fn memory_of(index: usize, window: u32, batch: u32, q8: bool) -> MemoryUse {
     let estimate = HEADERS[index].estimate(RunShape {
         context_tokens: window,

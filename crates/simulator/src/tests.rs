@@ -42,6 +42,7 @@ const BY_FAULTS: &[&str] = &["drain", "stop"];
 #[test]
 fn every_request_and_every_command_is_simulated() {
     let acts: Vec<&str> = ACTS.iter().map(|(_, act)| *act).collect();
+    // A request that is added to the protocol must be simulated from its first day.
     let wire: Vec<&str> = acts.iter().map(|act| on_the_wire(act, json!({})).0).collect();
     for row in HOST_REQUESTS {
         let simulated = wire.contains(&row.method) || BY_FAULTS.contains(&row.method);
@@ -62,7 +63,8 @@ fn a_seed_repeats_exactly() {
     }
 }
 
-/// The first world in which a host that misbehaves this way is caught.
+/// The first world in which a host that misbehaves this way is caught: checks that never fail
+/// would hold as well, so each is shown to notice what it is for.
 fn caught(tamper: fn(&mut Vec<Effect>)) -> Broken {
     let broken = (0..500).find_map(|seed| {
         let mut world = World::new(seed, Trace::Off);

@@ -12,10 +12,8 @@ use crate::faults::Fault;
 use crate::world::World;
 use crate::world_event::WorldEvent;
 
-/// How often a worker that computes sends a heartbeat.
 pub(crate) use localcoder_protocol::limits::HEARTBEAT_MS as BEAT_EVERY_MS;
 
-/// The method of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Method {
     Hello,
@@ -35,7 +33,6 @@ pub(crate) enum Method {
 pub(crate) enum Ending {
     Fine,
     Fails(ErrorCode),
-    /// An answer that can't be read.
     Nonsense,
     /// The answer carries another number, so it is not delivered.
     Lost,
@@ -46,7 +43,6 @@ pub(crate) enum Ending {
     Stalls,
 }
 
-/// The model that a load creates.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Resident {
     /// Index into [`crate::store::SPECS`].
@@ -54,11 +50,9 @@ pub(crate) struct Resident {
     pub(crate) memory: MemoryUse,
     pub(crate) window: u32,
     pub(crate) on_gpu: bool,
-    /// Whether it is loaded, and not only being loaded.
     pub(crate) loaded: bool,
 }
 
-/// A call that is not answered yet.
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) id: i64,
@@ -76,7 +70,6 @@ pub(crate) struct Call {
     pub(crate) cancelled_ms: Option<u64>,
     /// The request whose mark is in the prompt; 0 for none.
     pub(crate) mark: u64,
-    /// The texts whose tokens must be counted.
     pub(crate) texts: Vec<usize>,
     /// Whether what it writes does not answer the question.
     pub(crate) useless: bool,
@@ -85,31 +78,25 @@ pub(crate) struct Call {
 #[derive(Debug)]
 pub(crate) struct Worker {
     pub(crate) generation: u64,
-    /// Whether the process runs.
     pub(crate) alive: bool,
-    /// Whether the host knows that it runs.
     pub(crate) reported_up: bool,
-    /// Whether the host knows that it ended.
     pub(crate) reported_gone: bool,
     pub(crate) killed: bool,
-    /// Whether it was asked to end.
     pub(crate) stopping: bool,
-    /// Whether it is frozen.
     pub(crate) silent: bool,
-    /// Whether its hello was unusable.
     pub(crate) refused: bool,
     pub(crate) beats: bool,
     progress: u64,
     pub(crate) slow: u64,
     pub(crate) calls: Vec<Call>,
     pub(crate) resident: Option<Resident>,
-    /// Memory of the draft model loaded with it.
     pub(crate) draft: Option<MemoryUse>,
     /// What was lowered for the model in it; see `checks::loads`.
     pub(crate) lowered: Vec<&'static str>,
     /// Number of the settings that were in force then.
     pub(crate) lowered_under: u64,
-    /// When the host last received anything from it, or asked it something while it was idle.
+    /// When the host last received anything from it, or asked it something while it was idle:
+    /// silence counts from then, since an idle worker sends no heartbeats.
     pub(crate) sign_ms: u64,
 }
 
@@ -156,7 +143,6 @@ impl Worker {
 }
 
 impl World {
-    /// The process was started, or could not be.
     pub(crate) fn worker_starts(&mut self, generation: u64) -> Outcome {
         let fails = self.strikes(Fault::StartFails);
         if !fails && self.strikes(Fault::EndsFirst) {
@@ -188,6 +174,8 @@ impl World {
         let ms = self.random.up_to_ms(400);
         self.later(ms, WorldEvent::WorkerEndReported(generation));
         for message in said.into_iter().flatten() {
+            // Later than the report of the end: what a pipe still holds may be read after the
+            // process was reaped, and the host must drop it by its generation.
             let after = ms + self.random.up_to_ms(2_000);
             let message = Box::new(message);
             self.later(after, WorldEvent::WorkerSays { generation, message });
@@ -197,10 +185,14 @@ impl World {
     pub(crate) fn report_worker_end(&mut self, generation: u64) -> Outcome {
         let out_of_memory = self.strikes(Fault::EndedForMemory);
         let Some(worker) = self.workers.get_mut(&generation) else { return Ok(()) };
+        // A start that failed and an end before the start report the end themselves, and the
+        // process's own end is still on the agenda: the host's shell reports each end once.
         if std::mem::replace(&mut worker.reported_gone, true) {
             return Ok(());
         }
         worker.calls.clear();
+        // A kill of the host's own can't be the system's for lack of memory, and must not be
+        // reported as such: the host would then try with less.
         let of_memory = out_of_memory && !worker.killed;
         let death = if of_memory { Death::OutOfMemory } else { Death::Signal(9) };
         let ending = WorkerEnding { death, last_lines: vec!["last words".to_owned()] };
@@ -212,6 +204,8 @@ impl World {
     /// progress.
     pub(crate) fn worker_beats(&mut self, generation: u64) -> Outcome {
         let Some(worker) = self.workers.get_mut(&generation) else { return Ok(()) };
+        // A lost answer leaves the worker idle in its own eyes, so it stops beating, and the host
+        // must notice the silence.
         let works = worker.calls.iter().any(|call| !call.is_lost());
         if !worker.alive || worker.silent || !works {
             worker.beats = false;
@@ -232,7 +226,6 @@ impl World {
         }
     }
 
-    /// A living worker sends a message.
     pub(crate) fn says(&mut self, generation: u64, message: Message) -> Outcome {
         if let Some(worker) = self.workers.get_mut(&generation) {
             worker.sign_ms = self.now_ms;
@@ -249,7 +242,8 @@ impl World {
 }
 
 impl Call {
-    /// Whether the worker believes that it has answered.
+    /// Whether the worker believes that it has answered: its answer went out under another number.
+    /// To the host the call is still open.
     pub(crate) fn is_lost(&self) -> bool {
         self.ending == Ending::Lost && self.stalled
     }

@@ -21,21 +21,22 @@ use crate::world_event::{Agenda, WorldEvent};
 
 /// Time after which a host without clients ends.
 pub(crate) const IDLE_EXIT_MS: u64 = 60_000;
-/// Most events in one world; with more of them something loops.
+/// Most events in one world; with more of them something loops. The number is a ceiling and not
+/// a measurement: it only has to be far above what [`World::acts_left`] can cause.
 const EVENTS_MAX: u64 = 60_000;
 /// Most events at one moment, likewise.
 const EVENTS_AT_ONCE_MAX: u64 = 1_000;
-/// Time after the last fault within which everything must end.
+/// Time after the last fault within which everything must end: two hours, simulated. It is
+/// generous, since only a request that never ends is to be caught here; one that ends late is
+/// caught by the checks of supervision.
 const ENDS_WITHIN_MS: u64 = 2 * 60 * 60 * 1_000;
 
-/// What a host leaves for the next one.
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
     pub(crate) measurements: Option<String>,
     pub(crate) editor_settings: Option<String>,
     pub(crate) file_settings: Map<String, Value>,
     pub(crate) unfinished_load: Option<String>,
-    /// Keys of kept states.
     pub(crate) prefixes: BTreeSet<String>,
 }
 
@@ -62,11 +63,10 @@ pub(crate) struct World {
     pub(crate) requests: Requests,
     pub(crate) loads: Loads,
     pub(crate) supervision: Supervision,
-    /// Whether nothing goes wrong any more.
     pub(crate) faults_ended: bool,
-    /// How many more things clients will do by themselves.
     pub(crate) acts_left: u64,
-    /// How late the system wakes the host.
+    /// How late the system wakes the host, the same throughout a world: mostly not at all, so that
+    /// checks of exact times stay sharp in most worlds.
     late_ms: u64,
     events_at_once: u64,
     /// Changes the host's effects before they are checked; tests use it to show that the checks
@@ -113,6 +113,8 @@ impl World {
     /// Runs until everything has come to its end; returns the recorded trace, too.
     pub(crate) fn live(mut self) -> (Result<Tally, Broken>, Vec<String>) {
         // After a panic, only the trace is used.
+        // A panic of the core is a broken invariant like any other, so that a run over a million
+        // seeds names its seed instead of ending.
         let lived = catch_unwind(AssertUnwindSafe(|| self.run_to_end()));
         let result =
             lived.unwrap_or_else(|_| breach("the core does not panic", "it did; see above"));
@@ -146,7 +148,8 @@ impl World {
         self.shut_down()
     }
 
-    /// Does what happens next: a deadline of the host, or something in the world.
+    /// Does what happens next: a deadline of the host, or something in the world. The clock
+    /// jumps to its time and nothing waits, so a world of hours takes milliseconds.
     pub(crate) fn step(&mut self) -> Outcome {
         let deadline = self.host.as_ref().and_then(Host::next_deadline_ms);
         // As in the shell, what is due comes before what has arrived.
@@ -162,6 +165,8 @@ impl World {
         if ticks {
             let events_before = self.tally.events;
             self.deliver(Event::Tick)?;
+            // A deadline that has passed and is not moved would make the shell spin: its loop
+            // sleeps until the deadline and would tick again at once.
             let again = self.host.as_ref().and_then(Host::next_deadline_ms);
             if again.is_some_and(|again| again <= self.now_ms) {
                 let text =
@@ -280,7 +285,8 @@ impl World {
         Ok(())
     }
 
-    /// A power cut may leave only a part of a text, even of a character.
+    /// A power cut may leave only a part of a text. It is cut between characters here, since the
+    /// core gets texts: bytes that are not UTF-8 are the shell's to deal with.
     fn cut_off_what_was_kept(&mut self) {
         if !self.strikes(Fault::KeptDamaged) {
             return;
@@ -293,15 +299,17 @@ impl World {
         }
     }
 
-    /// The host is gone, by itself or not; its workers end with it.
     pub(crate) fn host_is_gone(&mut self) {
         self.trace.say(self.now_ms, || "the host is gone".to_owned());
         self.host = None;
+        // What the host had asked of its workers and its disk dies with it; clients and the faults
+        // of the machine live on, which is why the agenda forgets only a part.
         self.workers.clear();
         self.agenda.forget_host();
         let left = self.clients.all_lost();
         self.requests.forget_all();
         // Clients with an open window come back, and start another host.
+        // At least one, so that a world never comes to rest without a host.
         let returns = left.min(CLIENTS_MAX / 16);
         for _ in 0..returns.max(1) {
             let ms = self.random.up_to_ms(2_000);
@@ -324,18 +332,19 @@ impl World {
         Ok(())
     }
 
-    /// Checks that everything that was asked is answered.
     pub(crate) fn come_to_the_end(&mut self) -> Outcome {
         let ends_ms = self.now_ms + ENDS_WITHIN_MS;
         while let Some(open) = self.requests.first_open() {
             let rests = self.agenda.next_ms().is_none()
                 && self.host.as_ref().is_none_or(|host| host.next_deadline_ms().is_none());
+            // A world at rest can be reported at once: time alone changes nothing any more.
             if rests || self.now_ms > ends_ms {
                 let why = if rests { "nothing is going to happen" } else { "hours have passed" };
                 return breach("inv 4: every request ends", format!("{open}: {why}"));
             }
             self.step()?;
         }
+        // The requests are all answered, but "exactly once" is not shown by the first answer.
         // Time for a second answer or a late message to show up.
         let until = self.now_ms + 2_000;
         self.live_until(until)
@@ -354,7 +363,8 @@ impl World {
         Ok(())
     }
 
-    /// The host ends by itself once no client is connected any more.
+    /// The host must end by itself once no client is connected any more. Checked in some worlds
+    /// only; the others end with clients connected.
     fn shut_down(&mut self) -> Outcome {
         if self.host.is_none() || self.random.per_mille(700) {
             return Ok(());

@@ -9,7 +9,6 @@ use localcoder_host::core::{ClientId, Help};
 use localcoder_transport::Message;
 use serde_json::Value;
 
-/// Something that will happen.
 #[derive(Debug)]
 pub(crate) enum WorldEvent {
     /// A new client connects; if no host runs, it starts one.
@@ -88,6 +87,9 @@ pub(crate) struct Agenda {
 
 impl Agenda {
     pub(crate) fn add(&mut self, at_ms: u64, event: WorldEvent) {
+        // A binary heap says nothing about entries of equal time. Without the order of insertion a
+        // seed would depend on the heap's insides, and a worker's messages could overtake each
+        // other.
         self.order += 1;
         self.heap.push(Reverse(Entry { at_ms, order: self.order, event }));
     }
@@ -107,6 +109,8 @@ impl Agenda {
 
     /// Moves everything to a later time: the machine was asleep for `ms`.
     pub(crate) fn delay_all(&mut self, ms: u64) {
+        // The entries keep their order numbers: sleep shifts the schedule, it does not reshuffle
+        // it.
         let entries = std::mem::take(&mut self.heap).into_vec();
         let later =
             |Reverse(entry): Reverse<Entry>| Reverse(Entry { at_ms: entry.at_ms + ms, ..entry });

@@ -32,6 +32,7 @@ pub fn with_template(text: &str) -> Vec<u8> {
     let length = bytes[start - 8..start].try_into().map(u64::from_le_bytes);
     let length = usize::try_from(length.expect("they are eight")).expect("it was read");
     let template = &mut bytes[start..start + length];
+    // Padded with spaces and not shortened: the lengths and offsets of all that follows stay.
     template.fill(b' ');
     template[..text.len()].copy_from_slice(text.as_bytes());
     bytes

@@ -36,6 +36,8 @@ impl Disk {
             .spawn()
             .ok()?;
         let said = BufReader::new(shell.stdout.take()?);
+        // The mount exists only in the shell's namespace; the test reaches it through the shell's
+        // root, which the kernel shows under /proc.
         let path = PathBuf::from(format!("/proc/{}/root{mounted}", shell.id()));
         let mut disk = Self { shell, said, _place: place, mounted, path };
         let mount = format!("mount -t tmpfs -o {options} tmpfs '{}'", disk.mounted);
@@ -98,6 +100,7 @@ impl Disk {
     pub fn fill(path: &Path, leave_bytes: u64) -> PathBuf {
         let filler = path.join("filler");
         let stat = rustix::fs::statvfs(path).expect("a disk");
+        // What the user may write, which is less than what is free where blocks are reserved.
         let bytes = stat.f_bavail.saturating_mul(stat.f_frsize).saturating_sub(leave_bytes);
         let zeros = vec![0; usize::try_from(bytes).expect("a small disk")];
         std::fs::write(&filler, zeros).expect("it fits");
@@ -107,6 +110,7 @@ impl Disk {
     fn order(&mut self, command: &str) -> bool {
         let Some(stdin) = self.shell.stdin.as_mut() else { return false };
         let mut answer = String::new();
+        // One line for each command, so that its end is known without ending the shell.
         writeln!(stdin, "{command} && echo done || echo failed").is_ok()
             && self.said.read_line(&mut answer).is_ok()
             && answer.trim() == "done"
@@ -115,6 +119,7 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
+        // The namespace goes with its last process, and the mount with the namespace.
         let _ = self.shell.kill();
         let _ = self.shell.wait();
     }

@@ -24,12 +24,9 @@ pub const NO_HOME: &str = "/proc/none";
 /// Most memory the program may ever have.
 pub const MEMORY_KIB_MAX: u64 = 64 * 1024;
 
-/// The content of the download.
 #[derive(Debug, Clone)]
 pub struct Content {
-    /// The bytes of the file.
     pub bytes: Vec<u8>,
-    /// The digest of the bytes.
     pub sha256: String,
 }
 
@@ -48,7 +45,6 @@ impl Content {
     }
 }
 
-/// The digest of some bytes.
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> String {
     data_encoding::HEXLOWER.encode(&Sha256::digest(bytes))
@@ -59,7 +55,6 @@ pub fn sha256(bytes: &[u8]) -> String {
 pub struct Random(fastrand::Rng);
 
 impl Random {
-    /// A generator with its own sequence for each seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self(fastrand::Rng::with_seed(seed))
@@ -94,7 +89,6 @@ macro_rules! faults {
         pub enum Fault { $($(#[doc = $doc])+ $name,)* }
 
         impl Fault {
-            /// All faults.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
         }
     };
@@ -163,17 +157,14 @@ faults! {
     NobodyThere;
 }
 
-/// The required result of a download.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
-    /// The exact file.
     Whole,
     /// One of these failures, and no file is left.
     Fails(&'static [FetchFailure]),
 }
 
 impl Fault {
-    /// The required result under this fault.
     #[must_use]
     pub fn expected(self) -> Expected {
         match self {
@@ -201,7 +192,8 @@ impl Fault {
         }
     }
 
-    /// Whether the fault affects a resumed download: then the first answer is cut off.
+    /// Whether the fault affects a resumed download: then the first answer is honest but cut off,
+    /// and the fault strikes from the second request on.
     fn is_of_a_resumed_one(self) -> bool {
         matches!(
             self,
@@ -231,7 +223,6 @@ pub fn limits() -> FetchLimits {
     }
 }
 
-/// A request for this file from these addresses.
 #[must_use]
 pub fn request(folder: &Path, content: &Content, urls: Vec<String>) -> FetchRequest {
     let path = |name: &str| folder.join(name).to_string_lossy().into_owned();
@@ -248,18 +239,14 @@ pub fn request(folder: &Path, content: &Content, urls: Vec<String>) -> FetchRequ
     }
 }
 
-/// A run of `localcoder-fetch`.
 #[derive(Debug)]
 pub struct Fetch {
     child: Child,
 }
 
-/// How a run ended.
 #[derive(Debug, Clone)]
 pub struct Ending {
-    /// All events of the run, in order.
     pub events: Vec<FetchEvent>,
-    /// Most memory that it was seen to use.
     pub memory_kib: u64,
 }
 
@@ -319,6 +306,8 @@ impl Fetch {
 
     fn begin(command: &mut Command, line: &str, environment: &[(&str, &str)]) -> Self {
         let mut child = command
+            // A proxy in the environment of whoever runs the tests would change what is asked
+            // where.
             .env_clear()
             .env("LOCALCODER_HOME", NO_HOME)
             .envs(environment.iter().copied())
@@ -332,13 +321,11 @@ impl Fetch {
         Self { child }
     }
 
-    /// Its process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Kills it at once.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
     }
@@ -358,6 +345,8 @@ impl Fetch {
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
             let event: FetchEvent = serde_json::from_str(&line)
                 .unwrap_or_else(|error| panic!("`{line}` is not an event: {error}"));
+            // Read at each event and before it is handled: after its last event the program ends,
+            // and what /proc says of it is gone.
             ending.memory_kib = ending.memory_kib.max(peak_memory_kib(self.pid()));
             on_event(&mut self, &event);
             ending.events.push(event);
@@ -415,7 +404,8 @@ fn addresses(fault: Fault, server: &Server) -> Vec<String> {
     }
 }
 
-/// Creates the state that a run leaves if it was killed before its last step.
+/// Creates the state that a run leaves if it was killed before its last step: the whole file under
+/// its temporary name, with a mark of this boot that says how much of it is on the disk.
 fn put_all_there(folder: &Path, content: &Content) -> Result<(), String> {
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let mark = json!({"durableBytes": content.bytes.len(), "boot": boot.trim()});
@@ -462,6 +452,8 @@ fn serve(fault: Fault, content: Content, cut: usize, random: Random) -> Server {
     Server::start(move |asked| {
         let honest = Reply::file(asked, &content.bytes, ETAG);
         let at = asked.range_start().unwrap_or(0);
+        // Where the fault is about resuming, the first answer is honest and cut off, so that there
+        // is something to resume; the turns of the fault count from the second one.
         let turn = match (fault.is_of_a_resumed_one(), asked.number) {
             (true, 0) => return honest.until(cut, Part::Reset),
             (true, number) => number - 1,
@@ -489,6 +481,8 @@ fn answer(
     };
     let page = b"<html><body>Sign in</body></html>".to_vec();
     let mut other = bytes.to_vec();
+    // Behind the four bytes of the magic: a wrong one there would be refused as a wrong file, and
+    // what is to be tested is the digest.
     other[cut.clamp(4, total - 1)] ^= 1;
     match (fault, turn) {
         (Fault::IgnoresRange, 0) => whole(bytes.to_vec()),
@@ -539,8 +533,8 @@ fn answer(
     }
 }
 
-/// An answer without a body.
 fn refusal(fault: Fault, turn: usize, asked: &Asked) -> Option<Reply> {
+    // Addresses in redirects and in the request carry a secret; `check` looks for it in messages.
     let (status, headers) = match (fault, turn) {
         (Fault::RedirectLoop, _) => ("302 Found", "Location: /file?secret=2"),
         (Fault::RedirectElsewhere, _) => {

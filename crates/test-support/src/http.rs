@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 /// How often to check whether the client is gone.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// A request as it arrived.
 #[derive(Debug, Clone)]
 pub struct Asked {
     /// How many requests came before it.
@@ -34,10 +33,8 @@ impl Asked {
     }
 }
 
-/// A part of an answer's body.
 #[derive(Debug, Clone)]
 pub enum Part {
-    /// Bytes, as fast as possible.
     Bytes(Vec<u8>),
     /// Bytes, in pieces of this many with a pause after each.
     Slowly(Vec<u8>, usize, Duration),
@@ -47,7 +44,6 @@ pub enum Part {
     Reset,
 }
 
-/// An answer of the server.
 #[derive(Debug, Clone)]
 pub struct Reply {
     /// Status line and headers, each without its line end.
@@ -57,7 +53,6 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// An answer without a body.
     #[must_use]
     pub fn status(status: &str, headers: &[&str]) -> Self {
         let head = std::iter::once(format!("HTTP/1.1 {status}"));
@@ -87,7 +82,6 @@ impl Reply {
         }
     }
 
-    /// The answer with a part added.
     #[must_use]
     pub fn with(mut self, part: Part) -> Self {
         self.body.push(part);
@@ -106,7 +100,9 @@ impl Reply {
 
 type Script = dyn Fn(&Asked) -> Reply + Send + Sync;
 
-/// A running server. It ends when the value is dropped.
+/// A running server. It ends when the value is dropped. Each connection has a thread of its own and
+/// gets one answer, so a script that needs to know about earlier requests goes by
+/// [`Asked::number`].
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
@@ -147,13 +143,11 @@ impl Server {
         Self { address, shared }
     }
 
-    /// The address of a path on this server.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("http://{}/{path}", self.address)
     }
 
-    /// Bytes of bodies that were sent.
     #[must_use]
     pub fn sent(&self) -> u64 {
         self.shared.sent.load(Ordering::Relaxed)
@@ -178,6 +172,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.shared.ended.store(true, Ordering::Relaxed);
+        // Wakes the thread that waits in `accept`, which has no time limit.
         let _ = TcpStream::connect(self.address);
     }
 }
@@ -192,6 +187,8 @@ fn serve(mut stream: TcpStream, shared: &Shared, script: &Script) -> std::io::Re
         let Some((name, value)) = line.split_once(':') else { break };
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
+    // The lock is given back before the script runs and anything is sent, since an answer may
+    // take seconds and other connections arrive meanwhile.
     let asked = {
         let mut all = shared.asked.lock().expect("nothing panics with it");
         let asked = Asked { number: all.len(), path, headers };
@@ -212,6 +209,7 @@ fn serve(mut stream: TcpStream, shared: &Shared, script: &Script) -> std::io::Re
             }
             Part::Silence(time) => wait(&stream, shared, time)?,
             Part::Reset => {
+                // With no time to linger, closing sends a reset in place of an orderly end.
                 let _ = rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO));
                 return Ok(());
             }
@@ -221,6 +219,7 @@ fn serve(mut stream: TcpStream, shared: &Shared, script: &Script) -> std::io::Re
 }
 
 fn send(stream: &mut TcpStream, shared: &Shared, bytes: &[u8]) -> std::io::Result<()> {
+    // In pieces, so that the count is close to what was sent also when the client stops reading.
     for bytes in bytes.chunks(64 * 1024) {
         stream.write_all(bytes)?;
         shared.sent.fetch_add(bytes.len() as u64, Ordering::Relaxed);
@@ -233,6 +232,7 @@ fn wait(mut stream: &TcpStream, shared: &Shared, time: Duration) -> std::io::Res
     let until = Instant::now() + time;
     while Instant::now() < until && !shared.ended.load(Ordering::Relaxed) {
         match stream.read(&mut [0; 64]) {
+            // A client that has gone ends the silence early, so that tests need not wait for it.
             Ok(0) => return Err(ErrorKind::ConnectionAborted.into()),
             Err(error) if !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                 return Err(error);

@@ -21,7 +21,9 @@ use serde_json::Value;
 /// How long a test waits for anything, which is far more than it takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A private installation. When it is dropped, its host is ended and its files are deleted.
+/// A private installation with a home of its own, so that tests can run in parallel and never meet
+/// the host of the person who runs them. When it is dropped, its host is ended and its files are
+/// deleted.
 #[derive(Debug)]
 pub struct Installation {
     program: PathBuf,
@@ -60,7 +62,6 @@ impl Installation {
         self.folder.path()
     }
 
-    /// The product's own folder.
     #[must_use]
     pub fn home(&self) -> PathBuf {
         self.folder.path().join("home")
@@ -113,6 +114,7 @@ impl Installation {
             .expect("the program starts");
         let mut stdin = child.stdin.take().expect("it was asked for as a pipe");
         stdin.write_all(input.as_bytes()).expect("the program reads");
+        // The program reads to the end of its input, which comes only when the pipe is closed.
         drop(stdin);
         Outcome::of(&child.wait_with_output().expect("the program ends"))
     }
@@ -138,6 +140,7 @@ impl Installation {
 
 impl Drop for Installation {
     fn drop(&mut self) {
+        // A host outlives the command that started it, so without this each test would leave one.
         let _ = self.command(&["host", "stop"]).output();
     }
 }
@@ -172,14 +175,11 @@ pub fn wait_for_end(child: &mut Child) -> std::process::ExitStatus {
     }
 }
 
-/// The result of a command.
 #[derive(Debug, Clone)]
 pub struct Outcome {
     /// The exit code; `None` if a signal ended it.
     pub code: Option<i32>,
-    /// What the command wrote to stdout.
     pub stdout: String,
-    /// What the command wrote to stderr.
     pub stderr: String,
 }
 

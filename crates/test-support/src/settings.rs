@@ -7,9 +7,7 @@ pub const WINDOW_TOKENS: u64 = 1024;
 /// A settings file, and what must follow from it.
 #[derive(Debug, Clone, Copy)]
 pub struct Text {
-    /// What is special about the file.
     pub name: &'static str,
-    /// The content of the file.
     pub bytes: &'static [u8],
     /// Whether downloads must be forbidden.
     pub closes: bool,
@@ -42,7 +40,6 @@ const fn unreadable(
 const NO_JSON: &str = "settings.json` is not JSON";
 const NO_OBJECT: &[&str] = &[NO_JSON, "there is no object"];
 
-/// All files.
 pub const TEXTS: &[Text] = &[
     good("plain", false, r#"{"contextWindow": 1024}"#),
     good("off", false, r#"{"airGapped": false, "contextWindow": 1024}"#),

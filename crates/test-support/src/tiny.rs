@@ -22,7 +22,8 @@ const STATE_HEADS: u64 = 4;
 const STATE: u64 = 16;
 const GROUPS: u64 = 2;
 
-/// How a model remembers what it has read.
+/// How a model remembers what it has read. It decides whether a prompt can be cut back to an
+/// earlier point, and with it how drafts and kept prompts work; so there is a model for each kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Memory {
     /// Three of four layers look at the last two tokens. llama.cpp can go back in them.
@@ -301,8 +302,9 @@ impl File {
         self.tensors.push((name.to_owned(), shape.to_vec(), values));
     }
 
-    /// A number from -1.7 to 1.7, with variance 1.
     fn next(&mut self) -> f32 {
+        // Both generators are drawn from each time, so that relatives with different shares differ
+        // from the same model by more or less of the same weights.
         let own = drawn(&mut self.random);
         own + self.difference * (drawn(&mut self.others) - own)
     }
@@ -315,6 +317,7 @@ impl File {
         file.extend(&self.pairs);
         let mut data: Vec<u8> = Vec::new();
         for (name, shape, values) in &self.tensors {
+            // GGUF's default alignment, for each tensor and for the data as a whole.
             data.resize(data.len().next_multiple_of(32), 0);
             file.extend(text(name.as_bytes()));
             file.extend(u32::try_from(shape.len()).expect("it has two").to_le_bytes());
@@ -329,7 +332,6 @@ impl File {
     }
 }
 
-/// A number from -1.7 to 1.7, with variance 1.
 #[expect(clippy::cast_precision_loss, reason = "24 bits fit")]
 fn drawn(state: &mut u64) -> f32 {
     *state ^= *state << 13;
@@ -344,7 +346,6 @@ fn is_word(token: &[u8]) -> bool {
     letters.is_some_and(|it| it.len() > 1 && it.iter().all(u8::is_ascii_lowercase))
 }
 
-/// What the demo model's file contains about its tokens.
 struct Vocabulary {
     pairs: Vec<u8>,
     pair_count: u64,
@@ -378,6 +379,7 @@ impl Vocabulary {
                     }
                     word
                 }
+                // The demo model has only lists of four-byte numbers besides those of texts.
                 LIST => value + 12 + 4 * size(value + 4),
                 7 => value + 1,
                 _ => value + 4,

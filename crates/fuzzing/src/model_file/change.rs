@@ -74,7 +74,6 @@ impl Numbers {
     }
 }
 
-/// The name of a change, and the change.
 type Change = (&'static str, fn(&mut ModelFile, &mut Numbers));
 
 const CHANGES: &[Change] = &[
@@ -235,6 +234,7 @@ pub fn changed(file: &ModelFile, seed: u64) -> (Vec<u8>, Vec<&'static str>) {
         1 => (pairs, what) = (numbers.of(NUMBERS), with(what, "the count of entries")),
         _ => {}
     }
+    // Single bytes are changed before the data only: in the weights hardly any reader looks.
     let (mut bytes, start) = file.written_with(tensors, pairs);
     match numbers.below(20) {
         0 => {
@@ -256,7 +256,6 @@ pub fn changed(file: &ModelFile, seed: u64) -> (Vec<u8>, Vec<&'static str>) {
     (bytes, what)
 }
 
-/// Makes one change, and returns its name.
 pub(super) fn changed_once(file: &mut ModelFile, numbers: &mut Numbers) -> &'static str {
     let (name, change) = numbers.of(CHANGES);
     change(file, numbers);
@@ -281,7 +280,6 @@ pub(super) fn a_tensor<'a>(
     file.tensors.get_mut(at)
 }
 
-/// One of those that `wanted` accepts.
 fn one_of<'a>(
     file: &'a mut ModelFile,
     numbers: &mut Numbers,
@@ -399,13 +397,15 @@ fn shape(file: &mut ModelFile, numbers: &mut Numbers) {
     lay_out(file, numbers);
 }
 
-/// More than the data of a file that is written several thousand times.
+/// Limit on the data, since a shape may ask for any size and several thousand files are written;
+/// a tensor beyond it lies outside of its file.
 const DATA_BYTES_MAX: u64 = 1 << 20;
 
 /// Usually places the tensors one after another again: every reader notices when they are not,
 /// which would hide everything else that is wrong.
 fn lay_out(file: &mut ModelFile, numbers: &mut Numbers) {
     let sizes: Option<Vec<u64>> = file.tensors.iter().map(Tensor::bytes).collect();
+    // A tensor of unknown type or impossible shape has no size to go by; then the places stay.
     let Some(sizes) = sizes.filter(|_| numbers.below(4) > 0) else { return };
     let mut end = 0_u64;
     for (tensor, bytes) in file.tensors.iter_mut().zip(sizes) {

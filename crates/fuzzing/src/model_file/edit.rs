@@ -3,13 +3,13 @@
 use super::{ModelFile, Pair, Tensor, kind, text};
 
 const ARCHITECTURE: &str = "general.architecture";
-/// More than the data of a file that is written several thousand times.
+/// Limit on the data, as in `change`, but larger: a shape may ask for any size, and what lies
+/// beyond the limit is not written.
 const DATA_BYTES_MAX: u64 = 4 << 20;
 /// The alignment of tensors if a file does not set one.
 const ALIGNMENT: u64 = 32;
 
 impl ModelFile {
-    /// Sets a metadata entry, or adds it.
     pub fn set(&mut self, key: &str, kind: u32, value: Vec<u8>) {
         let pair = Pair { key: key.into(), kind, value };
         match self.pairs.iter_mut().find(|other| other.key == pair.key) {
@@ -19,27 +19,22 @@ impl ModelFile {
         self.pad();
     }
 
-    /// Sets a 32-bit number.
     pub fn set_number(&mut self, key: &str, number: u32) {
         self.set(key, kind::U32, number.to_le_bytes().to_vec());
     }
 
-    /// Sets a floating-point number.
     pub fn set_float(&mut self, key: &str, number: f32) {
         self.set(key, kind::F32, number.to_le_bytes().to_vec());
     }
 
-    /// Sets a boolean.
     pub fn set_answer(&mut self, key: &str, yes: bool) {
         self.set(key, kind::BOOL, vec![yes.into()]);
     }
 
-    /// Sets a text.
     pub fn set_text(&mut self, key: &str, value: &str) {
         self.set(key, kind::STRING, text(value.as_bytes()));
     }
 
-    /// Sets a list of 32-bit numbers.
     pub fn set_list(&mut self, key: &str, numbers: &[u32]) {
         let mut value = kind::I32.to_le_bytes().to_vec();
         value.extend((numbers.len() as u64).to_le_bytes());
@@ -78,7 +73,6 @@ impl ModelFile {
         self.pad();
     }
 
-    /// The name of the file's architecture.
     #[must_use]
     pub fn architecture(&self) -> String {
         let pair = self.pairs.iter().find(|pair| pair.key == ARCHITECTURE.as_bytes());
@@ -100,7 +94,6 @@ impl ModelFile {
         file
     }
 
-    /// How many tokens the vocabulary has.
     #[must_use]
     pub fn tokens(&self) -> u64 {
         let pair = self.pairs.iter().find(|pair| pair.key == b"tokenizer.ggml.tokens");

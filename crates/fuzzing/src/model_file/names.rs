@@ -59,7 +59,6 @@ pub(super) const NUMBERS: &[&str] = &[
     "use_parallel_residual", "vocab_size", "wkv.head_size",
 ];
 
-/// Kinds of vocabularies.
 pub(super) const TOKENIZERS: &[&str] = &[
     "gpt2",
     "llama",
@@ -92,7 +91,6 @@ pub(super) const TOKENS: &[&str] = &[
     "fim_mid", "fim_pad", "fim_rep", "fim_sep", "prefix", "suffix", "middle",
 ];
 
-/// Boolean entries of a vocabulary.
 #[rustfmt::skip]
 pub(super) const ANSWERS: &[&str] = &[
     "tokenizer.ggml.add_bos_token", "tokenizer.ggml.add_eos_token", "tokenizer.ggml.add_sep_token",

@@ -43,7 +43,6 @@ const TOKENS: &[&[u8]] = &[
     b" h",
 ];
 
-/// The name of a change, and the change.
 type Change = (&'static str, fn(&mut ModelFile, &mut Numbers));
 
 const CHANGES: &[Change] = &[
@@ -146,6 +145,7 @@ pub fn varied(file: &ModelFile, seed: u64) -> (Vec<u8>, Vec<&'static str>) {
     let mut numbers = Numbers::new(seed);
     let (mut file, mut what) = (file.clone(), Vec::new());
     for _ in 0..=numbers.below(4) {
+        // Now and then a change that may break the format, so that the two kinds also meet.
         if numbers.below(6) == 0 {
             what.push(changed_once(&mut file, &mut numbers));
         } else {
@@ -213,6 +213,7 @@ fn a_list(file: &mut ModelFile, numbers: &mut Numbers) {
 
 /// Gives a tensor another type that fits its rows.
 fn a_type(file: &mut ModelFile, numbers: &mut Numbers) {
+    // A type whose blocks do not fit the rows is refused by every reader, so it is rare.
     let any = numbers.below(8) == 0;
     if let Some(tensor) = a_tensor(file, numbers) {
         let width = tensor.shape.first().copied().unwrap_or(0);
@@ -223,7 +224,6 @@ fn a_type(file: &mut ModelFile, numbers: &mut Numbers) {
     file.lay_out();
 }
 
-/// Gives a tensor another shape, usually with as many elements.
 fn a_shape(file: &mut ModelFile, numbers: &mut Numbers) {
     let (how, number) = (numbers.below(6), u64::from(numbers.of(SMALL)).max(1));
     if let Some(tensor) = a_tensor(file, numbers) {

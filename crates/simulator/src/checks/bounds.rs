@@ -5,7 +5,6 @@ use localcoder_host::core::{Effect, QUEUE_MAX};
 use super::requests::Requests;
 use crate::broken::{Outcome, breach};
 
-/// Most effects of one event.
 const EFFECTS_MAX: usize = 4 * QUEUE_MAX + 64;
 
 pub(crate) fn effects(effects: &[Effect]) -> Outcome {

@@ -25,7 +25,6 @@ const NO_RETRY: &str = "supervision: what can't succeed is not tried again by it
 /// inspection.
 const REPORT_COUNTS_FOR_MS: u64 = 1_500;
 
-/// The range of the setting.
 const WINDOW_TOKENS: std::ops::RangeInclusive<u64> =
     CONTEXT_TOKENS_MIN as u64..=CONTEXT_TOKENS_MAX as u64;
 
@@ -42,7 +41,6 @@ pub(crate) struct Loads {
     tried: BTreeMap<usize, Option<SystemTime>>,
     /// Models that can't be loaded, with the time of the file that was tried.
     hopeless: BTreeMap<usize, Option<SystemTime>>,
-    /// How many times the settings were changed.
     pub(crate) settings: u64,
     /// The model whose load took the last host down, until a client asks for more than loading
     /// something ahead.
@@ -86,6 +84,7 @@ impl Loads {
 
     /// A client wants something from a model: then the model may be tried again.
     pub(crate) fn wanted(&mut self, ahead: bool) {
+        // Only what nobody asked for is forbidden: a client that wants an answer may try again.
         self.hopeless.clear();
         if !ahead {
             self.suspect = None;
@@ -124,7 +123,6 @@ impl Loads {
 }
 
 impl World {
-    /// A worker is asked to load a model.
     pub(crate) fn check_load(&mut self, generation: u64, params: &Value) -> Outcome {
         let path = params["modelRef"].as_str().unwrap_or_default();
         let Some(model) = store::index_of(path) else {
@@ -148,6 +146,9 @@ impl World {
         let is_q8 = profile["kv"] == "q8_0";
         let memory = store::memory_of(model, small(window), small(batch), is_q8);
         let beside: u64 = residents().map(|resident| resident.memory.total_bytes()).sum();
+        // The largest of the recent reports: the host may go by any of them, and which one is its
+        // own business. A system that does not report free memory forbids nothing, except a second
+        // model.
         let reported = self
             .loads
             .reported_bytes

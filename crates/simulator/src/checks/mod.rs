@@ -10,7 +10,6 @@ pub(crate) mod supervision;
 use crate::broken::Outcome;
 use crate::world::World;
 
-/// The checks that follow the effects of each event.
 pub(crate) fn after_event(world: &mut World) -> Outcome {
     bounds::waiting(&world.requests)?;
     world.check_silence()

@@ -26,7 +26,6 @@ pub(crate) struct ClientRequest {
     client: ClientId,
     method: &'static str,
     request_id: Option<String>,
-    /// The request that a cancel is for.
     target: Option<String>,
     ended: bool,
     /// Whether no client waits for its answer any more.
@@ -61,11 +60,11 @@ impl ClientRequest {
 pub(crate) struct Requests {
     /// All requests so far; the first has number 1.
     asked: Vec<ClientRequest>,
-    /// Indexes of the requests that have not ended.
     open: Vec<usize>,
     malformed: BTreeMap<ClientId, u64>,
     must_succeed: Option<u64>,
-    /// The model with which a worker wrote, by call.
+    /// The model with which a worker wrote, by call: index into [`SPECS`]. Cleared
+    /// when a host starts.
     wrote_with: BTreeMap<u64, usize>,
 }
 
@@ -80,6 +79,7 @@ impl Requests {
 
     pub(crate) fn ask(&mut self, mut asked: ClientRequest) -> u64 {
         let number = self.next_number();
+        // Announced by number beforehand, since the request may be answered while it is delivered.
         asked.must_succeed = self.must_succeed == Some(number);
         if let Some(target) = &asked.target
             && let Some(index) = self.running(asked.client, target)
@@ -139,7 +139,6 @@ impl Requests {
         Some(format!("request {} (`{method}` of client {client}) has no end", index + 1))
     }
 
-    /// A request id that the client has in use.
     pub(crate) fn open_request_id(&self, client: ClientId) -> Option<String> {
         let own = |index: &&usize| {
             let asked = &self.asked[**index];
@@ -213,6 +212,7 @@ impl Requests {
         if calls.len() > 1 {
             return breach(OWN, format!("the answer of {number} is of several calls: {calls:?}"));
         }
+        // An improvement streams no text, so there is nothing to compare its edit with.
         if asked.method != "improve" && asked.streamed != text {
             let streamed = &asked.streamed;
             return breach(

@@ -41,6 +41,8 @@ impl World {
             world.alive && world.resident.is_some_and(|it| it.model == model && it.loaded)
         };
         let Some(worker) = self.workers.values().find(holds) else { return Ok(()) };
+        // The settings have changed since the load, so what was lower then may be what is asked
+        // now.
         if worker.lowered_under != self.loads.settings {
             return Ok(());
         }

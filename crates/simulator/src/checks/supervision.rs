@@ -18,9 +18,11 @@ const FALSE_KILL: &str = "supervision: a worker that works is not killed";
 const SILENCE: &str = "supervision: a worker without a sign of life is killed";
 const STARTS: &str = "supervision: workers are not started over and over";
 
-/// How late a silent worker may be killed.
+/// How late a silent worker may be killed. The system may wake the host late (by 40 ms at most) and
+/// no event need come just at the deadline, so the check can't ask for the exact moment.
 const SLACK_MS: u64 = 1_000;
-/// A worker that does not stop is killed after this time, and not much earlier.
+/// A worker that does not stop is killed after this time, and not much earlier: a little under the
+/// host's own limit, so that a kill at exactly that limit is not a false one.
 const STOPS_WITHIN_MS: u64 = 9_900;
 /// One for each slot, plus the restarts allowed within that time over all ways of running a model.
 const STARTS_MAX: usize = 2 + RESTARTS_MAX_OF_ALL;
@@ -32,7 +34,8 @@ pub(crate) struct Supervision {
     /// When a worker could not be started, since the same moment.
     failed_starts_ms: VecDeque<u64>,
     last_generation: u64,
-    /// Whether a client wants the host to end.
+    /// Whether a client, or the system, wants the host to end. From then on kills need no reason,
+    /// and requests may fail with `draining`.
     pub(crate) may_exit: bool,
     /// Workers that ended, or did not start.
     pub(crate) ended: u64,
@@ -46,7 +49,6 @@ impl Supervision {
     }
 }
 
-/// Notes a start, and checks that there are not too many.
 fn note_start(starts_ms: &mut VecDeque<u64>, now_ms: u64) -> Outcome {
     starts_ms.push_back(now_ms);
     while starts_ms.front().is_some_and(|at| at + RESTARTS_WITHIN_MS < now_ms) {
@@ -81,7 +83,6 @@ impl World {
         note_start(&mut self.supervision.failed_starts_ms, self.now_ms)
     }
 
-    /// The host sends a worker a request.
     pub(crate) fn check_asked(
         &mut self,
         generation: u64,
@@ -94,6 +95,8 @@ impl World {
         if !worker.reported_up || worker.reported_gone {
             return breach(SPOKEN_TO, format!("worker {generation}, {method:?}"));
         }
+        // A cancel or an unload may cross the kill, but new work for a worker that was given up
+        // would be lost for certain.
         if worker.killed && matches!(method, Method::Load | Method::Generate | Method::Count) {
             return breach(
                 SPOKEN_TO,
@@ -150,6 +153,7 @@ impl World {
         for worker in self.workers.values() {
             let greets = worker.calls.iter().any(|call| call.method == Method::Hello);
             let limit = SLACK_MS + if greets { WORKER_START_MS } else { SILENCE_MS };
+            // Time in which the machine slept or the host got no processor is not silence.
             let since = worker.sign_ms.max(self.woke_ms);
             let watched = worker.calls.iter().any(|call| !is_unwatched(call.method));
             let ends = worker.killed || worker.stopping || worker.reported_gone;

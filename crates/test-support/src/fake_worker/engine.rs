@@ -19,15 +19,10 @@ use super::misbehave::Done;
 use super::script::Moment;
 use super::speak::{Job, Shared};
 
-/// Steps of a load, each of which reports progress.
 const LOAD_STEPS: u16 = 20;
-/// Steps of reading a prompt.
 const PREFILL_STEPS: u32 = 4;
-/// Milliseconds of a load, unless the script sets them.
 const LOAD_MS: u64 = 20;
-/// Milliseconds of a token, unless the script sets them.
 const PER_TOKEN_MS: u64 = 1;
-/// Tokens of an answer, unless the script sets them.
 const TOKENS: u32 = 8;
 /// How long after an answer it counts as idle.
 const IDLE_AFTER: Duration = Duration::from_millis(30);
@@ -104,6 +99,7 @@ fn load(shared: &Shared, params: &LoadModelParams) -> Result<LoadModelAnswer, Er
         let fraction = f32::from(step) / f32::from(LOAD_STEPS);
         let params = LoadProgressParams { worker, fraction };
         shared.send(&Message::notification::<LoadProgress>(&params));
+        // A fraction need not be one of the steps, so each step covers the range since the last.
         let is = |it: Moment| matches!(it, Moment::Load(at) if before < at && at <= fraction);
         if let Done::Refuse(error) = shared.reach(is, 0) {
             return Err(error);
@@ -125,8 +121,10 @@ fn load(shared: &Shared, params: &LoadModelParams) -> Result<LoadModelAnswer, Er
 
 fn generate(shared: &Shared, id: Id, params: Value) {
     let result = read::<WorkerGenerate>(params).and_then(|params| write(shared, &params));
+    // Taken before the answer is sent: a cancel that arrives from now on finds nothing running.
     let cancelled = shared.running.swap(0, Ordering::AcqRel);
     shared.note(if result.is_ok() { "answer" } else { "noAnswer" });
+    // Only the mark of this generation is removed.
     let _ = shared.cancelled.compare_exchange(cancelled, 0, Ordering::AcqRel, Ordering::Acquire);
     shared.answer::<WorkerGenerate>(id, result);
 }

@@ -13,17 +13,13 @@ use serde_json::{Value, json};
 use super::script::{Fatal, Fault};
 use super::speak::Shared;
 
-/// Bytes of a flood on standard error, unless the script sets them.
 const FLOOD_BYTES: usize = 100_000_000;
 
 /// What follows a fault that does not end the worker.
 #[derive(Debug)]
 pub(super) enum Done {
-    /// The worker continues as if nothing had happened.
     GoOn,
-    /// The request fails with this error.
     Refuse(ErrorInfo),
-    /// The hello is answered as another version.
     WrongVersion,
 }
 
@@ -36,6 +32,7 @@ pub(super) fn misbehave(shared: &Shared, fault: Fault, request_id: u64) -> Done 
             let _ = kill_process(getpid(), Signal::STOP);
         }
         Fault::Silent => {
+            // The reader and the heartbeat are threads of their own and see it by this flag.
             shared.silent.store(true, Ordering::Release);
             stand_still();
         }

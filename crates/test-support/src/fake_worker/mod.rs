@@ -21,7 +21,6 @@ pub use script::{
 };
 use speak::Shared;
 
-/// All scripts combined.
 #[derive(Debug, Clone, Default)]
 struct Plan {
     lines: Vec<Script>,
@@ -68,12 +67,15 @@ impl Plan {
             let word = format!("{fault}@{at}");
             let counter = self.counter.as_deref();
             if let Some(times) = line.times {
+                // Counted in a file and not in memory, since a fault often ends the process, and
+                // the next worker has to know that it has struck.
                 let done = Note::read(counter?).into_iter();
                 if done.filter(|note| note.is_fault && note.word == word).count() >= times {
                     continue;
                 }
             }
             if let Some(counter) = counter {
+                // Before the fault strikes: afterwards there may be nobody left to write it.
                 Note::leave(counter, true, &word);
             }
             return Some(fault);
@@ -95,6 +97,8 @@ pub fn run() -> io::Result<()> {
     follow_parent()?;
     let shared = Arc::new(Shared::new(plan));
     shared.note("spawn");
+    // Before any thread is started, so that a fault at this moment finds a worker that has
+    // neither read nor written anything.
     let _ = shared.pass(Moment::Spawn, 0);
     let (jobs, queue) = channel();
     speak::start(&shared, jobs)?;
@@ -111,6 +115,7 @@ fn become_real(program: &std::path::Path) -> io::Error {
     {
         return error;
     }
+    // Last, so that the limit applies to the real worker and not to the steps before it.
     if let Some(bytes) = number {
         let limit = Rlimit { current: Some(bytes), maximum: Some(bytes) };
         if let Err(error) = setrlimit(Resource::As, limit) {
@@ -134,7 +139,7 @@ fn follow_parent() -> io::Result<()> {
     Ok(())
 }
 
-/// The same as on Linux, by polling.
+/// The same as on Linux, by polling every 100 ms: the signal at a parent's death is Linux's own.
 #[cfg(not(target_os = "linux"))]
 fn follow_parent() -> io::Result<()> {
     let parent = rustix::process::getppid();

@@ -18,14 +18,11 @@ pub const LIMIT_AS: &str = "LOCALCODER_FAKE_LIMIT_AS";
 /// Environment variable with the `cgroup.procs` file of a control group, in which the program of
 /// [`REAL_WORKER`] is run.
 pub const GROUP: &str = "LOCALCODER_FAKE_GROUP";
-/// Environment variable with the real worker's program.
 pub const REAL_WORKER: &str = "LOCALCODER_REAL_WORKER";
 
-/// A moment in the life of a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Moment {
-    /// Before it has read anything.
     Spawn,
     /// Instead of the answer to the hello.
     Handshake,
@@ -35,9 +32,7 @@ pub enum Moment {
     Count,
     /// In the middle of reading a prompt.
     Prefill,
-    /// Instead of the first token.
     FirstToken,
-    /// After this many tokens.
     Token(u32),
     /// Instead of the answer to an unload.
     Unload,
@@ -96,20 +91,14 @@ impl From<Moment> for String {
     }
 }
 
-/// A signal that ends the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fatal {
-    /// A kill, which can't be caught.
     Kill,
-    /// A read or write at an invalid address.
     Segv,
-    /// A failed assertion.
     Abrt,
     /// An access beyond the end of a mapped file that has become shorter.
     Bus,
-    /// An instruction that the processor does not have.
     Ill,
-    /// A division by zero, for example.
     Fpe,
 }
 
@@ -128,38 +117,33 @@ impl Fatal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Fault {
-    /// It is ended by a signal.
     Signal(Fatal),
-    /// It exits with this code.
     Exit(i32),
     /// It is stopped, as by a debugger.
     Stop,
     /// It hangs, and its heartbeats end.
     Silent,
-    /// It hangs, and its heartbeats continue.
+    /// It hangs, and its heartbeats continue, but the progress in them does not.
     Stall,
-    /// It answers that there was not enough memory.
     OomError,
-    /// Its last line on standard error says that there was not enough memory.
+    /// It aborts with a last line on standard error that says that there was not enough memory, as
+    /// C++ does when an allocation fails: the host has only this line to tell it from another
+    /// crash.
     OomLine,
-    /// It answers a load with this error.
     LoadError(ErrorCode),
-    /// It writes bytes that are not a frame.
     Garbage,
     /// It writes frames that are meaningless.
     Nonsense,
-    /// It writes a very large amount to standard error.
+    /// It writes a very large amount to standard error, half of it in lines and half in one line
+    /// without an end.
     Flood,
-    /// It answers the hello as another version.
     WrongVersion,
-    /// It writes tokens of other requests.
+    /// It writes tokens of other requests, and of this one under an earlier worker's number.
     LateToken,
-    /// It continues after a cancel.
     IgnoreCancel,
 }
 
 impl Fault {
-    /// The faults whose names need no value.
     const PLAIN: [(Self, &str); 11] = [
         (Self::Stop, "stop"),
         (Self::Silent, "silent"),
@@ -234,7 +218,6 @@ pub struct Script {
     /// When the fault strikes; a script without this only sets how the worker behaves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<Moment>,
-    /// What goes wrong.
     #[serde(rename = "do", skip_serializing_if = "Option::is_none")]
     pub fault: Option<Fault>,
     /// How often it strikes, over all workers that share `counter`; every time if absent.
@@ -243,10 +226,8 @@ pub struct Script {
     /// The file in which [`Note`]s are left, by which faults are counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counter: Option<PathBuf>,
-    /// Milliseconds for each token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per_token_ms: Option<u64>,
-    /// Milliseconds for a load.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub load_ms: Option<u64>,
     /// Tokens of an answer that does not repeat code.
@@ -274,21 +255,17 @@ impl Script {
     }
 }
 
-/// A note about something that a fake worker did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
     /// `spawn`, `hello`, `load`, `loaded`, `answer`, `cancel`, or a fault with its moment.
     pub word: String,
-    /// Whether it is about a fault.
     pub is_fault: bool,
-    /// The process of the worker.
     pub pid: u32,
     /// When it happened, in nanoseconds since 1970.
     pub unix_ns: u128,
 }
 
 impl Note {
-    /// All notes in the file so far.
     #[must_use]
     pub fn read(path: &Path) -> Vec<Self> {
         let text = std::fs::read_to_string(path).unwrap_or_default();

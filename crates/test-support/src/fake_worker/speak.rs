@@ -22,7 +22,6 @@ use super::script::{Moment, Note};
 /// The interval of heartbeats before the host's hello has set it.
 const NOT_GREETED: u64 = 0;
 
-/// A request to the engine: id, method and parameters.
 pub(super) type Job = (Id, String, Value);
 
 /// What the reader, the engine and the heartbeat share.
@@ -38,7 +37,6 @@ pub(super) struct Shared {
     pub(super) ignores_cancel: AtomicBool,
     /// The generation that is running; 0 if none is.
     pub(super) running: AtomicU64,
-    /// The generation that was last cancelled.
     pub(super) cancelled: AtomicU64,
 }
 
@@ -73,7 +71,6 @@ impl Shared {
         }
     }
 
-    /// Writes bytes that are not a frame.
     pub(super) fn write_raw(&self, bytes: &[u8]) {
         let mut stdout = stdout().lock();
         let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
@@ -83,7 +80,6 @@ impl Shared {
         self.send(&Message::answer::<R>(id, result));
     }
 
-    /// Leaves a note of what is done.
     pub(super) fn note(&self, word: &str) {
         if let Some(counter) = &self.plan.counter {
             Note::leave(counter, false, word);
@@ -107,10 +103,10 @@ impl Shared {
     }
 }
 
-/// Starts the threads that read and that send heartbeats.
 pub(super) fn start(shared: &Arc<Shared>, jobs: Sender<Job>) -> std::io::Result<()> {
     let reading = Arc::clone(shared);
     spawn_reader("host", stdin(), move |message| {
+        // A frozen process does not read either, so its pipe fills up, as the host has to bear.
         if reading.silent.load(Ordering::Acquire) {
             loop {
                 std::thread::park();
@@ -161,6 +157,7 @@ fn take(shared: &Shared, jobs: &Sender<Job>, id: Id, method: String, params: Val
         shared.note("cancel");
         shared.answer::<WorkerCancel>(id, Ok(CancelAnswer { found }));
     } else {
+        // Counted by the reader and not by the engine: heartbeats begin while a job still waits.
         shared.open_jobs.fetch_add(1, Ordering::AcqRel);
         if method == "generate" {
             // Set here, since a cancel may be the very next message.
