@@ -250,7 +250,11 @@ impl<A: Fn(Inspected)> Desk<A> {
                 tracing::warn!(ms = millis(look.begun), "a look at a model's file hangs");
             }
         }
-        while let Some(late) = self.waiting.pop_front_if(|it| it.due <= now) {
+        // The one in front need not be due first: to open a file is given less time than to find it.
+        let (late, waiting): (VecDeque<_>, VecDeque<_>) =
+            std::mem::take(&mut self.waiting).into_iter().partition(|it| it.due <= now);
+        self.waiting = waiting;
+        for late in late {
             (self.answer)(refused(late.wanted, self.others_hang()));
         }
     }
@@ -429,6 +433,34 @@ mod tests {
             }
         }
         assert!(rig.answers.is_empty());
+    }
+
+    #[test]
+    fn one_that_waits_behind_others_is_answered_when_it_is_due() {
+        let now = Instant::now();
+        let (sender, answers) = unbounded();
+        let (back, messages) = unbounded();
+        let waiting = |reference: &str, due| Waiting {
+            wanted: Wanted::First(vec![reference.to_owned()]),
+            due,
+        };
+        let mut desk = Desk {
+            work: Arc::new(|_: &Wanted, _: &Place| -> Inspected { unreachable!("none begins") }),
+            answer: move |inspected| sender.send(inspected).unwrap(),
+            within: WITHIN,
+            messages,
+            back,
+            waiting: VecDeque::from([waiting("later", now + PATIENCE), waiting("due", now)]),
+            running: Vec::new(),
+            next: 0,
+        };
+        desk.give_up(now);
+        let Inspected::First(references, Err(_)) = answers.try_recv().unwrap() else {
+            panic!("it is refused")
+        };
+        assert_eq!(references, ["due"]);
+        assert!(answers.is_empty());
+        assert_eq!(desk.wakes(), Some(now + PATIENCE), "nothing keeps the thread awake");
     }
 
     #[test]
