@@ -9,7 +9,7 @@ pub(super) fn left_open(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     let function = function_of(code, node);
     let message = match (code.language, node.kind()) {
         ("python", "call") => {
-            let is_open = text.starts_with("open(") || text.ends_with(".open()");
+            let is_open = text.starts_with("open(") || is_opened_path(code, node);
             // A file that is returned is closed by the caller.
             let is_closed = around(node, &["with_item", "with_clause"]).is_some()
                 || (function.contains("finally:") && function.contains(".close()"))
@@ -94,6 +94,19 @@ fn java(code: &Code<'_>, node: Node<'_>) -> Option<&'static str> {
         .then_some("is not closed if an error occurs; use try-with-resources")
 }
 
+/// Whether it is `path.open()` or `path.open("w")`. Other things are opened as well, such as pages
+/// in a browser, but not with a mode.
+fn is_opened_path(code: &Code<'_>, call: Node<'_>) -> bool {
+    let of = |field| call.child_by_field_name(field).map_or("", |it| code.of(it));
+    let arguments = of("arguments").trim_start_matches('(').trim_end_matches(')');
+    let first = arguments.split(',').next().unwrap_or_default().trim();
+    let first = first.strip_prefix("mode=").unwrap_or(first);
+    let quoted = |quote| first.strip_prefix(quote)?.strip_suffix(quote);
+    let is_mode = |it: &str| !it.is_empty() && it.chars().all(|c| "rwxabt+".contains(c));
+    let has_mode = quoted('"').or_else(|| quoted('\'')).is_some_and(is_mode);
+    of("function").ends_with(".open") && (arguments.is_empty() || has_mode)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tests::{check, clean};
@@ -102,6 +115,11 @@ mod tests {
     fn what_stays_open_is_found() {
         check("a.py", "def f(p):\n    a = open(p)\n    return a.read()\n", 2, "with");
         clean("a.py", "def f(p):\n    with open(p) as a:\n        return a.read()\n");
+        check("a.py", "def f(p):\n    a = p.open(\"w\")\n    a.write(\"\")\n", 2, "with");
+        check("a.py", "def f(p):\n    a = p.open(mode='rb')\n    return a.read()\n", 2, "with");
+        check("a.py", "def f(p):\n    a = p.open()\n    return a.read()\n", 2, "with");
+        clean("a.py", "def f(p):\n    with p.open(\"w\") as a:\n        a.write(\"\")\n");
+        clean("a.py", "def f(p):\n    webbrowser.open(\"https://a.example\")\n    g(p)\n");
         check(
             "A.java",
             "class A { String f() {\n  BufferedReader r = new BufferedReader(new FileReader(p));\n  return r.readLine(); } }\n",
