@@ -20,6 +20,7 @@ weights in the first rows and columns, zeros elsewhere, `Q4_K_M`. They cost what
 write what the demo writes, so nothing here says anything about the quality of answers. `0.5b` and
 `7b` are the shapes of Qwen2.5-Coder. Rows under the name of a model with *real weights* are of
 its genuine file (`--model FILE`): tasks of `localcoder eval`, with the model's own answers.
+What a run does not measure stays from an earlier one, which may have been of an earlier build.
 
 Ratios have their direction in their name; in brackets the middle 95 % of their bootstrap over the
 cases, and the number of cases. The column M3 Pro is a **projection** from what was counted here
