@@ -46,7 +46,7 @@ impl Side {
         gap.into_iter().chain(self.lines.iter().cloned())
     }
 
-    /// How many of the first `fitting` lines are given: none that is blank comes last.
+    /// How many of the first `fitting` lines are given: blank lines at the far end are dropped.
     fn given(&self, fitting: usize) -> usize {
         let fitting = &self.lines[..fitting.min(self.lines.len())];
         fitting.iter().rposition(|line| !line.is_empty()).map_or(0, |last| last + 1)
@@ -71,11 +71,10 @@ impl Side {
         self.lines[..self.given(fitting)].join("\n")
     }
 
-    /// How many lines are given and how many left out. Blank lines next to the selection count
-    /// as given with those beyond them.
+    /// How many lines are given and how many are left out. Blank lines next to the selection count
+    /// as given if any line beyond them is.
     pub(crate) fn account(&self, fitting: usize) -> (u32, u32) {
-        let given = self.given(fitting);
-        let given = if given == 0 { 0 } else { given + self.gap };
+        let given = self.reach(fitting);
         let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
         (number(given), number(self.total - given))
     }
@@ -92,6 +91,7 @@ mod tests {
         let (before, after) = both(&lines, &(5..6));
         assert_eq!(before.lines, ["b", "", "a"]);
         assert_eq!(after.lines, ["c", "d"]);
+        assert_eq!((before.reach(0), before.reach(1), after.reach(1)), (0, 2, 3));
         assert_eq!(before.text_before(3), "a\n\nb");
         assert_eq!((before.text_before(2), before.account(2)), ("b".to_owned(), (2, 2)));
         assert_eq!((before.account(3), before.account(0)), ((4, 0), (0, 4)));

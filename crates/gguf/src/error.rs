@@ -89,10 +89,10 @@ impl Resembles {
             [0x1F, 0x8B, ..] | [0x28, 0xB5, 0x2F, 0xFD, ..] | [b'B', b'Z', b'h', ..] => {
                 Self::Compressed
             }
-            // `ggjt`, `ggml` and `ggmf` were numbers, written little-endian.
+            // `ggjt`, `ggml`, `ggmf` and the adapters' `ggla` were numbers, written little-endian.
             [b't', b'j', b'g', b'g', ..]
-            | [b'l', b'm' | b'a', b'g', b'g', ..]
-            | [b'f', b'm', b'g', b'g', ..] => Self::OldGgml,
+            | [b'l' | b'f', b'm', b'g', b'g', ..]
+            | [b'a', b'l', b'g', b'g', ..] => Self::OldGgml,
             // A length of eight bytes, then the JSON of the header.
             [_, _, _, _, _, _, _, _, b'{', b'"' | b' ' | b'\n', ..] => Self::Safetensors,
             _ if starts(b"version https://git-lfs") => Self::GitLfsPointer,
@@ -146,6 +146,9 @@ mod tests {
             (b"\x1f\x8b\x08", Resembles::Compressed),
             (b"{\"error\": \"gone\"}", Resembles::Json),
             (b"tjgg", Resembles::OldGgml),
+            (b"lmgg", Resembles::OldGgml),
+            (b"algg", Resembles::OldGgml),
+            (b"lagg", Resembles::Unknown),
             (b"\x7fELF", Resembles::Unknown),
         ] {
             assert_eq!(Resembles::of(head), expected);

@@ -86,7 +86,7 @@ pub(crate) fn claim(runtime: &Path, ask: &Ask) -> Result<Claim, ErrorInfo> {
             Ok(stream) => {
                 // Without an answer the other launcher was ending. Then the lock is free in a
                 // moment.
-                if let Some(answer) = hand_over(&stream, ask)? {
+                if let Some(answer) = hand_over(&stream, ask, Duration::from_millis(ANSWER_MS))? {
                     return answer.map(Claim::Running);
                 }
             }
@@ -143,9 +143,15 @@ fn try_first(runtime: &Path, socket: &Path) -> Result<Option<Instance>, Launcher
 /// Sends the request and waits for its answer. `None` if the other side ended before it answered;
 /// then this start may become the first. A timeout is an error and not `None`: that launcher lives,
 /// and a second one would not get the lock.
-fn hand_over(stream: &UnixStream, ask: &Ask) -> Result<Option<Answer>, LauncherError> {
+fn hand_over(
+    stream: &UnixStream,
+    ask: &Ask,
+    within: Duration,
+) -> Result<Option<Answer>, LauncherError> {
     let talk = || {
-        stream.set_read_timeout(Some(Duration::from_millis(ANSWER_MS)))?;
+        stream.set_read_timeout(Some(within))?;
+        // A launcher that is stopped does not read, and a long request would wait for ever.
+        stream.set_write_timeout(Some(within))?;
         write_line(stream, ask)?;
         read_line::<Answer>(stream)
     };
@@ -258,6 +264,16 @@ mod tests {
         assert!(matches!(claimed, Claim::Running(message) if message == "opened"));
         assert_eq!(claim(dir.path(), &ask("/b")).unwrap_err().code, ErrorCode::Busy);
         answering.join().unwrap();
+    }
+
+    #[test]
+    fn one_that_runs_and_reads_nothing_is_an_error_however_much_is_asked() {
+        let (stream, _stopped) = UnixStream::pair().unwrap();
+        for paths in [1, 100_000] {
+            let ask = Ask { paths: vec!["/a/long/path".into(); paths], ..ask("/a") };
+            let answer = hand_over(&stream, &ask, Duration::from_millis(50));
+            assert!(matches!(answer, Err(LauncherError::NoAnswer)), "{paths} paths");
+        }
     }
 
     #[test]

@@ -56,7 +56,7 @@ enum Event {
 
 enum Done {
     Windows,
-    Address(Notice),
+    Addresses(Vec<Notice>),
 }
 
 struct Session<'a> {
@@ -104,10 +104,10 @@ pub(crate) fn run(
     let mut session = Session::prepare(setup, notice, sender, &about)?;
     session.start_server()?;
     let outcome = session.answer(ask).map_err(ErrorInfo::from).and_then(|done| {
-        notice(match done {
-            Done::Windows => Notice::Opening,
-            Done::Address(address) => address,
-        });
+        match done {
+            Done::Windows => notice(Notice::Opening),
+            Done::Addresses(addresses) => addresses.into_iter().for_each(notice),
+        }
         session.handle_all(&receiver)
     });
     session.shut_down();
@@ -241,7 +241,10 @@ impl<'a> Session<'a> {
                 Event::Asked(asked) => {
                     let answer = self.answer(&asked.ask).map(|done| match done {
                         Done::Windows => "Opened in the LocalCoder IDE that is running.".to_owned(),
-                        Done::Address(address) => address.to_string(),
+                        Done::Addresses(addresses) => {
+                            let texts = addresses.iter().map(Notice::to_string);
+                            texts.collect::<Vec<_>>().join("\n\n")
+                        }
                     });
                     // The start may have given up waiting; what it asked for is done all the same.
                     let _ = asked.answer.send(answer.map_err(ErrorInfo::from));
@@ -272,11 +275,13 @@ impl<'a> Session<'a> {
         if self.server.is_none() {
             return Err(failed(&self.log, "it ended too often"));
         }
-        // Without windows only the first target gets an address.
         if let Some(reason) = self.why_no_window(ask.browser) {
             self.in_browser = true;
-            let url = self.front.address(&targets[0].query())?;
-            return Ok(Done::Address(Notice::Address { url, reason: reason.to_owned() }));
+            let address = |target: &Target| -> Result<Notice, LauncherError> {
+                let url = self.front.address(&target.query())?;
+                Ok(Notice::Address { url, reason: reason.to_owned() })
+            };
+            return Ok(Done::Addresses(targets.iter().map(address).collect::<Result<_, _>>()?));
         }
         for target in &targets {
             match self.window_of(target) {
@@ -422,7 +427,8 @@ impl<'a> Session<'a> {
     }
 
     /// The window program ended by itself: its windows are opened again, within limits. Beyond
-    /// these, or without a server, it is an error that ends the run. Not reached if the windows
+    /// these, or without a server, it is an error that ends the run, unless an address was given out:
+    /// the pages in a browser need no window program. Not reached if the windows
     /// were closed, since the run ends before the program does then.
     fn windows_ended(&mut self, status: ExitStatus) -> Result<(), LauncherError> {
         tracing::warn!(%status, "the window program ended");
@@ -439,7 +445,12 @@ impl<'a> Session<'a> {
             (self.notice)(Notice::WindowsReopened);
             return Ok(());
         }
-        Err(LauncherError::WindowsEnded(status))
+        let error = LauncherError::WindowsEnded(status);
+        if self.in_browser && self.server.is_some() {
+            (self.notice)(Notice::Problem(error.into()));
+            return Ok(());
+        }
+        Err(error)
     }
 
     fn close_desktop(&mut self) {

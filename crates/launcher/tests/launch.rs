@@ -168,6 +168,21 @@ fn windows_that_die_are_opened_again_once() {
 }
 
 #[test]
+fn windows_that_die_too_often_leave_what_is_open_in_a_browser() {
+    let fake = Fake::new();
+    let mut run = fake.open(&["project"]);
+    fake.opened_url(0);
+    assert_eq!(fake.open(&["--browser", "other"]).wait(), Some(0));
+    let first = fake.kill("desktop", 0);
+    fake.opened_url(1);
+    fake.kill("desktop", first);
+    until("it is reported", || run.output().contains("comes back at the next start").then_some(()));
+    assert!(alive(fake.pid("server")), "the page in the browser works");
+    run.signal(libc::SIGINT);
+    assert_eq!(run.wait(), Some(0), "{}", run.output());
+}
+
+#[test]
 fn a_signal_ends_everything_in_good_order() {
     let fake = Fake::new();
     let mut run = fake.open(&["project"]);
@@ -217,6 +232,12 @@ fn without_a_display_the_address_is_reported_and_the_server_runs_until_ctrl_c() 
     let mut second = fake.open(&["--browser", "other"]);
     assert_eq!(second.wait(), Some(0));
     assert!(second.output().contains("/other"), "{}", second.output());
+    // Of several folders, each has its own.
+    let mut third = fake.open(&["--browser", "other", "project"]);
+    assert_eq!(third.wait(), Some(0));
+    let output = third.output();
+    assert!(output.contains("/other") && output.contains("/project"), "{output}");
+    assert_eq!(output.matches("/open?ticket=").count(), 2, "{output}");
     assert!(!run.exited_within(Duration::from_millis(200)));
     run.signal(libc::SIGINT);
     assert_eq!(run.wait(), Some(0));

@@ -205,7 +205,10 @@ impl Store {
                 Err(error) => Err(error.kind().into()),
             }
         };
-        let digest = digest(file, bytes, progress, also);
+        // Of what is kept: the original may be written to after it was cloned, and the blob's name
+        // would promise what it does not have.
+        let mut clone = if cloned { Some(copy.reopen().map_err(failed)?) } else { None };
+        let digest = digest(clone.as_mut().unwrap_or(file), bytes, progress, also);
         writing.map_err(failed)?;
         let sha256 = digest
             .map_err(|error| unread(path, error.into()))?

@@ -127,6 +127,11 @@ impl Worker {
         WorkerId { slot: 0, generation: self.generation }
     }
 
+    /// The number of its process, as the host is told it.
+    pub(crate) fn pid(&self) -> u32 {
+        500 + u32::try_from(self.generation).unwrap_or(0)
+    }
+
     /// Whether it has something to do that takes time.
     pub(crate) fn has_work(&self) -> bool {
         self.calls.iter().any(|call| call.method != Method::Cancel)
@@ -158,7 +163,7 @@ impl World {
             Err(ErrorInfo::new(ErrorCode::WorkerStart, "the worker can't be started"))
         } else {
             worker.reported_up = true;
-            Ok(500 + u32::try_from(generation).unwrap_or(0))
+            Ok(worker.pid())
         };
         self.deliver(Event::WorkerStarted { generation, result })
     }

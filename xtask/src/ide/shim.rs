@@ -1,12 +1,12 @@
 //! The script and the style that are put into the page that starts the workbench.
 //!
 //! The page is a template: the server replaces every `{{…}}` in it on each request. So the JSON
-//! that is put in here must not contain `{{`, or `</`, which would end the script. Called by the
-//! overlay.
+//! that is put in here must not contain `{{`, or `</` and `<!--`, which would end the script or
+//! keep it from ending. Called by the overlay.
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result};
 use fs_err as fs;
 use serde::Deserialize;
 use serde_json::Value;
@@ -44,18 +44,15 @@ impl Shim {
 /// The script with the product, its version and the configuration defaults filled in. Each
 /// placeholder must occur once, so that a script that was changed fails here and not in the page.
 pub(super) fn script(template: &str, product: &Value, defaults: &Value) -> Result<String> {
-    let version = product["version"].as_str().unwrap_or_default();
+    let version = product.get("version").filter(|it| it.is_string());
+    let version = version.context("the product has no `version`")?;
     let script = replace_once(template, "\"@PRODUCT@\"", &literal(product)?)?;
-    let script = replace_once(&script, "@VERSION@", version)?;
+    let script = replace_once(&script, "\"@VERSION@\"", &literal(version)?)?;
     replace_once(&script, "\"@DEFAULTS@\"", &literal(defaults)?)
 }
 
 /// JSON that is safe in a script in the page's template.
 fn literal(value: &Value) -> Result<String> {
-    let json = serde_json::to_string(value)?;
-    if json.contains("{{") {
-        bail!("text put into the page must not hold `{{{{`: the server would take it for its own");
-    }
-    // `</script>` within a text would end the element; the backslash is nothing in JSON.
-    Ok(json.replace("</", "<\\/"))
+    // `<` and `{{` are only within its strings, where an escape means the same.
+    Ok(serde_json::to_string(value)?.replace('<', "\\u003c").replace("{{", "{\\u007b"))
 }

@@ -155,11 +155,13 @@ fn a_digest_sees_names_contents_and_borders() {
 #[test]
 fn the_page_script_is_filled_in_and_safe_in_a_template() {
     let template = fs::read_to_string(overlay_folder().join("shim.js")).unwrap();
-    let product = json!({"version": "1.0.0", "text": "</script>"});
+    let product = json!({"version": "1.0.0", "text": "<!--<script></script>{{x}}{"});
     let script = shim::script(&template, &product, &json!({"a.b": true})).unwrap();
     assert!(script.contains(r#"{"a.b":true}"#) && script.contains(r#"version: "1.0.0""#));
     assert!(!script.contains("{{") && !script.contains("</") && !script.contains("\"@"));
-    assert!(shim::script(&template, &json!({"id": "{{x}"}), &json!({})).is_err());
+    assert!(script.contains(r#""\u003c!--\u003cscript>\u003c/script>{\u007bx}}{""#), "{script}");
+    assert!(!script.contains("<!--") && !script.contains("<script"));
+    assert!(shim::script(&template, &json!({"id": "x"}), &json!({})).is_err(), "no version");
 }
 
 #[test]

@@ -7,11 +7,13 @@ pub(super) fn is_import(node: Node<'_>) -> bool {
     up.any(|it| it.kind().contains("import") || it.kind() == "use_declaration")
 }
 
-/// Where a format string of Rust names a variable: `{name}` or `{name:`.
+/// Where a format string of Rust names a variable: `{name}` or `{name:`. Two braces are one of text,
+/// so only the last of an odd number opens a variable.
 pub(super) fn formatted(text: &str, name: &str) -> impl Iterator<Item = usize> {
     text.match_indices('{').filter_map(move |(at, _)| {
         let rest = text[at + 1..].strip_prefix(name)?;
-        rest.starts_with(['}', ':']).then_some(at + 1)
+        let braces = text[..=at].bytes().rev().take_while(|byte| *byte == b'{').count();
+        (braces % 2 == 1 && rest.starts_with(['}', ':'])).then_some(at + 1)
     })
 }
 

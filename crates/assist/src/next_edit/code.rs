@@ -438,7 +438,9 @@ impl<'a> Code<'a> {
             let mut names = parameter.walk();
             let count = parameter.children_by_field_name("name", &mut names).count().max(1);
             most += count;
-            let is_optional = kind.contains("optional") || text.contains('=');
+            // The arrow of a function's type gives no value.
+            let has_value = text.replace("=>", "").contains('=');
+            let is_optional = kind.contains("optional") || has_value;
             least += if is_optional { 0 } else { count };
         }
         Some((least, most))

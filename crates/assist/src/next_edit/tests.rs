@@ -338,6 +338,22 @@ fn follows(path: &str, text: &str, (before, after): (&str, &str)) -> Vec<(u32, S
 }
 
 #[test]
+fn braces_of_the_text_of_a_format_string_name_nothing() {
+    let rust =
+        "fn f() {\n    let total = 1;\n    println!(\"{{total}} {total} {{{total}}}\");\n}\n";
+    let line = "    println!(\"{{total}} {sum} {{{sum}}}\");".to_owned();
+    assert_eq!(follows("a.rs", rust, ("let total = 1;", "let sum = 1;")), [(3, line)]);
+}
+
+#[test]
+fn a_parameter_whose_type_is_a_function_is_asked_of_every_call() {
+    let head = "function run(done: () => void) {";
+    let text = format!("{head}\n  done();\n}}\nrun(() => {{}});\n");
+    let places = follows("a.ts", &text, (head, "function run(name: string, done: () => void) {"));
+    assert_eq!(places.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [4]);
+}
+
+#[test]
 fn lines_that_are_put_in_or_taken_out_are_beside_lines_that_read_alike() {
     let yaml = "services:\n  web:\n    image: a\n  db:\n    image: b\n";
     let put_in = ("    image: a", "    image: a\n    restart: always");

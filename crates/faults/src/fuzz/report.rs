@@ -28,20 +28,30 @@ impl Ran {
         said: &str,
         found: Vec<String>,
     ) -> Result<Self> {
-        // The last line counts: the earlier ones are progress.
-        let last = |name: &str| said.lines().rev().find_map(|line| number_behind(line, name));
-        let wanted =
-            |name: &str| last(name).with_context(|| format!("{target} does not tell its `{name}`"));
-        // After an input that fails, the program ends without printing the statistics.
-        let executions = last("stat::number_of_executed_units:").or_else(|| last("#"));
+        // Only lines of libFuzzer's own, the last of which counts: what a target prints may have
+        // the same words, and so may the input that is printed with a finding.
+        let last = |begins: &str, name: &str| {
+            let mut lines = said.lines().rev().filter(|line| line.starts_with(begins));
+            lines.find_map(|line| number_after(line, name))
+        };
+        let (progress, total) = (|name: &str| last("#", name), |name: &str| last(name, name));
+        // An input that fails while the corpus is read ends the program before its first line of
+        // progress: the finding matters more than these numbers.
+        let failed = !found.is_empty();
+        let wanted = |number: Option<u64>, name: &str| match number {
+            None if failed => Ok(0),
+            number => number.with_context(|| format!("`{target}` does not report `{name}`")),
+        };
+        // Without final statistics, as when it was killed, the last line of progress counts.
+        let executions = total("stat::number_of_executed_units:").or_else(|| progress("#"));
         Ok(Self {
             target,
             seconds: took.as_secs_f64(),
-            executions: executions.context("the target has not run")?,
-            coverage: wanted("cov:")?,
-            features: wanted("ft:")?,
-            corpus_files: wanted("corp:")?,
-            peak_mib: last("stat::peak_rss_mb:").or_else(|| last("rss:")).unwrap_or(0),
+            executions: wanted(executions, "#")?,
+            coverage: wanted(progress("cov:"), "cov:")?,
+            features: wanted(progress("ft:"), "ft:")?,
+            corpus_files: wanted(progress("corp:"), "corp:")?,
+            peak_mib: total("stat::peak_rss_mb:").or_else(|| progress("rss:")).unwrap_or(0),
             found,
         })
     }
@@ -76,7 +86,7 @@ impl Ran {
     }
 }
 
-fn number_behind(line: &str, word: &str) -> Option<u64> {
+fn number_after(line: &str, word: &str) -> Option<u64> {
     let rest = line.split_once(word)?.1.trim_start();
     let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
     rest[..end].parse().ok()
@@ -100,6 +110,15 @@ mod tests {
         assert_eq!(numbers, (12_345, 812, 3_101, 430, 63));
         assert!(ran.line().contains("(6172 a second)") && ran.line().ends_with("all hold"));
         assert!(Ran::new("gguf", Duration::ZERO, "error", Vec::new()).is_err());
+
+        // What fails at once is still a finding, and what it prints is no statistic.
+        let panicked = "thread 'main' panicked at a.rs:1: wanted cov: 5 at #7";
+        let failed = Ran::new("gguf", Duration::ZERO, panicked, vec!["crash-1".to_owned()]);
+        let failed = failed.unwrap();
+        assert_eq!((failed.executions, failed.coverage, failed.found.len()), (0, 0, 1));
+        assert!(failed.line().ends_with("1 DO NOT HOLD"), "{}", failed.line());
+        let both_said = format!("{said}{panicked}\n");
+        assert_eq!(Ran::new("gguf", Duration::from_secs(2), &both_said, Vec::new()).unwrap(), ran);
         let mut both = ran.clone();
         both.add(ran);
         assert_eq!((both.executions, both.coverage, both.peak_mib), (24_690, 812, 63));

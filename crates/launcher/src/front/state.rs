@@ -74,7 +74,8 @@ impl State {
         serde_json::to_vec(self.stores(&mut open, name)).expect("texts are always JSON")
     }
 
-    /// Makes a change and has it on disk before it returns.
+    /// Makes a change and has it in its file before it returns: a kill loses nothing of it. It is
+    /// not synced, so a power cut may cost the newest changes, as in a browser.
     ///
     /// # Errors
     /// If it is not a valid change, is too large, or can't be written; then nothing is changed on
@@ -98,7 +99,12 @@ impl State {
         for key in change.delete {
             values.remove(&key);
         }
-        let written = write(&self.file(name), stores);
+        let file = self.file(name);
+        // Only for one that is added: a page that asks for what is not there must cost no other.
+        if !file.exists() {
+            make_room(&self.folder);
+        }
+        let written = write(&file, stores);
         if written.is_err() {
             // What is on disk counts: the change is already in memory, and the page is told that it
             // failed. So the database is read again when it is next asked for.
@@ -109,13 +115,9 @@ impl State {
 
     fn stores<'a>(&self, open: &'a mut HashMap<String, Stores>, name: &str) -> &'a mut Stores {
         open.entry(name.to_owned()).or_insert_with(|| {
-            let file = self.file(name);
-            if !file.exists() {
-                make_room(&self.folder);
-            }
             // A file that can't be read and one that is damaged both count as empty. It is
             // overwritten by the next change.
-            let bytes = fs_err::read(&file).unwrap_or_default();
+            let bytes = fs_err::read(self.file(name)).unwrap_or_default();
             serde_json::from_slice(&bytes).unwrap_or_default()
         })
     }
@@ -227,6 +229,8 @@ mod tests {
         let time = std::time::SystemTime::UNIX_EPOCH;
         std::fs::File::options().write(true).open(&old).unwrap().set_modified(time).unwrap();
         let state = State::new(dir.path().to_owned());
+        assert_eq!(read(&state, "new"), Stores::new());
+        assert!(old.exists(), "nothing was added");
         change(&state, "new", r#"{"store":"s","put":{"a":"1"}}"#);
         assert!(!old.exists());
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), DATABASES_MAX);

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::broken::{Outcome, breach};
 use crate::store::{self, SPECS};
+use crate::worker::Worker;
 use crate::world::World;
 
 const TRUE: &str = "inv 8: what is reported is true";
@@ -26,7 +27,10 @@ impl World {
         let numbers = (status["clients"].as_u64(), status["requests"].as_u64());
         let (clients, requests) = (self.clients.count() as u64, self.requests.wanted() as u64);
         if numbers != (Some(clients), Some(requests)) {
-            let text = format!("{numbers:?} of {clients} clients and {requests} requests");
+            let text = format!(
+                "(clients, requests) are reported as {numbers:?}, but there are {clients} and \
+                 {requests}"
+            );
             return breach(TRUE, text);
         }
         let Some(model) = model else { return Ok(()) };
@@ -37,11 +41,11 @@ impl World {
             let text = format!("{window} tokens of {trained}: {notes:?}");
             return breach(TRUE, text);
         }
-        let holds = |world: &&crate::worker::Worker| {
-            world.alive && world.resident.is_some_and(|it| it.model == model && it.loaded)
+        let holds = |worker: &&Worker| {
+            worker.alive && worker.resident.is_some_and(|it| it.model == model && it.loaded)
         };
         let Some(worker) = self.workers.values().find(holds) else { return Ok(()) };
-        // The settings have changed since the load, so what was lower then may be what is asked
+        // The settings have changed since the load: what was lower then may be what is asked for
         // now.
         if worker.lowered_under != self.loads.settings {
             return Ok(());
@@ -55,17 +59,21 @@ impl World {
         Ok(())
     }
 
-    /// Checks that a model reported as loaded is loaded, unless its worker has just ended.
+    /// Checks that a model reported as loaded is loaded in the worker that is named, unless that
+    /// one has just ended and the host was not told yet.
     fn check_residents(&self, status: &Value) -> Outcome {
         for resident in status["residents"].as_array().into_iter().flatten() {
             let reference = resident["model"]["reference"].as_str().unwrap_or_default();
             let index = store::index_of(reference);
-            let is_there = |worker: &crate::worker::Worker| {
-                !worker.reported_gone
-                    && (!worker.alive || worker.resident.is_some_and(|it| Some(it.model) == index))
+            let pid = resident["pid"].as_u64();
+            let is_it =
+                |worker: &&Worker| !worker.reported_gone && pid == Some(worker.pid().into());
+            let holds = |worker: &Worker| {
+                !worker.alive
+                    || worker.resident.is_some_and(|it| it.loaded && Some(it.model) == index)
             };
-            if !self.workers.values().any(is_there) {
-                return breach(TRUE, format!("`{reference}` is not loaded"));
+            if !self.workers.values().find(is_it).is_some_and(holds) {
+                return breach(TRUE, format!("`{reference}` is not loaded in {pid:?}"));
             }
         }
         Ok(())
