@@ -94,7 +94,7 @@ fn write_stderr(bytes: &[u8]) {
 }
 
 fn load_error(code: ErrorCode) -> ErrorInfo {
-    ErrorInfo::new(code, "the model could not be downloaded")
+    ErrorInfo::new(code, "the model could not be loaded")
         .with_cause("an injected failure")
         .with_hint("choose another model")
         .with_action(ErrorAction::OpenSettings)
