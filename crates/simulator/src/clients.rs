@@ -27,8 +27,6 @@ pub(crate) struct Clients {
     /// Whether each has said a valid hello, and whether it watches for changes.
     connected: BTreeMap<ClientId, (bool, bool)>,
     last: ClientId,
-    /// Clients that the host is about to disconnect.
-    pub(crate) refused: Vec<ClientId>,
     pub(crate) closed: bool,
 }
 
@@ -55,7 +53,6 @@ impl Clients {
 
     /// The host is gone; returns how many clients were connected.
     pub(crate) fn all_lost(&mut self) -> usize {
-        self.refused.clear();
         std::mem::take(&mut self.connected).len()
     }
 }

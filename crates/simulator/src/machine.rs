@@ -88,7 +88,6 @@ impl World {
         if clock_runs {
             self.agenda.delay_all(ms);
             self.now_ms += ms;
-            self.asleep_ms += ms;
         }
         self.woke_ms = self.now_ms;
         // A short sleep is not reported at all; then only the clock shows it.

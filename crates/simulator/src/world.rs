@@ -47,8 +47,6 @@ pub(crate) struct World {
     pub(crate) tally: Tally,
     pub(crate) trace: Trace,
     pub(crate) now_ms: u64,
-    /// How much of the time the machine was asleep.
-    pub(crate) asleep_ms: u64,
     /// When it last woke, or the host was last resumed.
     pub(crate) woke_ms: u64,
     pub(crate) agenda: Agenda,
@@ -89,7 +87,6 @@ impl World {
             trace,
             tally: Tally { seeds: 1, ..Tally::default() },
             now_ms: 1_000,
-            asleep_ms: 0,
             woke_ms: 0,
             agenda: Agenda::default(),
             host: None,
