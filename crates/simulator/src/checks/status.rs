@@ -9,7 +9,6 @@ use crate::world::World;
 const TRUE: &str = "inv 8: what is reported is true";
 const REPORTED: &str = "inv 8: what is lowered is reported";
 
-/// For each thing that may be lowered, words of which one must then be in a note.
 const WORDS: &[(&str, &[&str])] = &[
     ("window", &["window"]),
     ("batch", &["smaller steps", "batch", "tokens at a time"]),
@@ -55,11 +54,11 @@ impl World {
         Ok(())
     }
 
-    /// Checks that a model reported as loaded is loaded, unless its worker has just ended.
     fn check_residents(&self, status: &Value) -> Outcome {
         for resident in status["residents"].as_array().into_iter().flatten() {
             let reference = resident["model"]["reference"].as_str().unwrap_or_default();
             let index = store::index_of(reference);
+            // A worker that has ended still counts until its end is reported: the host can't know.
             let is_there = |worker: &crate::worker::Worker| {
                 !worker.reported_gone
                     && (!worker.alive || worker.resident.is_some_and(|it| Some(it.model) == index))
