@@ -77,7 +77,6 @@ fn check_file(bytes: &[u8]) {
     assert_eq!(file.written(), bytes, "what was read is written again");
 }
 
-/// Checks that memory is computed without overflow for the largest values that settings allow.
 fn check_estimate(header: &Header) {
     for tokens in [1, 4096, u32::MAX] {
         let shape = |flash_attention| RunShape {

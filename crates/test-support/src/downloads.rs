@@ -31,7 +31,6 @@ pub struct Content {
 }
 
 impl Content {
-    /// This many random bytes that begin like a model.
     #[must_use]
     pub fn random(seed: u64, length: usize) -> Self {
         let mut random = Random::new(seed);
@@ -66,7 +65,6 @@ impl Random {
     }
 }
 
-/// A user's catalog that has this file as the model `small`.
 #[must_use]
 pub fn catalog(content: &Content, url: &str) -> Value {
     json!({"version": 1, "models": [{

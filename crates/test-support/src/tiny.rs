@@ -340,7 +340,6 @@ fn drawn(state: &mut u64) -> f32 {
     ((*state >> 40) as f32 / 8_388_608.0 - 1.0) * 1.732
 }
 
-/// Whether a token is a word with the space before it, as vocabularies write it.
 fn is_word(token: &[u8]) -> bool {
     let letters = token.strip_prefix("\u{120}".as_bytes());
     letters.is_some_and(|it| it.len() > 1 && it.iter().all(u8::is_ascii_lowercase))

@@ -24,7 +24,6 @@ const NOT_GREETED: u64 = 0;
 
 pub(super) type Job = (Id, String, Value);
 
-/// What the reader, the engine and the heartbeat share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) plan: Plan,
@@ -60,13 +59,13 @@ impl Shared {
         *lock(&self.worker)
     }
 
-    /// Sends a message. If the host is gone, there is nothing left to do.
     pub(super) fn send(&self, message: &Message) {
         self.write_frame(&message.to_bytes());
     }
 
     pub(super) fn write_frame(&self, body: &[u8]) {
         if write_frame(&mut stdout().lock(), body).is_err() {
+            // The host is gone, so there is nothing left to do.
             quit(0);
         }
     }
@@ -86,7 +85,6 @@ impl Shared {
         }
     }
 
-    /// Misbehaves if the script has a fault for this moment.
     pub(super) fn reach(&self, is: impl Fn(Moment) -> bool, request_id: u64) -> Done {
         match self.plan.next_fault(is) {
             Some(fault) => misbehave(self, fault, request_id),
