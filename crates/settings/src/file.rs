@@ -44,7 +44,7 @@ pub struct Origin {
 
 impl PartialEq for Origin {
     fn eq(&self, _: &Self) -> bool {
-        // Two layers with the same values are equal, wherever those came from.
+            // Two layers with the same values are equal, wherever those came from.
         true
     }
 }
@@ -173,6 +173,7 @@ impl<'a> Keys<'a> {
             let key = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") };
             // The properties come in the order of the text, on which counting lines relies.
             let line = self.line_of(property.range.start);
+            // Overwrites the line of an earlier one with this key, whose value does not count.
             self.lines.insert(key.clone(), line);
             let range = property.value.range();
             let value = self.text.get(range.start..range.end).unwrap_or_default();

@@ -222,6 +222,7 @@ impl Found {
 
     fn fill_in(&mut self, profile: &Profile) {
         for (key, value) in profile.values() {
+            // Just above the defaults: whatever a user has set in any layer counts more.
             if self.source(key) == Layer::Default && !key.setting().is_nothing(&value) {
                 self.put(key, value, Layer::Profile, Layer::Profile.name());
             }

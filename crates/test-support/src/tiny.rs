@@ -337,6 +337,7 @@ fn drawn(state: &mut u64) -> f32 {
     *state ^= *state << 13;
     *state ^= *state >> 7;
     *state ^= *state << 17;
+    // Spread evenly over ±√3, which is a variance of 1.
     ((*state >> 40) as f32 / 8_388_608.0 - 1.0) * 1.732
 }
 
@@ -358,6 +359,7 @@ impl Vocabulary {
             |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("they are eight"));
         let size = |at: usize| usize::try_from(number(at)).expect("it was read");
         let mut it = Self { pairs: Vec::new(), pair_count: 0, words: Vec::new() };
+        // After the magic, the version and the two counts.
         let mut at = 24;
         for _ in 0..number(16) {
             let start = at;

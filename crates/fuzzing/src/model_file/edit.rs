@@ -82,6 +82,7 @@ impl ModelFile {
     #[must_use]
     pub fn with_architecture(&self, name: &str) -> Self {
         let mut file = self.clone();
+        // The keys of a model's sizes begin with the name, and are looked up by it.
         let prefix = self.architecture() + ".";
         for pair in &mut file.pairs {
             if let Some(rest) = pair.key.strip_prefix(prefix.as_bytes()) {
