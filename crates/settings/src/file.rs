@@ -44,7 +44,7 @@ pub struct Origin {
 
 impl PartialEq for Origin {
     fn eq(&self, _: &Self) -> bool {
-            // Two layers with the same values are equal, wherever those came from.
+        // Two layers with the same values are equal, wherever those came from.
         true
     }
 }

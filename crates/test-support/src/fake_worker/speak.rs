@@ -126,7 +126,9 @@ pub(super) fn start(shared: &Arc<Shared>, jobs: Sender<Job>) -> std::io::Result<
 fn beat(shared: &Shared) {
     while !shared.silent.load(Ordering::Acquire) {
         let beat_ms = shared.beat_ms.load(Ordering::Acquire);
+        // 0 before the hello, which would spin.
         std::thread::sleep(Duration::from_millis(beat_ms.max(1)));
+        // Only with something to do, as the real worker; and not if it has frozen during the sleep.
         if shared.open_jobs.load(Ordering::Acquire) > 0 && !shared.silent.load(Ordering::Acquire) {
             let progress = shared.progress.load(Ordering::Acquire);
             let params = HeartbeatParams { worker: shared.worker(), progress };
@@ -148,6 +150,7 @@ fn take(shared: &Shared, jobs: &Sender<Job>, id: Id, method: String, params: Val
         shared.answer::<Ping>(id, Ok(answer));
     } else if method == WorkerCancel::METHOD {
         let wanted = params["requestId"].as_u64().unwrap_or(0);
+        // 0 is what `running` holds while nothing runs, so it would be found.
         let found = wanted != 0 && shared.running.load(Ordering::Acquire) == wanted;
         if found && !shared.ignores_cancel.load(Ordering::Acquire) {
             shared.cancelled.store(wanted, Ordering::Release);
