@@ -9,8 +9,8 @@ use localcoder_host::core::{ClientId, Help};
 use localcoder_transport::Message;
 use serde_json::Value;
 
-/// What comes to pass without the host's doing, at a time drawn beforehand. A worker's end takes two
-/// of them: `WorkerDies` ends the process, and `WorkerEndReported` is when the host learns of it.
+/// What comes to pass in the world, at a time drawn beforehand. A worker's end takes two of them:
+/// `WorkerDies` ends the process, and `WorkerEndReported` is when the host learns of it.
 /// `WorkerSays` brings what a dead process left in its pipe; a live one speaks in `WorkerSteps`.
 #[derive(Debug)]
 pub(crate) enum WorldEvent {

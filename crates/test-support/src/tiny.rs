@@ -176,7 +176,6 @@ impl File {
         }
     }
 
-    /// Whether a layer has keys and values to look back at.
     const fn looks_back(&self, layer: u32) -> bool {
         !self.memory.has_state() || layer + 1 == LAYERS
     }

@@ -250,8 +250,8 @@ impl World {
             return breach("bounds: clients", format!("client {client} is not connected"));
         }
         match message {
-            // Requests are numbered from 1; under 0 comes the answer to a frame that was not JSON and
-            // therefore had no id.
+            // Requests are numbered from 1; under 0 comes the answer to a frame that was not JSON,
+            // and therefore had no id.
             Message::Response { id: Id::Number(0), .. } => {
                 match self.requests.malformed.get_mut(&client).filter(|count| **count > 0) {
                     Some(count) => *count -= 1,
