@@ -75,14 +75,16 @@ fn split(text: &str) -> Vec<&str> {
     text.split_inclusive('\n').collect()
 }
 
-/// Applies a unified diff as `patch` does, without any tolerance.
 fn patched(old: &str, diff: &str) -> String {
+    // As `patch` does, but without any tolerance: lines that `patch` would search for nearby are a
+    // fault of the diff here.
     let old = split(old);
     let mut new = String::new();
     let mut at = 0;
     let mut lines = split(diff).into_iter().skip(2).peekable();
     while let Some(line) = lines.next() {
         let (sign, text) = line.split_at(1);
+        // `\ No newline at end of file` is a line of its own and says it of the line before.
         let ends = lines.next_if(|next| next.starts_with('\\')).is_none();
         let text = if ends { text } else { text.strip_suffix('\n').expect("a line of a diff") };
         match sign {
@@ -103,7 +105,6 @@ fn patched(old: &str, diff: &str) -> String {
     new
 }
 
-/// The index of the first old line in `@ -A,B +C,D @@`.
 fn from_line(head: &str) -> usize {
     let old = head.split(['-', ' ']).nth(2).expect("the head of a hunk");
     let (start, count) = old.split_once(',').unwrap_or((old, "1"));
@@ -112,7 +113,6 @@ fn from_line(head: &str) -> usize {
     if count == "0" { start } else { start - 1 }
 }
 
-/// Checks that every byte outside of an edit stays, and that its reverse restores the document.
 fn check_edit(document: &DocumentText, edit: &Edit) {
     let (range, moved) = locate(document, edit).expect("it was made from this document");
     assert!(range == edit.range && !moved);
@@ -134,7 +134,6 @@ fn check_edit(document: &DocumentText, edit: &Edit) {
     assert_eq!(undone, *text, "it is not undone");
 }
 
-/// Checks that in a changed document, an edit applies where its original is, or not at all.
 fn check_later(later: &DocumentText, edit: &Edit) {
     let Ok((range, _)) = locate(later, edit) else { return };
     let head: usize =

@@ -77,8 +77,8 @@ fn check_file(bytes: &[u8]) {
     assert_eq!(file.written(), bytes, "what was read is written again");
 }
 
-/// Checks that memory is computed without overflow for the largest values that settings allow.
 fn check_estimate(header: &Header) {
+    // Up to the most that the type allows: the sums must not overflow.
     for tokens in [1, 4096, u32::MAX] {
         let shape = |flash_attention| RunShape {
             context_tokens: tokens,
@@ -95,6 +95,7 @@ fn check_estimate(header: &Header) {
 
 fn check_error(length: u64, error: &GgufError) {
     let text = error.to_string();
+    // It quotes names from the file, and is shown on one line.
     assert!(!text.is_empty() && !text.contains(char::is_control), "{text:?}");
     assert!(text.chars().count() <= ERROR_CHARS_MAX, "{text}");
     assert!(!error.hint().is_empty());

@@ -26,7 +26,6 @@ pub use template::tried as tried_template;
 pub struct Target {
     /// Name of the target, of the program in `fuzz/fuzz_targets`, and of the folder of kept inputs.
     pub name: &'static str,
-    /// What is read, in words for people.
     pub about: &'static str,
     /// Gives bytes to the reader; panics if something does not hold.
     pub run: fn(&[u8]),

@@ -35,7 +35,6 @@ pub(crate) fn run(bytes: &[u8]) {
     }
 }
 
-/// Checks a line of those that `localcoder-fetch` and its caller exchange.
 fn check_line(line: &str) {
     let permission = serde_json::from_str::<protocol::FetchPermission>(line);
     if let Ok(order) = serde_json::from_str::<protocol::FetchOrder>(line) {
@@ -58,8 +57,8 @@ fn check_all(table: &[Row], method: &str, value: &Value) {
     }
 }
 
-/// Checks that a value, if it is one of this type, stays the same when it is written and read.
 fn check<T: Serialize + DeserializeOwned>(value: &Value) {
+    // Any JSON gets here, so a value that is not of this type is not a fault.
     if let Ok(read) = serde_json::from_value::<T>(value.clone()) {
         check_again(&read);
     }

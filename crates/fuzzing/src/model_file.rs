@@ -37,7 +37,6 @@ pub struct ModelFile {
     pub version: u32,
     pub pairs: Vec<Pair>,
     pub tensors: Vec<Tensor>,
-    /// The bytes between the tensor list and the data.
     pub padding: Vec<u8>,
     pub data: Vec<u8>,
 }
@@ -46,7 +45,6 @@ pub struct ModelFile {
 pub struct Pair {
     pub key: Vec<u8>,
     pub kind: u32,
-    /// The value as bytes of the file.
     pub value: Vec<u8>,
 }
 
@@ -110,13 +108,13 @@ const BLOCKS: &[(u32, u64, u64)] = &[
 ];
 
 impl ModelFile {
-    /// Divides a file into its parts; `None` if the bytes are not a GGUF file.
     #[must_use]
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let mut rest = bytes.strip_prefix(MAGIC)?;
         let version = u32::from_le_bytes(take(&mut rest)?);
         let tensor_count = u64::from_le_bytes(take(&mut rest)?);
         let pair_count = u64::from_le_bytes(take(&mut rest)?);
+        // Nothing is reserved by the counts, since a changed file may claim any number.
         let mut pairs = Vec::new();
         for _ in 0..pair_count {
             let key = string(&mut rest)?.to_vec();
@@ -150,8 +148,8 @@ impl ModelFile {
         self.written_with(self.tensors.len() as u64, self.pairs.len() as u64).0
     }
 
-    /// The file with other counts written in it, and the offset at which its data begins.
     fn written_with(&self, tensors: u64, pairs: u64) -> (Vec<u8>, usize) {
+        // The counts are parameters, so that a file can claim others than it has.
         let mut file = MAGIC.to_vec();
         file.extend(self.version.to_le_bytes());
         file.extend(tensors.to_le_bytes());
@@ -174,7 +172,6 @@ impl ModelFile {
         (file, start)
     }
 
-    /// Pads the tensor list as the format requires.
     fn pad(&mut self) {
         self.padding.clear();
         let (file, start) = self.written_with(self.tensors.len() as u64, self.pairs.len() as u64);
@@ -184,7 +181,6 @@ impl ModelFile {
     }
 }
 
-/// The alignment that the file asks for, if it is possible, else the default.
 fn alignment(pairs: &[Pair]) -> usize {
     let said = pairs.iter().find(|pair| pair.key == ALIGNMENT_KEY && pair.kind == kind::U32);
     let said = said.and_then(|pair| pair.value.first_chunk());
@@ -209,7 +205,6 @@ fn string<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     Some(text)
 }
 
-/// How many bytes the value takes that begins here.
 fn value_bytes(kind: u32, rest: &[u8]) -> Option<usize> {
     if let Some(size) = scalar_bytes(kind) {
         return Some(size);
@@ -226,6 +221,7 @@ fn value_bytes(kind: u32, rest: &[u8]) -> Option<usize> {
                 let bytes = size.checked_mul(length)?;
                 after = after.split_at_checked(bytes)?.1;
             } else {
+                // A length that the file can't hold ends at the first element that is missing.
                 for _ in 0..length {
                     let bytes = value_bytes_of_text(element, after)?;
                     after = &after[bytes..];
@@ -237,8 +233,8 @@ fn value_bytes(kind: u32, rest: &[u8]) -> Option<usize> {
     Some(rest.len() - after.len())
 }
 
-/// Bytes of an element in a list; files do not contain lists of lists.
 fn value_bytes_of_text(kind: u32, rest: &[u8]) -> Option<usize> {
+    // Files do not contain lists of lists, so a text is the only element of unknown size.
     let mut after = rest;
     (kind == kind::STRING).then(|| string(&mut after))??;
     Some(rest.len() - after.len())

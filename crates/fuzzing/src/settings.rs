@@ -67,7 +67,6 @@ fn check_air_gap(values: &Map<String, Value>, resolved: &Resolved) {
     }
 }
 
-/// Every value of nested objects, by its dotted name.
 fn collect<'a>(prefix: &str, map: &'a Map<String, Value>, into: &mut Vec<(String, &'a Value)>) {
     for (key, value) in map {
         let key = format!("{prefix}.{key}");
@@ -107,7 +106,6 @@ fn check_edited(text: &str, key: &str, value: &Value) {
     check_others(text, &[&after, &without], key);
 }
 
-/// Checks that all other values of a file without duplicate keys are unchanged.
 fn check_others(before: &str, after: &[&str], key: &str) {
     let full = format!("localcoder.{key}");
     let is_other = |name: &str| {

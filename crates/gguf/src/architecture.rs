@@ -95,7 +95,6 @@ struct Needs {
     layer: &'static [&'static str],
     /// Whether each layer has its queries, keys and values in one joint tensor, or in three.
     attention: bool,
-    /// Tensors of each layer of a model without experts.
     dense: &'static [&'static str],
     /// Tensors of each layer of a model with experts; the same where llama.cpp doesn't tell them
     /// apart.

@@ -5,7 +5,6 @@
 /// file may fix, `Unsupported` and those after it are what no copy will.
 #[derive(Debug, thiserror::Error)]
 pub enum GgufError {
-    /// It is something other than a GGUF.
     #[error(transparent)]
     NotGguf(Resembles),
     /// It ends too early, as an interrupted download does.
@@ -15,19 +14,14 @@ pub enum GgufError {
         expected_bytes: u64,
         actual_bytes: u64,
     },
-    /// It contradicts itself or the format.
     #[error("its header is damaged: {0}")]
     Damaged(String),
-    /// It is a GGUF of a kind that does not run here.
     #[error("it is a GGUF file that this program can't run: {0}")]
     Unsupported(String),
-    /// It is a GGUF of a model that does not write text.
     #[error("it is a GGUF file, and not of a model that writes text: {0}")]
     WritesNothing(String),
-    /// It is a GGUF of an architecture that llama.cpp does not know.
     #[error("its architecture is `{0}`, which this version does not know")]
     UnknownArchitecture(String),
-    /// It is a GGUF whose model has nothing to do with text, or not on its own.
     #[error("it is a GGUF file, and not of a text model: {0}")]
     NotText(String),
     #[error("it could not be read: {0}")]
@@ -35,7 +29,6 @@ pub enum GgufError {
 }
 
 impl GgufError {
-    /// What to do next.
     #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
@@ -55,16 +48,13 @@ impl GgufError {
 pub enum Resembles {
     #[error("it is empty")]
     Empty,
-    /// A Git LFS pointer in place of the file.
     #[error("it is a Git LFS pointer and not the file itself")]
     GitLfsPointer,
     /// A web page, such as a login page that was saved as a model.
     #[error("it is a web page")]
     WebPage,
-    /// Weights in the safetensors format.
     #[error("it is in the safetensors format")]
     Safetensors,
-    /// A ZIP archive, which PyTorch checkpoints are too.
     #[error("it is a ZIP archive or a PyTorch checkpoint")]
     Zip,
     #[error("it is a compressed file")]
@@ -72,7 +62,6 @@ pub enum Resembles {
     /// JSON, such as a model's configuration or an error of a server.
     #[error("it is a JSON text")]
     Json,
-    /// The format of llama.cpp before GGUF.
     #[error("it is in the format that came before GGUF")]
     OldGgml,
     #[error("it does not begin with the letters GGUF")]

@@ -292,7 +292,6 @@ fn alignment(metadata: &Metadata) -> Result<u64, GgufError> {
     damaged(format!("its alignment is {alignment}"))
 }
 
-/// The quantization that the file names, or the type of most weights.
 fn quantization(metadata: &Metadata, tensors: &Tensors) -> Result<&'static str, GgufError> {
     let said = metadata.u32("general.file_type")?;
     // A larger one is undefined behavior in llama.cpp, which makes an enumeration of it without a

@@ -356,7 +356,6 @@ fn read_text<R: Read>(source: &mut Source<R>, key: &str) -> Result<Value, GgufEr
     }
 }
 
-/// Whether a token is written as a byte, like `<0x0A>`.
 fn is_byte(text: &str) -> bool {
     let digits = text.strip_prefix("<0x").and_then(|rest| rest.strip_suffix('>'));
     digits.is_some_and(|digits| {

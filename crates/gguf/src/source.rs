@@ -106,7 +106,6 @@ impl<R: Read> Source<R> {
         Ok(self.raw_string(bytes_max)?.and_then(|bytes| String::from_utf8(bytes).ok()))
     }
 
-    /// Like [`Self::string`], but for any bytes.
     pub(crate) fn raw_string(&mut self, bytes_max: u64) -> Result<Option<Vec<u8>>, GgufError> {
         let length = self.u64()?;
         if length > STRING_BYTES_MAX {

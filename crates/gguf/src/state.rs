@@ -40,7 +40,6 @@ pub(crate) fn bytes(
     Ok(values.saturating_mul(4).saturating_mul(layers))
 }
 
-/// How many layers of such a model use keys and values instead, if the file says so.
 fn layers_with_keys(
     metadata: &Metadata,
     architecture: &str,
@@ -54,8 +53,8 @@ fn layers_with_keys(
     Ok(u32::try_from(heads.iter().filter(|heads| **heads > 0).count()).unwrap_or(layers))
 }
 
-/// The interval at which layers use keys and values.
 pub(crate) fn interval(metadata: &Metadata, architecture: &str) -> Result<Option<u32>, GgufError> {
     let interval = metadata.u32(&format!("{architecture}.full_attention_interval"))?;
+    // 0 says nothing, and the number of layers is divided by it.
     Ok(interval.filter(|interval| *interval > 0))
 }

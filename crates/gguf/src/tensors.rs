@@ -97,13 +97,14 @@ impl Tensors {
         self.end = end;
     }
 
-    /// The data begins after the list, aligned; the last tensor must end within the file.
     fn check_end<R: Read>(&self, source: &Source<R>, alignment: u64) -> Result<(), GgufError> {
         let start = source.position().next_multiple_of(alignment);
         let Some(expected_bytes) = start.checked_add(self.end) else {
             return damaged("its tensors are larger than any file");
         };
         let actual_bytes = source.file_bytes();
+        // The list alone looks whole in a download that was interrupted: only the end of the last
+        // tensor shows that data is missing.
         if expected_bytes > actual_bytes {
             return Err(GgufError::Truncated { expected_bytes, actual_bytes });
         }

@@ -65,10 +65,8 @@ pub enum Affects {
     Sampling,
     /// What the next answer is like.
     Answers,
-    /// How long a model stays in memory.
     Residency,
     Suggestions,
-    /// What is suggested at the cursor, and when.
     GhostText,
     Statistics,
     /// What is done with an edit before it is shown; hosts don't go by it.

@@ -118,7 +118,6 @@ fn opened(text: &str) -> Result<Opened, String> {
     Ok(Opened { mark, root, object })
 }
 
-/// Gives a value to a name on the first level.
 fn put(text: &str, name: &str, value: &Value) -> Result<String, String> {
     let Opened { mark, root, object } = opened(text)?;
     match object.get(name) {

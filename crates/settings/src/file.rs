@@ -30,9 +30,7 @@ pub struct Contents {
     /// Keys that occur more than once, with different values: the last one counts, and for objects
     /// only the last one.
     pub repeated: Vec<String>,
-    /// Why it can't be read, if it exists but can't.
     pub problem: Option<ErrorInfo>,
-    /// The lines of the values, if they are known.
     pub origin: Origin,
 }
 
@@ -45,8 +43,8 @@ pub struct Origin {
 }
 
 impl PartialEq for Origin {
-    /// Two layers with the same values are equal, wherever those came from.
     fn eq(&self, _: &Self) -> bool {
+        // Two layers with the same values are equal, wherever those came from.
         true
     }
 }
@@ -175,6 +173,7 @@ impl<'a> Keys<'a> {
             let key = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") };
             // The properties come in the order of the text, on which counting lines relies.
             let line = self.line_of(property.range.start);
+            // Overwrites the line of an earlier one with this key, whose value does not count.
             self.lines.insert(key.clone(), line);
             let range = property.value.range();
             let value = self.text.get(range.start..range.end).unwrap_or_default();

@@ -83,7 +83,6 @@ impl Places {
         self.config.join("settings.json")
     }
 
-    /// The user's own copy of the sample project, once it has been made.
     #[must_use]
     pub fn sample(&self) -> PathBuf {
         self.data.join("sample")
@@ -168,7 +167,6 @@ impl Places {
         self.runtime.join("host.sock")
     }
 
-    /// The lock that a host holds as long as it runs.
     #[must_use]
     pub fn host_lock(&self) -> PathBuf {
         self.runtime.join("host.lock")
@@ -198,7 +196,6 @@ pub fn docs_dir(exe_dir: &Path) -> Option<PathBuf> {
         .map(|path| path.canonicalize().unwrap_or(path))
 }
 
-/// The assembled IDE's folder, if it exists.
 #[must_use]
 pub fn ide_dir(exe_dir: &Path) -> Option<PathBuf> {
     env::path(env::IDE_DIR)

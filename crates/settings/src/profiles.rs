@@ -37,13 +37,11 @@ const WINDOW_TOKENS: std::ops::RangeInclusive<u32> = CONTEXT_TOKENS_MIN..=CONTEX
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
     pub name: String,
-    /// What it is good for, in a sentence.
     pub summary: String,
     /// The model for code: an installed model's id, a path, or `demo`.
     pub code_model: String,
     /// The model for everything else; empty if the model for code does both.
     pub general_model: String,
-    /// The context window, in tokens.
     pub context_tokens: u32,
     /// The largest context window that is used if memory allows.
     pub context_tokens_most: u32,
@@ -59,7 +57,6 @@ impl Profile {
         built_in.map_or("own", |(name, _)| name)
     }
 
-    /// Its values for settings that a user may set as well.
     pub(crate) fn values(&self) -> [(Key, Value); 3] {
         [
             (Key::CodeModel, json!(self.code_model)),
@@ -68,7 +65,6 @@ impl Profile {
         ]
     }
 
-    /// Whether other models are chosen under it than under another, or models are run differently.
     pub(crate) fn runs_otherwise(&self, other: &Self) -> bool {
         // Destructured completely, so that no new field is forgotten. Name and description make no
         // difference.
@@ -218,7 +214,6 @@ fn own(name: &str, value: &Value) -> Result<Profile, String> {
     })
 }
 
-/// The error that there is no profile with this name, listing those there are.
 #[must_use]
 pub fn no_such_profile(name: &str, profiles: &[Profile]) -> SettingsError {
     let there = profiles.iter().map(|it| format!("`{}`", it.name)).collect();

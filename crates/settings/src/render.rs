@@ -34,7 +34,6 @@ fn choice(choices: Choices) -> Value {
     json!({"type": "string", "enum": words})
 }
 
-/// The words that the editor lists, with what each means.
 fn listed(setting: &Setting) -> Option<Choices> {
     match setting.kind {
         Kind::Choice { choices, .. } => Some(choices),

@@ -23,7 +23,6 @@ pub enum Layer {
     /// The profile that the layers above it choose.
     Profile,
     File,
-    /// The editor's user settings.
     Editor,
     CommandLine,
     Request,
@@ -221,9 +220,9 @@ impl Found {
         self.taken[key as usize].layer
     }
 
-    /// Fills in the profile's values for what was not set.
     fn fill_in(&mut self, profile: &Profile) {
         for (key, value) in profile.values() {
+            // Just above the defaults: whatever a user has set in any layer counts more.
             if self.source(key) == Layer::Default && !key.setting().is_nothing(&value) {
                 self.put(key, value, Layer::Profile, Layer::Profile.name());
             }
@@ -446,7 +445,6 @@ mod tests {
         assert_eq!(keeps(json!({"keepModelLoaded": null, "idleUnloadMinutes": 2})), None);
     }
 
-    /// Good and bad values that a layer may have for some settings.
     fn layer() -> impl Strategy<Value = Contents> {
         let value = |key: &'static str, values: Vec<Value>| {
             prop::option::of(prop::sample::select(values)).prop_map(move |value| (key, value))

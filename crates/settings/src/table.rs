@@ -230,7 +230,6 @@ settings! {
 }
 
 impl Key {
-    /// Its definition.
     #[must_use]
     pub fn setting(self) -> &'static crate::Setting {
         &TABLE[self as usize]

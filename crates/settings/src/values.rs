@@ -39,7 +39,6 @@ pub struct Settings {
     pub explanation_length: ExplanationLength,
     pub ghost_text: bool,
     pub ghost_text_languages_off: Vec<String>,
-    /// Whether suggestions continue while the system saves power.
     pub ghost_text_while_saving_power: bool,
     /// Whether the user's own test is run on an edit before it is shown.
     pub test_edits: bool,

@@ -232,6 +232,7 @@ impl World {
         if let Some((fault, ending)) = struck {
             call.ending = *ending;
             if *fault == Fault::PrefillDies {
+                // Within the steps that read, so that it dies before the first token.
                 call.steps = self.random.below(call.reads + 1);
             }
         }

@@ -27,8 +27,6 @@ pub(crate) struct Clients {
     /// Whether each has said a valid hello, and whether it watches for changes.
     connected: BTreeMap<ClientId, (bool, bool)>,
     last: ClientId,
-    /// Clients that the host is about to disconnect.
-    pub(crate) refused: Vec<ClientId>,
     pub(crate) closed: bool,
 }
 
@@ -53,9 +51,7 @@ impl Clients {
         self.connected.get(&client).is_some_and(|(greeted, wants)| *greeted && *wants)
     }
 
-    /// The host is gone; returns how many clients were connected.
     pub(crate) fn all_lost(&mut self) -> usize {
-        self.refused.clear();
         std::mem::take(&mut self.connected).len()
     }
 }
@@ -99,8 +95,8 @@ pub(crate) fn on_the_wire(act: &str, mut params: Value) -> (&str, Value) {
     }
 }
 
-/// A decision about an edit, which need not be one that was shown.
 fn decision_about(number: u64) -> Value {
+    // It need not name an edit that was shown, and the host must take that, too.
     json!({"editId": format!("{number:016x}"), "decision": {"kind": "kept"}})
 }
 
@@ -164,6 +160,8 @@ impl World {
         });
         let method = act.map_or("status", |(_, method)| *method);
         self.does(client, method)?;
+        // Up to 15 minutes, the largest `IdleUnloadMinutes` in `settings`, so that models are also
+        // unloaded for being idle.
         let most = *self.random.pick(&[100, 2_000, 2_000, 30_000, 900_000]);
         let ms = self.random.up_to_ms(most);
         self.later(ms, WorldEvent::ClientActs(client));
@@ -174,6 +172,8 @@ impl World {
         self.clients.connected.remove(&client);
         self.requests.forget_client(client);
         if self.clients.is_empty() && !self.faults_ended {
+            // Sometimes longer than [`crate::world::IDLE_EXIT_MS`], so that the host ends by itself
+            // and the next client starts another.
             let most = *self.random.pick(&[3_000, 3_000, 200_000]);
             let ms = self.random.up_to_ms(most);
             self.later(ms, WorldEvent::ClientConnects);
@@ -370,8 +370,8 @@ impl World {
         self.deliver(Event::ClientMessage(client, message))
     }
 
-    /// The host closes a connection, which it may do only if there are too many.
     pub(crate) fn client_is_closed(&mut self, client: ClientId) -> Outcome {
+        // The only reason for which a host may hang up on a client.
         if self.clients.connected.len() <= CLIENTS_MAX {
             return breach("bounds: clients", "a connection is closed though there is room");
         }
@@ -380,9 +380,9 @@ impl World {
         Ok(())
     }
 
-    /// A client must run its test on an edit. Some never report the result.
     pub(crate) fn client_is_to_try(&mut self, client: ClientId, wanted: &Value) {
         if self.strikes(Fault::TestSilent) {
+            // The request that waits for the result must end all the same.
             return;
         }
         let most = if self.strikes(Fault::TestSlow) { 60_000 } else { 2_000 };

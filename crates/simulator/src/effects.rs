@@ -138,7 +138,6 @@ impl World {
         Ok(())
     }
 
-    /// The worker gets the message to end, unless it is frozen and does not read.
     fn worker_is_to_end(&mut self, generation: u64, ms: u64) -> Outcome {
         let Some(worker) = self.workers.get_mut(&generation).filter(|it| !it.reported_gone) else {
             return breach(
@@ -147,6 +146,7 @@ impl World {
             );
         };
         worker.stopping = true;
+        // A frozen worker does not read the message, and only a kill ends it.
         if !worker.silent {
             self.later(ms, WorldEvent::WorkerDies(generation));
         }
@@ -172,8 +172,8 @@ impl World {
         self.deliver(Event::ModelInspected { references, result: Box::new(result), free_bytes })
     }
 
-    /// Memory that models take, without the pages of their files.
     fn taken_bytes(&self) -> u64 {
+        // Without the weights: they are pages of the models' files, which count as free.
         let residents = self.workers.values().filter_map(|it| it.resident.map(|it| it.memory));
         let drafts = self.workers.values().filter_map(|worker| worker.draft);
         residents.chain(drafts).map(|it| it.kv_bytes + it.compute_bytes).sum()
@@ -215,7 +215,7 @@ impl World {
     }
 }
 
-/// Whether an effect is about keeping something, which may come last.
 fn is_kept(effect: &Effect) -> bool {
+    // What a host has learned is kept even by its last event, after it has said that it ends.
     matches!(effect, Effect::KeepMeasurements(_) | Effect::KeepEditorSettings(_))
 }

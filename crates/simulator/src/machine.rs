@@ -81,14 +81,14 @@ impl World {
         }
     }
 
-    /// Nothing happens during sleep. On some systems the clock stops, too.
     fn sleep(&mut self, clock_runs: bool) {
         let ms = self.random.up_to_ms(3_600_000);
         self.trace.say(self.now_ms, || format!("*** the machine sleeps for {ms} ms"));
+        // Nothing happens during sleep, so the agenda moves along with the clock; on some systems
+        // the clock stops, too, and then neither does.
         if clock_runs {
             self.agenda.delay_all(ms);
             self.now_ms += ms;
-            self.asleep_ms += ms;
         }
         self.woke_ms = self.now_ms;
         // A short sleep is not reported at all; then only the clock shows it.

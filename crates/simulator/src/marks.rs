@@ -10,7 +10,6 @@ pub(crate) fn of_call(call: u64) -> String {
     format!("k{call}z")
 }
 
-/// The numbers of all marks in a text that begin with this letter.
 fn all(text: &str, letter: u8) -> impl Iterator<Item = u64> {
     let bytes = text.as_bytes();
     (0..bytes.len()).filter(move |at| bytes[*at] == letter).filter_map(move |at| {

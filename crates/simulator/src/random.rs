@@ -9,8 +9,8 @@ impl Random {
         Self(fastrand::Rng::with_seed(seed))
     }
 
-    /// A number from 0 to `bound`, which is excluded; 0 if `bound` is 0.
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        // `fastrand` panics if the range is empty.
         if bound == 0 { 0 } else { self.0.u64(..bound) }
     }
 

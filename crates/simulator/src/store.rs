@@ -84,7 +84,6 @@ pub(crate) enum Content {
 pub(crate) struct Store {
     states: [State; SPECS.len()],
     pub(crate) contents: [Content; SPECS.len()],
-    /// Increased when a file is replaced.
     written_s: [u64; SPECS.len()],
     pub(crate) total_bytes: u64,
     pub(crate) others_bytes: u64,
@@ -111,7 +110,6 @@ impl Store {
         }
     }
 
-    /// From now on all files exist and are whole, and there is room for each.
     pub(crate) fn end_faults(&mut self) {
         for index in 0..SPECS.len() {
             self.repair(index);

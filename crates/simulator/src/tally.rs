@@ -3,11 +3,9 @@
 
 use std::collections::BTreeMap;
 
-/// Counts of one seed, or of many.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
     pub seeds: u64,
-    /// Events that were given to hosts.
     pub events: u64,
     /// Simulated time, over all worlds.
     pub simulated_ms: u64,

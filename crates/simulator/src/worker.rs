@@ -64,14 +64,11 @@ pub(crate) struct Call {
     pub(crate) reads: u64,
     pub(crate) done: u64,
     pub(crate) pace_ms: u64,
-    /// Whether it makes no progress, until the host has waited long enough.
     pub(crate) stalled: bool,
-    /// Since when it should stop.
     pub(crate) cancelled_ms: Option<u64>,
     /// The request whose mark is in the prompt; 0 for none.
     pub(crate) mark: u64,
     pub(crate) texts: Vec<usize>,
-    /// Whether what it writes does not answer the question.
     pub(crate) useless: bool,
 }
 
@@ -91,9 +88,7 @@ pub(crate) struct Worker {
     pub(crate) calls: Vec<Call>,
     pub(crate) resident: Option<Resident>,
     pub(crate) draft: Option<MemoryUse>,
-    /// What was lowered for the model in it; see `checks::loads`.
     pub(crate) lowered: Vec<&'static str>,
-    /// Number of the settings that were in force then.
     pub(crate) lowered_under: u64,
     /// When the host last received anything from it, or asked it something while it was idle:
     /// silence counts from then, since an idle worker sends no heartbeats.
@@ -132,12 +127,10 @@ impl Worker {
         500 + u32::try_from(self.generation).unwrap_or(0)
     }
 
-    /// Whether it has something to do that takes time.
     pub(crate) fn has_work(&self) -> bool {
         self.calls.iter().any(|call| call.method != Method::Cancel)
     }
 
-    /// Since when it should have stopped a call that it still computes.
     pub(crate) fn stops_since_ms(&self) -> Option<u64> {
         self.calls.iter().filter_map(|call| call.cancelled_ms).min()
     }
@@ -158,6 +151,7 @@ impl World {
         worker.sign_ms = self.now_ms;
         let result = if fails {
             worker.alive = false;
+            // A start that failed is its own report: no end of this worker follows.
             worker.reported_gone = true;
             self.check_failed_start()?;
             Err(ErrorInfo::new(ErrorCode::WorkerStart, "the worker can't be started"))
@@ -168,7 +162,6 @@ impl World {
         self.deliver(Event::WorkerStarted { generation, result })
     }
 
-    /// The process is gone; the host learns of it a little later.
     pub(crate) fn worker_dies(&mut self, generation: u64) {
         let after_death = self.strikes(Fault::AfterDeath);
         let Some(worker) = self.workers.get_mut(&generation).filter(|it| it.alive) else { return };
@@ -177,6 +170,7 @@ impl World {
         (worker.resident, worker.draft) = (None, None);
         let said = after_death.then(|| last_words(worker));
         let ms = self.random.up_to_ms(400);
+        // The host learns of the end a little later, and may speak to the dead worker until then.
         self.later(ms, WorldEvent::WorkerEndReported(generation));
         for message in said.into_iter().flatten() {
             // Later than the report of the end: what a pipe still holds may be read after the
@@ -254,7 +248,6 @@ impl Call {
     }
 }
 
-/// What may still be in the pipe: an answer and a token for each call that was open.
 fn last_words(worker: &Worker) -> Vec<Message> {
     let mut words = Vec::new();
     for call in &worker.calls {

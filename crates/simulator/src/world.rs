@@ -19,12 +19,10 @@ use crate::tally::Tally;
 use crate::worker::{BEAT_EVERY_MS, Worker};
 use crate::world_event::{Agenda, WorldEvent};
 
-/// Time after which a host without clients ends.
 pub(crate) const IDLE_EXIT_MS: u64 = 60_000;
 /// Most events in one world; with more of them something loops. The number is a ceiling and not
 /// a measurement: it only has to be far above what [`World::acts_left`] can cause.
 const EVENTS_MAX: u64 = 60_000;
-/// Most events at one moment, likewise.
 const EVENTS_AT_ONCE_MAX: u64 = 1_000;
 /// Time after the last fault within which everything must end: two hours, simulated. It is
 /// generous, since only a request that never ends is to be caught here; one that ends late is
@@ -47,8 +45,6 @@ pub(crate) struct World {
     pub(crate) tally: Tally,
     pub(crate) trace: Trace,
     pub(crate) now_ms: u64,
-    /// How much of the time the machine was asleep.
-    pub(crate) asleep_ms: u64,
     /// When it last woke, or the host was last resumed.
     pub(crate) woke_ms: u64,
     pub(crate) agenda: Agenda,
@@ -89,7 +85,6 @@ impl World {
             trace,
             tally: Tally { seeds: 1, ..Tally::default() },
             now_ms: 1_000,
-            asleep_ms: 0,
             woke_ms: 0,
             agenda: Agenda::default(),
             host: None,
@@ -110,7 +105,6 @@ impl World {
         }
     }
 
-    /// Runs until everything has come to its end; returns the recorded trace, too.
     pub(crate) fn live(mut self) -> (Result<Tally, Broken>, Vec<String>) {
         // After a panic, only the trace is used.
         // A panic of the core is a broken invariant like any other, so that a run over a million
@@ -238,7 +232,6 @@ impl World {
         self.agenda.add(self.now_ms + ms, event);
     }
 
-    /// A host starts with what the last one has left on disk.
     pub(crate) fn host_starts(&mut self) -> Outcome {
         self.cut_off_what_was_kept();
         let object = |text: &String| serde_json::from_str::<Map<String, Value>>(text).ok();

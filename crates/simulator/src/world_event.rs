@@ -9,45 +9,32 @@ use localcoder_host::core::{ClientId, Help};
 use localcoder_transport::Message;
 use serde_json::Value;
 
+/// What comes to pass in the world, at a time drawn beforehand. A worker's end takes two of them:
+/// `WorkerDies` ends the process, and `WorkerEndReported` is when the host learns of it.
+/// `WorkerSays` brings what a dead process left in its pipe; a live one speaks in `WorkerSteps`.
 #[derive(Debug)]
 pub(crate) enum WorldEvent {
-    /// A new client connects; if no host runs, it starts one.
     ClientConnects,
-    /// A client does something.
     ClientActs(ClientId),
-    /// A client cancels a request.
     ClientCancels { client: ClientId, request_id: String },
-    /// A client reports the result of its test on an edit.
     ClientHasTried { client: ClientId, params: Value },
-    /// A model file was inspected.
     Inspected(Vec<String>),
-    /// The search for a model that helps another has ended.
     HelperSought { path: PathBuf, help: Help, named: Option<String> },
-    /// The search for a smaller model has ended.
     SmallerSought { path: PathBuf, bytes: u64 },
-    /// The search for a kept state has ended.
     PrefixLooked { generation: u64, key: String },
-    /// A process was started, or could not be.
     WorkerStarts(u64),
-    /// A worker continues a call.
     WorkerSteps { generation: u64, call: i64 },
-    /// A worker with something to do sends a heartbeat.
     WorkerBeats(u64),
-    /// A worker's process ends.
     WorkerDies(u64),
-    /// The host learns that a worker's process has ended.
     WorkerEndReported(u64),
-    /// A worker sends a message that belongs to nothing.
     WorkerSays { generation: u64, message: Box<Message> },
-    /// Something happens to the machine or its files.
     FaultsChange,
-    /// The system reports that it was asleep.
     Woke,
 }
 
 impl WorldEvent {
-    /// Whether the event ends with the host.
     fn is_hosts(&self) -> bool {
+        // Only these two concern the world itself, and survive the end of a host.
         !matches!(self, Self::ClientConnects | Self::FaultsChange)
     }
 }
@@ -102,12 +89,10 @@ impl Agenda {
         self.heap.pop().map(|Reverse(entry)| entry.event)
     }
 
-    /// The host is gone, along with all events that concerned it.
     pub(crate) fn forget_host(&mut self) {
         self.heap.retain(|Reverse(entry)| !entry.event.is_hosts());
     }
 
-    /// Moves everything to a later time: the machine was asleep for `ms`.
     pub(crate) fn delay_all(&mut self, ms: u64) {
         // The entries keep their order numbers: sleep shifts the schedule, it does not reshuffle
         // it.

@@ -6,7 +6,6 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-/// A mounted disk. It is unmounted when the value is dropped.
 #[derive(Debug)]
 pub struct Disk {
     /// A shell in the namespace; it runs the commands that it gets.

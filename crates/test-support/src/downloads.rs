@@ -31,7 +31,6 @@ pub struct Content {
 }
 
 impl Content {
-    /// This many random bytes that begin like a model.
     #[must_use]
     pub fn random(seed: u64, length: usize) -> Self {
         let mut random = Random::new(seed);
@@ -66,7 +65,6 @@ impl Random {
     }
 }
 
-/// A user's catalog that has this file as the model `small`.
 #[must_use]
 pub fn catalog(content: &Content, url: &str) -> Value {
     json!({"version": 1, "models": [{
@@ -506,6 +504,8 @@ fn answer(
             honest.until(random.between(left / 8, left / 2 + 1), Part::Reset)
         }
         (Fault::EndsEarly, 0) => honest.until(cut, Part::Bytes(Vec::new())),
+        // Far longer than `stall_ms` of [`limits`], and the next one far slower than its
+        // `slow_bytes_per_s`: the program has to give up, since the server never does.
         (Fault::Stall, 0) => honest.until(cut, Part::Silence(Duration::from_secs(20))),
         (Fault::Drip, 0) => {
             let drip = Part::Slowly(bytes[cut..].to_vec(), 1, Duration::from_millis(20));
@@ -543,6 +543,7 @@ fn refusal(fault: Fault, turn: usize, asked: &Asked) -> Option<Reply> {
         (Fault::RedirectHere, 0 | 1) => ("307 Temporary", "Location: /other"),
         (Fault::Overloaded, 0) => ("503 Busy", "Retry-After: 1"),
         (Fault::Overloaded, 1) => ("429 Too Many", "X-Why: busy"),
+        // Far longer than the program is willing to wait.
         (Fault::OverloadedForEver, _) => ("503 Busy", "Retry-After: 9999999"),
         (Fault::ProxyPassword, _) => ("407 Proxy", "Proxy-Authenticate: Basic"),
         (Fault::NotThere, _) => ("404 Not Found", "X-Why: gone"),

@@ -14,7 +14,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 pub struct Asked {
     /// How many requests came before it.
     pub number: usize,
-    /// The path, with the query.
     pub path: String,
     headers: Vec<(String, String)>,
 }
@@ -38,7 +37,6 @@ pub enum Part {
     Bytes(Vec<u8>),
     /// Bytes, in pieces of this many with a pause after each.
     Slowly(Vec<u8>, usize, Duration),
-    /// Nothing for a time, or until the client is gone.
     Silence(Duration),
     /// The connection is reset, and whatever was not read is lost.
     Reset,

@@ -78,7 +78,6 @@ impl Installation {
         path
     }
 
-    /// A command of the program, to be run or modified.
     #[must_use]
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);

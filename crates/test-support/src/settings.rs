@@ -4,7 +4,6 @@
 /// The context window that each of [`TEXTS`] sets if it can be read.
 pub const WINDOW_TOKENS: u64 = 1024;
 
-/// A settings file, and what must follow from it.
 #[derive(Debug, Clone, Copy)]
 pub struct Text {
     pub name: &'static str,

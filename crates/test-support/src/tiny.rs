@@ -176,7 +176,6 @@ impl File {
         }
     }
 
-    /// Whether a layer has keys and values to look back at.
     const fn looks_back(&self, layer: u32) -> bool {
         !self.memory.has_state() || layer + 1 == LAYERS
     }
@@ -337,10 +336,10 @@ fn drawn(state: &mut u64) -> f32 {
     *state ^= *state << 13;
     *state ^= *state >> 7;
     *state ^= *state << 17;
+    // Spread evenly over ±√3, which is a variance of 1.
     ((*state >> 40) as f32 / 8_388_608.0 - 1.0) * 1.732
 }
 
-/// Whether a token is a word with the space before it, as vocabularies write it.
 fn is_word(token: &[u8]) -> bool {
     let letters = token.strip_prefix("\u{120}".as_bytes());
     letters.is_some_and(|it| it.len() > 1 && it.iter().all(u8::is_ascii_lowercase))
@@ -359,6 +358,7 @@ impl Vocabulary {
             |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("they are eight"));
         let size = |at: usize| usize::try_from(number(at)).expect("it was read");
         let mut it = Self { pairs: Vec::new(), pair_count: 0, words: Vec::new() };
+        // After the magic, the version and the two counts.
         let mut at = 24;
         for _ in 0..number(16) {
             let start = at;

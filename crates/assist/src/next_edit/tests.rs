@@ -342,7 +342,7 @@ fn braces_of_the_text_of_a_format_string_name_nothing() {
     let rust =
         "fn f() {\n    let total = 1;\n    println!(\"{{total}} {total} {{{total}}}\");\n}\n";
     let line = "    println!(\"{{total}} {sum} {{{sum}}}\");".to_owned();
-    assert_eq!(follows("a.rs", rust, ("let total = 1;", "let sum = 1;")), [(3, line)]);
+    assert_eq!(follows("a.rs", rust, ("    let total = 1;", "    let sum = 1;")), [(3, line)]);
 }
 
 #[test]

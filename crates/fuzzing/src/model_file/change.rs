@@ -218,7 +218,6 @@ const EXTRA: &[(&str, u32)] = &[
     ("any.double", kind::F64),
 ];
 
-/// A file with one to three changes drawn from a seed, and the names of these.
 #[must_use]
 pub fn changed(file: &ModelFile, seed: u64) -> (Vec<u8>, Vec<&'static str>) {
     let mut numbers = Numbers::new(seed);
@@ -229,6 +228,7 @@ pub fn changed(file: &ModelFile, seed: u64) -> (Vec<u8>, Vec<&'static str>) {
     file.pad();
     // The remaining changes are not to parts: wrong counts, single bytes, and the end of the file.
     let (mut tensors, mut pairs) = (file.tensors.len() as u64, file.pairs.len() as u64);
+    // Seldom, since a reader stops at a wrong count and does not get to the other changes.
     match numbers.below(40) {
         0 => (tensors, what) = (numbers.of(NUMBERS), with(what, "the count of tensors")),
         1 => (pairs, what) = (numbers.of(NUMBERS), with(what, "the count of entries")),
@@ -320,7 +320,6 @@ fn a_text(file: &mut ModelFile, numbers: &mut Numbers) {
     }
 }
 
-/// The texts of a list; `None` if it is not one.
 fn texts(value: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut rest = value.get(12..)?;
     let mut texts = Vec::new();

@@ -6,7 +6,6 @@ const ARCHITECTURE: &str = "general.architecture";
 /// Limit on the data, as in `change`, but larger: a shape may ask for any size, and what lies
 /// beyond the limit is not written.
 const DATA_BYTES_MAX: u64 = 4 << 20;
-/// The alignment of tensors if a file does not set one.
 const ALIGNMENT: u64 = 32;
 
 impl ModelFile {
@@ -53,12 +52,12 @@ impl ModelFile {
         }
     }
 
-    /// Places the tensors one after another, and fills those without data with small numbers.
     pub fn lay_out(&mut self) {
         let mut end = 0_u64;
         for tensor in &mut self.tensors {
             tensor.offset = end;
             let bytes = tensor.bytes().unwrap_or(0);
+            // A shape may ask for any size; near `u64::MAX` rounding up would overflow.
             end = end.saturating_add(bytes).min(u64::MAX / 2).next_multiple_of(ALIGNMENT);
         }
         let before = self.data.len() / 4;
@@ -80,10 +79,10 @@ impl ModelFile {
         String::from_utf8_lossy(name).into_owned()
     }
 
-    /// The file with the name of another architecture.
     #[must_use]
     pub fn with_architecture(&self, name: &str) -> Self {
         let mut file = self.clone();
+        // The keys of a model's sizes begin with the name, and are looked up by it.
         let prefix = self.architecture() + ".";
         for pair in &mut file.pairs {
             if let Some(rest) = pair.key.strip_prefix(prefix.as_bytes()) {

@@ -84,7 +84,6 @@ pub(super) const CUTTERS: &[&str] = &[
     "grok-2", "afmoe", "minimax-m2", "solar-open", "mellum2", "minicpm5", "youtu", "sarvam-moe",
 ];
 
-/// Entries that name a token by its number.
 #[rustfmt::skip]
 pub(super) const TOKENS: &[&str] = &[
     "bos", "eos", "eot", "eom", "unknown", "seperator", "padding", "cls", "mask", "fim_pre", "fim_suf",

@@ -5,7 +5,6 @@
 use super::change::{FLOATS, NUMBERS, Numbers, a_tensor, changed_once, element, named, set_text};
 use super::{BLOCKS, ModelFile, kind, names, text};
 
-/// Numbers that a small model might have, and those next to them.
 const SMALL: &[u32] = &[
     0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 63, 64, 65, 96, 127, 128, 129, 255, 256,
     257, 512, 513, 1000, 1024, 4096,
@@ -139,7 +138,6 @@ const CHANGES: &[Change] = &[
     ("weights", weights),
 ];
 
-/// A file with one to four changes drawn from a seed, and the names of these.
 #[must_use]
 pub fn varied(file: &ModelFile, seed: u64) -> (Vec<u8>, Vec<&'static str>) {
     let mut numbers = Numbers::new(seed);
@@ -165,7 +163,6 @@ fn drawn(numbers: &mut Numbers) -> u32 {
     }
 }
 
-/// Sets a number whose key begins with the architecture's name, usually an existing one.
 fn a_number(file: &mut ModelFile, numbers: &mut Numbers) {
     let key = a_key(file, numbers);
     let at = file.pairs.iter().position(|pair| pair.key == key.as_bytes());
@@ -183,11 +180,11 @@ fn a_number(file: &mut ModelFile, numbers: &mut Numbers) {
     file.set(&key, wanted, value);
 }
 
-/// A key, usually an existing one, since llama.cpp uses that.
 fn a_key(file: &ModelFile, numbers: &mut Numbers) -> String {
     let prefix = file.architecture() + ".";
     let there: Vec<_> =
         file.pairs.iter().filter(|pair| pair.key.starts_with(prefix.as_bytes())).collect();
+    // Half of the time an existing one, since llama.cpp is sure to use that.
     if numbers.below(2) == 0 && !there.is_empty() {
         return String::from_utf8_lossy(&there[numbers.below(there.len())].key).into_owned();
     }
@@ -211,7 +208,6 @@ fn a_list(file: &mut ModelFile, numbers: &mut Numbers) {
     file.set(&key, kind::ARRAY, value);
 }
 
-/// Gives a tensor another type that fits its rows.
 fn a_type(file: &mut ModelFile, numbers: &mut Numbers) {
     // A type whose blocks do not fit the rows is refused by every reader, so it is rare.
     let any = numbers.below(8) == 0;
@@ -242,13 +238,13 @@ fn a_shape(file: &mut ModelFile, numbers: &mut Numbers) {
     file.lay_out();
 }
 
-/// Fills one tensor or all of them with any bytes, or with one number repeated.
 fn weights(file: &mut ModelFile, numbers: &mut Numbers) {
     let (mut from, mut to) = (0, file.data.len());
     if numbers.below(2) == 0
         && let Some(tensor) = a_tensor(file, numbers)
         && let (Ok(start), Some(bytes)) = (usize::try_from(tensor.offset), tensor.bytes())
     {
+        // The tensor may lie beyond the data, of which `lay_out` writes no more than its limit.
         from = start.min(to);
         to = from.saturating_add(usize::try_from(bytes).unwrap_or(0)).min(to);
     }

@@ -14,8 +14,8 @@ pub(crate) fn effects(effects: &[Effect]) -> Outcome {
     Ok(())
 }
 
-/// One request may be in progress and one may be repeated; the others wait in the queue.
 pub(crate) fn waiting(requests: &Requests) -> Outcome {
+    // One request may be in progress and one may be repeated; the others wait in the queue.
     let waiting = requests.waiting_for_models();
     if waiting > QUEUE_MAX + 2 {
         return breach("bounds: waiting requests", format!("{waiting} of them"));

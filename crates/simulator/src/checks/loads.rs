@@ -30,7 +30,6 @@ const WINDOW_TOKENS: std::ops::RangeInclusive<u64> =
 
 #[derive(Debug, Default)]
 pub(crate) struct Loads {
-    /// Whether each file was found good at its last inspection.
     found: BTreeMap<&'static str, bool>,
     /// The machine's memory for models, as last reported, with the times of the reports.
     reported_bytes: Vec<(u64, Option<u64>)>,
@@ -82,7 +81,6 @@ impl Loads {
         }
     }
 
-    /// A client wants something from a model: then the model may be tried again.
     pub(crate) fn wanted(&mut self, ahead: bool) {
         // Only what nobody asked for is forbidden: a client that wants an answer may try again.
         self.hopeless.clear();

@@ -17,7 +17,6 @@ const ONCE: &str = "inv 4: every request ends once";
 const OWN: &str = "inv 4: a client sees its own text only";
 const AFTER: &str = "inv 4: nothing is said after the end";
 
-/// The methods of requests that wait for a model.
 const FOR_MODELS: &[&str] =
     &["improve", "explain", "generate", "warm", "prepare", "complete", "complete now"];
 
@@ -58,7 +57,6 @@ impl ClientRequest {
 
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
-    /// All requests so far; the first has number 1.
     asked: Vec<ClientRequest>,
     open: Vec<usize>,
     malformed: BTreeMap<ClientId, u64>,
@@ -132,7 +130,6 @@ impl Requests {
         self.open.iter().filter(waits).count()
     }
 
-    /// The first request that has not ended, in words.
     pub(crate) fn first_open(&self) -> Option<String> {
         let index = *self.open.first()?;
         let ClientRequest { client, method, .. } = &self.asked[index];
@@ -253,6 +250,8 @@ impl World {
             return breach("bounds: clients", format!("client {client} is not connected"));
         }
         match message {
+            // Requests are numbered from 1; under 0 comes the answer to a frame that was not JSON,
+            // and therefore had no id.
             Message::Response { id: Id::Number(0), .. } => {
                 match self.requests.malformed.get_mut(&client).filter(|count| **count > 0) {
                     Some(count) => *count -= 1,
@@ -328,7 +327,6 @@ fn is_of_worker(error: &ErrorInfo) -> bool {
     matches!(error.code, ErrorCode::WorkerCrashed | ErrorCode::WorkerStart)
 }
 
-/// Invariant 4: an error names the next step, unless the worker has.
 fn check_error(method: &str, error: &ErrorInfo) -> Outcome {
     if error.message.is_empty() {
         return breach("inv 4: an error says what happened", format!("`{method}`"));

@@ -10,7 +10,6 @@ use crate::world::World;
 const TRUE: &str = "inv 8: what is reported is true";
 const REPORTED: &str = "inv 8: what is lowered is reported";
 
-/// For each thing that may be lowered, words of which one must then be in a note.
 const WORDS: &[(&str, &[&str])] = &[
     ("window", &["window"]),
     ("batch", &["smaller steps", "batch", "tokens at a time"]),
@@ -59,13 +58,13 @@ impl World {
         Ok(())
     }
 
-    /// Checks that a model reported as loaded is loaded in the worker that is named, unless that
-    /// one has just ended and the host was not told yet.
+    /// A model that is reported as loaded is loaded in the worker that is named.
     fn check_residents(&self, status: &Value) -> Outcome {
         for resident in status["residents"].as_array().into_iter().flatten() {
             let reference = resident["model"]["reference"].as_str().unwrap_or_default();
             let index = store::index_of(reference);
             let pid = resident["pid"].as_u64();
+            // A worker that has ended still counts until its end is reported: the host can't know.
             let is_it =
                 |worker: &&Worker| !worker.reported_gone && pid == Some(worker.pid().into());
             let holds = |worker: &Worker| {

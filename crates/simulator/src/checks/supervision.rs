@@ -31,7 +31,6 @@ const STARTS_MAX: usize = 2 + RESTARTS_MAX_OF_ALL;
 pub(crate) struct Supervision {
     /// When workers were started since a client last asked for something.
     starts_ms: VecDeque<u64>,
-    /// When a worker could not be started, since the same moment.
     failed_starts_ms: VecDeque<u64>,
     last_generation: u64,
     /// Whether a client, or the system, wants the host to end. From then on kills need no reason,
@@ -42,7 +41,6 @@ pub(crate) struct Supervision {
 }
 
 impl Supervision {
-    /// A client asks for something that needs a worker.
     pub(crate) fn wanted(&mut self) {
         self.starts_ms.clear();
         self.failed_starts_ms.clear();
@@ -79,6 +77,7 @@ impl World {
     /// at once, so it does not count against the restarts; but it must not be repeated endlessly.
     pub(crate) fn check_failed_start(&mut self) -> Outcome {
         self.supervision.ended += 1;
+        // `check_start` has counted it already.
         self.supervision.starts_ms.pop_back();
         note_start(&mut self.supervision.failed_starts_ms, self.now_ms)
     }
@@ -122,7 +121,6 @@ impl World {
         }
     }
 
-    /// The host kills a worker while it is not ending itself.
     pub(crate) fn check_kill(&mut self, generation: u64) -> Outcome {
         let Some(worker) = self.workers.get(&generation) else {
             return breach(SPOKEN_TO, format!("worker {generation} is killed and never ran"));
@@ -148,7 +146,6 @@ impl World {
         breach(FALSE_KILL, format!("worker {generation}, which works on {calls:?}"))
     }
 
-    /// Checks that workers without a sign of life have been killed by now.
     pub(crate) fn check_silence(&self) -> Outcome {
         for worker in self.workers.values() {
             let greets = worker.calls.iter().any(|call| call.method == Method::Hello);

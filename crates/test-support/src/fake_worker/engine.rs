@@ -27,7 +27,6 @@ const TOKENS: u32 = 8;
 /// How long after an answer it counts as idle.
 const IDLE_AFTER: Duration = Duration::from_millis(30);
 
-/// Answers requests one after the other for the life of the process.
 pub(super) fn run(shared: &Shared, jobs: &Receiver<Job>) {
     let mut answered = false;
     loop {

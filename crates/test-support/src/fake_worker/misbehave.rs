@@ -15,7 +15,6 @@ use super::speak::Shared;
 
 const FLOOD_BYTES: usize = 100_000_000;
 
-/// What follows a fault that does not end the worker.
 #[derive(Debug)]
 pub(super) enum Done {
     GoOn,
@@ -61,7 +60,6 @@ pub(super) fn misbehave(shared: &Shared, fault: Fault, request_id: u64) -> Done 
     Done::GoOn
 }
 
-/// Repeats the signal: the first may only remove the standard library's own handler.
 fn die_by(fatal: Fatal) -> ! {
     let signal = match fatal {
         Fatal::Kill => Signal::KILL,
@@ -71,13 +69,13 @@ fn die_by(fatal: Fatal) -> ! {
         Fatal::Ill => Signal::ILL,
         Fatal::Fpe => Signal::FPE,
     };
+    // Repeated, since the first signal may only remove the standard library's own handler.
     loop {
         let _ = kill_process(getpid(), signal);
         std::thread::sleep(Duration::from_millis(1));
     }
 }
 
-/// Ends at once, like `_exit`: nothing of this program needs an orderly end.
 #[expect(clippy::exit, reason = "this is the fault that was asked for")]
 pub(super) fn quit(code: i32) -> ! {
     std::process::exit(code)
@@ -94,13 +92,12 @@ fn write_stderr(bytes: &[u8]) {
 }
 
 fn load_error(code: ErrorCode) -> ErrorInfo {
-    ErrorInfo::new(code, "the model could not be downloaded")
+    ErrorInfo::new(code, "the model could not be loaded")
         .with_cause("an injected failure")
         .with_hint("choose another model")
         .with_action(ErrorAction::OpenSettings)
 }
 
-/// Writes one half in lines, the other in a single line that never ends.
 fn flood(bytes: usize) {
     let line = [b"x".repeat(127), b"\n".to_vec()].concat().repeat(512);
     for _ in 0..bytes / 2 / line.len() {
@@ -113,7 +110,6 @@ fn flood(bytes: usize) {
     write_stderr(b"\n");
 }
 
-/// Sends complete frames, and complete messages, that are meaningless.
 fn nonsense(shared: &Shared) {
     for frame in [&b"{"[..], b"[]", b"null", br#"{"jsonrpc":"2.0"}"#, br#"{"jsonrpc":"1.0"}"#] {
         shared.write_frame(frame);
@@ -126,11 +122,11 @@ fn nonsense(shared: &Shared) {
     shared.send(&notification("heartbeat", json!({"progress": -1})));
     shared.send(&Message::Response { id: Id::Number(i64::MAX), result: Ok(json!("STRAY")) });
     shared.send(&Message::Response { id: Id::Text("x".to_owned()), result: Ok(json!(1)) });
+    // The wrong way around: the host asks its workers, and must not take orders from one.
     let request = Message::Request { id: Id::Number(1), method: "stop".into(), params: json!({}) };
     shared.send(&request);
 }
 
-/// Sends tokens of another request, and tokens of this one that name an earlier worker.
 fn late_tokens(shared: &Shared, request_id: u64) {
     let worker = shared.worker();
     let before = WorkerId { generation: worker.generation.wrapping_sub(1), ..worker };

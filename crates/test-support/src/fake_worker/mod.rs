@@ -125,7 +125,6 @@ fn become_real(program: &std::path::Path) -> io::Error {
     std::process::Command::new(program).exec()
 }
 
-/// Makes this process end with the host, as the real worker does.
 #[cfg(target_os = "linux")]
 fn follow_parent() -> io::Result<()> {
     use rustix::process::{Signal, getppid, set_parent_process_death_signal};
@@ -139,9 +138,9 @@ fn follow_parent() -> io::Result<()> {
     Ok(())
 }
 
-/// The same as on Linux, by polling every 100 ms: the signal at a parent's death is Linux's own.
 #[cfg(not(target_os = "linux"))]
 fn follow_parent() -> io::Result<()> {
+    // By polling, since only Linux has the signal at a parent's death.
     let parent = rustix::process::getppid();
     std::thread::Builder::new().name("parent-watch".to_owned()).spawn(move || {
         while rustix::process::getppid() == parent {

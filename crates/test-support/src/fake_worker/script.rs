@@ -24,17 +24,13 @@ pub const REAL_WORKER: &str = "LOCALCODER_REAL_WORKER";
 #[serde(try_from = "String", into = "String")]
 pub enum Moment {
     Spawn,
-    /// Instead of the answer to the hello.
     Handshake,
     /// When this fraction of a load is done, from 0 to 1.
     Load(f32),
-    /// Instead of answering how many tokens a text has.
     Count,
-    /// In the middle of reading a prompt.
     Prefill,
     FirstToken,
     Token(u32),
-    /// Instead of the answer to an unload.
     Unload,
     /// A little after an answer.
     Idle,
@@ -113,7 +109,6 @@ impl Fatal {
     ];
 }
 
-/// What goes wrong at the moment; `misbehave` does it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Fault {
@@ -242,7 +237,6 @@ pub struct Script {
 }
 
 impl Script {
-    /// A script for `fault` at `at`, striking `times` times, with notes in `counter`.
     #[must_use]
     pub fn new(at: Moment, fault: Fault, times: usize, counter: &Path) -> Self {
         Self {
@@ -261,7 +255,6 @@ pub struct Note {
     pub word: String,
     pub is_fault: bool,
     pub pid: u32,
-    /// When it happened, in nanoseconds since 1970.
     pub unix_ns: u128,
 }
 
@@ -292,7 +285,6 @@ impl Note {
     }
 }
 
-/// The present time, on the clock of [`Note::unix_ns`].
 #[must_use]
 pub fn unix_ns() -> u128 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos()

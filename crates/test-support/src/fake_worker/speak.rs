@@ -24,7 +24,6 @@ const NOT_GREETED: u64 = 0;
 
 pub(super) type Job = (Id, String, Value);
 
-/// What the reader, the engine and the heartbeat share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) plan: Plan,
@@ -60,13 +59,13 @@ impl Shared {
         *lock(&self.worker)
     }
 
-    /// Sends a message. If the host is gone, there is nothing left to do.
     pub(super) fn send(&self, message: &Message) {
         self.write_frame(&message.to_bytes());
     }
 
     pub(super) fn write_frame(&self, body: &[u8]) {
         if write_frame(&mut stdout().lock(), body).is_err() {
+            // The host is gone, so there is nothing left to do.
             quit(0);
         }
     }
@@ -86,7 +85,6 @@ impl Shared {
         }
     }
 
-    /// Misbehaves if the script has a fault for this moment.
     pub(super) fn reach(&self, is: impl Fn(Moment) -> bool, request_id: u64) -> Done {
         match self.plan.next_fault(is) {
             Some(fault) => misbehave(self, fault, request_id),
@@ -128,7 +126,9 @@ pub(super) fn start(shared: &Arc<Shared>, jobs: Sender<Job>) -> std::io::Result<
 fn beat(shared: &Shared) {
     while !shared.silent.load(Ordering::Acquire) {
         let beat_ms = shared.beat_ms.load(Ordering::Acquire);
+        // 0 before the hello, which would spin.
         std::thread::sleep(Duration::from_millis(beat_ms.max(1)));
+        // Only with something to do, as the real worker; and not if it has frozen during the sleep.
         if shared.open_jobs.load(Ordering::Acquire) > 0 && !shared.silent.load(Ordering::Acquire) {
             let progress = shared.progress.load(Ordering::Acquire);
             let params = HeartbeatParams { worker: shared.worker(), progress };
@@ -150,6 +150,7 @@ fn take(shared: &Shared, jobs: &Sender<Job>, id: Id, method: String, params: Val
         shared.answer::<Ping>(id, Ok(answer));
     } else if method == WorkerCancel::METHOD {
         let wanted = params["requestId"].as_u64().unwrap_or(0);
+        // 0 is what `running` holds while nothing runs, so it would be found.
         let found = wanted != 0 && shared.running.load(Ordering::Acquire) == wanted;
         if found && !shared.ignores_cancel.load(Ordering::Acquire) {
             shared.cancelled.store(wanted, Ordering::Release);
