@@ -44,6 +44,7 @@ pub(crate) fn with_pending(
     let base = Base {
         document: document.clone(),
         lines: range.start as usize - 1..range.end as usize,
+        // The prompt has `\n` alone, whatever the document has.
         original: edit.original.replace("\r\n", "\n"),
         instructions: pending.instructions.join("; then: "),
     };
@@ -76,6 +77,8 @@ impl Base {
                 grown += more;
             }
         }
+        // Lines of the result: what the changes above have added moves the beginning, and what
+        // those of the lines have added moves the end as well.
         let start = own.start.saturating_add_signed(grown_above);
         let end = own.end.saturating_add_signed(grown_above + grown).max(start);
         let edit = hunks::one(before, &old, &new, &Part { old: own, new: start..end });
