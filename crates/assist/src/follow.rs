@@ -38,6 +38,8 @@ pub(crate) fn with_pending(
         && place::locate(document, imports)?.0.start < range.start
     // The imports come first in the document, so they have moved the edit's lines down.
     {
+        // Added before it is taken away, as the numbers are unsigned and an edit of imports may
+        // shorten them.
         start = start + line_count(&imports.replacement) - line_count(&imports.original);
     }
     let now = LineRange { start, end: start + line_count(&edit.replacement) - 1 };
@@ -150,6 +152,8 @@ mod tests {
     #[test]
     fn a_comment_right_before_the_lines_is_part_of_their_edit() {
         let (now, _, base) = with_pending(&document(), &pending()).unwrap();
+        // What ended where the lines begin counted as above them, so the comment became a part of
+        // the imports' edit.
         let after = now.text.replace("def f(p: Path)", "# Joins.\ndef f(p: Path)");
         let (edit, imports) = base.edits_to(&after);
         assert!(edit.replacement.starts_with("# Joins.\ndef f"), "{edit:?}");
