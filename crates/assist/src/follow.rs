@@ -152,8 +152,7 @@ mod tests {
     #[test]
     fn a_comment_right_before_the_lines_is_part_of_their_edit() {
         let (now, _, base) = with_pending(&document(), &pending()).unwrap();
-        // What ended where the lines begin counted as above them, so the comment became a part of
-        // the imports' edit.
+        // This comment once counted as above the lines, and became a part of the imports' edit.
         let after = now.text.replace("def f(p: Path)", "# Joins.\ndef f(p: Path)");
         let (edit, imports) = base.edits_to(&after);
         assert!(edit.replacement.starts_with("# Joins.\ndef f"), "{edit:?}");

@@ -44,7 +44,7 @@ pub(super) fn over_indices(code: &Code<'_>, node: Node<'_>) -> Option<String> {
         format!("{items}.charAt({index})"),
     ];
     let items_used: usize = as_item.iter().map(|it| body.matches(it.as_str()).count()).sum();
-    // The index of an array that is not read at it may number something else.
+    // An index at which nothing of the array is read may number something else.
     if items_used == 0 {
         return None;
     }

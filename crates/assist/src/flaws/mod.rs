@@ -179,8 +179,8 @@ mod tests {
     #[track_caller]
     pub(super) fn check(path: &str, text: &str, line: usize, says: &str) {
         let found = messages(path, text);
-        // Exactly one, since a second message on a sample with one flaw is a false report, which in
-        // the product costs a change to right code.
+        // Exactly one, since a second message on a sample with one flaw is a false report, for
+        // which a model would change right code.
         let [(at, message)] = found.as_slice() else { panic!("{path}: {text}\n{found:?}") };
         assert!(*at == line && message.contains(says), "{path}: {text}\n{found:?}");
     }

@@ -61,7 +61,7 @@ fn has(text: &str, what: &str) -> bool {
         let before = text[..at].chars().next_back();
         !before.is_some_and(|c| {
             // `store.fetch(` and `model.eval(` are methods of something else; before the other
-            // names a dot only has a module.
+            // names a dot only follows a module.
             c.is_alphanumeric() || c == '_' || c == '.' && what.starts_with(['e', 'f'])
         })
     })

@@ -3,8 +3,8 @@
 use tree_sitter::Node;
 
 pub(super) fn is_import(node: Node<'_>) -> bool {
-    // The statement is the fourth node above a name in JavaScript, and the fourth or fifth in Rust
-    // with its nested lists. A name that is only used would be followed up to the root.
+    // Five levels reach the statement from a name in a list within a list of Rust's `use`. A name
+    // that is only used would otherwise be followed up to the root.
     let mut up = std::iter::successors(node.parent(), Node::parent).take(5);
     up.any(|it| it.kind().contains("import") || it.kind() == "use_declaration")
 }
@@ -171,7 +171,7 @@ fn is_assigned(node: Node<'_>, text: &str) -> bool {
         }
         let of_self = outer.kind() == "attribute" || outer.kind().contains("member");
         let object = text.get(outer.byte_range()).unwrap_or_default();
-        // `self.size = 1` is the only declaration of a field that Python and JavaScript have;
+        // `self.size = 1` declares a field in Python, as `this.size = 1` does in JavaScript;
         // `other.size = 1` declares nothing of this type.
         let passes = ["expression_list", "tuple_pattern", "pattern_list", "tuple"]
             .contains(&outer.kind())
