@@ -98,6 +98,7 @@ fn name(side: &str, path: &str) -> String {
 
 fn write_group(text: &mut String, old: &[&str], new: &[&str], group: &[Change]) {
     let (first, last) = (&group[0], &group[group.len() - 1]);
+    // One number for both sides, as they agree up to the first change.
     let lead = first.old.start.min(CONTEXT_LINES);
     let trail = (old.len() - last.old.end).min(CONTEXT_LINES);
     let head = |start: usize, end: usize| match end - start {

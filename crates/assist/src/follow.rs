@@ -38,12 +38,15 @@ pub(crate) fn with_pending(
         && place::locate(document, imports)?.0.start < range.start
     // The imports come first in the document, so they have moved the edit's lines down.
     {
+        // Added before it is taken away, as the numbers are unsigned and an edit of imports may
+        // shorten them.
         start = start + line_count(&imports.replacement) - line_count(&imports.original);
     }
     let now = LineRange { start, end: start + line_count(&edit.replacement) - 1 };
     let base = Base {
         document: document.clone(),
         lines: range.start as usize - 1..range.end as usize,
+        // The prompt has `\n` alone, whatever the document has.
         original: edit.original.replace("\r\n", "\n"),
         instructions: pending.instructions.join("; then: "),
     };
@@ -76,6 +79,8 @@ impl Base {
                 grown += more;
             }
         }
+        // Lines of the result: what the changes above have added moves the beginning, and what
+        // those of the lines have added moves the end as well.
         let start = own.start.saturating_add_signed(grown_above);
         let end = own.end.saturating_add_signed(grown_above + grown).max(start);
         let edit = hunks::one(before, &old, &new, &Part { old: own, new: start..end });
@@ -147,6 +152,7 @@ mod tests {
     #[test]
     fn a_comment_right_before_the_lines_is_part_of_their_edit() {
         let (now, _, base) = with_pending(&document(), &pending()).unwrap();
+        // This comment once counted as above the lines, and became a part of the imports' edit.
         let after = now.text.replace("def f(p: Path)", "# Joins.\ndef f(p: Path)");
         let (edit, imports) = base.edits_to(&after);
         assert!(edit.replacement.starts_with("# Joins.\ndef f"), "{edit:?}");

@@ -148,6 +148,7 @@ pub(crate) fn asks_to_delete(instruction: Option<&str>) -> bool {
         "simplify", "only", "replace", "collapse", "merge", "split", "reduce", "condense",
     ];
     instruction.is_some_and(|text| {
+        // Whole words: `only` is not meant in `commonly`, nor `move` in `movement`.
         text.to_lowercase().split(|c: char| !c.is_alphanumeric()).any(|word| WORDS.contains(&word))
     })
 }
@@ -203,6 +204,7 @@ fn shrank(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let size = |text: &str| text.chars().filter(|c| !c.is_whitespace()).count();
     let lines = |text: &str| text.lines().filter(|line| !line.trim().is_empty()).count();
     let (before, after) = (size(rewrite.original), size(rewrite.answer));
+    // A few lines may well become one.
     let few = lines(rewrite.original) < 5;
     // A function can become a single line; something as long as a file can't. Of recorded answers
     // to whole files, all 100 that kept less than 60 % are wrong.

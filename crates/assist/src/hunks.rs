@@ -43,6 +43,8 @@ impl Part {
 /// One hunk for all of it where they are too many for a client to find again, or where they don't
 /// add up.
 pub(crate) fn hunks(document: &str, edit: &Edit) -> Vec<Edit> {
+    // An edit that does not fit its own document is shown whole; who applies it finds out why it is
+    // refused.
     let Ok(edited) = place::apply(document, edit.range, edit) else { return vec![edit.clone()] };
     if edited == document {
         return Vec::new();
@@ -94,6 +96,8 @@ fn grown(parts: Vec<Part>, range: &Range<usize>) -> Vec<Part> {
     let mut free_from = range.start;
     let grown = parts.into_iter().map(|part| {
         let part = part.with_neighbor(free_from..range.end);
+        // A part may take the line before it only if the part above has not taken that line: two
+        // edits of one line could not both be applied.
         free_from = part.old.end;
         part
     });
@@ -238,6 +242,8 @@ mod tests {
             let expected = place::apply(&text, whole.range, &whole).unwrap();
             prop_assert_eq!(together(&text, &made).unwrap(), expected);
             for pair in made.windows(2) {
+                // No line belongs to two of them, since the one that is applied second would not
+                // find its original.
                 prop_assert!(pair[0].range.end < pair[1].range.start, "{:?}", made);
             }
             for hunk in &made {

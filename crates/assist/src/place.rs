@@ -31,6 +31,8 @@ pub(crate) fn anchor(text: &str, range: &Range<usize>) -> Anchor {
         places(&lines, before, own, after).nth(1).is_none()
     };
     let unique = NEIGHBORS.clone().find(|count| is_only(*count));
+    // Where no number of neighbors tells the place from others, none are kept: the edit then holds
+    // only while the document is unchanged.
     let (before, after) = neighbors(&lines, range, unique.unwrap_or_default());
     Anchor {
         document_sha256: sha256(text),
@@ -83,6 +85,7 @@ fn place(
     let changed = |what: &'static str| Err(moved_away(document, what));
     // In an unchanged document the line numbers still hold, even among lines that read the same.
     if document_sha256 == anchor.document_sha256 {
+        // A start of 0, which no document has, wraps to a line that none has either.
         let there = (edit.range.start as usize).wrapping_sub(1);
         if stands_at(lines, there, &wanted) {
             return Ok((edit.range, false));
@@ -154,6 +157,7 @@ pub fn apply_all(
     document: &DocumentText,
     edits: &[&Edit],
 ) -> Result<(String, LineRange), AssistError> {
+    // All are located before any is applied, as their digest is that of the document without them.
     let mut places = Vec::new();
     for edit in edits {
         places.push((locate(document, edit)?.0, *edit));
@@ -180,6 +184,7 @@ fn places<'a>(
     after: &'a [Line<'a>],
 ) -> impl Iterator<Item = usize> + 'a {
     let same = |found: Option<&[Line<'_>]>, wanted: &[Line<'_>]| {
+        // By their text alone, since an anchor keeps no line ends.
         found.is_some_and(|found| found.iter().map(|line| line.text).eq(texts(wanted)))
     };
     (before.len()..lines.len()).filter(move |&at| {
@@ -239,6 +244,7 @@ fn stands_at(lines: &[Line<'_>], start: usize, wanted: &[Line<'_>]) -> bool {
     let Some(end) = start.checked_add(wanted.len()) else { return false };
     let Some(found) = lines.get(start..end) else { return false };
     let (last, inner) = (wanted.len() - 1, ..wanted.len() - 1);
+    // The end of the last line is not replaced, so it may be another one by now.
     found[inner] == wanted[inner] && found[last].text == wanted[last].text
 }
 

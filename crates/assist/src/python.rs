@@ -81,6 +81,7 @@ impl<'a> Visitor<'a> for Misplaced {
         match stmt {
             Stmt::FunctionDef(function) => {
                 let kind = if function.is_async { Function::Async } else { Function::Plain };
+                // Not in the loop around the function: its body runs when it is called.
                 self.inside(kind, false, &function.body);
                 return;
             }
@@ -92,6 +93,8 @@ impl<'a> Visitor<'a> for Misplaced {
             Stmt::For(looped) => {
                 self.visit_expr(&looped.iter);
                 self.inside(self.function, true, &looped.body);
+                // Outside of the loop: a `break` in the `else` of a loop needs another loop around
+                // it.
                 self.visit_body(&looped.orelse);
                 return;
             }
@@ -207,6 +210,8 @@ impl<'a> Visitor<'a> for Members {
             Expr::Name(name) if name.ctx != ExprContext::Load => {
                 self.defined.insert(name.id.to_string());
             }
+            // On any object and not on `self` alone: a base class or a function that makes the
+            // object may set it, and what is reported has to be surely missing.
             Expr::Attribute(member) if member.ctx != ExprContext::Load => {
                 self.defined.insert(member.attr.to_string());
             }
@@ -261,6 +266,7 @@ impl<'a> Visitor<'a> for Names {
     fn visit_alias(&mut self, alias: &'a Alias) {
         let name = alias.asname.as_ref().unwrap_or(&alias.name);
         self.everything |= name.as_str() == "*";
+        // `import os.path` binds `os`.
         self.bind(name.split('.').next().unwrap_or_default());
     }
 

@@ -118,6 +118,7 @@ fn around(language: &Language, text: &str, line_text: &str, line: usize) -> Vec<
     let mut next = Some(node);
     while let Some(node) = next {
         next = node.parent();
+        // The root is the whole file, which is not what a cursor means.
         if next.is_none() {
             break;
         }

@@ -47,6 +47,7 @@ impl Thoughts {
             self.tokens += 1;
         }
         self.held.push_str(piece);
+        // A piece may close one thought and open the next.
         while self.step() {}
         match self.state {
             State::Answering => std::mem::take(&mut self.held),
@@ -133,6 +134,7 @@ mod tests {
 
     #[track_caller]
     fn check(own: &str, raw: &str, expected: &str) {
+        // A mark comes in whatever pieces the tokenizer makes of it.
         for size in [1, 2, 5, raw.len().max(1)] {
             let mut thoughts = Thoughts::new(own);
             let characters: Vec<char> = raw.chars().collect();

@@ -29,6 +29,8 @@ impl Task {
         let begun = &code[..indent + word.filter(|_| is_file || is_around())?];
         let layout = Layout {
             prefill: first.prefill.clone() + begun,
+            // The draft continues where the answer now begins; a draft that began otherwise would
+            // be rejected at its first token.
             draft: first.draft.strip_prefix(begun).unwrap_or_default().to_owned(),
             ..first.clone()
         };
@@ -70,6 +72,7 @@ mod tests {
         ));
         assert!(around("class Cache:\n"));
         assert!(!around(code));
+        // The function itself behind an import is an answer as it should be.
         assert!(!around("import b\n\ndef put(self, key):\n"));
         assert!(!around("class Other:\n    pass\n") && !around(""));
     }

@@ -144,6 +144,8 @@ impl Task {
             let question = it.question.as_deref().unwrap_or_default();
             question.len() + it.answer.len() <= EXCHANGE_BYTES_MAX
         };
+        // `take_while` and not `filter`: the history has no gap, so that nothing kept refers to
+        // what is missing in its middle.
         let latest = exchanges.iter().rev().take(EXCHANGES_MAX).take_while(fits).count();
         let (older, kept) = exchanges.split_at(exchanges.len() - latest);
         let all = crate::document::lines(&self.document.text);

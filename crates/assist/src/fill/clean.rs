@@ -269,6 +269,7 @@ fn closed(gap: &Gap, lines: &Lines, text: String) -> String {
 /// recent edits with the old text in the prompt, and copy it.
 pub(super) fn takes_back(gap: &Gap, suggestion: &GhostText, edits: &[RecentEdit]) -> bool {
     let Some(edit) = edits.last().filter(|edit| edit.path == gap.path) else { return false };
+    // Lines are compared as they would be in the document, with what stays behind the cursor.
     let behind = if suggestion.replaces > 0 { "" } else { gap.rest() };
     let whole = format!("{}{}{behind}", gap.line_before(), suggestion.text);
     let has = |text: &str, line: &str| text.lines().any(|it| it.trim() == line.trim());

@@ -26,6 +26,7 @@ pub(super) struct Gap {
 impl Gap {
     pub(super) fn new(document: &DocumentText, position: Position) -> Result<Self, AssistError> {
         let all = lines(&document.text);
+        // Lines come counted from 1; a client that sends 0 is told that there is no such line.
         let row = position.line.checked_sub(1).and_then(|row| usize::try_from(row).ok());
         let Some(line) = row.and_then(|row| all.get(row)) else {
             let (line, name) = (position.line, file_name(&document.path).to_owned());
@@ -112,6 +113,8 @@ impl Gap {
 fn byte_of(text: &str, units: u32) -> usize {
     let mut left = usize::try_from(units).unwrap_or(usize::MAX);
     for (at, c) in text.char_indices() {
+        // A place within a surrogate pair, which only a client's mistake can be, becomes the one
+        // before the character.
         if left < c.len_utf16() {
             return at;
         }

@@ -32,6 +32,7 @@ fn without_fences<'a>(gap: &Gap, text: &'a str) -> &'a str {
         Some(rest) => rest.split_once('\n').map_or("", |(_, rest)| rest),
         None => text,
     };
+    // At the beginning of a line only: a text in code may hold a fence.
     let end = text.find(&format!("\n{FENCE}"));
     &text[..end.unwrap_or(text.len())]
 }

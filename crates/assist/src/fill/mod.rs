@@ -97,6 +97,7 @@ impl Fill {
     #[must_use]
     pub fn next_line(&self) -> Option<Self> {
         let line = self.gap.line_before();
+        // Where a block begins, the suggestion for this line has brought the next ones already.
         let is_at_end = self.lines == Lines::One && !line.trim().is_empty();
         if !is_at_end || !self.gap.rest().is_empty() {
             return None;
@@ -171,6 +172,8 @@ impl Fill {
         cut: bool,
         mean_log_probability: Option<f32>,
     ) -> Result<GhostText, Silence> {
+        // First of all, since the prompt ended without the blanks at the cursor and everything
+        // after this compares with the line as the user has it.
         let written = blanks::behind(self.gap.line_before(), self.gap.blanks(), written)
             .ok_or(Silence::NothingToAdd)?;
         let suggestion = clean::finish(&self.gap, &self.lines, written, cut)?;

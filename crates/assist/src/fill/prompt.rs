@@ -110,6 +110,8 @@ impl Held {
     /// `None` if the code on either side has changed, too much was typed, or the cursor is in a
     /// line of its own now.
     fn goes_on(&self, gap: &Gap) -> Option<Self> {
+        // `get`, as the document may be another one by now: shorter than the anchor, or with a
+        // character across it.
         let before = gap.before.get(..self.anchor)?;
         let typed = self.typed(&gap.before);
         let blank = gap.line_before().trim().is_empty();
@@ -191,6 +193,8 @@ fn start(before: &str, most: usize) -> usize {
         return 0;
     }
     let mut start = before.len();
+    // The third that stays free is what `fits` in `hold` lets the prefix grow by before it has to
+    // begin further down and be computed again.
     let mut left = most * 2 / 3;
     for line in before.split_inclusive('\n').rev() {
         let tokens = estimate(line);

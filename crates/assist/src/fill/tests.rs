@@ -168,6 +168,7 @@ fn several_lines_are_written_only_where_a_block_begins_or_in_an_empty_line_of_on
     assert_eq!(lines("a.ts", "f(|)\n"), Lines::One);
     assert_eq!(lines("a.ts", "const a = {|}\n"), Lines::One);
     assert_eq!(lines("a.rb", "list.each do\n  |\nend\n"), block(2, true));
+    // It ends with `do` and opens nothing.
     assert_eq!(lines("a.ts", "undo\n|\n"), Lines::One);
 }
 
@@ -190,6 +191,7 @@ fn a_place_where_nothing_is_to_be_suggested_says_why() {
 #[test]
 fn what_stands_behind_the_cursor_is_not_repeated() {
     finishes("a.py", "print(|)\n", "a, b)", Ok("a, b"));
+    // The call's own bracket and the editor's: only the second is taken off.
     finishes("a.py", "print(|)\n", "f(a))", Ok("f(a)"));
     finishes("a.py", "print(|)\n", "f(a)", Ok("f(a)"));
     finishes("a.ts", "print(|)\n", "a);", Ok("a);"));
@@ -237,6 +239,8 @@ fn what_is_not_code_or_goes_round_in_circles_is_cut() {
     let turns = "left = right\n    right = left\n    ".repeat(5);
     let shown = ["left = right"; 3].join("\n    right = left\n    ");
     finishes("a.py", "def f():\n    |\n", &turns, Ok(&format!("{shown}\n    right = left")));
+    // An open bracket was taken for the beginning of a block here, and the arguments of a call came
+    // in several lines.
     finishes("a.py", "print(f(|\n", "a", Ok("a"));
     // The last line of a text that was cut off is incomplete in an unknown way.
     let fill = fill("a.py", "def f():\n    |\n");
@@ -323,6 +327,8 @@ fn blanks_at_the_end_of_the_line_are_written_by_the_model_and_not_twice() {
     let asked = call(&fill("a.py", "def f():\n    for |\n"), None);
     assert_eq!(shown(&asked), "<1>def f():\n    <2>\n<3>for");
     finishes("a.py", "    for |\n", " i in x:", Ok("i in x:"));
+    // The model completed the word that it was given, `for` to `format`, where the user has ended
+    // it.
     finishes("a.py", "    for |\n", "mat(x)", Err(Silence::NothingToAdd));
     // What is written of a long line comes before the gap, without its blanks as well.
     let long = format!("x = \"{}\" + |\n", "a".repeat(300));

@@ -25,11 +25,14 @@ pub(super) fn returns_by_branches(code: &Code<'_>, node: Node<'_>) -> Option<Str
         node.children_by_field_name("alternative", &mut node.walk()).collect::<Vec<Node<'_>>>();
     let otherwise = match alternatives.as_slice() {
         [] => returned(code, following(node)?)?,
+        // A chain of three branches returns more than its condition.
         [only] if only.kind() != "elif_clause" => returned(code, *only)?,
         _ => return None,
     };
     let is_boolean = code.is(STRICT) || is_boolean(code, condition);
     (then != otherwise && is_boolean).then(|| {
+        // Said with its direction: the condition alone would be the opposite where the branch
+        // returns false.
         let value = if then { "the condition" } else { "the negated condition" };
         format!("returns true or false from branches; return {value} itself")
     })
@@ -71,8 +74,11 @@ fn is_boolean(code: &Code<'_>, condition: Node<'_>) -> bool {
                 Some(inner) if node.named_child_count() == 1 => open.push(inner),
                 _ => return false,
             },
+            // `!items` is true or false whatever `items` is.
             ("unary_expression", Some("!")) => {}
             ("binary_expression", Some(it)) if OPERATORS.contains(&it) => {}
+            // `a and b` of Python and JavaScript gives one of its sides, so both have to be true or
+            // false.
             ("binary_expression" | "boolean_operator", Some("&&" | "||" | "and" | "or")) => {
                 for side in ["left", "right"] {
                     match node.child_by_field_name(side) {

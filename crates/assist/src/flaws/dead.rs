@@ -26,6 +26,8 @@ pub(super) fn unreachable(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     while before.kind().contains("comment") {
         before = before.prev_named_sibling()?;
     }
+    // The next case of a switch follows the `return` of this one in some grammars, and a label can
+    // be jumped to.
     let is_label = node.kind().contains("case") || node.kind().contains("label");
     if !EXITS.contains(&before.kind()) || node.kind().contains("comment") || is_label {
         return None;
@@ -74,7 +76,10 @@ pub(super) fn unused(code: &Code<'_>, node: Node<'_>) -> Option<String> {
         _ => return None,
     };
     let text = code.of(name);
+    // Outside of functions other files may read the name.
     let function = around(node, FUNCTIONS)?;
+    // Patterns of several names are left out: of a tuple often only one part is wanted. An
+    // underscore says that the author knows.
     if !name.kind().ends_with("identifier") || text.starts_with('_') {
         return None;
     }
@@ -97,6 +102,8 @@ fn is_read(code: &Code<'_>, function: Node<'_>, name: &str) -> bool {
     syntax::walk(&mut function.walk(), &mut |node| {
         let is_name = node.child_count() == 0 && code.of(node) == name;
         let is_word = node.child_count() == 0 && node.kind().contains("identifier");
+        // By name and not by scope: a variable of the same name in an inner function counts as a
+        // read, which lets a flaw go and reports no wrong one.
         is_read |= is_name && is_word && !is_written(node) && !is_of_itself(code, node, name);
         // An interpolated string or a macro may read it, too.
         is_read |= node.child_count() == 0
@@ -153,6 +160,8 @@ mod tests {
             "a.js",
             "function f(a) {\n  switch (a) {\n    case 1:\n      return 2;\n    default:\n      return 3;\n  }\n}\n",
         );
+        // Was told to the model as never reached: without braces the `else` is a sibling of the
+        // `return`.
         clean("a.js", "function f(a) {\n  if (a) return g();\n  else return h();\n}\n");
         check("a.js", "if (a.length < 0) {\n  f();\n}\n", 1, "never true");
         check(
@@ -179,6 +188,7 @@ mod tests {
         );
         clean(
             "a.py",
+            // A read for its own next value that another variable gets as well is a read.
             "def f(a):\n    n = 0\n    for b in a:\n        n = m = max(n, b)\n    return m\n",
         );
         clean("a.py", "def f(a):\n    n = 0\n    for b in a:\n        n += 1\n    return f'{n}'\n");

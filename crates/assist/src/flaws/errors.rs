@@ -13,6 +13,7 @@ pub(super) const CATCHES_EVERY: &str =
 pub(super) fn swallowed(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     let all = code.of(node);
     let passes_on = |words: &[&str]| words.iter().any(|word| all.contains(word));
+    // Without blanks, so that one spelling of each head is enough for the comparisons below.
     let head: String = all.lines().next().unwrap_or_default().split_whitespace().collect();
     let is_broad = match (code.language, node.kind()) {
         ("python", "except_clause") => {
@@ -25,6 +26,8 @@ pub(super) fn swallowed(code: &Code<'_>, node: Node<'_>) -> Option<String> {
         ("javascript" | "typescript", "catch_clause") => {
             let parameter = node.child_by_field_name("parameter").map(|it| code.of(it));
             let body = node.child_by_field_name("body").map_or("", |it| code.of(it));
+            // JavaScript has no kinds of errors to catch: who looks at the error may tell them
+            // apart, so only a handler that does not look at it is broad.
             let is_used =
                 parameter.is_some_and(|name| crate::syntax::count_of_word(body, name) > 0);
             !is_used && !passes_on(&["throw"])
@@ -53,6 +56,7 @@ pub(super) fn swallowed(code: &Code<'_>, node: Node<'_>) -> Option<String> {
 pub(super) fn ignored(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     if code.language == "rust" && node.kind() == "let_declaration" {
         let text = code.of(node);
+        // Without a call it drops a value on purpose, as one does to silence a warning.
         return (text.starts_with("let _ =") && text.contains('('))
             .then(|| "ignores what may be an error; handle it or return it with `?`".to_owned());
     }
@@ -77,11 +81,14 @@ pub(super) fn checked_and_unwrapped(code: &Code<'_>, node: Node<'_>) -> Option<S
     let function = around(node, &["function_item"])?;
     let returns = function.child_by_field_name("return_type").map_or("", |it| code.of(it));
     let can_return = returns.contains("Result<") || returns.contains("Option<");
+    // The last part of `self.cache.entry` is enough: the check may go through a reference or a
+    // local of that name.
     let name = value.rsplit(['.', '(', ' ']).next().unwrap_or(value);
     let text = code.of(function);
     let tests = ["is_none()", "is_err()", "is_some()", "is_ok()"];
     let is_tested = tests.iter().any(|test| text.contains(&format!("{name}.{test}")));
     match (can_return, is_tested) {
+        // A test that was made counts first: `?` alone would leave it where it is.
         (_, true) => Some("is checked above and unwrapped here; `?`, `let ... else` or `if let` does both at once".to_owned()),
         (true, false) => Some("panics where the function could return an error; use `?`".to_owned()),
         (false, false) => None,

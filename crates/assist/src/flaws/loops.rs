@@ -44,6 +44,7 @@ pub(super) fn over_indices(code: &Code<'_>, node: Node<'_>) -> Option<String> {
         format!("{items}.charAt({index})"),
     ];
     let items_used: usize = as_item.iter().map(|it| body.matches(it.as_str()).count()).sum();
+    // An index at which nothing of the array is read may number something else.
     if items_used == 0 {
         return None;
     }
@@ -103,6 +104,8 @@ pub(super) fn copies(code: &Code<'_>, node: Node<'_>) -> Option<String> {
             .is_some_and(|it| stays_as_it_is(code, node, it)),
         "cpp" => {
             over("for_range_loop", "type")
+                // A number is copied as cheaply as its address. `auto` may be one too, but costs
+                // nothing as a reference either.
                 .is_some_and(|it| it.starts_with("std::string") || it == "auto")
                 && {
                     let declared =
@@ -112,6 +115,7 @@ pub(super) fn copies(code: &Code<'_>, node: Node<'_>) -> Option<String> {
         }
         _ => false,
     };
+    // A question and not an order: the copy may be there because the caller changes it.
     let is_deep = code.is(&["javascript", "typescript"])
         && node.kind() == "call_expression"
         && text.starts_with("JSON.parse(JSON.stringify(");
@@ -246,8 +250,11 @@ mod tests {
         check("a.js", "for (const a of [...b]) {\n  f(a);\n}\n", 1, "copies");
         check("a.js", "for (const a of [...this.b]) {\n  n += a;\n}\n", 1, "copies");
         clean("a.js", "for (const a of [...b]) {\n  b.delete(a);\n}\n");
+        // A listener may remove itself while it is called, so the copy is needed although the body
+        // names nothing of the list.
         clean("a.ts", "for (const listener of [...this.#listeners]) {\n  listener(x);\n}\n");
         clean("a.py", "for a in b[:]:\n    b.remove(a)\n");
+        // The same without the field in sight: `close` may take the item off `self.b`.
         clean("a.py", "for a in self.b.copy():\n    a.close()\n");
         clean(
             "a.rs",
@@ -262,6 +269,8 @@ mod tests {
         for piece in ["a + \"\\n\"", "'-' * a", "f'{a},'", "', '.join(a)", "('a' if a else '')"] {
             check("a.py", &format!("for a in b:\n    text += {piece}\n"), 2, "join");
         }
+        // A string anywhere in the expression was once enough, so sums over a key were to become
+        // joined lists.
         for summand in ["1", "a['price']", "a.get(\"n\", 0)", "len('a')", "1 if a == 'b' else 0"] {
             clean("a.py", &format!("for a in b:\n    n += {summand}\n"));
         }

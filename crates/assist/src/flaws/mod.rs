@@ -52,6 +52,8 @@ impl<'a> Code<'a> {
 type Check = fn(&Code<'_>, Node<'_>) -> Option<String>;
 
 const CHECKS: &[Check] = &[
+    // At a node the first check that finds something gives the line its message, as a line has at
+    // most one.
     conditions::returns_by_branches,
     conditions::equals_none,
     conditions::in_keys,
@@ -91,9 +93,13 @@ pub(crate) fn found(language: &Language, text: &str, lines: &Range<usize>) -> Ve
     let mut flaws: Vec<Flaw> = Vec::new();
     syntax::walk_to(&mut tree.walk(), LEVELS_MAX, &mut |node| {
         let rows = syntax::rows(node);
+        // A node that begins above the lines is the function around them or a part of it: what is
+        // wrong with that is not what was selected.
         if lines.contains(&rows.start) && node.is_named() {
             for check in CHECKS {
                 let is_new = |message: &String| {
+                    // One flaw in ten lines is one thing to fix; ten messages of the same words
+                    // would crowd out the others.
                     flaws.iter().all(|flaw| flaw.line != rows.start && flaw.message != *message)
                 };
                 if let Some(message) = check(&code, node).filter(is_new) {
@@ -173,6 +179,8 @@ mod tests {
     #[track_caller]
     pub(super) fn check(path: &str, text: &str, line: usize, says: &str) {
         let found = messages(path, text);
+        // Exactly one, since a second message on a sample with one flaw is a false report, for
+        // which a model would change right code.
         let [(at, message)] = found.as_slice() else { panic!("{path}: {text}\n{found:?}") };
         assert!(*at == line && message.contains(says), "{path}: {text}\n{found:?}");
     }

@@ -24,11 +24,15 @@ const BLOCKS: &[&str] = &["block", "compound_statement", "statement_block", "sta
 /// other than those of a length may return something else each time.
 static COMPARED: LazyLock<Regex> = LazyLock::new(|| {
     let value = r"((?:len\([\w.]+\))|(?:[A-Za-z_][\w.]*(?:\.(?:len|length|size)\(\))?))";
+    // The longer signs first, as an alternation takes the first that fits. Nine digits surely fit
+    // into an `i64`.
     let (relation, number) = (r"\s*(<=|>=|===|==|<|>)\s*", r"(-?\d{1,9})");
     Regex::new(&format!("^(?:{value}{relation}{number}|{number}{relation}{value})$"))
         .expect("it was tried")
 });
 
+// Negated ranges as guards write them: Python's chained comparison and Rust's `contains`. Either is
+// two comparisons with `or` between them, which is what `outside` makes of it.
 static OUTSIDE: LazyLock<Regex> = LazyLock::new(|| {
     let python = r"not\s+\(?\s*(-?\d{1,9})\s*(<=?)\s*([A-Za-z_][\w.]*)\s*(<=?)\s*(-?\d{1,9})\s*\)?";
     let rust =
@@ -140,6 +144,7 @@ pub(super) fn never_true(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     if node.child_by_field_name("initializer").is_some_and(|it| changes(code.of(it), value)) {
         return None;
     }
+    // That no length is below 0 is known without any condition before.
     let mut left = Left { least: is_length(code, value).then_some((0, false)), ..Left::default() };
     for before in before(code, node, value) {
         left.without(before.relation, before.number);
@@ -234,6 +239,8 @@ fn comparisons(condition: &str) -> Option<Vec<Comparison>> {
     let parts = condition.split("||").flat_map(|part| part.split(" or "));
     let mut all = Vec::new();
     for part in parts {
+        // One part that is not understood makes the whole condition unknown: it may be the one that
+        // is true.
         all.extend(comparison(unwrapped(part)).or_else(|| outside(unwrapped(part)))?);
     }
     Some(all)
@@ -244,6 +251,7 @@ fn comparison(part: &str) -> Option<Vec<Comparison>> {
     let text = |at: usize| found.get(at).map(|it| it.as_str());
     let (value, relation, number) = match text(1) {
         Some(value) => (value, Relation::of(text(2)?)?, text(3)?),
+        // The number is first, as in `0 < x`, so the sign is read from the other side.
         None => (text(6)?, Relation::of(text(5)?)?.turned(), text(4)?),
     };
     Some(vec![Comparison { value: value.to_owned(), relation, number: number.parse().ok()? }])
@@ -254,6 +262,7 @@ fn outside(part: &str) -> Option<Vec<Comparison>> {
     let text = |at: usize| found.get(at).map(|it| it.as_str());
     let (value, least, most, includes) = match text(3) {
         Some(value) => (value, text(1)?, text(5)?, (text(2)? == "<=", text(4)? == "<=")),
+        // The beginning of a range of Rust always belongs to it; its end does with `..=` only.
         None => (text(9)?, text(6)?, text(8)?, (true, text(7)? == "..=")),
     };
     let below = if includes.0 { Relation::Below } else { Relation::AtMost };
@@ -268,6 +277,8 @@ fn outside(part: &str) -> Option<Vec<Comparison>> {
 fn unwrapped(text: &str) -> &str {
     let text = text.trim();
     let inner = text.strip_prefix('(').and_then(|it| it.strip_suffix(')'));
+    // Brackets within are not matched up, so a condition in brackets with a call in it is not
+    // understood and nothing is said of it.
     inner.filter(|it| !it.contains(['(', ')'])).map_or(text, str::trim)
 }
 

@@ -129,6 +129,8 @@ pub(super) fn calls(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     let text = code.of(node);
     let head = text.split('(').next().unwrap_or_default();
     let word = head.rsplit(['.', ':', '<', ' ', '>']).next().unwrap_or_default();
+    // A call without arguments is mostly a getter, which costs nothing and reads better twice than
+    // a variable does.
     let is_short = text.len() < 8 || text.ends_with("()") && !COSTLY.contains(&word);
     if text.len() > 60 || is_short || text.contains('\n') || !is_plain(word) {
         return None;
@@ -141,6 +143,7 @@ pub(super) fn calls(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     if is_inner || parent.kind() == "expression_statement" {
         return None;
     }
+    // Counted as text first, which is cheap; the tree is walked only where there is a second one.
     let times = function_of(code, node).matches(text).count();
     (times > 1 && !is_behind_another_condition(node) && is_made_twice(code, node))
         .then(|| format!("`{text}` is called {times} times; call it once and store the result"))
@@ -185,9 +188,12 @@ fn are_in_other_branches(one: Node<'_>, other: Node<'_>) -> bool {
         }
         is_common
     });
+    // The innermost node that holds both calls decides: if it is a block, both run.
     let Some(holder) = holder.filter(|it| BRANCHES.contains(&it.kind())) else { return false };
     let condition = ["condition", "value", "subject"];
     let condition = condition.iter().find_map(|field| holder.child_by_field_name(field));
+    // A call in the condition runs whichever branch is taken, so it is made along with that of any
+    // branch.
     condition
         .is_none_or(|it| it.id() != below.id() && !it.byte_range().contains(&other.start_byte()))
 }
@@ -197,6 +203,8 @@ fn is_plain(word: &str) -> bool {
     let lower = word.to_lowercase();
     !word.is_empty()
         && !CHEAP.contains(&word)
+        // At either end, for `read_line` and `hasNext`; within a word they are chance, as `add` in
+        // `padding`.
         && !DOES.iter().any(|it| lower.starts_with(it) || lower.ends_with(it))
 }
 
@@ -249,6 +257,7 @@ mod tests {
             "2 times",
         );
         clean("a.js", "function f(a) {\n  send(a, 1);\n  return send(a, 1);\n}\n");
+        // Naming a conversion that costs nothing makes code longer, not faster.
         clean("a.py", "def f(a):\n    return max(a.b, 1) + max(a.b, 1)\n");
         let twice = "fn f(a: &Map) -> u8 {\n    if a.contains_key(&b) {\n        return a.get(&b);\n    }\n    0\n}\n";
         check("a.rs", twice, 2, "looks it up again");

@@ -11,6 +11,8 @@ const LETTERS_MIN: usize = 7;
 /// Takes lines off the answer's edges that repeat those next to the selection, blank lines aside. A
 /// repeat that the selection itself has at that edge is part of the code.
 pub(crate) fn trim(answer: &str, original: &str, before: &[String], after: &[String]) -> String {
+    // Compared by what is in the lines, cut by their numbers, which `filled` keeps: blank lines
+    // between kept ones stay as the model wrote them.
     let lines = filled(answer.split('\n'));
     let own = filled(original.split('\n'));
     // If a blank line next to it is repeated as well, even a short line is not a coincidence.
@@ -90,6 +92,8 @@ fn head_repeat(lines: &[(usize, &str)], own: &[(usize, &str)], before: &[(usize,
     // The longest repeat, as a shorter one would leave the rest of it in the code.
     let longest = (1..=most).rev().find(|&count| {
         let repeated = &before[before.len() - count..];
+        // If the selection begins with the same lines, as one of several similar functions may,
+        // they are its own.
         same(&lines[..count], repeated) && !same(&own[..count.min(own.len())], repeated)
     });
     longest.unwrap_or(0)
@@ -177,6 +181,7 @@ mod tests {
         // A blank line between them is repeated as well.
         check("# Shop\n\nnew", "old", &["# Shop", ""], &[], "new");
         check("new\n\nrun $1", "old", &[], &["", "run $1"], "new");
+        // Without a blank line the same short heading may be the new text's own.
         check("# Shop\nnew", "old", &["# Shop"], &[], "# Shop\nnew");
         // The whole file.
         check("if a {\nnew\n}", "old", &["if a {"], &["}"], "if a {\nnew\n}");
@@ -192,6 +197,7 @@ mod tests {
         check("x = 1\n}\nelse {", "x = 0", &[], &["}", "else {"], "x = 1\n}\nelse {");
         let line = "connection.send(request, timeout)";
         check(&format!("{line}\nx"), &format!("{line}\ny"), &[line], &[], &format!("{line}\nx"));
+        // Nothing would be left, and an empty answer would delete the selection.
         check(line, "y", &[line], &[], line);
     }
 

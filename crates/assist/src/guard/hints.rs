@@ -43,6 +43,7 @@ mod tests {
         assert_eq!(found(both, parameters).as_deref(), Some("`f` still has no return type"));
         assert_eq!(found(both, "def f(a: int) -> None:\n    pass\n"), None);
         assert_eq!(found("Add a type hint to the parameter.", parameters), None);
+        // The word alone does not ask for a type.
         assert_eq!(found("Return the result at once.", parameters), None);
     }
 }

@@ -38,6 +38,7 @@ const WORDS: &[&str] = &[
 /// model, 74 wrong ones do, and no right one.
 pub(super) fn alone(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let instruction = rewrite.instruction?.to_lowercase();
+    // By the beginnings of words, so that `formatting` counts and `information` does not.
     let mut words = instruction.split(|c: char| !c.is_alphanumeric() && c != '-');
     let is_about_it = words.any(|word| WORDS.iter().any(|known| word.starts_with(known)));
     (!is_about_it && same::but_for_layout(rewrite.language, rewrite.original, rewrite.answer))
@@ -51,6 +52,7 @@ const LINE_BYTES_MAX: usize = 10_000;
 pub(super) fn long(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let longest = |text: &str| text.lines().map(str::len).max().unwrap_or(0);
     let (had, has) = (longest(rewrite.original), longest(rewrite.answer));
+    // Measured by the selection, too: minified code and embedded data have such lines of their own.
     (has > LINE_BYTES_MAX.max(2 * had))
         .then(|| Problem::new(Severity::Doubtful, "it has a very long line"))
 }

@@ -67,6 +67,7 @@ fn texts(language: &Language, code: &str) -> Vec<String> {
         let is_text = node.is_named() && kind.contains("string") || kind == "char_literal";
         if is_text && !syntax::is_docstring_text(node) {
             let text = code.get(node.byte_range()).unwrap_or_default();
+            // Prefixes such as `b` and `r#` belong to how a string is written, not to what it says.
             let text = text.trim_start_matches(|c: char| c.is_ascii_alphabetic() || c == '#');
             let inner = text.trim_matches(['"', '\'', '`', '#']);
             let is_plain = !inner.contains(['{', '%', '\\', '$', '\n']);
@@ -94,6 +95,7 @@ mod tests {
         let before = "def f(a):\n    if a > 2:\n        return '-'\n    return \"_\"\n";
         let reason = said("a.py", before, "def f(a):\n    return \"_\"\n").unwrap();
         assert_eq!(reason, "it no longer has the text \"-\"");
+        // Other quotes are the same text.
         assert_eq!(said("a.py", before, "def f(a):\n    return \"-\" if a > 2 else '_'\n"), None);
         assert!(said("a.js", "f('a');\n", "f();\n").is_some());
         assert!(said("a.rs", "fn f() { g(\"a b\"); }\n", "fn f() { g(); }\n").is_some());
@@ -114,6 +116,8 @@ mod tests {
         let (old, new) =
             ("def f(a):\n    return math.ceil(a) ** 2\n", "def f(a):\n    return a ** 2\n");
         assert_eq!(of(old, new).unwrap(), "it no longer uses `math`");
+        // Only names of the file and its imports are looked at: that another function of the module
+        // is right can't be told here.
         assert_eq!(of(old, "def f(a):\n    return math.floor(a) ** 2\n"), None);
         // Names that are local to the selection may go.
         assert_eq!(of("def f(a):\n    b = a\n    return b\n", "def f(a):\n    return a\n"), None);

@@ -136,6 +136,7 @@ fn is_slip(name: &str, meant: &str) -> bool {
     if name.starts_with(meant) || meant.starts_with(name) || name.len().abs_diff(meant.len()) > 2 {
         return false;
     }
+    // Up to two, as letters that change places count twice with this distance.
     (1..=2).contains(&distance(name.as_bytes(), meant.as_bytes()))
 }
 
@@ -229,6 +230,7 @@ mod tests {
         let found = slip("return self.default_encoding", "return self.default_encodng").unwrap();
         assert_eq!(found, "it has `default_encodng` where `default_encoding` was");
         assert_eq!(slip("x = calculate(values_list)", "x = calculate(total)"), None);
+        // Comments are prose, whose spelling an improvement may fix.
         assert_eq!(slip("# recieving\nx = 1", "# receiving\nx = 1"), None);
         assert_eq!(slip("all_items = f()", "all_item = f()"), None);
         assert_eq!(slip("use(parameter)", "for parametric in f(parameter): pass"), None);

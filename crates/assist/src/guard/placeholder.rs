@@ -38,6 +38,8 @@ pub(super) fn introduced(rewrite: &Rewrite<'_>) -> Option<Problem> {
         (comment(line, comments).is_some_and(is_placeholder)
             || behind_code(line, comments).is_some_and(is_told_placeholder)
             || has_no_dots(rewrite.language) && matches!(*line, "..." | "…"))
+            // A remark that the selection has already says something about code that was left out
+            // long ago.
             && !rewrite.original.lines().any(|own| own.trim() == *line)
     })?;
     let shown: String = line.chars().take(60).collect();
@@ -89,6 +91,7 @@ fn is_placeholder(words: &str) -> bool {
     dots || bare == "unchanged"
         || bare == "no change"
         || bare == "no changes"
+        // A longer sentence with such a phrase in it tells something about the code.
         || PHRASES.iter().any(|phrase| lower.contains(phrase)) && bare.split(' ').count() <= 10
 }
 
@@ -124,6 +127,7 @@ mod tests {
 
     #[test]
     fn code_and_honest_comments_are_not() {
+        // Three dots are a body in Python, so they count only where a line can't be code.
         assert!(!found("python", "a", "def f(): ..."));
         assert!(!found("python", "a", "# The list is unchanged when nothing matches."));
         assert!(!found("python", "# ... rest of the code", "# ... rest of the code\nb"));

@@ -60,6 +60,8 @@ fn has(text: &str, what: &str) -> bool {
     text.match_indices(what).any(|(at, _)| {
         let before = text[..at].chars().next_back();
         !before.is_some_and(|c| {
+            // `store.fetch(` and `model.eval(` are methods of something else; before the other
+            // names a dot only follows a module.
             c.is_alphanumeric() || c == '_' || c == '.' && what.starts_with(['e', 'f'])
         })
     })
@@ -86,6 +88,7 @@ mod tests {
         assert!(said("a.js", "g();\n", "fetch(a);\n").is_some());
         assert_eq!(said("a.js", "g();\n", "store.fetch(a); /a/.exec(b);\n"), None);
         assert_eq!(said("a.py", code, "def f(a):\n    return retrieval(a)\n"), None);
+        // Documentation tells readers to run programs all the time.
         assert_eq!(said("a.md", "a\n", "curl b\n"), None);
         let asked =
             Rewrite { instruction: Some("Use os.system."), ..Rewrite::of("a.py", code, runs) };

@@ -42,9 +42,11 @@ mod tests {
         assert!(check(original, "def f(x):\n    x += 1\n    return", None));
         assert!(!check(original, "def f(x):\n    x += 1\n    return x", None));
         assert!(!check(original, "def f(x):\n    yield x + 1", None));
+        // A `lambda` gives its result without the word.
         assert!(!check(original, "f = lambda x: x + 1", None));
         assert!(!check("def f(x):\n    x.go()", "def f(x):\n    x.run()", None));
         assert!(!check(original, "def f(x):\n    x += 1", Some("remove the return")));
+        // No word follows the `return`, and something is returned all the same.
         assert!(!check("return ''", "return \"\"", None));
     }
 }

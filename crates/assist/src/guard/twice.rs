@@ -58,6 +58,8 @@ fn is_caught(text: &str) -> bool {
     (1..=CAUGHT_LINES_MAX).any(|height| {
         let (mut run, wanted) = (0, height * (CAUGHT_TIMES_MIN - 1));
         lines.iter().zip(lines.iter().skip(height)).any(|(a, b)| {
+            // A run may begin with a telling line only, but goes through brackets: the pieces of a
+            // few lines that are repeated have some.
             run = if a == b && (tells(a) || run > 0) { run + 1 } else { 0 };
             run >= wanted
         })
@@ -87,12 +89,14 @@ mod tests {
         let found = |answer: &str| written(&Rewrite::of("a.kt", piece, answer)).is_some();
         assert!(found(&piece.repeat(2)) && found(&format!("{piece}\n{piece}{piece}fun f() {{")));
         assert!(!found(piece) && !found(&format!("{piece}{piece}fun h() {{")));
+        // Rows of a table repeat in good code.
         assert!(!found("a\na\na\na\nb") && !found(&"0, 0,\n".repeat(5)));
         assert!(found(&format!("fun f() {{\n{}}}", "    go()\n    stop()\n".repeat(12))));
         let twice = |path| {
             defined(&Rewrite::of(path, "function f() {}", "function f() {}\nfunction f() { g() }"))
         };
         assert!(twice("a.js").unwrap().reason.contains("`f` twice"));
+        // In Java it is an overload.
         assert_eq!(twice("a.java"), None);
     }
 }

@@ -18,6 +18,7 @@ pub(super) fn introduced(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let (before, after) = rewrite.document;
     // If the document did not parse before, it is not known which names it had.
     let before = python::undefined(before)?;
+    // Of the whole document with the answer in it, so that a definition further down counts.
     let missing = python::undefined(after)?.into_iter().find(|name| !before.contains(name))?;
     let reason = format!("it uses `{missing}`, which is defined nowhere in the file");
     Some(Problem::new(Severity::Doubtful, reason))
@@ -62,6 +63,7 @@ mod tests {
         assert_eq!(said, "it uses `math`, which is defined nowhere in the file");
         // A name that was missing before is defined elsewhere.
         assert_eq!(missing("a.py", before, "def f(a):\n    return g(g(a))\n"), None);
+        // The document does not parse yet, so `b` may well be defined in it.
         assert_eq!(missing("a.py", "def f(:\n", "def f(a):\n    return b\n"), None);
         assert_eq!(missing("a.js", "f();", "g();"), None);
     }

@@ -51,6 +51,8 @@ pub(crate) fn without_known(
     let head = lines.iter().position(|line| !line.trim().is_empty() && !is_import(language, line));
     // Only the beginning is looked at; an import further down is a part of the code.
     let (head, rest) = lines.split_at(head.unwrap_or(lines.len()));
+    // An answer of nothing but imports is left as it is: taking all of it away would delete the
+    // selection.
     if rest.is_empty() || !head.iter().any(|line| known(line)) {
         return answer.to_owned();
     }
@@ -71,6 +73,7 @@ pub(super) fn taken_off(
     language: &Language,
 ) -> (Vec<String>, String) {
     let all = || (Vec::new(), answer.to_owned());
+    // The selection is or has an import section, so these lines are what was to be edited.
     if original.lines().any(|line| is_import(language, line)) {
         return all();
     }

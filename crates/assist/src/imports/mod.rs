@@ -37,6 +37,7 @@ pub(crate) fn needed(
     };
     let (taken, code) = known::taken_off(answer, original, language);
     let mut imports: Vec<String> = Vec::new();
+    // `import *` is judged by what the other imports leave undefined.
     let (all, some): (Vec<String>, Vec<String>) =
         taken.into_iter().partition(|it| language.id == "python" && known::is_of_all(it));
     let needs_all = !all.is_empty() && missing::need_all(document, lines, &some, &code);
@@ -48,6 +49,7 @@ pub(crate) fn needed(
             imports.push(import);
         }
     }
+    // After the answer's own, which may bring in what would otherwise be looked for.
     imports.extend(missing::imports(language, document, lines, &imports, &code, reported));
     if imports.is_empty() {
         return (code, None);

@@ -48,6 +48,7 @@ pub(super) fn of_imports(language: &Language, text: &str, end: usize) -> Option<
     let last = children.iter().rev().find(|child| is_import_node(**child));
     // After the last one, so that those which depend on order, as `#include` may, stay in theirs.
     if let Some(last) = last {
+        // The end of the last one, as an import in brackets has several lines.
         let line = syntax::rows(*last).end - 1;
         return (line < end).then_some((line, false));
     }

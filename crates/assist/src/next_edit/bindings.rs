@@ -3,6 +3,8 @@
 use tree_sitter::Node;
 
 pub(super) fn is_import(node: Node<'_>) -> bool {
+    // Five levels reach the statement from a name in a list within a list of Rust's `use`. A name
+    // that is only used would otherwise be followed up to the root.
     let mut up = std::iter::successors(node.parent(), Node::parent).take(5);
     up.any(|it| it.kind().contains("import") || it.kind() == "use_declaration")
 }
@@ -32,6 +34,7 @@ pub(super) fn is_member(node: Node<'_>) -> bool {
         "keyword_argument" | "member_access_expression" => is("name"),
         "method_invocation" => is("name") && parent.child_by_field_name("object").is_some(),
         "field_access" => is("field"),
+        // Grammars that have a kind of their own for a member need no look at the parent.
         _ => MEMBERS.contains(&node.kind()),
     }
 }
@@ -128,6 +131,8 @@ fn is_made(node: Node<'_>) -> bool {
 /// Whether a name is defined here, and not used.
 pub(super) fn is_binding(node: Node<'_>, text: &str) -> bool {
     let Some(parent) = node.parent() else { return false };
+    // First, since the default value and the type of a parameter are children of a node all of
+    // whose names count as defined below.
     if is_in(USING, parent, node) {
         return false;
     }
@@ -168,6 +173,8 @@ fn is_assigned(node: Node<'_>, text: &str) -> bool {
         }
         let of_self = outer.kind() == "attribute" || outer.kind().contains("member");
         let object = text.get(outer.byte_range()).unwrap_or_default();
+        // `self.size = 1` declares a field in Python, as `this.size = 1` does in JavaScript;
+        // `other.size = 1` declares nothing of this type.
         let passes = ["expression_list", "tuple_pattern", "pattern_list", "tuple"]
             .contains(&outer.kind())
             || of_self && (object.starts_with("self.") || object.starts_with("this."));

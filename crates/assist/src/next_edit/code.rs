@@ -129,6 +129,7 @@ impl<'a> Code<'a> {
             }
             let (kind, source) = (node.kind(), self.source(node));
             let (from, to) = (node.start_byte(), node.end_byte());
+            // Only within a macro, since `{name}` in any other string is text.
             if kind == "string_content" && self.is_in_macro(node) {
                 found.extend(formatted(source, name).map(|at| {
                     let start = from + at;
@@ -137,11 +138,15 @@ impl<'a> Code<'a> {
                 }));
                 return;
             }
+            // Grammars agree on little more than that names are leaves whose kind ends so; the
+            // other kinds are those of JavaScript's shorthands, PHP, Ruby and shells.
             let is_name = kind.ends_with("identifier")
                 || kind.starts_with("shorthand_")
                 || kind.ends_with("_variable")
                 || ["name", "variable_name", "constant"].contains(&kind)
                 || kind == "word" && node.parent().is_some_and(|it| is_command(it));
+            // Ruby's `@size` and JavaScript's `#size` are one leaf with their sign, while the
+            // rename is of the word alone.
             let bare = source.trim_start_matches(['@', '#']);
             if !is_name || bare != name {
                 return;
@@ -170,6 +175,7 @@ impl<'a> Code<'a> {
     /// visible in the whole file.
     pub(super) fn local_scope(&self, name: &Name<'_>) -> Option<Range<usize>> {
         let mut node = name.node;
+        // A field is visible in every method, wherever it was first assigned.
         if self.is_of_self(node) || name.sign.is_some() {
             return None;
         }
@@ -289,9 +295,12 @@ impl<'a> Code<'a> {
     pub(super) fn signature_at(&self, row: usize, column: usize) -> Option<(Callee, Part)> {
         let at = Point::new(row, column);
         let function = self.around(at).find(|node| {
+            // Heads without a body, such as signatures of an interface and declarators of C, have
+            // parameters but are not functions to `scopes`.
             let is_closure_value = node.child_by_field_name("parameters").is_some();
             scopes::is_function(*node) || is_closure_value
         })?;
+        // In C a pointer that is returned wraps the declarator once for each star.
         let declarator = function.child_by_field_name("declarator").and_then(|it| {
             std::iter::successors(Some(it), |it| it.child_by_field_name("declarator"))
                 .find(|it| it.child_by_field_name("parameters").is_some())
@@ -299,6 +308,7 @@ impl<'a> Code<'a> {
         let holder = declarator.unwrap_or(function);
         let parameters = holder.child_by_field_name("parameters")?;
         let is_in = |node: Node<'_>| node.start_position() <= at && at <= node.end_position();
+        // Rust, Python and TypeScript; Go; C, C++ and Java.
         let result = ["return_type", "result", "type"]
             .iter()
             .find_map(|field| function.child_by_field_name(field));
@@ -325,6 +335,7 @@ impl<'a> Code<'a> {
     pub(super) fn function_declared_on(&self, row: usize) -> Option<Declared> {
         let mut found = None;
         self.visit(|node| {
+            // The outermost of a line comes first, since parents are visited before their children.
             if found.is_none() && node.start_position().row == row && declares(node) {
                 found = Some(node);
             }
@@ -372,6 +383,8 @@ impl<'a> Code<'a> {
             let function = up.find(|it| scopes::is_function(*it));
             let waits = function.is_some_and(|it| {
                 let head = self.source(it);
+                // The word has to be in the head: an `async` closure in the body does not make the
+                // function one that can wait.
                 let head = head.split(['{', '\n']).next().unwrap_or(head);
                 head.split(|c: char| !c.is_alphanumeric()).any(|word| word == "async")
             });
@@ -423,6 +436,7 @@ impl<'a> Code<'a> {
         let mut cursor = parameters.walk();
         for (at, parameter) in parameters.named_children(&mut cursor).enumerate() {
             let (kind, text) = (parameter.kind(), self.source(parameter));
+            // A type or a default may follow, with or without a blank.
             let name = text.split([':', '=', ' ']).next().unwrap_or_default();
             if kind.contains("comment")
                 || kind == "self_parameter"
@@ -436,6 +450,7 @@ impl<'a> Code<'a> {
                 return None;
             }
             let mut names = parameter.walk();
+            // Go's `a, b int` is one node with two names.
             let count = parameter.children_by_field_name("name", &mut names).count().max(1);
             most += count;
             // The arrow of a function's type gives no value.
@@ -453,6 +468,7 @@ impl<'a> Code<'a> {
             .iter()
             .find_map(|field| node.child_by_field_name(field))?;
         let text = self.source(called);
+        // Without type arguments: `new List<int>(…)` calls `List`.
         let text = text.split(['<', '[']).next().unwrap_or(text);
         Some((text, arguments))
     }
@@ -533,6 +549,8 @@ impl<'a> Code<'a> {
         let mut up = std::iter::successors(node, Node::parent);
         up.any(|node| {
             let kind = node.kind();
+            // What reads like the changed line in a comment or a text may be an example of it,
+            // which need not follow.
             kind.contains("comment") || kind == "string_content" || kind == "string_fragment"
         })
     }

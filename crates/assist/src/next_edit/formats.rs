@@ -40,6 +40,8 @@ const FORMS: &[Form] = &[
         refers: Reference { before: &["(--"], after: &[], is_certain: true },
     },
     Form {
+        // A class has the same sign where it is defined and where it is used, so a rename in any
+        // rule of a style sheet is taken for the definition.
         languages: STYLES,
         before: &["."],
         after: &[" ", ",", "{", ":", ".", ">"],
@@ -73,6 +75,7 @@ const FORMS: &[Form] = &[
                 "ById(\"",
                 "ById('",
                 "Selector('#",
+                // Scripts within the page name the element, too.
                 "Selector(\"#",
             ],
             after: &["\"", "'"],
@@ -83,6 +86,7 @@ const FORMS: &[Form] = &[
         languages: &["yaml"],
         before: &["&"],
         after: &["$", " "],
+        // An alias of YAML can only be that anchor's, so no model is asked.
         refers: Reference { before: &["*"], after: &["$", " ", ","], is_certain: true },
     },
     Form {
@@ -90,6 +94,9 @@ const FORMS: &[Form] = &[
         before: &["^"],
         after: &[":"],
         refers: Reference {
+            // A key of YAML means nothing to the format itself: that a job's name in a list of jobs
+            // refers to it is a convention of the program that reads the file. The places are
+            // therefore guesses that a model confirms.
             before: &["- ", "[", ", ", ": ", ": \"", "- \""],
             after: ENDS_OF_A_VALUE,
             is_certain: false,
@@ -99,6 +106,8 @@ const FORMS: &[Form] = &[
         languages: &["toml"],
         before: &["^", "[", "."],
         after: &[" =", "=", "]"],
+        // A feature or a dependency of a manifest is named in strings elsewhere, with a `/` where a
+        // feature of the dependency follows.
         refers: Reference { before: &["\"", "'"], after: &["\"", "'", "/"], is_certain: false },
     },
     Form {
@@ -106,6 +115,8 @@ const FORMS: &[Form] = &[
         before: &["^\""],
         after: &["\":"],
         refers: Reference {
+            // `npm run NAME` within another script, a pointer of a JSON schema, or any string that
+            // is a value.
             before: &["run ", "\"#/definitions/", "\"#/$defs/", "[\"", ", \"", ": \""],
             after: &["\"", " "],
             is_certain: false,
@@ -121,6 +132,8 @@ const FORMS: &[Form] = &[
         languages: &["makefile"],
         before: &["^"],
         after: &[":"],
+        // A target is a plain word among prerequisites and in recipes, where it may be any other
+        // word.
         refers: Reference { before: &[": ", " "], after: &["$", " "], is_certain: false },
     },
     Form {
@@ -148,6 +161,8 @@ pub(super) fn places(view: View<'_>, change: &Change) -> Vec<Place> {
     let form = FORMS.iter().find(|form| {
         form.languages.contains(&view.language)
             && stands(after, &new, form.before, form.after)
+            // Both lines have to define it. Where only one does, a definition came or went, and
+            // nothing that refers to it has a new name.
             && stands(before, &old, form.before, form.after)
     });
     // A name that is there already is another thing, and not a new name for this one.
@@ -160,6 +175,8 @@ pub(super) fn places(view: View<'_>, change: &Change) -> Vec<Place> {
     let Reference { before, after, is_certain } = form.refers;
     let places =
         view.lines.iter().enumerate().filter(|(at, _)| *at != row).filter_map(|(at, line)| {
+            // A line may refer to the name several times. Replaced from the end, so that the ranges
+            // before stay valid.
             let mut found: Vec<Range<usize>> =
                 names(line, from).filter(|it| stands(line, it, before, after)).collect();
             let mut text = line.clone();
@@ -185,6 +202,8 @@ fn headings(view: View<'_>, before: &str, after: &str) -> Vec<Place> {
         line.replace(&old, &new)
     };
     let places =
+        // Headings that differ in signs only, such as a question mark, have the same anchor: their
+        // links still work.
         view.lines.iter().enumerate().filter(|(_, line)| old != new && line.contains(&old));
     let place = |(at, line): (usize, &String)| {
         Place::line(FollowsFrom::Rename, at, said(line).replace(&old, &new), true)
@@ -208,6 +227,8 @@ fn is_of_a_name(c: char) -> bool {
 fn replaced(before: &str, after: &str) -> Option<(Range<usize>, Range<usize>)> {
     let head = before.chars().zip(after.chars()).take_while(|(one, other)| one == other);
     let head: usize = head.map(|(c, _)| c.len_utf8()).sum();
+    // Without this bound, head and tail would overlap where the text between repeats itself, as
+    // from `aa` to `aaa`.
     let most = before.len().min(after.len()) - head;
     let ends = before[head..].chars().rev().zip(after[head..].chars().rev());
     let mut tail = 0;
@@ -244,6 +265,8 @@ fn stands(line: &str, name: &Range<usize>, before: &[&str], after: &[&str]) -> b
     let (head, tail) = (&line[..name.start], &line[name.end..]);
     let begins = |sign: &str| match sign.strip_prefix('^') {
         Some(rest) => {
+            // The item of a list may begin with a key: `- name: x` defines `name` as a line of its
+            // own does.
             let head = head.trim_start();
             head.strip_prefix("- ").unwrap_or(head) == rest
         }

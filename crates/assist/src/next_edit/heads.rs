@@ -70,6 +70,7 @@ fn head(line: &str, name: &str) -> Option<Range<usize>> {
         let rest = &line[at + name.len()..];
         !line[..*at].ends_with(is_of_a_name) && rest.starts_with(['(', '<'])
     })?;
+    // What follows the head differs between a declaration and its definition.
     let end = line.trim_end().trim_end_matches(['{', ';', '=', ':']).trim_end().len();
     (start < end).then_some(start..end)
 }
@@ -88,6 +89,8 @@ impl Wrap {
                 let inner = |of: &str| {
                     let rest = new.strip_prefix(of)?.trim_start();
                     let rest = rest.strip_prefix(&old)?;
+                    // The old result has to be what is wrapped: with another type the values
+                    // themselves are to change.
                     rest.starts_with([',', '>']).then_some(())
                 };
                 if inner("Option<").is_some() {

@@ -40,8 +40,12 @@ pub(super) fn places(view: View<'_>, newest: &Change) -> Vec<Place> {
             let is_far = is_repeated || change.is_of_modifiers();
             (is_near || is_listed || is_far).then(|| change.by_form(line, is_listed)).flatten()
         };
+        // The surest first: the same tokens, the same words in another case, the same quotes, and
+        // the mere form last, since it alone says nothing of what the line is about.
         let same = change.at(line, is_repeated).or_else(|| by_case(&cased, line));
         let guess = same.or_else(|| change.by_quotes(line)).or_else(by_form)?;
+        // A guess that changes nothing is kept as a place without one: the rule found the line, and
+        // how to change it is for the model to say.
         let guess = guess.filter(|it| it != line).map(|it| vec![it]);
         // A line with strings copied from another one may be valid and still say the wrong thing.
         let is_certain = guess.is_some()
@@ -101,11 +105,14 @@ impl<'a> Repeat<'a> {
         let text = |tokens: &[Token<'_>]| -> Vec<String> {
             tokens.iter().map(|token| token.text.to_owned()).collect()
         };
+        // Texts without their columns: the same change further right in a line is the same one.
         let is_same = (text(self.removed()), text(self.inserted()))
             == (text(other.removed()), text(other.inserted()));
         let made = Some(Some(self.after_line.to_owned()));
         is_same
             || self.affix().is_some_and(|affix| other.affix() == Some(affix))
+            // The two changes need not share a word: if the newest one, applied to what the earlier
+            // line was, gives what the user made of it, they are the same change.
             || other.by_form(self.before_line, false) == made
     }
 
@@ -143,6 +150,8 @@ impl<'a> Repeat<'a> {
     /// The line with the same change, if it contains what was changed; `Some(None)` if its
     /// beginning matches and how it continues is unclear; `None` otherwise.
     fn at(&self, line: &str, is_repeated: bool) -> Option<Option<String>> {
+        // Another number or another variable is a decision about that line. Only when the user has
+        // made it twice does it say something about others.
         if !is_repeated && (self.is_a_value() || self.is_a_swap()) {
             return None;
         }
@@ -159,8 +168,8 @@ impl<'a> Repeat<'a> {
             let here_left = at.checked_sub(1).map(|at| all[at].text);
             let here_right = all.get(at + removed.len()).map(|token| token.text);
             let same = (here_left == left, here_right == right);
-            // What was replaced says little by itself (a sign, a number), so both of its neighbors
-            // have to agree; of a word one is enough.
+            // A sign says little by itself, so both of its neighbors have to agree; of a word or a
+            // value one is enough.
             let is_alike = if is_specific { same.0 || same.1 } else { same.0 && same.1 };
             let (first, last) = (&all[at], &all[at + removed.len() - 1]);
             let done = [&line[..first.at], self.inserted_text(), &line[last.end()..]].concat();
@@ -184,6 +193,8 @@ impl<'a> Repeat<'a> {
     fn in_literal(&self, line: &str, all: &[Token<'_>]) -> Option<String> {
         let (put, before) = self.affix()?;
         let start = self.middle.start;
+        // Two tokens before the string, usually a function and its bracket: all calls of `t(` get
+        // the prefix, and no other string does.
         let context = &self.before[start.saturating_sub(2)..start];
         let at = tokens::find(all, context)? + context.len();
         let literal = all.get(at).filter(|it| it.kind == Kind::Text && !context.is_empty())?;
@@ -201,6 +212,7 @@ impl<'a> Repeat<'a> {
     fn quoted(&self, token: &Token<'a>) -> Option<(usize, &'a str)> {
         let quote = token.text.get(..1).filter(|_| token.kind == Kind::Text)?;
         let inner = token.text.get(1..token.text.len() - 1)?;
+        // By position, so that the same place of another line gives that line's own word.
         let of = self.before.iter().position(|it| it.text == inner)?;
         Some((of, quote))
     }
@@ -251,6 +263,8 @@ impl<'a> Repeat<'a> {
         {
             let left = start.checked_sub(1).map(|at| self.before[at].text);
             let here = at.checked_sub(1).map(|at| all[at].text);
+            // The blanks behind what was put in are not tokens, but `await` needs its blank in the
+            // other line as well.
             let space = &self.after_line[self.inserted().last()?.end()..];
             let space = &space[..space.len() - space.trim_start().len()];
             let done = [&line[..all[at].at], self.inserted_text(), space, &line[all[at].at..]];
@@ -265,6 +279,8 @@ impl<'a> Repeat<'a> {
     fn callee(&self) -> Option<&'a str> {
         let mut depth = 0_usize;
         let head = &self.before[..self.middle.start];
+        // From the changed place back to the bracket that is still open there: calls among the
+        // earlier arguments are closed, and counted over.
         for (at, token) in head.iter().enumerate().rev() {
             match token.text {
                 ")" => depth += 1,
@@ -272,6 +288,7 @@ impl<'a> Repeat<'a> {
                     let name = at.checked_sub(1).map(|at| head[at])?;
                     return (name.kind == Kind::Word).then_some(name.text);
                 }
+                // Cannot go below zero: the arm above takes the bracket at depth 0.
                 "(" => depth -= 1,
                 _ => {}
             }
@@ -339,6 +356,7 @@ impl<'a> Repeat<'a> {
         if !is_changed || self.before.len() < least || form(&all) != form(&self.before) {
             return None;
         }
+        // The indentation is the line's own: an item of the same form may be nested deeper.
         let mut done = line[..indent(line)].to_owned();
         let mut at = indent(self.after_line);
         let mut last: Option<usize> = None;
@@ -346,6 +364,9 @@ impl<'a> Repeat<'a> {
             let between = &self.after_line[at..token.at];
             at = token.end();
             let from_end = self.after.len() - index;
+            // Tokens outside of what was changed are matched by place, from either end. Within it
+            // only words and values are traced back to where they were: a sign occurs anywhere, and
+            // would be taken from the wrong place.
             let of_before = if index < self.middle.start {
                 Some(index)
             } else if from_end <= self.middle.end {
@@ -471,6 +492,7 @@ mod tests {
             at(change.0, change.1, "  const d = load(e);"),
             says("  const d = await load(e);")
         );
+        // A line that the user has already changed by hand would be offered a second `await`.
         assert_eq!(at(change.0, change.1, "  const d = await load(e);"), None, "it is there");
         assert_eq!(at(change.0, change.1, "  const d = store(e);"), None);
     }
@@ -494,6 +516,8 @@ mod tests {
     fn a_change_of_form_is_made_with_the_lines_own_words() {
         let change = Repeat::new("\"a\": 1,", "\"a\": {\"value\": 1},");
         assert_eq!(
+            // Copying the new key into every line would be valid and wrong as soon as it was
+            // derived from the old one, so it is left to a model.
             change.by_form("  \"b\": 2,", false),
             Some(None),
             "`value` may have come from `a`"

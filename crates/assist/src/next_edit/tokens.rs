@@ -41,6 +41,7 @@ pub(super) fn of(line: &str) -> Vec<Token<'_>> {
             at += first.len_utf8();
             continue;
         } else if first.is_ascii_digit() {
+            // With what belongs to a number, as in `0x1F`, `1_000` and `1.5f`.
             let is_digit = |c: char| is_word_char(c) || c == '.';
             (Kind::Number, rest.find(|c: char| !is_digit(c)).unwrap_or(rest.len()))
         } else if is_word_char(first) {
@@ -48,6 +49,7 @@ pub(super) fn of(line: &str) -> Vec<Token<'_>> {
         } else if let Some(length) = quoted(rest, first) {
             (Kind::Text, length)
         } else {
+            // Also a quote that nothing closes in this line, such as a lifetime's or an apostrophe.
             (Kind::Sign, first.len_utf8())
         };
         tokens.push(Token { kind, text: &rest[..length], at });
@@ -82,6 +84,8 @@ impl Middle {
         let same = |(one, other): &(&Token<'_>, &Token<'_>)| one.text == other.text;
         let start = before.iter().zip(after).take_while(same).count();
         let ends = before.iter().rev().zip(after.iter().rev());
+        // What the beginning has is not counted again at the end, which would overlap from `a` to
+        // `a, a`.
         let end = ends.take(most - start).take_while(same).count();
         Self { start, end }
     }
@@ -111,6 +115,7 @@ pub(super) fn renames<'a>(
     for (old, new) in before.iter().zip(after).filter(|(old, new)| old.text != new.text) {
         let is_new = pairs.iter().all(|(one, other)| *one != old.text && *other != new.text);
         let is_words = old.kind == Kind::Word && new.kind == Kind::Word;
+        // One name that became two, or two that became one, is not a renaming.
         if !is_words || !is_new && !pairs.contains(&(old.text, new.text)) {
             return None;
         }
