@@ -230,17 +230,18 @@ impl Store {
         if model.claimed_id.is_some() {
             model.id = self.free_name(&model.id)?;
         }
-        self.take_in(&path, &mut file, bytes, Some(&model.sha256), progress)?;
-        // Text and consent come before the manifest, by which the model exists.
-        if let (Some(license), Some(text)) = (&model.license, &bundle.license_text) {
-            self.keep_license(&model.id, license, text)?;
-        }
-        if let Some(consent) = &consent {
-            consent.record(&self.consents(), (&model.id, &model.sha256), &model.source)?;
-        }
-        model.consent = consent;
-        self.add(&model)?;
-        Ok(model)
+        let (copy, _) = self.take_in(&path, &mut file, bytes, Some(&model.sha256), progress)?;
+        self.add(Some(copy), || {
+            // Text and consent come before the manifest, by which the model exists.
+            if let (Some(license), Some(text)) = (&model.license, &bundle.license_text) {
+                self.keep_license(&model.id, license, text)?;
+            }
+            if let Some(consent) = &consent {
+                consent.record(&self.consents(), (&model.id, &model.sha256), &model.source)?;
+            }
+            model.consent = consent;
+            Ok(model)
+        })
     }
 }
 

@@ -50,6 +50,6 @@ impl Store {
         if let Some(linked) = &mut model.linked {
             linked.modified_ns = ns(modified);
         }
-        self.add(&model)
+        self.add(None, || Ok(model)).map(drop)
     }
 }
