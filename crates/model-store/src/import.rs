@@ -59,9 +59,6 @@ impl Store {
         let header = checked_header(&path, &mut file)?;
         let bytes = metadata.len();
         self.check_name(id, &naming::of_file(&path, &header), bytes, catalog)?;
-        // Before the copy: afterwards, a model of the same file whose blob was lost would be usable
-        // again and count as a reason to refuse this import, which repairs it.
-        let usable = self.usable_ids()?;
         let (copy, sha256) = match mode {
             ImportMode::Copy => {
                 let (copy, sha256) = self.take_in(&path, &mut file, bytes, None, progress)?;
@@ -83,7 +80,7 @@ impl Store {
             model.linked = Some(Linked { path, modified_ns: ns(modified) });
         }
         self.add(copy, || {
-            self.name(&mut model, id, &of_file, catalog, &usable)?;
+            self.name(&mut model, id, &of_file, catalog)?;
             Ok(model)
         })
     }
@@ -133,7 +130,8 @@ impl Store {
         }
     }
 
-    /// Gives a model its id, now that its digest is known, and the catalog's description. A name of
+    /// Gives a model its id, now that its digest is known, and the catalog's description. Called
+    /// under the lock, since another process may have taken an id while this one copied. A name of
     /// the catalog means the one file with the pinned digest, since a default profile loads it by
     /// that name: the right file gets it whatever it is called, any other file is refused it where
     /// the user asked for it, and is renamed where only its file name claimed it.
@@ -143,7 +141,6 @@ impl Store {
         id: Option<&str>,
         of_file: &str,
         catalog: &Catalog,
-        usable: &[String],
     ) -> Result<(), StoreError> {
         let entry = catalog.by_digest(&model.sha256);
         let others = id.and_then(|id| catalog.entry(id)).filter(|it| it.sha256 != model.sha256);
@@ -151,9 +148,12 @@ impl Store {
             return Err(StoreError::IdReserved(other.id.clone()));
         }
         model.id = match (id, entry) {
-            (Some(id), _) => id.to_owned(),
+            (Some(id), _) => {
+                self.check_free(id)?;
+                id.to_owned()
+            }
             (None, Some(entry)) => {
-                self.check_new(entry, usable)?;
+                self.check_new(entry)?;
                 entry.id.clone()
             }
             (None, None) if naming::is_reserved(of_file, catalog) => {

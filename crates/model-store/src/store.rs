@@ -201,14 +201,6 @@ impl Store {
         }
     }
 
-    /// Ids of the models that can be used. Importers ask for them before they copy: afterwards the
-    /// blob that was just taken in would make a model usable whose file was lost, and the import
-    /// would be refused because it is installed already.
-    pub(crate) fn usable_ids(&self) -> Result<Vec<String>, StoreError> {
-        let listed = self.list()?.into_iter().filter(|listed| listed.problem.is_none());
-        Ok(listed.map(|listed| listed.model.id).collect())
-    }
-
     /// Whether the file of a model is outside the store and looks as if it had been written to;
     /// [`Store::verify`] finds out.
     ///
@@ -322,8 +314,9 @@ impl Store {
     /// Adds a model: its copy becomes its blob, unless its file is in its place already, and its
     /// manifest is written. The order is what makes a crash harmless: a blob without a manifest is
     /// only room that is taken, a manifest without a blob would be a model that can't be used. The
-    /// lock is held over both, and over `describe`, which makes the model: another process could
-    /// otherwise remove the blob before the manifest has it. `describe` must not take the lock.
+    /// lock is held over both, and over `describe`, which makes the model and checks its id:
+    /// without it, another process could take the id, or the blob before the manifest has it.
+    /// `describe` must not take the lock.
     pub(crate) fn add(
         &self,
         copy: Option<Unfinished>,
