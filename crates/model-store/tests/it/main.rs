@@ -225,6 +225,38 @@ fn an_id_that_another_import_takes_meanwhile_stays_with_that_one() {
 }
 
 #[test]
+fn a_model_that_is_removed_or_replaced_while_it_is_verified_does_not_come_back() {
+    let (dir, store) = store();
+    let path = dir.path().join("mine.gguf");
+    let touched = || {
+        std::fs::copy(demo::path(), &path).unwrap();
+        import(&store, &path, "mine", ImportMode::InPlace).unwrap();
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(1_000_000)).unwrap();
+        assert!(store.is_touched("mine").unwrap());
+    };
+    touched();
+    let verified = store.verify("mine", &mut |_, _| {
+        let _ = store.remove("mine");
+        true
+    });
+    assert_eq!(code(verified.unwrap_err()), ErrorCode::ModelNotFound);
+    assert!(store.list().unwrap().is_empty());
+
+    touched();
+    let mut copied = false;
+    let verified = store.verify("mine", &mut |_, _| {
+        if !std::mem::replace(&mut copied, true) {
+            store.remove("mine").unwrap();
+            import(&store, &demo::path(), "mine", ImportMode::Copy).unwrap();
+        }
+        true
+    });
+    verified.unwrap();
+    assert_eq!(store.model("mine").unwrap().linked, None);
+}
+
+#[test]
 fn damage_is_found_and_put_aside() {
     let (_dir, store) = store();
     import(&store, &demo::path(), "mine", ImportMode::Copy).unwrap();
