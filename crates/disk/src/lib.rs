@@ -21,3 +21,4 @@ pub use read::{Contents, ReadError, open, read, read_text};
 pub use replace::{Options, create, replace, replace_with, sync_folder_of, unfinished_in};
 pub use rewrite::{RewriteError, recovery_copy, rewrite};
 pub use stamp::Stamp;
+pub use tempfile::NamedTempFile as Unfinished;

@@ -213,11 +213,7 @@ impl Store {
         progress: &mut Progress<'_>,
     ) -> Result<Installed, StoreError> {
         let claimed = &bundle.model;
-        match &bundle.entry {
-            Some(entry) => self.check_new(entry, &self.usable_ids()?)?,
-            None if claimed.claimed_id.is_none() => self.check_free(&claimed.id)?,
-            None => {}
-        }
+        self.check_id_of(bundle)?;
         let path = bundle.folder.join(MODEL);
         let (mut file, about) = open(&path).map_err(|it| unusable(&path, it.cause(&path)))?;
         let header = checked_header(&path, &mut file)?;
@@ -227,20 +223,32 @@ impl Store {
             return Err(StoreError::OtherLength { path, found: bytes, claimed: claimed.bytes });
         }
         let mut model = claimed.clone().measured(&header, bytes);
-        if model.claimed_id.is_some() {
-            model.id = self.free_name(&model.id)?;
+        let (copy, _) = self.take_in(&path, &mut file, bytes, Some(&model.sha256), progress)?;
+        self.add(Some(copy), || {
+            // Another process may have taken the id during the copy.
+            self.check_id_of(bundle)?;
+            if model.claimed_id.is_some() {
+                model.id = self.free_name(&model.id)?;
+            }
+            // Text and consent come before the manifest, by which the model exists.
+            if let (Some(license), Some(text)) = (&model.license, &bundle.license_text) {
+                self.keep_license(&model.id, license, text)?;
+            }
+            if let Some(consent) = &consent {
+                consent.record(&self.consents(), (&model.id, &model.sha256), &model.source)?;
+            }
+            model.consent = consent;
+            Ok(model)
+        })
+    }
+
+    /// Fails if the id is taken, unless the model gets another one then.
+    fn check_id_of(&self, bundle: &Bundle) -> Result<(), StoreError> {
+        match &bundle.entry {
+            Some(entry) => self.check_new(entry),
+            None if bundle.model.claimed_id.is_none() => self.check_free(&bundle.model.id),
+            None => Ok(()),
         }
-        self.take_in(&path, &mut file, bytes, Some(&model.sha256), progress)?;
-        // Text and consent come before the manifest, by which the model exists.
-        if let (Some(license), Some(text)) = (&model.license, &bundle.license_text) {
-            self.keep_license(&model.id, license, text)?;
-        }
-        if let Some(consent) = &consent {
-            consent.record(&self.consents(), (&model.id, &model.sha256), &model.source)?;
-        }
-        model.consent = consent;
-        self.add(&model)?;
-        Ok(model)
     }
 }
 

@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use localcoder_disk::{ReadError, open, sync_folder_of, unfinished_in};
+use localcoder_disk::{ReadError, Unfinished, open, unfinished_in};
 
 use crate::bundle::check;
 use crate::error::{StoreError, disk};
@@ -59,27 +59,30 @@ impl Store {
         let header = checked_header(&path, &mut file)?;
         let bytes = metadata.len();
         self.check_name(id, &naming::of_file(&path, &header), bytes, catalog)?;
-        // Before the copy: afterwards, a model of the same file whose blob was lost would be usable
-        // again and count as a reason to refuse this import, which repairs it.
-        let usable = self.usable_ids()?;
-        let sha256 = match mode {
-            ImportMode::Copy => self.take_in(&path, &mut file, bytes, None, progress)?,
-            ImportMode::InPlace => digest(&mut file, bytes, progress, |_| Ok(()))
-                .map_err(|error| unread(&path, error.into()))?
-                .ok_or(StoreError::Cancelled("the import"))?,
+        let (copy, sha256) = match mode {
+            ImportMode::Copy => {
+                let (copy, sha256) = self.take_in(&path, &mut file, bytes, None, progress)?;
+                (Some(copy), sha256)
+            }
+            ImportMode::InPlace => {
+                let sha256 = digest(&mut file, bytes, progress, |_| Ok(()))
+                    .map_err(|error| unread(&path, error.into()))?
+                    .ok_or(StoreError::Cancelled("the import"))?;
+                (None, sha256)
+            }
         };
         let source = Source::File { path: path.clone() };
         let mut model = Installed::new("", &header, bytes, &sha256, source);
         model.file = path.file_name().map_or(model.file, |it| it.to_string_lossy().into_owned());
-        let named = self.name(&mut model, id, &naming::of_file(&path, &header), catalog, &usable);
-        // The blob is in its place by now. It stays if another model has the same file.
-        named.inspect_err(|_| self.drop_unused(&sha256))?;
+        let of_file = naming::of_file(&path, &header);
         if mode == ImportMode::InPlace {
             let modified = metadata.modified().map_err(|error| unread(&path, error.into()))?;
             model.linked = Some(Linked { path, modified_ns: ns(modified) });
         }
-        self.add(&model)?;
-        Ok(model)
+        self.add(copy, || {
+            self.name(&mut model, id, &of_file, catalog)?;
+            Ok(model)
+        })
     }
 
     /// The catalog entry that pins a file by its digest. The file is read only if an entry has its
@@ -127,7 +130,8 @@ impl Store {
         }
     }
 
-    /// Gives a model its id, now that its digest is known, and the catalog's description. A name of
+    /// Gives a model its id, now that its digest is known, and the catalog's description. Called
+    /// under the lock, since another process may have taken an id while this one copied. A name of
     /// the catalog means the one file with the pinned digest, since a default profile loads it by
     /// that name: the right file gets it whatever it is called, any other file is refused it where
     /// the user asked for it, and is renamed where only its file name claimed it.
@@ -137,7 +141,6 @@ impl Store {
         id: Option<&str>,
         of_file: &str,
         catalog: &Catalog,
-        usable: &[String],
     ) -> Result<(), StoreError> {
         let entry = catalog.by_digest(&model.sha256);
         let others = id.and_then(|id| catalog.entry(id)).filter(|it| it.sha256 != model.sha256);
@@ -145,9 +148,12 @@ impl Store {
             return Err(StoreError::IdReserved(other.id.clone()));
         }
         model.id = match (id, entry) {
-            (Some(id), _) => id.to_owned(),
+            (Some(id), _) => {
+                self.check_free(id)?;
+                id.to_owned()
+            }
             (None, Some(entry)) => {
-                self.check_new(entry, usable)?;
+                self.check_new(entry)?;
                 entry.id.clone()
             }
             (None, None) if naming::is_reserved(of_file, catalog) => {
@@ -169,10 +175,11 @@ impl Store {
         Ok(())
     }
 
-    /// Copies a file into the store, or clones it where the file system shares blocks; returns its
-    /// digest, which must be the wanted one, if any. What is being written has a name of its own in
-    /// `downloads` and disappears if anything fails; only a complete, synced file with a known
-    /// digest is renamed to its blob.
+    /// Copies a file into the store, or clones it where the file system shares blocks; returns the
+    /// copy and its digest, which must be the wanted one, if any. The copy has a name of its own in
+    /// `downloads` and disappears if anything fails; it is complete and synced, and [`Store::add`]
+    /// renames it to its blob. Not here: until a manifest has it, the removal of another model of
+    /// the same file would take it away.
     pub(crate) fn take_in(
         &self,
         path: &Path,
@@ -180,7 +187,7 @@ impl Store {
         bytes: u64,
         wanted: Option<&str>,
         progress: &mut Progress<'_>,
-    ) -> Result<String, StoreError> {
+    ) -> Result<(Unfinished, String), StoreError> {
         let downloads = self.downloads();
         let failed = |error: std::io::Error| disk(&downloads, &error);
         // In the folder of the downloads, which is on the disk of the blobs: a rename can't cross
@@ -220,10 +227,7 @@ impl Store {
         // The contents before the name and the name before the manifest: otherwise a power cut
         // could leave a name that promises a digest over blocks that were never written.
         copy.as_file().sync_all().map_err(failed)?;
-        let blob = self.blob(&sha256);
-        copy.persist(&blob).map_err(|error| disk(&blob, &error.error))?;
-        sync_folder_of(&blob).map_err(failed)?;
-        Ok(sha256)
+        Ok((copy, sha256))
     }
 
     fn check_room(&self, bytes: u64) -> Result<(), StoreError> {
@@ -241,5 +245,36 @@ fn unread(path: &Path, error: ReadError) -> StoreError {
     match error {
         ReadError::NotAFile(kind) => StoreError::NotAFile { path, kind },
         error => StoreError::Unopened { source: error.cause(&path), path },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use localcoder_test_support::demo;
+
+    use super::*;
+
+    #[test]
+    fn a_copy_outlives_the_removal_of_another_model_of_the_same_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("models")).unwrap();
+        let (path, catalog) = (demo::path(), Catalog::shipped());
+        store.import(&path, Some("one"), ImportMode::Copy, &catalog, &mut |_, _| true).unwrap();
+        let (mut file, about) = open(&path).unwrap();
+        let header = checked_header(&path, &mut file).unwrap();
+        let bytes = about.len();
+        let (copy, sha256) =
+            store.take_in(&path, &mut file, bytes, None, &mut |_, _| true).unwrap();
+        assert_eq!(store.remove("one").unwrap(), bytes);
+        let model = Installed::new("two", &header, bytes, &sha256, Source::File { path });
+        let blob = store.blob(&sha256);
+        let added = store.add(Some(copy), || {
+            // Nobody removes a model between the copy's name and the manifest.
+            let lock = File::options().write(true).open(store.folder().join("lock")).unwrap();
+            assert!(lock.try_lock().is_err() && !blob.exists());
+            Ok(model)
+        });
+        assert_eq!(store.path_of(&added.unwrap().id).unwrap(), blob);
+        store.verify("two", &mut |_, _| true).unwrap();
     }
 }

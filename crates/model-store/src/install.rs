@@ -274,13 +274,16 @@ impl Store {
             limits: fetcher.limits,
         });
         fetcher.run(task, Named::by(entry), running, report)?;
-        let mut file = File::open(&blob).map_err(|error| disk(&blob, &error))?;
-        let header = checked_header(&blob, &mut file).inspect_err(|_| {
-            // It is the file that the catalog names, but not a model: nobody can use it.
-            let _ = std::fs::remove_file(&blob);
+        // Opened under the lock: the program renamed it without, and until the manifest has it, the
+        // removal of another model of the same file takes it away.
+        let model = self.add(None, || {
+            let mut file = File::open(&blob).map_err(|error| disk(&blob, &error))?;
+            let header = checked_header(&blob, &mut file).inspect_err(|_| {
+                // It is the file that the catalog names, but not a model: nobody can use it.
+                let _ = std::fs::remove_file(&blob);
+            })?;
+            Ok(Installed::of_entry(entry, &header, consent))
         })?;
-        let model = Installed::of_entry(entry, &header, consent);
-        self.add(&model)?;
         let _ = std::fs::remove_file(self.downloads().join(format!("{}.lock", entry.sha256)));
         Ok(model)
     }

@@ -78,12 +78,13 @@ impl Store {
     }
 
     /// Fails if a model of the catalog is installed, unless it can't be used and its file would fix
-    /// it. `usable` is from before anything was copied: see [`Store::usable_ids`].
-    pub(crate) fn check_new(&self, entry: &Entry, usable: &[String]) -> Result<(), StoreError> {
+    /// it. Asked before a copy becomes the blob, which would make a model usable whose file was
+    /// lost.
+    pub(crate) fn check_new(&self, entry: &Entry) -> Result<(), StoreError> {
         match self.model(&entry.id) {
-            Ok(there) if there.sha256 == entry.sha256 => match usable.contains(&entry.id) {
-                true => Err(StoreError::FileInstalled(entry.id.clone())),
-                false => Ok(()),
+            Ok(there) if there.sha256 == entry.sha256 => match self.problem(&there) {
+                None => Err(StoreError::FileInstalled(entry.id.clone())),
+                Some(_) => Ok(()),
             },
             _ => self.check_free(&entry.id),
         }

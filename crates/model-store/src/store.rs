@@ -8,7 +8,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use localcoder_disk::{Kind, cause_of, open, read_text};
+use localcoder_disk::{Kind, Unfinished, cause_of, open, read_text, sync_folder_of};
 use localcoder_gguf::{Header, names_base_model};
 
 use crate::catalog::is_id;
@@ -201,14 +201,6 @@ impl Store {
         }
     }
 
-    /// Ids of the models that can be used. Importers ask for them before they copy: afterwards the
-    /// blob that was just taken in would make a model usable whose file was lost, and the import
-    /// would be refused because it is installed already.
-    pub(crate) fn usable_ids(&self) -> Result<Vec<String>, StoreError> {
-        let listed = self.list()?.into_iter().filter(|listed| listed.problem.is_none());
-        Ok(listed.map(|listed| listed.model.id).collect())
-    }
-
     /// Whether the file of a model is outside the store and looks as if it had been written to;
     /// [`Store::verify`] finds out.
     ///
@@ -249,10 +241,9 @@ impl Store {
         Ok((model, checked_header(&path, &mut file)?))
     }
 
-    /// Removes a blob if no model has it: what is left after an import that failed, or after a name
-    /// got another file. Errors are swallowed, since the call cleans up after something else that
-    /// is reported; a blob that stays costs room only, and the next import of the same file
-    /// replaces it.
+    /// Removes a blob if no model has it: what is left after a name got another file. Errors are
+    /// swallowed, since the call cleans up after something else that is reported; a blob that stays
+    /// costs room only, and the next import of the same file replaces it.
     pub(crate) fn drop_unused(&self, sha256: &str) {
         // The lock is held over look and removal: otherwise another process could add a model of
         // this file in between.
@@ -320,21 +311,33 @@ impl Store {
         if changed { problem(Remedy::Verify, text.to_owned()) } else { None }
     }
 
-    /// Writes the manifest of a model whose file is already in its place. The order is what makes a
-    /// crash harmless: a blob without a manifest is only room that is taken, a manifest without a
-    /// blob would be a model that can't be used.
-    pub(crate) fn add(&self, model: &Installed) -> Result<(), StoreError> {
+    /// Adds a model: its copy becomes its blob, unless its file is in its place already, and its
+    /// manifest is written. The order is what makes a crash harmless: a blob without a manifest is
+    /// only room that is taken, a manifest without a blob would be a model that can't be used. The
+    /// lock is held over both, and over `describe`, which makes the model and checks its id:
+    /// without it, another process could take the id, or the blob before the manifest has it.
+    /// `describe` must not take the lock.
+    pub(crate) fn add(
+        &self,
+        copy: Option<Unfinished>,
+        describe: impl FnOnce() -> Result<Installed, StoreError>,
+    ) -> Result<Installed, StoreError> {
+        let lock = self.lock()?;
+        let model = describe()?;
         // Unreadable counts as none: it is about to be replaced.
         let before = self.model(&model.id).ok();
-        {
-            let _lock = self.lock()?;
-            model.write(&self.manifests())?;
+        if let Some(copy) = copy {
+            let blob = self.blob(&model.sha256);
+            copy.persist(&blob).map_err(|error| disk(&blob, &error.error))?;
+            sync_folder_of(&blob).map_err(|error| disk(&blob, &error))?;
         }
+        model.write(&self.manifests())?;
+        drop(lock);
         // Forget what is known about the other file that had the name.
         if let Some(before) = before.filter(|before| before.sha256 != model.sha256) {
             self.drop_unused(&before.sha256);
         }
-        Ok(())
+        Ok(model)
     }
 
     /// Removes a model and returns how many bytes that freed. The file is kept as long as another
@@ -455,7 +458,7 @@ impl Store {
     /// Takes the lock of the store until the file is dropped, which also happens when a process
     /// dies: a lock file that was only there or not would be left behind by a crash. It is held for
     /// moments, never during a copy or a download, so callers wait for it. It is not reentrant:
-    /// [`Store::remove`] and [`Store::drop_unused`] take it themselves.
+    /// [`Store::add`], [`Store::remove`] and [`Store::drop_unused`] take it themselves.
     pub(crate) fn lock(&self) -> Result<File, StoreError> {
         let path = self.folder.join("lock");
         let lock = || {

@@ -43,13 +43,19 @@ impl Store {
 
     /// Records the time of a file that is still the same, so that the next look finds it unchanged.
     /// The time is from the handle that was hashed: one read from the path now could be that of a
-    /// write since then.
+    /// write since then. Nothing is written unless the manifest is still the one that was read: a
+    /// model that was removed while it was hashed must not come back, and what has its name by now
+    /// must not be replaced.
     fn keep(&self, mut model: Installed, about: &Metadata) -> Result<(), StoreError> {
         let path = self.file_of(&model);
         let modified = about.modified().map_err(|error| disk(&path, &error))?;
+        let _lock = self.lock()?;
+        if self.model(&model.id)? != model {
+            return Ok(());
+        }
         if let Some(linked) = &mut model.linked {
             linked.modified_ns = ns(modified);
         }
-        self.add(&model)
+        model.write(&self.manifests())
     }
 }

@@ -191,6 +191,72 @@ fn what_is_not_a_model_leaves_nothing() {
 }
 
 #[test]
+fn an_id_that_another_import_takes_meanwhile_stays_with_that_one() {
+    let (dir, store) = store();
+    let other = dir.path().join("other.gguf");
+    let mut bytes = std::fs::read(demo::path()).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&other, bytes).unwrap();
+    import(&store, &demo::path(), "mine", ImportMode::Copy).unwrap();
+    let folder = store.export("mine", dir.path(), &mut |_, _| true).unwrap();
+    let catalog = Catalog::shipped();
+    let bundle = Bundle::read(&folder, &catalog).unwrap();
+    for way in ["copied", "in place", "carried"] {
+        let store = Store::open(&dir.path().join(way)).unwrap();
+        let mut first = None;
+        let mut progress = |_, _| {
+            if first.is_none() {
+                first = Some(import(&store, &other, "mine", ImportMode::Copy).unwrap());
+            }
+            true
+        };
+        let (path, id) = (demo::path(), Some("mine"));
+        let second = match way {
+            "copied" => store.import(&path, id, ImportMode::Copy, &catalog, &mut progress),
+            "in place" => store.import(&path, id, ImportMode::InPlace, &catalog, &mut progress),
+            _ => store.import_bundle(&bundle, None, &mut progress),
+        };
+        assert!(matches!(second, Err(StoreError::IdTaken(_))), "{way}: {second:?}");
+        assert_eq!(Some(store.model("mine").unwrap().sha256), first, "{way}");
+        store.verify("mine", &mut |_, _| true).unwrap();
+        assert_eq!(files(&store.folder().join("blobs")).len(), 1, "{way}");
+        assert_eq!(files(&store.folder().join("downloads")), [""; 0], "{way}");
+    }
+}
+
+#[test]
+fn a_model_that_is_removed_or_replaced_while_it_is_verified_does_not_come_back() {
+    let (dir, store) = store();
+    let path = dir.path().join("mine.gguf");
+    let touched = || {
+        std::fs::copy(demo::path(), &path).unwrap();
+        import(&store, &path, "mine", ImportMode::InPlace).unwrap();
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(1_000_000)).unwrap();
+        assert!(store.is_touched("mine").unwrap());
+    };
+    touched();
+    let verified = store.verify("mine", &mut |_, _| {
+        let _ = store.remove("mine");
+        true
+    });
+    assert_eq!(code(verified.unwrap_err()), ErrorCode::ModelNotFound);
+    assert!(store.list().unwrap().is_empty());
+
+    touched();
+    let mut copied = false;
+    let verified = store.verify("mine", &mut |_, _| {
+        if !std::mem::replace(&mut copied, true) {
+            store.remove("mine").unwrap();
+            import(&store, &demo::path(), "mine", ImportMode::Copy).unwrap();
+        }
+        true
+    });
+    verified.unwrap();
+    assert_eq!(store.model("mine").unwrap().linked, None);
+}
+
+#[test]
 fn damage_is_found_and_put_aside() {
     let (_dir, store) = store();
     import(&store, &demo::path(), "mine", ImportMode::Copy).unwrap();
