@@ -181,7 +181,7 @@ fn good_answer(worker: &Worker, at: usize, gpu: bool) -> Value {
         Method::Hello => json!({
             // A worker of another version answers correctly as well.
             "workerVersion": WORKER_VERSION + u32::from(call.ending == Ending::Lost),
-            "buildId": BUILD_ID, "pid": 500, "llamaBuild": "simulated", "worker": id,
+            "buildId": BUILD_ID, "pid": worker.pid(), "llamaBuild": "simulated", "worker": id,
         }),
         Method::Devices => {
             let mut devices = vec![

@@ -122,7 +122,7 @@ impl Worker {
         WorkerId { slot: 0, generation: self.generation }
     }
 
-    /// The number of its process, as the host is told it.
+    /// The number of its process, as the start and its greeting tell the host.
     pub(crate) fn pid(&self) -> u32 {
         500 + u32::try_from(self.generation).unwrap_or(0)
     }
